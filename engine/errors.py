@@ -1,0 +1,55 @@
+"""Failures the engine knows: each says the fact, its cause and the remedy, and brings the exit code of its process.
+
+Exit codes: 0 completed or cancelled, 1 anything unforeseen, 2 bad configuration or data, 3 out of memory,
+74 storage (``EX_IOERR``), 128 + n for signal n.
+"""
+
+from __future__ import annotations
+
+
+class SweetspotError(Exception):
+    """A failure with a cause and a remedy. ``str()`` gives both as one sentence or two."""
+
+    exit_code = 1
+
+    def __init__(self, cause: str, remedy: str = "") -> None:
+        super().__init__(cause, remedy)
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.remedy}".strip()
+
+
+class ConfigError(SweetspotError):
+    """A setting that cannot be: unknown, out of range, or contradicting another."""
+
+    exit_code = 2
+
+
+class DataError(SweetspotError):
+    """A source that cannot be trained on: missing, too small, or changed since the run began."""
+
+    exit_code = 2
+
+
+class RunDirectoryError(SweetspotError):
+    """A run directory that is taken, incomplete, from a newer version, or not one at all."""
+
+    exit_code = 2
+
+
+class OutOfMemoryError(SweetspotError):
+    """The device or the system has no memory left; the remedy names the batch size to try."""
+
+    exit_code = 3
+
+
+class StorageError(SweetspotError):
+    """The disk refuses to write what the run cannot do without."""
+
+    exit_code = 74
+
+
+class TrainingFailedError(SweetspotError):
+    """Training itself went wrong: the loss became NaN, diverged, or gradients stayed non-finite."""

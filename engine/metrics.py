@@ -1,0 +1,199 @@
+"""What training reports, and what can be read off it: curves, the best epoch, the time left, the overfitting gap.
+
+"Best" means the lowest smoothed clean validation error everywhere: on fixed held-out items, in evaluation mode, with
+averaged weights. Losses of different KL weights cannot be compared, and validation with a sampled code is noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OVERFITTING_GAP = 0.2
+GOOD_QUALITY, FAIR_QUALITY = 0.8, 0.5
+LEARNED_SOMETHING = 0.1
+SMOOTHING = 0.5
+STAGNATION_EPOCHS = 30
+
+
+class _Metrics(BaseModel):
+    model_config = ConfigDict(extra="allow", ser_json_inf_nan="strings")
+
+
+class StepMetrics(_Metrics):
+    """One update. ``train_loss = recon_loss + kl_weight * kl_loss`` where the task has those parts."""
+
+    epoch: int
+    step: int
+    total_steps: int
+    train_loss: float
+    learning_rate: float
+    grad_norm: float | None = None
+    step_time_s: float = 0.0
+    recon_loss: float | None = None
+    kl_loss: float | None = None
+    kl_weight: float | None = None
+
+
+class EpochMetrics(_Metrics):
+    """One finished epoch. ``train_loss`` is the mean over its updates; validation is clean (see the module)."""
+
+    epoch: int
+    total_epochs: int
+    train_loss: float
+    val_loss: float
+    learning_rate: float
+    step: int = 0
+    val_recon_loss: float | None = None
+    val_kl_loss: float | None = None
+    kl_divergence: float | None = Field(None, description="KL itself: nats, summed over dimensions, without a clamp.")
+    overfitting_gap: float | None = None
+    eta_seconds: float = 0.0
+    elapsed_seconds: float = 0.0
+
+
+class PreviewEvent(_Metrics):
+    """A preview was written. ``audio_path`` is relative to the run directory."""
+
+    epoch: int
+    audio_path: str
+    sample_rate: int
+
+
+class TrainingCompleteEvent(_Metrics):
+    """The run has ended by itself. ``best_val_loss`` is the validation loss of the best epoch (see the module)."""
+
+    total_epochs: int
+    total_time_s: float
+    final_train_loss: float
+    final_val_loss: float
+    best_val_loss: float
+    best_epoch: int
+
+
+MetricsCallback = Callable[[StepMetrics | EpochMetrics | PreviewEvent | TrainingCompleteEvent], None]
+
+
+def compute_overfitting_gap(train: float, val: float) -> float:
+    """(val - train) / train for two errors of at least 0; 0 when either is not finite or ``train`` is not positive.
+
+    Raises nothing: a gap is shown, never computed with.
+    """
+    if not (math.isfinite(train) and math.isfinite(val)) or train <= 0:
+        return 0.0
+    return (val - train) / train
+
+
+def quality(gap: float) -> float:
+    """1 - gap, clamped to 0...1: 1 is no gap at all."""
+    return min(1.0, max(0.0, 1.0 - gap))
+
+
+def better_than_baseline(value: float, baseline: float | None) -> float | None:
+    """The fraction by which an error lies below the best constant answer's: 0.34 is 34 % better. None without one."""
+    if baseline is None or baseline <= 0 or not math.isfinite(value):
+        return None
+    return 1.0 - value / baseline
+
+
+def smoothed(previous: float | None, value: float) -> float:
+    """One step of the exponential average that best and gap are judged on; a first or non-finite value starts it."""
+    if previous is None or not math.isfinite(value):
+        return value
+    return SMOOTHING * previous + (1 - SMOOTHING) * value
+
+
+def smooth(values: list[float]) -> list[float]:
+    """:func:`smoothed` along a whole curve."""
+    out: list[float] = []
+    for value in values:
+        out.append(smoothed(out[-1] if out else None, value))
+    return out
+
+
+class MetricsHistory:
+    """The epochs and steps of a run in order. The last record of a step or an epoch wins, as in metrics.jsonl.
+
+    metric, reference: the monitored validation metric and its counterpart on training items.
+    """
+
+    def __init__(self, metric: str = "val_recon_db", reference: str = "train_recon_db", better: str = "lower") -> None:
+        self.metric = metric
+        self.reference = reference
+        self.better = better
+        self.steps: dict[int, StepMetrics] = {}
+        self.epochs: dict[int, EpochMetrics] = {}
+
+    def add_step(self, step: StepMetrics) -> None:
+        self.steps[step.step] = step
+
+    def add_epoch(self, epoch: EpochMetrics) -> None:
+        self.epochs[epoch.epoch] = epoch
+
+    def column(self, name: str) -> list[float]:
+        """One metric over the epochs in order; NaN where an epoch lacks it."""
+        values = (getattr(self.epochs[epoch], name, None) for epoch in sorted(self.epochs))
+        return [math.nan if value is None else float(value) for value in values]
+
+    def get_loss_curves(self) -> dict[str, list[float]]:
+        """train_losses, val_losses, kl_losses and recon_losses over the epochs; NaN where a task has none."""
+        return {
+            "train_losses": self.column("train_loss"),
+            "val_losses": self.column("val_loss"),
+            "kl_losses": self.column("val_kl_loss"),
+            "recon_losses": self.column("val_recon_loss"),
+        }
+
+    def get_best_epoch(self) -> int | None:
+        """The epoch whose smoothed monitored metric is best, the first of equals; None before the first epoch."""
+        curve = smooth(self._monitored())
+        finite = [
+            (value, epoch) for value, epoch in zip(curve, sorted(self.epochs), strict=True) if math.isfinite(value)
+        ]
+        if not finite:
+            return None
+        sign = 1 if self.better == "lower" else -1
+        return min(finite, key=lambda pair: (sign * pair[0], pair[1]))[1]
+
+    def compute_eta(self, total_steps: int) -> float | None:
+        """Seconds left at the pace of the last hundred steps; None before the first step."""
+        last = list(self.steps.values())[-100:]
+        if not last:
+            return None
+        pace = sum(step.step_time_s for step in last) / len(last)
+        return max(0, total_steps - last[-1].step) * pace
+
+    def gap(self) -> float | None:
+        """The overfitting gap of the smoothed monitored metric now; None without both curves or for accuracies."""
+        reference, metric = smooth(self.column(self.reference)), smooth(self._monitored())
+        if not metric or self.better != "lower" or not math.isfinite(reference[-1]):
+            return None
+        return compute_overfitting_gap(reference[-1], metric[-1])
+
+    def is_overfitting(self, threshold: float = OVERFITTING_GAP) -> bool:
+        """Whether validation has parted from training by more than ``threshold`` (a fraction)."""
+        gap = self.gap()
+        return gap is not None and gap > threshold
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "monitor": {"metric": self.metric, "reference": self.reference, "better": self.better},
+            "steps": [step.model_dump() for step in self.steps.values()],
+            "epochs": [epoch.model_dump() for epoch in self.epochs.values()],
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> MetricsHistory:
+        history = cls(**values["monitor"])
+        for step in values["steps"]:
+            history.add_step(StepMetrics.model_validate(step))
+        for epoch in values["epochs"]:
+            history.add_epoch(EpochMetrics.model_validate(epoch))
+        return history
+
+    def _monitored(self) -> list[float]:
+        column = self.column(self.metric)
+        return column if any(map(math.isfinite, column)) else self.column("val_loss")

@@ -1,0 +1,125 @@
+"""Every name inside a run directory, spelled once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+_CHECKPOINT = re.compile(r"^step-(\d{8,})\.pt$")
+_SNAPSHOT = re.compile(r"^epoch-(\d{4,})-step-(\d{8,})\.safetensors$")
+_PREVIEW = re.compile(r"^(?:epoch-(\d{4,})-step-(\d{8,})-(sample|recon)|(reference))-(\d{2,})\.(wav|npy|png)$")
+
+
+@dataclass(frozen=True)
+class PreviewName:
+    """What the name of a preview file says. A reference belongs to no epoch: ``epoch`` and ``step`` are 0."""
+
+    epoch: int
+    step: int
+    role: str  # "sample", "recon" or "reference"
+    index: int
+    suffix: str  # "wav", "npy" or "png"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one run directory. Knows names, touches nothing."""
+
+    root: Path
+
+    @property
+    def id(self) -> str:
+        return self.root.name
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def dataset(self) -> Path:
+        return self.root / "dataset.json"
+
+    @property
+    def sessions(self) -> Path:
+        return self.root / "sessions.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "run.lock"
+
+    @property
+    def status(self) -> Path:
+        return self.root / "status.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def control(self) -> Path:
+        return self.root / "control.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    @property
+    def previews(self) -> Path:
+        return self.root / "previews"
+
+    @property
+    def best(self) -> Path:
+        return self.checkpoints / "best.pt"
+
+    def checkpoint(self, step: int) -> Path:
+        return self.checkpoints / f"step-{step:08d}.pt"
+
+    def snapshot(self, epoch: int, step: int) -> Path:
+        return self.snapshots / f"epoch-{epoch:04d}-step-{step:08d}.safetensors"
+
+    def preview(self, epoch: int, step: int, role: str, index: int, suffix: str) -> Path:
+        """``role`` is "sample", "recon" or "reference"; a reference is written once and belongs to no epoch."""
+        if role == "reference":
+            return self.previews / f"reference-{index:02d}.{suffix}"
+        return self.previews / f"epoch-{epoch:04d}-step-{step:08d}-{role}-{index:02d}.{suffix}"
+
+
+def manifest(artefact: Path) -> Path:
+    """The manifest beside a checkpoint or a snapshot."""
+    return artefact.with_suffix(".json")
+
+
+def checkpoint_step(name: str) -> int | None:
+    """The step in a checkpoint's file name, or None when it is no such name (``best.pt`` has none)."""
+    match = _CHECKPOINT.match(name)
+    return int(match[1]) if match else None
+
+
+def snapshot_moment(name: str) -> tuple[int, int] | None:
+    """(epoch, step) in a snapshot's file name, or None when it is no such name."""
+    match = _SNAPSHOT.match(name)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def preview_name(name: str) -> PreviewName | None:
+    """What a preview's file name says, or None when it is no such name."""
+    match = _PREVIEW.match(name)
+    if not match:
+        return None
+    epoch, step, role, reference, index, suffix = match.groups()
+    return PreviewName(int(epoch or 0), int(step or 0), role or reference, int(index), suffix)
+
+
+def is_run_id(name: str) -> bool:
+    """Whether ``name`` may name a run: 1 to 64 letters, digits, dots, dashes or underscores, no leading dot."""
+    return RUN_ID.fullmatch(name) is not None

@@ -1,0 +1,267 @@
+"""The records of a run directory. A reader ignores keys it does not know and refuses a newer ``PROTOCOL``.
+
+Names end in ``_s`` for seconds, ``_db`` for decibels, ``_bytes`` for bytes and ``_at`` for moments (Unix seconds).
+NaN and infinity are written as the strings "NaN", "Infinity" and "-Infinity": strict JSON that survives the round
+trip, where pydantic's default writes null and then refuses to read it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PROTOCOL = 1
+
+
+class Record(BaseModel):
+    """Base of every record: unknown keys ignored, NaN and infinity kept."""
+
+    model_config = ConfigDict(extra="ignore", ser_json_inf_nan="strings", frozen=True)
+
+
+class State(StrEnum):
+    """What the engine says of itself. ``crashed`` is never written: a reader concludes it."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+    @property
+    def live(self) -> bool:
+        """Whether a process stands behind this state as long as it is true."""
+        return self in (State.STARTING, State.RUNNING, State.STOPPING)
+
+
+class MetricSpec(Record):
+    """How one metric is drawn. Stored in run.json, so that a viewer needs to know no task."""
+
+    name: str
+    label: str
+    unit: str = ""
+    scale: Literal["linear", "log"] = "linear"
+    chart: Literal["quality", "loss", "kl", "rate", "other"] = "other"
+    better: Literal["lower", "higher", "neither"] = "neither"
+
+
+class Monitor(Record):
+    """Which metric decides "best": smoothed ``metric`` (validation), beside ``reference`` (same, on training items)."""
+
+    metric: str
+    reference: str
+    better: Literal["lower", "higher"] = "lower"
+    unit: str = ""
+    baseline_db: float | None = Field(
+        default=None, description="What the best constant answer scores on the metric, in its unit (dB for sound)."
+    )
+
+
+class Source(Record):
+    """Where the data came from. ``path`` is absolute: it lies outside the run directory."""
+
+    kind: Literal["folder", "dataset"]
+    name: str
+    path: str | None = None
+
+
+class Parent(Record):
+    """The run and checkpoint a forked run began from."""
+
+    run: str
+    uuid: str
+    checkpoint: str
+
+
+class RunConfig(Record):
+    """The full resolved configuration, as the engine's config models wrote it."""
+
+    training: dict[str, Any]
+    task: dict[str, Any]
+
+
+class RunRecord(Record):
+    """run.json: what this run is. Written once, before the first update."""
+
+    protocol: int = PROTOCOL
+    uuid: str
+    name: str
+    created_at: float
+    task: str
+    config: RunConfig
+    source: Source
+    fingerprint: str
+    num_train: int = Field(description="Training items (chunks of sound) before expansion.")
+    num_train_files: int = 0
+    num_val_files: int = 0
+    batch_size: int
+    steps_per_epoch: int
+    total_steps: int
+    total_epochs: int
+    metrics: list[MetricSpec]
+    monitor: Monitor
+    parent: Parent | None = None
+
+
+class FileRow(Record):
+    """One file that was found, and what became of it. ``path`` is relative to the source, with forward slashes."""
+
+    path: str
+    verdict: Literal["used", "used_with_note", "skipped"]
+    reason: str | None = None
+    split: Literal["train", "val"] | None = None
+    duration_s: float | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    peak_db: float | None = Field(default=None, description="Peak in dB of full scale, before normalisation.")
+    same_as: str | None = Field(default=None, description="An earlier file with the same sound: both stay on one side.")
+
+
+class DatasetRecord(Record):
+    """dataset.json: every file found."""
+
+    files: list[FileRow]
+
+
+class SessionRecord(Record):
+    """One line of sessions.jsonl: one process that trained this run."""
+
+    session: str
+    pid: int
+    process_started_at: float
+    boot_id: str
+    host: str
+    started_at: float
+    device: str
+    threads: int
+    versions: dict[str, str]
+    git_commit: str | None = None
+    resumed_from_step: int | None = None
+
+
+class Progress(Record):
+    """How far a phase is, when it can be counted: 12 of 40 files decoded."""
+
+    done: int
+    total: int
+
+
+class Memory(Record):
+    """Bytes in use. ``device`` is the accelerator's; None on a CPU."""
+
+    process_bytes: int
+    system_used_bytes: int
+    system_total_bytes: int
+    device_used_bytes: int | None = None
+    device_total_bytes: int | None = None
+
+
+class Best(Record):
+    """The sweet spot so far: where the smoothed clean validation metric was best."""
+
+    metric: str
+    value: float = Field(description="Smoothed; what was compared.")
+    raw: float = Field(description="The unsmoothed value of that epoch.")
+    epoch: int
+    step: int
+
+
+class Diagnosis(Record):
+    """One thing worth telling, in words a musician understands."""
+
+    code: str
+    severity: Literal["info", "good", "warning", "error"]
+    message: str
+    since_epoch: int | None = None
+
+
+class CheckpointRef(Record):
+    """The last checkpoint that was written whole."""
+
+    file: str
+    step: int
+    epoch: int
+    at: float
+
+
+class HandledCommand(Record):
+    """A command the engine has taken: at once "acknowledged", later "done", or "refused" with a reason."""
+
+    id: str
+    command: str
+    result: Literal["acknowledged", "done", "refused"]
+    reason: str | None = None
+    at: float
+
+
+class ErrorInfo(Record):
+    """Why a run failed: the fact, and what to do."""
+
+    kind: str
+    cause: str
+    remedy: str = ""
+
+
+class Status(Record):
+    """status.json: where the run stands now. Replaced atomically."""
+
+    protocol: int = PROTOCOL
+    session: str
+    state: State
+    phase: str = Field(default="", description="scan, decode, prepare, train, validate, preview or save.")
+    epoch: int = 0
+    total_epochs: int | None = None
+    step: int = 0
+    total_steps: int | None = None
+    baseline_db: float | None = None
+    heartbeat: int = 0
+    updated_at: float = 0.0
+    progress: Progress | None = None
+    metrics: dict[str, float] = Field(default_factory=dict, description="Latest value of every step and epoch metric.")
+    overfitting_gap: float | None = Field(default=None, description="(val - train) / train on the smoothed monitor.")
+    eta_s: float | None = None
+    elapsed_s: float = 0.0
+    steps_per_s: float | None = None
+    memory: Memory | None = None
+    best: Best | None = None
+    diagnosis: list[Diagnosis] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
+    last_checkpoint: CheckpointRef | None = None
+    commands: list[HandledCommand] = Field(default_factory=list, description="The last fifty.")
+    error: ErrorInfo | None = None
+
+
+class Command(Record):
+    """One line of control.jsonl. Obeyed once, and only by the session it names."""
+
+    id: str
+    command: Literal["cancel", "save_now"]
+    issued_at: float
+    session: str
+
+
+class Manifest(Record):
+    """Beside every checkpoint and snapshot. No manifest, no checkpoint."""
+
+    protocol: int = PROTOCOL
+    file: str
+    step: int
+    epoch: int
+    bytes: int
+    sha256: str
+    starred: bool = False
+    metrics: dict[str, float] = Field(default_factory=dict)
+
+
+class Event(BaseModel):
+    """One line of metrics.jsonl. What stands beside these keys depends on ``event``; see docs/run-directory.md."""
+
+    model_config = ConfigDict(extra="allow", ser_json_inf_nan="strings", frozen=True)
+
+    event: Literal["step", "epoch", "memory", "preview", "checkpoint", "warning", "control", "state", "complete"]
+    at: float
+    elapsed_s: float

@@ -1,0 +1,112 @@
+"""The seam: what a task brings, so that the trainer needs to know neither sound nor a metric's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import nn
+
+from engine.config import Plan, Settings, TrainingConfig
+from engine.metrics import MetricsHistory
+from engine.rundir.schema import Diagnosis, FileRow, MetricSpec, Monitor, Source
+
+__all__ = [
+    "Batch",
+    "Diagnosis",
+    "FileRow",
+    "MetricSpec",
+    "Monitor",
+    "OpenContext",
+    "Preview",
+    "Source",
+    "StepOutput",
+    "Task",
+]
+
+Batch = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class StepOutput:
+    """What one forward pass gives: the loss to descend and named metrics, scalar tensors still on the device."""
+
+    loss: torch.Tensor
+    metrics: dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Something to look at or listen to, as files to be written: suffix ("wav", "npy", "png") to bytes.
+
+    role: "sample", "recon" or "reference" (written once). audio previews give their sample rate in Hz.
+    """
+
+    kind: Literal["audio", "image", "table"]
+    role: Literal["sample", "recon", "reference"]
+    files: Mapping[str, bytes]
+    index: int = 0
+    sample_rate: int | None = None
+
+
+@dataclass(frozen=True)
+class OpenContext:
+    """What opening a task may use of its surroundings.
+
+    report(phase, done, total) shows progress ("decode", 12, 40); check() raises when the run is to stop;
+    on_files(rows) hands over every file found, once, as soon as their verdicts and sides are known.
+    """
+
+    report: Callable[[str, int, int], None] = lambda phase, done, total: None
+    check: Callable[[], None] = lambda: None
+    on_files: Callable[[list[FileRow]], None] = lambda rows: None
+
+
+class Task(Protocol):
+    """One way to learn from one kind of data. Built by ``open_task(source, config, task_config, device, context)``.
+
+    All randomness comes in through ``seed`` and ``step``: nothing inside advances by being called.
+    """
+
+    name: str
+    model: nn.Module
+    config: TrainingConfig
+    task_config: Settings
+    num_train: int
+    num_train_files: int
+    num_val_files: int
+    fingerprint: str
+    metrics: tuple[MetricSpec, ...]
+    monitor: Monitor
+
+    def begin(self, plan: Plan) -> None:
+        """Fix the layout of the run; called once before the first batch, again with the same plan on resume."""
+
+    def schedule(self, step: int, total: int) -> dict[str, float]:
+        """Knobs of one step as closed forms of it; "learning_rate" at least."""
+
+    def batch(self, seed: int, step: int) -> Batch:
+        """The items and draws of one step (from 1), always of the same shapes."""
+
+    def training_step(self, model: nn.Module, batch: Batch, knobs: Mapping[str, float]) -> StepOutput:
+        """Forward pass; no synchronisation with the device."""
+
+    def evaluate(self, model: nn.Module, part: Literal["train", "val"]) -> dict[str, float]:
+        """Clean figures over fixed items, in evaluation mode, by their full names ("val_loss")."""
+
+    def previews(self, model: nn.Module, epoch: int) -> Iterable[Preview]:
+        """What the model makes now, comparable from epoch to epoch."""
+
+    def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
+        """What the task sees in its own figures, in plain words."""
+
+    def prepare_snapshot(self, model: nn.Module) -> None:
+        """Bring what a snapshot needs up to date with ``model`` (the Gaussian of its codes, say)."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Statistics that belong to the weights: tensors, numbers and strings."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave; ``ValueError`` when it does not fit."""
