@@ -24,7 +24,7 @@ from engine.metrics import (
     TrainingCompleteEvent,
     compute_overfitting_gap,
 )
-from engine.rundir.schema import CheckpointRef, State
+from engine.rundir.schema import PROTOCOL, CheckpointRef, State
 from engine.rundir.writer import RunWriter
 from engine.task import Batch, Task
 from engine.tracker import TrackerState
@@ -76,7 +76,7 @@ class Trainer:
     def fit(self) -> State:
         """Train to the end, or until told to stop. Leaves a checkpoint either way."""
         self._began = (time.monotonic(), self.tracker.step)
-        self.writer.state(State.RUNNING, phase="train", progress=None, step=self.tracker.step, **self._place())
+        self.writer.state(State.RUNNING, phase="train", progress=None, step=self.tracker.step, epoch=self._epoch())
         self._previews_if_due()
         while self.tracker.step < self.plan.total_steps:
             self._step()
@@ -123,7 +123,7 @@ class Trainer:
             return
         what = "became NaN" if math.isnan(loss) else f"grew to {loss:.3g}"
         raise TrainingFailedError(
-            f"The loss {what} at epoch {self._place()['epoch']} (step {self.tracker.step}).",
+            f"The loss {what} at epoch {self._epoch()} (step {self.tracker.step}).",
             f"Start again with a lower learning rate: --learning-rate {self.config.learning_rate / 2:g}. "
             "What was learnt until then is kept.",
         )
@@ -178,18 +178,18 @@ class Trainer:
         self._report_epoch(metrics)
 
     def _report_step(self, values: dict[str, float], seconds: float) -> None:
-        place = self._place()
+        epoch = self._epoch()
         fields = {"step": self.tracker.step, "total_steps": self.plan.total_steps, **values, "step_time_s": seconds}
-        self.writer.event("step", epoch=place["epoch"], **fields)
+        self.writer.event("step", epoch=epoch, **fields)
         self.writer.update(
             phase="train",
             step=self.tracker.step,
             metrics=values,
             eta_s=self._eta(),
             steps_per_s=self._pace(),
-            **place,
+            epoch=epoch,
         )
-        self.callback(StepMetrics.model_validate({"epoch": place["epoch"], **fields}))
+        self.callback(StepMetrics.model_validate({"epoch": epoch, **fields}))
 
     def _report_epoch(self, metrics: EpochMetrics) -> None:
         fields = metrics.model_dump(exclude_none=True)
@@ -291,7 +291,7 @@ class Trainer:
         model.load_state_dict(self._best_weights)
         self.task.prepare_snapshot(model)
         state = {
-            "protocol": checkpoint.PROTOCOL,
+            "protocol": PROTOCOL,
             "average": model.state_dict(),
             "task": self.task.state_dict(),
         }
@@ -326,8 +326,8 @@ class Trainer:
         value = getattr(last, self.task.monitor.metric, None)
         return {} if value is None else {self.task.monitor.metric: float(value)}
 
-    def _place(self) -> dict[str, int]:
-        return {"epoch": self.plan.epoch_of(self.tracker.step)}
+    def _epoch(self) -> int:
+        return self.plan.epoch_of(self.tracker.step)
 
     def _pace(self) -> float | None:
         """Steps a second in this process, everything included."""

@@ -67,7 +67,7 @@ class Codec:
 
     @torch.inference_mode()
     def encode(self, wave: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """A wave [T] of peak 1 to posterior mean and log-variance [windows, D, L]; one window unless the code is a vector."""
+        """A wave [T] of peak 1 to posterior mean and log-variance [windows, D, L]; a temporal code is one window."""
         db = self.transform(wave.to(self.device)[None])[0]
         return self.model.encode(self._windows(self.scale.standardise(db)))
 

@@ -68,8 +68,8 @@ class AudioTrainingDataset:
 
 
 def to_float(pcm: torch.Tensor) -> torch.Tensor:
-    """int16 to float32 in -1...1."""
-    return pcm.float() / 32768
+    """Peak-normalised int16 to float32 of peak 1."""
+    return pcm.float() / 32767
 
 
 class TrainingLoader:

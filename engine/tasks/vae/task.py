@@ -13,8 +13,9 @@ from torch import nn
 
 from engine import rng
 from engine.audio import augment
-from engine.audio.collection import Collection, open_collection, split_files, with_split
+from engine.audio.collection import Collection, open_collection
 from engine.audio.mel import AudioSpectrogram
+from engine.audio.split import assign_sides, split_files
 from engine.config import TrainingConfig, get_adaptive_split, plan, resolve
 from engine.metrics import MetricsHistory
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
@@ -67,8 +68,8 @@ class VAETask:
         sounds = collection.sounds
         config = resolve(config, len(sounds))
         fraction = config.val_fraction or get_adaptive_split(len(sounds))
-        sides = split_files([sound.group for sound in sounds], fraction, config.split_seed)
-        context.on_files(with_split(collection, sides))
+        sides = split_files(collection.groups, fraction, config.split_seed)
+        context.on_files(assign_sides(collection.rows, sides))
         parts = {
             side: AudioTrainingDataset(
                 [sound for sound, own in zip(sounds, sides, strict=True) if own == side],
@@ -85,7 +86,8 @@ class VAETask:
 
     def _prepare(self, context: OpenContext) -> None:
         spectrogram = self.task_config.spectrogram
-        self.model = self._new_model().to(self.device, memory_format=torch.channels_last)
+        self.model = self._new_model().to(self.device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.transform = AudioSpectrogram(spectrogram).to(self.device)
         context.report("prepare", 0, 0)
         scale, average = measure(self.train, self.transform)
@@ -235,7 +237,7 @@ class VAETask:
         return OneShotPrior.fit(torch.stack(means).cpu(), torch.stack(variances).cpu())
 
     def _one_shot_samples(self) -> int:
-        """The common length of one-shots: nine in ten fit into it, up to a preview's length; a vector's is its chunk."""
+        """The common length of one-shots: nine in ten fit in, up to a preview's length; a vector's is its chunk."""
         hop, rate = self.task_config.spectrogram.hop_length, self.task_config.spectrogram.sample_rate
         if self.model.vector:
             return (self.train.frames - 1) * hop
