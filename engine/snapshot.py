@@ -21,14 +21,14 @@ from engine.rundir.schema import PROTOCOL
 MOST_SNAPSHOTS = 40
 
 
-def serialise_snapshot(average: nn.Module, task: dict[str, Any], details: Mapping[str, Any]) -> bytes:
+def serialise_snapshot(average: nn.Module, task: dict[str, Any]) -> bytes:
     """Averaged weights in half precision with the task's state, as safetensors: to use, not to resume."""
     tensors: dict[str, torch.Tensor] = {}
     for name, tensor in average.state_dict().items():
         value = tensor.half() if tensor.is_floating_point() else tensor
         tensors[f"model.{name}"] = value.cpu().contiguous()
     plain = _flatten(task, tensors, "task")
-    return safetensors.torch.save(tensors, {"protocol": str(PROTOCOL), "task": json.dumps(plain), **details})
+    return safetensors.torch.save(tensors, {"protocol": str(PROTOCOL), "task": json.dumps(plain)})
 
 
 def _flatten(value: Any, tensors: dict[str, torch.Tensor], name: str) -> Any:

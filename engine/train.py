@@ -99,7 +99,7 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag) -> 
         layout = plan(task.config, task.num_train)
     progress.begin(record.total_steps)
     trainer = Trainer(
-        task, layout, device, writer, lambda: signals.received is not None or writer.control.cancel, progress.callback
+        task, layout, writer, lambda: signals.received is not None or writer.control.cancel, progress.callback
     )
     writer.update(
         total_epochs=layout.total_epochs, total_steps=layout.total_steps, baseline_db=task.monitor.baseline_db
