@@ -48,7 +48,7 @@ def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, c
     if any(limit in training or limit in saved["training"] for limit in LIMITS):
         defaults = {key: value for key, value in defaults.items() if key not in LIMITS}
     config = validated(TrainingConfig, _over(_over(defaults, saved["training"]), training))
-    task = validated(own, _over(saved["task"], collect(own, values)))
+    task = validated(own, _over(_over(resolved.task_defaults, saved["task"]), collect(own, values)))
     return Job(resolved.source, resolved.task, config, task, root, name)
 
 
@@ -66,8 +66,8 @@ def resumed_job(root: Path, source: str | None) -> Job:
         where = where.model_copy(update={"path": str(Path(source).expanduser().resolve())})
     elif where.kind == "dataset":
         where = find_source(where.name).source
-    if where.path is not None and not Path(where.path).is_dir():
-        raise DataError(f"The sounds are no longer in {where.path}.", "Name where they are now: --source FOLDER.")
+    if where.path is not None and not Path(where.path).exists():
+        raise DataError(f"The data is no longer in {where.path}.", "Name where it is now: --source PATH.")
     return Job(where, record.task, training, task, root, record.name, record)
 
 
