@@ -44,12 +44,19 @@ def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, c
         raise ConfigError(
             f"--{min(stray).replace('_', '-')} is no setting of the task {resolved.task!r}.", "Leave it out."
         )
+    return plain_job(
+        resolved, _over(saved["training"], training), _over(saved["task"], collect(own, values)), root, name
+    )
+
+
+def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any], root: Path, name: str) -> Job:
+    """A fresh run from the settings of training and of the task, over the data set's own."""
     defaults = dict(resolved.defaults)
-    if any(limit in training or limit in saved["training"] for limit in LIMITS):
+    if any(limit in training for limit in LIMITS):
         defaults = {key: value for key, value in defaults.items() if key not in LIMITS}
-    config = validated(TrainingConfig, _over(_over(defaults, saved["training"]), training))
-    task = validated(own, _over(_over(resolved.task_defaults, saved["task"]), collect(own, values)))
-    return Job(resolved.source, resolved.task, config, task, root, name)
+    config = validated(TrainingConfig, _over(defaults, training))
+    own = validated(task_config(resolved.task), _over(resolved.task_defaults, task))
+    return Job(resolved.source, resolved.task, config, own, root, name)
 
 
 def resumed_job(root: Path, source: str | None) -> Job:

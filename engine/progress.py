@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -24,6 +25,10 @@ class Progress:
         self._val = ""
         self._metric, self._label, self._unit = "val_loss", "validation loss", ""
         self._live = sys.stderr.isatty()
+
+    def opened(self, root: Path) -> None:
+        """The run directory is this process's: where it is, as the first line, for whoever started it."""
+        print(root, flush=True)
 
     def phase(self, phase: str, done: int, total: int) -> None:
         """Before the first update: reading, decoding, preparing."""

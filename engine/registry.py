@@ -27,6 +27,7 @@ from engine.rundir.layout import is_run_id
 from engine.rundir.schema import Source
 from engine.tasks import task_config, task_names
 
+
 @dataclass(frozen=True)
 class Description:
     """What is known of a data set before it is loaded. num_classes: 0 unless it is sorted into classes."""
@@ -186,7 +187,8 @@ def _resolve(dataset: Dataset) -> Resolved:
         path = loaded if isinstance(loaded, Path) else None
     if path is not None and not path.exists():
         raise DataError(
-            f"The data of {dataset.id!r} is no longer in {path}.", "Put it back, or name its new place with datasets add."
+            f"The data of {dataset.id!r} is no longer in {path}.",
+            "Put it back, or name its new place with datasets add.",
         )
     source = Source(kind="dataset", name=dataset.id, path=None if path is None else str(path))
     return Resolved(source, dataset.task, dataset.defaults, dataset.task_defaults)

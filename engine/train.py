@@ -6,7 +6,6 @@ Nothing here imports torch before the arguments and the source have been found g
 from __future__ import annotations
 
 import os
-import sys
 import time
 import uuid
 from pathlib import Path
@@ -43,11 +42,16 @@ def run(job: Job) -> int:
     """Train ``job`` in this process and return its exit code; a failure is in the run directory before it leaves."""
     # Threads that wait by spinning cost twelve times the work on a busy machine; read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    signals = SignalFlag()
+    signals.install()
+    return execute(job, signals, Progress())
+
+
+def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
+    """:func:`run` for a caller who sees to the signals and listens by its own ``progress``."""
     from engine import device as devices
     from engine.rundir.writer import RunWriter
 
-    signals = SignalFlag()
-    signals.install()
     device = devices.choose(job.training.device, job.training.threads)
     writer = RunWriter.open(
         job.root,
@@ -59,10 +63,9 @@ def run(job: Job) -> int:
     )
     writer.device_memory = device.memory
     with writer:
-        click.echo(job.root)
-        sys.stdout.flush()
+        progress.opened(job.root)
         try:
-            return _train(job, device, writer, signals)
+            return _train(job, device, writer, signals, progress)
         except Stopped:
             return _end(writer, State.INTERRUPTED if signals.received else State.CANCELLED, signals)
         except SweetspotError as error:
@@ -78,11 +81,9 @@ def run(job: Job) -> int:
             raise
 
 
-def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag) -> int:
+def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, progress: Progress) -> int:
     from engine.checkpoint import load_newest
     from engine.trainer import Trainer
-
-    progress = Progress()
 
     def check() -> None:
         if signals.received or writer.control.cancel:
@@ -171,7 +172,7 @@ def _record(job: Job, task: Task, layout: Plan) -> RunRecord:
 def _compare(record: RunRecord, task: Task) -> None:
     if task.fingerprint != record.fingerprint:
         raise DataError(
-            "The sounds have changed since this run began: a file was added, removed or edited.",
+            "The data has changed since this run began: a file was added, removed or edited.",
             "Put them back as they were, or start a new run.",
         )
 
@@ -221,18 +222,21 @@ def _recognise(error: Exception) -> SweetspotError | None:
 @click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Settings from a file: a run's run.json. Options given beside it win.")  # fmt: skip
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN_DIR", help="Go on with a run where it stopped.")
-@click.option("--source", "moved", metavar="FOLDER", help="With --resume: where the sounds are now.")
+@click.option("--source", "moved", metavar="PATH", help="With --resume: where the data is now.")
 @options(TrainingConfig, *(task_config(name) for name in task_names()))
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
             resume: Path | None, moved: str | None, **values: Any) -> int:  # fmt: skip
-    """Train on SOURCE: a folder of recordings (searched with its sub-folders), or a data set such as "demo"."""
+    """Train on SOURCE: a folder of recordings (searched with its sub-folders), a table as CSV, or a data set.
+
+    "sweetspot datasets" lists the data sets, "demo" among them.
+    """
     if resume is not None:
         if source or run_dir or config_file or name or any(value is not None for value in values.values()):
             raise ConfigError("--resume goes on with a run as it was laid out.", "Give only --source beside it.")
         return _resume(resume, moved)
     if source is None:
-        raise ConfigError("There is nothing to train on.", "Name a folder of sounds, or demo.")
-    resolved = find_source(source)
+        raise ConfigError("There is nothing to train on.", "Name a folder of sounds, a CSV file, or demo.")
+    resolved = find_source(source, {name for name, value in values.items() if value is not None})
     title = name or resolved.source.name
     root = run_dir or new_root(runs_dir, title)
     if not is_run_id(root.name):
