@@ -97,7 +97,9 @@ class _Entry(BaseModel):
 def datasets() -> dict[str, Dataset]:
     """All data sets by id: those that come with the project, then the user's own."""
     found = {entry.id: entry for _, module in _modules() for entry in module.DATASETS}
-    return {**{entry.id: entry for entry in _users_own()}, **found}
+    for entry in _users_own():
+        found.setdefault(entry.id, entry)
+    return found
 
 
 def get_dataset(dataset_id: str) -> Dataset:

@@ -45,8 +45,8 @@ def confusion_png(counts: NDArray[np.int64], names: Sequence[str], title: str) -
         canvas.text((LEFT - 8, TOP + middle), _short(names[place], 14), "rm")
         letters = max(1, int(cell * step / 8))
         canvas.text((LEFT + middle, TOP + classes * cell + 6), _short(names[place], letters), "mt")
-    canvas.text((LEFT - 8, TOP + classes * cell + 24), "true", "rt")
-    canvas.text((LEFT, TOP + classes * cell + 26), "taken for", "lt")
+    canvas.text((LEFT - 8, TOP - 8), "true", "rb")
+    canvas.text((LEFT + classes * cell, TOP + classes * cell + 26), "taken for", "rt")
     return canvas.png()
 
 
@@ -110,12 +110,12 @@ def _mix(below: tuple[int, ...], above: tuple[int, ...], part: float) -> tuple[i
 
 
 def _short(text: str, letters: int) -> str:
-    return text if len(text) <= letters else text[: max(1, letters - 1)] + "…"
+    return text if len(text) <= letters else text[: max(1, letters - 2)] + ".."
 
 
 def _ticks(low: float, high: float) -> list[float]:
     """Four to eight round numbers between ``low`` and ``high``."""
-    rough = (high - low) / 5
+    rough = (high - low) / 8
     size = 10.0 ** np.floor(np.log10(rough))
     step = size * next(factor for factor in (1, 2, 5, 10) if factor * size >= rough)
     first = np.ceil(low / step)

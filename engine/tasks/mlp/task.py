@@ -135,7 +135,7 @@ class MLPTask:
         output = model(rows.x)
         figures = self._figures(output, rows)
         if self.regression:
-            title = f"{len(rows)} new rows, R² {figures['r2']:.3f}"
+            title = f"{len(rows)} new rows, R squared {figures['r2']:.3f}"
             true, predicted = self.standard.restore(rows.y), self.standard.restore(output[:, 0])
             picture = scatter_png(true, predicted, self.table.target_name, title)
         else:
