@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from sounds import Write, chirp
 
 from engine.audio.collection import Collection, open_collection
 from engine.audio.io import read_wave
 from engine.audio.settings import DecodeSettings
 from engine.errors import DataError, StorageError
+from tests.audio.sounds import Write, chirp
 
 SETTINGS = DecodeSettings()
 

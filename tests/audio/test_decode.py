@@ -13,10 +13,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sounds import Write
 
 from engine.audio.cache import default_cache
 from engine.audio.decode import Job, decode_files
+from tests.audio.sounds import Write
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGSTOP")
 
