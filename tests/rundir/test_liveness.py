@@ -103,13 +103,14 @@ def test_a_run_that_ended_is_shown_so_on_every_host(root: Path, start_trainer: S
 
 def test_a_process_that_ends_while_one_looks_is_not_called_crashed(root: Path, start_trainer: StartTrainer) -> None:
     trainer = start_trainer(root, "--hold", 1.0)
-    reader = RunReader(root)
-    seen = set()
-    end = time.monotonic() + 20
-    while ShownState.COMPLETED not in seen and time.monotonic() < end:
-        seen.add(reader.view().state)
-        trainer.poll()
-    assert seen <= {ShownState.STARTING, ShownState.RUNNING, ShownState.COMPLETED}
+
+    class SlowReader(RunReader):
+        def sessions(self) -> list[SessionRecord]:
+            """Read after the status, and only once the process has ended well."""
+            assert trainer.wait(timeout=20) == 0
+            return super().sessions()
+
+    assert SlowReader(root).view().state is ShownState.COMPLETED
 
 
 def test_looking_costs_no_torch() -> None:
