@@ -15,7 +15,7 @@ from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import Command, HandledCommand
 
-_LOOK_BACK_BYTES = 1 << 20
+_LOOK_BACK_BYTES = 1 << 18
 _LOOK_S = 0.05
 
 
