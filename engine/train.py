@@ -20,7 +20,7 @@ from engine.flags import options
 from engine.job import Job, new_job, new_root, resumed_job
 from engine.progress import Progress
 from engine.registry import find_source
-from engine.resume import resume_point, versions
+from engine.resume import git_commit, resume_point, versions
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, RunConfig, RunRecord, State
@@ -39,7 +39,7 @@ class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
     """The run was told to stop before its first update."""
 
 
-def run(job: Job) -> int:
+def run(job: Job, resumed_from: int | None = None) -> int:
     """Train ``job`` in this process and return its exit code; a failure is in the run directory before it leaves."""
     # Threads that wait by spinning cost twelve times the work on a busy machine; read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -55,7 +55,8 @@ def run(job: Job) -> int:
         device=device.name,
         threads=device.threads,
         versions=versions(),
-        git_commit=None,
+        git_commit=git_commit(),
+        resumed_from_step=resumed_from,
     )
     writer.device_memory = device.memory
     with writer:
@@ -248,8 +249,9 @@ def _resume(root: Path, moved: str | None) -> int:
     if status is not None and status.state is State.COMPLETED:
         click.echo(f"{root} is complete: all {status.total_steps} steps are done.")
         return 0
-    click.echo(resume_point(root))
-    return run(job)
+    point = resume_point(root)
+    click.echo(point)
+    return run(job, point.step if point else None)
 
 
 def main() -> None:
