@@ -226,7 +226,10 @@ def _recognise(error: Exception) -> SweetspotError | None:
 @options(TrainingConfig, *(task_config(name) for name in task_names()))
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
             resume: Path | None, moved: str | None, **values: Any) -> int:  # fmt: skip
-    """Train on SOURCE: a folder of recordings (searched with its sub-folders), or a data set such as "demo"."""
+    """Train on a folder of recordings or a data set.
+
+    SOURCE is a folder, searched with its sub-folders, or the name of a data set such as "demo".
+    """
     if resume is not None:
         if source or run_dir or config_file or name or any(value is not None for value in values.values()):
             raise ConfigError("--resume goes on with a run as it was laid out.", "Give only --source beside it.")
