@@ -47,7 +47,8 @@ def live_session(reader: RunReader) -> str:
     view = reader.view()
     if view.session is None or not view.session_may_live:
         raise RunDirectoryError(
-            f"No process trains {reader.id} (it is {view.state}).", f"Continue it with --resume {reader.root}."
+            f"No process trains {reader.id} (it is {view.state}).",
+            f"Continue it with: sweetspot train --resume {reader.root}" if view.resumable else "",
         )
     return view.session.session
 
