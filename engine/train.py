@@ -6,9 +6,9 @@ Nothing here imports torch before the arguments and the source have been found g
 from __future__ import annotations
 
 import os
-import sys
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +60,8 @@ def run(job: Job, resumed_from: int | None = None) -> int:
     )
     writer.device_memory = device.memory
     with writer:
-        click.echo(job.root)
-        sys.stdout.flush()
+        with suppress(OSError):  # whoever started it may be gone
+            print(job.root, flush=True)
         try:
             return _train(job, device, writer, signals)
         except Stopped:
@@ -114,7 +114,6 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag) -> 
             writer.elapsed_offset_s = trainer.tracker.elapsed_s
             progress.at(loaded.step)
     state = trainer.fit()
-    progress.end()
     if state is State.CANCELLED and signals.received:
         state = State.INTERRUPTED
     return _end(writer, state, signals)
