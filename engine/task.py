@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import nn
 
-from engine.config import Plan, Settings, TrainingConfig
+from engine.config import Settings, TrainingConfig
 from engine.metrics import MetricsHistory
 from engine.rundir.schema import Diagnosis, FileRow, MetricSpec, Monitor, Source
 
@@ -80,9 +80,6 @@ class Task(Protocol):
     fingerprint: str
     metrics: tuple[MetricSpec, ...]
     monitor: Monitor
-
-    def begin(self, plan: Plan) -> None:
-        """Fix the layout of the run; called once before the first batch, again with the same plan on resume."""
 
     def schedule(self, step: int, total: int) -> dict[str, float]:
         """Knobs of one step as closed forms of it; "learning_rate" at least."""

@@ -133,6 +133,9 @@ class SessionRecord(Record):
     session: str
     pid: int
     process_started_at: float
+    process_start_ticks: int | None = Field(
+        default=None, description="Linux: start in ticks since boot, which no change of the wall clock moves."
+    )
     boot_id: str
     host: str
     started_at: float
@@ -257,11 +260,14 @@ class Manifest(Record):
     metrics: dict[str, float] = Field(default_factory=dict)
 
 
+EventKind = Literal["step", "epoch", "memory", "preview", "checkpoint", "warning", "control", "state", "complete"]
+
+
 class Event(BaseModel):
     """One line of metrics.jsonl. What stands beside these keys depends on ``event``; see docs/run-directory.md."""
 
     model_config = ConfigDict(extra="allow", ser_json_inf_nan="strings", frozen=True)
 
-    event: Literal["step", "epoch", "memory", "preview", "checkpoint", "warning", "control", "state", "complete"]
+    event: EventKind
     at: float
     elapsed_s: float

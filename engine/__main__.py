@@ -1,0 +1,53 @@
+"""``python -m engine COMMAND``, also installed as ``sweetspot COMMAND``."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import click
+
+from engine import __version__, commands
+from engine.errors import SweetspotError
+
+
+class Commands(click.Group):
+    """One module a command, imported when it is called: ``control`` must not wait for torch."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"engine.commands.{name}").command
+        return command
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sweetspot")
+def group() -> None:
+    """Train a generative model on your own recordings, watch and hear it learn, stop at the sweet spot."""
+
+
+def main() -> None:
+    run(group)
+
+
+def run(command: click.Command) -> None:
+    """Run a command to its end; a failure the engine knows becomes one sentence and its exit code."""
+    try:
+        sys.exit(command.main(standalone_mode=False, prog_name=f"sweetspot {command.name}".removesuffix(" group")))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SweetspotError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Variants of a chunk, made in its mel spectrogram: batched, about a millisecond a second of sound.
+
+A transform draws its parameters apart from applying them, so that a variant is a pure function of its draws. In
+decibels a gain is an offset, exactly; a change of pitch moves the frequency axis and leaves time; a change of speed
+moves the time axis and leaves pitch; noise adds in power.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from engine.audio.mel import to_db, to_power
+from engine.audio.settings import SpectrogramConfig
+
+PROBABILITY = 0.5
+GAIN_DB = 6.0
+PITCH_SEMITONES = 0.5
+SPEED = 0.03
+NOISE_DB = (-75.0, -50.0)
+
+
+def draw(rng: np.random.Generator, count: int, strength: float) -> dict[str, torch.Tensor]:
+    """Parameters for ``count`` chunks: gain_db, pitch (ratio), speed (ratio), noise_db relative to the loudest bin.
+
+    Each is neutral with probability one half: 0 dB, 1, 1 and minus infinity. ``strength`` scales their ranges.
+    """
+    use = rng.random((4, count)) < PROBABILITY
+    uniform = rng.uniform(-1, 1, (4, count))
+    low, high = NOISE_DB
+    noise = low + (high - low) * (uniform[3] + 1) / 2
+    values = {
+        "gain_db": np.where(use[0], uniform[0] * GAIN_DB * strength, 0.0),
+        "pitch": np.where(use[1], 2 ** (uniform[1] * PITCH_SEMITONES * strength / 12), 1.0),
+        "speed": np.where(use[2], 1 + uniform[2] * SPEED * strength, 1.0),
+        "noise_db": np.where(use[3] & (strength > 0), noise, -np.inf),
+    }
+    return {name: torch.from_numpy(value.astype(np.float32)) for name, value in values.items()}
+
+
+def apply(
+    db: torch.Tensor, draws: dict[str, torch.Tensor], noise: torch.Tensor, ref: float, config: SpectrogramConfig
+) -> torch.Tensor:
+    """Mel power in dB [B, M, F], varied.
+
+    noise: [B, M, F] of independent exponential draws, the power of Gaussian noise. ref: dB of the loudest bin.
+    """
+    varied = _warp(db, draws["pitch"], draws["speed"], config)
+    level = to_power(ref + draws["noise_db"])[:, None, None]
+    varied = to_db(to_power(varied) + noise * level)
+    return varied + draws["gain_db"][:, None, None]
+
+
+def _warp(db: torch.Tensor, pitch: torch.Tensor, speed: torch.Tensor, config: SpectrogramConfig) -> torch.Tensor:
+    """Frequencies times ``pitch``, time divided by ``speed``, bilinear; both anchored at 0."""
+    batch, bands, frames = db.shape
+    top = _slaney(torch.tensor(config.sample_rate / 2, device=db.device))
+    step = top / (bands + 1)
+    centres = _hertz(step * torch.arange(1, bands + 1, device=db.device))
+    rows = _slaney(centres / pitch[:, None]) / step - 1  # [B, M]
+    columns = torch.arange(frames, device=db.device) * speed[:, None]  # [B, F]
+    grid = torch.stack(
+        (
+            (2 * columns / (frames - 1) - 1)[:, None, :].expand(batch, bands, frames),
+            (2 * rows / (bands - 1) - 1)[:, :, None].expand(batch, bands, frames),
+        ),
+        dim=-1,
+    )
+    sampled = torch.nn.functional.grid_sample(db[:, None], grid, padding_mode="border", align_corners=True)
+    return sampled[:, 0]
+
+
+_LINEAR_HZ = 200 / 3
+_BREAK_HZ = 1000.0
+_LOG_STEP = math.log(6.4) / 27
+
+
+def _slaney(hertz: torch.Tensor) -> torch.Tensor:
+    """Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above."""
+    linear = hertz / _LINEAR_HZ
+    above = _BREAK_HZ / _LINEAR_HZ + torch.log(hertz.clamp_min(_BREAK_HZ) / _BREAK_HZ) / _LOG_STEP
+    return torch.where(hertz < _BREAK_HZ, linear, above)
+
+
+def _hertz(mel: torch.Tensor) -> torch.Tensor:
+    edge = _BREAK_HZ / _LINEAR_HZ
+    above = _BREAK_HZ * torch.exp(_LOG_STEP * (mel - edge).clamp_min(0))
+    return torch.where(mel < edge, mel * _LINEAR_HZ, above)

@@ -1,0 +1,208 @@
+"""The process that opens sound files, so that the one that trains need not.
+
+``python -m engine.audio.decode_child CACHE SAMPLE_RATE THREADS``: jobs as JSON lines on stdin
+(``{"id", "path", "key"}``), answers as JSON lines on stdout: ``{"id", "event": "begin"}`` before a file is touched,
+``"progress"`` while samples come, ``"done"`` with its facts; ``{"event": "storage", "reason"}`` when the cache cannot
+be written. A decoder that bursts takes this process with it and nothing else; when stdin ends, so does this process,
+whatever its threads are at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import queue
+import signal
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from engine.audio.cache import Cache, Facts
+from engine.audio.sameness import sketch
+from engine.audio.source import AudioError, SoundFile
+
+MEMORY_LIMIT = 6 << 30  # of address space: threads and libraries reserve far more than they use
+SPOOL = 64 << 20  # a sound above this size waits for its peak on disk, not in memory
+FULL_SCALE = 32_767
+SILENT = 1e-3  # -60 dB of full scale: 16 bits have few steps left below it
+
+
+def main() -> None:
+    cache, sample_rate, threads = Cache(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides what it means
+    threading.excepthook = _burst
+    _limit_memory()
+    say = _voice()
+    jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    for _ in range(threads):
+        threading.Thread(target=_work, args=(jobs, cache, sample_rate, say), daemon=True).start()
+    for line in sys.stdin.buffer:
+        jobs.put(json.loads(line))
+    os._exit(0)  # not sys.exit: a thread inside a decoder that hangs would be waited for
+
+
+def _burst(args: threading.ExceptHookArgs) -> None:
+    """What nobody foresaw in one file must not leave a silent thread behind: the parent restarts us without it."""
+    sys.__excepthook__(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
+    sys.stderr.flush()
+    os._exit(70)
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+
+
+def _voice() -> Callable[..., None]:
+    """A function that writes one answer. Decoders in C sometimes print: their stdout becomes stderr."""
+    own = os.dup(1)
+    os.dup2(2, 1)
+    lock = threading.Lock()
+
+    def say(**answer: Any) -> None:
+        data = json.dumps(answer).encode() + b"\n"
+        with lock:
+            while data:
+                data = data[os.write(own, data) :]
+
+    return say
+
+
+def _work(jobs: queue.SimpleQueue[dict[str, Any]], cache: Cache, sample_rate: int, say: Callable[..., None]) -> None:
+    while True:
+        job = jobs.get()
+        say(id=job["id"], event="begin")
+        try:
+            facts = decode(Path(job["path"]), job["key"], cache, sample_rate, _pulse(job["id"], say))
+            if facts.lasting:
+                cache.save(job["key"], facts)
+        except OSError as error:  # of the cache: those of the sound file are in its facts
+            say(event="storage", reason=error.strerror or str(error))
+            continue
+        say(id=job["id"], event="done", facts=asdict(facts))
+
+
+def _pulse(job: int, say: Callable[..., None]) -> Callable[[], None]:
+    """A function that tells the parent, at most twice a second, that this file is getting on."""
+    last = time.monotonic()
+
+    def pulse() -> None:
+        nonlocal last
+        if time.monotonic() - last > 0.5:
+            last = time.monotonic()
+            say(id=job, event="progress")
+
+    return pulse
+
+
+def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable[[], None]) -> Facts:
+    """Read ``path`` to its end and put its samples into the cache. Raises OSError when the cache cannot be written.
+
+    Memory does not grow with the sound: the peak that the samples are divided by is known only at the end, so until
+    then a long one waits in a temporary file.
+    """
+    pcm = cache.pcm(key)
+    pcm.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source = SoundFile(path, sample_rate)
+        with tempfile.SpooledTemporaryFile(SPOOL, "w+b", dir=str(pcm.parent), suffix=".tmp") as waiting:
+            low, high, count = _spool(source, waiting, pulse)
+            found = _facts(source, low, high, count)
+            if found.failure is not None:
+                return found
+            digest = _normalise(waiting, found.peak, pcm, pulse)
+    except AudioError as error:
+        return Facts(failure=error.reason, lasting=error.lasting)
+    except MemoryError:
+        return Facts(failure="needs more memory to decode than one sound may have", lasting=False)
+    values = asdict(found) | {"digest": digest, "sketch": sketch(cache.open(key, count), sample_rate)}
+    return Facts(**values)
+
+
+def _spool(source: SoundFile, waiting: IO[bytes], pulse: Callable[[], None]) -> tuple[float, float, int]:
+    low, high, count = np.inf, -np.inf, 0
+    for block in source.blocks():
+        if block.size:
+            low, high = min(low, float(block.min())), max(high, float(block.max()))
+        count += block.size
+        waiting.write(block.tobytes())
+        pulse()
+    return low, high, count
+
+
+def _facts(source: SoundFile, low: float, high: float, count: int) -> Facts:
+    """All that is known before normalising: notes, or why this is no usable sound."""
+    values: dict[str, Any] = {
+        "duration_s": source.duration_s,
+        "missing_s": source.missing_s,
+        "sample_rate": source.sample_rate,
+        "channels": source.channels,
+        "peak": max(-low, high),
+        "num_samples": count,
+    }
+    failure = _failure(source, low, high)
+    return Facts(failure=failure, notes=() if failure else tuple(_notes(source)), **values)
+
+
+def _failure(source: SoundFile, low: float, high: float) -> str | None:
+    if not source.frames:
+        return "damaged: no sample of it can be read" if source.missing_s else "empty: it has a header and no sound"
+    if source.broken > source.frames / 10:
+        return f"broken: {source.broken / source.frames:.0%} of its samples are not numbers"
+    if (high - low) / 2 >= SILENT:
+        return None
+    if source.channel_peak >= SILENT and source.channels > 1:
+        return "silent in mono: its channels cancel each other"
+    return "silent: it never rises above -60 dB of full scale"
+
+
+def _notes(source: SoundFile) -> list[str]:
+    notes = []
+    if source.missing_s:
+        declared = source.duration_s + source.missing_s
+        rest = f" of {declared:.2f} s" if declared < 86_400 else ""
+        notes.append(f"cut off: {source.duration_s:.2f} s{rest} could be read")
+    if source.broken:
+        plural = "sample was not a number" if source.broken == 1 else "samples were not numbers"
+        notes.append(f"{source.broken} {plural} (NaN or infinite), now silent")
+    if source.shortened:
+        notes.append("very long: its first three hours are used")
+    return notes
+
+
+def _normalise(waiting: IO[bytes], peak: float, pcm: Path, pulse: Callable[[], None]) -> str:
+    """Write the float samples in ``waiting`` as int16 with their peak at full scale; returns their digest."""
+    digest = hashlib.blake2b(digest_size=16)
+    temporary = pcm.with_name(f"{uuid.uuid4().hex}.tmp")
+    waiting.seek(0)
+    try:
+        with temporary.open("wb") as file:
+            while data := waiting.read(1 << 22):
+                block = np.frombuffer(data, np.float32) * np.float32(FULL_SCALE / peak)
+                samples = np.rint(block).astype("<i2").tobytes()
+                digest.update(samples)
+                file.write(samples)
+                pulse()
+        temporary.replace(pcm)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Waves from files and to files. A wave is float32, mono, [samples], full scale 1."""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from engine.audio.source import AudioError, SoundFile
+
+Subtype = Literal["PCM_16", "PCM_24", "FLOAT"]
+
+__all__ = ["AudioError", "Subtype", "read_wave", "replace_file", "wave_bytes", "write_wave"]
+
+
+def read_wave(path: Path, sample_rate: int) -> np.ndarray:
+    """The sound of any readable file as float32 [samples] at ``sample_rate`` Hz, channels averaged, level untouched.
+
+    Samples that are no numbers become silence. Raises AudioError when there is no sound in it, or more than three
+    hours of it.
+    """
+    source = SoundFile(path, sample_rate)
+    blocks = list(source.blocks())
+    if source.shortened:
+        raise AudioError("longer than three hours: cut it into pieces")
+    if not source.frames:
+        raise AudioError("empty: no sample of it can be read")
+    return np.concatenate(blocks)
+
+
+def write_wave(path: Path, wave: np.ndarray, sample_rate: int, subtype: Subtype = "PCM_16") -> None:
+    """Write a mono WAV whole or not at all: a reader never sees a part of it. Raises OSError."""
+    replace_file(path, wave_bytes(wave, sample_rate, subtype))
+
+
+def wave_bytes(wave: np.ndarray, sample_rate: int, subtype: Subtype = "PCM_16") -> bytes:
+    """A mono WAV file of ``wave`` [samples]. The same wave gives the same bytes on every machine and at every hour.
+
+    libsndfile writes the time of day into float files (the PEAK chunk), hence a header of our own. The integer
+    formats clip at full scale; FLOAT keeps what is above. Raises ValueError for samples that are no numbers.
+    """
+    if wave.ndim != 1:
+        raise ValueError(f"a mono wave has one dimension, not {wave.ndim}")
+    if not np.isfinite(wave).all():
+        raise ValueError("a wave with NaN or infinite samples cannot be written")
+    data = _samples(wave, subtype)
+    if len(data) > 0xFFFF_FF00:
+        raise ValueError("a WAV file holds at most 4 GiB")
+    bits = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}[subtype]
+    kind = 3 if subtype == "FLOAT" else 1
+    form = struct.pack("<HHIIHH", kind, 1, sample_rate, sample_rate * bits // 8, bits // 8, bits)
+    chunks = _chunk(b"fmt ", form)
+    if subtype == "FLOAT":  # every format but integer PCM has a size of extensions and a count of samples
+        chunks = _chunk(b"fmt ", form + struct.pack("<H", 0)) + _chunk(b"fact", struct.pack("<I", wave.size))
+    return _chunk(b"RIFF", b"WAVE" + chunks + _chunk(b"data", data))
+
+
+def _samples(wave: np.ndarray, subtype: Subtype) -> bytes:
+    if subtype == "FLOAT":
+        return wave.astype("<f4").tobytes()
+    top = 2**15 if subtype == "PCM_16" else 2**23
+    whole = np.clip(np.rint(wave.astype(np.float64) * top), -top, top - 1)
+    if subtype == "PCM_16":
+        return whole.astype("<i2").tobytes()
+    return whole.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path`` in one step; what was there before stays until then. Raises OSError."""
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # a name of its own: the given one may fill all 255 bytes
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

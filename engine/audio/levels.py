@@ -1,0 +1,36 @@
+"""Levels: decibels of full scale, peaks and gains. All waves are float, full scale is 1."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+SILENCE_DB = -240.0
+
+
+def to_db(amplitude: float) -> float:
+    """20 log10; -240 for zero, so that the figure stays finite in every record."""
+    return max(SILENCE_DB, 20.0 * math.log10(amplitude)) if amplitude > 0 else SILENCE_DB
+
+
+def from_db(level_db: float) -> float:
+    return float(10.0 ** (level_db / 20.0))
+
+
+def peak(wave: np.ndarray) -> float:
+    """Largest absolute sample, 0 for an empty wave."""
+    return float(np.abs(wave).max(initial=0.0))
+
+
+def rms(wave: np.ndarray) -> float:
+    """Root of the mean square, summed in double precision; 0 for an empty wave."""
+    return math.sqrt(float(np.mean(np.square(wave, dtype=np.float64)))) if wave.size else 0.0
+
+
+def match_rms(wave: np.ndarray, target: float, ceiling_db: float = -1.0) -> np.ndarray:
+    """``wave`` at the RMS ``target``, or quieter where its peak would pass ``ceiling_db``. Silence stays silence."""
+    level, top = rms(wave), peak(wave)
+    if level == 0.0:
+        return wave
+    return (wave * min(target / level, from_db(ceiling_db) / top)).astype(np.float32)

@@ -1,0 +1,49 @@
+"""Which files a model learns from and which it is checked with. By file, never by chunk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from engine.errors import DataError
+from engine.rundir.schema import FileRow
+
+Side = Literal["train", "val"]
+
+
+def split_files(groups: Sequence[int], fraction: float, seed: int) -> list[Side]:
+    """A side for each of the n usable files, in sorted order; ``groups[i]`` is equal for files with the same sound.
+
+    Where every sound is its own, the first ``max(1, round(fraction * n))`` of ``default_rng(seed).permutation(n)``
+    validate. Copies go where the first of them in the permutation goes, as long as that brings the number of
+    validating files nearer to the one asked for; else they are learned from. Both sides get at least one file.
+    Raises DataError when there are not two different sounds.
+    """
+    sizes = Counter(groups)
+    if len(sizes) < 2:
+        raise DataError(
+            f"All {len(groups)} usable files hold the same sound: nothing is left to check with.",
+            "Add a different recording.",
+        )
+    order = [groups[index] for index in np.random.default_rng(seed).permutation(len(groups))]
+    wanted = max(1, round(fraction * len(groups)))
+    chosen: list[int] = []
+    taken = 0
+    for group in dict.fromkeys(order):
+        if sizes[group] <= 2 * (wanted - taken):
+            chosen.append(group)
+            taken += sizes[group]
+    if not chosen:
+        chosen = [min(dict.fromkeys(order), key=lambda group: sizes[group])]
+    if len(chosen) == len(sizes):
+        chosen.pop()
+    return ["val" if group in chosen else "train" for group in groups]
+
+
+def assign_sides(rows: Sequence[FileRow], sides: Sequence[Side]) -> list[FileRow]:
+    """``rows`` with the side of every used file filled in; ``sides`` has one for each of those, in the same order."""
+    remaining = iter(sides)
+    return [row if row.verdict == "skipped" else row.model_copy(update={"split": next(remaining)}) for row in rows]

@@ -1,0 +1,151 @@
+"""Saving, verifying and loading what a run is made of.
+
+A checkpoint is serialised to memory, hashed and written whole, then its manifest: no manifest, no checkpoint. torch's
+reader ignores the checksums of its own format, and loads most single-bit flips in silence; so the bytes are checked
+against the manifest before they are parsed. Only plain types are ever unpickled (``weights_only``).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.errors import RunDirectoryError
+from engine.rundir.layout import Layout, checkpoint_step, manifest
+from engine.rundir.reader import read_manifest, verify
+from engine.rundir.schema import PROTOCOL, Manifest
+from engine.tracker import TrackerState
+
+AVERAGE_DECAY = 0.99
+
+
+class WeightAverage:
+    """An exponential average of a model's weights, ramped: decay min(0.99, (1 + n) / (10 + n)) at update n."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = copy.deepcopy(model).requires_grad_(False).eval()
+        self._pairs = list(zip(self.model.parameters(), model.parameters(), strict=True))
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        decay = min(AVERAGE_DECAY, (1 + step) / (10 + step))
+        for average, weight in self._pairs:
+            average.lerp_(weight, 1 - decay)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint that verified."""
+
+    file: str
+    step: int
+    epoch: int
+    state: dict[str, Any]
+
+
+def serialise(state: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    torch.save(state, out)
+    return out.getvalue()
+
+
+def describe(data: bytes, path: Path, step: int, epoch: int, metrics: Mapping[str, float]) -> Manifest:
+    """The manifest that belongs to ``data``."""
+    return Manifest(
+        file=path.name,
+        step=step,
+        epoch=epoch,
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        metrics=dict(metrics),
+    )
+
+
+def training_state(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: WeightAverage,
+    tracker: TrackerState,
+    task: dict[str, Any],
+) -> dict[str, Any]:
+    """All that exact resume needs."""
+    return {
+        "protocol": PROTOCOL,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": average.model.state_dict(),
+        "tracker": asdict(tracker),
+        "task": task,
+    }
+
+
+def restore(
+    state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage
+) -> TrackerState:
+    """The inverse of :func:`training_state`; ``RunDirectoryError`` when shapes do not fit."""
+    try:
+        model.load_state_dict(state["model"])
+        average.model.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        known = {item.name for item in fields(TrackerState)}
+        return TrackerState(**{name: value for name, value in state["tracker"].items() if name in known})
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise RunDirectoryError(
+            f"The checkpoint does not fit this run's model: {error}".splitlines()[0],
+            "It was made with other settings; start a new run.",
+        ) from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The state in a checkpoint whose bytes match its manifest; ``RunDirectoryError`` otherwise."""
+    record = read_manifest(manifest(path))
+    data = path.read_bytes() if path.is_file() else b""
+    if record is None or not verify(data, record):
+        raise RunDirectoryError(f"{path.name} is damaged or incomplete.", "Use another checkpoint.")
+    try:
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise RunDirectoryError(f"{path.name} is no checkpoint of this program.", "Use another one.") from error
+    if not isinstance(state, dict) or state.get("protocol", PROTOCOL + 1) > PROTOCOL:
+        raise RunDirectoryError(f"{path.name} was written by a newer version.", "Update Sweetspot to read it.")
+    return state
+
+
+def steps_saved(layout: Layout) -> list[int]:
+    """The steps of all checkpoints that have a manifest, newest first."""
+    names = (path.name for path in layout.checkpoints.glob("step-*.pt")) if layout.checkpoints.is_dir() else ()
+    steps = (checkpoint_step(name) for name in names)
+    return sorted((step for step in steps if step and manifest(layout.checkpoint(step)).is_file()), reverse=True)
+
+
+def load_newest(layout: Layout) -> tuple[Loaded | None, list[str]]:
+    """The newest checkpoint that verifies, and a sentence for each newer one that does not."""
+    complaints = []
+    for step in steps_saved(layout):
+        path = layout.checkpoint(step)
+        try:
+            state = load(path)
+        except RunDirectoryError as error:
+            complaints.append(str(error))
+            continue
+        record = read_manifest(manifest(path))
+        assert record is not None
+        return Loaded(path.name, step, record.epoch, state), complaints
+    return None, complaints
+
+
+def prune(layout: Layout, keep: int) -> None:
+    """Remove all but the ``keep`` newest checkpoints; first the manifest, so that no half of one counts."""
+    for step in steps_saved(layout)[keep:]:
+        path = layout.checkpoint(step)
+        manifest(path).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

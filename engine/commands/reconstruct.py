@@ -1,0 +1,51 @@
+"""``sweetspot reconstruct``: any sound through a trained model and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.errors import DataError
+
+
+@click.command("reconstruct")
+@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Directory for the sounds."
+)
+@click.option("--checkpoint", help="best, last, step-N or epoch-N; by default best, else last.")
+def command(run_dir: Path, files: tuple[Path, ...], out: Path, checkpoint: str | None) -> None:
+    """Write NAME.recon.wav beside NAME.orig.wav into --out: 48 kHz float, channels averaged, levels untouched.
+
+    Sounds may be of any length; the model takes each in one pass.
+    """
+    from engine.audio.inversion import BEST
+    from engine.audio.io import AudioError, read_wave, write_wave
+    from engine.tasks.vae.load import load_codec
+
+    codec = load_codec(run_dir, checkpoint)
+    rate = codec.config.sample_rate
+    out.mkdir(parents=True, exist_ok=True)
+    for path, name in zip(files, _names(files), strict=True):
+        try:
+            wave = read_wave(path, rate)
+        except (AudioError, OSError) as error:
+            raise DataError(f"{path} cannot be used: {error}.", "Leave it out or convert it to WAV.") from error
+        write_wave(out / f"{name}.orig.wav", wave, rate, "FLOAT")
+        write_wave(out / f"{name}.recon.wav", codec.reconstruct(wave, BEST), rate, "FLOAT")
+        click.echo(out / f"{name}.recon.wav")
+
+
+def _names(files: tuple[Path, ...]) -> list[str]:
+    """Each file's stem, made unique where two agree."""
+    used: set[str] = set()
+    names = []
+    for path in files:
+        name, number = path.stem, 2
+        while name in used:
+            name, number = f"{path.stem}-{number}", number + 1
+        used.add(name)
+        names.append(name)
+    return names

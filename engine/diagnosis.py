@@ -1,0 +1,77 @@
+"""What the curves say, in plain words: still learning, at the sweet spot, past it, memorising. Suggests, never stops."""
+
+from __future__ import annotations
+
+import math
+
+from engine.metrics import (
+    LEARNED_SOMETHING,
+    OVERFITTING_GAP,
+    STAGNATION_EPOCHS,
+    MetricsHistory,
+    better_than_baseline,
+    smooth,
+)
+from engine.rundir.schema import Diagnosis, Monitor
+
+PAST_EPOCHS = 3
+PAST_PART = 0.02
+
+
+def diagnose_fit(history: MetricsHistory, monitor: Monitor) -> list[Diagnosis]:
+    """At most one verdict on how learning goes, and stagnation beside it."""
+    best = history.get_best_epoch()
+    if best is None:
+        return []
+    curve = smooth(history.column(monitor.metric))
+    epochs = sorted(history.epochs)
+    at_best, now = curve[epochs.index(best)], curve[-1]
+    found = [_verdict(history, monitor, best, at_best, now, epochs[-1])]
+    stalled = epochs[-1] - best
+    if stalled >= STAGNATION_EPOCHS:
+        found.append(
+            Diagnosis(
+                code="stagnation",
+                severity="info",
+                since_epoch=best,
+                message=f"Nothing has improved for {stalled} epochs. More time is unlikely to help.",
+            )
+        )
+    return found
+
+
+def _verdict(history: MetricsHistory, monitor: Monitor, best: int, at_best: float, now: float, epoch: int) -> Diagnosis:
+    """One of too_early, memorising, past, learning."""
+    unit = f" {monitor.unit}" if monitor.unit else ""
+    gain = better_than_baseline(at_best, monitor.baseline_db)
+    if gain is not None and gain < LEARNED_SOMETHING:
+        return Diagnosis(
+            code="too_early",
+            severity="info",
+            message="Too early to tell: it is hardly better yet than the average of everything it learns from.",
+        )
+    gap = history.gap()
+    worse = (now - at_best) * (1 if monitor.better == "lower" else -1)
+    past = epoch - best >= PAST_EPOCHS and worse > PAST_PART * abs(at_best)
+    if past and gap is not None and gap > OVERFITTING_GAP:
+        return Diagnosis(
+            code="memorising",
+            severity="warning",
+            since_epoch=best,
+            message=f"It begins to memorise. Since epoch {best}, data it has never met comes out worse "
+            f"({at_best:.3g} to {now:.3g}{unit}) while its own still improves. The best epoch is kept.",
+        )
+    if past:
+        return Diagnosis(
+            code="past",
+            severity="info",
+            since_epoch=best,
+            message=f"The sweet spot seems to lie at epoch {best}: since then it has not become better with new data.",
+        )
+    if gap is not None and math.isfinite(gap) and gap > OVERFITTING_GAP:
+        return Diagnosis(
+            code="gap",
+            severity="warning",
+            message=f"It knows its own data {gap:.0%} better than new data, and both still improve. Keep an ear on it.",
+        )
+    return Diagnosis(code="learning", severity="good", message=f"It is learning: best so far at epoch {best}.")

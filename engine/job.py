@@ -1,0 +1,99 @@
+"""What to train: from the command line, a configuration file, a data set's own settings, or a run's record. No torch."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.config import Settings, TrainingConfig, validated
+from engine.errors import ConfigError, DataError, RunDirectoryError
+from engine.flags import collect
+from engine.registry import Resolved, find_source
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import RunRecord, Source
+from engine.tasks import task_config, task_names
+
+LIMITS = ("max_epochs", "max_steps", "max_minutes")
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that decides a run: what to learn from, how, and where to write it."""
+
+    source: Source
+    task: str
+    training: TrainingConfig
+    task_config: Settings
+    root: Path
+    name: str
+    record: RunRecord | None = None  # of the run that is resumed
+
+
+def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, config_file: Path | None) -> Job:
+    """A fresh run from command-line ``values``, over those of a configuration file, over the data set's own."""
+    saved = _saved_config(config_file)
+    own = task_config(resolved.task)
+    training = collect(TrainingConfig, values)
+    stray = {path for task in task_names() if task != resolved.task for path in collect(task_config(task), values)}
+    stray -= set(collect(own, values))
+    if stray:
+        raise ConfigError(
+            f"--{min(stray).replace('_', '-')} is no setting of the task {resolved.task!r}.", "Leave it out."
+        )
+    defaults = dict(resolved.defaults)
+    if any(limit in training or limit in saved["training"] for limit in LIMITS):
+        defaults = {key: value for key, value in defaults.items() if key not in LIMITS}
+    config = validated(TrainingConfig, _over(_over(defaults, saved["training"]), training))
+    task = validated(own, _over(saved["task"], collect(own, values)))
+    return Job(resolved.source, resolved.task, config, task, root, name)
+
+
+def resumed_job(root: Path, source: str | None) -> Job:
+    """The run in ``root`` once more, as it was laid out; ``source`` names where its sounds are now."""
+    record = RunReader(root).run()
+    if record is None:
+        raise RunDirectoryError(
+            f"{root} holds no run that began to train.", "Start one with: sweetspot train SOURCE --run-dir " + str(root)
+        )
+    training = validated(TrainingConfig, record.config.training)
+    task = validated(task_config(record.task), record.config.task)
+    where = record.source
+    if source is not None:
+        where = where.model_copy(update={"path": str(Path(source).expanduser().resolve())})
+    elif where.kind == "dataset":
+        where = find_source(where.name).source
+    if where.path is not None and not Path(where.path).is_dir():
+        raise DataError(f"The sounds are no longer in {where.path}.", "Name where they are now: --source FOLDER.")
+    return Job(where, record.task, training, task, root, record.name, record)
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        merged[key] = _over(merged.get(key, {}), value) if isinstance(value, dict) else value
+    return merged
+
+
+def _saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
+    if file is None:
+        return {"training": {}, "task": {}}
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        values = values.get("config", values)
+        return {"training": dict(values["training"]), "task": dict(values["task"])}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{file} is no saved configuration.", 'Give a run\'s run.json, or {"training": {…}, "task": {…}}.'
+        ) from error
+
+
+def new_root(runs_dir: Path, name: str) -> Path:
+    """A fresh directory below ``runs_dir``: the name and the moment."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:40] or "run"
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    candidates = [f"{stem}-{stamp}", *(f"{stem}-{stamp}-{number}" for number in range(2, 100))]
+    return next(runs_dir / candidate for candidate in candidates if not (runs_dir / candidate).exists())

@@ -1,0 +1,79 @@
+"""What a terminal shows of a run: a bar where somebody looks, plain lines where nobody does."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from tqdm import tqdm
+
+from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
+
+LINE_EVERY_S = 10.0
+
+
+class Progress:
+    """Follows one run through its callback. The run directory holds the same, and more."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._last_line = 0.0
+        self._shown = ""
+        self._val = ""
+        self._live = sys.stderr.isatty()
+
+    def phase(self, phase: str, done: int, total: int) -> None:
+        """Before the first update: reading, decoding, preparing."""
+        text = f"{phase} {done} of {total}" if total else phase
+        if self._live:
+            print(f"\r{text:<40}", end="", file=sys.stderr, flush=True)
+        elif phase != self._shown:
+            self._shown = phase
+            print(text, flush=True)
+
+    def begin(self, total_steps: int) -> None:
+        if self._live:
+            print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+            self._bar = tqdm(total=total_steps, unit="step", dynamic_ncols=True)
+
+    def at(self, step: int) -> None:
+        """A resumed run stands at ``step``."""
+        if self._bar is not None:
+            self._bar.update(step)
+
+    def callback(self, event: object) -> None:
+        if isinstance(event, StepMetrics):
+            self._step(event)
+        elif isinstance(event, EpochMetrics):
+            self._epoch(event)
+        elif isinstance(event, TrainingCompleteEvent):
+            self._line(f"done in {event.total_time_s / 60:.1f} min, best at epoch {event.best_epoch}")
+
+    def end(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _step(self, event: StepMetrics) -> None:
+        if self._bar is not None:
+            self._bar.set_description(f"epoch {event.epoch}", refresh=False)
+            self._bar.set_postfix_str(f"loss {event.train_loss:.3f}{self._val}", refresh=False)
+            self._bar.update(1)
+
+    def _epoch(self, event: EpochMetrics) -> None:
+        error = getattr(event, "val_recon_db", None)
+        shown = f"{error:.2f} dB" if isinstance(error, float) else f"{event.val_loss:.3f}"
+        self._val = f", new sounds {shown}"
+        last = event.epoch == event.total_epochs
+        if self._bar is None and (last or time.monotonic() - self._last_line > LINE_EVERY_S):
+            self._last_line = time.monotonic()
+            self._line(
+                f"epoch {event.epoch} of {event.total_epochs}, step {event.step}, loss {event.train_loss:.3f}"
+                f"{self._val}, {event.eta_seconds:.0f} s left"
+            )
+
+    def _line(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.write(text)
+        else:
+            print(text, flush=True)

@@ -1,0 +1,83 @@
+"""What resuming a run would go on from, said before it does. No torch: the app says the same."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from engine import __version__
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import RunRecord, SessionRecord, Status
+
+_BITS = ("torch", "numpy", "soundfile", "soxr")
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """Where a run would go on. ``file`` is None when there is no checkpoint: it then begins at step 1.
+
+    changed: what differs from the last session and may change the bits; empty means exact. losses: of the last epoch.
+    """
+
+    file: str | None
+    step: int
+    epoch: int
+    total_steps: int
+    total_epochs: int
+    elapsed_s: float
+    losses: dict[str, float]
+    changed: list[str]
+
+    def __str__(self) -> str:
+        if self.file is None:
+            return f"No checkpoint yet: begins at step 1 of {self.total_steps}."
+        losses = ", ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
+        how = "exact" if not self.changed else f"continues, not bit for bit: {'; '.join(self.changed)}"
+        return (
+            f"Epoch {self.epoch} of {self.total_epochs}, step {self.step} of {self.total_steps}, "
+            f"{self.elapsed_s / 60:.1f} min so far{', ' + losses if losses else ''}.\n"
+            f"Goes on from {self.file} ({how})."
+        )
+
+
+def versions() -> dict[str, str]:
+    """Of everything that may change a run's bits."""
+    return {"sweetspot": __version__, "python": platform.python_version()} | {name: version(name) for name in _BITS}
+
+
+def resume_point(root: Path) -> ResumePoint | None:
+    """Where the run in ``root`` would go on; None when it has no run.json, so that there is nothing to go on with."""
+    reader = RunReader(root)
+    record = reader.run()
+    if record is None:
+        return None
+    sessions = reader.sessions()
+    found = next((item for item in reversed(reader.checkpoints()) if reader.verified(item)), None)
+    status = reader.status()
+    return ResumePoint(
+        file=found.file if found else None,
+        step=found.step if found else 0,
+        epoch=found.epoch if found else 0,
+        total_steps=record.total_steps,
+        total_epochs=record.total_epochs,
+        elapsed_s=status.elapsed_s if status else 0.0,
+        losses=_losses(status, record),
+        changed=_changed(sessions[-1]) if sessions else [],
+    )
+
+
+def _losses(status: Status | None, record: RunRecord) -> dict[str, float]:
+    names = ("train_loss", "val_loss", record.monitor.metric)
+    return {name: status.metrics[name] for name in names if status and name in status.metrics}
+
+
+def _changed(last: SessionRecord) -> list[str]:
+    now = versions()
+    changed = [f"{name} was {old}, is {now[name]}" for name, old in last.versions.items() if now.get(name, old) != old]
+    if not last.device.startswith("cpu"):
+        changed.append("it trains on an accelerator")
+    elif last.host != platform.node():
+        changed.append("it ran on another machine")
+    return changed

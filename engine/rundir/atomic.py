@@ -1,0 +1,133 @@
+"""The few ways a file of a run directory comes to be: replaced whole, or one line appended by one ``write()``.
+
+A file written in place is torn in the eyes of whoever reads it meanwhile; one that is written beside and renamed
+never is. A disk that refuses surfaces as ``OSError`` here: whether training can do without is for the writer to say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+RENAME_PATIENCE_S = 2.5
+_BINARY = getattr(os, "O_BINARY", 0)
+_TEMPORARY = re.compile(r"^\..+\.\d+-\d+\.tmp$")
+_serial = itertools.count()
+
+
+def replace_bytes(path: Path, data: bytes, *, durable: bool) -> None:
+    """Put ``data`` at ``path`` so that a reader sees the old bytes or the new ones, nothing between.
+
+    durable: survives a power cut once this returns. ``OSError`` when the disk refuses; the old file stays then.
+    """
+    commit(stage(path, data, durable=durable), path)
+    if durable:
+        flush_directory(path.parent)
+
+
+def create_once(path: Path, data: bytes, *, durable: bool) -> bool:
+    """:func:`replace_bytes` unless ``path`` exists; whether it was written.
+
+    For the holder of the run's lock, the only one who writes: nobody comes between the look and the rename.
+    """
+    if path.exists():
+        return False
+    replace_bytes(path, data, durable=durable)
+    return True
+
+
+def stage(path: Path, data: bytes, *, durable: bool) -> Path:
+    """Write ``data`` to a temporary beside ``path``, ready for :func:`commit`; nothing is left when it fails."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_serial)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
+        try:
+            _write_all(descriptor, data)
+            if durable:
+                flush(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        discard(temporary)
+        raise
+    return temporary
+
+
+def commit(temporary: Path, path: Path) -> None:
+    """Rename a staged file into place. Windows refuses while a reader has the old one open: retried for 2.5 s."""
+    deadline = time.monotonic() + RENAME_PATIENCE_S
+    while True:
+        try:
+            temporary.replace(path)
+            return
+        except OSError as error:
+            busy = sys.platform == "win32" and isinstance(error, PermissionError)
+            if not busy or time.monotonic() > deadline:
+                discard(temporary)
+                raise
+        time.sleep(0.02)
+
+
+def discard(path: Path) -> None:
+    """Remove a file that may be gone already or cannot be removed now (the next session sweeps it)."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def open_append(path: Path) -> int:
+    """A descriptor whose every ``write()`` lands at the end of the file, whoever else appends."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY, 0o666)
+
+
+def append_line(descriptor: int, line: bytes) -> None:
+    """Append ``line`` in one ``write()``. ``OSError`` (ENOSPC) also when the disk took only a part of it."""
+    if os.write(descriptor, line) != len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def flush(descriptor: int) -> None:
+    """Bring a file to the medium. macOS' fsync stops at the drive's cache; F_FULLFSYNC does not."""
+    if sys.platform == "darwin":
+        with contextlib.suppress(OSError):  # not every file system has it
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+def flush_directory(path: Path) -> None:
+    """Bring a rename to the medium. Windows does so by itself and opens no directories."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems sync no directories
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sweep(directory: Path) -> int:
+    """Remove temporaries that a killed process left in ``directory``; how many. Only for the holder of the lock."""
+    if not directory.is_dir():
+        return 0
+    left_over = [path for path in directory.iterdir() if _TEMPORARY.match(path.name)]
+    for path in left_over:
+        discard(path)
+    return len(left_over)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

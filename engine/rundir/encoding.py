@@ -1,0 +1,76 @@
+"""Strict JSON in UTF-8: how every record of a run directory becomes bytes, and an event comes back.
+
+Plain JSON has no NaN and no infinity. Both are written as the strings "NaN", "Infinity" and "-Infinity".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+from collections.abc import Mapping
+from typing import Any, SupportsFloat, SupportsIndex
+
+from pydantic import BaseModel
+
+_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def encode(value: Mapping[str, Any] | BaseModel, indent: int | None = None) -> bytes:
+    """One object as strict JSON that ends with a newline and, without ``indent``, contains no other."""
+    try:
+        text = _dump(value, indent)
+    except ValueError:  # a number that is not finite: rare, so only then is the whole value walked
+        text = _dump(_strict(value), indent)
+    return text.encode("utf-8", errors="replace") + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any] | None:
+    """The object in one line, NaN and infinity restored; None when it is damaged or no object."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    return _revive(value) if b'NaN"' in line or b'Infinity"' in line else value
+
+
+def _dump(value: Any, indent: int | None) -> str:
+    separators = (",", ": ") if indent else (",", ":")
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators, default=_plain)
+
+
+def _plain(value: object) -> Any:
+    """What JSON has no word for: our records, and the scalars of numerical libraries."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, SupportsIndex):
+        return operator.index(value)
+    if isinstance(value, SupportsFloat):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} has no place in a record of a run directory")
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _name(value)
+    return value if isinstance(value, str | int | None) else _strict(_plain(value))
+
+
+def _name(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def _revive(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _revive(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_revive(item) for item in value]
+    return _NOT_FINITE.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,103 @@
+"""What happens before a session owns a run directory: may it enter, what it cleans up, who it says it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import uuid
+
+from pydantic import ValidationError
+
+from engine.errors import RunDirectoryError
+from engine.rundir.atomic import sweep
+from engine.rundir.encoding import decode
+from engine.rundir.layout import Layout, is_run_id
+from engine.rundir.liveness import this_process
+from engine.rundir.schema import PROTOCOL, SessionRecord, State, Status
+
+
+def holds_run(place: Layout) -> bool:
+    """Whether a session has ever begun in this directory."""
+    return any(path.exists() for path in (place.run, place.sessions, place.status))
+
+
+def check_entry(place: Layout, *, resume: bool) -> None:
+    """Look, without a trace, whether a session may begin here; ``RunDirectoryError`` says why it may not."""
+    if not is_run_id(place.id):
+        raise RunDirectoryError(
+            f'"{place.id}" cannot name a run.',
+            "Use 1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit.",
+        )
+    if place.root.exists() and not place.root.is_dir():
+        raise RunDirectoryError(f"{place.root} is a file.", "Name a directory that is empty or does not exist yet.")
+    if resume and not holds_run(place):
+        raise RunDirectoryError(f"{place.root} holds no run that could be resumed.", "Start one with --run-dir.")
+    if not resume and holds_run(place):
+        raise RunDirectoryError(
+            f"{place.root} holds a run already.", f"Continue it with --resume {place.root}, or name another directory."
+        )
+    if not resume:
+        _check_empty(place)
+    _check_protocol(place)
+
+
+def prepare(place: Layout) -> None:
+    """Remove what a killed session left half written. Only for the holder of the lock."""
+    for directory in (place.root, place.checkpoints, place.snapshots, place.previews):
+        sweep(directory)
+
+
+def new_session(
+    device: str, threads: int, versions: dict[str, str], git_commit: str | None, resumed_from_step: int | None
+) -> SessionRecord:
+    """This process as one line of sessions.jsonl."""
+    return SessionRecord(
+        session=str(uuid.uuid4()),
+        started_at=time.time(),
+        device=device,
+        threads=threads,
+        versions=versions,
+        git_commit=git_commit,
+        resumed_from_step=resumed_from_step,
+        **dataclasses.asdict(this_process()),
+    )
+
+
+def first_status(place: Layout, session: str) -> Status:
+    """Starting; in a resumed run from where the last session stood, so that no viewer sees it fall back to zero."""
+    try:
+        last = Status.model_validate_json(place.status.read_bytes())
+    except (OSError, ValidationError):
+        return Status(session=session, state=State.STARTING)
+    begun = {"session": session, "state": State.STARTING, "phase": ""}
+    gone = dict.fromkeys(("error", "progress", "eta_s", "steps_per_s", "memory"))
+    return last.model_copy(update={**begun, **gone, "commands": []})
+
+
+def _check_empty(place: Layout) -> None:
+    """Beside nothing, a fresh run may find the log its launcher opened and the lock of one that ended at once."""
+    if not place.root.exists():
+        return
+    strange = sorted({path.name for path in place.root.iterdir()} - {place.log.name, place.lock.name})
+    if strange:
+        raise RunDirectoryError(
+            f"{place.root} is not empty and holds no run (it has {strange[0]}).", "Name an empty or a new directory."
+        )
+
+
+def _check_protocol(place: Layout) -> None:
+    """A run of a newer version is not continued by an older one."""
+    try:
+        record = decode(place.run.read_bytes()) or {}
+    except OSError:
+        return
+    protocol = record.get("protocol")
+    if isinstance(protocol, int) and protocol > PROTOCOL:
+        raise newer_protocol(place.id, protocol)
+
+
+def newer_protocol(name: str, protocol: int) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"{name} was written by a newer version (protocol {protocol}, this one reads up to {PROTOCOL}).",
+        "Update Sweetspot.",
+    )

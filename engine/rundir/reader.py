@@ -1,0 +1,195 @@
+"""A run directory as a viewer sees it. Reads only, and takes a damaged file for a missing one.
+
+What a newer version wrote is refused with a sentence rather than half understood.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from engine.rundir.artefacts import Artefact, PreviewSet, find_checkpoints, find_previews, find_snapshots
+from engine.rundir.encoding import decode
+from engine.rundir.entry import holds_run, newer_protocol
+from engine.rundir.layout import Layout, is_run_id
+from engine.rundir.liveness import HeartbeatWatch
+from engine.rundir.schema import PROTOCOL, DatasetRecord, RunRecord, SessionRecord, Status
+from engine.rundir.view import RunView, ShownState, look
+
+_BLOCK = 1 << 16
+_AnyRecord = TypeVar("_AnyRecord", bound=BaseModel)
+
+
+class Lines(NamedTuple):
+    """Whole lines without their newlines, and where to go on. An offset that went back means: forget what was read."""
+
+    lines: list[bytes]
+    offset: int
+
+
+class Events(NamedTuple):
+    """Events in the order of their writing, and where to go on. An offset that went back: forget what was read."""
+
+    events: list[dict[str, Any]]
+    offset: int
+
+
+class RunReader:
+    """Looks into one run directory, live or finished, local or copied; nothing is kept between two calls."""
+
+    def __init__(self, root: Path) -> None:
+        self.layout = Layout(root.expanduser().absolute())
+
+    @property
+    def root(self) -> Path:
+        return self.layout.root
+
+    @property
+    def id(self) -> str:
+        return self.layout.id
+
+    @property
+    def exists(self) -> bool:
+        """Whether any session ever began here."""
+        return holds_run(self.layout)
+
+    def run(self) -> RunRecord | None:
+        """run.json; None before the first update or when damaged. ``RunDirectoryError`` from a newer version."""
+        return self._load(self.layout.run, RunRecord)
+
+    def dataset(self) -> DatasetRecord | None:
+        """dataset.json; None before the scan is over or when damaged."""
+        return self._load(self.layout.dataset, DatasetRecord)
+
+    def status(self) -> Status | None:
+        """status.json; None (unknown) when missing or damaged. ``RunDirectoryError`` from a newer version."""
+        return self._load(self.layout.status, Status)
+
+    def sessions(self) -> list[SessionRecord]:
+        """Every process that trained this run, the first one first; damaged lines are left out."""
+        found = []
+        for line in _whole_lines(self.layout.sessions, 0, None).lines:
+            try:
+                found.append(SessionRecord.model_validate_json(line))
+            except ValidationError:
+                continue
+        return found
+
+    def lines(self, offset: int = 0, limit_bytes: int | None = None) -> Lines:
+        """The whole lines of metrics.jsonl from ``offset`` on, for who parses them himself; at most ``limit_bytes``."""
+        return _whole_lines(self.layout.metrics, offset, limit_bytes)
+
+    def events(self, offset: int = 0, limit_bytes: int | None = None) -> Events:
+        """The events from ``offset`` on; damaged lines are left out, NaN and infinity restored.
+
+        An offset smaller than the one given (then 0, without events) says that the file was replaced.
+        """
+        lines, end = self.lines(offset, limit_bytes)
+        return Events([event for event in map(decode, lines) if event is not None], end)
+
+    def metrics_tail(self, count: int, kind: str | None = None) -> list[dict[str, Any]]:
+        """The last ``count`` events (of one kind), oldest first. Reads from the end, no more than it needs."""
+        reach = _BLOCK
+        while True:
+            start = self.line_start(-reach)
+            found = [event for event in self.events(start).events if kind is None or event.get("event") == kind]
+            if len(found) >= count or start == 0:
+                return found[-count:] if count else []
+            reach *= 4
+
+    def line_start(self, position: int) -> int:
+        """Where the first whole line at or after ``position`` of metrics.jsonl begins; negative counts from its end."""
+        try:
+            with self.layout.metrics.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                start = max(0, size + position) if position < 0 else min(position, size)
+                if start == 0:
+                    return 0
+                file.seek(start - 1)
+                return start - 1 + len(file.readline())
+        except OSError:
+            return 0
+
+    def previews(self) -> list[PreviewSet]:
+        """All previews by epoch, step, role and index, the references first."""
+        return find_previews(self.root, self.layout.previews)
+
+    def checkpoints(self) -> list[Artefact]:
+        """All checkpoints by step, ``best.pt`` last. One without a readable manifest is none: it never verifies."""
+        return find_checkpoints(self.root, self.layout.checkpoints)
+
+    def snapshots(self) -> list[Artefact]:
+        """All snapshots by epoch and step."""
+        return find_snapshots(self.root, self.layout.snapshots)
+
+    def view(self, watch: HeartbeatWatch | None = None) -> RunView:
+        """The run as it is to be shown now. ``watch`` (one per run, kept by the viewer) judges from another host."""
+        view = look(self.id, self.root, self.status(), self.sessions(), self.run(), watch)
+        if view.state is ShownState.CRASHED:  # or it ended well between the two looks: what stands there now is final
+            view = look(self.id, self.root, self.status(), self.sessions(), view.run, watch)
+        return view
+
+    def _load(self, path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
+        raw = _read(path)
+        if raw is None:
+            return None
+        try:
+            record = kind.model_validate_json(raw)
+        except ValidationError:
+            record, protocol = None, (decode(raw) or {}).get("protocol")
+        else:
+            protocol = getattr(record, "protocol", None)
+        if isinstance(protocol, int) and protocol > PROTOCOL:
+            raise newer_protocol(self.id, protocol)
+        return record
+
+
+def list_runs(runs_dir: Path) -> list[RunReader]:
+    """The runs in a directory, the one trained last first. What is no run is passed over."""
+    try:
+        readers = [RunReader(path) for path in runs_dir.iterdir() if is_run_id(path.name) and path.is_dir()]
+    except OSError:
+        return []
+    return sorted((reader for reader in readers if reader.exists), key=_trained_at, reverse=True)
+
+
+def _trained_at(reader: RunReader) -> tuple[float, str]:
+    sessions = reader.sessions()
+    return (sessions[-1].started_at if sessions else 0.0), reader.id
+
+
+def _read(path: Path) -> bytes | None:
+    """The bytes of a regular file, or None. Windows refuses for the moment in which the writer replaces it."""
+    for _ in range(5 if sys.platform == "win32" else 1):
+        try:
+            return path.read_bytes() if path.is_file() else None
+        except PermissionError:
+            time.sleep(0.01)
+        except OSError:
+            return None
+    return None
+
+
+def _whole_lines(path: Path, offset: int, limit_bytes: int | None) -> Lines:
+    try:
+        if not path.is_file():
+            return Lines([], 0)
+        with path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) < offset:
+                return Lines([], 0)
+            file.seek(max(0, offset - 1))
+            if offset and file.read(1) != b"\n":  # not where a line of this file ends: it is another one
+                return Lines([], 0)
+            block = file.read(-1 if limit_bytes is None else limit_bytes)
+            end = block.rfind(b"\n") + 1
+            if not end and len(block) == limit_bytes:  # a line longer than the limit: take it whole all the same
+                block += file.readline()
+                end = len(block) if block.endswith(b"\n") else 0
+    except OSError:
+        return Lines([], offset)
+    return Lines([line for line in block[:end].split(b"\n") if line], offset + end)

@@ -1,0 +1,111 @@
+"""What a viewer says of a run: the state the engine wrote, held against whether its process still lives."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from engine.rundir.liveness import HeartbeatWatch, Liveness, host, process_liveness
+from engine.rundir.schema import RunRecord, SessionRecord, State, Status
+
+
+class ShownState(StrEnum):
+    """The engine's states, and two that only a viewer can conclude."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    UNKNOWN = "unknown"
+
+    @property
+    def live(self) -> bool:
+        return self in (ShownState.STARTING, ShownState.RUNNING, ShownState.STOPPING)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run at one moment.
+
+    liveness: of the last session's process, whatever its state. session_may_live: a command may find somebody who
+    obeys (from another host one cannot be sure). read_only: it cannot be trained or commanded from here.
+    """
+
+    id: str
+    name: str
+    state: ShownState
+    liveness: Liveness
+    session_may_live: bool
+    read_only: bool
+    run: RunRecord | None
+    status: Status | None
+    session: SessionRecord | None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether training can go on from here: begun, not finished, and no process at it."""
+        ended = (ShownState.CANCELLED, ShownState.INTERRUPTED, ShownState.FAILED, ShownState.CRASHED)
+        return self.run is not None and self.state in ended and not self.read_only
+
+
+def look(
+    run_id: str,
+    root: Path,
+    status: Status | None,
+    sessions: list[SessionRecord],
+    run: RunRecord | None,
+    watch: HeartbeatWatch | None,
+) -> RunView:
+    """Put together what was read; the status first, then the sessions, so that no newer session is overlooked."""
+    session = sessions[-1] if sessions else None
+    liveness = _liveness(session, status, watch)
+    state = _state(status, session, liveness)
+    foreign = session is not None and session.host != host() and liveness is not Liveness.ALIVE
+    return RunView(
+        id=run_id,
+        name=run.name if run else run_id,
+        state=state,
+        liveness=liveness,
+        session_may_live=_may_live(state, status, session, liveness),
+        read_only=foreign or not os.access(root, os.W_OK),
+        run=run,
+        status=status,
+        session=session,
+    )
+
+
+def _liveness(session: SessionRecord | None, status: Status | None, watch: HeartbeatWatch | None) -> Liveness:
+    if session is None:
+        return Liveness.UNKNOWN
+    liveness = process_liveness(session)
+    if liveness is Liveness.UNKNOWN and watch is not None and status is not None:
+        return watch.observe(status.session, status.heartbeat)
+    return liveness
+
+
+def _state(status: Status | None, session: SessionRecord | None, liveness: Liveness) -> ShownState:
+    """A last session that has not written its status yet counts as starting, whatever the one before it left."""
+    if status is None:
+        return ShownState.UNKNOWN
+    newer = session is not None and session.session != status.session
+    if not newer and not status.state.live:
+        return ShownState(status.state)
+    if liveness is Liveness.DEAD:
+        return ShownState.CRASHED
+    if liveness is Liveness.UNKNOWN:
+        return ShownState.UNKNOWN
+    return ShownState(State.STARTING if newer else status.state)
+
+
+def _may_live(state: ShownState, status: Status | None, session: SessionRecord | None, liveness: Liveness) -> bool:
+    if session is None or liveness is Liveness.DEAD:
+        return False
+    if state is ShownState.UNKNOWN:
+        return status is None or status.state.live or session.session != status.session
+    return state.live

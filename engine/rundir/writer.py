@@ -1,0 +1,270 @@
+"""The training process's hold on its run directory: the lock, the records, the events, the heartbeat.
+
+A disk that is full stops no training. An event or a status it refuses is counted and told as a warning once there is
+room again; a checkpoint or a preview is skipped with a warning. Only what a run cannot begin without is an error.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from engine.errors import RunDirectoryError, StorageError
+from engine.rundir import layout
+from engine.rundir.atomic import commit, create_once, flush_directory, replace_bytes, stage
+from engine.rundir.board import StatusBoard
+from engine.rundir.encoding import encode
+from engine.rundir.entry import check_entry, first_status, new_session, prepare
+from engine.rundir.heart import DeviceMemory, Heart, measure_memory
+from engine.rundir.inbox import Inbox
+from engine.rundir.journal import Journal
+from engine.rundir.layout import Layout
+from engine.rundir.lock import RunLock
+from engine.rundir.schema import (
+    DatasetRecord,
+    EventKind,
+    HandledCommand,
+    Manifest,
+    RunRecord,
+    SessionRecord,
+    State,
+    Status,
+)
+
+
+class RunWriter:
+    """One session of a run, from :meth:`open` to :meth:`close`. Every method may be called from any thread.
+
+    control: the viewers' commands (``control.cancel``, ``control.take_saves()``); answer each with :meth:`done`.
+    elapsed_offset_s: seconds of training in earlier sessions; the trainer sets it when it resumes.
+    device_memory: gives (used, total) bytes of the accelerator; the trainer sets it once the device is open.
+    """
+
+    def __init__(self, lock: RunLock, place: Layout, session: SessionRecord) -> None:
+        self.layout = place
+        self.session = session
+        self.elapsed_offset_s = 0.0
+        self.device_memory: DeviceMemory | None = None
+        self._began = time.monotonic()
+        self._lock = lock
+        self.control = Inbox(place.control, session.session)  # before the session is known: no command comes too early
+        self._events = Journal(place.metrics)
+        self._board = StatusBoard(place.status, first_status(place, session.session))
+        self._lost_lines = 0
+        self._untold_loss = ""
+        self._undone: dict[str, str] = {}
+        self._answering = threading.Lock()
+        self._closed = False
+        self._heart = Heart(self._poll, self._publish, self._measure, lambda: self._board.dirty)
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        *,
+        device: str,
+        threads: int,
+        versions: dict[str, str],
+        git_commit: str | None = None,
+        resumed_from_step: int | None = None,
+        resume: bool = False,
+    ) -> Self:
+        """Make ``root`` this process's run directory and say so in it; the heartbeat starts.
+
+        ``RunDirectoryError`` when another process trains there, when it holds a run and ``resume`` is False, when it
+        holds anything else, or none and ``resume`` is True; ``StorageError`` when it cannot be written.
+        """
+        place = Layout(root.expanduser().resolve())
+        check_entry(place, resume=resume)
+        try:
+            place.root.mkdir(parents=True, exist_ok=True)
+            session = new_session(device, threads, versions, git_commit, resumed_from_step)
+            lock = RunLock(place.lock, holder=f"pid {session.pid}, host {session.host}")
+            try:
+                check_entry(place, resume=resume)  # again: another may have come and gone since
+                prepare(place)
+                writer = cls(lock, place, session)
+                writer._announce()
+            except BaseException:
+                lock.release()
+                raise
+        except OSError as error:
+            raise StorageError(
+                f"The run directory {place.root} cannot be written: {error.strerror or error}.",
+                "Free some space or choose another place with --run-dir.",
+            ) from error
+        return writer
+
+    @property
+    def root(self) -> Path:
+        return self.layout.root
+
+    @property
+    def status(self) -> Status:
+        """The status as it stands in memory."""
+        return self._board.status
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of training in all sessions so far."""
+        return self.elapsed_offset_s + time.monotonic() - self._began
+
+    def write_run(self, record: RunRecord) -> None:
+        """Write run.json, once in a run's life: ``RunDirectoryError`` when it exists, ``StorageError`` when refused."""
+        try:
+            written = create_once(self.layout.run, encode(record, indent=1), durable=True)
+        except OSError as error:
+            raise self._indispensable("run.json", error) from error
+        if not written:
+            raise RunDirectoryError(f"{self.layout.id} has its run.json already.", "Continue it with --resume.")
+
+    def write_dataset(self, record: DatasetRecord) -> None:
+        """Write dataset.json. Once run.json exists the data is part of the run, and what stands there is kept."""
+        if self.layout.run.exists() and self.layout.dataset.exists():
+            return
+        try:
+            replace_bytes(self.layout.dataset, encode(record, indent=1), durable=True)
+        except OSError as error:
+            raise self._indispensable("dataset.json", error) from error
+
+    def event(self, kind: EventKind, /, **fields: Any) -> None:
+        """Append one line to metrics.jsonl. Never raises for the disk: a refused line is counted and told later."""
+        record = {"event": kind, "at": round(time.time(), 3), "elapsed_s": round(self.elapsed_s, 3), **fields}
+        try:
+            self._events.append(encode(record))
+        except OSError as error:
+            self._lost_lines += 1
+            self._untold_loss = f"The disk refused to write ({error.strerror or error}): the curves have gaps."
+            self._board.warn(self._untold_loss)
+            return
+        if self._untold_loss:
+            text, self._untold_loss = self._untold_loss, ""
+            self.event("warning", message=text, code="storage", lost_lines=self._lost_lines)
+
+    def update(self, **fields: Any) -> None:
+        """Change fields of :class:`Status`; ``metrics`` is merged. In the file within a second."""
+        self._board.update(**fields)
+
+    def state(self, state: State, reason: str = "", **fields: Any) -> None:
+        """Enter a state, with other fields of the status if need be: at once in the status, and as an event."""
+        self._board.update(state=state, **fields)
+        self.event("state", state=state, reason=reason)
+        self._publish()
+
+    def warn(self, text: str, code: str = "warning") -> None:
+        """Tell a warning in the status and as an event, each text once in a run."""
+        if self._board.warn(text):
+            self.event("warning", message=text, code=code)
+
+    def done(self, command_id: str) -> None:
+        """Say that a command has been obeyed."""
+        self._answer(command_id, "done")
+
+    def write_artefact(self, path: Path, data: bytes, manifest: Manifest | None, *, durable: bool = True) -> bool:
+        """Write a checkpoint or snapshot, then its manifest, each whole or not at all; False when the disk refuses.
+
+        Both are written beside before either is renamed: one that is replaced (best.pt) is without its own manifest
+        for microseconds only. When it is refused the old files stay and a warning is told.
+        """
+        try:
+            path.parent.mkdir(exist_ok=True)
+            if durable:
+                self._events.flush()  # no checkpoint is ahead of its events
+            staged = [(stage(path, data, durable=durable), path)]
+            if manifest is not None:
+                self_described = layout.manifest(path)
+                staged.append((stage(self_described, encode(manifest, indent=1), durable=durable), self_described))
+            for temporary, final in staged:
+                commit(temporary, final)
+            if durable:
+                flush_directory(path.parent)
+        except OSError as error:
+            return self._refused(error)
+        return True
+
+    def write_preview(self, path: Path, data: bytes) -> bool:
+        """Write a preview unless it exists (a resumed run keeps what it had); False when the disk refuses."""
+        try:
+            path.parent.mkdir(exist_ok=True)
+            create_once(path, data, durable=False)
+        except OSError as error:
+            return self._refused(error)
+        return True
+
+    def close(self) -> None:
+        """Stop the heartbeat, answer what is still open, publish the last status and give the directory free."""
+        if self._closed:
+            return
+        self._closed = True
+        self._heart.stop()
+        self._poll()
+        for command_id in list(self._undone):
+            self._answer(command_id, "refused", "training ended first")
+        self._publish()
+        self._events.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _announce(self) -> None:
+        sessions = Journal(self.layout.sessions)
+        try:
+            sessions.append(encode(self.session))
+        finally:
+            sessions.close()
+        self._board.publish(self.elapsed_s)
+        self.event("state", state=State.STARTING, reason="")
+        self._heart.start()
+
+    def _poll(self) -> None:
+        for arrival in self.control.poll():
+            self._undone[arrival.id] = arrival.name
+            if arrival.command is None:
+                self._answer(arrival.id, "refused", "this version does not know the command")
+                continue
+            self._answer(arrival.id, "acknowledged")
+            self.control.deliver(arrival.command)
+
+    def _answer(
+        self, command_id: str, result: Literal["acknowledged", "done", "refused"], reason: str | None = None
+    ) -> None:
+        with self._answering:
+            name = self._undone.get(command_id) if result == "acknowledged" else self._undone.pop(command_id, None)
+        if name is None:  # answered before
+            return
+        self.event("control", id=command_id, command=name, result=result, **({"reason": reason} if reason else {}))
+        self._board.handled(HandledCommand(id=command_id, command=name, result=result, reason=reason, at=time.time()))
+
+    def _publish(self) -> None:
+        try:
+            self._board.publish(round(self.elapsed_s, 3))
+        except OSError as error:
+            # Nothing is lost: the next beat writes it all. A reader on Windows may be in the way, so tell only others.
+            if not isinstance(error, PermissionError):
+                self._board.warn(f"The status could not be written for a while ({error.strerror or error}).")
+
+    def _measure(self) -> None:
+        memory = measure_memory(self.device_memory)
+        self._board.update(memory=memory)
+        self.event("memory", **memory.model_dump(exclude_none=True))
+
+    def _refused(self, error: OSError) -> bool:
+        self.warn(
+            f"The disk refuses new files ({error.strerror or error}): training goes on without the checkpoints and "
+            "previews of this time. Free some space.",
+            code="storage",
+        )
+        return False
+
+    @staticmethod
+    def _indispensable(name: str, error: OSError) -> StorageError:
+        return StorageError(f"{name} cannot be written: {error.strerror or error}.", "Free some space and start again.")

@@ -1,0 +1,119 @@
+"""Snapshots: the averaged weights of a moment one has heard, to use. And the lookup of any saved state by its name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from engine.checkpoint import load, load_newest, steps_saved
+from engine.errors import DataError, RunDirectoryError
+from engine.rundir.layout import Layout, manifest, snapshot_moment
+from engine.rundir.reader import read_manifest, verify
+from engine.rundir.schema import PROTOCOL
+
+MOST_SNAPSHOTS = 40
+
+
+def serialise_snapshot(average: nn.Module, task: dict[str, Any], details: Mapping[str, Any]) -> bytes:
+    """Averaged weights in half precision with the task's state, as safetensors: to use, not to resume."""
+    tensors: dict[str, torch.Tensor] = {}
+    for name, tensor in average.state_dict().items():
+        value = tensor.half() if tensor.is_floating_point() else tensor
+        tensors[f"model.{name}"] = value.cpu().contiguous()
+    plain = _flatten(task, tensors, "task")
+    return safetensors.torch.save(tensors, {"protocol": str(PROTOCOL), "task": json.dumps(plain), **details})
+
+
+def _flatten(value: Any, tensors: dict[str, torch.Tensor], name: str) -> Any:
+    """``value`` with its tensors moved into ``tensors`` and named in their place."""
+    if isinstance(value, torch.Tensor):
+        tensors[name] = value.cpu().contiguous()
+        return {"tensor": name}
+    if isinstance(value, dict):
+        return {key: _flatten(item, tensors, f"{name}.{key}") for key, item in value.items()}
+    return value
+
+
+def _unflatten(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"tensor"}:
+            return tensors[value["tensor"]]
+        return {key: _unflatten(item, tensors) for key, item in value.items()}
+    return value
+
+
+def load_snapshot(path: Path) -> dict[str, Any]:
+    """{"average": weights, "task": state} of a snapshot that matches its manifest; ``RunDirectoryError`` otherwise."""
+    record = read_manifest(manifest(path))
+    data = path.read_bytes() if path.is_file() else b""
+    if record is None or not verify(data, record):
+        raise RunDirectoryError(f"{path.name} is damaged or incomplete.", "Use another snapshot.")
+    tensors = safetensors.torch.load(data)
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])["__metadata__"]
+    weights = {name[6:]: value.float() for name, value in tensors.items() if name.startswith("model.")}
+    return {"average": weights, "task": _unflatten(json.loads(header["task"]), tensors)}
+
+
+def thin_snapshots(layout: Layout, most: int = MOST_SNAPSHOTS) -> None:
+    """Thin evenly to ``most``: starred ones, the first and the last stay."""
+    found = sorted(path for path in layout.snapshots.glob("*.safetensors") if snapshot_moment(path.name))
+    spare = [path for path in found[1:-1] if not _starred(path)]
+    while len(found) > most and spare:
+        moments = {path: (snapshot_moment(path.name) or (0, 0))[1] for path in found}
+        # The one whose neighbours lie closest together is missed least.
+        gaps = {path: moments[found[found.index(path) + 1]] - moments[found[found.index(path) - 1]] for path in spare}
+        victim = min(spare, key=lambda path: (gaps[path], path.name))
+        manifest(victim).unlink(missing_ok=True)
+        victim.unlink(missing_ok=True)
+        found.remove(victim)
+        spare.remove(victim)
+
+
+def _starred(path: Path) -> bool:
+    record = read_manifest(manifest(path))
+    return record is not None and record.starred
+
+
+def find(layout: Layout, which: str | None) -> tuple[str, dict[str, Any]]:
+    """The averaged weights and task state that ``which`` names: best, last, step-N or epoch-N; best, else last, for None.
+
+    Returns the file's name and {"average": ..., "task": ...}; ``DataError`` when there is no such state.
+    """
+    if which in (None, "best") and manifest(layout.best).is_file():
+        return layout.best.name, load(layout.best)
+    if which == "best":
+        raise DataError("This run has no best checkpoint yet.", "Let it finish an epoch and save, or use last.")
+    if which in (None, "last"):
+        newest, _ = load_newest(layout)
+        if newest is None:
+            raise DataError("This run has no checkpoint that can be read.", "Train it longer, or use save-now.")
+        return newest.file, newest.state
+    return _find_moment(layout, str(which))
+
+
+def _find_moment(layout: Layout, which: str) -> tuple[str, dict[str, Any]]:
+    word, _, number = which.partition("-")
+    if word not in ("step", "epoch") or not number.isdigit():
+        raise DataError(f"{which!r} names no checkpoint.", "Use best, last, step-N or epoch-N.")
+    wanted = int(number)
+    if word == "step" and wanted in steps_saved(layout):
+        path = layout.checkpoint(wanted)
+        return path.name, load(path)
+    moments = {path: snapshot_moment(path.name) for path in sorted(layout.snapshots.glob("*.safetensors"))}
+    place = 0 if word == "epoch" else 1
+    fitting = [path for path, moment in moments.items() if moment and moment[place] == wanted]
+    if not fitting:
+        known = sorted({moment[place] for moment in moments.values() if moment})
+        raise DataError(f"There is no snapshot of {word} {wanted}.", f"There is one of {word} {_list(known)}.")
+    return fitting[-1].name, load_snapshot(fitting[-1])
+
+
+def _list(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers)) or "none"

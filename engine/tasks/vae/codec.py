@@ -1,0 +1,163 @@
+"""A trained model in use: any wave to codes and back, and new waves from the prior. Needs no data set.
+
+Letters: B batch, T samples, M mel bands, F frames, D latent_dim, L latent frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine import rng
+from engine.audio.inversion import FAST, Quality, invert_mel
+from engine.audio.mel import AudioSpectrogram, Scale
+from engine.audio.settings import SpectrogramConfig
+from engine.tasks.vae.model import STRIDE, ConvVAE
+from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, prior_state
+
+SHORTEST_FRAMES = 96
+RESIDUAL_AMOUNT = 0.7
+
+
+@dataclass(frozen=True)
+class Texture:
+    """What a VAE's output lacks: deviation [M] in dB of its residual on training sounds, and its memory [M] in time."""
+
+    deviation: torch.Tensor
+    memory: torch.Tensor
+
+    @classmethod
+    def measure(cls, residual: torch.Tensor, active: torch.Tensor) -> Texture:
+        """From residuals in dB [N, M, F] where ``active``."""
+        left = torch.where(active, residual, 0.0)
+        count = active.sum((0, 2)).clamp_min(1)
+        variance = left.square().sum((0, 2)) / count
+        pairs = active[..., 1:] & active[..., :-1]
+        product = torch.where(pairs, left[..., 1:] * left[..., :-1], 0.0).sum((0, 2)) / pairs.sum((0, 2)).clamp_min(1)
+        return cls(variance.sqrt(), (product / variance.clamp_min(1e-6)).clamp(0, 0.95))
+
+    def noise(self, draws: torch.Tensor) -> torch.Tensor:
+        """AR(1) noise in dB [B, M, F] for standard normal ``draws`` of that shape."""
+        fresh = (1 - self.memory.square()).sqrt()
+        out = torch.empty_like(draws)
+        out[..., 0] = draws[..., 0]
+        for frame in range(1, draws.shape[-1]):
+            out[..., frame] = self.memory * out[..., frame - 1] + fresh * draws[..., frame]
+        return out * self.deviation[:, None]
+
+
+@dataclass
+class Codec:
+    """Model, scale and prior together. ``ceiling`` [M]: the loudest each band was in training, in dB."""
+
+    model: ConvVAE
+    config: SpectrogramConfig
+    scale: Scale
+    ceiling: torch.Tensor
+    prior: Prior | None = None
+    texture: Texture | None = None
+
+    def __post_init__(self) -> None:
+        self.device = next(self.model.parameters()).device
+        self.transform = AudioSpectrogram(self.config).to(self.device)
+
+    @torch.inference_mode()
+    def encode(self, wave: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A wave [T] of peak 1 to posterior mean and log-variance [windows, D, L]; one window unless the code is a vector."""
+        db = self.transform(wave.to(self.device)[None])[0]
+        return self.model.encode(self._windows(self.scale.standardise(db)))
+
+    @torch.inference_mode()
+    def decode(self, codes: torch.Tensor, frames: int | None = None) -> torch.Tensor:
+        """Codes [B, D, L] to mel power in dB [B, M, frames]; all the frames they stand for by default."""
+        width = codes.shape[-1] * STRIDE if not self.model.vector else self.model.latent_frames * STRIDE
+        db = self.scale.restore(self.model.decode(codes, frames or width)[:, 0])
+        return torch.minimum(db, self.ceiling.to(db)[:, None].clamp_min(self.scale.floor))
+
+    def reconstruct_db(self, wave: torch.Tensor) -> torch.Tensor:
+        """A wave [T] of peak 1 through the model: mel power in dB [M, F]."""
+        frames = self.config.frames(len(wave))
+        mean, _ = self.encode(wave)
+        return torch.cat(list(self.decode(mean)), dim=-1)[:, :frames]
+
+    def reconstruct(self, wave: np.ndarray, quality: Quality = FAST) -> np.ndarray:
+        """Any wave through the model and back: same length, same level. Silence stays silence."""
+        peak = float(np.abs(wave).max(initial=0.0))
+        if peak == 0.0:
+            return np.zeros_like(wave)
+        db = self.reconstruct_db(torch.from_numpy(wave / peak))
+        return self.to_wave(db[None], len(wave), quality)[0] * peak
+
+    def to_wave(self, db: torch.Tensor, samples: int, quality: Quality = FAST) -> np.ndarray:
+        """Mel power in dB [B, M, F] to float32 waves [B, samples]. The same input gives the same wave."""
+        shape = (1, self.config.n_fft // 2 + 1, db.shape[-1])
+        phase = torch.from_numpy(rng.generator(0, "phase").random(shape, dtype=np.float32)).to(self.device)
+        with torch.inference_mode():
+            wave = invert_mel(
+                self.scale.power(db.to(self.device)), self.config, samples, phase.expand(len(db), -1, -1), quality
+            )
+        return wave.cpu().numpy()
+
+    def sample_db(self, count: int, frames: int, seed: int, temperature: float, sound: int = 0) -> torch.Tensor:
+        """``count`` new sounds from the prior, mel power in dB [count, M, F], F at most ``frames`` for one-shots.
+
+        sound: the training sound whose identity a texture keeps.
+        """
+        if self.prior is None:
+            raise ValueError("this state has no prior")
+        noise = rng.generator(seed, "sample-latent")
+        if isinstance(self.prior, OneShotPrior):
+            shape = (count, self.model.latent_dim, self.prior.frames)
+            codes = self.prior.sample(_normal(noise, shape), temperature)
+        else:
+            length = -(-frames // STRIDE) + BURN_IN
+            codes = self.prior.sample(_normal(noise, (count, self.model.latent_dim, length)), temperature, sound)
+        db = self.decode(codes.to(self.device)).cpu()[..., :frames]
+        return self._with_texture(db, seed)
+
+    def _with_texture(self, db: torch.Tensor, seed: int) -> torch.Tensor:
+        if self.texture is None:
+            return db
+        rough = self.texture.noise(_normal(rng.generator(seed, "sample-texture"), tuple(db.shape)))
+        return torch.where(db > self.scale.floor + 6, db + RESIDUAL_AMOUNT * rough, db)
+
+    def _windows(self, x: torch.Tensor) -> torch.Tensor:
+        """Standardised [M, F] to [windows, 1, M, F'], silence where there is nothing."""
+        unit = self.model.latent_frames * STRIDE if self.model.vector else STRIDE
+        frames = max(SHORTEST_FRAMES, x.shape[-1])
+        silence = float((self.scale.floor - self.scale.mean) / self.scale.std)
+        x = torch.nn.functional.pad(x, (0, frames + -frames % unit - x.shape[-1]), value=silence)
+        if self.model.vector:
+            return x.unflatten(-1, (-1, unit)).movedim(1, 0)[:, None]
+        return x[None, None]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All but the model's weights."""
+        state: dict[str, Any] = {
+            "scale": {"ref": self.scale.ref, "mean": self.scale.mean, "std": self.scale.std},
+            "ceiling": self.ceiling,
+            "spectrogram": self.config.model_dump(),
+        }
+        if self.prior is not None:
+            state["prior"] = prior_state(self.prior)
+        if self.texture is not None:
+            state["texture"] = {"deviation": self.texture.deviation, "memory": self.texture.memory}
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave; ``ValueError`` when it was made with other spectrograms."""
+        if SpectrogramConfig.model_validate(state["spectrogram"]) != self.config:
+            raise ValueError(f"made with spectrograms {state['spectrogram']}, not {self.config.model_dump()}")
+        self.scale = Scale(**state["scale"])
+        self.ceiling = state["ceiling"].float()
+        self.prior = load_prior(state["prior"]) if "prior" in state else None
+        texture = state.get("texture")
+        self.texture = Texture(texture["deviation"].float(), texture["memory"].float()) if texture else None
+
+
+def _normal(generator: np.random.Generator, shape: tuple[int, ...]) -> torch.Tensor:
+    return torch.from_numpy(generator.standard_normal(shape, dtype=np.float32))

@@ -1,0 +1,189 @@
+"""What the model learns from and is checked on. Letters: B batch, M mel bands, F frames, T samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from engine import rng
+from engine.audio import augment
+from engine.audio.collection import Sound
+from engine.audio.mel import ACTIVE_DB, AudioSpectrogram, Scale
+from engine.audio.segments import LEAD_IN_S, Chunk, cut, evenly, random_start, read_window
+from engine.audio.settings import SpectrogramConfig
+from engine.config import Plan, TrainingConfig
+from engine.task import Batch
+from engine.tasks.vae.config import VAEConfig
+
+STATISTICS_CHUNKS = 1024
+EVALUATION_CHUNKS = 256
+SCANNED_CHUNKS = 4096
+
+
+class AudioTrainingDataset:
+    """Sounds as chunks of one length, from memory-mapped peak-normalised PCM.
+
+    Reading a chunk also reads ``n_fft // 2`` samples on either side, so that its frames equal those of its sound.
+    """
+
+    def __init__(self, sounds: Sequence[Sound], spectrogram: SpectrogramConfig, chunk_duration_s: float) -> None:
+        self.sounds = list(sounds)
+        self.spectrogram = spectrogram
+        self.chunk_samples = max(spectrogram.n_fft, round(chunk_duration_s * spectrogram.sample_rate))
+        self.lengths = [sound.num_samples for sound in self.sounds]
+        self.chunks = cut(self.lengths, self.chunk_samples)
+        self._pcm = [sound.pcm() for sound in self.sounds]
+
+    @property
+    def frames(self) -> int:
+        """Frames of one chunk."""
+        return self.spectrogram.frames(self.chunk_samples)
+
+    def window(self, sound: int, start: int) -> torch.Tensor:
+        """int16 [T + n_fft]: a chunk from ``start`` with its surroundings."""
+        margin = self.spectrogram.n_fft // 2
+        return torch.from_numpy(read_window(self._pcm[sound], start - margin, self.chunk_samples + 2 * margin))
+
+    def whole(self, sound: int, most_samples: int | None = None) -> torch.Tensor:
+        """float32 [T]: a sound from its beginning, at most ``most_samples`` long."""
+        return to_float(torch.from_numpy(np.array(self._pcm[sound][:most_samples])))
+
+    def mel_db(self, chunks: Sequence[Chunk], transform: AudioSpectrogram, batch: int = 64) -> torch.Tensor:
+        """Clean mel power in dB [len(chunks), M, F] on the CPU."""
+        device = transform.window.device
+        parts = []
+        for first in range(0, len(chunks), batch):
+            windows = torch.stack([self.window(chunk.sound, chunk.start) for chunk in chunks[first : first + batch]])
+            parts.append(transform(to_float(windows.to(device)), padded=True).cpu())
+        return torch.cat(parts)
+
+    def valid_frames(self, chunks: Sequence[Chunk]) -> torch.Tensor:
+        """bool [len(chunks), F]: frames whose centre lies inside the sound, not in its padding."""
+        centres = torch.arange(self.frames) * self.spectrogram.hop_length
+        lengths = torch.tensor([chunk.samples for chunk in chunks])
+        return centres[None, :] <= lengths[:, None]
+
+
+def to_float(pcm: torch.Tensor) -> torch.Tensor:
+    """int16 to float32 in -1...1."""
+    return pcm.float() / 32768
+
+
+class TrainingLoader:
+    """Batches of varied random crops as a pure function of (seed, step)."""
+
+    def __init__(
+        self,
+        data: AudioTrainingDataset,
+        plan: Plan,
+        config: TrainingConfig,
+        task: VAEConfig,
+        latent_shape: tuple[int, int],
+    ) -> None:
+        self.data = data
+        self.plan = plan
+        self.strength = task.augment_strength
+        self.dropout = config.regularization.dropout
+        self.latent_shape = latent_shape
+        self.lead_in = round(LEAD_IN_S * data.spectrogram.sample_rate)
+        self._order = lru_cache(maxsize=2)(self._permutation)
+
+    def batch(self, seed: int, step: int) -> Batch:
+        """wave int16 [B, T + n_fft]; parameters of the variation [B]; noise, keep [B, M, F]; latent [B, D, L]."""
+        size = self.plan.batch_size
+        picked = self._items(seed, step)
+        starts = rng.generator(seed, "crop", step).random(size)
+        windows = [self._crop(self.data.chunks[item], draw) for item, draw in zip(picked, starts, strict=True)]
+        shape = (size, self.data.spectrogram.n_mels, self.data.frames)
+        noise = rng.generator(seed, "noise", step).standard_exponential(shape, dtype=np.float32)
+        keep = rng.generator(seed, "dropout", step).random(shape, dtype=np.float32) >= self.dropout
+        latent = rng.generator(seed, "latent", step).standard_normal((size, *self.latent_shape), dtype=np.float32)
+        draws = augment.draw(rng.generator(seed, "augment", step), size, self.strength)
+        return {
+            "wave": torch.stack(windows),
+            "noise": torch.from_numpy(noise),
+            "keep": torch.from_numpy(keep),
+            "latent": torch.from_numpy(latent),
+            **draws,
+        }
+
+    def _items(self, seed: int, step: int) -> np.ndarray:
+        epoch, position = divmod(step - 1, self.plan.steps_per_epoch)
+        order = self._order(seed, epoch)
+        places = position * self.plan.batch_size + np.arange(self.plan.batch_size)
+        return order[places % len(order)] % len(self.data.chunks)
+
+    def _permutation(self, seed: int, epoch: int) -> np.ndarray:
+        return rng.generator(seed, "order", epoch).permutation(len(self.data.chunks) * self.plan.expansion)
+
+    def _crop(self, chunk: Chunk, draw: float) -> torch.Tensor:
+        length = self.data.lengths[chunk.sound]
+        start = random_start(chunk, length, self.data.chunk_samples, self.lead_in, draw)
+        return self.data.window(chunk.sound, start)
+
+
+class EvaluationItems:
+    """Fixed clean chunks of one side, at most 256, their mel spectrograms in memory.
+
+    active [N, M, F] marks unpadded bins above their own file's maximum - 60 dB: those whose error counts.
+    """
+
+    def __init__(self, data: AudioTrainingDataset, transform: AudioSpectrogram) -> None:
+        self.chunks = evenly(data.chunks, EVALUATION_CHUNKS)
+        self.db = data.mel_db(self.chunks, transform)
+        self.files = torch.tensor([chunk.sound for chunk in self.chunks])
+        loudest = _loudest(data, transform)
+        valid = data.valid_frames(self.chunks)[:, None, :]
+        self.active = (self.db > (loudest[self.files] - ACTIVE_DB)[:, None, None]) & valid
+
+    def error_db(self, db: torch.Tensor) -> torch.Tensor:
+        """Mean absolute error of ``db`` [N, M, F] (or one broadcast over them) over active bins, one number a file."""
+        error = torch.where(self.active, (db - self.db).abs(), 0.0).sum((1, 2))
+        count = self.active.sum((1, 2)).float()
+        files, place = self.files.unique(return_inverse=True)
+        total = torch.zeros(len(files)).index_add_(0, place, error)
+        bins = torch.zeros(len(files)).index_add_(0, place, count)
+        return total / bins.clamp_min(1)
+
+
+def create_data_loaders(
+    train: AudioTrainingDataset,
+    val: AudioTrainingDataset,
+    transform: AudioSpectrogram,
+    plan: Plan,
+    config: TrainingConfig,
+    task: VAEConfig,
+    latent_shape: tuple[int, int],
+) -> tuple[TrainingLoader, EvaluationItems, EvaluationItems]:
+    """Training batches, and the fixed items of both sides for clean figures."""
+    loader = TrainingLoader(train, plan, config, task, latent_shape)
+    return loader, EvaluationItems(train, transform), EvaluationItems(val, transform)
+
+
+def measure(data: AudioTrainingDataset, transform: AudioSpectrogram) -> tuple[Scale, torch.Tensor]:
+    """The scale of the training set, and its mean dB band by band [M] (the best constant answer), unpadded frames only.
+
+    From at most 1,024 chunks, evenly spread.
+    """
+    chunks = evenly(data.chunks, STATISTICS_CHUNKS)
+    db = data.mel_db(chunks, transform)
+    valid = data.valid_frames(chunks)
+    bands = db.transpose(1, 2)[valid]  # [frames, M]
+    ref = float(bands.max())
+    floored = Scale(ref, 0.0, 1.0).standardise(bands)
+    return Scale(ref, float(floored.mean()), max(float(floored.std()), 1.0)), floored.mean(0)
+
+
+def _loudest(data: AudioTrainingDataset, transform: AudioSpectrogram) -> torch.Tensor:
+    """The largest mel power of each sound in dB; from at most 4,096 chunks, evenly spread, and those evaluated."""
+    loudest = torch.full((len(data.sounds),), -120.0)
+    chunks = {*evenly(data.chunks, SCANNED_CHUNKS), *evenly(data.chunks, EVALUATION_CHUNKS)}
+    ordered = sorted(chunks, key=lambda chunk: (chunk.sound, chunk.start))
+    for first in range(0, len(ordered), STATISTICS_CHUNKS):
+        part = ordered[first : first + STATISTICS_CHUNKS]
+        peaks = data.mel_db(part, transform).amax((1, 2))
+        loudest.scatter_reduce_(0, torch.tensor([chunk.sound for chunk in part]), peaks, "amax")
+    return loudest

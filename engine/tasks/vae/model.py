@@ -1,0 +1,100 @@
+"""The convolutional VAE. Letters: B batch, M mel bands, F frames, D latent_dim, L = ceil(F / 16) latent frames."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+STAGES = 4
+STRIDE = 2**STAGES
+LOG_VAR_RANGE = (-12.0, 8.0)
+
+
+class ChannelNorm(nn.Module):
+    """LayerNorm over channels at each place: nothing depends on a sound's length, nor on its neighbours in a batch."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.norm(x.permute(0, 2, 3, 1))
+        return y.permute(0, 3, 1, 2)
+
+
+class ConvVAE(nn.Module):
+    """Standardised mel spectrograms [B, 1, M, F] to codes [B, D, L] and back, in one convolutional pass of any length.
+
+    Four stride-2 stages each way. A temporal code keeps its time axis: each latent frame covers 16 frames. A vector
+    code ([B, D, 1]) covers exactly ``frames`` frames. The last layer starts small and without bias, so that the first
+    answer is the training set's mean.
+    """
+
+    def __init__(self, n_mels: int, latent_dim: int, channels: int, code: str, frames: int) -> None:
+        super().__init__()
+        if n_mels % STRIDE:
+            raise ValueError(f"n_mels must be a multiple of {STRIDE}, not {n_mels}")
+        widths = [channels * 2**stage for stage in range(STAGES)]
+        self.vector = code == "vector"
+        self.latent_dim = latent_dim
+        self.latent_frames = math.ceil(frames / STRIDE)
+        self.rows = n_mels // STRIDE
+        columns = self.latent_frames if self.vector else 1
+        flat = widths[-1] * self.rows
+        self.encoder = nn.Sequential(*_encoder(widths))
+        self.to_code = nn.Conv1d(flat, 2 * latent_dim, columns)
+        self.from_code = nn.ConvTranspose1d(latent_dim, flat, columns)
+        self.decoder = nn.Sequential(*_decoder(widths))
+        last = self.decoder[-1]
+        with torch.no_grad():
+            last.weight.mul_(0.1)
+            last.bias.zero_()
+
+    def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """[B, 1, M, F] to mean and log-variance, each [B, D, L]. Time is padded to a multiple of 16 by replication."""
+        hidden = self.encoder(pad_time(x, self.latent_frames * STRIDE if self.vector else STRIDE))
+        mean, log_var = self.to_code(hidden.flatten(1, 2)).chunk(2, dim=1)
+        return mean, log_var.clamp(*LOG_VAR_RANGE)
+
+    def decode(self, z: torch.Tensor, frames: int) -> torch.Tensor:
+        """Codes [B, D, L] to [B, 1, M, frames]; ``frames`` at most 16 L (times the chunk's length for a vector)."""
+        hidden = self.from_code(z).unflatten(1, (-1, self.rows))
+        decoded: torch.Tensor = self.decoder(hidden.contiguous(memory_format=torch.channels_last))
+        return decoded[..., :frames]
+
+    def forward(self, x: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Reconstruction, mean and log-variance; ``noise`` [B, D, L] stands for the draw of the code."""
+        mean, log_var = self.encode(x)
+        z = mean + noise * torch.exp(0.5 * log_var)
+        return self.decode(z, x.shape[-1]), mean, log_var
+
+
+def pad_time(x: torch.Tensor, multiple: int) -> torch.Tensor:
+    """[..., F] lengthened to a multiple by repeating its last frame."""
+    missing = -x.shape[-1] % multiple
+    return functional.pad(x, (0, missing, 0, 0), mode="replicate") if missing else x
+
+
+def _encoder(widths: list[int]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for stage, (before, width) in enumerate(zip([1, *widths], widths, strict=False)):
+        layers.append(nn.Conv2d(before, width, 3, stride=2, padding=1))
+        if stage:  # a norm right after the first layer takes away the level, which the code must carry
+            layers.append(ChannelNorm(width))
+        layers.append(nn.SiLU())
+    return layers
+
+
+def _decoder(widths: list[int]) -> list[nn.Module]:
+    """Transposed 4x4 convolutions at stride 2: 3x3 kernels leave a checkerboard. No norm before the last layer."""
+    layers: list[nn.Module] = [ChannelNorm(widths[-1]), nn.SiLU()]
+    for stage, (width, after) in enumerate(zip(widths[::-1], [*widths[-2::-1], 1], strict=True)):
+        layers.append(nn.ConvTranspose2d(width, after, 4, stride=2, padding=1))
+        if stage < STAGES - 2:
+            layers.append(ChannelNorm(after))
+        if stage < STAGES - 1:
+            layers.append(nn.SiLU())
+    return layers

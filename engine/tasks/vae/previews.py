@@ -1,0 +1,77 @@
+"""What a run lets one hear: new sounds from fixed noise, and one held-out sound beside its reconstruction."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from engine.audio.io import wave_bytes
+from engine.audio.mel import AudioSpectrogram
+from engine.audio.picture import mel_png
+from engine.audio.settings import SpectrogramConfig
+from engine.task import Preview
+from engine.tasks.vae.codec import Codec
+from engine.tasks.vae.prior import OneShotPrior
+
+PEAK = 10 ** (-1 / 20)
+FADE_S = 0.005
+
+
+def even_level(wave: np.ndarray, rms: float) -> np.ndarray:
+    """``wave`` at the training set's RMS, its peak at most -1 dBFS. Silence stays silence."""
+    own = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
+    if own == 0.0:
+        return wave
+    gain = min(rms / own, PEAK / float(np.abs(wave).max()))
+    return wave * np.float32(gain)
+
+
+def sample_wave(codec: Codec, samples: int, seed: int, temperature: float, sound: int) -> np.ndarray:
+    """New sound of ``samples`` samples: a texture in one piece, or as many one-shots in a row as fit."""
+    rate = codec.config.sample_rate
+    frames = codec.config.frames(samples)
+    if not isinstance(codec.prior, OneShotPrior):
+        db = codec.sample_db(1, frames, seed, temperature, sound)
+        return codec.to_wave(db, samples)[0]
+    length = codec.decode(codec.prior.mean.view(1, codec.model.latent_dim, -1).to(codec.device)).shape[-1]
+    count = max(1, round(samples / (length * codec.config.hop_length)))
+    cell = samples // count
+    db = codec.sample_db(count, codec.config.frames(cell), seed, temperature)
+    waves = codec.to_wave(db, cell)
+    fade = round(FADE_S * rate)
+    waves[:, -fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return np.pad(waves.reshape(-1), (0, samples - count * cell))
+
+
+def audio_preview(
+    wave: np.ndarray, role: str, config: SpectrogramConfig, seconds: float, rms: float, index: int = 0
+) -> Preview:
+    """A wave as sound, mel spectrogram and picture, at the level all previews share."""
+    levelled = even_level(wave, rms)
+    with torch.inference_mode():
+        db = AudioSpectrogram(config)(torch.from_numpy(levelled)[None])[0].numpy()
+    array = io.BytesIO()
+    np.save(array, db.astype(np.float16))
+    files = {
+        "wav": wave_bytes(levelled, config.sample_rate),
+        "npy": array.getvalue(),
+        "png": mel_png(db, seconds, config.hop_length / config.sample_rate),
+    }
+    return Preview("audio", role, files, index, config.sample_rate)  # type: ignore[arg-type]
+
+
+def previews(
+    codec: Codec, held_out: np.ndarray, seconds: float, rms: float, seed: int, temperature: float, sound: int
+) -> Iterator[Preview]:
+    """The held-out sound and its reconstruction, and a new sound from the same noise every time.
+
+    held_out: float32 [T] of peak 1, cut to ``seconds``. rms: the training set's. sound: which texture to keep to.
+    """
+    yield audio_preview(held_out, "reference", codec.config, seconds, rms)
+    yield audio_preview(codec.reconstruct(held_out), "recon", codec.config, seconds, rms)
+    samples = round(seconds * codec.config.sample_rate)
+    wave = sample_wave(codec, samples, seed, temperature, sound)
+    yield audio_preview(wave, "sample", codec.config, seconds, rms)

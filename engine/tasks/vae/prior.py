@@ -1,0 +1,128 @@
+"""Where new sounds come from: what the codes of the training sounds have in common.
+
+Decoding independent N(0, I) draws is wrong even when all else is right, and worse with a temporal code, whose onsets
+scatter. One-shots: one Gaussian over the flattened codes of whole sounds, so that every onset falls where it should.
+Textures: a vector autoregression over latent frames around the mean of one sound, whose identity it keeps.
+
+Letters: N sounds, D latent_dim, L latent frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+JITTER = 1e-5
+RIDGE = 1e-2
+ORDER = 2
+BURN_IN = 16
+
+
+@dataclass(frozen=True)
+class OneShotPrior:
+    """mean [D * L] and lower-triangular factor [D * L, D * L] of the codes of whole sounds of L latent frames."""
+
+    mean: torch.Tensor
+    factor: torch.Tensor
+    frames: int
+
+    @classmethod
+    def fit(cls, mean: torch.Tensor, variance: torch.Tensor) -> OneShotPrior:
+        """From posterior means and variances [N, D, L]."""
+        codes = mean.flatten(1).double()
+        centred = codes - codes.mean(0)
+        covariance = centred.T @ centred / max(1, len(codes) - 1)
+        covariance += torch.diag(variance.flatten(1).double().mean(0) + JITTER)
+        factor = torch.linalg.cholesky(covariance)
+        return cls(codes.mean(0).float(), factor.float(), mean.shape[-1])
+
+    def sample(self, noise: torch.Tensor, temperature: float) -> torch.Tensor:
+        """Codes [count, D, L] for standard normal ``noise`` of that shape."""
+        flat = self.mean + temperature * noise.flatten(1) @ self.factor.T
+        return flat.view(noise.shape)
+
+
+@dataclass(frozen=True)
+class TexturePrior:
+    """z[t] - m = A1 (z[t-1] - m) + A2 (z[t-2] - m) + e. transition [2 D, D], factor [D, D] of e, means [N, D]."""
+
+    transition: torch.Tensor
+    factor: torch.Tensor
+    means: torch.Tensor
+
+    @classmethod
+    def fit(cls, codes: list[torch.Tensor], variance: torch.Tensor) -> TexturePrior:
+        """From posterior means [D, L_n] of each sound and their mean variance [D]. Sounds need not be of one length."""
+        means = torch.stack([code.mean(1) for code in codes]).double()
+        centred = [(code.double() - mean[:, None]).T for code, mean in zip(codes, means, strict=True)]
+        long = [frames for frames in centred if len(frames) > ORDER]
+        dim = means.shape[1]
+        if not long:
+            factor = torch.diag((variance.double() + JITTER).sqrt())
+            return cls(torch.zeros(ORDER * dim, dim), factor.float(), means.float())
+        past = torch.cat([torch.cat([f[1:-1], f[:-2]], dim=1) for f in long])
+        now = torch.cat([f[ORDER:] for f in long])
+        gram = past.T @ past
+        ridge = RIDGE * gram.diagonal().mean().clamp_min(JITTER) * torch.eye(ORDER * dim, dtype=gram.dtype)
+        transition = _stable(torch.linalg.solve(gram + ridge, past.T @ now))
+        left = now - past @ transition
+        covariance = left.T @ left / max(1, len(left) - 1) + torch.diag(variance.double() + JITTER)
+        return cls(transition.float(), torch.linalg.cholesky(covariance).float(), means.float())
+
+    def sample(self, noise: torch.Tensor, temperature: float, sound: int) -> torch.Tensor:
+        """Codes [count, D, L - 16] around training sound ``sound`` for standard normal ``noise`` [count, D, L].
+
+        The first 16 frames let the process forget that it began at rest.
+        """
+        shocks = temperature * torch.einsum("cdl,ed->lce", noise, self.factor)
+        before, now = torch.zeros_like(shocks[0]), torch.zeros_like(shocks[0])
+        frames = []
+        for shock in shocks:
+            before, now = now, torch.cat([now, before], dim=1) @ self.transition + shock
+            frames.append(now)
+        return torch.stack(frames, dim=-1)[..., BURN_IN:] + self.means[sound][:, None]
+
+
+Prior = OneShotPrior | TexturePrior
+
+
+def _stable(transition: torch.Tensor, radius: float = 0.98) -> torch.Tensor:
+    """``transition`` with the process it drives pulled inside the unit circle, lag by lag, where it is not."""
+    dim = transition.shape[1]
+    companion = torch.zeros(ORDER * dim, ORDER * dim, dtype=transition.dtype)
+    companion[:dim] = transition.T
+    companion[dim:, :dim] = torch.eye(dim, dtype=transition.dtype)
+    largest = float(torch.linalg.eigvals(companion).abs().max())
+    if largest <= radius:
+        return transition
+    shrink = radius / largest
+    scale = torch.cat([torch.full((dim,), shrink), torch.full((dim,), shrink**2)]).to(transition)
+    return transition * scale[:, None]
+
+
+def prior_state(prior: Prior) -> dict[str, Any]:
+    """Tensors and words that :func:`load_prior` takes back."""
+    if isinstance(prior, OneShotPrior):
+        return {"kind": "one-shots", "mean": prior.mean, "factor": prior.factor, "frames": prior.frames}
+    return {"kind": "textures", "transition": prior.transition, "factor": prior.factor, "means": prior.means}
+
+
+def load_prior(state: Mapping[str, Any]) -> Prior:
+    """The prior that :func:`prior_state` described; ``ValueError`` for any other."""
+    if state.get("kind") == "one-shots":
+        return OneShotPrior(state["mean"].float(), state["factor"].float(), int(state["frames"]))
+    if state.get("kind") == "textures":
+        return TexturePrior(state["transition"].float(), state["factor"].float(), state["means"].float())
+    raise ValueError(f"unknown prior {state.get('kind')!r}")
+
+
+def is_texture(half_energy: torch.Tensor, active_s: torch.Tensor) -> bool:
+    """Whether a collection is of textures rather than one-shots.
+
+    half_energy: where in each file (0...1) half its energy has passed. active_s: seconds within 25 dB of its peak.
+    Duration alone fails: a cymbal rings two and a half seconds.
+    """
+    return float(half_energy.median()) > 0.25 and float(active_s.median()) >= 1.2

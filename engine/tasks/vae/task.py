@@ -1,0 +1,284 @@
+"""The sound task: a folder of recordings, the ConvVAE, and what is said about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine import rng
+from engine.audio import augment
+from engine.audio.collection import Collection, open_collection, split_files, with_split
+from engine.audio.mel import AudioSpectrogram
+from engine.config import TrainingConfig, get_adaptive_split, plan, resolve
+from engine.metrics import MetricsHistory
+from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
+from engine.tasks.vae import diagnosis
+from engine.tasks.vae.codec import Codec, Texture
+from engine.tasks.vae.config import VAEConfig
+from engine.tasks.vae.dataset import AudioTrainingDataset, EvaluationItems, create_data_loaders, measure, to_float
+from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
+from engine.tasks.vae.model import STRIDE, ConvVAE
+from engine.tasks.vae.previews import previews
+from engine.tasks.vae.prior import OneShotPrior, Prior, TexturePrior, is_texture
+
+WARMUP_STEPS = 20
+EVALUATION_BATCH = 32
+PRIOR_SOUNDS = 256
+TEXTURE_SECONDS = 20.0
+IDLE_NATS = 0.1
+
+METRICS = (
+    MetricSpec(name="val_recon_db", label="new sounds", unit="dB", chart="quality", better="lower"),
+    MetricSpec(name="train_recon_db", label="its own sounds", unit="dB", chart="quality", better="lower"),
+    MetricSpec(name="train_loss", label="Loss", chart="loss", better="lower"),
+    MetricSpec(name="val_loss", label="Validation loss", chart="loss", better="lower"),
+    MetricSpec(name="recon_loss", label="Reconstruction", better="lower"),
+    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="kl"),
+    MetricSpec(name="kl_weight", label="KL weight", chart="kl"),
+    MetricSpec(name="learning_rate", label="Learning rate", chart="rate"),
+    MetricSpec(name="sigma_db", label="Sigma", unit="dB", better="lower"),
+    MetricSpec(name="grad_norm", label="Gradient norm"),
+)
+
+
+class VAETask:
+    """See :class:`engine.task.Task`. Letters: B batch, M mel bands, F frames, D latent_dim, L latent frames."""
+
+    name = "vae"
+    metrics = METRICS
+
+    def __init__(
+        self,
+        collection: Collection,
+        config: TrainingConfig,
+        task_config: VAEConfig,
+        device: torch.device,
+        context: OpenContext,
+    ) -> None:
+        self.task_config = task_config
+        self.device = device
+        self.fingerprint = collection.fingerprint
+        sounds = collection.sounds
+        config = resolve(config, len(sounds))
+        fraction = config.val_fraction or get_adaptive_split(len(sounds))
+        sides = split_files([sound.group for sound in sounds], fraction, config.split_seed)
+        context.on_files(with_split(collection, sides))
+        parts = {
+            side: AudioTrainingDataset(
+                [sound for sound, own in zip(sounds, sides, strict=True) if own == side],
+                task_config.spectrogram,
+                config.chunk_duration_s,
+            )
+            for side in ("train", "val")
+        }
+        self.train, self.val = parts["train"], parts["val"]
+        self.num_train = len(self.train.chunks)
+        self.num_train_files, self.num_val_files = len(self.train.sounds), len(self.val.sounds)
+        self.config = resolve(config, len(sounds), self.num_train)
+        self._prepare(context)
+
+    def _prepare(self, context: OpenContext) -> None:
+        spectrogram = self.task_config.spectrogram
+        self.model = self._new_model().to(self.device, memory_format=torch.channels_last)
+        self.transform = AudioSpectrogram(spectrogram).to(self.device)
+        context.report("prepare", 0, 0)
+        scale, average = measure(self.train, self.transform)
+        context.check()
+        self.codec = Codec(self.model, spectrogram, scale, torch.full((spectrogram.n_mels,), scale.ref))
+        shape = (self.config.latent_dim, 1 if self.model.vector else self.model.latent_frames)
+        layout = plan(self.config, self.num_train)
+        self.loader, self.train_items, self.val_items = create_data_loaders(
+            self.train, self.val, self.transform, layout, self.config, self.task_config, shape
+        )
+        context.check()
+        ceiling = self.train_items.db.amax((0, 2))
+        self.codec.ceiling = torch.minimum(ceiling, torch.tensor(scale.ref))
+        self.baseline_db = float(self.val_items.error_db(average[None, :, None]).mean())
+        self.monitor = Monitor(
+            metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=self.baseline_db
+        )
+        self._kind = _kind(self.train)
+        self._rms = _rms(self.train)
+
+    def _new_model(self) -> ConvVAE:
+        seed = int(rng.generator(self.config.seed, "init").integers(2**32))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return ConvVAE(
+                self.task_config.spectrogram.n_mels,
+                self.config.latent_dim,
+                self.task_config.channels,
+                self.task_config.code,
+                self.train.frames,
+            )
+
+    def schedule(self, step: int, total: int) -> dict[str, float]:
+        """Learning rate: 20 steps of warm-up, then half a cosine to zero. KL weight: see ``get_kl_weight``."""
+        decay = 0.5 * (1 + math.cos(math.pi * (step - 1) / max(1, total)))
+        return {
+            "learning_rate": self.config.learning_rate * min(1.0, step / WARMUP_STEPS) * decay,
+            "kl_weight": get_kl_weight(step, total, self.config.kl_warmup_fraction),
+        }
+
+    def batch(self, seed: int, step: int) -> Batch:
+        return {name: tensor.to(self.device) for name, tensor in self.loader.batch(seed, step).items()}
+
+    def training_step(self, model: nn.Module, batch: Batch, knobs: Mapping[str, float]) -> StepOutput:
+        with torch.no_grad():
+            clean = self.transform(to_float(batch["wave"]), padded=True)
+            scale = self.codec.scale
+            varied = augment.apply(clean, dict(batch), batch["noise"], scale.ref, self.transform.config)
+            x = scale.standardise(varied)[:, None].contiguous(memory_format=torch.channels_last)
+            seen = x * batch["keep"][:, None] / (1 - self.config.regularization.dropout)
+        mean, log_var = model.encode(seen)
+        z = mean + batch["latent"] * torch.exp(0.5 * log_var)
+        out = self._loss(x, model.decode(z, x.shape[-1]), mean, log_var, knobs["kl_weight"])
+        return StepOutput(out.loss, {"train_loss": out.loss, "recon_loss": out.recon, "kl_loss": out.kl})
+
+    def _loss(
+        self, x: torch.Tensor, output: torch.Tensor, mean: torch.Tensor, log_var: torch.Tensor, kl_weight: float
+    ) -> VAELoss:
+        return vae_loss(
+            x,
+            output,
+            mean,
+            log_var,
+            kl_weight=kl_weight,
+            free_bits=self.config.free_bits,
+            std_db=self.codec.scale.std,
+        )
+
+    @torch.inference_mode()
+    def evaluate(self, model: nn.Module, part: Literal["train", "val"]) -> dict[str, float]:
+        """Error in dB over active bins on both sides; the rest on validation. The code is its mean, the KL weight 1."""
+        items = self.val_items if part == "val" else self.train_items
+        x = self.codec.scale.standardise(items.db)[:, None]
+        output, mean, log_var = self._forward(model, x)
+        error = float(items.error_db(self.codec.scale.restore(output[:, 0])).mean())
+        out = self._loss(x, output, mean, log_var, 1.0)
+        if part == "train":
+            return {"train_recon_db": error, "train_kl_divergence": float(out.divergence)}
+        per_dim = out.kl_per_dim
+        return {
+            "val_loss": float(out.loss),
+            "val_recon_loss": float(out.recon),
+            "val_kl_loss": float(out.kl),
+            "val_recon_db": error,
+            "baseline_db": self.baseline_db,
+            "kl_divergence": float(out.divergence),
+            "kl_max_dim": float(per_dim.max()),
+            "kl_median_dim": float(per_dim.median()),
+            "idle_dims": float((per_dim < IDLE_NATS).float().mean()),
+            "sigma_db": self.codec.scale.std * float(out.mse.sqrt()),
+        }
+
+    def _forward(self, model: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        outputs, means, log_vars = [], [], []
+        for part in x.split(EVALUATION_BATCH):
+            mean, log_var = model.encode(part.to(self.device, memory_format=torch.channels_last))
+            outputs.append(model.decode(mean, x.shape[-1]).cpu())
+            means.append(mean.cpu())
+            log_vars.append(log_var.cpu())
+        return torch.cat(outputs), torch.cat(means), torch.cat(log_vars)
+
+    def previews(self, model: nn.Module, epoch: int) -> Iterator[Preview]:
+        seconds = self.task_config.preview_duration_s
+        most = round(seconds * self.task_config.spectrogram.sample_rate)
+        held_out = self.val.whole(self._listening(), most).numpy()
+        temperature, seed = self.task_config.temperature, self.config.seed
+        yield from previews(
+            self._codec_of(model), held_out, seconds, self._rms, seed, temperature, self._listening_texture()
+        )
+
+    def _listening(self) -> int:
+        """The held-out sound one listens to: the one whose length is the middle of all."""
+        order = np.argsort([sound.num_samples for sound in self.val.sounds], kind="stable")
+        return int(order[len(order) // 2])
+
+    def _listening_texture(self) -> int:
+        return min(len(self.train.sounds), PRIOR_SOUNDS) // 2
+
+    def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
+        return diagnosis.diagnose(history, self.config, self.num_val_files)
+
+    @torch.inference_mode()
+    def prepare_snapshot(self, model: nn.Module) -> None:
+        """Fit prior and residual texture to ``model``, on at most 256 training sounds."""
+        codec = self._codec_of(model)
+        self.codec.prior = self._fit_prior(codec)
+        items = self.train_items
+        output, _, _ = self._forward(model, codec.scale.standardise(items.db)[:, None])
+        self.codec.texture = Texture.measure(items.db - codec.scale.restore(output[:, 0]), items.active)
+
+    def _fit_prior(self, codec: Codec) -> Prior:
+        rate = self.task_config.spectrogram.sample_rate
+        count = min(len(self.train.sounds), PRIOR_SOUNDS)
+        if self._kind == "textures" and not codec.model.vector:
+            posteriors = [
+                codec.encode(self.train.whole(sound, round(TEXTURE_SECONDS * rate))) for sound in range(count)
+            ]
+            variance = torch.stack([log_var.exp().mean((0, 2)) for _, log_var in posteriors]).mean(0)
+            return TexturePrior.fit([mean[0].cpu() for mean, _ in posteriors], variance.cpu())
+        samples = self._one_shot_samples()
+        means, variances = [], []
+        for sound in range(count):
+            wave = self.train.whole(sound, samples)
+            mean, log_var = codec.encode(torch.nn.functional.pad(wave, (0, samples - len(wave))))
+            means.append(mean[0])
+            variances.append(log_var[0].exp())
+        return OneShotPrior.fit(torch.stack(means).cpu(), torch.stack(variances).cpu())
+
+    def _one_shot_samples(self) -> int:
+        """The common length of one-shots: nine in ten fit into it, up to a preview's length; a vector's is its chunk."""
+        hop, rate = self.task_config.spectrogram.hop_length, self.task_config.spectrogram.sample_rate
+        if self.model.vector:
+            return (self.train.frames - 1) * hop
+        longest = min(np.quantile(self.train.lengths, 0.9), self.task_config.preview_duration_s * rate)
+        frames = max(6 * STRIDE, -(-int(longest) // hop // STRIDE) * STRIDE)
+        return (frames - 1) * hop
+
+    def _codec_of(self, model: nn.Module) -> Codec:
+        codec = self.codec
+        return Codec(model, codec.config, codec.scale, codec.ceiling, codec.prior, codec.texture)  # type: ignore[arg-type]
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.codec.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.codec.load_state_dict(state)
+
+
+def _kind(data: AudioTrainingDataset) -> Literal["one-shots", "textures"]:
+    halves, actives = [], []
+    for sound in range(min(len(data.sounds), PRIOR_SOUNDS)):
+        wave = data.whole(sound)
+        hop = data.spectrogram.hop_length
+        energy = torch.nn.functional.pad(wave, (0, -len(wave) % hop)).view(-1, hop).square().mean(1)
+        passed = energy.cumsum(0)
+        halves.append(int((passed < passed[-1] / 2).sum()) / len(energy))
+        actives.append(int((energy > energy.max() * 10**-2.5).sum()) * hop / data.spectrogram.sample_rate)
+    return "textures" if is_texture(torch.tensor(halves), torch.tensor(actives)) else "one-shots"
+
+
+def _rms(data: AudioTrainingDataset) -> float:
+    """The median RMS of the training sounds (peak-normalised): the one level of all previews."""
+    values = [float(data.whole(sound).square().mean().sqrt()) for sound in range(min(len(data.sounds), PRIOR_SOUNDS))]
+    return float(np.median(values))
+
+
+def open_task(
+    source: Source, config: TrainingConfig, task_config: VAEConfig, device: torch.device, context: OpenContext
+) -> VAETask:
+    """A folder of sounds, ready to train on. ``DataError`` when there is too little to learn from."""
+    assert source.path is not None, "a folder of sounds has a path"
+    collection = open_collection(Path(source.path), task_config.decode, context.report, context.check)
+    return VAETask(collection, config, task_config, device, context)
+
+
+__all__ = ["EvaluationItems", "VAETask", "open_task"]

@@ -1,0 +1,262 @@
+"""``python -m engine.train``: the boundary of the training process. Configuration in, run directory and exit code out.
+
+Nothing here imports torch before the arguments and the source have been found good.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.config import Plan, TrainingConfig, fix, plan
+from engine.errors import ConfigError, DataError, OutOfMemoryError, StorageError, SweetspotError
+from engine.flags import options
+from engine.job import Job, new_job, new_root, resumed_job
+from engine.progress import Progress
+from engine.registry import find_source
+from engine.resume import resume_point, versions
+from engine.rundir.layout import Layout, is_run_id
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, RunConfig, RunRecord, State
+from engine.rundir.schema import Progress as PhaseProgress
+from engine.signals import SignalFlag
+from engine.tasks import task_config, task_names, task_opener
+
+if TYPE_CHECKING:
+    from engine.checkpoint import Loaded
+    from engine.device import Device
+    from engine.rundir.writer import RunWriter
+    from engine.task import Task
+
+
+class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
+    """The run was told to stop before its first update."""
+
+
+def run(job: Job) -> int:
+    """Train ``job`` in this process and return its exit code; every failure is in the run directory before it leaves."""
+    # Threads that wait by spinning cost twelve times the work on a busy machine; read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from engine import device as devices
+    from engine.rundir.writer import RunWriter
+
+    signals = SignalFlag()
+    signals.install()
+    device = devices.choose(job.training.device, job.training.threads)
+    writer = RunWriter.open(
+        job.root,
+        resume=job.record is not None,
+        device=device.name,
+        threads=device.threads,
+        versions=versions(),
+        git_commit=None,
+    )
+    writer.device_memory = device.memory
+    with writer:
+        click.echo(job.root)
+        sys.stdout.flush()
+        try:
+            return _train(job, device, writer, signals)
+        except Stopped:
+            return _end(writer, State.INTERRUPTED if signals.received else State.CANCELLED, signals)
+        except SweetspotError as error:
+            _fail(writer, error)
+            raise
+        except Exception as error:  # the one wide except: whatever it was, the run says so before it leaves
+            known = _recognise(error)
+            _fail(
+                writer, known or SweetspotError(f"{type(error).__name__}: {error}", "This is a fault of the program.")
+            )
+            if known:
+                raise known from error
+            raise
+
+
+def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag) -> int:
+    from engine.checkpoint import load_newest
+    from engine.trainer import Trainer
+
+    progress = Progress()
+
+    def check() -> None:
+        if signals.received or writer.control.cancel:
+            raise Stopped
+
+    task = _open(job, device, writer, progress, check)
+    if job.record is None:
+        layout = _lay_out(task, check)
+        record = _record(job, task, layout)
+        writer.write_run(record)
+    else:
+        record = job.record
+        _compare(record, task)
+        layout = plan(task.config, task.num_train)
+    progress.begin(record.total_steps)
+    trainer = Trainer(
+        task, layout, device, writer, lambda: signals.received is not None or writer.control.cancel, progress.callback
+    )
+    writer.update(
+        total_epochs=layout.total_epochs, total_steps=layout.total_steps, baseline_db=task.monitor.baseline_db
+    )
+    if job.record is not None:
+        loaded, complaints = load_newest(writer.layout)
+        for complaint in complaints:
+            writer.warn(complaint, code="damaged_checkpoint")
+        if loaded is not None:
+            trainer.restore(loaded, _finished_epochs(writer.layout, loaded))
+            writer.elapsed_offset_s = trainer.tracker.elapsed_s
+            progress.at(loaded.step)
+    state = trainer.fit()
+    progress.end()
+    if state is State.CANCELLED and signals.received:
+        state = State.INTERRUPTED
+    return _end(writer, state, signals)
+
+
+def _open(job: Job, device: Device, writer: RunWriter, progress: Progress, check: Any) -> Task:
+    from engine.task import OpenContext
+
+    def report(phase: str, done: int, total: int) -> None:
+        progress.phase(phase, done, total)
+        writer.update(phase=phase, progress=PhaseProgress(done=done, total=total) if total else None)
+
+    def on_files(rows: list[FileRow]) -> None:
+        if job.record is None:
+            writer.write_dataset(DatasetRecord(files=rows))
+
+    context = OpenContext(report=report, check=check, on_files=on_files)
+    training = job.training.model_copy(update={"threads": device.threads})
+    task: Task = task_opener(job.task)(job.source, training, job.task_config, device.torch, context)
+    return task
+
+
+def _lay_out(task: Task, check: Any) -> Plan:
+    layout = plan(task.config, task.num_train)
+    if task.config.max_minutes is not None:
+        from engine.pace import steps_for_minutes
+
+        layout = plan(task.config, task.num_train, steps_for_minutes(task, layout, task.config.max_minutes))
+        check()
+    task.config = fix(task.config, layout)
+    return layout
+
+
+def _record(job: Job, task: Task, layout: Plan) -> RunRecord:
+    return RunRecord(
+        uuid=str(uuid.uuid4()),
+        name=job.name,
+        created_at=time.time(),
+        task=job.task,
+        config=RunConfig(training=task.config.model_dump(mode="json"), task=task.task_config.model_dump(mode="json")),
+        source=job.source,
+        fingerprint=task.fingerprint,
+        num_train=task.num_train,
+        num_train_files=task.num_train_files,
+        num_val_files=task.num_val_files,
+        batch_size=layout.batch_size,
+        steps_per_epoch=layout.steps_per_epoch,
+        total_steps=layout.total_steps,
+        total_epochs=layout.total_epochs,
+        metrics=list(task.metrics),
+        monitor=task.monitor,
+    )
+
+
+def _compare(record: RunRecord, task: Task) -> None:
+    if task.fingerprint != record.fingerprint:
+        raise DataError(
+            "The sounds have changed since this run began: a file was added, removed or edited.",
+            "Put them back as they were, or start a new run.",
+        )
+
+
+def _finished_epochs(layout: Layout, loaded: Loaded) -> list[Any]:
+    from engine.metrics import EpochMetrics
+
+    events, _ = RunReader(layout.root).events()
+    last = {event["epoch"]: event for event in events if event["event"] == "epoch" and event["step"] <= loaded.step}
+    return [EpochMetrics.model_validate(last[epoch]) for epoch in sorted(last)]
+
+
+def _end(writer: RunWriter, state: State, signals: SignalFlag) -> int:
+    writer.state(state, phase="", progress=None, reason=signals.name)
+    for asked in writer.control.take_cancels():
+        writer.done(asked.id)
+    return signals.exit_code if state is State.INTERRUPTED else 0
+
+
+def _fail(writer: RunWriter, error: SweetspotError) -> None:
+    kind = type(error).__name__
+    writer.state(State.FAILED, phase="", error=ErrorInfo(kind=kind, cause=error.cause, remedy=error.remedy))
+
+
+def _recognise(error: Exception) -> SweetspotError | None:
+    """A typed error for what torch and the system report in their own ways."""
+    import torch
+
+    text = str(error).lower()
+    if (
+        isinstance(error, MemoryError | torch.OutOfMemoryError)
+        or "not enough memory" in text
+        or "can't allocate" in text
+    ):
+        return OutOfMemoryError("There is not enough memory to train.", "Try a smaller batch: --batch-size 8, then 4.")
+    if isinstance(error, OSError) and error.errno is not None:
+        return StorageError(f"The disk refused: {error.strerror}.", "Free some space or check the folder's rights.")
+    return None
+
+
+@click.command("train")
+@click.argument("source", required=False)
+@click.option("--run-dir", type=click.Path(path_type=Path), help="Exactly this directory for the run.")
+@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
+              help="Directory that gets a new one for the run.")  # fmt: skip
+@click.option("--name", help="What to call the run; by default its source.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="Settings from a file: a run's run.json. Options given beside it win.")  # fmt: skip
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN_DIR", help="Go on with a run where it stopped.")
+@click.option("--source", "moved", metavar="FOLDER", help="With --resume: where the sounds are now.")
+@options(TrainingConfig, *(task_config(name) for name in task_names()))
+def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
+            resume: Path | None, moved: str | None, **values: Any) -> int:  # fmt: skip
+    """Train on SOURCE: a folder of recordings (searched with its sub-folders), or a data set such as "demo"."""
+    if resume is not None:
+        if source or run_dir or config_file or name or any(value is not None for value in values.values()):
+            raise ConfigError("--resume goes on with a run as it was laid out.", "Give only --source beside it.")
+        return _resume(resume, moved)
+    if source is None:
+        raise ConfigError("There is nothing to train on.", "Name a folder of sounds, or demo.")
+    resolved = find_source(source)
+    title = name or resolved.source.name
+    root = run_dir or new_root(runs_dir, title)
+    if not is_run_id(root.name):
+        raise ConfigError(
+            f"{root.name!r} cannot name a run.", "Use 1 to 64 letters, digits, dots, dashes or underscores."
+        )
+    return run(new_job(values, resolved, root, title, config_file))
+
+
+def _resume(root: Path, moved: str | None) -> int:
+    job = resumed_job(root, moved)
+    status = RunReader(root).status()
+    if status is not None and status.state is State.COMPLETED:
+        click.echo(f"{root} is complete: all {status.total_steps} steps are done.")
+        return 0
+    click.echo(resume_point(root))
+    return run(job)
+
+
+def main() -> None:
+    from engine.__main__ import run as run_command
+
+    run_command(command)
+
+
+if __name__ == "__main__":
+    main()
