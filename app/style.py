@@ -21,9 +21,8 @@ CSS = """<style>
 [data-testid=stCaptionContainer]{color:inherit;opacity:.78}
 [data-testid=stBaseButton-primary]{color:light-dark(#FFFFFF,#0E2A25)!important}
 [data-testid=stBaseButton-primary] *{color:inherit!important}
-.st-key-timeline,.st-key-copies,[class*=st-key-timeline-]>div,[class*=st-key-timeline-]{flex-direction:column-reverse!important}
-.st-key-timeline,.st-key-copies{justify-content:flex-end}
-.st-key-copies>*:not(:last-child){display:none}
+.st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
+.st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
 [data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%;height:58px;object-fit:fill}
 .ss-name{font-size:1.75rem;font-weight:650;line-height:1.25;margin:0;overflow-wrap:anywhere}

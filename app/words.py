@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.metrics import FAIR_QUALITY, GOOD_QUALITY, LEARNED_SOMETHING, better_than_baseline, quality
@@ -178,3 +179,48 @@ def phase(status: Status) -> str:
     said = PHASES.get(status.phase, status.phase or "starting")
     progress = status.progress
     return f"{said} {number(progress.done)} of {number(progress.total)}" if progress and progress.total else said
+
+
+@dataclass(frozen=True)
+class Nouns:
+    """What this run's data is called. Decibels mean sound; anything else stays general."""
+
+    item: str
+    items: str
+    main: str
+    unit_line: str
+    error: str
+    gain: str
+    held_out: str
+    made: str
+
+
+_SOUND = Nouns(
+    item="sound",
+    items="sounds",
+    main="How well it copies sounds",
+    unit_line="error in dB, lower is better",
+    error="Error on new sounds",
+    gain="Better than the average sound",
+    held_out="One sound it never learnt, and its copy",
+    made="Made from the same seed, newest first",
+)
+
+
+def nouns(run: RunRecord | None) -> Nouns:
+    """The words for a run: its unit decides, no task is named."""
+    if run is None or run.monitor.unit == "dB":
+        return _SOUND
+    spec = next((one for one in run.metrics if one.name == run.monitor.metric), None)
+    label = spec.label if spec else run.monitor.metric
+    better_line = f"{run.monitor.better} is better"
+    return Nouns(
+        item="guess",
+        items="files",
+        main="How well it does",
+        unit_line=f"{label}{', ' + run.monitor.unit if run.monitor.unit else ''}, {better_line}",
+        error=label[:1].upper() + label[1:],
+        gain="Better than the average guess",
+        held_out="Data it never learnt, and what it makes of it",
+        made="Newest first",
+    )
