@@ -20,8 +20,8 @@ import torch
 from torch import nn
 
 from engine.errors import RunDirectoryError
+from engine.rundir.artefacts import read_verified
 from engine.rundir.layout import Layout, checkpoint_step, manifest
-from engine.rundir.reader import read_manifest, verify
 from engine.rundir.schema import PROTOCOL, Manifest
 from engine.tracker import TrackerState
 
@@ -48,7 +48,6 @@ class Loaded:
 
     file: str
     step: int
-    epoch: int
     state: dict[str, Any]
 
 
@@ -107,12 +106,11 @@ def restore(
 
 def load(path: Path) -> dict[str, Any]:
     """The state in a checkpoint whose bytes match its manifest; ``RunDirectoryError`` otherwise."""
-    record = read_manifest(manifest(path))
-    data = path.read_bytes() if path.is_file() else b""
-    if record is None or not verify(data, record):
+    found = read_verified(path)
+    if found is None:
         raise RunDirectoryError(f"{path.name} is damaged or incomplete.", "Use another checkpoint.")
     try:
-        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(found[0]), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise RunDirectoryError(f"{path.name} is no checkpoint of this program.", "Use another one.") from error
     if not isinstance(state, dict) or state.get("protocol", PROTOCOL + 1) > PROTOCOL:
@@ -137,9 +135,7 @@ def load_newest(layout: Layout) -> tuple[Loaded | None, list[str]]:
         except RunDirectoryError as error:
             complaints.append(str(error))
             continue
-        record = read_manifest(manifest(path))
-        assert record is not None
-        return Loaded(path.name, step, record.epoch, state), complaints
+        return Loaded(path.name, step, state), complaints
     return None, complaints
 
 

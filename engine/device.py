@@ -44,7 +44,7 @@ def automatic_threads() -> int:
 
 
 def choose(name: str, threads: int | None) -> Device:
-    """The device called ``name`` (auto, cpu, cuda, cuda:N, mps), its threads set. ``ConfigError`` when it is not there."""
+    """The device called ``name`` (auto, cpu, cuda, cuda:N, mps), threads set; ``ConfigError`` when it is not there."""
     count = threads or automatic_threads()
     torch.set_num_threads(count)
     if name == "auto":

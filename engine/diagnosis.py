@@ -1,4 +1,4 @@
-"""What the curves say, in plain words: still learning, at the sweet spot, past it, memorising. Suggests, never stops."""
+"""What the curves say in plain words: still learning, at the sweet spot, past it, memorising. It never stops a run."""
 
 from __future__ import annotations
 

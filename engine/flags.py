@@ -53,7 +53,7 @@ def collect(model: type[Settings], values: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def _type(annotation: Any) -> click.ParamType | type:
+def _type(annotation: Any) -> Any:
     if get_origin(annotation) in (Union, types.UnionType):
         annotation = next(part for part in get_args(annotation) if part is not type(None))
     if get_origin(annotation) is Literal:

@@ -1,4 +1,4 @@
-"""What to train: from the command line, a configuration file, a data set's own settings, or a run's record. No torch."""
+"""What to train: from the command line, a configuration file, a data set's settings, or a run's record. No torch."""
 
 from __future__ import annotations
 

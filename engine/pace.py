@@ -11,7 +11,8 @@ import torch
 from engine.checkpoint import WeightAverage, serialise
 from engine.config import MAX_STEPS_PER_EPOCH, Plan, TrainingConfig, fix, get_effective_preview_interval
 from engine.task import Task
-from engine.trainer import EARLY_PREVIEWS, new_optimizer, optimise
+from engine.trainer import EARLY_PREVIEWS
+from engine.update import new_optimizer, optimise
 
 WARM_STEPS = 3
 MOST_STEPS = 15

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from engine import __version__
+from engine.rundir.layout import checkpoint_step
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord, SessionRecord, Status
 
@@ -54,7 +55,8 @@ def resume_point(root: Path) -> ResumePoint | None:
     if record is None:
         return None
     sessions = reader.sessions()
-    found = next((item for item in reversed(reader.checkpoints()) if reader.verified(item)), None)
+    steps = [item for item in reversed(reader.checkpoints()) if checkpoint_step(item.path.name)]
+    found = next((item.manifest for item in steps if item.verified), None)
     status = reader.status()
     return ResumePoint(
         file=found.file if found else None,

@@ -13,21 +13,22 @@ from torch import nn
 
 from engine.checkpoint import load, load_newest, steps_saved
 from engine.errors import DataError, RunDirectoryError
+from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.layout import Layout, manifest, snapshot_moment
-from engine.rundir.reader import read_manifest, verify
+from engine.rundir.reader import RunReader
 from engine.rundir.schema import PROTOCOL
 
 MOST_SNAPSHOTS = 40
 
 
-def serialise_snapshot(average: nn.Module, task: dict[str, Any], details: Mapping[str, Any]) -> bytes:
+def serialise_snapshot(average: nn.Module, task: dict[str, Any]) -> bytes:
     """Averaged weights in half precision with the task's state, as safetensors: to use, not to resume."""
     tensors: dict[str, torch.Tensor] = {}
     for name, tensor in average.state_dict().items():
         value = tensor.half() if tensor.is_floating_point() else tensor
         tensors[f"model.{name}"] = value.cpu().contiguous()
     plain = _flatten(task, tensors, "task")
-    return safetensors.torch.save(tensors, {"protocol": str(PROTOCOL), "task": json.dumps(plain), **details})
+    return safetensors.torch.save(tensors, {"protocol": str(PROTOCOL), "task": json.dumps(plain)})
 
 
 def _flatten(value: Any, tensors: dict[str, torch.Tensor], name: str) -> Any:
@@ -50,10 +51,10 @@ def _unflatten(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
 
 def load_snapshot(path: Path) -> dict[str, Any]:
     """{"average": weights, "task": state} of a snapshot that matches its manifest; ``RunDirectoryError`` otherwise."""
-    record = read_manifest(manifest(path))
-    data = path.read_bytes() if path.is_file() else b""
-    if record is None or not verify(data, record):
+    found = read_verified(path)
+    if found is None:
         raise RunDirectoryError(f"{path.name} is damaged or incomplete.", "Use another snapshot.")
+    data, _ = found
     tensors = safetensors.torch.load(data)
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])["__metadata__"]
@@ -63,26 +64,29 @@ def load_snapshot(path: Path) -> dict[str, Any]:
 
 def thin_snapshots(layout: Layout, most: int = MOST_SNAPSHOTS) -> None:
     """Thin evenly to ``most``: starred ones, the first and the last stay."""
-    found = sorted(path for path in layout.snapshots.glob("*.safetensors") if snapshot_moment(path.name))
-    spare = [path for path in found[1:-1] if not _starred(path)]
-    while len(found) > most and spare:
-        moments = {path: (snapshot_moment(path.name) or (0, 0))[1] for path in found}
+    found = RunReader(layout.root).snapshots()
+    while len(found) > most and (spare := [item for item in found[1:-1] if not _starred(item)]):
         # The one whose neighbours lie closest together is missed least.
-        gaps = {path: moments[found[found.index(path) + 1]] - moments[found[found.index(path) - 1]] for path in spare}
-        victim = min(spare, key=lambda path: (gaps[path], path.name))
-        manifest(victim).unlink(missing_ok=True)
-        victim.unlink(missing_ok=True)
+        victim = min(spare, key=lambda item: _gap(found, item))
+        manifest(victim.path).unlink(missing_ok=True)
+        victim.path.unlink(missing_ok=True)
         found.remove(victim)
-        spare.remove(victim)
 
 
-def _starred(path: Path) -> bool:
-    record = read_manifest(manifest(path))
-    return record is not None and record.starred
+def _gap(found: list[Artefact], item: Artefact) -> int:
+    """Steps between the neighbours of ``item``."""
+    place = found.index(item)
+    before, after = (snapshot_moment(found[place + side].path.name) for side in (-1, 1))
+    assert before is not None and after is not None
+    return after[1] - before[1]
+
+
+def _starred(item: Artefact) -> bool:
+    return item.manifest is not None and item.manifest.starred
 
 
 def find(layout: Layout, which: str | None) -> tuple[str, dict[str, Any]]:
-    """The averaged weights and task state that ``which`` names: best, last, step-N or epoch-N; best, else last, for None.
+    """The averaged weights and task state that ``which`` names: best, last, step-N or epoch-N; None: best, else last.
 
     Returns the file's name and {"average": ..., "task": ...}; ``DataError`` when there is no such state.
     """

@@ -40,7 +40,7 @@ class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
 
 
 def run(job: Job) -> int:
-    """Train ``job`` in this process and return its exit code; every failure is in the run directory before it leaves."""
+    """Train ``job`` in this process and return its exit code; a failure is in the run directory before it leaves."""
     # Threads that wait by spinning cost twelve times the work on a busy machine; read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from engine import device as devices
@@ -99,7 +99,7 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag) -> 
         layout = plan(task.config, task.num_train)
     progress.begin(record.total_steps)
     trainer = Trainer(
-        task, layout, device, writer, lambda: signals.received is not None or writer.control.cancel, progress.callback
+        task, layout, writer, lambda: signals.received is not None or writer.control.cancel, progress.callback
     )
     writer.update(
         total_epochs=layout.total_epochs, total_steps=layout.total_steps, baseline_db=task.monitor.baseline_db

@@ -34,6 +34,21 @@ class Artefact:
             return False
 
 
+def read_verified(path: Path) -> tuple[bytes, Manifest] | None:
+    """The bytes of a checkpoint or snapshot and its manifest, when they belong together; None otherwise.
+
+    What was hashed is what is returned: nothing can change in between.
+    """
+    manifest = _manifest(path)
+    try:
+        data = path.read_bytes() if path.is_file() else b""
+    except OSError:
+        return None
+    if manifest is None or len(data) != manifest.bytes or hashlib.sha256(data).hexdigest() != manifest.sha256:
+        return None
+    return data, manifest
+
+
 @dataclass(frozen=True)
 class PreviewSet:
     """The files of one preview: suffix ("wav", "npy", "png") to the path relative to the run directory.

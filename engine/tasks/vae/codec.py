@@ -67,7 +67,7 @@ class Codec:
 
     @torch.inference_mode()
     def encode(self, wave: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """A wave [T] of peak 1 to posterior mean and log-variance [windows, D, L]; one window unless the code is a vector."""
+        """A wave [T] of peak 1 to posterior mean and log-variance [windows, D, L]; a temporal code is one window."""
         db = self.transform(wave.to(self.device)[None])[0]
         return self.model.encode(self._windows(self.scale.standardise(db)))
 
@@ -100,7 +100,8 @@ class Codec:
             wave = invert_mel(
                 self.scale.power(db.to(self.device)), self.config, samples, phase.expand(len(db), -1, -1), quality
             )
-        return wave.cpu().numpy()
+        out: np.ndarray = wave.cpu().numpy()
+        return out
 
     def sample_db(self, count: int, frames: int, seed: int, temperature: float, sound: int = 0) -> torch.Tensor:
         """``count`` new sounds from the prior, mel power in dB [count, M, F], F at most ``frames`` for one-shots.
@@ -132,7 +133,7 @@ class Codec:
         silence = float((self.scale.floor - self.scale.mean) / self.scale.std)
         x = torch.nn.functional.pad(x, (0, frames + -frames % unit - x.shape[-1]), value=silence)
         if self.model.vector:
-            return x.unflatten(-1, (-1, unit)).movedim(1, 0)[:, None]
+            return x.view(x.shape[0], -1, unit).movedim(1, 0)[:, None]
         return x[None, None]
 
     def state_dict(self) -> dict[str, Any]:

@@ -68,8 +68,8 @@ class AudioTrainingDataset:
 
 
 def to_float(pcm: torch.Tensor) -> torch.Tensor:
-    """int16 to float32 in -1...1."""
-    return pcm.float() / 32768
+    """Peak-normalised int16 to float32 of peak 1."""
+    return pcm.float() / 32767
 
 
 class TrainingLoader:
@@ -143,7 +143,7 @@ class EvaluationItems:
         """Mean absolute error of ``db`` [N, M, F] (or one broadcast over them) over active bins, one number a file."""
         error = torch.where(self.active, (db - self.db).abs(), 0.0).sum((1, 2))
         count = self.active.sum((1, 2)).float()
-        files, place = self.files.unique(return_inverse=True)
+        files, place = torch.unique(self.files, return_inverse=True)
         total = torch.zeros(len(files)).index_add_(0, place, error)
         bins = torch.zeros(len(files)).index_add_(0, place, count)
         return total / bins.clamp_min(1)

@@ -7,14 +7,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from engine.audio.cache import cache_root
+from engine.audio.cache import default_cache
 from engine.audio.synthesis import DEMO_VERSION, synthesise_demo
 from engine.registry import Dataset
 
 
 def _demo() -> Path:
     """The folder of the demo sounds, made the first time it is asked for."""
-    folder = cache_root() / f"demo-{DEMO_VERSION}"
+    folder = default_cache().root / f"demo-{DEMO_VERSION}"
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The loss: a Gaussian likelihood whose variance is the error itself, so that nothing balances it against the KL by hand.
+"""The loss: a Gaussian likelihood whose variance is the error itself, so that no constant balances it against the KL.
 
 Source: Rybkin, Daniilidis and Levine, "Simple and Effective VAE Training with Calibrated Decoders" (2021). Different
 here: the effective number of pixels counts the overlap of frames and bands, and the variance has a floor of 3 dB.
@@ -16,7 +16,7 @@ SIGMA_FLOOR_DB = 3.0
 
 @dataclass(frozen=True)
 class VAELoss:
-    """All but ``kl_per_dim`` [D * L] are scalars. recon and kl are divided by D_eff; ``divergence`` is KL itself in nats.
+    """All but ``kl_per_dim`` [D * L] are scalars. recon, kl: divided by D_eff. divergence: KL itself, in nats.
 
     loss = recon + kl_weight * kl. ``kl`` has free bits; ``divergence`` and ``kl_per_dim`` have none.
     """

@@ -48,10 +48,7 @@ class ConvVAE(nn.Module):
         self.to_code = nn.Conv1d(flat, 2 * latent_dim, columns)
         self.from_code = nn.ConvTranspose1d(latent_dim, flat, columns)
         self.decoder = nn.Sequential(*_decoder(widths))
-        last = self.decoder[-1]
-        with torch.no_grad():
-            last.weight.mul_(0.1)
-            last.bias.zero_()
+        _start_small(self.decoder[-1])
 
     def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """[B, 1, M, F] to mean and log-variance, each [B, D, L]. Time is padded to a multiple of 16 by replication."""
@@ -70,6 +67,13 @@ class ConvVAE(nn.Module):
         mean, log_var = self.encode(x)
         z = mean + noise * torch.exp(0.5 * log_var)
         return self.decode(z, x.shape[-1]), mean, log_var
+
+
+@torch.no_grad()
+def _start_small(layer: nn.Module) -> None:
+    assert isinstance(layer, nn.ConvTranspose2d) and layer.bias is not None
+    layer.weight.mul_(0.1)
+    layer.bias.zero_()
 
 
 def pad_time(x: torch.Tensor, multiple: int) -> torch.Tensor:

@@ -26,7 +26,7 @@ def even_level(wave: np.ndarray, rms: float) -> np.ndarray:
     if own == 0.0:
         return wave
     gain = min(rms / own, PEAK / float(np.abs(wave).max()))
-    return wave * np.float32(gain)
+    return np.asarray(wave * np.float32(gain))
 
 
 def sample_wave(codec: Codec, samples: int, seed: int, temperature: float, sound: int) -> np.ndarray:

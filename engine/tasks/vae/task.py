@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import nn
 
 from engine import rng
 from engine.audio import augment
-from engine.audio.collection import Collection, open_collection, split_files, with_split
+from engine.audio.collection import Collection, open_collection
 from engine.audio.mel import AudioSpectrogram
+from engine.audio.split import assign_sides, split_files
 from engine.config import TrainingConfig, get_adaptive_split, plan, resolve
 from engine.metrics import MetricsHistory
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
@@ -67,8 +67,8 @@ class VAETask:
         sounds = collection.sounds
         config = resolve(config, len(sounds))
         fraction = config.val_fraction or get_adaptive_split(len(sounds))
-        sides = split_files([sound.group for sound in sounds], fraction, config.split_seed)
-        context.on_files(with_split(collection, sides))
+        sides = split_files(collection.groups, fraction, config.split_seed)
+        context.on_files(assign_sides(collection.rows, sides))
         parts = {
             side: AudioTrainingDataset(
                 [sound for sound, own in zip(sounds, sides, strict=True) if own == side],
@@ -85,7 +85,8 @@ class VAETask:
 
     def _prepare(self, context: OpenContext) -> None:
         spectrogram = self.task_config.spectrogram
-        self.model = self._new_model().to(self.device, memory_format=torch.channels_last)
+        self.model = self._new_model().to(self.device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.transform = AudioSpectrogram(spectrogram).to(self.device)
         context.report("prepare", 0, 0)
         scale, average = measure(self.train, self.transform)
@@ -129,7 +130,7 @@ class VAETask:
     def batch(self, seed: int, step: int) -> Batch:
         return {name: tensor.to(self.device) for name, tensor in self.loader.batch(seed, step).items()}
 
-    def training_step(self, model: nn.Module, batch: Batch, knobs: Mapping[str, float]) -> StepOutput:
+    def training_step(self, model: ConvVAE, batch: Batch, knobs: Mapping[str, float]) -> StepOutput:
         with torch.no_grad():
             clean = self.transform(to_float(batch["wave"]), padded=True)
             scale = self.codec.scale
@@ -155,7 +156,7 @@ class VAETask:
         )
 
     @torch.inference_mode()
-    def evaluate(self, model: nn.Module, part: Literal["train", "val"]) -> dict[str, float]:
+    def evaluate(self, model: ConvVAE, part: Literal["train", "val"]) -> dict[str, float]:
         """Error in dB over active bins on both sides; the rest on validation. The code is its mean, the KL weight 1."""
         items = self.val_items if part == "val" else self.train_items
         x = self.codec.scale.standardise(items.db)[:, None]
@@ -178,16 +179,16 @@ class VAETask:
             "sigma_db": self.codec.scale.std * float(out.mse.sqrt()),
         }
 
-    def _forward(self, model: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _forward(self, model: ConvVAE, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         outputs, means, log_vars = [], [], []
-        for part in x.split(EVALUATION_BATCH):
+        for part in torch.split(x, EVALUATION_BATCH):
             mean, log_var = model.encode(part.to(self.device, memory_format=torch.channels_last))
             outputs.append(model.decode(mean, x.shape[-1]).cpu())
             means.append(mean.cpu())
             log_vars.append(log_var.cpu())
         return torch.cat(outputs), torch.cat(means), torch.cat(log_vars)
 
-    def previews(self, model: nn.Module, epoch: int) -> Iterator[Preview]:
+    def previews(self, model: ConvVAE, epoch: int) -> Iterator[Preview]:
         seconds = self.task_config.preview_duration_s
         most = round(seconds * self.task_config.spectrogram.sample_rate)
         held_out = self.val.whole(self._listening(), most).numpy()
@@ -208,7 +209,7 @@ class VAETask:
         return diagnosis.diagnose(history, self.config, self.num_val_files)
 
     @torch.inference_mode()
-    def prepare_snapshot(self, model: nn.Module) -> None:
+    def prepare_snapshot(self, model: ConvVAE) -> None:
         """Fit prior and residual texture to ``model``, on at most 256 training sounds."""
         codec = self._codec_of(model)
         self.codec.prior = self._fit_prior(codec)
@@ -235,17 +236,17 @@ class VAETask:
         return OneShotPrior.fit(torch.stack(means).cpu(), torch.stack(variances).cpu())
 
     def _one_shot_samples(self) -> int:
-        """The common length of one-shots: nine in ten fit into it, up to a preview's length; a vector's is its chunk."""
+        """The common length of one-shots: nine in ten fit in, up to a preview's length; a vector's is its chunk."""
         hop, rate = self.task_config.spectrogram.hop_length, self.task_config.spectrogram.sample_rate
         if self.model.vector:
             return (self.train.frames - 1) * hop
         longest = min(np.quantile(self.train.lengths, 0.9), self.task_config.preview_duration_s * rate)
         frames = max(6 * STRIDE, -(-int(longest) // hop // STRIDE) * STRIDE)
-        return (frames - 1) * hop
+        return int((frames - 1) * hop)
 
-    def _codec_of(self, model: nn.Module) -> Codec:
+    def _codec_of(self, model: ConvVAE) -> Codec:
         codec = self.codec
-        return Codec(model, codec.config, codec.scale, codec.ceiling, codec.prior, codec.texture)  # type: ignore[arg-type]
+        return Codec(model, codec.config, codec.scale, codec.ceiling, codec.prior, codec.texture)
 
     def state_dict(self) -> dict[str, Any]:
         return self.codec.state_dict()
