@@ -32,17 +32,16 @@ def _zoom() -> alt.Parameter:
 def _x_axis(format: str, title: str | None = None) -> alt.Axis:
     return alt.Axis(
         domain=False, ticks=False, grid=False, tickCount=6, tickMinStep=1, labelFontSize=12, labelFlush=False,
-        labelBound=False, labelPadding=6, format=format, title=title, titleAnchor="start", titleFontSize=12,
+        labelBound=False, labelPadding=6, format=format, title=title, titleAnchor="start", titlePadding=6, titleFontSize=12,
         titleFontWeight="normal",
     )  # fmt: skip
 
 
-def _y_axis(title: str | None = None, format: str | None = None) -> alt.Axis:
-    extra = {"format": format} if format else {}
+def _y_axis(title: str | None = None) -> alt.Axis:
     return alt.Axis(
         domain=False, ticks=False, tickCount=4, labelFontSize=12, labelPadding=8, labelFlush=False, labelBound=False,
         title=title, titleAngle=0, titleAnchor="end", titleAlign="left", titleBaseline="bottom", titleX=-26,
-        titleY=-14, titleFontSize=12, titleFontWeight="normal", **extra,
+        titleY=-14, titleFontSize=12, titleFontWeight="normal",
     )  # fmt: skip
 
 
@@ -99,13 +98,13 @@ def main_chart(x_title: str, y_title: str, height: int = 368) -> Spec:
         .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
         _end_labels(),
     ]
-    return _finish(alt.layer(*layers), height, {"top": 26, "right": 132, "bottom": 4, "left": 4})
+    return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
 
 
-def small_chart(x_format: str = "~s", y_format: str = "~g", height: int = 150) -> Spec:
+def small_chart(x_format: str = "~s", height: int = 150) -> Spec:
     """A line, maybe over its band, over a pale area in its own scale, with a validation line of points beside it."""
     x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis(x_format))
-    y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=_y_axis(format=y_format))
+    y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=_y_axis())
     layers = [
         _frame(x, y).add_params(_zoom()),
         _rows("area").mark_area(opacity=0.16, clip=True).encode(x=x, y=y, y2="y2:Q", color=_COLOUR),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+REACH = 8  # Steps a band looks round itself while every step has its own point.
 MAX_STEPS = 200_000_000  # A step beyond this is a damaged line, not an update: it must not claim the memory.
 
 
@@ -91,12 +93,26 @@ def band(values: Floats, first: int, last: int, points: int = 500, window: int =
     edges = np.arange(0, len(shown), size)
     ends = np.minimum(edges + size, len(shown))
     finite = np.where(np.isfinite(shown), shown, np.nan)
+    low, high = np.fmin.reduceat(finite, edges), np.fmax.reduceat(finite, edges)
+    if size < REACH:
+        low, high = _reach(low, np.fmin), _reach(high, np.fmax)
     return Band(
         x=start + (edges + 1 + ends) / 2,
         line=_trailing_mean(part, window)[offset + ends - 1],
-        low=np.fmin.reduceat(finite, edges),
-        high=np.fmax.reduceat(finite, edges),
+        low=low,
+        high=high,
     )
+
+
+def _reach(values: Floats, extreme: Callable[[Floats, Floats], Floats]) -> Floats:
+    """The extreme of each value and its neighbours: single steps alone would be a band without height."""
+    out = values
+    for shift in range(1, REACH // 2 + 1):
+        if shift < len(values):
+            out = out.copy()
+            out[shift:] = extreme(out[shift:], values[:-shift])
+            out[:-shift] = extreme(out[:-shift], values[shift:])
+    return out
 
 
 def _trailing_mean(values: Floats, window: int) -> Floats:

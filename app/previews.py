@@ -18,6 +18,7 @@ from app import style
 from app.words import counted
 from engine.rundir.reader import PreviewSet
 
+LABEL_PX = 74
 GROUP = 20  # Each player loads its whole file: older groups render when they are opened.
 
 
@@ -109,18 +110,23 @@ def moment(one: PreviewSet) -> str:
 
 def _row(root: Path, one: PreviewSet, mark: Mark, alt: str = "") -> None:
     """A label beside the preview, drawn by its kind: sound, picture or table."""
-    left, right = st.columns([72, 288], gap="small", vertical_alignment="center", wrap=False)
     sweet = '<small class="sweet">sweet spot</small>' if mark.sweet else ""
-    left.html(f'<div class="ss-mark">{style.safe(mark.label)}<small>{style.safe(mark.detail)}</small>{sweet}</div>')
+    label = f'<div class="ss-mark">{style.safe(mark.label)}<small>{style.safe(mark.detail)}</small>{sweet}</div>'
     says = alt or f"{mark.label}, {mark.detail or moment(one)}"
-    with right, st.container(gap=None):
-        files = {suffix: root / path for suffix, path in one.files.items()}
-        if "png" in files:
-            st.image(str(files["png"]), width="stretch", alt=f"Picture of {says}")
-        if "wav" in files:
-            st.audio(str(files["wav"]), alt=f"Play {says}")
-        elif "png" not in files and "npy" in files:
-            _table(files["npy"])
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+        st.html(label, width=LABEL_PX)
+        with st.container(gap=None):
+            _content(root, one, says)
+
+
+def _content(root: Path, one: PreviewSet, says: str) -> None:
+    files = {suffix: root / path for suffix, path in one.files.items()}
+    if "png" in files:
+        st.image(str(files["png"]), width="stretch", alt=f"Picture of {says}")
+    if "wav" in files:
+        st.audio(str(files["wav"]), alt=f"Play {says}")
+    elif "png" not in files and "npy" in files:
+        _table(files["npy"])
 
 
 def _table(path: Path) -> None:

@@ -47,6 +47,11 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-t-yellow{color:light-dark(#7A4E00,#F0CC70)}.ss-t-orange{color:light-dark(#9A3412,#FFB486)}
 .ss-t-red{color:light-dark(#9B1C16,#FF9E97)}.ss-t-green{color:light-dark(#0A6558,#7ADBC7)}
 .ss-t-gray{color:light-dark(#5C5851,#B5B2A9)}.ss-t-blue{color:light-dark(#2C5490,#A3C2F0)}
+.ss-learn{color:light-dark(#2C5490,#A3C2F0);opacity:1!important}.ss-check{color:light-dark(#9A3412,#FFB486);opacity:1!important}
+.ss-field-error{font-size:.87rem;line-height:1.3;margin-top:-.5rem}
+.ss-facts{width:100%;border-collapse:collapse;font-size:.95rem}.ss-facts td{padding:.3rem 0;border:0;vertical-align:top}
+.ss-facts td:first-child{opacity:.78;padding-right:1rem;white-space:nowrap}.ss-facts td:last-child{text-align:right;overflow-wrap:anywhere}
+.ss-empty{text-align:center;max-width:30rem;margin:1.2rem auto .4rem}.ss-empty p{opacity:.78;margin:.5rem 0 0}
 .ss-icon{font-family:"Material Symbols Rounded";font-feature-settings:"liga";user-select:none;flex:none}
 </style>"""
 
@@ -76,9 +81,15 @@ def title(text: str, quiet: str = "") -> None:
     st.html(f'<div class="ss-head">{safe(text)} <span>{safe(quiet)}</span></div>')
 
 
+def head_words(text: str) -> None:
+    """The heading of a card, in a row with badges."""
+    st.html(f'<div class="ss-head">{safe(text)}</div>', width="content")
+
+
 def line(text: str) -> None:
     """One line of our own words; what stands between asterisks is bold."""
-    st.html(f'<div class="ss-line">{_STRONG.sub(r"<b>\1</b>", safe(text))}</div>')
+    strong = _STRONG.sub(r"<b>\1</b>", safe(text))
+    st.html(f'<div class="ss-line">{strong}</div>')
 
 
 def quiet(text: str) -> None:
