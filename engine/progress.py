@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
+from engine.rundir.schema import RunRecord
 
 LINE_EVERY_S = 10.0
 
@@ -21,6 +22,7 @@ class Progress:
         self._last_line = 0.0
         self._shown = ""
         self._val = ""
+        self._metric, self._label, self._unit = "val_loss", "validation loss", ""
         self._live = sys.stderr.isatty()
 
     def phase(self, phase: str, done: int, total: int) -> None:
@@ -32,10 +34,14 @@ class Progress:
             self._shown = phase
             print(text, flush=True)
 
-    def begin(self, total_steps: int) -> None:
+    def begin(self, record: RunRecord) -> None:
+        """The run is laid out: from now on its steps are counted, and its monitored metric is told."""
+        labels = {spec.name: spec.label for spec in record.metrics}
+        self._metric, self._unit = record.monitor.metric, record.monitor.unit
+        self._label = labels.get(self._metric, self._metric)
         if self._live:
             print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
-            self._bar = tqdm(total=total_steps, unit="step", dynamic_ncols=True)
+            self._bar = tqdm(total=record.total_steps, unit="step", dynamic_ncols=True)
 
     def at(self, step: int) -> None:
         """A resumed run stands at ``step``."""
@@ -61,9 +67,8 @@ class Progress:
             self._bar.update(1)
 
     def _epoch(self, event: EpochMetrics) -> None:
-        error = getattr(event, "val_recon_db", None)
-        shown = f"{error:.2f} dB" if isinstance(error, float) else f"{event.val_loss:.3f}"
-        self._val = f", new sounds {shown}"
+        value = getattr(event, self._metric, event.val_loss)
+        self._val = f", {self._label} {value:.3g} {self._unit}".rstrip()
         last = event.epoch == event.total_epochs
         if self._bar is None and (last or time.monotonic() - self._last_line > LINE_EVERY_S):
             self._last_line = time.monotonic()

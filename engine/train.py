@@ -97,7 +97,7 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag) -> 
         record = job.record
         _compare(record, task)
         layout = plan(task.config, task.num_train)
-    progress.begin(record.total_steps)
+    progress.begin(record)
     trainer = Trainer(
         task, layout, writer, lambda: signals.received is not None or writer.control.cancel, progress.callback
     )

@@ -20,7 +20,7 @@ import platformdirs
 
 from engine.audio.io import replace_file
 
-VERSION = 1
+VERSION = 2
 KEEP_S = 90 * 86_400.0
 
 
@@ -31,7 +31,7 @@ class Facts:
     failure: why there is no sound, in words for its user; None when there is. lasting: whether decoding again would
     find the same, so that it is worth remembering. duration_s: of what was read, before resampling. peak: largest
     absolute sample of the mono sound; sample ``i`` of it is ``pcm[i] / 32767 * peak``. digest: of the decoded samples.
-    sketch: a picture of the sound by which its copies are known, see :mod:`engine.audio.sameness`.
+    sketch: of the sound's spectrum, by which most files are told from each other, see :mod:`engine.audio.sameness`.
     """
 
     failure: str | None = None

@@ -100,7 +100,7 @@ def open_collection(
         for index, facts in zip(unknown, decoded, strict=True):
             entries[index] = replace(entries[index], facts=facts)
         cache.prune()
-    collection = _judge(folder, entries, settings, cache)
+    collection = _judge(folder, entries, settings, cache, check)
     if len(collection.sounds) < minimum:
         raise _too_few(collection, minimum)
     return collection
@@ -128,10 +128,18 @@ def _look_up(file: Found, cache: Cache, sample_rate: int) -> _Entry:
     return _Entry(file, key, cache.load(key))
 
 
-def _judge(folder: Path, entries: Sequence[_Entry], settings: DecodeSettings, cache: Cache) -> Collection:
+def _judge(
+    folder: Path, entries: Sequence[_Entry], settings: DecodeSettings, cache: Cache, check: Callable[[], None]
+) -> Collection:
     judged = [(entry, facts, _failure(facts, settings)) for entry in entries if (facts := entry.facts)]
     usable = [(entry, facts) for entry, facts, failure in judged if failure is None]
-    groups = group_copies([facts for _, facts in usable])
+    groups = group_copies(
+        [facts.digest for _, facts in usable],
+        [facts.sketch for _, facts in usable],
+        lambda index: cache.open(usable[index][0].key, usable[index][1].num_samples),
+        settings.sample_rate,
+        check,
+    )
     sounds = [
         Sound(
             path=entry.file.shown,

@@ -21,7 +21,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -129,8 +129,7 @@ def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable
         return Facts(failure=error.reason, lasting=error.lasting)
     except MemoryError:
         return Facts(failure="needs more memory to decode than one sound may have", lasting=False)
-    values = asdict(found) | {"digest": digest, "sketch": sketch(cache.open(key, count), sample_rate)}
-    return Facts(**values)
+    return replace(found, digest=digest, sketch=sketch(cache.open(key, count), sample_rate))
 
 
 def _spool(source: SoundFile, waiting: IO[bytes], pulse: Callable[[], None]) -> tuple[float, float, int]:

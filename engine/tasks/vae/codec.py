@@ -74,9 +74,13 @@ class Codec:
     @torch.inference_mode()
     def decode(self, codes: torch.Tensor, frames: int | None = None) -> torch.Tensor:
         """Codes [B, D, L] to mel power in dB [B, M, frames]; all the frames they stand for by default."""
-        width = codes.shape[-1] * STRIDE if not self.model.vector else self.model.latent_frames * STRIDE
-        db = self.scale.restore(self.model.decode(codes, frames or width)[:, 0])
+        db = self.scale.restore(self.model.decode(codes, frames or self.frames_of(codes.shape[-1]))[:, 0])
         return torch.minimum(db, self.ceiling.to(db)[:, None].clamp_min(self.scale.floor))
+
+    def frames_of(self, latent_frames: int) -> int:
+        """Frames that a code of so many latent frames stands for."""
+        frames: int = self.model.latent_frames if self.model.vector else latent_frames
+        return STRIDE * frames
 
     def reconstruct_db(self, wave: torch.Tensor) -> torch.Tensor:
         """A wave [T] of peak 1 through the model: mel power in dB [M, F]."""
@@ -90,7 +94,7 @@ class Codec:
         if peak == 0.0:
             return np.zeros_like(wave)
         db = self.reconstruct_db(torch.from_numpy(wave / peak))
-        return self.to_wave(db[None], len(wave), quality)[0] * peak
+        return np.asarray(self.to_wave(db[None], len(wave), quality)[0] * peak)
 
     def to_wave(self, db: torch.Tensor, samples: int, quality: Quality = FAST) -> np.ndarray:
         """Mel power in dB [B, M, F] to float32 waves [B, samples]. The same input gives the same wave."""

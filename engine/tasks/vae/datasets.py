@@ -8,8 +8,11 @@ import tempfile
 from pathlib import Path
 
 from engine.audio.cache import default_cache
-from engine.audio.synthesis import DEMO_VERSION, synthesise_demo
+from engine.audio.synthesis import synthesise_demo
 from engine.registry import Dataset
+
+# Counts up whenever the sounds change, so that an older folder is not taken for them.
+DEMO_VERSION = 1
 
 
 def _demo() -> Path:

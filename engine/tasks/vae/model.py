@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 STAGES = 4
-STRIDE = 2**STAGES
+STRIDE: int = 2**STAGES
 LOG_VAR_RANGE = (-12.0, 8.0)
 
 

@@ -35,9 +35,8 @@ def sample_wave(codec: Codec, samples: int, seed: int, temperature: float, sound
     frames = codec.config.frames(samples)
     if not isinstance(codec.prior, OneShotPrior):
         db = codec.sample_db(1, frames, seed, temperature, sound)
-        return codec.to_wave(db, samples)[0]
-    length = codec.decode(codec.prior.mean.view(1, codec.model.latent_dim, -1).to(codec.device)).shape[-1]
-    count = max(1, round(samples / (length * codec.config.hop_length)))
+        return np.asarray(codec.to_wave(db, samples)[0])
+    count = max(1, round(samples / (codec.frames_of(codec.prior.frames) * codec.config.hop_length)))
     cell = samples // count
     db = codec.sample_db(count, codec.config.frames(cell), seed, temperature)
     waves = codec.to_wave(db, cell)

@@ -1,0 +1,71 @@
+"""Real processes on real sound in temporary directories."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A decode cache of the tests' own, and few threads: the machine is shared."""
+    os.environ["SWEETSPOT_CACHE"] = str(tmp_path_factory.getbasetemp().parent / "sweetspot-cache")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
+
+@pytest.fixture(scope="session")
+def drums(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten real drums, or ten of the demo's sounds where the shared ones are not at hand."""
+    folder = tmp_path_factory.mktemp("drums")
+    found = sorted((DATA / "sonicpi").glob("drum_*.flac"))[:10]
+    if not found:
+        from engine.audio.synthesis import synthesise_demo
+
+        everything = tmp_path_factory.mktemp("demo")
+        synthesise_demo(everything)
+        found = sorted(everything.glob("*.wav"))[:10]
+    for path in found:
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+SMALL = ("--channels", "8", "--batch-size", "4", "--threads", "1", "--augmentation-expansion", "2")
+
+
+@pytest.fixture
+def engine() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``python -m engine ...`` to its end."""
+
+    def call(*arguments: object, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "engine", *map(str, arguments)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+
+    return call
+
+
+@pytest.fixture
+def start() -> Callable[..., subprocess.Popen[str]]:
+    """Start ``python -m engine ...`` and leave it running; killed at the end of the test if it still is."""
+    started: list[subprocess.Popen[str]] = []
+
+    def call(*arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "engine", *map(str, arguments)]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        started.append(process)
+        return process
+
+    yield call
+    for process in started:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()

@@ -1,0 +1,282 @@
+"""The training process from outside: what it leaves behind, how it ends, how it goes on."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from engine.checkpoint import load
+from engine.rundir.layout import Layout
+from engine.rundir.liveness import Liveness
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from tests.conftest import SMALL
+from tests.test_trainer import equal, without
+
+CLOCKS = {"at", "elapsed_s", "step_time_s", "eta_seconds", "elapsed_seconds"}
+STEPS = 48
+
+Engine = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="module")
+def whole(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One uninterrupted run, read by several tests and changed by none."""
+    root = tmp_path_factory.mktemp("runs") / "whole"
+    result = train(drums, root)
+    assert result.returncode == 0, result.stderr
+    return root
+
+
+def train(source: Path, root: Path, *more: object) -> subprocess.CompletedProcess[str]:
+    command = arguments(source, root, *more)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def arguments(source: Path, root: Path, *more: object) -> list[str]:
+    options = ["--run-dir", root, "--max-steps", STEPS, "--checkpoint-interval", 1, *SMALL, *more]
+    return [sys.executable, "-m", "engine.train", str(source), *map(str, options)]
+
+
+def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str], seconds: float = 120) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (found := condition()) or process.poll() is not None:
+            return found
+        time.sleep(0.01)
+    raise AssertionError("it did not happen in time")
+
+
+def step_of(root: Path) -> int:
+    tail = RunReader(root).metrics_tail(1, "step")
+    return int(tail[-1]["step"]) if tail else 0
+
+
+def comparable(root: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    """The last record of every step and epoch, without clocks."""
+    events = RunReader(root).events().events
+    wanted = [event for event in events if event["event"] in ("step", "epoch")]
+    return {
+        (event["event"], event["step"]): {name: value for name, value in event.items() if name not in CLOCKS}
+        for event in wanted
+    }
+
+
+def test_a_run_leaves_everything_a_viewer_needs(whole: Path) -> None:
+    reader = RunReader(whole)
+    status, record = reader.status(), reader.run()
+    assert status is not None and record is not None
+    assert status.state is State.COMPLETED and status.step == record.total_steps == STEPS
+    assert record.config.training["max_steps"] == STEPS and record.task == "vae"
+    rows = reader.dataset().files
+    assert len(rows) == 10 and {row.split for row in rows} == {"train", "val"}
+    steps = {event["step"]: event for event in reader.events().events if event["event"] == "step"}
+    assert sorted(steps) == list(range(1, STEPS + 1))
+    for event in steps.values():
+        expected = event["recon_loss"] + event["kl_weight"] * event["kl_loss"]
+        assert event["train_loss"] == pytest.approx(expected, abs=1e-5)
+        assert {"epoch", "total_steps", "learning_rate", "grad_norm", "step_time_s"} <= event.keys()
+    epoch = reader.metrics_tail(1, "epoch")[0]
+    assert {"val_recon_db", "train_recon_db", "baseline_db", "kl_divergence", "sigma_db"} <= epoch.keys()
+    assert {"kl_max_dim", "kl_median_dim", "overfitting_gap", "val_loss", "eta_seconds"} <= epoch.keys()
+    assert epoch["val_recon_db"] < epoch["baseline_db"], "it must beat the best constant answer"
+    assert status.best is not None and status.baseline_db == epoch["baseline_db"]
+    assert all(item.verified for item in reader.checkpoints()) and len(reader.checkpoints()) == 4
+    assert all(item.verified for item in reader.snapshots())
+
+
+def test_previews_can_be_heard_and_share_one_level(whole: Path) -> None:
+    previews = RunReader(whole).previews()
+    assert {preview.role for preview in previews} == {"reference", "recon", "sample"}
+    assert 0 in {preview.step for preview in previews if preview.role == "sample"}, "the first comes before any step"
+    for preview in previews:
+        assert set(preview.files) == {"wav", "npy", "png"}
+        wave, rate = soundfile.read(whole / preview.files["wav"])
+        assert rate == 48_000 and soundfile.info(whole / preview.files["wav"]).subtype == "PCM_16"
+        assert abs(wave).max() <= 10 ** (-1 / 20) + 1e-3
+
+
+def test_killed_at_three_random_moments_it_ends_with_the_same_bits(whole: Path, drums: Path, tmp_path: Path) -> None:
+    root = tmp_path / "killed"
+    moments = sorted(random.Random(7).sample(range(3, STEPS - 3), 3))
+    command = arguments(drums, root)
+    for moment in moments:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+        wait_for(lambda moment=moment: step_of(root) >= moment, process)
+        assert process.poll() is None, "it ended before it could be killed"
+        process.kill()
+        process.wait()
+        command = [command[0], "-m", "engine.train", "--resume", str(root)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert_same_run(whole, root)
+
+
+def assert_same_run(expected: Path, got: Path) -> None:
+    events, others = comparable(expected), comparable(got)
+    assert len(events) > STEPS and events == others
+    states = [load(Layout(root).checkpoint(STEPS)) for root in (expected, got)]
+    for part in ("model", "optimizer", "average", "task"):
+        assert equal(states[0][part], states[1][part]), part
+    assert equal(without(states[0]["tracker"], "elapsed_s"), without(states[1]["tracker"], "elapsed_s"))
+    earliest = load(next(item.path for item in RunReader(expected).checkpoints()))
+    assert not equal(earliest["model"], states[0]["model"]), "the weights never moved, so nothing was compared"
+
+
+def test_cancel_is_acknowledged_and_leaves_a_checkpoint_to_resume_from(
+    whole: Path, drums: Path, tmp_path: Path, engine: Engine
+) -> None:
+    root = tmp_path / "cancelled"
+    process = subprocess.Popen(arguments(drums, root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    wait_for(lambda: step_of(root) >= 10, process)
+    answer = engine("control", root, "cancel")
+    assert answer.returncode == 0 and "acknowledged" in answer.stdout, answer
+    assert process.wait(60) == 0
+    reader = RunReader(root)
+    status = reader.status()
+    assert status.state is State.CANCELLED and 10 <= status.step < STEPS
+    assert [item.verified for item in reader.checkpoints() if item.manifest.step == status.step][:1] == [True]
+    resumed = engine("train", "--resume", root)
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"step {status.step} of {STEPS}" in resumed.stdout and "(exact)" in resumed.stdout
+    assert_same_run(whole, root)
+
+
+def test_save_now_writes_a_checkpoint_and_training_goes_on(drums: Path, tmp_path: Path, engine: Engine) -> None:
+    root = tmp_path / "saved"
+    command = arguments(drums, root, "--checkpoint-interval", 1000)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    wait_for(lambda: step_of(root) >= 3, process)
+    assert engine("control", root, "save-now").returncode == 0
+    assert process.wait(120) == 0
+    events = RunReader(root).events().events
+    assert [event["reason"] for event in events if event["event"] == "checkpoint"] == ["asked", "end"]
+    assert [event["result"] for event in events if event["event"] == "control"] == ["acknowledged", "done"]
+    assert RunReader(root).status().state is State.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGUSR1, 138)],
+)
+def test_a_signal_ends_the_run_with_a_checkpoint_and_its_code(
+    drums: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    root = tmp_path / "signalled"
+    process = subprocess.Popen(arguments(drums, root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    wait_for(lambda: step_of(root) >= 5, process)
+    process.send_signal(number)
+    assert process.wait(60) == code
+    status = RunReader(root).status()
+    assert status.state is State.INTERRUPTED
+    assert status.last_checkpoint is not None and status.last_checkpoint.step == status.step
+
+
+def test_a_finished_run_says_so_when_resumed(whole: Path, engine: Engine) -> None:
+    before = sorted((path, path.stat().st_mtime_ns) for path in whole.rglob("*") if path.is_file())
+    result = engine("train", "--resume", whole)
+    assert result.returncode == 0 and "is complete" in result.stdout
+    assert before == sorted((path, path.stat().st_mtime_ns) for path in whole.rglob("*") if path.is_file())
+
+
+def test_a_run_directory_is_never_begun_twice(whole: Path, drums: Path) -> None:
+    result = train(drums, whole)
+    assert result.returncode == 2 and "--resume" in result.stderr
+    assert RunReader(whole).status().state is State.COMPLETED
+
+
+def test_changed_sounds_refuse_to_be_resumed(drums: Path, tmp_path: Path, engine: Engine) -> None:
+    folder = tmp_path / "sounds"
+    folder.mkdir()
+    for path in sorted(drums.iterdir())[:6]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    root = tmp_path / "run"
+    process = subprocess.Popen(arguments(folder, root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    wait_for(lambda: step_of(root) >= 5, process)
+    process.kill()
+    process.wait()
+    moved = tmp_path / "elsewhere"
+    folder.rename(moved)
+    gone = engine("train", "--resume", root)
+    assert gone.returncode == 2 and "--source" in gone.stderr
+    extra = sorted(drums.iterdir())[7]
+    (moved / extra.name).write_bytes(extra.read_bytes())
+    grown = engine("train", "--resume", root, "--source", moved)
+    assert grown.returncode == 2 and "changed since this run began" in grown.stderr
+    (moved / extra.name).unlink()
+    found = engine("train", "--resume", root, "--source", moved)
+    assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("nowhere",), "neither a folder here nor a data set"),
+        (("--dropout", "2", "DRUMS"), "less than 1"),
+        (("--width", "2", "DRUMS"), "No such option"),
+        (("--device", "cuda:9", "DRUMS"), "There is no device cuda:9 here"),
+        ((), "nothing to train on"),
+    ],
+)
+def test_bad_settings_are_one_sentence_and_exit_2(
+    engine: Engine, drums: Path, tmp_path: Path, given: tuple[str, ...], sentence: str
+) -> None:
+    result = engine("train", *(str(drums) if word == "DRUMS" else word for word in given), "--runs-dir", tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert sentence in result.stderr and "Traceback" not in result.stderr
+
+
+def test_fewer_than_two_usable_files_are_refused(engine: Engine, drums: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    folder.mkdir()
+    only = sorted(drums.iterdir())[0]
+    (folder / only.name).write_bytes(only.read_bytes())
+    (folder / "empty.wav").touch()
+    result = engine("train", folder, "--run-dir", tmp_path / "run")
+    assert result.returncode == 2
+    assert "2 files found, 1 usable: training needs at least 2" in result.stderr
+    assert RunReader(tmp_path / "run").status().state is State.FAILED
+
+
+def test_a_saved_configuration_trains_the_same_run_again(whole: Path, drums: Path, tmp_path: Path) -> None:
+    root = tmp_path / "again"
+    command = [*arguments(drums, root)[:4], "--run-dir", str(root), "--config", str(whole / "run.json")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert comparable(whole) == comparable(root)
+
+
+def test_reconstruct_gives_a_wave_of_the_same_length(whole: Path, drums: Path, tmp_path: Path, engine: Engine) -> None:
+    first, second = sorted(drums.iterdir())[:2]
+    twin = tmp_path / first.name
+    twin.write_bytes(second.read_bytes())
+    out = tmp_path / "out"
+    result = engine("reconstruct", whole, first, twin, "--out", out)
+    assert result.returncode == 0, result.stderr
+    names = {path.name for path in out.iterdir()}
+    assert names == {f"{first.stem}{suffix}" for suffix in (".orig.wav", ".recon.wav", "-2.orig.wav", "-2.recon.wav")}
+    original, rate = soundfile.read(out / f"{first.stem}.orig.wav")
+    copy, _ = soundfile.read(out / f"{first.stem}.recon.wav")
+    assert rate == 48_000 and len(original) == len(copy)
+    info = soundfile.info(first)
+    assert len(original) == pytest.approx(info.frames * 48_000 / info.samplerate, abs=2)
+    epoch = engine("reconstruct", whole, first, "--out", tmp_path / "epoch", "--checkpoint", "epoch-99")
+    assert epoch.returncode == 2 and "There is no snapshot of epoch 99" in epoch.stderr
+
+
+def test_nothing_stays_behind_after_the_end(whole: Path) -> None:
+    assert not [path for path in whole.rglob("*") if path.name.startswith(".") or path.suffix == ".tmp"]
+    sessions = [json.loads(line) for line in (whole / "sessions.jsonl").read_text().splitlines()]
+    assert len(sessions) == 1
+    assert RunReader(whole).view().liveness is Liveness.DEAD
