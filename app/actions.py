@@ -117,7 +117,9 @@ def _confirm(reader: RunReader) -> None:
 def _summary(point: ResumePoint) -> None:
     total = f"of {words.number(point.total_epochs)}"
     left = point.total_steps - point.step
-    style.line(f"It goes on at *epoch {max(1, point.epoch)}* {total}, step *{words.number(point.step + 1)}* of {words.number(point.total_steps)}.")
+    style.line(
+        f"It goes on at *epoch {max(1, point.epoch)}* {total}, step *{words.number(point.step + 1)}* of {words.number(point.total_steps)}."
+    )
     facts = [
         ("Learnt so far", words.duration(point.elapsed_s)),
         ("Steps left", words.number(left)),

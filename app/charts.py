@@ -134,15 +134,15 @@ def strip_chart() -> Spec:
     layers += [
         _rows("dot").mark_point(size=9, filled=True, opacity=1).encode(x=x, y=alt.value(24), color=_COLOUR),
         _rows("tick").mark_rule(strokeWidth=2).encode(x=x, y=alt.value(16), y2=alt.value(30), color=_COLOUR),
-        _rows("label").mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14).encode(
-            x=x, y=alt.value(0), text="t:N", color=_COLOUR
-        ),
-        _rows("label-left").mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14, align="left").encode(
-            x=x, y=alt.value(0), text="t:N", color=_COLOUR
-        ),
-        _rows("label-right").mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14, align="right").encode(
-            x=x, y=alt.value(0), text="t:N", color=_COLOUR
-        ),
+        _rows("label")
+        .mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14)
+        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
+        _rows("label-left")
+        .mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14, align="left")
+        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
+        _rows("label-right")
+        .mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14, align="right")
+        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
     ]
     return _finish(alt.layer(*layers), 30, {"top": 0, "right": 1, "bottom": 0, "left": 1})
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-REACH = 8  # Steps a band looks round itself while every step has its own point.
+REACH = 4  # Steps a band looks round itself while every step has its own point.
 MAX_STEPS = 200_000_000  # A step beyond this is a damaged line, not an update: it must not claim the memory.
 
 

@@ -36,7 +36,9 @@ class Rows:
         t: str | Sequence[str] = "",
     ) -> None:
         size = max(np.size(value) for value in (x, y, x2, y2))
-        numbers = {n: np.broadcast_to(np.asarray(v, float), size) for n, v in (("x", x), ("y", y), ("x2", x2), ("y2", y2))}
+        numbers = {
+            n: np.broadcast_to(np.asarray(v, float), size) for n, v in (("x", x), ("y", y), ("x2", x2), ("y2", y2))
+        }
         texts = {"k": [k] * size, "s": [s] * size, "t": [t] * size if isinstance(t, str) else list(t)}
         self._parts.append(numbers | texts)
 
@@ -304,7 +306,9 @@ def _add_bars(rows: Rows, place: np.ndarray, checks: list[bool], low: float, wid
     left = low + np.arange(size) * width
     gap = width * 0.12
     rows.add("bar", "train", x=left + gap, x2=left + width - gap, y=np.zeros(size), y2=learns.astype(float))
-    rows.add("bar", "val", x=left + gap, x2=left + width - gap, y=learns.astype(float), y2=(learns + checking).astype(float))
+    rows.add(
+        "bar", "val", x=left + gap, x2=left + width - gap, y=learns.astype(float), y2=(learns + checking).astype(float)
+    )
 
 
 def smoothed_best(values: Floats, better: str) -> int | None:

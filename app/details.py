@@ -25,7 +25,15 @@ from engine.rundir.view import RunView
 def tabs(reader: RunReader, view: RunView) -> None:
     """The tabs; only the open one is drawn."""
     notes = _notes(view)
-    labels = ["Checkpoints", "More curves", "Memory", "Sounds", "Settings", f"Notes ({len(notes)})" if notes else "Notes", "Log"]
+    labels = [
+        "Checkpoints",
+        "More curves",
+        "Memory",
+        "Sounds",
+        "Settings",
+        f"Notes ({len(notes)})" if notes else "Notes",
+        "Log",
+    ]
     if view.run is not None and view.run.monitor.unit != "dB":
         labels[3] = "Data"
     opened = st.tabs(labels, key=f"tabs-{reader.id}", on_change="rerun")
@@ -100,7 +108,11 @@ def _memory(reader: RunReader, view: RunView) -> None:
     memory = view.status.memory if view.status else None
     rows = store.memory
     if memory is not None:
-        device = f" · device *{words.size(memory.device_used_bytes)}* of {words.size(memory.device_total_bytes or 0)}" if memory.device_used_bytes is not None else " · no accelerator in use"
+        device = (
+            f" · device *{words.size(memory.device_used_bytes)}* of {words.size(memory.device_total_bytes or 0)}"
+            if memory.device_used_bytes is not None
+            else " · no accelerator in use"
+        )
         style.line(
             f"Process *{words.size(memory.process_bytes)}* · system *{words.size(memory.system_used_bytes)}* of "
             f"{words.size(memory.system_total_bytes)}{device}"
@@ -155,8 +167,12 @@ def _settings(reader: RunReader, view: RunView) -> None:
         "Run": run.uuid,
     }
     if view.session is not None:
-        facts |= {"Trained on": f"{view.session.host}, {view.session.device}, {words.counted(view.session.threads, 'thread')}"}
-    settings = {name.replace("_", " "): str(value) for name, value in changed(run.task, run.config.model_dump()).items()}
+        facts |= {
+            "Trained on": f"{view.session.host}, {view.session.device}, {words.counted(view.session.threads, 'thread')}"
+        }
+    settings = {
+        name.replace("_", " "): str(value) for name, value in changed(run.task, run.config.model_dump()).items()
+    }
     left, right = st.columns(2)
     for column, rows in ((left, facts), (right, settings)):
         frame = pd.DataFrame({"Fact" if rows is facts else "Setting": list(rows), "Value": list(rows.values())})

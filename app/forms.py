@@ -89,7 +89,12 @@ def check(task: str, values: Mapping[str, Any]) -> dict[str, str]:
 
 def sentence(message: str) -> str:
     """Pydantic's message as the form says it."""
-    said = message.removeprefix("Input ").removeprefix("should be ").replace("a valid integer, unable to parse string as an integer", "a whole number").replace("a valid number, unable to parse string as a number", "a number")
+    said = (
+        message.removeprefix("Input ")
+        .removeprefix("should be ")
+        .replace("a valid integer, unable to parse string as an integer", "a whole number")
+        .replace("a valid number, unable to parse string as a number", "a number")
+    )
     if said.startswith("should match pattern"):
         return "Not one of the devices: auto, cpu, cuda, cuda:0, mps."
     return f"Must be {said}."

@@ -76,7 +76,9 @@ def _alt(run: RunRecord, store: MetricsStore) -> str:
 
 def _empty(text: str) -> None:
     """Holds the place of a chart that has nothing to show yet, so that nothing jumps when it comes."""
-    with st.container(height=MAIN_HEIGHT + 30, border=False, vertical_alignment="center", horizontal_alignment="center"):
+    with st.container(
+        height=MAIN_HEIGHT + 30, border=False, vertical_alignment="center", horizontal_alignment="center"
+    ):
         st.caption(text, width="content")
 
 
@@ -101,7 +103,11 @@ def more(reader: RunReader, run: RunRecord) -> None:
     store.refresh()
     special = {run.monitor.metric, run.monitor.reference}
     known = set(store.steps.names()) | set(store.epochs.names())
-    specs = [one for one in run.metrics if one.chart in ("other", "quality") and one.name not in special | (set() if one.name in known else {one.name})]
+    specs = [
+        one
+        for one in run.metrics
+        if one.chart in ("other", "quality") and one.name not in special | (set() if one.name in known else {one.name})
+    ]
     if not specs:
         st.caption("This run has no other curves.")
     for start in range(0, len(specs), 3):
@@ -152,7 +158,9 @@ def _rate(reader: RunReader, store: MetricsStore, specs: Sequence[MetricSpec]) -
     values = store.steps.get(spec.name)
     power = _power(values)
     style.title(spec.label, f"× 10{_superscript(power)}" if power else "")
-    rows = store.cached(("rate",), lambda: small_rows(values, np.arange(1, len(values) + 1, dtype=float), scale=10.0**-power))
+    rows = store.cached(
+        ("rate",), lambda: small_rows(values, np.arange(1, len(values) + 1, dtype=float), scale=10.0**-power)
+    )
     st.vega_lite_chart(
         rows, charts.SMALL, width="stretch", key=f"zoom-rate-{reader.id}", on_select="rerun", alt=spec.label
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app import words
@@ -65,8 +66,8 @@ def badges(view: RunView) -> list[Badge]:
     return [*shown, READ_ONLY] if view.read_only and not view.state.live else shown
 
 
-def message(view: RunView) -> Note | None:
-    """The most important thing to say about a run, if there is one."""
+def message(view: RunView, fresh: Sequence[str] = ()) -> Note | None:
+    """The most important thing to say about a run, if there is one. fresh: warnings of the last minutes."""
     status, run = view.status, view.run
     if view.state is ShownState.FAILED:
         return _failed(status)
@@ -89,19 +90,19 @@ def message(view: RunView) -> Note | None:
             "gray", "pause_circle", f"Interrupted at {_place(status)}: something else asked it to end.",
             _kept(status, view.resumable),
         )  # fmt: skip
-    return _live(view, status, run)
+    return _live(view, status, fresh)
 
 
-def _live(view: RunView, status: Status, run: RunRecord | None) -> Note | None:
+def _live(view: RunView, status: Status, fresh: Sequence[str]) -> Note | None:
     if getting_ready(view):
         done = words.phase(status)
         return Note("gray", "hourglass_top", "Getting ready:", f"{done}. The first sound comes soon after.")
-    if status.warnings:
-        return Note("yellow", "warning", "Take care.", status.warnings[-1])
-    worst = sorted(status.diagnosis, key=lambda one: _RANK[one.severity])
-    if not worst or worst[0].severity == "good":
-        return None
-    return diagnosed(worst[0])
+    worst = min(status.diagnosis, key=lambda one: _RANK[one.severity], default=None)
+    if worst is not None and worst.severity in ("error", "warning"):
+        return diagnosed(worst)
+    if fresh:
+        return Note("yellow", "warning", "Take care.", fresh[-1])
+    return diagnosed(worst) if worst is not None and worst.severity == "info" else None
 
 
 _RANK = {"error": 0, "warning": 1, "info": 2, "good": 3}
@@ -128,9 +129,11 @@ def _failed(status: Status | None) -> Note:
     if status is None or error is None:
         return Note("red", "error", "It failed.", "The log below says more.")
     cause = error.cause.rstrip(".")
-    where = f"at {_place(status)}: " if status.step else "before its first update: "
+    if cause[1:2].islower():
+        cause = cause[:1].lower() + cause[1:]
+    where = f"at {_place(status)}" if status.step else "before its first update"
     kept = " What was learnt until then is kept." if status.last_checkpoint else ""
-    return Note("red", "error", f"It failed {where}{cause[:1].lower() + cause[1:] if cause[1:2].islower() else cause}.", error.remedy + kept)
+    return Note("red", "error", f"It failed {where}: {cause}.", error.remedy + kept)
 
 
 def _crashed(status: Status) -> Note:

@@ -18,6 +18,9 @@ from engine.rundir.schema import RunRecord, Status
 from engine.rundir.view import RunView, ShownState
 
 
+WARNING_FRESH_S = 120.0
+
+
 @dataclass(frozen=True)
 class Card:
     """One figure and its chip."""
@@ -75,7 +78,9 @@ def _time(view: RunView, status: Status) -> Card:
             return Card("Time left", "–", "known once it learns")
         if status.eta_s is None:
             return Card("Time left", "–", "measuring")
-        return Card("Time left", words.duration(status.eta_s), f"done near {words.ends_near(status.eta_s, time.time())}")
+        return Card(
+            "Time left", words.duration(status.eta_s), f"done near {words.ends_near(status.eta_s, time.time())}"
+        )
     chip, colour = {
         ShownState.FAILED: ("until it failed", "red"),
         ShownState.CRASHED: ("until it ended", "orange"),
@@ -99,7 +104,9 @@ def _gain(status: Status, run: RunRecord | None) -> Card:
     if gain is None or best is None or status.best is None:
         return Card(label, "–", "too early to tell")
     here = status.best.epoch >= status.epoch
-    return Card(label, words.percent(gain), "the best so far" if here else f"{words.percent(best)} at epoch {status.best.epoch}")
+    return Card(
+        label, words.percent(gain), "the best so far" if here else f"{words.percent(best)} at epoch {status.best.epoch}"
+    )
 
 
 def _error(status: Status, run: RunRecord | None) -> Card:
@@ -156,7 +163,14 @@ def badges(view: RunView) -> None:
         st.badge(badge.label, icon=f":material/{badge.icon}:", color=badge.colour)  # type: ignore[arg-type]
 
 
-def note(view: RunView) -> None:
-    said = states.message(view)
+def note(view: RunView, root: Path) -> None:
+    said = states.message(view, _fresh_warnings(view, metrics_of(root)))
     if said is not None:
         style.note(said.colour, said.icon, said.strong, said.text)
+
+
+def _fresh_warnings(view: RunView, store: MetricsStore) -> list[str]:
+    """What the engine warned of in the last minutes of training; older warnings stand among the notes."""
+    now = view.status.elapsed_s if view.status else 0.0
+    warnings = (event for event in store.events if event.get("event") == "warning")
+    return [str(one.get("message")) for one in warnings if now - float(one.get("elapsed_s", 0.0)) < WARNING_FRESH_S]

@@ -54,12 +54,16 @@ def _copied(shelf: Library) -> RunRecord | None:
 
 def _sounds(model: RunRecord | None) -> tuple[str | None, health.Checked | None]:
     """What to learn from, and what was found out about it."""
-    kind = st.segmented_control("Sounds", [DEMO, FOLDER], default=None if "source" in st.session_state else DEMO, key="source", required=True)
+    st.session_state.setdefault("source", DEMO)
+    kind = st.segmented_control("Sounds", [DEMO, FOLDER], key="source", required=True)
     if kind == DEMO:
         style.quiet("Twenty-four short sounds that the project makes itself: strings, bars, bells, drums and noises.")
         return "demo", _check("demo", False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        folder = st.text_input("Folder", key="folder", placeholder="/Users/ana/Samples/drums", help="Sub-folders are searched too. Nothing is changed or moved.")
+        folder = st.text_input(
+            "Folder", key="folder", placeholder="/Users/ana/Samples/drums",
+            help="Sub-folders are searched too. Nothing is changed or moved.",
+        )  # fmt: skip
         again = st.button("Check again", icon=":material/refresh:", key="again", disabled=not folder.strip())
     if not folder.strip():
         _invitation()
@@ -81,7 +85,8 @@ def _check(source: str, again: bool) -> health.Checked | None:
         style.note("red", "error", error.cause, error.remedy)
         return None
     slot.empty()
-    health.card(checked)
+    if checked.health is not None:
+        health.card(checked.health)
     return checked
 
 
@@ -105,15 +110,16 @@ def _decide(shelf: Library, source: str | None, checked: health.Checked | None, 
         start = forms.changed(model.task, model.config.model_dump()) if model else {}
         start = {key: value for key, value in start.items() if key not in ("max_epochs", "max_steps", "threads")}
         values, errors = forms.advanced(model.task if model else FOLDER_TASK, follows, start)
-    ready = source is not None and checked is not None and checked.enough and not errors
+    ready = source is not None and checked is not None and checked.ready and not errors
+    play = ":material/play_arrow:"
     if errors:
         count = words.counted(len(errors), "setting needs", "settings need")
         style.note("red", "error", f"{count} mending:", ", ".join(sorted(one.replace("_", " ") for one in errors)))
-    if st.button("Start learning", type="primary", icon=":material/play_arrow:", width="stretch", disabled=not ready, key="start"):
-        assert source is not None
+    pressed = st.button("Start learning", type="primary", icon=play, width="stretch", disabled=not ready, key="start")
+    if pressed and source is not None:
         settings: dict[str, Any] = {"preset": preset, "max_minutes": minutes, **values}
         _start(shelf, source, name.strip() or (checked.name if checked else ""), settings)
-    style.quiet("First sound after about a minute. You can stop at any time, nothing is lost.")
+    style.quiet("First sound within a minute. Stop whenever you like, nothing is lost.")
 
 
 def _preset(usable: int, fitting: str | None, model: RunRecord | None) -> str:
@@ -136,7 +142,8 @@ def _preset(usable: int, fitting: str | None, model: RunRecord | None) -> str:
 def _limit(source: str | None) -> float | None:
     choices = [0, *MINUTES]
     chosen = st.select_slider(
-        "Stop after", choices, value=3 if source == "demo" else 20, format_func=_minutes, key=f"minutes-{source == 'demo'}",
+        "Stop after", choices, value=3 if source == "demo" else 20, format_func=_minutes,
+        key=f"minutes-{source == 'demo'}",
         help="It plans its whole course to end there. Without a limit it ends after a good number of steps.",
     )  # fmt: skip
     return float(chosen) if chosen else None

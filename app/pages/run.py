@@ -82,7 +82,7 @@ def _top(shelf: Library, reader: RunReader, drawn: Signature) -> None:
     summary.strip(view, sorted({one.step for one in found}), f"strip-{reader.id}")
     summary.show(summary.cards(view, reader.root))
     actions.complaint()
-    summary.note(view)
+    summary.note(view, reader.root)
 
 
 def _main(shelf: Library, reader: RunReader, preview_epochs: list[int]) -> None:
@@ -101,7 +101,11 @@ def _listen(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
     style.title("Listen")
     with st.container(height=424, key="listen"):
         if not found:
-            style.quiet("The first sound comes before the first step, then more and more often." if view.state.live else "Nothing was made to listen to.")
+            style.quiet(
+                "The first sound comes before the first step, then more and more often."
+                if view.state.live
+                else "Nothing was made to listen to."
+            )
             return
         nouns = words.nouns(view.run)
         previews.listen(reader.root, found, _marks(reader, view, found), (nouns.held_out, nouns.made))
@@ -113,14 +117,20 @@ def _marks(reader: RunReader, view: RunView, found: list[PreviewSet]) -> dict[tu
     store.refresh()
     run, best = view.run, view.status.best if view.status else None
     moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
-    ends = {epoch: step for epoch, step in moments}
+    ends = dict(moments)
     sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
     marks = {}
     for epoch, step in moments:
         curve = store.epochs.get(run.monitor.metric) if run else []
         ended = ends[epoch] == step and 1 <= epoch <= len(curve)
         label = "Start" if step == 0 else f"{epoch}" if ended else f"step {words.number(step)}"
-        detail = "untrained" if step == 0 else words.figure(float(curve[epoch - 1]), run.monitor.unit) if ended and run else f"epoch {epoch}"
+        detail = (
+            "untrained"
+            if step == 0
+            else words.figure(float(curve[epoch - 1]), run.monitor.unit)
+            if ended and run
+            else f"epoch {epoch}"
+        )
         marks[epoch, step] = previews.Mark(label, detail, (epoch, step) == sweet and best is not None and step > 0)
     return marks
 
@@ -144,7 +154,9 @@ def _wait(launch: Launch) -> None:
 
 def _missing() -> None:
     style.name("No such run")
-    style.note("gray", "search_off", "There is no run of this name here.", "It may lie in another directory, or be gone.")
+    style.note(
+        "gray", "search_off", "There is no run of this name here.", "It may lie in another directory, or be gone."
+    )
     st.page_link("pages/runs.py", label="All runs", icon=":material/list:")
 
 
