@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from app import launch, style, words
-from engine.errors import SweetspotError
+from engine.errors import SweetspotError, TrainingFailedError
 from engine.resume import ResumePoint, resume_point
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import HandledCommand, Status
@@ -16,12 +16,14 @@ from engine.rundir.view import RunView
 
 Wish = Literal["cancel", "save_now"]
 FRESH_S = 8.0
+_WENT_WRONG = TrainingFailedError.__name__
 _LABELS: dict[Wish, dict[str, str]] = {
     "save_now": {
         "": "Save now", "requested": "Requested", "acknowledged": "Saving", "done": "Saved", "refused": "Not saved",
     },
     "cancel": {
-        "": "Stop and keep", "requested": "Requested", "acknowledged": "Stopping", "done": "Stopped", "refused": "Not stopped",
+        "": "Stop and keep", "requested": "Requested", "acknowledged": "Stopping", "done": "Stopped",
+        "refused": "Not stopped",
     },
 }  # fmt: skip
 _ICONS = {"requested": "schedule", "acknowledged": "progress_activity", "done": "check", "refused": "block"}
@@ -33,12 +35,22 @@ def buttons(reader: RunReader, view: RunView) -> None:
         _command(reader, view.status, "save_now", ":material/save:")
         _command(reader, view.status, "cancel", ":material/stop_circle:")
         return
+    # What went wrong in training goes wrong again with the same settings: then a changed copy is the way on.
+    again = view.status is not None and view.status.error is not None and view.status.error.kind == _WENT_WRONG
     if view.run is not None:
-        st.button("Copy as a new run", icon=":material/content_copy:", key="copy", on_click=_copy, args=(reader.id,))
+        st.button(
+            "Copy as a new run",
+            icon=":material/content_copy:",
+            key="copy",
+            type="primary" if again else "secondary",
+            on_click=_copy,
+            args=(reader.id,),
+        )
     if view.resumable:
         saved = view.status.last_checkpoint if view.status else None
         label = f"Resume from epoch {saved.epoch}" if saved else "Resume from the start"
-        if st.button(label, icon=":material/resume:", type="primary", key="resume"):
+        kind: Literal["primary", "secondary"] = "secondary" if again else "primary"
+        if st.button(label, icon=":material/resume:", type=kind, key="resume"):
             _confirm(reader)
 
 
@@ -67,7 +79,7 @@ def _send(reader: RunReader, wish: Wish) -> None:
 
 
 def _stage(status: Status | None, wish: Wish) -> str:
-    """ "", requested, acknowledged, done or refused. What another tab asked for shows here too once it is acknowledged."""
+    """Nothing, requested, acknowledged, done or refused; what another tab asked for shows once it is acknowledged."""
     asked = st.session_state.get(f"asked-{wish}")
     handled = _latest(status, wish)
     session = status.session if status else None
@@ -115,11 +127,10 @@ def _confirm(reader: RunReader) -> None:
 
 
 def _summary(point: ResumePoint) -> None:
-    total = f"of {words.number(point.total_epochs)}"
+    epoch = f"*epoch {max(1, point.epoch)}* of {words.number(point.total_epochs)}"
+    step = f"step *{words.number(point.step + 1)}* of {words.number(point.total_steps)}"
     left = point.total_steps - point.step
-    style.line(
-        f"It goes on at *epoch {max(1, point.epoch)}* {total}, step *{words.number(point.step + 1)}* of {words.number(point.total_steps)}."
-    )
+    style.line(f"It goes on at {epoch}, {step}.")
     facts = [
         ("Learnt so far", words.duration(point.elapsed_s)),
         ("Steps left", words.number(left)),

@@ -21,7 +21,7 @@ _COLOUR = alt.Color("s:N", scale=alt.Scale(domain=ROLES), legend=None)
 _WHEEL = "wheel![event.ctrlKey || event.metaKey || event.shiftKey]"
 
 
-def _rows(kind: str) -> alt.Chart:
+def _rows(kind: str) -> Any:
     return alt.Chart().transform_filter(f"datum.k === '{kind}'")
 
 
@@ -32,8 +32,8 @@ def _zoom() -> alt.Parameter:
 def _x_axis(format: str, title: str | None = None) -> alt.Axis:
     return alt.Axis(
         domain=False, ticks=False, grid=False, tickCount=6, tickMinStep=1, labelFontSize=12, labelFlush=False,
-        labelBound=False, labelPadding=6, format=format, title=title, titleAnchor="start", titlePadding=6, titleFontSize=12,
-        titleFontWeight="normal",
+        labelBound=False, labelPadding=6, format=format, title=title, titleAnchor="start", titlePadding=6,
+        titleFontSize=12,         titleFontWeight="normal",
     )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def _y_axis(title: str | None = None) -> alt.Axis:
     )  # fmt: skip
 
 
-def _finish(chart: alt.LayerChart, height: int, padding: dict[str, int]) -> Spec:
+def _finish(chart: Any, height: int, padding: dict[str, int]) -> Spec:
     """The specification without the data slot; ``padding`` on it keeps Streamlit from adding its own below."""
     spec: Spec = chart.properties(height=height).to_dict()
     for part in (spec, *spec["layer"]):
@@ -57,7 +57,7 @@ def _finish(chart: alt.LayerChart, height: int, padding: dict[str, int]) -> Spec
     return spec
 
 
-def _end_labels() -> alt.Chart:
+def _end_labels() -> Any:
     return (
         _rows("label")
         .mark_text(align="left", dx=8, fontSize=13, fontWeight=600, clip=False)
@@ -65,7 +65,7 @@ def _end_labels() -> alt.Chart:
     )
 
 
-def _frame(x: alt.X, y: alt.Y) -> alt.Chart:
+def _frame(x: alt.X, y: alt.Y) -> Any:
     """Unseen points that hold the axes open: the domain is theirs."""
     return _rows("frame").mark_point(opacity=0, clip=True).encode(x=x, y=y)
 
@@ -125,10 +125,9 @@ def small_chart(x_format: str = "~s", height: int = 150) -> Spec:
 def strip_chart() -> Spec:
     """The whole run as one bar: what is left, what is done, what lies beyond the sweet spot, a dot per preview."""
     x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False, domain=[0, 1]), axis=None)
-    bar = {"cornerRadius": 4, "clip": False, "opacity": 1}
     top, bottom = alt.value(20), alt.value(28)
     layers = [
-        _rows(kind).mark_rect(**bar).encode(x=x, x2="x2:Q", y=top, y2=bottom, color=_COLOUR)
+        _rows(kind).mark_rect(cornerRadius=4, opacity=1).encode(x=x, x2="x2:Q", y=top, y2=bottom, color=_COLOUR)
         for kind in ("left", "past", "done", "square")
     ]
     layers += [

@@ -22,8 +22,8 @@ class Rows:
     """A table under construction: one kind of mark at a time, numbers or arrays."""
 
     def __init__(self) -> None:
-        self._parts: list[dict[str, object]] = []
-        self._size = 0
+        self._numbers: dict[str, list[Floats]] = {name: [] for name in ("x", "y", "x2", "y2")}
+        self._texts: dict[str, list[str]] = {name: [] for name in ("k", "s", "t")}
 
     def add(
         self,
@@ -36,21 +36,16 @@ class Rows:
         t: str | Sequence[str] = "",
     ) -> None:
         size = max(np.size(value) for value in (x, y, x2, y2))
-        numbers = {
-            n: np.broadcast_to(np.asarray(v, float), size) for n, v in (("x", x), ("y", y), ("x2", x2), ("y2", y2))
-        }
-        texts = {"k": [k] * size, "s": [s] * size, "t": [t] * size if isinstance(t, str) else list(t)}
-        self._parts.append(numbers | texts)
+        for name, value in (("x", x), ("y", y), ("x2", x2), ("y2", y2)):
+            self._numbers[name].append(np.broadcast_to(np.asarray(value, float), size))
+        for name, text in (("k", k), ("s", s), ("t", t)):
+            self._texts[name] += [text] * size if isinstance(text, str) else list(text)
 
     def table(self) -> pa.Table:
         """Numbers that are not finite become null, which Vega leaves out."""
-        columns: dict[str, pa.Array] = {}
-        for name in ("x", "y", "x2", "y2"):
-            values = np.concatenate([np.asarray(part[name]) for part in self._parts])
-            columns[name] = pa.array(values, mask=~np.isfinite(values))
-        for name in ("k", "s", "t"):
-            columns[name] = pa.array([text for part in self._parts for text in part[name]])  # type: ignore[attr-defined]
-        return pa.table(columns)
+        numbers = {name: np.concatenate(parts) for name, parts in self._numbers.items()}
+        columns = {name: pa.array(values, mask=~np.isfinite(values)) for name, values in numbers.items()}
+        return pa.table(columns | {name: pa.array(texts, pa.string()) for name, texts in self._texts.items()})
 
 
 def nice_range(low: float, high: float, ticks: int = 4, from_zero: bool = False) -> tuple[float, float]:
@@ -64,6 +59,12 @@ def nice_range(low: float, high: float, ticks: int = 4, from_zero: bool = False)
     power = 10 ** math.floor(math.log10(raw))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw * 0.999) / (1 if from_zero else 2)
     return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+
+
+def _extent(finite: Floats, from_zero: bool) -> tuple[float, float]:
+    """A nice range round all of ``finite``."""
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    return nice_range(low, high, from_zero=from_zero)
 
 
 def spread_labels(values: list[float], low: float, high: float, height: float) -> list[float]:
@@ -224,7 +225,7 @@ def small_rows(
     """One line from zero; area: (x, values, label) drawn pale in its own scale, its largest value nearly on top."""
     thin_x, thin_y = _thin(x, line * scale)
     finite = _finite(thin_y)
-    low, high = nice_range(*((finite.min(), finite.max()) if len(finite) else (0.0, 1.0)), from_zero=True)
+    low, high = _extent(finite, from_zero=True)
     rows = Rows()
     rows.add("frame", x=np.array([1.0, max(2.0, x[-1] if len(x) else 2.0)]), y=np.array([low, high]))
     if area is not None and len(area[0]):
@@ -239,7 +240,7 @@ def small_rows(
 def pair_rows(x: Floats, pairs: Sequence[tuple[str, Floats, str]], zero: bool = True) -> pa.Table:
     """Several curves by role, the label of each in the corner of its end: (role, values, label)."""
     finite = _finite(*(values for _, values, _ in pairs))
-    low, high = nice_range(*((finite.min(), finite.max()) if len(finite) else (0.0, 1.0)), from_zero=zero)
+    low, high = _extent(finite, from_zero=zero)
     rows = Rows()
     rows.add("frame", x=np.array([x[0], x[-1]]) if len(x) > 1 else np.array([0.0, 1.0]), y=np.array([low, high]))
     for role, values, _ in pairs:
@@ -303,7 +304,7 @@ def _add_bars(rows: Rows, place: np.ndarray, checks: list[bool], low: float, wid
     learns, checking = np.bincount(place[~check], minlength=1), np.bincount(place[check], minlength=1)
     size = max(len(learns), len(checking))
     learns, checking = np.pad(learns, (0, size - len(learns))), np.pad(checking, (0, size - len(checking)))
-    left = low + np.arange(size) * width
+    left: Floats = low + np.arange(size, dtype=np.float64) * width
     gap = width * 0.12
     rows.add("bar", "train", x=left + gap, x2=left + width - gap, y=np.zeros(size), y2=learns.astype(float))
     rows.add(

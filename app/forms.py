@@ -1,4 +1,4 @@
-"""The advanced settings, generated from the configurations' own fields: help, ranges and choices are written there once.
+"""The advanced settings, generated from the configurations' own fields: help and ranges are written there once.
 
 An empty field follows the preset; only what was changed is sent.
 """
@@ -96,7 +96,7 @@ def sentence(message: str) -> str:
         .replace("a valid number, unable to parse string as a number", "a number")
     )
     if said.startswith("should match pattern"):
-        return "Not one of the devices: auto, cpu, cuda, cuda:0, mps."
+        return "Not understood: the help beside the name says what it may be."
     return f"Must be {said}."
 
 
@@ -122,19 +122,16 @@ def advanced(task: str, preset: BaseModel, start: Mapping[str, Any]) -> tuple[di
 
 def _input(field: Field, follows: Any, start: Any) -> Any:
     key = f"setting-{field.name}"
-    help_text = f"{field.info.description}"
+    help_text = field.info.description
     if field.choices or field.kind is bool:
         choices = field.choices or ["true", "false"]
         plain = f"{follows} (default)"
-        chosen = st.selectbox(
-            field.label, [plain, *choices], index=choices.index(str(start)) + 1 if str(start) in choices else 0, key=key,
-            help=help_text,
-        )  # fmt: skip
+        index = choices.index(str(start)) + 1 if str(start) in choices else 0
+        chosen = st.selectbox(field.label, [plain, *choices], index=index, key=key, help=help_text)
         return None if chosen == plain else chosen
-    text = st.text_input(
-        field.label, value="" if start is None else _shown(start), placeholder="automatic" if follows is None else _shown(follows),
-        key=key, help=help_text,
-    )  # fmt: skip
+    begin = "" if start is None else _shown(start)
+    hint = "automatic" if follows is None else _shown(follows)
+    text = st.text_input(field.label, value=begin, placeholder=hint, key=key, help=help_text)
     return parse(field, text)
 
 

@@ -133,7 +133,7 @@ def _text(value: Any) -> str:
 
 
 def tell(root: Path, command: Literal["cancel", "save_now"]) -> Command:
-    """Ask the training process for something. ``RunDirectoryError`` when none trains, ``StorageError`` from the disk."""
+    """Ask the training process for something. ``RunDirectoryError`` when none trains, ``StorageError`` by the disk."""
     return control.send(root, command)
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import streamlit as st
 
 from engine.errors import RunDirectoryError
+from engine.rundir.artefacts import PreviewSet
 from engine.rundir.layout import is_run_id
 from engine.rundir.liveness import HeartbeatWatch
-from engine.rundir.reader import PreviewSet, RunReader, list_runs
+from engine.rundir.reader import RunReader, list_runs
 from engine.rundir.view import RunView
 
 SETTLED_S = 2.0

@@ -16,7 +16,7 @@ import streamlit as st
 
 from app import style
 from app.words import counted
-from engine.rundir.reader import PreviewSet
+from engine.rundir.artefacts import PreviewSet
 
 LABEL_PX = 74
 GROUP = 20  # Each player loads its whole file: older groups render when they are opened.

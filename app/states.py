@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -132,8 +133,18 @@ def _failed(status: Status | None) -> Note:
     if cause[1:2].islower():
         cause = cause[:1].lower() + cause[1:]
     where = f"at {_place(status)}" if status.step else "before its first update"
+    if "epoch" in cause or "step" in cause:
+        where = ""  # the cause says it better
     kept = " What was learnt until then is kept." if status.last_checkpoint else ""
-    return Note("red", "error", f"It failed {where}: {cause}.", error.remedy + kept)
+    return Note("red", "error", f"It failed {where}".strip() + f": {cause}.", _FLAG.sub(_plain, error.remedy) + kept)
+
+
+_FLAG = re.compile(r"--([a-z][a-z-]*)")
+
+
+def _plain(flag: re.Match[str]) -> str:
+    """A command-line option as the form calls it: "--learning-rate" is "learning rate" here."""
+    return flag[1].replace("-", " ")
 
 
 def _crashed(status: Status) -> Note:
@@ -151,7 +162,7 @@ def _completed(status: Status, run: RunRecord | None) -> Note:
     gain = words.best_better_than_average(status, run)
     said = f", {words.better(gain)} than the average {words.nouns(run).item}" if gain is not None else ""
     later = f" Later epochs memorise: use {best.epoch} unless your ears prefer another."
-    end = status.total_epochs is not None and best.epoch >= status.total_epochs - 1
+    end = status.total_epochs is not None and best.epoch >= 0.9 * status.total_epochs
     more = " It was still improving at the end: a longer run may go further." if end else later
     return Note("green", "check_circle", "Done.", f"The sweet spot was epoch {best.epoch}{said}.{more}")
 

@@ -47,7 +47,10 @@ class MetricsStore:
         self._cache: dict[Hashable, Any] = {}
 
     def refresh(self) -> int:
-        """Take in what was added since; the version, which moves with every change. A shrunk or replaced file is read anew."""
+        """Take in what was added since; the version, which moves with every change.
+
+        A shrunk or replaced file is read anew.
+        """
         with self._lock:
             try:
                 stat = self.path.stat()

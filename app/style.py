@@ -42,7 +42,8 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-green{background:light-dark(#DDF0EA,#14342E);color:light-dark(#0A6558,#7ADBC7)}
 .ss-gray{background:light-dark(#EDEAE3,#2A2C30);color:light-dark(#5C5851,#B5B2A9)}
 .ss-blue{background:light-dark(#E2EBF8,#1B2A40);color:light-dark(#2C5490,#A3C2F0)}
-.ss-finding{display:flex;gap:.45rem;line-height:1.45;padding:.1rem 0}.ss-finding .ss-icon{font-size:1.2rem;line-height:1.5rem}
+.ss-finding{display:flex;gap:.45rem;line-height:1.45;padding:.1rem 0}
+.ss-finding .ss-icon{font-size:1.2rem;line-height:1.5rem}
 .ss-finding b{font-weight:600}
 .ss-t-yellow{color:light-dark(#7A4E00,#F0CC70)}.ss-t-orange{color:light-dark(#9A3412,#FFB486)}
 .ss-t-red{color:light-dark(#9B1C16,#FF9E97)}.ss-t-green{color:light-dark(#0A6558,#7ADBC7)}
@@ -50,7 +51,8 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-learn{color:light-dark(#2C5490,#A3C2F0);opacity:1!important}.ss-check{color:light-dark(#9A3412,#FFB486);opacity:1!important}
 .ss-field-error{font-size:.87rem;line-height:1.3;margin-top:-.5rem}
 .ss-facts{width:100%;border-collapse:collapse;font-size:.95rem}.ss-facts td{padding:.3rem 0;border:0;vertical-align:top}
-.ss-facts td:first-child{opacity:.78;padding-right:1rem;white-space:nowrap}.ss-facts td:last-child{text-align:right;overflow-wrap:anywhere}
+.ss-facts td:first-child{opacity:.78;padding-right:1rem;white-space:nowrap}
+.ss-facts td:last-child{text-align:right;overflow-wrap:anywhere}
 .ss-empty{text-align:center;max-width:30rem;margin:1.2rem auto .4rem}.ss-empty p{opacity:.78;margin:.5rem 0 0}
 .ss-icon{font-family:"Material Symbols Rounded";font-feature-settings:"liga";user-select:none;flex:none}
 </style>"""

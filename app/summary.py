@@ -17,7 +17,6 @@ from engine.metrics import OVERFITTING_GAP, compute_overfitting_gap, quality, sm
 from engine.rundir.schema import RunRecord, Status
 from engine.rundir.view import RunView, ShownState
 
-
 WARNING_FRESH_S = 120.0
 
 
@@ -67,9 +66,14 @@ def show(shown: Sequence[Card]) -> None:
         with half:
             for column, card in zip(st.columns(2, wrap=False), pair, strict=False):
                 column.metric(
-                    card.label, card.value, card.chip or None, delta_color=card.colour, delta_arrow="off",
-                    border=True, height="stretch",
-                )  # type: ignore[arg-type]  # fmt: skip
+                    card.label,
+                    card.value,
+                    card.chip or None,
+                    delta_color=card.colour,  # type: ignore[arg-type]
+                    delta_arrow="off",
+                    border=True,
+                    height="stretch",
+                )
 
 
 def _time(view: RunView, status: Status) -> Card:

@@ -105,7 +105,7 @@ def _decide(shelf: Library, source: str | None, checked: health.Checked | None, 
     st.session_state.setdefault("name", "")
     name = st.text_input("Name", key="name", placeholder=checked.name if checked else "my sounds", max_chars=80)
     with st.expander("Advanced", key="advanced"):
-        follows = resolve(TrainingConfig(preset=preset), usable or 1)  # type: ignore[arg-type]
+        follows = resolve(TrainingConfig(preset=preset), usable or 1)
         style.quiet("An empty field follows the guard above.")
         start = forms.changed(model.task, model.config.model_dump()) if model else {}
         start = {key: value for key, value in start.items() if key not in ("max_epochs", "max_steps", "threads")}
@@ -126,7 +126,7 @@ def _preset(usable: int, fitting: str | None, model: RunRecord | None) -> str:
     presets = [str(one) for one in OverfittingPreset]
     captions = []
     for one in presets:
-        epochs = resolve(TrainingConfig(preset=one), usable or 1).max_epochs  # type: ignore[arg-type]
+        epochs = resolve(TrainingConfig(preset=one), usable or 1).max_epochs
         fits = f"Fits your {usable} sounds" if one == fitting else _FITS[one]
         captions.append(f"{_GUARD[one]} guard, at most {epochs} epochs. {fits}")
     wanted = str(model.config.training.get("preset")) if model else fitting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from app import actions, details, plots, previews, states, style, summary, words
@@ -9,7 +10,8 @@ from app.launch import Launch, launcher
 from app.library import Library, library
 from app.store import metrics_of
 from engine.errors import RunDirectoryError
-from engine.rundir.reader import PreviewSet, RunReader
+from engine.rundir.artefacts import PreviewSet
+from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView, ShownState
 
 STATUS_S, CURVES_S, DETAILS_S = 1.0, 1.0, 3.0
@@ -119,9 +121,9 @@ def _marks(reader: RunReader, view: RunView, found: list[PreviewSet]) -> dict[tu
     moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
     ends = dict(moments)
     sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
+    curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
     marks = {}
     for epoch, step in moments:
-        curve = store.epochs.get(run.monitor.metric) if run else []
         ended = ends[epoch] == step and 1 <= epoch <= len(curve)
         label = "Start" if step == 0 else f"{epoch}" if ended else f"step {words.number(step)}"
         detail = (

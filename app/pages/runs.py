@@ -118,7 +118,7 @@ def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
         table,
         hide_index=True,
         row_height=40,
-        height=min(42 + 40 * len(table), 640),
+        height=min(37 + 40 * len(table), 640),
         placeholder="–",
         on_select="rerun",
         selection_mode="single-cell",
