@@ -14,7 +14,7 @@ import pyarrow.csv
 import streamlit as st
 
 from app import charts, launch, plots, states, style, words
-from app.curves import pair_rows
+from app.curves import small_rows
 from app.forms import changed
 from app.store import metrics_of
 from engine.rundir.reader import RunReader
@@ -128,7 +128,7 @@ def _memory(reader: RunReader, view: RunView) -> None:
             continue
         with column:
             style.title(label, "GB, by minutes")
-            table = store.cached(("memory", name), lambda used=used: pair_rows(minutes, [("train", used, "")]))  # type: ignore[misc]
+            table = store.cached(("memory", name), lambda used=used: small_rows(used, minutes))  # type: ignore[misc]
             st.vega_lite_chart(table, charts.SMALL, width="stretch", key=f"memory-{name}-{reader.id}", alt=label)
 
 

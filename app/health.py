@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, style, words
-from app.curves import length_rows
+from app.lengths import length_rows
 from engine.audio.collection import open_collection
 from engine.audio.health import Health, examine
 from engine.audio.settings import DecodeSettings

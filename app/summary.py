@@ -11,8 +11,8 @@ from pathlib import Path
 import streamlit as st
 
 from app import charts, states, style, words
-from app.curves import strip_rows
 from app.store import MetricsStore, metrics_of
+from app.strip import strip_rows
 from engine.metrics import OVERFITTING_GAP, compute_overfitting_gap, quality, smooth
 from engine.rundir.schema import RunRecord, Status
 from engine.rundir.view import RunView, ShownState
@@ -43,7 +43,7 @@ def strip(view: RunView, preview_steps: Sequence[int], key: str) -> None:
         sweet = (min(1.0, status.best.step / total), status.best.epoch) if status.best and total else None
         said = f"{words.percent(done)} done" + (f", sweet spot at epoch {sweet[1]}" if sweet else "")
     heard = [step / total for step in preview_steps] if total else []
-    rows = strip_rows(done, sweet, heard, not view.state.live)
+    rows = strip_rows(done, sweet, heard)
     st.vega_lite_chart(rows, charts.STRIP, width="stretch", key=key, alt=f"The whole run: {said}")
 
 
