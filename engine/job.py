@@ -31,6 +31,7 @@ class Job:
     root: Path
     name: str
     record: RunRecord | None = None  # of the run that is resumed
+    resumed_from_step: int | None = None
 
 
 def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, config_file: Path | None) -> Job:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from engine.flags import options
 from engine.job import Job, new_job, new_root, resumed_job
 from engine.progress import Progress
 from engine.registry import find_source
-from engine.resume import resume_point, versions
+from engine.resume import git_commit, resume_point, versions
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, RunConfig, RunRecord, State
@@ -59,7 +60,8 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
         device=device.name,
         threads=device.threads,
         versions=versions(),
-        git_commit=None,
+        git_commit=git_commit(),
+        resumed_from_step=job.resumed_from_step,
     )
     writer.device_memory = device.memory
     with writer:
@@ -114,7 +116,6 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
             writer.elapsed_offset_s = trainer.tracker.elapsed_s
             progress.at(loaded.step)
     state = trainer.fit()
-    progress.end()
     if state is State.CANCELLED and signals.received:
         state = State.INTERRUPTED
     return _end(writer, state, signals)
@@ -226,9 +227,10 @@ def _recognise(error: Exception) -> SweetspotError | None:
 @options(TrainingConfig, *(task_config(name) for name in task_names()))
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
             resume: Path | None, moved: str | None, **values: Any) -> int:  # fmt: skip
-    """Train on SOURCE: a folder of recordings (searched with its sub-folders), a table as CSV, or a data set.
+    """Train on a folder of recordings, a table or a data set.
 
-    "sweetspot datasets" lists the data sets, "demo" among them.
+    SOURCE is a folder, searched with its sub-folders, a CSV file, or the name of a data set such as "demo":
+    "sweetspot datasets" lists them.
     """
     if resume is not None:
         if source or run_dir or config_file or name or any(value is not None for value in values.values()):
@@ -252,8 +254,9 @@ def _resume(root: Path, moved: str | None) -> int:
     if status is not None and status.state is State.COMPLETED:
         click.echo(f"{root} is complete: all {status.total_steps} steps are done.")
         return 0
-    click.echo(resume_point(root))
-    return run(job)
+    point = resume_point(root)
+    click.echo(point)
+    return run(replace(job, resumed_from_step=point.step if point else None))
 
 
 def main() -> None:

@@ -18,11 +18,11 @@ _MARKS = {"good": "+", "info": "-", "warning": "!", "error": "x"}
 _SIDES = {"train": "learn", "val": "check", None: ""}
 
 
-@click.command()
+@click.command("scan")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 @click.option(
-    "--min-duration",
+    "--min-duration-s",
     "min_duration_s",
     type=float,
     default=DecodeSettings().min_duration_s,
@@ -38,7 +38,7 @@ _SIDES = {"train": "learn", "val": "check", None: ""}
     show_default=True,
     help=TrainingConfig.model_fields["split_seed"].description,
 )
-def scan(folder: Path, as_json: bool, min_duration_s: float, val_fraction: float | None, split_seed: int) -> None:
+def command(folder: Path, as_json: bool, min_duration_s: float, val_fraction: float | None, split_seed: int) -> None:
     """Say which sounds in FOLDER can be trained on, and whether they suffice.
 
     Ends with 0 also when files are skipped, with 2 when the folder has no sounds or cannot be read.
@@ -107,4 +107,4 @@ def _findings(health: Health) -> list[str]:
 
 
 if __name__ == "__main__":
-    scan()
+    command()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from sounds import Write, chirp
+
+from tests.audio.sounds import Write, chirp
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from sounds import Write, chirp
 
 from engine.audio.collection import Collection, open_collection
 from engine.audio.io import read_wave
 from engine.audio.settings import DecodeSettings
 from engine.errors import DataError, StorageError
+from tests.audio.sounds import Write, chirp
 
 SETTINGS = DecodeSettings()
 
@@ -136,9 +136,7 @@ def test_a_damaged_cache_entry_is_decoded_anew(write: Write, folder: Path, cache
     sorted(cache_place.glob("*/*.json"))[2].write_text('{"failure": 3')
     second = open_collection(folder, SETTINGS)
     assert second.fingerprint == first.fingerprint
-    assert [np.array_equal(a.pcm(), b.pcm()) for a, b in zip(first.sounds[2:], second.sounds[2:], strict=True)] == [
-        True
-    ]
+    assert [int(np.abs(sound.pcm().astype(int)).max()) for sound in second.sounds] == [32_767] * 3
 
 
 def test_another_shortest_duration_decodes_nothing_again(write: Write, folder: Path) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sounds import Write
-
 from engine.audio.collection import open_collection
 from engine.audio.health import Health, examine
 from engine.audio.settings import DecodeSettings
+from tests.audio.sounds import Write
 
 
 def health(folder: Path) -> Health:

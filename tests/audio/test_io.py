@@ -95,3 +95,11 @@ def test_match_rms_reaches_the_level_unless_the_peak_would_pass_the_ceiling() ->
     assert rms(match_rms(wave, 0.2)) == pytest.approx(0.2, rel=1e-5)
     assert to_db(peak(match_rms(wave, 5.0))) == pytest.approx(-1.0, abs=1e-3)
     assert not match_rms(np.zeros(10, np.float32), 0.2).any()
+
+
+def test_a_wave_is_replaced_as_a_whole_so_that_a_reader_of_the_old_one_is_not_disturbed(tmp_path: Path) -> None:
+    write_wave(tmp_path / "a.wav", np.zeros(100, np.float32), 48_000)
+    with (tmp_path / "a.wav").open("rb") as reader:
+        write_wave(tmp_path / "a.wav", np.ones(7, np.float32), 48_000)
+        assert len(reader.read()) == 44 + 200
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]

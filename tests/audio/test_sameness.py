@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from sounds import Write, chirp
 
 from engine.audio.collection import open_collection
 from engine.audio.io import read_wave
 from engine.audio.sameness import SAME, likeness, picture
 from engine.audio.settings import DecodeSettings
+from tests.audio.sounds import Write, chirp
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no shared recordings beside this checkout")

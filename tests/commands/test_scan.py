@@ -56,7 +56,7 @@ def test_the_table_names_each_file_and_ends_with_a_summary(folder: Path) -> None
 
 
 def test_the_shortest_duration_can_be_set(folder: Path) -> None:
-    said = json.loads(scan(folder, "--json", "--min-duration", "0.6").stdout)
+    said = json.loads(scan(folder, "--json", "--min-duration-s", "0.6").stdout)
     assert said["usable"] == 0 and said["ready"] is False
     assert said["files"][0]["reason"] == "too short: 0.5 s, 0.6 s are needed"
 
@@ -78,7 +78,7 @@ def test_a_folder_that_cannot_be_scanned_ends_with_2_and_one_sentence(tmp_path: 
 
 
 def test_a_setting_out_of_range_ends_with_2(folder: Path) -> None:
-    done = scan(folder, "--min-duration", "-1")
+    done = scan(folder, "--min-duration-s", "-1")
     assert done.returncode == 2 and "min_duration_s = -1.0" in done.stderr
 
 
