@@ -101,8 +101,9 @@ def test_a_name_is_replaced_only_when_asked(points: Path, engine: Engine) -> Non
     assert engine("datasets", "add", "mine", points).returncode == 0
     again = engine("datasets", "add", "mine", points)
     assert again.returncode == 2 and "--replace" in again.stderr
-    assert engine("datasets", "add", "mine", points, "--replace", "--target", "a").returncode == 0
-    assert get_dataset("mine").task_defaults["target"] == "a"
+    assert get_dataset("mine").task_defaults == {}
+    assert engine("datasets", "add", "mine", points, "--replace", "--target", "kind").returncode == 0
+    assert get_dataset("mine").task_defaults == {"target": "kind"}
 
 
 def test_data_that_has_gone_is_told_before_training(points: Path, engine: Engine) -> None:
