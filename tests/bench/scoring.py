@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torchaudio
+
+from engine.audio.torchaudio_import import torchaudio
 
 RATE = 48_000
 N_FFT, HOP, BANDS = 2048, 512, 128
