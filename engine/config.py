@@ -58,7 +58,7 @@ class TrainingConfig(Settings):
     )
     learning_rate: float = Field(1e-3, gt=0, description="Highest learning rate of the cosine schedule.")
     batch_size: int | None = Field(None, ge=1, le=1024, description="Items per update; automatic: 16, fewer when few.")
-    latent_dim: int = Field(16, ge=1, le=1024, description="Numbers per latent frame (or per chunk, as one vector).")
+    latent_dim: int = Field(32, ge=1, le=1024, description="Numbers per latent frame (or per chunk, as one vector).")
     kl_warmup_fraction: float = Field(0.3, ge=0, le=1, description="Part of training over which the KL weight rises.")
     free_bits: float = Field(0.05, ge=0, le=5, description="Nats per latent dimension that cost nothing.")
     regularization: RegularizationConfig = Field(default_factory=RegularizationConfig)
