@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from tqdm import tqdm
@@ -15,7 +16,10 @@ LINE_EVERY_S = 10.0
 
 
 class Progress:
-    """Follows one run through its callback. The run directory holds the same, and more."""
+    """Follows one run through its callback. The run directory holds the same, and more.
+
+    Whoever watches may leave (a closed pipe, a terminal that is gone): that must not end the training.
+    """
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -28,11 +32,12 @@ class Progress:
     def phase(self, phase: str, done: int, total: int) -> None:
         """Before the first update: reading, decoding, preparing."""
         text = f"{phase} {done} of {total}" if total else phase
-        if self._live:
-            print(f"\r{text:<40}", end="", file=sys.stderr, flush=True)
-        elif phase != self._shown:
-            self._shown = phase
-            print(text, flush=True)
+        with suppress(OSError):
+            if self._live:
+                print(f"\r{text:<40}", end="", file=sys.stderr, flush=True)
+            elif phase != self._shown:
+                self._shown = phase
+                print(text, flush=True)
 
     def begin(self, record: RunRecord) -> None:
         """The run is laid out: from now on its steps are counted, and its monitored metric is told."""
@@ -40,8 +45,9 @@ class Progress:
         self._metric, self._unit = record.monitor.metric, record.monitor.unit
         self._label = labels.get(self._metric, self._metric)
         if self._live:
-            print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
-            self._bar = tqdm(total=record.total_steps, unit="step", dynamic_ncols=True)
+            with suppress(OSError):
+                print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+                self._bar = tqdm(total=record.total_steps, unit="step", dynamic_ncols=True)
 
     def at(self, step: int) -> None:
         """A resumed run stands at ``step``."""
@@ -49,16 +55,14 @@ class Progress:
             self._bar.update(step)
 
     def callback(self, event: object) -> None:
-        if isinstance(event, StepMetrics):
-            self._step(event)
-        elif isinstance(event, EpochMetrics):
-            self._epoch(event)
-        elif isinstance(event, TrainingCompleteEvent):
-            self._line(f"done in {event.total_time_s / 60:.1f} min, best at epoch {event.best_epoch}")
-
-    def end(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        with suppress(OSError):
+            if isinstance(event, StepMetrics):
+                self._step(event)
+            elif isinstance(event, EpochMetrics):
+                self._epoch(event)
+            elif isinstance(event, TrainingCompleteEvent):
+                self._line(f"done in {event.total_time_s / 60:.1f} min, best at epoch {event.best_epoch}")
+                self._close()
 
     def _step(self, event: StepMetrics) -> None:
         if self._bar is not None:
@@ -82,3 +86,7 @@ class Progress:
             self._bar.write(text)
         else:
             print(text, flush=True)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()

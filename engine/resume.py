@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +47,16 @@ class ResumePoint:
 def versions() -> dict[str, str]:
     """Of everything that may change a run's bits."""
     return {"sweetspot": __version__, "python": platform.python_version()} | {name: version(name) for name in _BITS}
+
+
+def git_commit() -> str | None:
+    """The commit of this source tree; None where it is installed without one."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()
 
 
 def resume_point(root: Path) -> ResumePoint | None:

@@ -6,9 +6,9 @@ Nothing here imports torch before the arguments and the source have been found g
 from __future__ import annotations
 
 import os
-import sys
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from engine.flags import options
 from engine.job import Job, new_job, new_root, resumed_job
 from engine.progress import Progress
 from engine.registry import find_source
-from engine.resume import resume_point, versions
+from engine.resume import git_commit, resume_point, versions
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, RunConfig, RunRecord, State
@@ -39,7 +39,7 @@ class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
     """The run was told to stop before its first update."""
 
 
-def run(job: Job) -> int:
+def run(job: Job, resumed_from: int | None = None) -> int:
     """Train ``job`` in this process and return its exit code; a failure is in the run directory before it leaves."""
     # Threads that wait by spinning cost twelve times the work on a busy machine; read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -55,12 +55,13 @@ def run(job: Job) -> int:
         device=device.name,
         threads=device.threads,
         versions=versions(),
-        git_commit=None,
+        git_commit=git_commit(),
+        resumed_from_step=resumed_from,
     )
     writer.device_memory = device.memory
     with writer:
-        click.echo(job.root)
-        sys.stdout.flush()
+        with suppress(OSError):  # whoever started it may be gone
+            print(job.root, flush=True)
         try:
             return _train(job, device, writer, signals)
         except Stopped:
@@ -113,7 +114,6 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag) -> 
             writer.elapsed_offset_s = trainer.tracker.elapsed_s
             progress.at(loaded.step)
     state = trainer.fit()
-    progress.end()
     if state is State.CANCELLED and signals.received:
         state = State.INTERRUPTED
     return _end(writer, state, signals)
@@ -225,7 +225,10 @@ def _recognise(error: Exception) -> SweetspotError | None:
 @options(TrainingConfig, *(task_config(name) for name in task_names()))
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
             resume: Path | None, moved: str | None, **values: Any) -> int:  # fmt: skip
-    """Train on SOURCE: a folder of recordings (searched with its sub-folders), or a data set such as "demo"."""
+    """Train on a folder of recordings or a data set.
+
+    SOURCE is a folder, searched with its sub-folders, or the name of a data set such as "demo".
+    """
     if resume is not None:
         if source or run_dir or config_file or name or any(value is not None for value in values.values()):
             raise ConfigError("--resume goes on with a run as it was laid out.", "Give only --source beside it.")
@@ -248,8 +251,9 @@ def _resume(root: Path, moved: str | None) -> int:
     if status is not None and status.state is State.COMPLETED:
         click.echo(f"{root} is complete: all {status.total_steps} steps are done.")
         return 0
-    click.echo(resume_point(root))
-    return run(job)
+    point = resume_point(root)
+    click.echo(point)
+    return run(job, point.step if point else None)
 
 
 def main() -> None:

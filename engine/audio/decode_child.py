@@ -173,8 +173,9 @@ def _notes(source: SoundFile) -> list[str]:
     notes = []
     if source.missing_s:
         declared = source.duration_s + source.missing_s
-        rest = f" of {declared:.2f} s" if declared < 86_400 else ""
-        notes.append(f"cut off: {source.duration_s:.2f} s{rest} could be read")
+        believable = declared < 86_400
+        read = f"{source.duration_s:.2f} s of {declared:.2f} s" if believable else f"{source.duration_s:.2f} s"
+        notes.append(f"{'cut off' if believable else 'damaged header'}: {read} could be read")
     if source.broken:
         plural = "sample was not a number" if source.broken == 1 else "samples were not numbers"
         notes.append(f"{source.broken} {plural} (NaN or infinite), now silent")

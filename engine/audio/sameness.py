@@ -12,9 +12,9 @@ Measured on 242 files (drums, tabla, electronics, ambiences, spoken digits at 8 
 smallest likeness of a sound and its copy            0.932
   MP3, Ogg Vorbis at their defaults                  0.932
   Ogg Vorbis at its lowest quality                   0.949
-  resampled to 22.05 or 32 kHz and back              0.99
+  resampled to 22.05 or 32 kHz and back              1.000
   noise at -40 dB of the peak                        0.948
-  33 ms or 0.5 s of silence before it                0.96
+  33 ms or 0.5 s of silence before it                0.958
 largest likeness of two different files              0.884
   tabla_te2, tabla_te_m                              0.884
   tabla_tun2, tabla_tun3                             0.878

@@ -23,6 +23,11 @@ def split_files(groups: Sequence[int], fraction: float, seed: int) -> list[Side]
     Raises DataError when there are not two different sounds.
     """
     sizes = Counter(groups)
+    if len(groups) < 2:
+        count = "1 usable file" if groups else "no usable file"
+        raise DataError(
+            f"{count.capitalize()}: training needs at least 2 (one to learn from, one to check).", "Add more sounds."
+        )
     if len(sizes) < 2:
         raise DataError(
             f"All {len(groups)} usable files hold the same sound: nothing is left to check with.",

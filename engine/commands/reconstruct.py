@@ -17,9 +17,10 @@ from engine.errors import DataError
 )
 @click.option("--checkpoint", help="best, last, step-N or epoch-N; by default best, else last.")
 def command(run_dir: Path, files: tuple[Path, ...], out: Path, checkpoint: str | None) -> None:
-    """Write NAME.recon.wav beside NAME.orig.wav into --out: 48 kHz float, channels averaged, levels untouched.
+    """Pass sounds through a trained model and back.
 
-    Sounds may be of any length; the model takes each in one pass.
+    Writes NAME.recon.wav beside NAME.orig.wav into --out: 48 kHz float, channels averaged, levels untouched. A sound
+    may be of any length; the model takes it in one pass.
     """
     from engine.audio.inversion import BEST
     from engine.audio.io import AudioError, read_wave, write_wave

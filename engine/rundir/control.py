@@ -15,7 +15,7 @@ from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import Command, HandledCommand
 
-_LOOK_BACK_BYTES = 1 << 20
+_LOOK_BACK_BYTES = 1 << 18
 _LOOK_S = 0.05
 
 
@@ -47,7 +47,8 @@ def live_session(reader: RunReader) -> str:
     view = reader.view()
     if view.session is None or not view.session_may_live:
         raise RunDirectoryError(
-            f"No process trains {reader.id} (it is {view.state}).", f"Continue it with --resume {reader.root}."
+            f"No process trains {reader.id} (it is {view.state}).",
+            f"Continue it with: sweetspot train --resume {reader.root}" if view.resumable else "",
         )
     return view.session.session
 

@@ -66,7 +66,7 @@ def measure_memory(device_memory: DeviceMemory | None) -> Memory:
     process = psutil.Process()
     family = [process, *process.children(recursive=True)]
     system = psutil.virtual_memory()
-    used, total = (device_memory() if device_memory else None) or (None, None)
+    used, total = _device_bytes(device_memory)
     return Memory(
         process_bytes=sum(map(_resident_bytes, family)),
         system_used_bytes=system.total - system.available,
@@ -74,6 +74,14 @@ def measure_memory(device_memory: DeviceMemory | None) -> Memory:
         device_used_bytes=used,
         device_total_bytes=total,
     )
+
+
+def _device_bytes(device_memory: DeviceMemory | None) -> tuple[int, int] | tuple[None, None]:
+    """A device that fails is the trainer's to report: the thread that listens for its user must outlive it."""
+    try:
+        return (device_memory() if device_memory else None) or (None, None)
+    except RuntimeError:
+        return None, None
 
 
 def _resident_bytes(process: psutil.Process) -> int:

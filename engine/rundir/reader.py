@@ -104,6 +104,8 @@ class RunReader:
 
     def line_start(self, position: int) -> int:
         """Where the first whole line at or after ``position`` of metrics.jsonl begins; negative counts from its end."""
+        if not self.layout.metrics.is_file():
+            return 0
         try:
             with self.layout.metrics.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)

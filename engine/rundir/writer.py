@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+import psutil
+
 from engine.errors import RunDirectoryError, StorageError
 from engine.rundir import layout
 from engine.rundir.atomic import commit, create_once, flush_directory, replace_bytes, stage
@@ -253,7 +255,10 @@ class RunWriter:
                 self._board.warn(f"The status could not be written for a while ({error.strerror or error}).")
 
     def _measure(self) -> None:
-        memory = measure_memory(self.device_memory)
+        try:
+            memory = measure_memory(self.device_memory)
+        except (OSError, psutil.Error):  # /proc unreadable for the moment, out of descriptors say
+            return
         self._board.update(memory=memory)
         self.event("memory", **memory.model_dump(exclude_none=True))
 

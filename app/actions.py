@@ -1,0 +1,155 @@
+"""What one can do to a run: save now, stop and keep, resume, copy. What was asked shows until it is done."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import streamlit as st
+
+from app import launch, style, words
+from engine.errors import SweetspotError, TrainingFailedError
+from engine.resume import ResumePoint, resume_point
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import HandledCommand, Status
+from engine.rundir.view import RunView
+
+Wish = Literal["cancel", "save_now"]
+FRESH_S = 8.0
+_WENT_WRONG = TrainingFailedError.__name__
+_LABELS: dict[Wish, dict[str, str]] = {
+    "save_now": {
+        "": "Save now", "requested": "Requested", "acknowledged": "Saving", "done": "Saved", "refused": "Not saved",
+    },
+    "cancel": {
+        "": "Stop and keep", "requested": "Requested", "acknowledged": "Stopping", "done": "Stopped",
+        "refused": "Not stopped",
+    },
+}  # fmt: skip
+_ICONS = {"requested": "schedule", "acknowledged": "progress_activity", "done": "check", "refused": "block"}
+
+
+def buttons(reader: RunReader, view: RunView) -> None:
+    """Those that make sense in the state the run is in."""
+    if view.state.live and view.session_may_live:
+        _command(reader, view.status, "save_now", ":material/save:")
+        _command(reader, view.status, "cancel", ":material/stop_circle:")
+        return
+    # What went wrong in training goes wrong again with the same settings: then a changed copy is the way on.
+    again = view.status is not None and view.status.error is not None and view.status.error.kind == _WENT_WRONG
+    if view.run is not None:
+        st.button(
+            "Copy as a new run",
+            icon=":material/content_copy:",
+            key="copy",
+            type="primary" if again else "secondary",
+            on_click=_copy,
+            args=(reader.id,),
+        )
+    if view.resumable:
+        saved = view.status.last_checkpoint if view.status else None
+        label = f"Resume from epoch {saved.epoch}" if saved else "Resume from the start"
+        kind: Literal["primary", "secondary"] = "secondary" if again else "primary"
+        if st.button(label, icon=":material/resume:", type=kind, key="resume"):
+            _confirm(reader)
+
+
+def _copy(run_id: str) -> None:
+    st.session_state["copy"] = run_id
+
+
+def _command(reader: RunReader, status: Status | None, wish: Wish, icon: str) -> None:
+    stage = _stage(status, wish)
+    label = _LABELS[wish][stage]
+    busy = stage in ("requested", "acknowledged")
+    st.button(
+        label, icon=f":material/{_ICONS[stage]}:" if stage else icon, key=wish, disabled=busy,
+        on_click=_send, args=(reader, wish), help=_reason(status, wish) if stage == "refused" else None,
+    )  # fmt: skip
+
+
+def _send(reader: RunReader, wish: Wish) -> None:
+    """Runs before the page is drawn again, in a fragment too."""
+    try:
+        command = launch.tell(reader.root, wish)
+    except SweetspotError as error:
+        st.session_state["complaint"] = str(error)
+        return
+    st.session_state[f"asked-{wish}"] = (command.id, command.session, time.time())
+
+
+def _stage(status: Status | None, wish: Wish) -> str:
+    """Nothing, requested, acknowledged, done or refused; what another tab asked for shows once it is acknowledged."""
+    asked = st.session_state.get(f"asked-{wish}")
+    handled = _latest(status, wish)
+    session = status.session if status else None
+    if asked and asked[1] == session and not any(one.id == asked[0] for one in (status.commands if status else [])):
+        return "requested"
+    if handled is None:
+        return ""
+    if handled.result == "acknowledged":
+        return "acknowledged"
+    return str(handled.result) if time.time() - handled.at < FRESH_S else ""
+
+
+def _latest(status: Status | None, wish: Wish) -> HandledCommand | None:
+    return next((one for one in reversed(status.commands) if one.command == wish), None) if status else None
+
+
+def _reason(status: Status | None, wish: Wish) -> str | None:
+    handled = _latest(status, wish)
+    return handled.reason if handled else None
+
+
+def complaint() -> None:
+    """What went wrong with the last press of a button, once."""
+    text = st.session_state.pop("complaint", None)
+    if text:
+        style.note("red", "error", "That did not work.", text)
+
+
+@st.dialog("Resume this run?")
+def _confirm(reader: RunReader) -> None:
+    try:
+        point = resume_point(reader.root)
+    except SweetspotError as error:
+        style.note("red", "error", "It cannot be resumed.", str(error))
+        return
+    if point is None:
+        style.note("gray", "info", "It had not begun.", "Start a new run instead.")
+        return
+    _summary(point)
+    yes, no = st.columns(2)
+    if yes.button("Resume now", type="primary", icon=":material/resume:", width="stretch", key="resume-now"):
+        _resume(reader)
+    if no.button("Not now", width="stretch", key="resume-not"):
+        st.rerun()
+
+
+def _summary(point: ResumePoint) -> None:
+    epoch = f"*epoch {max(1, point.epoch)}* of {words.number(point.total_epochs)}"
+    step = f"step *{words.number(point.step + 1)}* of {words.number(point.total_steps)}"
+    left = point.total_steps - point.step
+    style.line(f"It goes on at {epoch}, {step}.")
+    facts = [
+        ("Learnt so far", words.duration(point.elapsed_s)),
+        ("Steps left", words.number(left)),
+        ("From", point.file or "the beginning: nothing was saved yet"),
+        *((name.replace("_", " "), f"{value:.3g}") for name, value in point.losses.items()),
+    ]
+    rows = "".join(f"<tr><td>{style.safe(k)}</td><td>{style.safe(v)}</td></tr>" for k, v in facts)
+    st.html(f'<table class="ss-facts">{rows}</table>')
+    if point.changed:
+        style.note("gray", "info", "Continues, but not bit for bit:", "; ".join(point.changed))
+    else:
+        style.quiet("The same bits as if it had never stopped.")
+
+
+def _resume(reader: RunReader) -> None:
+    try:
+        launch.launcher().resume(reader.root)
+    except OSError as error:
+        style.note("red", "error", "The trainer could not be started.", str(error))
+        return
+    st.session_state["resumed"] = (reader.id, time.time())
+    st.rerun()

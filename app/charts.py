@@ -1,0 +1,179 @@
+"""Charts, authored in Altair once at import; a page sends the specification with fresh rows.
+
+A mark names a **role** (train, val, sweet, base, done, track), never a colour: the scale has a domain and no range, so
+the browser takes the colours of its theme, and a switch of theme needs no rerun. All rows of a chart are one table with
+a column ``k`` that says which mark a row belongs to; domains come from the rows, so that the specification never
+changes and a zoom survives new rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+
+Spec = dict[str, Any]
+ROLES = ["train", "val", "sweet", "base", "done", "track"]
+ZOOM = "zoom"
+
+_COLOUR = alt.Color("s:N", scale=alt.Scale(domain=ROLES), legend=None)
+# Alone, the wheel scrolls the page; with Ctrl, Cmd or Shift (a pinch on a trackpad says Ctrl) it zooms.
+_WHEEL = "wheel![event.ctrlKey || event.metaKey || event.shiftKey]"
+
+
+def _rows(kind: str) -> Any:
+    return alt.Chart().transform_filter(f"datum.k === '{kind}'")
+
+
+def _zoom() -> alt.Parameter:
+    return alt.selection_interval(name=ZOOM, encodings=["x"], bind="scales", zoom=_WHEEL, clear="dblclick")
+
+
+def _x_axis(format: str, title: str | None = None) -> alt.Axis:
+    return alt.Axis(
+        domain=False, ticks=False, grid=False, tickCount=6, tickMinStep=1, labelFontSize=12, labelFlush=False,
+        labelBound=False, labelPadding=6, format=format, title=title, titleAnchor="start", titlePadding=6,
+        titleFontSize=12,         titleFontWeight="normal",
+    )  # fmt: skip
+
+
+def _y_axis(title: str | None = None) -> alt.Axis:
+    return alt.Axis(
+        domain=False, ticks=False, tickCount=4, labelFontSize=12, labelPadding=8, labelFlush=False, labelBound=False,
+        title=title, titleAngle=0, titleAnchor="end", titleAlign="left", titleBaseline="bottom", titleX=-26,
+        titleY=-14, titleFontSize=12, titleFontWeight="normal",
+    )  # fmt: skip
+
+
+def _finish(chart: Any, height: int, padding: dict[str, int]) -> Spec:
+    """The specification without the data slot; ``padding`` on it keeps Streamlit from adding its own below."""
+    spec: Spec = chart.properties(height=height).to_dict()
+    for part in (spec, *spec["layer"]):
+        part.pop("data", None)
+    spec.pop("config", None)
+    spec.pop("datasets", None)
+    spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+    spec["padding"] = padding
+    return spec
+
+
+def _end_labels() -> Any:
+    return (
+        _rows("label")
+        .mark_text(align="left", dx=8, fontSize=13, fontWeight=600, clip=False)
+        .encode(x=alt.value("width"), y="y:Q", text="t:N", color=_COLOUR)
+    )
+
+
+def _frame(x: alt.X, y: alt.Y) -> Any:
+    """Unseen points that hold the axes open: the domain is theirs."""
+    return _rows("frame").mark_point(opacity=0, clip=True).encode(x=x, y=y)
+
+
+def main_chart(x_title: str, y_title: str, height: int = 368) -> Spec:
+    """Validation and training by epoch, the best constant answer, the sweet spot and what lies beyond, previews."""
+    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis("d", x_title))
+    y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=_y_axis(y_title))
+    tip = [alt.Tooltip("x:Q", title="epoch", format="d"), alt.Tooltip("y:Q", title="value", format=".3~g")]
+    layers = [
+        _frame(x, y).add_params(_zoom()),
+        _rows("beyond").mark_rect(opacity=0.06, clip=True).encode(x=x, x2="x2:Q", color=_COLOUR),
+        _rows("base").mark_rule(strokeWidth=1.5, strokeDash=[6, 4], clip=True).encode(y=y, color=_COLOUR),
+        _rows("sweet").mark_rule(strokeWidth=1.5, strokeDash=[2, 3], clip=True).encode(x=x, color=_COLOUR),
+        _rows("train")
+        .mark_line(strokeWidth=1.75, strokeDash=[7, 2.5], interpolate="monotone", clip=True)
+        .encode(x=x, y=y, color=_COLOUR),
+        _rows("val").mark_line(strokeWidth=3, interpolate="monotone", clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("dot").mark_point(size=40, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("best").mark_point(size=90, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("preview")
+        .mark_point(shape="triangle-up", size=44, filled=True, opacity=1, yOffset=-5, clip=True)
+        .encode(x=x, y=alt.value("height"), color=_COLOUR),
+        _rows("hover").mark_point(size=160, filled=True, opacity=0, clip=True).encode(x=x, y=y, tooltip=tip),
+        _rows("sweet-left")
+        .mark_text(align="right", dx=-8, dy=8, fontSize=13, fontWeight=600, clip=False)
+        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
+        _rows("sweet-right")
+        .mark_text(align="left", dx=8, dy=8, fontSize=13, fontWeight=600, clip=False)
+        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
+        _end_labels(),
+    ]
+    return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
+
+
+def small_chart(x_format: str = "~s", height: int = 150) -> Spec:
+    """A line, maybe over its band, over a pale area in its own scale, with a validation line of points beside it."""
+    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis(x_format))
+    y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=_y_axis())
+    layers = [
+        _frame(x, y).add_params(_zoom()),
+        _rows("area").mark_area(opacity=0.16, clip=True).encode(x=x, y=y, y2="y2:Q", color=_COLOUR),
+        _rows("band").mark_area(opacity=0.18, clip=True).encode(x=x, y=y, y2="y2:Q", color=_COLOUR),
+        _rows("line").mark_line(strokeWidth=2, clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("other").mark_line(strokeWidth=1.75, clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("dot").mark_point(size=16, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("inside")
+        .mark_text(align="right", baseline="bottom", dx=-6, dy=-6, fontSize=11.5, clip=False)
+        .encode(x=alt.value("width"), y=alt.value("height"), text="t:N", color=_COLOUR),
+        _rows("corner")
+        .mark_text(align="right", baseline="top", dx=-6, dy=2, fontSize=11.5, fontWeight=600, clip=False)
+        .encode(x=alt.value("width"), y=alt.value(0), text="t:N", color=_COLOUR),
+    ]
+    return _finish(alt.layer(*layers), height, {"top": 10, "right": 12, "bottom": 4, "left": 4})
+
+
+def strip_chart() -> Spec:
+    """The whole run as one bar: what is left, what is done, what lies beyond the sweet spot, a dot per preview."""
+    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False, domain=[0, 1]), axis=None)
+    top, bottom = alt.value(20), alt.value(28)
+    layers = [
+        _rows(kind).mark_rect(cornerRadius=4, opacity=1).encode(x=x, x2="x2:Q", y=top, y2=bottom, color=_COLOUR)
+        for kind in ("left", "past", "done", "square")
+    ]
+    layers += [
+        _rows("dot").mark_point(size=9, filled=True, opacity=1).encode(x=x, y=alt.value(24), color=_COLOUR),
+        _rows("tick").mark_rule(strokeWidth=2).encode(x=x, y=alt.value(16), y2=alt.value(30), color=_COLOUR),
+        _rows("label")
+        .mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14)
+        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
+        _rows("label-left")
+        .mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14, align="left")
+        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
+        _rows("label-right")
+        .mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14, align="right")
+        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
+    ]
+    return _finish(alt.layer(*layers), 30, {"top": 0, "right": 1, "bottom": 0, "left": 1})
+
+
+def length_dots() -> Spec:
+    """One dot a sound by its length: filled learns, ring checks."""
+    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis("~g"))
+    y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=None)
+    tip = [alt.Tooltip("t:N", title="sound"), alt.Tooltip("y2:Q", title="seconds", format=".2f")]
+    layers = [
+        _rows("frame").mark_point(opacity=0).encode(x=x, y=y),
+        _rows("learn").mark_point(size=90, filled=True, opacity=1).encode(x=x, y=y, color=_COLOUR, tooltip=tip),
+        _rows("check")
+        .mark_point(size=74, filled=False, strokeWidth=2.2, opacity=1)
+        .encode(x=x, y=y, color=_COLOUR, tooltip=tip),
+    ]
+    return _finish(alt.layer(*layers), 130, {"top": 4, "right": 12, "bottom": 4, "left": 12})
+
+
+def length_histogram() -> Spec:
+    """The same for many sounds: bars of how many, those that check stacked on those that learn."""
+    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis("~g"))
+    y = alt.Y("y:Q", scale=alt.Scale(zero=True), axis=_y_axis())
+    layers = [
+        _rows("frame").mark_point(opacity=0).encode(x=x),
+        _rows("bar").mark_rect(opacity=0.9).encode(x=x, x2="x2:Q", y=y, y2="y2:Q", color=_COLOUR),
+    ]
+    return _finish(alt.layer(*layers), 130, {"top": 4, "right": 12, "bottom": 4, "left": 4})
+
+
+STRIP = strip_chart()
+SMALL = small_chart()
+SMALL_EPOCHS = small_chart(x_format="d")
+DOTS = length_dots()
+HISTOGRAM = length_histogram()

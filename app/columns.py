@@ -1,0 +1,129 @@
+"""Numbers of a run that grow step by step, and the thinned view of them that a chart gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+REACH = 4  # Steps a band looks round itself while every step has its own point.
+MAX_STEPS = 200_000_000  # A step beyond this is a damaged line, not an update: it must not claim the memory.
+
+
+class Columns:
+    """Columns over an index that counts from 1, one per name; NaN where nothing was said.
+
+    The last record of an index wins, and the last record says where the run stands: after a resume, what a killed
+    process wrote beyond the checkpoint disappears until it is written again.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._columns: dict[str, Floats] = {}
+        self._capacity = 0
+
+    def names(self) -> list[str]:
+        return list(self._columns)
+
+    def get(self, name: str) -> Floats:
+        """The column over indices 1...count (a view: do not write); all NaN for a name never seen."""
+        column = self._columns.get(name)
+        return np.full(self.count, np.nan) if column is None else column[: self.count]
+
+    def last(self, name: str) -> float | None:
+        """The latest value that is there, also when it is NaN at the last index; None when there is none."""
+        column = self.get(name)
+        return float(column[-1]) if len(column) else None
+
+    def put(self, index: NDArray[np.int64], values: dict[str, Floats]) -> None:
+        """Rows in the order of the file. An index out of range is left out."""
+        sane = (index >= 1) & (index <= MAX_STEPS)
+        if not sane.all():
+            index, values = index[sane], {name: column[sane] for name, column in values.items()}
+        if not len(index):
+            return
+        self._reserve(int(index.max()))
+        for name, column in values.items():
+            if name not in self._columns:
+                self._columns[name] = np.full(self._capacity, np.nan)
+            self._columns[name][index - 1] = column  # of equal indices numpy keeps the last
+        self.count = int(index[-1])
+
+    def _reserve(self, size: int) -> None:
+        if size <= self._capacity:
+            return
+        self._capacity = max(1024, size, 2 * self._capacity)
+        for name, column in self._columns.items():
+            grown = np.full(self._capacity, np.nan)
+            grown[: len(column)] = column
+            self._columns[name] = grown
+
+
+@dataclass(frozen=True)
+class Band:
+    """A curve thinned to buckets: ``x`` the middle of each, a smoothed line, and what the raw values reached."""
+
+    x: Floats
+    line: Floats
+    low: Floats
+    high: Floats
+
+
+def band(values: Floats, first: int, last: int, points: int = 500, window: int = 32) -> Band:
+    """``values`` (index 1 first) from ``first`` to ``last``, both included, as at most 2 * ``points`` buckets.
+
+    Buckets hold a power of two of steps and begin at fixed multiples of it, so that points which are drawn do not move
+    when rows arrive; minimum and maximum keep every spike. The line is the mean over the last ``window`` steps
+    (or one bucket, when that is longer). Not-a-number is left out of both; infinity counts as a gap too.
+    """
+    first, last = max(1, first), min(len(values), last)
+    if last < first:
+        return Band(*(np.empty(0) for _ in range(4)))
+    size = 1
+    while (last - first + 1) / size > points:
+        size *= 2
+    start = (first - 1) // size * size
+    window = max(window, size)
+    part = values[max(0, start - window) : last]
+    offset = start - max(0, start - window)
+    shown = part[offset:]
+    edges = np.arange(0, len(shown), size)
+    ends = np.minimum(edges + size, len(shown))
+    finite = np.where(np.isfinite(shown), shown, np.nan)
+    low, high = np.fmin.reduceat(finite, edges), np.fmax.reduceat(finite, edges)
+    if size < REACH:
+        low, high = _reach(low, np.fmin), _reach(high, np.fmax)
+    return Band(
+        x=start + (edges + 1 + ends) / 2,
+        line=_trailing_mean(part, window)[offset + ends - 1],
+        low=low,
+        high=high,
+    )
+
+
+def _reach(values: Floats, extreme: Callable[[Floats, Floats], Floats]) -> Floats:
+    """The extreme of each value and its neighbours: single steps alone would be a band without height."""
+    out = values
+    for shift in range(1, REACH // 2 + 1):
+        if shift < len(values):
+            out = out.copy()
+            out[shift:] = extreme(out[shift:], values[:-shift])
+            out[:-shift] = extreme(out[:-shift], values[shift:])
+    return out
+
+
+def _trailing_mean(values: Floats, window: int) -> Floats:
+    """Mean of the finite ones among the last ``window`` values, at each; NaN where there are none."""
+    finite = np.isfinite(values)
+    total = np.concatenate(([0.0], np.cumsum(np.where(finite, values, 0.0))))
+    count = np.concatenate(([0], np.cumsum(finite)))
+    end = np.arange(1, len(values) + 1)
+    begin = np.maximum(0, end - window)
+    number = count[end] - count[begin]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (total[end] - total[begin]) / number
+    # The last value is not finite: the line breaks there instead of gliding over it.
+    return np.where(finite, mean, np.nan)

@@ -1,0 +1,146 @@
+"""The rows of a run's curves: from its numbers to one small table a chart. Pure, no Streamlit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from app.columns import Columns, Floats, band
+from app.rows import Rows, extent, finite, nice_range, spread_labels, thin
+from app.words import figure
+
+Window = tuple[float, float]
+
+
+def _in_window(x: Floats, window: Window | None) -> np.ndarray:
+    if window is None:
+        return np.ones(len(x), bool)
+    return (x >= window[0]) & (x <= window[1])
+
+
+def main_rows(
+    epochs: Columns,
+    metric: str,
+    reference: str,
+    *,
+    unit: str,
+    baseline: float | None,
+    best_epoch: int | None,
+    better: str,
+    previews: Sequence[int],
+    names: tuple[str, str, str],
+    window: Window | None = None,
+    height: int = 368,
+) -> pa.Table:
+    """The main chart. names: what new items, its own items and the best constant answer are called here."""
+    x = np.arange(1, epochs.count + 1, dtype=float)
+    curves = {"val": epochs.get(metric), "train": epochs.get(reference)}
+    shown = _in_window(x, window)
+    values = finite(*(curve[shown] for curve in curves.values()))
+    extra = [baseline] if baseline is not None and math.isfinite(baseline) else []
+    low = min([*values, *extra], default=0.0)
+    high = max([*_clamped(values), *extra], default=1.0)
+    low, high = nice_range(low, high)
+    rows = Rows()
+    rows.add("frame", x=np.array([1.0, max(2.0, x[-1] if len(x) else 2.0)]), y=np.array([low, high]))
+    labels: list[tuple[str, str, float]] = []
+    if extra:
+        rows.add("base", "base", y=extra[0])
+        labels.append((names[2], "base", extra[0]))
+    _add_sweet_spot(rows, x, curves["val"], best_epoch, better)
+    for (role, curve), name in zip(curves.items(), names[:2], strict=True):
+        if not np.isfinite(curve).any():
+            continue
+        thin_x, thin_y = thin(x, np.minimum(curve, high))
+        rows.add("dot" if np.isfinite(curve).sum() == 1 else role, role, x=thin_x, y=thin_y)
+        rows.add("hover", role, x=thin_x, y=thin_y)
+        labels.append((name, role, float(curve[np.isfinite(curve)][-1])))
+    if previews:
+        heard = np.array(sorted({epoch for epoch in previews if 1 <= epoch <= epochs.count}), float)
+        if len(heard):
+            rows.add("preview", "base", x=thin(heard, heard)[0])
+    places = spread_labels([value for _, _, value in labels], low, high, height)
+    for (name, role, value), place in zip(labels, places, strict=True):
+        rows.add("label", role, y=place, t=f"{name} {figure(value, unit).removesuffix(' dB')}")
+    return rows.table()
+
+
+def _clamped(values: Floats) -> Floats:
+    """Without what a divergence adds on top: the axis fits what went before."""
+    if len(values) < 8:
+        return values
+    ceiling = np.median(values) * 4
+    kept = values[values <= ceiling] if ceiling > 0 else values
+    return kept if len(kept) else values
+
+
+def _add_sweet_spot(rows: Rows, x: Floats, curve: Floats, best: int | None, better: str) -> None:
+    if best is None or not 1 <= best <= len(x):
+        return
+    rows.add("sweet", "sweet", x=float(best))
+    side = "sweet-right" if best - 1 < 0.3 * (x[-1] - 1) else "sweet-left"
+    rows.add(side, "sweet", x=float(best), t=f"sweet spot · epoch {best}")
+    rows.add("best", "sweet", x=float(best), y=float(curve[best - 1]))
+    if best < x[-1]:
+        rows.add("beyond", "val", x=float(best), x2=float(x[-1]))
+
+
+def loss_rows(steps: Columns, epochs: Columns, train: str, val: str | None, window: Window | None = None) -> pa.Table:
+    """A value of every step: a smoothed line over the band it moves in; the axis fits the line, spikes are clamped."""
+    values = steps.get(train)
+    first, last = (1, steps.count) if window is None else (math.floor(window[0]), math.ceil(window[1]))
+    curve = band(values, first, last)
+    val_x, val_y = _epoch_curve(steps, epochs, val)
+    seen = _in_window(val_x, window)
+    fit = finite(curve.line, val_y[seen])
+    spread = finite(curve.high - curve.line)
+    high = float(fit.max()) if len(fit) else 1.0
+    low = float(fit.min()) if len(fit) else 0.0
+    if len(spread):
+        high += float(np.percentile(spread, 60))
+        low = min(low, float(np.percentile(finite(curve.low), 10)))
+    low, high = nice_range(low, high, from_zero=low > 0 and low < 0.5 * high)
+    rows = Rows()
+    rows.add("frame", x=np.array([1.0, max(2.0, steps.count)]), y=np.array([low, high]))
+    rows.add("band", "train", x=curve.x, y=np.clip(curve.low, low, high), y2=np.clip(curve.high, low, high))
+    rows.add("line", "train", x=curve.x, y=np.clip(curve.line, low, high))
+    if len(val_x):
+        thin_x, thin_y = thin(val_x, np.clip(val_y, low, high))
+        rows.add("other", "val", x=thin_x, y=thin_y)
+        if len(thin_x) <= 60:
+            rows.add("dot", "val", x=thin_x, y=thin_y)
+    return rows.table()
+
+
+def _epoch_curve(steps: Columns, epochs: Columns, name: str | None) -> tuple[Floats, Floats]:
+    """A metric of epochs over steps: where the epoch ended."""
+    if name is None or not epochs.count:
+        return np.empty(0), np.empty(0)
+    ends, values = epochs.get("step"), epochs.get(name)
+    if not np.isfinite(ends).any():
+        return np.empty(0), np.empty(0)
+    good = np.isfinite(ends) & np.isfinite(values) & (ends >= 1) & (ends <= steps.count)
+    return ends[good], values[good]
+
+
+def small_rows(line: Floats, x: Floats, area: tuple[Floats, Floats, str] | None = None, scale: float = 1.0) -> pa.Table:
+    """One line from zero; area: (x, values, label) drawn pale in its own scale, its largest value nearly on top."""
+    thin_x, thin_y = thin(x, line * scale)
+    low, high = extent(finite(thin_y), from_zero=True)
+    rows = Rows()
+    rows.add("frame", x=_span(x), y=np.array([low, high]))
+    if area is not None and len(area[0]):
+        top = max(1e-12, float(np.nanmax(area[1])), 1.0 if np.nanmax(area[1]) <= 1 else 0.0)
+        area_x, area_y = thin(area[0], area[1] / top * 0.92 * (high - low) + low)
+        rows.add("area", "base", x=area_x, y=area_y, y2=np.full(len(area_x), low))
+        rows.add("inside", "base", x=0.0, t=area[2])
+    rows.add("line" if np.isfinite(thin_y).sum() > 1 else "dot", "train", x=thin_x, y=thin_y)
+    return rows.table()
+
+
+def _span(x: Floats) -> Floats:
+    """First and last of ``x``, a little apart even when there is only one."""
+    return np.array([x[0], max(x[-1], x[0] + 1.0)]) if len(x) else np.array([0.0, 1.0])

@@ -1,0 +1,208 @@
+"""What lies below the curves: checkpoints, other curves, memory, settings, notes and the log."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import streamlit as st
+
+from app import charts, launch, plots, states, style, words
+from app.curves import small_rows
+from app.forms import changed
+from app.store import metrics_of
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import Status
+from engine.rundir.view import RunView
+
+
+def tabs(reader: RunReader, view: RunView) -> None:
+    """The tabs; only the open one is drawn."""
+    notes = _notes(view)
+    labels = [
+        "Checkpoints",
+        "More curves",
+        "Memory",
+        "Sounds",
+        "Settings",
+        f"Notes ({len(notes)})" if notes else "Notes",
+        "Log",
+    ]
+    if view.run is not None and view.run.monitor.unit != "dB":
+        labels[3] = "Data"
+    opened = st.tabs(labels, key=f"tabs-{reader.id}", on_change="rerun")
+    draws = (_checkpoints, _more, _memory, _sounds, _settings, _show_notes, _log)
+    for tab, draw in zip(opened, draws, strict=True):
+        if tab.open:
+            with tab:
+                draw(reader, view)
+
+
+def _checkpoints(reader: RunReader, view: RunView) -> None:
+    rows = []
+    for item in reader.checkpoints():
+        manifest = item.manifest
+        rows.append(
+            {
+                "File": item.path.name,
+                "Epoch": manifest.epoch if manifest else None,
+                "Step": words.number(manifest.step) if manifest else None,
+                "Size": words.size(item.path.stat().st_size) if item.path.exists() else "–",
+                "Written": words.moment(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
+                "For": _purpose(item.path.name, manifest is not None),
+            }
+        )
+    if not rows:
+        style.quiet("Nothing saved yet. A checkpoint is written every few epochs, at least every five minutes.")
+        return
+    table = pd.DataFrame(rows[::-1])
+    st.dataframe(
+        table, hide_index=True, placeholder="–", row_height=38,
+        column_config={"Epoch": st.column_config.NumberColumn(alignment="left")},
+    )  # fmt: skip
+    style.quiet("The newest ones and the best stay; resuming takes the newest that is intact.")
+
+
+def _purpose(name: str, whole: bool) -> str:
+    if not whole:
+        return "damaged: its manifest is missing"
+    return "the sweet spot, to use" if name.startswith("best") else "to resume from"
+
+
+def _more(reader: RunReader, view: RunView) -> None:
+    if view.run is None:
+        style.quiet("Curves begin with the first step.")
+        return
+    plots.more(reader, view.run)
+    store = metrics_of(reader.root)
+    if store.steps.count:
+        left, right = st.columns(2)
+        left.download_button(
+            "Every step as CSV", lambda: _csv(store.steps, "step"), f"{reader.id}-steps.csv", "text/csv",
+            icon=":material/download:", key="csv-steps", on_click="ignore", width="stretch",
+        )  # fmt: skip
+        right.download_button(
+            "Every epoch as CSV", lambda: _csv(store.epochs, "epoch"), f"{reader.id}-epochs.csv", "text/csv",
+            icon=":material/download:", key="csv-epochs", on_click="ignore", width="stretch",
+        )  # fmt: skip
+
+
+def _csv(columns: Any, index: str) -> bytes:
+    """The full data, nothing thinned."""
+    names = [name for name in columns.names() if name != index]
+    table = pa.table({index: np.arange(1, columns.count + 1), **{name: columns.get(name) for name in names}})
+    out = io.BytesIO()
+    pyarrow.csv.write_csv(table, out)
+    return out.getvalue()
+
+
+def _memory(reader: RunReader, view: RunView) -> None:
+    store = metrics_of(reader.root)
+    store.refresh()
+    memory = view.status.memory if view.status else None
+    rows = store.memory
+    if memory is not None:
+        device = (
+            f" · device *{words.size(memory.device_used_bytes)}* of {words.size(memory.device_total_bytes or 0)}"
+            if memory.device_used_bytes is not None
+            else " · no accelerator in use"
+        )
+        style.line(
+            f"Process *{words.size(memory.process_bytes)}* · system *{words.size(memory.system_used_bytes)}* of "
+            f"{words.size(memory.system_total_bytes)}{device}"
+        )
+    if not rows:
+        style.quiet("Measured every five seconds while it learns.")
+        return
+    minutes = np.array([row.get("elapsed_s", np.nan) for row in rows], float) / 60
+    columns = st.columns(3, gap="medium")
+    for column, (name, label) in zip(columns, _MEMORY.items(), strict=True):
+        used = np.array([row.get(name, np.nan) for row in rows], float) / 1e9
+        if not np.isfinite(used).any():
+            continue
+        with column:
+            style.title(label, "GB, by minutes")
+            table = store.cached(("memory", name), lambda used=used: small_rows(used, minutes))  # type: ignore[misc]
+            st.vega_lite_chart(table, charts.SMALL, width="stretch", key=f"memory-{name}-{reader.id}", alt=label)
+
+
+_MEMORY = {"process_bytes": "This process", "system_used_bytes": "The whole system", "device_used_bytes": "The device"}
+
+
+def _sounds(reader: RunReader, view: RunView) -> None:
+    dataset = reader.dataset()
+    if dataset is None:
+        style.quiet("Listed once they are read.")
+        return
+    side = {"train": "learns", "val": "checks", None: ""}
+    table = pd.DataFrame(
+        {
+            "File": [row.path for row in dataset.files],
+            "Use": [side[row.split] if row.verdict != "skipped" else "skipped" for row in dataset.files],
+            "Length": [None if row.duration_s is None else words.sound_length(row.duration_s) for row in dataset.files],
+            "Note": [row.reason or (f"same sound as {row.same_as}" if row.same_as else None) for row in dataset.files],
+        }
+    )
+    st.dataframe(table, hide_index=True, placeholder="–", row_height=36, height=min(400, 38 * (len(table) + 1)))
+
+
+def _settings(reader: RunReader, view: RunView) -> None:
+    run = view.run
+    if run is None:
+        style.quiet("Fixed once the sounds are read.")
+        return
+    facts = {
+        "Source": run.source.path or run.source.name,
+        "Task": run.task,
+        "Chunks to learn from": words.number(run.num_train),
+        "Steps an epoch": words.number(run.steps_per_epoch),
+        "Items an update": words.number(run.batch_size),
+        "Preset": str(run.config.training.get("preset", "–")),
+        "Run": run.uuid,
+    }
+    if view.session is not None:
+        facts |= {
+            "Trained on": f"{view.session.host}, {view.session.device}, {words.counted(view.session.threads, 'thread')}"
+        }
+    settings = {
+        name.replace("_", " "): str(value) for name, value in changed(run.task, run.config.model_dump()).items()
+    }
+    left, right = st.columns(2)
+    for column, rows in ((left, facts), (right, settings)):
+        frame = pd.DataFrame({"Fact" if rows is facts else "Setting": list(rows), "Value": list(rows.values())})
+        column.dataframe(frame, hide_index=True, row_height=36)
+
+
+def _notes(view: RunView) -> list[states.Note]:
+    status: Status | None = view.status
+    if status is None:
+        return []
+    told = [states.Note("yellow", "warning", text) for text in status.warnings]
+    return told + [states.diagnosed(one) for one in status.diagnosis]
+
+
+def _show_notes(reader: RunReader, view: RunView) -> None:
+    notes = _notes(view)
+    if not notes:
+        style.quiet("Nothing to remark.")
+    for note in notes:
+        style.finding(note.colour, note.icon, note.strong, f" {note.text}")
+
+
+def _log(reader: RunReader, view: RunView) -> None:
+    show_log(reader.root)
+
+
+def show_log(root: Path, lines: int = 200) -> None:
+    """The end of what the trainer printed; never markup."""
+    tail = launch.log_tail(root, lines)
+    if tail:
+        st.code("\n".join(tail), language=None, height=320, wrap_lines=True)
+    else:
+        style.quiet("No log: this run was started in a terminal, which shows it.")

@@ -1,0 +1,156 @@
+"""The only place that starts a training process or speaks to one. It outlives this app and every tab of it.
+
+The process is kept, so that it can be reaped: an ended child stays a zombie until its parent asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from engine.job import new_root
+from engine.rundir import control
+from engine.rundir.layout import Layout
+from engine.rundir.liveness import Liveness, process_liveness
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import Command
+
+LOG_TAIL_BYTES = 64_000
+
+
+@dataclass
+class Launch:
+    """One process this app started. ``root`` is its run directory, named before it began."""
+
+    root: Path
+    name: str
+    process: subprocess.Popen[bytes]
+    started_at: float = field(default_factory=time.time)
+
+    @property
+    def running(self) -> bool:
+        """Whether it still runs; asking also reaps it."""
+        return self.process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        return self.process.poll()
+
+
+class Launcher:
+    """Starts runs, one for one press of a button however many tabs press it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._launches: dict[Path, Launch] = {}
+        self._asked: dict[tuple[str, ...], Path] = {}
+
+    def start(self, runs_dir: Path, source: str, name: str, settings: Mapping[str, Any]) -> Launch:
+        """Train on ``source`` in a new run. The same request while its run still trains gives that run again."""
+        wish = (str(runs_dir), source, name, *map(str, sorted(settings.items())))
+        with self._lock:
+            known = self._launches.get(self._asked.get(wish, Path()))
+            if known is not None and known.running:
+                return known
+            root = new_root(runs_dir, name or Path(source).name)
+            root.mkdir(parents=True)
+            arguments = [source, "--run-dir", str(root), *(["--name", name] if name else []), *flags(settings)]
+            self._asked[wish] = root
+            return self._begin(root, name or Path(source).name, arguments)
+
+    def resume(self, root: Path) -> Launch | None:
+        """Go on with the run in ``root``; None when a process trains it already."""
+        with self._lock:
+            known = self._launches.get(root)
+            if known is not None and known.running:
+                return known
+            sessions = RunReader(root).sessions()
+            if sessions and process_liveness(sessions[-1]) is Liveness.ALIVE:
+                return None
+            return self._begin(root, root.name, ["--resume", str(root)])
+
+    def find(self, run_id: str, runs_dir: Path) -> Launch | None:
+        """What this app started as ``run_id``, whether or not it wrote anything yet."""
+        return self._launches.get(runs_dir / run_id) if run_id in {path.name for path in self._launches} else None
+
+    def pending(self, runs_dir: Path) -> list[Launch]:
+        """Launches whose process has not opened its run directory yet, or ended before it did; newest first."""
+        waiting = [one for one in self._launches.values() if one.root.parent == runs_dir]
+        waiting = [one for one in waiting if not RunReader(one.root).exists and (one.running or one.exit_code)]
+        return sorted(waiting, key=lambda one: one.started_at, reverse=True)
+
+    def reap(self) -> None:
+        """Collect ended children: until then the system counts them as processes."""
+        for launch in list(self._launches.values()):
+            launch.process.poll()
+
+    def _begin(self, root: Path, name: str, arguments: Sequence[str]) -> Launch:
+        with Layout(root).log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "engine.train", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                close_fds=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(_search_path()), "PYTHONUNBUFFERED": "1"},
+                **_detached(),
+            )
+        launch = Launch(root, name, process)
+        self._launches[root] = launch
+        return launch
+
+
+def _search_path() -> list[str]:
+    """Where this app's own ``engine`` lies first: the trainer must be of the same version."""
+    own = str(Path(__file__).resolve().parents[1])
+    return [own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+
+
+def _detached() -> dict[str, Any]:
+    """A session of its own: closing the app or its terminal does not reach the trainer."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
+    return {"start_new_session": True}
+
+
+def flags(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as command-line options: {"learning_rate": 0.001} -> ["--learning-rate", "0.001"]; None is left out."""
+    given = ((name, value) for name, value in settings.items() if value is not None)
+    return [part for name, value in given for part in (f"--{name.replace('_', '-')}", _text(value))]
+
+
+def _text(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def tell(root: Path, command: Literal["cancel", "save_now"]) -> Command:
+    """Ask the training process for something. ``RunDirectoryError`` when none trains, ``StorageError`` by the disk."""
+    return control.send(root, command)
+
+
+def log_tail(root: Path, lines: int = 200) -> list[str]:
+    """The last lines a run's process printed; of a progress bar, which redraws itself, what it showed last."""
+    try:
+        with Layout(root).log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - LOG_TAIL_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    shown = [line.rstrip().rsplit("\r", 1)[-1] for line in text.split("\n")]
+    return [line for line in shown if line.strip()][-lines:]
+
+
+@st.cache_resource(show_spinner=False)
+def launcher() -> Launcher:
+    """The one launcher of this app, for all tabs."""
+    return Launcher()

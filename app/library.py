@@ -1,0 +1,106 @@
+"""The runs below one directory, as every tab sees them, and what a run's name in an address leads to."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import streamlit as st
+
+from engine.errors import RunDirectoryError
+from engine.rundir.artefacts import PreviewSet
+from engine.rundir.layout import is_run_id
+from engine.rundir.liveness import HeartbeatWatch
+from engine.rundir.reader import RunReader, list_runs
+from engine.rundir.view import RunView
+
+SETTLED_S = 2.0
+
+
+@dataclass
+class Library:
+    """One directory of runs. Remembers heartbeats and listings between looks, shared by all tabs."""
+
+    runs_dir: Path
+    _watches: dict[str, HeartbeatWatch] = field(default_factory=dict)
+    _listings: dict[str, tuple[int, list[PreviewSet]]] = field(default_factory=dict)
+
+    def readers(self) -> list[RunReader]:
+        return list_runs(self.runs_dir)
+
+    def find(self, run_id: str | None) -> RunReader | None:
+        """The run called ``run_id``, looked up in the listing: an address is never joined to a path."""
+        if run_id is None or not is_run_id(run_id):
+            return None
+        return next((reader for reader in self.readers() if reader.id == run_id), None)
+
+    def view(self, reader: RunReader) -> RunView:
+        """The run now. ``RunDirectoryError`` when a newer version wrote it."""
+        return reader.view(self._watches.setdefault(reader.id, HeartbeatWatch()))
+
+    def views(self) -> tuple[list[tuple[RunReader, RunView]], list[str]]:
+        """All runs that can be read, the one trained last first, and a sentence on each that cannot."""
+        found, refused = [], []
+        for reader in self.readers():
+            try:
+                found.append((reader, self.view(reader)))
+            except RunDirectoryError as error:
+                refused.append(str(error))
+        return found, refused
+
+    def previews(self, reader: RunReader) -> list[PreviewSet]:
+        """The previews of a run that are whole; listed anew only when their directory changed."""
+        try:
+            changed = reader.layout.previews.stat().st_mtime_ns
+        except OSError:
+            return []
+        known = self._listings.get(reader.id)
+        if known is None or known[0] != changed:
+            settled = time.time() - changed / 1e9 > SETTLED_S
+            known = (changed, [one for one in reader.previews() if settled or _whole(one)])
+            if settled:
+                self._listings[reader.id] = known
+        return known[1]
+
+
+def _whole(preview: PreviewSet) -> bool:
+    """A sound is shown once its picture stands beside it, so that it does not move under the listener's finger."""
+    return "wav" not in preview.files or "png" in preview.files
+
+
+@st.cache_resource(show_spinner=False)
+def _library(runs_dir: str) -> Library:
+    return Library(Path(runs_dir))
+
+
+def library() -> Library:
+    """The library that this app was started for."""
+    return _library(str(runs_directory(sys.argv[1:])))
+
+
+def runs_directory(arguments: Sequence[str]) -> Path:
+    """``--runs-dir DIR``, default ``runs``, from what stands behind ``--`` on the command line; absolute.
+
+    What is not understood is left out: an app that is running cannot refuse to start.
+    """
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    try:
+        known, _ = parser.parse_known_args(list(arguments))
+    except argparse.ArgumentError:
+        return Path("runs").absolute()
+    chosen: Path = known.runs_dir
+    return chosen.expanduser().absolute()
+
+
+def unknown_arguments(arguments: Sequence[str]) -> list[str]:
+    """What :func:`runs_directory` did not understand, for the sentence on the Runs page."""
+    rest = list(arguments)
+    if "--runs-dir" in rest:
+        at = rest.index("--runs-dir")
+        del rest[at : at + 2]
+    return [one for one in rest if not one.startswith("--runs-dir=")]

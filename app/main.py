@@ -1,0 +1,34 @@
+"""Sweetspot's app: ``streamlit run app/main.py -- --runs-dir DIR``. Page setup and navigation, nothing else."""
+
+from __future__ import annotations
+
+import gc
+
+import streamlit as st
+
+st.set_page_config(page_title="Sweetspot", page_icon=":material/graphic_eq:", layout="wide")
+
+
+@st.cache_resource(show_spinner=False)
+def _settle() -> None:
+    """Once, after the imports: Streamlit collects garbage after every run and need not walk the libraries each time."""
+    import pandas  # noqa: F401
+
+    import app.details
+    import app.forms
+    import app.plots
+    import app.summary  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
+_settle()
+st.navigation(
+    [
+        st.Page("pages/runs.py", title="Runs", icon=":material/list:", default=True),
+        st.Page("pages/new.py", title="New run", icon=":material/add:", url_path="new"),
+        st.Page("pages/run.py", title="Run", icon=":material/graphic_eq:", url_path="run"),
+    ],
+    position="hidden",
+).run()

@@ -1,0 +1,165 @@
+"""One run: live while it learns, quiet afterwards."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from app import actions, details, plots, previews, states, style, summary, words
+from app.launch import Launch, launcher
+from app.library import Library, library
+from app.store import metrics_of
+from engine.errors import RunDirectoryError
+from engine.rundir.artefacts import PreviewSet
+from engine.rundir.reader import RunReader
+from engine.rundir.view import RunView, ShownState
+
+STATUS_S, CURVES_S, DETAILS_S = 1.0, 1.0, 3.0
+Signature = tuple[bool, bool, int]
+
+
+def page() -> None:
+    style.head()
+    shelf = library()
+    if st.session_state.get("copy"):
+        st.switch_page("pages/new.py", query_params={"copy": st.session_state.pop("copy")})
+    run_id = st.query_params.get("run")
+    reader = shelf.find(run_id)
+    if reader is None:
+        launch = launcher().find(run_id, shelf.runs_dir) if run_id else None
+        _starting(launch) if launch else _missing()
+        return
+    try:
+        view = shelf.view(reader)
+    except RunDirectoryError as error:
+        style.name(reader.id)
+        style.note("red", "error", "This run cannot be opened.", str(error))
+        return
+    _show(shelf, reader, view)
+
+
+def _show(shelf: Library, reader: RunReader, view: RunView) -> None:
+    found = shelf.previews(reader)
+    live = _may_move(view)
+    drawn = _signature(view, found)
+    st.fragment(_top, run_every=STATUS_S if live else None)(shelf, reader, drawn)
+    left, right = st.columns([5, 3], gap="large")
+    with left:
+        st.fragment(_main, run_every=CURVES_S if live else None)(shelf, reader, sorted({one.epoch for one in found}))
+    with right:
+        _listen(reader, view, found)
+    st.fragment(_small, run_every=CURVES_S if live else None)(shelf, reader)
+    st.fragment(_details, run_every=DETAILS_S if live else None)(shelf, reader)
+
+
+def _may_move(view: RunView) -> bool:
+    """Whether anything can still change: also a run whose process was just started again, or whose host is silent."""
+    resumed = st.session_state.get("resumed", ("", 0.0))
+    if resumed[0] == view.id:
+        launch = launcher().find(view.id, library().runs_dir)
+        if launch is not None and launch.running:
+            return True
+    return view.state.live or (view.state is ShownState.UNKNOWN and view.session_may_live)
+
+
+def _signature(view: RunView, found: list[PreviewSet]) -> Signature:
+    """What the whole page is drawn anew for; everything else its fragments do."""
+    return _may_move(view), states.getting_ready(view), len(found)
+
+
+def _top(shelf: Library, reader: RunReader, drawn: Signature) -> None:
+    launcher().reap()
+    view = shelf.view(reader)
+    found = shelf.previews(reader)
+    if _signature(view, found) != drawn:
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center", key="title"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+            style.name(view.name)
+            summary.badges(view)
+        with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
+            actions.buttons(reader, view)
+    if view.status is not None:
+        style.line(words.phase(view.status).capitalize() if states.getting_ready(view) else words.where(view.status))
+    summary.strip(view, sorted({one.step for one in found}), f"strip-{reader.id}")
+    summary.show(summary.cards(view, reader.root))
+    actions.complaint()
+    summary.note(view, reader.root)
+
+
+def _main(shelf: Library, reader: RunReader, preview_epochs: list[int]) -> None:
+    plots.main(reader, shelf.view(reader), preview_epochs)
+
+
+def _small(shelf: Library, reader: RunReader) -> None:
+    plots.small(reader, shelf.view(reader))
+
+
+def _details(shelf: Library, reader: RunReader) -> None:
+    details.tabs(reader, shelf.view(reader))
+
+
+def _listen(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
+    style.title("Listen")
+    with st.container(height=424, key="listen"):
+        if not found:
+            style.quiet(
+                "The first sound comes before the first step, then more and more often."
+                if view.state.live
+                else "Nothing was made to listen to."
+            )
+            return
+        nouns = words.nouns(view.run)
+        previews.listen(reader.root, found, _marks(reader, view, found), (nouns.held_out, nouns.made))
+
+
+def _marks(reader: RunReader, view: RunView, found: list[PreviewSet]) -> dict[tuple[int, int], previews.Mark]:
+    """What stands beside each preview: its epoch, how well the model did there, and which is nearest the sweet spot."""
+    store = metrics_of(reader.root)
+    store.refresh()
+    run, best = view.run, view.status.best if view.status else None
+    moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
+    ends = dict(moments)
+    sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
+    curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
+    marks = {}
+    for epoch, step in moments:
+        ended = ends[epoch] == step and 1 <= epoch <= len(curve)
+        label = "Start" if step == 0 else f"{epoch}" if ended else f"step {words.number(step)}"
+        detail = (
+            "untrained"
+            if step == 0
+            else words.figure(float(curve[epoch - 1]), run.monitor.unit)
+            if ended and run
+            else f"epoch {epoch}"
+        )
+        marks[epoch, step] = previews.Mark(label, detail, (epoch, step) == sweet and best is not None and step > 0)
+    return marks
+
+
+def _starting(launch: Launch) -> None:
+    """A process was started and has not opened its run directory yet: a moment, unless it cannot."""
+    style.name(launch.name)
+    if launch.running:
+        style.note("gray", "hourglass_top", "Getting ready:", "starting the trainer. This takes a few seconds.")
+        st.fragment(_wait, run_every=0.5)(launch)
+        return
+    style.note("red", "error", "It could not begin.", f"The trainer ended with code {launch.exit_code}. It said:")
+    details.show_log(launch.root, 40)
+    st.page_link("pages/new.py", label="Change the settings and try again", icon=":material/arrow_back:")
+
+
+def _wait(launch: Launch) -> None:
+    if RunReader(launch.root).exists or not launch.running:
+        st.rerun()
+
+
+def _missing() -> None:
+    style.name("No such run")
+    style.note(
+        "gray", "search_off", "There is no run of this name here.", "It may lie in another directory, or be gone."
+    )
+    st.page_link("pages/runs.py", label="All runs", icon=":material/list:")
+
+
+page()

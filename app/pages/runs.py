@@ -1,0 +1,185 @@
+"""All runs of the library: those that learn now as cards, earlier ones as a table, newest first."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import states, style, summary, words
+from app.launch import Launch, launcher
+from app.library import Library, library, unknown_arguments
+from app.store import metrics_of
+from engine.rundir.reader import RunReader
+from engine.rundir.view import RunView, ShownState
+
+LIVE_S, QUIET_S = 1.0, 5.0
+SPARK_POINTS = 60
+
+
+def page() -> None:
+    if "run" in st.query_params:  # a link to a run may leave out the page
+        st.switch_page("pages/run.py", query_params={"run": st.query_params["run"]})
+    style.head()
+    st.title("Runs", anchor=False)
+    shelf = library()
+    for strange in unknown_arguments(sys.argv[1:])[:1]:
+        style.note("yellow", "info", f"{strange} is no option of the app.", "It knows --runs-dir DIR.")
+    found, refused = shelf.views()
+    for sentence in refused:
+        style.note("yellow", "info", "One run is left out.", sentence)
+    live = any(view.state.live for _, view in found) or bool(launcher().pending(shelf.runs_dir))
+    if not found and not live:
+        _empty(shelf)
+        return
+    st.fragment(_live, run_every=LIVE_S if live else QUIET_S)(shelf, _drawn(found))
+    earlier = [(reader, view) for reader, view in found if not view.state.live]
+    if earlier:
+        _earlier(earlier)
+
+
+def _drawn(found: list[tuple[RunReader, RunView]]) -> frozenset[tuple[str, bool]]:
+    """What the table is drawn anew for: a run more, or one that began or ended."""
+    return frozenset((reader.id, view.state.live) for reader, view in found)
+
+
+def _live(shelf: Library, drawn: frozenset[tuple[str, bool]]) -> None:
+    launcher().reap()
+    found, _ = shelf.views()
+    if _drawn(found) != drawn:
+        st.rerun()
+    for launch in launcher().pending(shelf.runs_dir):
+        _pending(launch)
+    for reader, view in found:
+        if view.state.live:
+            _card(shelf, reader, view)
+
+
+def _card(shelf: Library, reader: RunReader, view: RunView) -> None:
+    with st.container(border=True, key=f"card-{reader.id}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+                style.name(view.name, small=True)
+                summary.badges(view)
+                _verdict(view)
+            with st.container(horizontal=True, horizontal_alignment="right"):
+                if st.button("Open", key=f"open-{reader.id}"):
+                    _open(reader.id)
+        steps = sorted({one.step for one in shelf.previews(reader)})
+        summary.strip(view, steps, f"strip-{reader.id}")
+        style.line(_line(view))
+
+
+def _verdict(view: RunView) -> None:
+    if view.status is None or view.run is None or states.getting_ready(view):
+        return
+    _, said, colour = words.quality_of(view.status, view.run)
+    icon = {"green": "check_circle", "yellow": "hearing", "red": "hearing", "gray": "hourglass_top"}[colour]
+    st.badge(said, icon=f":material/{icon}:", color=colour)  # type: ignore[arg-type]
+
+
+def _line(view: RunView) -> str:
+    status, run = view.status, view.run
+    if status is None or states.getting_ready(view):
+        return words.phase(status).capitalize() if status else "Starting"
+    parts = [f"Epoch *{status.epoch}*" + (f" of {words.number(status.total_epochs)}" if status.total_epochs else "")]
+    if status.eta_s is not None:
+        parts.append(f"about *{words.long_duration(status.eta_s)}* left")
+    if status.best and run:
+        parts.append(f"best *{words.figure(status.best.raw, run.monitor.unit)}* at epoch {status.best.epoch}")
+    return " · ".join(parts)
+
+
+def _pending(launch: Launch) -> None:
+    with st.container(border=True), st.container(horizontal=True, vertical_alignment="center"):
+        style.name(launch.name, small=True)
+        badge = states.READY if launch.running else states.Badge("Could not begin", "error", "red")
+        st.badge(badge.label, icon=f":material/{badge.icon}:", color=badge.colour)  # type: ignore[arg-type]
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            if st.button("Open", key=f"open-{launch.root.name}"):
+                _open(launch.root.name)
+
+
+def _open(run_id: str) -> None:
+    st.switch_page("pages/run.py", query_params={"run": run_id})
+
+
+def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
+    st.subheader("Earlier", anchor=False)
+    table = pd.DataFrame([_row(reader, view) for reader, view in earlier])
+    labels = states.ALL_LABELS
+    units = {view.run.monitor.unit for _, view in earlier if view.run}
+    best = f"Best, {units.pop()}" if len(units) == 1 and "" not in units else "Best"
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        row_height=40,
+        height=min(37 + 40 * len(table), 640),
+        placeholder="–",
+        on_select="rerun",
+        selection_mode="single-cell",
+        key="earlier",
+        column_config={
+            "Run": st.column_config.TextColumn(width="medium"),
+            "State": st.column_config.MultiselectColumn(options=list(labels), color=list(labels.values())),
+            "Best": st.column_config.NumberColumn(best, format="%.1f", alignment="left"),
+            "Error": st.column_config.LineChartColumn("Error", color="gray"),
+            "Sounds": st.column_config.NumberColumn(alignment="left"),
+        },
+    )
+    style.quiet("Click a run to open it.")
+    cells: Any = picked["selection"]["cells"]
+    if cells:
+        _open(earlier[cells[0][0]][0].id)
+
+
+def _row(reader: RunReader, view: RunView) -> dict[str, Any]:
+    status, run = view.status, view.run
+    best = status.best if status else None
+    sounds = run.num_train_files + run.num_val_files if run else None
+    finished = f"{status.epoch} of {status.total_epochs}" if status and status.total_epochs else None
+    when = status.updated_at if status and status.updated_at else view.session.started_at if view.session else None
+    shown = view.state is not ShownState.FAILED or best is not None
+    return {
+        "Run": view.name,
+        "State": [badge.label for badge in states.badges(view)],
+        "Best": best.raw if best else None,
+        "Sweet spot": f"epoch {best.epoch}" if best and shown else None,
+        "Error": _spark(reader, view),
+        "Epochs": finished,
+        "Sounds": sounds,
+        "When": words.moment(when, time.time()) if when else None,
+    }
+
+
+def _spark(reader: RunReader, view: RunView) -> list[float] | None:
+    """The monitored error by epoch, for a small line."""
+    if view.run is None:
+        return None
+    store = metrics_of(reader.root)
+    store.refresh()
+    values = store.epochs.get(view.run.monitor.metric)
+    values = values[np.isfinite(values)]
+    stride = max(1, len(values) // SPARK_POINTS)
+    return [round(float(value), 3) for value in values[::stride]] or None
+
+
+def _empty(shelf: Library) -> None:
+    _, middle, _ = st.columns([1, 2, 1])
+    with middle.container(border=True, horizontal_alignment="center", key="empty"):
+        st.html(
+            '<div class="ss-empty"><div class="ss-card-name">Nothing here yet.</div>'
+            "<p>Hear a model learn from twenty-four small sounds: strings, bars, bells and drums. "
+            "The first sound comes after about a minute.</p></div>"
+        )
+        if st.button("Start the demo", type="primary", icon=":material/play_arrow:", key="demo"):
+            launch = launcher().start(shelf.runs_dir, "demo", "demo", {})
+            _open(launch.root.name)
+        st.page_link("pages/new.py", label="or learn from a folder of your own", icon=":material/folder_open:")
+
+
+page()

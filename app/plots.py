@@ -1,0 +1,195 @@
+"""A run's curves: the main chart, and small ones that follow from the metrics the run says it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app import charts, style, words
+from app.columns import Floats
+from app.curves import Window, loss_rows, main_rows, small_rows
+from app.store import MetricsStore, metrics_of
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import MetricSpec, RunRecord
+from engine.rundir.view import RunView
+
+MAIN_HEIGHT = 368
+
+
+@lru_cache(maxsize=8)
+def _main_spec(y_title: str) -> charts.Spec:
+    return charts.main_chart("epoch · ▲ a preview to hear", y_title, MAIN_HEIGHT)
+
+
+def window(key: str) -> Window | None:
+    """The part of the x axis that is in sight, when it was zoomed."""
+    state: Any = st.session_state.get(key)
+    try:
+        low, high = state["selection"][charts.ZOOM]["x"]
+        return float(low), float(high)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def main(reader: RunReader, view: RunView, preview_epochs: Sequence[int]) -> None:
+    """Error on new and own items by epoch, against the best constant answer, with the sweet spot."""
+    run, status = view.run, view.status
+    style.title(words.nouns(run).main)
+    if run is None:
+        _empty("The curve begins with the first epoch.")
+        return
+    store = metrics_of(reader.root)
+    store.refresh()
+    if not store.epochs.count:
+        _empty("The curve begins when the first epoch is over.")
+        return
+    monitor, key = run.monitor, f"zoom-main-{reader.id}"
+    seen = window(key)
+    base = words.baseline(status, run)
+    best = status.best.epoch if status and status.best else None
+    rows = store.cached(
+        ("main", seen, best, base, tuple(preview_epochs)),
+        lambda: main_rows(
+            store.epochs, monitor.metric, monitor.reference, unit=monitor.unit, baseline=base, best_epoch=best,
+            better=monitor.better, previews=preview_epochs, names=_names(run), window=seen, height=MAIN_HEIGHT,
+        ),
+    )  # fmt: skip
+    st.vega_lite_chart(
+        rows, _main_spec(words.nouns(run).unit_line), width="stretch", key=key, on_select="rerun", alt=_alt(run, store)
+    )
+
+
+def _names(run: RunRecord) -> tuple[str, str, str]:
+    labels = {spec.name: spec.label for spec in run.metrics}
+    new, own = run.monitor.metric, run.monitor.reference
+    return labels.get(new, new), labels.get(own, own), f"average {words.nouns(run).item}"
+
+
+def _alt(run: RunRecord, store: MetricsStore) -> str:
+    last = store.epochs.last(run.monitor.metric)
+    return f"{words.nouns(run).main}: after {store.epochs.count} epochs {words.figure(last, run.monitor.unit)}"
+
+
+def _empty(text: str) -> None:
+    """Holds the place of a chart that has nothing to show yet, so that nothing jumps when it comes."""
+    with st.container(
+        height=MAIN_HEIGHT + 30, border=False, vertical_alignment="center", horizontal_alignment="center"
+    ):
+        st.caption(text, width="content")
+
+
+def small(reader: RunReader, view: RunView) -> None:
+    """Three beside one another: loss with its band, the regulariser with its weight, the learning rate."""
+    run = view.run
+    store = metrics_of(reader.root)
+    store.refresh()
+    if run is None or not store.steps.count:
+        return
+    columns = iter(st.columns(3, gap="medium"))
+    for group in ("loss", "kl", "rate"):
+        specs = [spec for spec in run.metrics if spec.chart == group]
+        if specs:
+            with next(columns):
+                _GROUPS[group](reader, store, specs)
+
+
+def more(reader: RunReader, run: RunRecord) -> None:
+    """Every other metric the run brings, one small chart each."""
+    store = metrics_of(reader.root)
+    store.refresh()
+    special = {run.monitor.metric, run.monitor.reference}
+    known = set(store.steps.names()) | set(store.epochs.names())
+    specs = [
+        one
+        for one in run.metrics
+        if one.chart in ("other", "quality") and one.name not in special | (set() if one.name in known else {one.name})
+    ]
+    if not specs:
+        st.caption("This run has no other curves.")
+    for start in range(0, len(specs), 3):
+        for column, spec in zip(st.columns(3, gap="medium"), specs[start : start + 3], strict=False):
+            with column:
+                _line(reader, store, spec)
+
+
+def _loss(reader: RunReader, store: MetricsStore, specs: Sequence[MetricSpec]) -> None:
+    by_step = next((one.name for one in specs if one.name in store.steps.names()), specs[0].name)
+    by_epoch = next((one.name for one in specs if one.name != by_step and one.name in store.epochs.names()), None)
+    style.title("Loss", "every step, smoothed" + (" · new data by epoch" if by_epoch else ""))
+    key = f"zoom-loss-{reader.id}"
+    seen = window(key)
+    rows = store.cached(("loss", seen), lambda: loss_rows(store.steps, store.epochs, by_step, by_epoch, seen))
+    st.vega_lite_chart(rows, charts.SMALL, width="stretch", key=key, on_select="rerun", alt="Loss of every step")
+
+
+def _kl(reader: RunReader, store: MetricsStore, specs: Sequence[MetricSpec]) -> None:
+    main = specs[0]
+    weight = next((one for one in specs[1:] if one.better == "neither" and one.name in store.steps.names()), None)
+    style.title(main.label, ", ".join(filter(None, [main.unit, "every epoch"])))
+    key = f"zoom-kl-{reader.id}"
+    x = np.arange(1, store.epochs.count + 1, dtype=float)
+    if not len(x):
+        st.caption("After the first epoch.")
+        return
+    area = None
+    if weight is not None:
+        at_epoch, values = _weights(store, weight.name)
+        now = store.steps.last(weight.name)
+        area = (at_epoch, values, f"its weight, now {now:.2g}") if now is not None else None
+    rows = store.cached(("kl",), lambda: small_rows(store.epochs.get(main.name), x, area))
+    st.vega_lite_chart(rows, charts.SMALL_EPOCHS, width="stretch", key=key, on_select="rerun", alt=main.label)
+
+
+def _weights(store: MetricsStore, name: str) -> tuple[Floats, Floats]:
+    """A metric of steps where each epoch ended."""
+    values, ends = store.steps.get(name), store.epochs.get("step")
+    if not np.isfinite(ends).any():
+        return np.empty(0), np.empty(0)
+    good = np.isfinite(ends) & (ends >= 1) & (ends <= len(values))
+    return (np.arange(1, store.epochs.count + 1, dtype=float)[good], values[ends[good].astype(int) - 1])
+
+
+def _rate(reader: RunReader, store: MetricsStore, specs: Sequence[MetricSpec]) -> None:
+    spec = specs[0]
+    values = store.steps.get(spec.name)
+    power = _power(values)
+    style.title(spec.label, f"× 10{_superscript(power)}" if power else "")
+    rows = store.cached(
+        ("rate",), lambda: small_rows(values, np.arange(1, len(values) + 1, dtype=float), scale=10.0**-power)
+    )
+    st.vega_lite_chart(
+        rows, charts.SMALL, width="stretch", key=f"zoom-rate-{reader.id}", on_select="rerun", alt=spec.label
+    )
+
+
+def _line(reader: RunReader, store: MetricsStore, spec: MetricSpec) -> None:
+    by_step = spec.name in store.steps.names()
+    columns = store.steps if by_step else store.epochs
+    values = columns.get(spec.name)
+    style.title(spec.label, ", ".join(filter(None, [spec.unit, "every step" if by_step else "every epoch"])))
+    key = f"zoom-{spec.name}-{reader.id}"
+    seen = window(key)
+    if by_step:
+        rows = store.cached(("line", spec.name, seen), lambda: loss_rows(columns, store.epochs, spec.name, None, seen))
+    else:
+        x = np.arange(1, len(values) + 1, dtype=float)
+        rows = store.cached(("line", spec.name), lambda: small_rows(values, x))
+    spec_of = charts.SMALL if by_step else charts.SMALL_EPOCHS
+    st.vega_lite_chart(rows, spec_of, width="stretch", key=key, on_select="rerun", alt=spec.label)
+
+
+_GROUPS = {"loss": _loss, "kl": _kl, "rate": _rate}
+
+
+def _power(values: Floats) -> int:
+    """The power of ten that makes the axis read 0 to 10."""
+    top = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
+    return 0 if top <= 0 or 0.1 <= top < 1000 else int(np.floor(np.log10(top)))
+
+
+def _superscript(number: int) -> str:
+    return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -1,0 +1,33 @@
+"""The strip: a whole run as one bar, what is done, what lies beyond the sweet spot, what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from app.rows import Rows
+
+
+def strip_rows(done: float, sweet: tuple[float, int] | None, previews: Sequence[float]) -> pa.Table:
+    """The bar of a run: parts of 1. done: how far; sweet: (where, epoch); previews: where they were made."""
+    rows = Rows()
+    rows.add("left", "track", x=0.0, x2=1.0)
+    if done > 0:
+        if sweet is not None and sweet[0] < done:
+            rows.add("past", "val", x=0.0, x2=done)
+            rows.add("done", "done", x=0.0, x2=sweet[0])
+            if sweet[0] > 0.01:
+                rows.add("square", "done", x=sweet[0] - min(0.006, sweet[0] / 2), x2=sweet[0])
+        else:
+            rows.add("done", "done", x=0.0, x2=done)
+    heard = [at for at in previews if 0.004 < at <= done]
+    thinned = heard[:: max(1, len(heard) // 60)]
+    if thinned:
+        rows.add("dot", "track", x=np.array(thinned))
+    if sweet is not None and done > 0:
+        rows.add("tick", "sweet", x=sweet[0])
+        kind = "label-left" if sweet[0] < 0.05 else "label-right" if sweet[0] > 0.95 else "label"
+        rows.add(kind, "sweet", x=sweet[0], t=f"sweet spot {sweet[1]}")
+    return rows.table()

@@ -1,0 +1,114 @@
+"""The look beyond the theme: the one style sheet, the head of every page, and names that are never markup."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import streamlit as st
+
+_STRONG = re.compile(r"\*([^*]+)\*")
+
+# light-dark() and currentColor follow a switch of theme in the browser; nothing here asks Python which one it is.
+CSS = """<style>
+.stApp{font-variant-numeric:tabular-nums lining-nums}
+[data-testid=stMainBlockContainer]{max-width:1320px;padding-left:clamp(.9rem,4vw,2.4rem);
+  padding-right:clamp(.9rem,4vw,2.4rem);padding-bottom:4rem}
+[data-testid=stHeader]{background:transparent;pointer-events:none}[data-testid=stHeader] *{pointer-events:auto}
+.stVegaLiteChart,.stVegaLiteChart svg{display:block!important}
+.role-axis-label text,.role-axis-title text{fill:currentColor;opacity:.75}
+.role-axis-grid line{stroke:currentColor;opacity:.09}
+[data-testid=stCaptionContainer]{color:inherit;opacity:.78}
+[data-testid=stBaseButton-primary]{color:light-dark(#FFFFFF,#0E2A25)!important}
+[data-testid=stBaseButton-primary] *{color:inherit!important}
+.st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
+.st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
+audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
+[data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%;height:58px;object-fit:fill}
+.ss-name{font-size:1.75rem;font-weight:650;line-height:1.25;margin:0;overflow-wrap:anywhere}
+.ss-card-name{font-size:1.2rem;font-weight:600;line-height:1.3;margin:0;overflow-wrap:anywhere}
+.ss-brand{font-weight:700;line-height:1.2;padding:.45rem .6rem .45rem 0}
+.ss-head{font-weight:600;line-height:1.3}.ss-head span,.ss-quiet{font-weight:400;opacity:.78}
+.ss-quiet{font-size:.93rem}
+.ss-line{line-height:1.5}.ss-line b{font-weight:650}
+.ss-mark{font-weight:600;line-height:1.25}.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
+.ss-mark .sweet{color:light-dark(#0A6558,#7ADBC7);opacity:1;font-weight:600}
+.ss-note{display:flex;gap:.7rem;border-radius:8px;padding:.85rem 1rem;line-height:1.5}
+.ss-note b{font-weight:650}.ss-note .ss-icon{font-size:1.35rem;line-height:1.5rem}
+.ss-note code{font-family:inherit}
+.ss-yellow{background:light-dark(#FBEFD0,#37300F);color:light-dark(#7A4E00,#F0CC70)}
+.ss-orange{background:light-dark(#FCE7DA,#3D2415);color:light-dark(#9A3412,#FFB486)}
+.ss-red{background:light-dark(#FBE3E0,#421D1A);color:light-dark(#9B1C16,#FF9E97)}
+.ss-green{background:light-dark(#DDF0EA,#14342E);color:light-dark(#0A6558,#7ADBC7)}
+.ss-gray{background:light-dark(#EDEAE3,#2A2C30);color:light-dark(#5C5851,#B5B2A9)}
+.ss-blue{background:light-dark(#E2EBF8,#1B2A40);color:light-dark(#2C5490,#A3C2F0)}
+.ss-finding{display:flex;gap:.45rem;line-height:1.45;padding:.1rem 0}
+.ss-finding .ss-icon{font-size:1.2rem;line-height:1.5rem}
+.ss-finding b{font-weight:600}
+.ss-t-yellow{color:light-dark(#7A4E00,#F0CC70)}.ss-t-orange{color:light-dark(#9A3412,#FFB486)}
+.ss-t-red{color:light-dark(#9B1C16,#FF9E97)}.ss-t-green{color:light-dark(#0A6558,#7ADBC7)}
+.ss-t-gray{color:light-dark(#5C5851,#B5B2A9)}.ss-t-blue{color:light-dark(#2C5490,#A3C2F0)}
+.ss-learn{color:light-dark(#2C5490,#A3C2F0);opacity:1!important}.ss-check{color:light-dark(#9A3412,#FFB486);opacity:1!important}
+.ss-field-error{font-size:.87rem;line-height:1.3;margin-top:-.5rem}
+.ss-facts{width:100%;border-collapse:collapse;font-size:.95rem}.ss-facts td{padding:.3rem 0;border:0;vertical-align:top}
+.ss-facts td:first-child{opacity:.78;padding-right:1rem;white-space:nowrap}
+.ss-facts td:last-child{text-align:right;overflow-wrap:anywhere}
+.ss-empty{text-align:center;max-width:30rem;margin:1.2rem auto .4rem}.ss-empty p{opacity:.78;margin:.5rem 0 0}
+.ss-icon{font-family:"Material Symbols Rounded";font-feature-settings:"liga";user-select:none;flex:none}
+</style>"""
+
+
+def safe(text: object) -> str:
+    """``text`` as HTML that shows itself and does nothing: names from files are never markup."""
+    return html.escape(str(text), quote=True)
+
+
+def head() -> None:
+    """The row on top of every page."""
+    st.html(CSS)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="head"):
+        st.html('<div class="ss-brand">Sweetspot</div>', width="content")
+        st.page_link("pages/runs.py", label="Runs", icon=":material/list:")
+        st.page_link("pages/new.py", label="New run", icon=":material/add:")
+
+
+def name(text: str, small: bool = False) -> None:
+    """A run's name as a heading."""
+    tag, look = ("h3", "ss-card-name") if small else ("h1", "ss-name")
+    st.html(f'<{tag} class="{look}">{safe(text)}</{tag}>', width="content")
+
+
+def title(text: str, quiet: str = "") -> None:
+    """The heading of a chart or a panel, with a quiet half behind it."""
+    st.html(f'<div class="ss-head">{safe(text)} <span>{safe(quiet)}</span></div>')
+
+
+def head_words(text: str) -> None:
+    """The heading of a card, in a row with badges."""
+    st.html(f'<div class="ss-head">{safe(text)}</div>', width="content")
+
+
+def line(text: str) -> None:
+    """One line of our own words; what stands between asterisks is bold."""
+    strong = _STRONG.sub(r"<b>\1</b>", safe(text))
+    st.html(f'<div class="ss-line">{strong}</div>')
+
+
+def quiet(text: str) -> None:
+    st.html(f'<div class="ss-quiet">{safe(text)}</div>')
+
+
+def note(colour: str, icon: str, strong: str, text: str = "") -> None:
+    """The one message a page may have. Plain text: causes and remedies may quote file names."""
+    st.html(
+        f'<div class="ss-note ss-{colour}" role="status"><span class="ss-icon" aria-hidden="true">{safe(icon)}</span>'
+        f"<div><b>{safe(strong)}</b> {safe(text)}</div></div>"
+    )
+
+
+def finding(colour: str, icon: str, strong: str, text: str) -> None:
+    """One line about a collection."""
+    st.html(
+        f'<div class="ss-finding"><span class="ss-icon ss-t-{colour}" aria-hidden="true">{safe(icon)}</span>'
+        f"<div><b>{safe(strong)}</b>{safe(text)}</div></div>"
+    )

@@ -1,0 +1,180 @@
+"""The top of a run: where it stands in words, the strip, four figures. The strip stands on the Runs page as well."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from app import charts, states, style, words
+from app.store import MetricsStore, metrics_of
+from app.strip import strip_rows
+from engine.metrics import OVERFITTING_GAP, compute_overfitting_gap, quality, smooth
+from engine.rundir.schema import RunRecord, Status
+from engine.rundir.view import RunView, ShownState
+
+WARNING_FRESH_S = 120.0
+
+
+@dataclass(frozen=True)
+class Card:
+    """One figure and its chip."""
+
+    label: str
+    value: str
+    chip: str = ""
+    colour: str = "gray"
+
+
+def strip(view: RunView, preview_steps: Sequence[int], key: str) -> None:
+    """The whole run as one bar."""
+    status = view.status
+    if status is None:
+        return
+    total = status.total_steps or 0
+    if states.getting_ready(view) and status.progress and status.progress.total:
+        done, sweet, said = status.progress.done / status.progress.total, None, words.phase(status)
+    else:
+        done = min(1.0, status.step / total) if total else 0.0
+        sweet = (min(1.0, status.best.step / total), status.best.epoch) if status.best and total else None
+        said = f"{words.percent(done)} done" + (f", sweet spot at epoch {sweet[1]}" if sweet else "")
+    heard = [step / total for step in preview_steps] if total else []
+    rows = strip_rows(done, sweet, heard)
+    st.vega_lite_chart(rows, charts.STRIP, width="stretch", key=key, alt=f"The whole run: {said}")
+
+
+def cards(view: RunView, root: Path) -> list[Card]:
+    """The four figures of a run, as its state asks for."""
+    status, run = view.status, view.run
+    if status is None:
+        return []
+    store = metrics_of(root)
+    store.refresh()
+    if view.state is ShownState.COMPLETED and run is not None and status.best is not None:
+        return _finished(status, run, store)
+    return [_time(view, status), _quality(status, run), _gain(status, run), _error(status, run)]
+
+
+def show(shown: Sequence[Card]) -> None:
+    """Four in a row, two by two on a phone."""
+    halves = st.columns(2)
+    for half, pair in zip(halves, (shown[:2], shown[2:]), strict=True):
+        with half:
+            for column, card in zip(st.columns(2, wrap=False), pair, strict=False):
+                column.metric(
+                    card.label,
+                    card.value,
+                    card.chip or None,
+                    delta_color=card.colour,  # type: ignore[arg-type]
+                    delta_arrow="off",
+                    border=True,
+                    height="stretch",
+                )
+
+
+def _time(view: RunView, status: Status) -> Card:
+    if view.state.live:
+        if states.getting_ready(view):
+            return Card("Time left", "–", "known once it learns")
+        if status.eta_s is None:
+            return Card("Time left", "–", "measuring")
+        return Card(
+            "Time left", words.duration(status.eta_s), f"done near {words.ends_near(status.eta_s, time.time())}"
+        )
+    chip, colour = {
+        ShownState.FAILED: ("until it failed", "red"),
+        ShownState.CRASHED: ("until it ended", "orange"),
+        ShownState.CANCELLED: ("until you stopped it", "gray"),
+        ShownState.INTERRUPTED: ("until it was interrupted", "gray"),
+    }.get(view.state, ("so far", "gray"))
+    return Card("Time", words.duration(status.elapsed_s), chip, colour)
+
+
+def _quality(status: Status, run: RunRecord | None) -> Card:
+    if run is None:
+        return Card("Quality", "–", "too early to tell")
+    value, said, colour = words.quality_of(status, run)
+    return Card("Quality", "–" if value is None else f"{value:.2f}", said, colour)
+
+
+def _gain(status: Status, run: RunRecord | None) -> Card:
+    label = words.nouns(run).gain
+    gain = words.better_than_average(status, run) if run else None
+    best = words.best_better_than_average(status, run) if run else None
+    if gain is None or best is None or status.best is None:
+        return Card(label, "–", "too early to tell")
+    here = status.best.epoch >= status.epoch
+    return Card(
+        label, words.percent(gain), "the best so far" if here else f"{words.percent(best)} at epoch {status.best.epoch}"
+    )
+
+
+def _error(status: Status, run: RunRecord | None) -> Card:
+    label = words.nouns(run).error
+    value = status.metrics.get(run.monitor.metric) if run else None
+    if run is None or value is None:
+        return Card(label, "–", "after the first epoch")
+    shown = words.figure(value, run.monitor.unit)
+    if not math.isfinite(value):
+        return Card(label, shown, "not a number", "red")
+    if status.best is None or status.best.epoch >= status.epoch:
+        return Card(label, shown, "the best so far", "green")
+    change = value - status.best.raw
+    if abs(change) < 0.005 * abs(status.best.raw):
+        return Card(label, shown, f"as at epoch {status.best.epoch}")
+    worse = (change > 0) == (run.monitor.better == "lower")
+    arrow = "↑" if change > 0 else "↓"
+    said = f"{arrow} {words.figure(abs(change), run.monitor.unit)} since epoch {status.best.epoch}"
+    memorising = status.overfitting_gap is not None and status.overfitting_gap > OVERFITTING_GAP
+    return Card(label, shown, said, "orange" if worse and memorising else "gray")
+
+
+def _finished(status: Status, run: RunRecord, store: MetricsStore) -> list[Card]:
+    best = status.best
+    assert best is not None
+    gap = _gap_at(store, run, best.epoch)
+    value = None if gap is None else quality(gap)
+    colour = "gray" if value is None else "green" if value >= 0.8 else "yellow" if value >= 0.5 else "red"
+    said = {"green": "healthy", "yellow": "begins to memorise", "red": "memorising", "gray": "not measured"}[colour]
+    gain = words.best_better_than_average(status, run)
+    last = status.metrics.get(run.monitor.metric)
+    return [
+        Card("Sweet spot", f"epoch {best.epoch}", f"of {status.total_epochs} in {words.duration(status.elapsed_s)}"),
+        Card("Quality there", "–" if value is None else f"{value:.2f}", said, colour),
+        Card(words.nouns(run).gain, "–" if gain is None else words.percent(gain), "at the sweet spot"),
+        Card(
+            words.nouns(run).error, words.figure(best.raw, run.monitor.unit),
+            f"{words.figure(last, run.monitor.unit)} at the end",
+        ),
+    ]  # fmt: skip
+
+
+def _gap_at(store: MetricsStore, run: RunRecord, epoch: int) -> float | None:
+    """The overfitting gap where it was best, from the same smoothed curves the engine judges by."""
+    if run.monitor.better != "lower" or not 1 <= epoch <= store.epochs.count:
+        return None
+    metric, reference = (smooth(store.epochs.get(n).tolist()) for n in (run.monitor.metric, run.monitor.reference))
+    pair = reference[epoch - 1], metric[epoch - 1]
+    return compute_overfitting_gap(*pair) if all(map(math.isfinite, pair)) else None
+
+
+def badges(view: RunView) -> None:
+    for badge in states.badges(view):
+        st.badge(badge.label, icon=f":material/{badge.icon}:", color=badge.colour)  # type: ignore[arg-type]
+
+
+def note(view: RunView, root: Path) -> None:
+    said = states.message(view, _fresh_warnings(view, metrics_of(root)))
+    if said is not None:
+        style.note(said.colour, said.icon, said.strong, said.text)
+
+
+def _fresh_warnings(view: RunView, store: MetricsStore) -> list[str]:
+    """What the engine warned of in the last minutes of training; older warnings stand among the notes."""
+    now = view.status.elapsed_s if view.status else 0.0
+    warnings = (event for event in store.events if event.get("event") == "warning")
+    return [str(one.get("message")) for one in warnings if now - float(one.get("elapsed_s", 0.0)) < WARNING_FRESH_S]

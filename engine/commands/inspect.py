@@ -1,0 +1,124 @@
+"""``sweetspot inspect RUN_DIR``: where a run stands and whether what it saved is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.errors import RunDirectoryError
+from engine.rundir.artefacts import Artefact
+from engine.rundir.encoding import encode
+from engine.rundir.layout import checkpoint_step
+from engine.rundir.reader import RunReader
+from engine.rundir.view import RunView
+
+_SHOWN = [
+    "phase",
+    "epoch",
+    "total_epochs",
+    "step",
+    "total_steps",
+    "elapsed_s",
+    "eta_s",
+    "baseline_db",
+    "metrics",
+    "overfitting_gap",
+    "best",
+    "diagnosis",
+    "warnings",
+    "last_checkpoint",
+    "error",
+]
+
+
+@click.command("inspect")
+@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def command(run_dir: Path, as_json: bool) -> None:
+    """Show a run's state, its last figures, its best moment and its checkpoints.
+
+    Every checkpoint is read whole and held against its manifest; one that does not verify is shown as such.
+    """
+    reader = RunReader(run_dir)
+    if not reader.exists:
+        raise RunDirectoryError(f"{run_dir} holds no run.", "Name the directory that a training printed first.")
+    facts = inspect(reader)
+    click.echo(encode(facts, indent=2).decode().rstrip() if as_json else "\n".join(_sentences(facts)))
+
+
+def inspect(reader: RunReader) -> dict[str, Any]:
+    """All that ``--json`` prints. Missing or damaged parts are null or empty."""
+    view = reader.view()
+    last_epoch = reader.metrics_tail(1, "epoch")
+    return {
+        **_identity(view),
+        **_standing(view),
+        "last_epoch": last_epoch[0] if last_epoch else None,
+        "checkpoints": [_artefact(found) for found in reader.checkpoints()],
+        "snapshots": [found.path.name for found in reader.snapshots()],
+        "previews": sum(found.role != "reference" for found in reader.previews()),
+        "sessions": len(reader.sessions()),
+    }
+
+
+def _identity(view: RunView) -> dict[str, Any]:
+    run = view.run
+    return {
+        "id": view.id,
+        "name": view.name,
+        "uuid": run.uuid if run else None,
+        "task": run.task if run else None,
+        "source": run.source.model_dump() if run else None,
+        "state": str(view.state),
+        "read_only": view.read_only,
+    }
+
+
+def _standing(view: RunView) -> dict[str, Any]:
+    values = view.status.model_dump() if view.status else {}
+    return {name: values.get(name) for name in _SHOWN}
+
+
+def _artefact(found: Artefact) -> dict[str, Any]:
+    manifest = found.manifest
+    return {
+        "file": found.path.name,
+        "step": manifest.step if manifest else checkpoint_step(found.path.name),
+        "epoch": manifest.epoch if manifest else None,
+        "bytes": manifest.bytes if manifest else None,
+        "verified": found.verified,
+    }
+
+
+def _sentences(facts: dict[str, Any]) -> Iterator[str]:
+    yield f"{facts['name']}: {facts['state']}"
+    if facts["step"] is not None:
+        yield f"  step {_of(facts['step'], facts['total_steps'])}, epoch {_of(facts['epoch'], facts['total_epochs'])}"
+        yield f"  trained for {_duration(facts['elapsed_s'])}"
+    if facts["error"]:
+        yield f"  {facts['error']['cause']} {facts['error']['remedy']}".rstrip()
+    if facts["metrics"]:
+        yield "  last: " + ", ".join(f"{name} {value:.4g}" for name, value in facts["metrics"].items())
+    if facts["best"]:
+        best = facts["best"]
+        yield f"  best: {best['metric']} {best['raw']:.4g} in epoch {best['epoch']}, step {best['step']}"
+    for warning in facts["warnings"] or ():
+        yield f"  warning: {warning}"
+    counts = {name: len(facts[name]) for name in ("snapshots", "checkpoints")}
+    yield f"  {facts['previews']} previews, {counts['snapshots']} snapshots, {counts['checkpoints']} checkpoints"
+    for found in facts["checkpoints"]:
+        step = "" if found["step"] is None else f", step {found['step']}"
+        yield f"    {found['file']}{step}: {'verified' if found['verified'] else 'NOT VERIFIED, it will not be loaded'}"
+
+
+def _of(count: int, total: int | None) -> str:
+    return f"{count}" if total is None else f"{count} of {total}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

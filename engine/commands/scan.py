@@ -1,0 +1,110 @@
+"""``sweetspot scan FOLDER``: the health of a collection before training."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from engine.audio.collection import open_collection
+from engine.audio.find import escaped, printable
+from engine.audio.health import Health, examine
+from engine.audio.settings import DecodeSettings
+from engine.config import TrainingConfig, validated
+from engine.errors import SweetspotError
+
+_MARKS = {"good": "+", "info": "-", "warning": "!", "error": "x"}
+_SIDES = {"train": "learn", "val": "check", None: ""}
+
+
+@click.command("scan")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@click.option(
+    "--min-duration-s",
+    "min_duration_s",
+    type=float,
+    default=DecodeSettings().min_duration_s,
+    show_default=True,
+    metavar="SECONDS",
+    help=DecodeSettings.model_fields["min_duration_s"].description,
+)
+@click.option("--val-fraction", type=float, help=TrainingConfig.model_fields["val_fraction"].description)
+@click.option(
+    "--split-seed",
+    type=int,
+    default=TrainingConfig().split_seed,
+    show_default=True,
+    help=TrainingConfig.model_fields["split_seed"].description,
+)
+def command(folder: Path, as_json: bool, min_duration_s: float, val_fraction: float | None, split_seed: int) -> None:
+    """Say which sounds in FOLDER can be trained on, and whether they suffice.
+
+    Ends with 0 also when files are skipped, with 2 when the folder has no sounds or cannot be read.
+    """
+    try:
+        settings: DecodeSettings = validated(DecodeSettings, {"min_duration_s": min_duration_s})
+        validated(TrainingConfig, {"val_fraction": val_fraction, "split_seed": split_seed})
+        collection = open_collection(folder, settings, _report, minimum=0)
+        health = examine(collection, val_fraction, split_seed)
+    except SweetspotError as error:
+        _clear()
+        click.echo(f"Error: {escaped(str(error))}", err=True)
+        sys.exit(error.exit_code)
+    _clear()
+    click.echo(health.model_dump_json(indent=2) if as_json else _page(folder, health))
+
+
+def _report(phase: str, done: int, total: int) -> None:
+    """A line that overwrites itself, on a terminal only."""
+    if sys.stderr.isatty() and total and (done == total or done % 10 == 0):
+        verb = "Looking at" if phase == "scan" else "Reading"
+        click.echo(f"\r\033[K{verb} {done} of {total} files", nl=False, err=True)
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+
+
+def _page(folder: Path, health: Health) -> str:
+    """The table and the findings, as text."""
+    head = ("file", "seconds", "rate", "ch", "peak dB", "", "")
+    table = [head]
+    for row in health.files:
+        numbers = (
+            f"{row.duration_s:.2f}" if row.duration_s is not None else "",
+            f"{row.sample_rate}" if row.sample_rate else "",
+            f"{row.channels}" if row.channels else "",
+            f"{row.peak_db:.1f}" if row.peak_db is not None else "",
+        )
+        said = [row.reason] if row.reason else []
+        said += [f"same sound as {escaped(row.same_as)}"] if row.same_as else []
+        side = "skipped" if row.verdict == "skipped" else _SIDES[row.split]
+        table.append((escaped(row.path), *numbers, side, "; ".join(said)))
+    widths = [max(len(cells[column]) for cells in table) for column in range(6)]
+    lines = [_line(cells, widths) for cells in table]
+    return "\n".join([*lines, "", _summary(folder, health), *_findings(health)])
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    name = cells[0].ljust(widths[0])
+    numbers = [cell.rjust(width) for cell, width in zip(cells[1:5], widths[1:5], strict=True)]
+    return "  ".join([name, *numbers, cells[5].ljust(widths[5]), cells[6]]).rstrip()
+
+
+def _summary(folder: Path, health: Health) -> str:
+    minutes, seconds = divmod(round(health.total_duration_s), 60)
+    length = f"{minutes} min {seconds} s" if minutes else f"{health.total_duration_s:.1f} s"
+    name = escaped(printable(folder))
+    plan = f", {health.learn} to learn from, {health.check} to check; preset {health.preset}" if health.ready else ""
+    return f"{name}: {health.usable} of {len(health.files)} files usable, {length} of sound{plan}."
+
+
+def _findings(health: Health) -> list[str]:
+    return [f"  {_MARKS[finding.severity]} {escaped(finding.message)}" for finding in health.findings]
+
+
+if __name__ == "__main__":
+    command()

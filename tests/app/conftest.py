@@ -1,0 +1,50 @@
+"""The app without a browser: its script runs as a whole, over a library in a temporary directory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.conftest import ROOT
+
+MAIN = str(ROOT / "app" / "main.py")
+
+
+@pytest.fixture
+def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    place = tmp_path / "runs"
+    place.mkdir()
+    monkeypatch.setattr(sys, "argv", ["main.py", "--runs-dir", str(place)])
+    st.cache_resource.clear()
+    yield place
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def visit(runs_dir: Path) -> Callable[..., AppTest]:
+    """Open a page with query parameters, as its address would."""
+
+    def opened(page: str = "runs", **query: str) -> AppTest:
+        app = AppTest.from_file(MAIN, default_timeout=60)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        if page != "runs":
+            app.switch_page(f"pages/{page}.py")
+            for name, value in query.items():
+                app.query_params[name] = value
+            app.run()
+        assert not app.exception, app.exception
+        return app
+
+    return opened
+
+
+def said(app: AppTest) -> str:
+    """All that the page says in its own words."""
+    return " ".join(element.proto.body for element in app.get("html"))

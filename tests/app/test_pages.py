@@ -1,0 +1,195 @@
+"""What each page says in each state of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engine.rundir.layout import Layout
+from engine.rundir.schema import Diagnosis, ErrorInfo, Progress, State
+from tests.app.conftest import said
+from tests.app.library import write
+from tests.conftest import ROOT
+
+Visit = Callable[..., AppTest]
+
+
+def badges(app: AppTest) -> str:
+    return " ".join(element.value for element in app.markdown)
+
+
+def test_an_empty_library_offers_the_demo_in_one_click(visit: Visit) -> None:
+    app = visit()
+    assert "Nothing here yet" in said(app)
+    assert app.button(key="demo").label == "Start the demo"
+
+
+def test_a_live_run_is_a_card_and_an_ended_one_a_row(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "ended")
+    live = write(runs_dir / "live", name="kitchen", state=State.RUNNING, done=15, close=False)
+    app = visit()
+    assert "kitchen" in said(app) and "Epoch <b>15</b> of 20" in said(app)
+    assert list(app.dataframe[0].value["Run"]) == ["drums"]
+    assert app.dataframe[0].value["State"][0] == ["Done"]
+    live.close()
+
+
+def test_runs_stand_newest_first(visit: Visit, runs_dir: Path) -> None:
+    for number in range(3):
+        write(runs_dir / f"run-{number}", name=f"run {number}", done=2)
+    assert list(visit().dataframe[0].value["Run"]) == ["run 2", "run 1", "run 0"]
+
+
+def test_a_done_run_names_its_sweet_spot(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums")
+    app = visit("run", run="drums")
+    assert "The sweet spot was epoch 12, 48 % better than the average sound." in said(app)
+    assert app.metric[0].value == "epoch 12"
+    assert "Done" in badges(app)
+
+
+def test_a_live_run_shows_time_quality_gain_and_error(visit: Visit, runs_dir: Path) -> None:
+    found = Diagnosis(code="memorising", severity="warning", message="It begins to memorise. Since 12.", since_epoch=12)
+    live = write(runs_dir / "drums", state=State.RUNNING, done=19, diagnosis=[found], close=False)
+    app = visit("run", run="drums")
+    labels = [metric.label for metric in app.metric]
+    assert labels == ["Time left", "Quality", "Better than the average sound", "Error on new sounds"]
+    assert app.metric[0].value == "10 min"
+    assert "It begins to memorise." in said(app) and "Listen to epochs 6 to 16" in said(app)
+    assert [app.button(key=key).label for key in ("save_now", "cancel")] == ["Save now", "Stop and keep"]
+    live.close()
+
+
+def test_a_run_that_reads_sounds_says_how_far_it_is(visit: Visit, runs_dir: Path) -> None:
+    live = write(runs_dir / "drums", state=State.STARTING, done=0, progress=Progress(done=12, total=40), close=False)
+    app = visit("run", run="drums")
+    assert "Getting ready" in badges(app)
+    assert "reading sounds 12 of 40" in said(app)
+    live.close()
+
+
+def test_a_model_that_has_learnt_nothing_is_too_early_to_tell(visit: Visit, runs_dir: Path) -> None:
+    live = write(runs_dir / "drums", state=State.RUNNING, done=1, best=1, close=False)
+    app = visit("run", run="drums")
+    assert (app.metric[1].value, app.metric[1].delta) == ("–", "too early to tell")
+    live.close()
+
+
+def test_a_failed_run_gives_cause_and_remedy(visit: Visit, runs_dir: Path) -> None:
+    error = ErrorInfo(kind="TrainingFailedError", cause="The loss became NaN.", remedy="Try --learning-rate 0.0005.")
+    write(runs_dir / "drums", state=State.FAILED, done=15, error=error)
+    app = visit("run", run="drums")
+    assert "It failed at epoch 15: the loss became NaN." in said(app)
+    assert "Try learning rate 0.0005." in said(app)
+    assert app.button(key="resume").label == "Resume from epoch 10"
+
+
+def test_a_run_whose_process_is_gone_is_crashed(visit: Visit, runs_dir: Path) -> None:
+    code = (
+        "import os, signal; from pathlib import Path; from tests.app.library import write; "
+        "from engine.rundir.schema import State; "
+        f"write(Path({str(runs_dir / 'drums')!r}), state=State.RUNNING, done=15, close=False); "
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    app = visit("run", run="drums")
+    assert "Crashed" in badges(app)
+    assert "The last save is epoch 10: resume from there." in said(app)
+
+
+def test_a_run_from_another_computer_is_read_only(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums", state=State.RUNNING, done=15)
+    sessions = Layout(runs_dir / "drums").sessions
+    session = json.loads(sessions.read_text())
+    sessions.write_text(json.dumps(session | {"host": "elsewhere"}) + "\n")
+    before = {path: path.stat().st_mtime_ns for path in (runs_dir / "drums").rglob("*")}
+    app = visit("run", run="drums")
+    assert "Read only" in badges(app)
+    assert "It can be looked at and listened to here, not trained." in said(app)
+    assert all(button.key not in ("resume", "cancel", "save_now") for button in app.button)
+    assert {path: path.stat().st_mtime_ns for path in (runs_dir / "drums").rglob("*")} == before
+
+
+def test_a_name_is_never_markup(visit: Visit, runs_dir: Path) -> None:
+    name = "<img src=x onerror=alert(1)> ![](http://127.0.0.1:9/x) **bold**"
+    error = ErrorInfo(kind="DataError", cause=f"{name} cannot be read.", remedy="<b>Move</b> it.")
+    write(runs_dir / "drums", name=name, state=State.FAILED, done=15, error=error)
+    app = visit("run", run="drums")
+    assert "<img" not in said(app) and "&lt;img src=x" in said(app)
+    assert "<b>Move" not in said(app)
+    for element in (*app.markdown, *app.caption, *app.title, *app.header, *app.subheader):
+        assert "http://127.0.0.1:9" not in element.value
+
+
+@pytest.mark.parametrize("strange", ["../../etc", "nothing", "a/b", "", "x" * 80])
+def test_an_address_leads_to_a_listed_run_or_nowhere(visit: Visit, runs_dir: Path, strange: str) -> None:
+    (runs_dir.parent / "etc").mkdir()
+    assert "There is no run of this name here" in said(visit("run", run=strange))
+
+
+def test_a_run_of_a_newer_version_is_refused_with_a_sentence(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums", protocol=99)
+    assert "newer version" in said(visit("run", run="drums"))
+
+
+def test_a_run_without_a_readable_status_still_opens(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums")
+    Layout(runs_dir / "drums").status.write_text("{torn")
+    assert "Its status cannot be read." in said(visit("run", run="drums"))
+
+
+def test_a_folder_is_looked_at_before_anything_starts(visit: Visit, drums: Path, runs_dir: Path) -> None:
+    app = visit("new")
+    app.segmented_control(key="source").set_value("A folder on this computer").run()
+    app.text_input(key="folder").set_value(str(drums)).run()
+    assert not app.exception
+    assert [metric.value for metric in app.metric][::2] == ["10", "7"]
+    assert "Good to go" in said(app)
+    assert not app.button(key="start").disabled
+    assert list(runs_dir.iterdir()) == []
+
+
+def test_a_folder_that_is_none_is_said_in_a_sentence(visit: Visit, tmp_path: Path) -> None:
+    app = visit("new")
+    app.segmented_control(key="source").set_value("A folder on this computer").run()
+    app.text_input(key="folder").set_value(str(tmp_path / "missing")).run()
+    assert "neither a folder here nor a data set" in said(app)
+    assert app.button(key="start").disabled
+
+
+def test_a_wrong_setting_is_named_at_its_field(visit: Visit, drums: Path) -> None:
+    app = visit("new")
+    app.text_input(key="setting-learning_rate").set_value("-1").run()
+    assert "Must be greater than 0." in said(app)
+    assert app.button(key="start").disabled
+    app.text_input(key="setting-learning_rate").set_value("quick").run()
+    assert "Must be a number." in said(app)
+    app.text_input(key="setting-learning_rate").set_value("").run()
+    assert not app.button(key="start").disabled
+
+
+def test_starting_begins_one_real_trainer(visit: Visit, drums: Path, runs_dir: Path) -> None:
+    app = visit("new")
+    app.segmented_control(key="source").set_value("A folder on this computer").run()
+    app.text_input(key="folder").set_value(str(drums)).run()
+    app.text_input(key="name").set_value("my drums").run()
+    app.text_input(key="setting-channels").set_value("8").run()
+    app.button(key="start").click().run()
+    assert not app.exception
+    from app.launch import launcher
+
+    started = list(launcher()._launches.values())
+    assert [one.root.parent for one in started] == [runs_dir]
+    command = started[0].process.args
+    assert "--channels" in command and "8" in command and str(drums) in command
+    os.kill(started[0].process.pid, signal.SIGKILL)
+    started[0].process.wait()

@@ -1,0 +1,68 @@
+"""What keeps the app harmless: its configuration, its imports, its arguments."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from app import charts
+from app.library import runs_directory, unknown_arguments
+from tests.conftest import ROOT
+
+
+def test_the_configuration_listens_to_this_computer_alone_and_tells_nobody() -> None:
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    server = config["server"]
+    assert server["address"] == "127.0.0.1"
+    assert set(server["allowedHosts"]) == {"localhost", "127.0.0.1", "[::1]"}
+    assert server["enableCORS"] and server["enableXsrfProtection"] and server["fileWatcherType"] == "none"
+    assert config["browser"]["gatherUsageStats"] is False
+    assert config["client"]["showErrorDetails"] == "type" and config["client"]["toolbarMode"] == "minimal"
+    for theme in ("light", "dark"):
+        assert len(config["theme"][theme]["chartCategoricalColors"]) == len(charts.ROLES)
+
+
+def test_every_line_and_text_colour_can_be_read_on_its_ground() -> None:
+    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+    for mode in ("light", "dark"):
+        colours = theme[mode]
+        for name in ("green", "yellow", "orange", "red", "blue", "gray"):
+            assert _contrast(colours[f"{name}TextColor"], colours[f"{name}BackgroundColor"]) >= 4.5, (mode, name)
+        for colour in colours["chartCategoricalColors"][:5]:
+            assert _contrast(colour, colours["backgroundColor"]) >= 5 * 0.99, (mode, colour)
+
+
+def _contrast(one: str, other: str) -> float:
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_app_imports_no_torch() -> None:
+    modules = [f"app.{path.stem}" for path in (ROOT / "app").glob("*.py") if path.stem not in ("__init__", "main")]
+    code = f"import sys; import {', '.join(modules)}; sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()[-500:]
+
+
+def test_runs_dir_is_taken_from_the_command_line() -> None:
+    assert runs_directory(["--runs-dir", "/somewhere"]) == Path("/somewhere")
+    assert runs_directory(["--runs-dir=/somewhere"]) == Path("/somewhere")
+    assert runs_directory([]) == Path("runs").absolute()
+    assert runs_directory(["--runs-dir"]) == Path("runs").absolute()
+    assert unknown_arguments(["--runs-dir", "/somewhere", "--port", "1"]) == ["--port", "1"]
+
+
+def test_a_chart_names_roles_and_never_a_colour() -> None:
+    import json
+
+    for spec in (charts.STRIP, charts.SMALL, charts.DOTS, charts.HISTOGRAM, charts.main_chart("x", "y")):
+        text = json.dumps(spec)
+        assert "#" not in text and '"range"' not in text

@@ -1,0 +1,186 @@
+"""A folder as a musician has it, with everything that can be wrong in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.audio.collection import Collection, open_collection
+from engine.audio.io import read_wave
+from engine.audio.settings import DecodeSettings
+from engine.errors import DataError, StorageError
+from tests.audio.sounds import Write, chirp
+
+SETTINGS = DecodeSettings()
+
+
+def said(collection: Collection) -> dict[str, tuple[str, str | None]]:
+    return {row.path: (row.verdict, row.reason) for row in collection.rows}
+
+
+@pytest.fixture
+def nasty(folder: Path, write: Write) -> Path:
+    """The folder of issue 2: each kind of trouble once, among two good sounds."""
+    write("good.wav", 1)
+    write("größe 音.wav", 2)
+    (folder / "empty.wav").touch()
+    (folder / "text.wav").write_text("this is a shopping list\n" * 40)
+    soundfile.write(folder / "cut.flac", np.random.default_rng(3).uniform(-0.5, 0.5, 48_000), 48_000)
+    content = (folder / "cut.flac").read_bytes()
+    (folder / "cut.flac").write_bytes(content[: len(content) // 2])
+    (folder / "stub.flac").write_bytes(content[:200])
+    soundfile.write(folder / "silent.wav", np.zeros(48_000), 48_000)
+    soundfile.write(folder / "phase.wav", np.stack([chirp(4), -chirp(4)], 1), 48_000, subtype="FLOAT")
+    write("short.wav", 5, duration_s=0.05)
+    wave = chirp(6)
+    wave[100:103] = np.nan
+    wave[200] = np.inf
+    soundfile.write(folder / "nan.wav", wave, 48_000, subtype="FLOAT")
+    soundfile.write(folder / "allnan.wav", np.full(48_000, np.nan), 48_000, subtype="FLOAT")
+    os.mkfifo(folder / "pipe.wav")
+    (folder / "broken.wav").symlink_to(folder / "gone.wav")
+    (folder / "song.m4a").write_bytes(b"\0\0\0\x20ftypM4A " * 9)
+    stereo = np.stack([chirp(7, rate=96_000), chirp(8, rate=96_000)], 1)
+    soundfile.write(folder / "hires.wav", stereo, 96_000, subtype="FLOAT")
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
+def test_each_nasty_file_is_used_noted_or_skipped_with_its_reason(nasty: Path) -> None:
+    collection = open_collection(nasty, SETTINGS)
+    verdicts = said(collection)
+    cut = verdicts.pop("cut.flac")
+    assert cut[0] == "used_with_note" and cut[1] is not None
+    assert cut[1].startswith("cut off: 0.4") and cut[1].endswith(" s of 1.00 s could be read")
+    assert verdicts == {
+        "good.wav": ("used", None),
+        "größe 音.wav": ("used", None),
+        "hires.wav": ("used", None),
+        "nan.wav": ("used_with_note", "4 samples were not numbers (NaN or infinite), now silent"),
+        "allnan.wav": ("skipped", "broken: 100% of its samples are not numbers"),
+        "empty.wav": ("skipped", "empty: the file has no bytes"),
+        "text.wav": ("skipped", "not sound: nothing in it looks like audio"),
+        "stub.flac": ("skipped", "damaged: no sample of it can be read"),
+        "silent.wav": ("skipped", "silent: it never rises above -60 dB of full scale"),
+        "phase.wav": ("skipped", "silent in mono: its channels cancel each other"),
+        "short.wav": ("skipped", "too short: 0.05 s, 0.1 s are needed"),
+        "pipe.wav": ("skipped", "not a file but a pipe, device or folder"),
+        "broken.wav": ("skipped", "a link to a file that is not there"),
+        "song.m4a": ("skipped", "M4A files cannot be read: convert it to WAV or FLAC"),
+    }
+    assert [sound.path for sound in collection.sounds] == sorted(
+        path for path, (verdict, _) in said(collection).items() if verdict != "skipped"
+    )
+    again = open_collection(nasty, SETTINGS)
+    assert again.rows == collection.rows and again.fingerprint == collection.fingerprint
+
+
+def test_samples_times_gain_are_the_sound_of_the_file(write: Write, folder: Path) -> None:
+    path = write("a.wav", 1, rate=44_100, gain=0.2)
+    write("b.wav", 2)
+    sound = open_collection(folder, SETTINGS).sounds[0]
+    pcm = sound.pcm()
+    assert pcm.dtype == np.int16 and pcm.shape == (sound.num_samples,) == (24_000,)
+    assert np.abs(pcm.astype(int)).max() == 32_767
+    assert sound.duration_s == 0.5 and sound.peak_db == pytest.approx(20 * np.log10(sound.gain))
+    assert np.abs(pcm / 32_767 * sound.gain - read_wave(path, 48_000)).max() <= sound.gain / 65_534 * 1.01
+
+
+def test_a_collection_decoded_once_opens_again_without_touching_a_sound(write: Write, folder: Path) -> None:
+    for seed in range(3):
+        write(f"{seed}.wav", seed)
+    first = open_collection(folder, SETTINGS)
+    for path in folder.iterdir():
+        before = path.stat()
+        path.write_bytes(bytes(before.st_size))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    script = """
+import sys
+from pathlib import Path
+from engine.audio.collection import open_collection
+from engine.audio.settings import DecodeSettings
+def watch(event, args):
+    if event == "subprocess.Popen" or event == "open" and str(args[0]).endswith(".wav"):
+        sys.exit(f"{event} {args[0]}")
+sys.addaudithook(watch)
+print(open_collection(Path(sys.argv[1]), DecodeSettings()).fingerprint)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == (first.fingerprint, "")
+
+
+def test_a_changed_file_is_decoded_anew_and_changes_the_fingerprint(write: Write, folder: Path) -> None:
+    write("a.wav", 1)
+    path = write("b.wav", 2)
+    first = open_collection(folder, SETTINGS)
+    write("b.wav", 3)
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1))
+    second = open_collection(folder, SETTINGS)
+    assert second.fingerprint != first.fingerprint
+    assert second.sounds[0].digest == first.sounds[0].digest
+
+
+def test_a_damaged_cache_entry_is_decoded_anew(write: Write, folder: Path, cache_place: Path) -> None:
+    for seed in range(3):
+        write(f"{seed}.wav", seed)
+    first = open_collection(folder, SETTINGS)
+    pcms = sorted(cache_place.glob("*/*.pcm"))
+    pcms[0].write_bytes(b"short")
+    pcms[1].unlink()
+    sorted(cache_place.glob("*/*.json"))[2].write_text('{"failure": 3')
+    second = open_collection(folder, SETTINGS)
+    assert second.fingerprint == first.fingerprint
+    assert [int(np.abs(sound.pcm().astype(int)).max()) for sound in second.sounds] == [32_767] * 3
+
+
+def test_another_shortest_duration_decodes_nothing_again(write: Write, folder: Path) -> None:
+    for seed in range(3):
+        write(f"{seed}.wav", seed, duration_s=0.2 + 0.1 * seed)
+    open_collection(folder, SETTINGS)
+    phases = set()
+    strict = DecodeSettings(min_duration_s=0.25)
+    collection = open_collection(folder, strict, lambda phase, done, total: phases.add(phase))
+    assert phases == {"scan"}
+    assert said(collection)["0.wav"] == ("skipped", "too short: 0.2 s, 0.25 s are needed")
+
+
+def test_too_few_usable_files_are_refused_in_one_sentence(write: Write, folder: Path) -> None:
+    write("a.wav", 1)
+    (folder / "b.wav").touch()
+    write("c.wav", 2, duration_s=0.02)
+    with pytest.raises(DataError) as caught:
+        open_collection(folder, SETTINGS)
+    assert str(caught.value) == (
+        "3 files found, 1 usable: training needs at least 2 (one to learn from, one to check). "
+        "Skipped: b.wav (empty: the file has no bytes), c.wav (too short: 0.02 s, 0.1 s are needed)."
+    )
+    assert len(open_collection(folder, SETTINGS, minimum=0).sounds) == 1
+
+
+def test_a_folder_without_sounds_is_refused(folder: Path) -> None:
+    (folder / "notes.txt").touch()
+    with pytest.raises(DataError, match="has no sound files"):
+        open_collection(folder, SETTINGS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_no_utf8_is_read_and_shown(write: Write, folder: Path) -> None:
+    write("a.wav", 1).rename(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.wav"))
+    write("b.wav", 2)
+    collection = open_collection(folder, SETTINGS)
+    assert [sound.path for sound in collection.sounds] == ["b.wav", "caf\\xe9.wav"]
+    assert all(row.model_dump_json() for row in collection.rows)
+
+
+def test_a_cache_that_cannot_be_written_says_what_to_do(write: Write, folder: Path, cache_place: Path) -> None:
+    write("a.wav", 1)
+    write("b.wav", 2)
+    cache_place.write_text("a file where the folder should be")
+    with pytest.raises(StorageError, match="SWEETSPOT_CACHE"):
+        open_collection(folder, SETTINGS)

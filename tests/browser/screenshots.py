@@ -1,0 +1,176 @@
+"""Every page in every state, light and dark, wide and narrow: ``python -m tests.browser.screenshots --out DIR``.
+
+The runs are made by the real engine: one that learns while the pictures are taken, one that is done, one stopped, one
+interrupted, one killed, one that diverged, one copied from "another computer".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.registry import find_source
+from engine.rundir import control
+from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader
+from tests.browser.chromium import ROOT, chromium, server
+
+WIDTHS = {1400: 900, 500: 900}
+TALLEST = 3_600
+
+
+def train(root: Path, source: Path, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "engine", "train", str(source), "--run-dir", str(root), *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+
+
+def until(condition: Callable[[], Any], seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError("a run did not get as far as it should")
+        time.sleep(0.2)
+
+
+def epoch(root: Path) -> int:
+    status = RunReader(root).status()
+    return status.epoch if status else 0
+
+
+def make_runs(runs: Path, source: Path, minutes: float) -> None:
+    """Everything that is over before the pictures are taken."""
+    small = ("--threads", "1", "--channels", "16", "--augmentation-expansion", "3", "--max-epochs", "60")
+    ended = {
+        "voices-a": lambda root, process: control.send(root, "cancel"),
+        "bells-low": lambda root, process: process.send_signal(signal.SIGTERM),
+        "rain-40": lambda root, process: process.kill(),
+    }
+    for name, end in ended.items():
+        if (runs / name).exists():
+            continue
+        process = train(runs / name, source, "--name", name, *small)
+        until(lambda name=name: epoch(runs / name) >= 12)  # type: ignore[misc]
+        end(runs / name, process)
+        process.wait()
+    if not (runs / "bells-hi").exists():
+        train(runs / "bells-hi", source, "--name", "bells-hi", *small, "--learning-rate", "3").wait()
+    if not (runs / "kitchen-field").exists():
+        limit = ("--max-minutes", str(minutes))
+        train(runs / "kitchen-field", source, "--name", "kitchen-field", "--threads", "2", *limit).wait()
+    if not (runs / "studio-mac").exists():
+        _copy_from_elsewhere(runs / "rain-40", runs / "studio-mac")
+
+
+def _copy_from_elsewhere(source: Path, target: Path) -> None:
+    """As a run looks that was trained on another computer and copied here."""
+    shutil.copytree(source, target)
+    sessions = Layout(target).sessions
+    lines = [json.loads(line) | {"host": "studio-mac"} for line in sessions.read_text().splitlines()]
+    sessions.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    record = Layout(target).run
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"name": "studio-mac"}))
+
+
+def take(
+    browser: Any, url: str, out: Path, name: str, act: Callable[[Any], None] | None = None, fold: bool = False
+) -> None:
+    """One address in both themes and both widths."""
+    for width, height in WIDTHS.items():
+        for theme in ("light", "dark"):
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+            page = context.new_page()
+            page.goto(url)
+            page.wait_for_selector(".ss-brand")
+            page.wait_for_timeout(3000)
+            if act is not None:
+                act(page)
+                page.wait_for_timeout(1500)
+            if not fold:
+                block = "document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight"
+                page.set_viewport_size({"width": width, "height": max(height, min(TALLEST, page.evaluate(block) + 20))})
+                page.wait_for_timeout(2000)
+            page.screenshot(path=out / f"{name}-{theme}-{width}.png")
+            context.close()
+
+
+def _advanced(page: Any) -> None:
+    page.get_by_text("Advanced").click()
+    page.get_by_label("Learning rate").fill("-1")
+    page.keyboard.press("Enter")
+
+
+def _tab(label: str) -> Callable[[Any], None]:
+    return lambda page: page.get_by_role("tab", name=label).click()
+
+
+def _dialog(page: Any) -> None:
+    page.get_by_role("button", name="Resume from").click()
+    page.get_by_text("Steps left").wait_for()
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the pictures go.")
+@click.option("--runs-dir", type=click.Path(path_type=Path), required=True, help="Where the runs are made and kept.")
+@click.option("--source", default="demo", show_default=True, help="What the runs learn from.")
+@click.option("--minutes", default=3.0, show_default=True, help="How long the one that is done may learn.")
+@click.option("--only", help="Only pictures whose name begins with this.")
+def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | None) -> None:
+    """Make the runs that are missing, then take the pictures."""
+    out.mkdir(parents=True, exist_ok=True)
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    path = Path(find_source(source).source.path or source)
+    make_runs(runs_dir, path, minutes)
+    nothing = runs_dir.parent / f"{runs_dir.name}-none"
+    nothing.mkdir(exist_ok=True)
+    live = runs_dir / "drums-20"
+    shutil.rmtree(live, ignore_errors=True)
+    pictures: dict[str, tuple[str, Callable[[Any], None] | None]] = {
+        "new": ("/new", None),
+        "new-advanced": ("/new", _advanced),
+        "run-stopped": ("/run?run=voices-a", None),
+        "run-interrupted": ("/run?run=bells-low", None),
+        "run-crashed": ("/run?run=rain-40", None),
+        "run-failed": ("/run?run=bells-hi", None),
+        "run-readonly": ("/run?run=studio-mac", None),
+        "run-done": ("/run?run=kitchen-field", None),
+        "run-resume": ("/run?run=rain-40", _dialog),
+        "run-settings": ("/run?run=kitchen-field", _tab("Settings")),
+        "run-curves": ("/run?run=kitchen-field", _tab("More curves")),
+        "run-memory": ("/run?run=kitchen-field", _tab("Memory")),
+        "run-none": ("/run?run=nothing", None),
+        "run-live": ("/run?run=drums-20", None),
+        "runs": ("/", None),
+    }
+    wanted = {name: what for name, what in pictures.items() if only is None or name.startswith(only)}
+    with chromium() as browser:
+        if only is None or "runs-empty".startswith(only):
+            with server(nothing) as app:
+                take(browser, app.url, out, "runs-empty")
+        with server(runs_dir) as app:
+            process = train(live, path, "--name", "drums-20", "--threads", "1", "--max-minutes", "12")
+            try:
+                if only is None or "run-ready".startswith(only):
+                    until(lambda: RunReader(live).sessions())
+                    take(browser, f"{app.url}/run?run=drums-20", out, "run-ready")
+                if {"run-live", "runs"} & wanted.keys():
+                    until(lambda: epoch(live) >= 8, 900)
+                for name, (where, act) in wanted.items():
+                    take(browser, app.url + where, out, name, act)
+            finally:
+                process.kill()
+                process.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""A live run in a real browser: what moves, what must not be disturbed, and what buttons do."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engine.rundir.liveness import Liveness, process_liveness
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from tests.browser.chromium import Server
+from tests.browser.conftest import until
+
+pytestmark = pytest.mark.browser
+Training = Callable[..., RunReader]
+Open = Callable[[str], Any]
+
+STEP = re.compile(r"step ([\d,]+)")
+
+
+def shown_step(page: Any) -> int:
+    found = STEP.search(page.locator(".ss-line").first.inner_text())
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def badge(page: Any, word: str) -> Any:
+    return page.locator(".stMarkdownBadge", has_text=word)
+
+
+def curve(page: Any, chart: int = 1) -> str:
+    """The longest path of the n-th chart on the page (0 is the strip): its line as the browser draws it."""
+    return str(
+        page.evaluate(
+            """n => { const charts = document.querySelectorAll('.stVegaLiteChart'); if (!charts[n]) return '';
+            const paths = [...charts[n].querySelectorAll('.mark-line path')].map(p => p.getAttribute('d') || '');
+            return paths.sort((a, b) => b.length - a.length)[0] || '' }""",
+            chart,
+        )
+    )
+
+
+def test_the_curve_and_the_words_of_a_live_run_move_without_a_reload(
+    app: Server, training: Training, open_page: Open
+) -> None:
+    reader = training()
+    page = open_page(f"{app.url}/run?run={reader.id}")
+    page.evaluate("window.stayed = true")
+    badge(page, "Learning").wait_for()
+    before = until(lambda: shown_step(page))
+    line = until(lambda: curve(page, 2) or curve(page))
+    until(lambda: shown_step(page) > before)
+    until(lambda: (curve(page, 2) or curve(page)) != line)
+    assert page.evaluate("window.stayed"), "the page was loaded anew"
+
+
+def test_a_link_without_the_page_opens_the_run(app: Server, training: Training, open_page: Open) -> None:
+    reader = training()
+    page = open_page(f"{app.url}/?run={reader.id}")
+    page.locator("h1.ss-name", has_text="drums").wait_for()
+
+
+def test_a_preview_plays_on_through_two_new_ones_and_nothing_plays_by_itself(
+    app: Server, training: Training, open_page: Open
+) -> None:
+    reader = training("drums", "--preview-interval", "1", "--preview-interval-short", "1", step=40)
+    page = open_page(f"{app.url}/run?run={reader.id}")
+    page.locator("audio").first.wait_for(state="attached")
+    page.wait_for_timeout(1500)
+    assert page.evaluate("[...document.querySelectorAll('audio')].every(a => a.paused)")
+    sounds = page.evaluate("[...document.querySelectorAll('audio')].map(a => a.src)")
+    newest = page.locator(".st-key-timeline audio").last
+    newest.evaluate("a => { a.loop = true; a.muted = true; a.dataset.mine = 'yes'; return a.play() }")
+    made = len(reader.previews())
+    until(lambda: len(reader.previews()) >= made + 4, 120)
+    until(lambda: len(page.evaluate("[...document.querySelectorAll('audio')].map(a => a.src)")) > len(sounds) + 1, 60)
+    playing = page.evaluate("[...document.querySelectorAll('audio')].filter(a => !a.paused).map(a => a.dataset.mine)")
+    assert playing == ["yes"]
+
+
+def test_the_newest_preview_is_on_top_of_the_list(app: Server, training: Training, open_page: Open) -> None:
+    reader = training("drums", "--preview-interval", "1", "--preview-interval-short", "1", step=40)
+    page = open_page(f"{app.url}/run?run={reader.id}")
+    rows = page.locator(".st-key-timeline .ss-mark")
+    until(lambda: rows.count() >= 3)
+    tops = [(row.bounding_box()["y"], row.inner_text()) for row in rows.all()]
+    assert "untrained" in max(tops)[1], "the first one is at the bottom"
+
+
+def test_a_zoom_survives_new_rows(app: Server, training: Training, open_page: Open) -> None:
+    reader = training(step=30)
+    page = open_page(f"{app.url}/run?run={reader.id}")
+    title = page.locator(".ss-head", has_text="Loss")
+    title.wait_for()
+    index = until(lambda: _chart_below(page, "Loss") + 1) - 1
+    chart = page.locator(".stVegaLiteChart").nth(index)
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
+    page.keyboard.down("Shift")
+    for _ in range(4):
+        page.mouse.wheel(0, -240)
+        page.wait_for_timeout(150)
+    page.keyboard.up("Shift")
+    page.wait_for_timeout(2500)
+    zoomed = _labels(page, index)
+    step = shown_step(page)
+    until(lambda: shown_step(page) > step + 10, 60)
+    assert _labels(page, index) == zoomed
+    assert zoomed and zoomed[-1] < step, f"it was not zoomed at all: {zoomed}"
+
+
+def _chart_below(page: Any, title: str) -> int:
+    return int(
+        page.evaluate(
+            """t => { const head = [...document.querySelectorAll('.ss-head')].find(h => h.innerText.startsWith(t));
+            if (!head) return -1; const charts = [...document.querySelectorAll('.stVegaLiteChart')];
+            return charts.findIndex(c => head.compareDocumentPosition(c) & Node.DOCUMENT_POSITION_FOLLOWING) }""",
+            title,
+        )
+    )
+
+
+def _labels(page: Any, index: int) -> list[float]:
+    """The numbers along the x axis of a chart."""
+    texts = page.evaluate(
+        """n => { const c = document.querySelectorAll('.stVegaLiteChart')[n];
+        const axis = c.querySelector('.role-axis-label');
+        return [...axis.querySelectorAll('text')].map(t => t.textContent) }""",
+        index,
+    )
+    return [float(text.replace(",", "").replace("k", "e3")) for text in texts if text]
+
+
+def test_save_now_is_requested_acknowledged_and_done_and_cancel_ends_the_run(
+    app: Server, training: Training, open_page: Open
+) -> None:
+    reader = training()
+    page = open_page(f"{app.url}/run?run={reader.id}")
+    page.get_by_role("button", name="Save now").click()
+    page.get_by_role("button", name="Saved").wait_for()
+    results = [event["result"] for event in reader.events().events if event["event"] == "control"]
+    assert results == ["acknowledged", "done"]
+    assert reader.checkpoints()
+    page.get_by_role("button", name="Stop and keep").click()
+    page.get_by_text("as you asked").wait_for()
+    badge(page, "Stopped").wait_for()
+    assert reader.view().state == State.CANCELLED
+
+
+def test_a_stopped_run_resumes_after_a_summary_and_a_confirming_click(
+    app: Server, training: Training, open_page: Open
+) -> None:
+    reader = training()
+    page = open_page(f"{app.url}/run?run={reader.id}")
+    page.get_by_role("button", name="Stop and keep").click()
+    page.get_by_role("button", name=re.compile("^.*Resume from")).click()
+    page.get_by_text("Steps left").wait_for()
+    assert len(reader.sessions()) == 1, "nothing starts before it is confirmed"
+    before = reader.status().step
+    page.get_by_role("button", name="Resume now").click()
+    until(lambda: len(reader.sessions()) == 2, 60)
+    badge(page, "Learning").wait_for(timeout=60_000)
+    until(lambda: (reader.status().step or 0) > before, 60)
+
+
+def test_a_killed_trainer_shows_as_crashed(app: Server, training: Training, open_page: Open) -> None:
+    reader = training()
+    page = open_page(f"{app.url}/run?run={reader.id}")
+    badge(page, "Learning").wait_for()
+    began = time.monotonic()
+    os.kill(reader.sessions()[-1].pid, signal.SIGKILL)
+    badge(page, "Crashed").wait_for()
+    print(f"shown as crashed after {time.monotonic() - began:.1f} s")
+    page.get_by_text("It ended without a word").wait_for()
+
+
+def test_a_second_window_sees_the_same(app: Server, training: Training, open_page: Open) -> None:
+    reader = training()
+    first, second = (open_page(f"{app.url}/run?run={reader.id}") for _ in range(2))
+    first.get_by_role("button", name="Stop and keep").click()
+    for page in (first, second):
+        page.get_by_text("as you asked").wait_for()
+
+
+def test_the_trainer_survives_the_end_of_the_app(app: Server, runs_dir: Any, drums: Any, open_page: Open) -> None:
+    page = open_page(f"{app.url}/new")
+    _fill(page, drums)
+    page.get_by_role("button", name="Start learning").click()
+    reader = until(
+        lambda: next((RunReader(path) for path in runs_dir.iterdir() if RunReader(path).sessions()), None), 60
+    )
+    until(lambda: (status := reader.status()) and status.step > 0, 120)
+    app.stop()
+    session, step = reader.sessions()[-1], reader.status().step
+    until(lambda: reader.status().step > step, 30)
+    assert process_liveness(session) is Liveness.ALIVE
+
+
+def test_two_windows_that_press_start_make_one_run(app: Server, runs_dir: Any, drums: Any, open_page: Open) -> None:
+    pages = [open_page(f"{app.url}/new") for _ in range(2)]
+    for page in pages:
+        _fill(page, drums)
+    for page in pages:
+        page.get_by_role("button", name="Start learning").click(no_wait_after=True)
+    for page in pages:
+        page.wait_for_url(re.compile("/run"))
+    assert pages[0].url == pages[1].url
+    assert len(list(runs_dir.iterdir())) == 1
+
+
+def _fill(page: Any, folder: Any) -> None:
+    page.get_by_text("A folder on this computer").click()
+    field = page.get_by_label("Folder")
+    field.fill(str(folder))
+    field.press("Enter")
+    page.get_by_text("Good to go").wait_for(timeout=60_000)
+
+
+def test_the_demo_is_heard_after_at_most_three_clicks(app: Server, open_page: Open) -> None:
+    began = time.monotonic()
+    page = open_page(app.url)
+    page.get_by_role("button", name="Start the demo").click()
+    player = page.locator(".st-key-timeline audio").first
+    player.wait_for(state="attached", timeout=180_000)
+    player.evaluate("a => { a.muted = true; return a.play() }")
+    print(f"the first preview played after {time.monotonic() - began:.0f} s")

@@ -1,0 +1,71 @@
+"""``sweetspot inspect`` tells where a run stands, also when something in it is damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from engine.commands.inspect import command
+from engine.errors import RunDirectoryError
+from engine.rundir.schema import Best, ErrorInfo, Manifest, State
+from tests.rundir.conftest import open_writer
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "run-1"
+    with open_writer(root) as writer:
+        for name, data in (("step-00000012.pt", b"twelve"), ("step-00000024.pt", b"twentyfour"), ("best.pt", b"best")):
+            manifest = Manifest(file=name, step=12, epoch=2, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+            writer.write_artefact(writer.layout.checkpoints / name, data, manifest)
+        writer.event("epoch", step=12, epoch=2, val_loss=math.nan)
+        best = Best(metric="val_recon_db", value=6.0, raw=5.9, epoch=2, step=12)
+        writer.update(step=24, total_steps=100, epoch=4, metrics={"train_loss": math.inf}, best=best)
+        writer.warn("The curves part.")
+        writer.state(State.FAILED, error=ErrorInfo(kind="x", cause="The loss became NaN.", remedy="Lower it."))
+    return root
+
+
+def test_json_is_one_strict_object(root: Path) -> None:
+    (root / "checkpoints" / "step-00000024.pt").write_bytes(b"twentyfivr")
+    result = CliRunner().invoke(command, [str(root), "--json"])
+    assert result.exit_code == 0
+    facts = json.loads(result.stdout, parse_constant=pytest.fail)
+    found = [(one["file"], one["step"], one["verified"]) for one in facts["checkpoints"]]
+    assert found == [("step-00000012.pt", 12, True), ("step-00000024.pt", 12, False), ("best.pt", 12, True)]
+    assert (facts["state"], facts["step"], facts["best"]["raw"]) == ("failed", 24, 5.9)
+    assert facts["metrics"] == {"train_loss": "Infinity"}
+    assert facts["last_epoch"]["val_loss"] == "NaN"
+
+
+def test_a_checkpoint_without_its_manifest_is_not_verified(root: Path) -> None:
+    (root / "checkpoints" / "step-00000012.json").unlink()
+    facts = json.loads(CliRunner().invoke(command, [str(root), "--json"]).stdout)
+    assert (facts["checkpoints"][0]["step"], facts["checkpoints"][0]["verified"]) == (12, False)
+
+
+def test_people_read_sentences(root: Path) -> None:
+    result = CliRunner().invoke(command, [str(root)])
+    assert result.exit_code == 0
+    parts = ["run-1: failed", "step 24 of 100, epoch 4", "The loss became NaN. Lower it.", "train_loss inf"]
+    parts += ["val_recon_db 5.9 in epoch 2", "warning: The curves part.", "step-00000012.pt, step 12: verified"]
+    for part in parts:
+        assert part in result.stdout
+
+
+def test_a_run_with_a_lost_status_is_still_inspected(root: Path) -> None:
+    (root / "status.json").write_text("{")
+    for arguments in ([str(root)], [str(root), "--json"]):
+        result = CliRunner().invoke(command, arguments)
+        assert result.exit_code == 0
+        assert "unknown" in result.stdout
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [str(tmp_path)])
+    assert isinstance(result.exception, RunDirectoryError)

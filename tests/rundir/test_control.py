@@ -1,0 +1,124 @@
+"""Commands reach the session they name, once, and are answered."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.errors import RunDirectoryError
+from engine.rundir import control
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from engine.rundir.writer import RunWriter
+from tests.rundir.conftest import REPOSITORY, StartTrainer, open_writer
+
+
+def test_of_the_commands_of_four_processes_none_is_lost_and_none_obeyed_twice(
+    root: Path, start_trainer: StartTrainer
+) -> None:
+    start_trainer(root)
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom engine.rundir import control\n"
+        "for _ in range(150): print(control.send(Path(sys.argv[1]), 'save_now').id)\n"
+    )
+    argv = [sys.executable, "-c", program, str(root)]
+    viewers = [subprocess.Popen(argv, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    sent = [line for viewer in viewers for line in viewer.communicate()[0].split()]
+    assert len(set(sent)) == 600
+    assert control.wait_for(root, control.send(root, "save_now").id, "done") is not None  # so all before it are
+    said = [event for event in RunReader(root).events().events if event["event"] == "control"]
+    said = [event for event in said if event["id"] in set(sent)]
+    for result in ("acknowledged", "done"):
+        assert sorted(event["id"] for event in said if event["result"] == result) == sorted(sent)
+
+
+def test_a_cancel_is_acknowledged_before_it_is_done(root: Path, start_trainer: StartTrainer) -> None:
+    trainer = start_trainer(root)
+    sent = control.send(root, "cancel")
+    answer = control.wait_for(root, sent.id)
+    assert answer is not None
+    done = control.wait_for(root, sent.id, "done")
+    assert done is not None
+    assert trainer.wait(timeout=20) == 0
+    said = [event["result"] for event in RunReader(root).events().events if event["event"] == "control"]
+    assert said == ["acknowledged", "done"]
+    status = RunReader(root).status()
+    assert status is not None
+    assert status.state is State.CANCELLED
+    assert [(one.id, one.result) for one in status.commands] == [(sent.id, "done")]
+
+
+def test_a_command_for_an_earlier_session_stops_no_resumed_run(root: Path) -> None:
+    with open_writer(root) as writer:
+        old = writer.session.session
+    control.send(root, "cancel", session=old)
+    with open_writer(root, resume=True) as writer:
+        control.send(root, "cancel", session=old)
+        save = control.send(root, "save_now")
+        assert control.wait_for(root, save.id) is not None
+        assert not writer.control.cancel
+        assert [command.id for command in writer.control.take_saves()] == [save.id]
+        assert writer.control.take_saves() == []
+
+
+def test_a_command_sent_as_soon_as_the_session_is_known_is_heard(root: Path, start_trainer: StartTrainer) -> None:
+    start_trainer(root, wait=False)
+    reader = RunReader(root)
+    while not reader.sessions():
+        time.sleep(0.0005)
+    sent = control.send(root, "cancel")
+    assert control.wait_for(root, sent.id, timeout_s=10) is not None
+
+
+def test_a_damaged_line_is_skipped_and_an_unknown_word_refused(writer: RunWriter) -> None:
+    strange = {"id": "x", "command": "dance", "issued_at": 1.0, "session": writer.session.session}
+    with writer.layout.control.open("ab") as file:
+        file.write(b'\n{"id": "half\n\xff\n[]\n' + json.dumps(strange).encode() + b'\n{"torn')
+    refused = control.wait_for(writer.root, "x", timeout_s=10)
+    assert refused is not None
+    assert (refused.result, refused.command) == ("refused", "dance")
+    sent = control.send(writer.root, "save_now")  # begins with a newline, so the torn line costs only itself
+    assert control.wait_for(writer.root, sent.id, timeout_s=10) is not None
+    assert writer.control.unreadable_lines == 4
+
+
+def test_the_same_id_twice_is_one_command(writer: RunWriter) -> None:
+    sent = control.send(writer.root, "save_now")
+    line = writer.layout.control.read_bytes()
+    with writer.layout.control.open("ab") as file:
+        file.write(line * 3)
+    other = control.send(writer.root, "save_now")
+    assert control.wait_for(writer.root, other.id, timeout_s=10) is not None
+    assert [command.id for command in writer.control.take_saves()] == [sent.id, other.id]
+
+
+def test_what_is_not_obeyed_when_training_ends_is_refused(root: Path) -> None:
+    with open_writer(root):
+        sent = control.send(root, "save_now")
+    answer = control.wait_for(root, sent.id, "done", timeout_s=1)
+    assert answer is not None
+    assert (answer.result, answer.reason) == ("refused", "training ended first")
+
+
+def test_nobody_to_command_is_said_at_once(root: Path, start_trainer: StartTrainer) -> None:
+    trainer = start_trainer(root)
+    trainer.kill()
+    trainer.wait()
+    with pytest.raises(RunDirectoryError, match=r"No process trains run-1 \(it is crashed\)"):
+        control.send(root, "cancel")
+
+
+def test_waiting_ends_when_the_process_dies(root: Path, start_trainer: StartTrainer) -> None:
+    trainer = start_trainer(root)
+    trainer.send_signal(signal.SIGSTOP)
+    sent = control.send(root, "cancel")
+    assert control.wait_for(root, sent.id, timeout_s=0.5) is None  # stopped, but alive
+    trainer.kill()
+    trainer.wait()
+    assert control.wait_for(root, sent.id, timeout_s=500) is None

@@ -1,0 +1,110 @@
+"""Curves, best, gap and what the diagnosis says of them."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from engine.diagnosis import diagnose_fit
+from engine.metrics import (
+    EpochMetrics,
+    MetricsHistory,
+    StepMetrics,
+    better_than_baseline,
+    compute_overfitting_gap,
+    quality,
+    smooth,
+)
+from engine.rundir.schema import Monitor
+
+MONITOR = Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=14.0)
+
+
+def history(val: list[float], train: list[float] | None = None) -> MetricsHistory:
+    kept = MetricsHistory()
+    for number, value in enumerate(val, 1):
+        kept.add_epoch(
+            EpochMetrics(
+                epoch=number,
+                total_epochs=len(val),
+                train_loss=1.0,
+                val_loss=value,
+                learning_rate=1e-3,
+                val_recon_db=value,
+                train_recon_db=(train or val)[number - 1],
+            )
+        )
+    return kept
+
+
+def test_the_gap_is_relative_to_training() -> None:
+    assert compute_overfitting_gap(5.0, 6.0) == pytest.approx(0.2)
+    assert compute_overfitting_gap(0.0, 6.0) == 0.0 and compute_overfitting_gap(5.0, math.nan) == 0.0
+    assert quality(0.35) == pytest.approx(0.65) and quality(-1) == 1.0 and quality(3) == 0.0
+
+
+def test_better_than_the_average_sound_is_a_fraction() -> None:
+    assert better_than_baseline(9.24, 14.0) == pytest.approx(0.34)
+    assert better_than_baseline(9.24, None) is None and better_than_baseline(math.nan, 14.0) is None
+
+
+def test_best_is_judged_on_the_smoothed_curve() -> None:
+    lucky = history([10, 9, 4, 9, 8, 7, 6.4, 6.2, 6.3])
+    assert min(range(9), key=lambda place: smooth([10, 9, 4, 9, 8, 7, 6.4, 6.2, 6.3])[place]) + 1 == 9
+    assert lucky.get_best_epoch() == 9, "one lucky epoch is not the sweet spot"
+    assert MetricsHistory().get_best_epoch() is None
+
+
+def test_the_last_record_of_an_epoch_wins() -> None:
+    twice = history([5.0, 4.0])
+    twice.add_epoch(twice.epochs[1].model_copy(update={"val_recon_db": 7.0}))
+    assert twice.column("val_recon_db") == [7.0, 4.0]
+
+
+def test_overfitting_is_a_gap_above_a_fifth() -> None:
+    assert not history([6.0] * 5, [5.5] * 5).is_overfitting()
+    assert history([6.0] * 5, [4.0] * 5).is_overfitting()
+
+
+def test_the_time_left_follows_the_pace() -> None:
+    kept = MetricsHistory()
+    assert kept.compute_eta(100) is None
+    for step in range(1, 11):
+        kept.add_step(
+            StepMetrics(epoch=1, step=step, total_steps=100, train_loss=1.0, learning_rate=1e-3, step_time_s=0.5)
+        )
+    assert kept.compute_eta(100) == pytest.approx(45.0)
+
+
+def test_a_history_survives_the_round_trip_through_json() -> None:
+    kept = history([5.0, 4.0, 4.5])
+    again = MetricsHistory.from_dict(json.loads(json.dumps(kept.to_dict())))
+    assert again.to_dict() == kept.to_dict()
+    assert again.get_loss_curves()["val_losses"] == [5.0, 4.0, 4.5]
+
+
+@pytest.mark.parametrize(
+    ("val", "train", "code"),
+    [
+        ([14.0, 13.5, 13.0], None, "too_early"),
+        ([10.0, 8.0, 7.0, 6.0], None, "learning"),
+        ([10.0, 8.0, 7.0, 6.0], [9.0, 6.0, 4.0, 3.0], "gap"),
+        ([10.0, 7.0, 6.0, 6.0, 6.5, 7.0, 7.5, 8.0, 8.5], [9.0, 6.0, 5.0, 4.5, 4.0, 3.5, 3.0, 3.0, 3.0], "memorising"),
+        ([10.0, 7.0, 6.0, 6.0, 6.5, 7.0, 7.5, 8.0, 8.5], None, "past"),
+    ],
+)
+def test_the_diagnosis_says_what_the_curves_show(val: list[float], train: list[float] | None, code: str) -> None:
+    assert diagnose_fit(history(val, train), MONITOR)[0].code == code
+
+
+def test_memorising_names_the_epoch_and_both_errors() -> None:
+    kept = history([10.0, 7.0, 6.0, 6.0, 6.5, 7.0, 7.5, 8.0, 8.5], [3.0] * 9)
+    verdict = diagnose_fit(kept, MONITOR)[0]
+    assert verdict.since_epoch == kept.get_best_epoch() and "dB" in verdict.message
+
+
+def test_a_long_stall_is_told_and_stops_nothing() -> None:
+    codes = [found.code for found in diagnose_fit(history([6.0] + [6.05] * 40), MONITOR)]
+    assert "stagnation" in codes
