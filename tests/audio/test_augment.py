@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from engine.audio import augment
+from engine.audio.mel import to_db, to_power
 from engine.audio.settings import SpectrogramConfig
 
 CONFIG = SpectrogramConfig()
@@ -15,6 +16,7 @@ NEUTRAL = {
     "speed": torch.ones(2),
     "noise_db": torch.full((2,), -torch.inf),
     "colour_db": torch.zeros(2, augment.COLOUR_KNOTS),
+    "mix_db": torch.full((2,), -torch.inf),
 }
 
 
@@ -43,16 +45,23 @@ def test_a_colour_is_a_smooth_curve_over_the_bands_and_one_for_all_frames() -> N
     assert float(curve[:, 0].diff().abs().max()) < 1
 
 
+def test_a_mix_adds_the_chunk_before_in_power() -> None:
+    db, mixed = varied(mix_db=torch.tensor([-torch.inf, -10.0]))
+    expected = to_db(to_power(db[0]) + to_power(db[1] - 10))
+    assert torch.allclose(mixed[0], expected, atol=1e-3) and torch.allclose(mixed[1], db[1], atol=1e-3)
+
+
 def test_noise_stays_under_what_can_be_heard() -> None:
     silence = torch.full((1, 128, 94), -120.0)
     draws = {name: value[:1] for name, value in NEUTRAL.items()} | {"noise_db": torch.tensor([augment.NOISE_DB[1]])}
     noisy = augment.apply(silence, draws, torch.ones(1, 128, 94), 0.0, CONFIG)
-    assert float(noisy.max()) < -70
+    assert float(noisy.max()) < -80
 
 
 def test_without_strength_every_draw_is_neutral_and_draws_repeat() -> None:
     off = augment.draw(np.random.default_rng(1), 50, 0.0)
     assert (off["gain_db"] == 0).all() and (off["pitch"] == 1).all() and (off["speed"] == 1).all()
     assert (off["colour_db"] == 0).all() and (off["noise_db"] == -torch.inf).all()
+    assert (off["mix_db"] == -torch.inf).all()
     one, two = (augment.draw(np.random.default_rng(1), 50, 1.0) for _ in range(2))
     assert all(torch.equal(one[name], two[name]) for name in one)

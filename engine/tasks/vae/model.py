@@ -63,13 +63,13 @@ class ConvVAE(nn.Module):
     Four stride-2 stages each way. code: "local" keeps the axes of time and frequency, each latent frame (16 frames)
     made of M / 16 rows by the same weights; "temporal" keeps time only; a "vector" ([B, D, 1]) covers exactly
     ``frames`` frames. The last layer starts small and without bias, so that the first answer is the training set's
-    mean. ``ConfigError`` when the numbers do not divide.
+    mean. ``ConfigError`` when latent_dim is no multiple of the rows of a local code.
     """
 
     def __init__(self, n_mels: int, latent_dim: int, channels: int, code: str, frames: int) -> None:
         super().__init__()
         if n_mels % STRIDE:
-            raise ConfigError(f"n_mels must be a multiple of {STRIDE}, not {n_mels}.", "Use 128.")
+            raise ValueError(f"n_mels must be a multiple of {STRIDE}, not {n_mels}")
         widths = [channels * 2**stage for stage in range(STAGES)]
         self.vector = code == "vector"
         self.latent_dim = latent_dim
