@@ -24,16 +24,15 @@ from engine import rng
 from engine.audio.inversion import BEST, FAST, Quality, invert_mel
 from engine.audio.io import read_wave, write_wave
 from engine.audio.mel import to_power
-from engine.audio.nearest import Nearest, nearest_window
 from engine.rundir.reader import RunReader
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.load import load_codec
+from engine.tasks.vae.memory import measure_memorisation, nearest_pieces
 from engine.tasks.vae.prior import TexturePrior
 from tests.bench.features import WINDOW, diversity, features, frechet, onset_s, quartiles
 from tests.bench.scoring import RATE, best_constants, error_db, mean_score, mel_power, relative_db, score
 
 TEXTURE_SECONDS = 4
-CHECKED_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -109,15 +108,12 @@ def constant_scores(train: Sounds, held_out: Sounds) -> list[dict[str, float]]:
     ]
 
 
-def nearest_second(db: torch.Tensor, train: Sounds) -> list[Nearest]:
-    """For every second of a sound the nearest window of the training sounds."""
-    stride = 1 if sum(item.shape[1] for item in train.db) < 10_000 else 3
-    return [nearest_window(part, train.db, stride) for part in db.split(WINDOW, dim=1)]
-
-
 def nearest_scores(train: Sounds, held_out: Sounds) -> list[dict[str, float]]:
     """Every second replaced by the nearest training window at its best gain: recall, no model at all."""
-    return [error_db(db, torch.cat([near.window for near in nearest_second(db, train)], dim=1)) for db in held_out.db]
+    return [
+        error_db(db, torch.cat([near.window for near in nearest_pieces(db, train.db, WINDOW)], dim=1))
+        for db in held_out.db
+    ]
 
 
 def new_sounds(codec: Codec, count: int, seed: int, temperature: float) -> list[torch.Tensor]:
@@ -153,23 +149,20 @@ def sample_figures(codec: Codec, train: Sounds, held_out: Sounds, count: int, se
     real, unheard = seconds(train, whole), seconds(held_out, whole)
     of_made, of_real, of_unheard = (np.stack([features(db) for db in part]) for part in (made, real, unheard))
     scale = of_real.std(0)
-    near = {name: _distances(part, train) for name, part in (("samples", made), ("held_out", unheard))}
+    memory = measure_memorisation(made, unheard, train.db, WINDOW)
+    closest = memory.closest
+    click.echo(f"the nearest sample is {closest.distance_db:.1f} dB from {train.names[closest.sound]}")
     return {
         "kind": "one-shots" if whole else "textures",
         "frechet": frechet(of_real, of_made),
         "frechet_held_out": frechet(of_real, of_unheard),
         "diversity": diversity(of_made, scale) / diversity(of_real, scale),
-        "nearest_db": float(np.median(near["samples"])),
-        "nearest_held_out_db": float(np.median(near["held_out"])),
-        "nearest_ratio": float(np.median(near["samples"]) / max(np.median(near["held_out"]), 1e-6)),
+        "nearest_db": memory.made_db,
+        "nearest_held_out_db": memory.held_out_db,
+        "nearest_ratio": memory.ratio,
         "onset_s": quartiles([onset_s(db) for db in made]),
         "onset_data_s": quartiles([onset_s(db) for db in real]),
     }
-
-
-def _distances(parts: Sequence[torch.Tensor], train: Sounds) -> list[float]:
-    chosen = [parts[place] for place in np.linspace(0, len(parts) - 1, min(len(parts), CHECKED_SECONDS)).astype(int)]
-    return [near.distance_db for db in chosen for near in nearest_second(db, train)]
 
 
 def figures(run_dir: Path, folder: Path, seed: int, samples: int, keep: Path | None) -> dict[str, object]:
