@@ -22,11 +22,11 @@ from engine.errors import ConfigError
 @pytest.mark.parametrize(
     ("files", "preset", "dropout", "decay", "expansion", "epochs", "warmup", "clip"),
     [
-        (5, "conservative", 0.4, 0.05, 15, 100, 0.5, 0.5),
-        (49, "conservative", 0.4, 0.05, 15, 100, 0.5, 0.5),
-        (50, "balanced", 0.2, 0.01, 10, 200, 0.3, 1.0),
-        (199, "balanced", 0.2, 0.01, 10, 200, 0.3, 1.0),
-        (200, "aggressive", 0.1, 0.001, 5, 500, 0.2, 5.0),
+        (5, "conservative", 0.02, 0.05, 15, 100, 0.5, 0.5),
+        (49, "conservative", 0.02, 0.05, 15, 100, 0.5, 0.5),
+        (50, "balanced", 0.01, 0.01, 10, 200, 0.3, 1.0),
+        (199, "balanced", 0.01, 0.01, 10, 200, 0.3, 1.0),
+        (200, "aggressive", 0.0, 0.001, 5, 500, 0.2, 5.0),
     ],
 )
 def test_the_preset_follows_the_number_of_files(
@@ -47,7 +47,7 @@ def test_what_the_user_set_wins_over_the_preset() -> None:
 
 
 def test_a_named_preset_wins_over_the_number_of_files() -> None:
-    assert resolve(TrainingConfig(preset="aggressive"), 5).regularization.dropout == 0.1
+    assert resolve(TrainingConfig(preset="aggressive"), 5).regularization.weight_decay == 0.001
 
 
 def test_resolving_twice_changes_nothing() -> None:

@@ -2,7 +2,8 @@
 
 A transform draws its parameters apart from applying them, so that a variant is a pure function of its draws. In
 decibels a gain is an offset, exactly; a change of pitch moves the frequency axis and leaves time; a change of speed
-moves the time axis and leaves pitch; noise adds in power.
+moves the time axis and leaves pitch; noise adds in power; a colour is a smooth curve over the bands, as of another
+microphone or room; a mix adds another chunk of the batch in power.
 """
 
 from __future__ import annotations
@@ -19,15 +20,20 @@ PROBABILITY = 0.5
 GAIN_DB = 6.0
 PITCH_SEMITONES = 0.5
 SPEED = 0.03
-NOISE_DB = (-75.0, -50.0)
+COLOUR_DB = 6.0
+COLOUR_KNOTS = 8
+MIX_DB = (-20.0, 0.0)
+NOISE_DB = (-100.0, -85.0)
 
 
 def draw(rng: np.random.Generator, count: int, strength: float) -> dict[str, torch.Tensor]:
     """Parameters for ``count`` chunks: gain_db, pitch (ratio), speed (ratio), noise_db relative to the loudest bin.
 
-    Each is neutral with probability one half: 0 dB, 1, 1 and minus infinity. ``strength`` scales their ranges.
+    colour_db [count, 8] is a curve's height at points evenly spaced over the bands; mix_db is the gain of the chunk
+    that is added. Each is neutral with probability one half: 0 dB, 1, 1, minus infinity, 0 dB and minus infinity.
+    ``strength`` scales their ranges.
     """
-    use = rng.random((4, count)) < PROBABILITY
+    use = rng.random((6, count)) < PROBABILITY
     uniform = rng.uniform(-1, 1, (4, count))
     low, high = NOISE_DB
     noise = low + (high - low) * (uniform[3] + 1) / 2
@@ -36,6 +42,8 @@ def draw(rng: np.random.Generator, count: int, strength: float) -> dict[str, tor
         "pitch": np.where(use[1], 2 ** (uniform[1] * PITCH_SEMITONES * strength / 12), 1.0),
         "speed": np.where(use[2], 1 + uniform[2] * SPEED * strength, 1.0),
         "noise_db": np.where(use[3] & (strength > 0), noise, -np.inf),
+        "colour_db": use[4][:, None] * rng.uniform(-1, 1, (count, COLOUR_KNOTS)) * COLOUR_DB * strength,
+        "mix_db": np.where(use[5] & (strength > 0), rng.uniform(*MIX_DB, count), -np.inf),
     }
     return {name: torch.from_numpy(value.astype(np.float32)) for name, value in values.items()}
 
@@ -50,7 +58,12 @@ def apply(
     varied = _warp(db, draws["pitch"], draws["speed"], config)
     level = to_power(ref + draws["noise_db"])[:, None, None]
     varied = to_db(to_power(varied) + noise * level)
-    return varied + draws["gain_db"][:, None, None]
+    colour = torch.nn.functional.interpolate(
+        draws["colour_db"][:, None], db.shape[1], mode="linear", align_corners=True
+    )
+    varied = varied + draws["gain_db"][:, None, None] + colour.mT
+    added = to_power(varied + draws["mix_db"][:, None, None]).roll(1, 0)
+    return to_db(to_power(varied) + added)
 
 
 def _warp(db: torch.Tensor, pitch: torch.Tensor, speed: torch.Tensor, config: SpectrogramConfig) -> torch.Tensor:

@@ -105,6 +105,8 @@ def test_gain_is_an_offset_and_pitch_moves_a_tone_by_its_ratio() -> None:
         "pitch": torch.tensor([1.5]),
         "speed": torch.tensor([1.0]),
         "noise_db": torch.tensor([-math.inf]),
+        "colour_db": torch.zeros(1, augment.COLOUR_KNOTS),
+        "mix_db": torch.tensor([-math.inf]),
     }
     varied = augment.apply(db, draws, torch.zeros_like(db), 0.0, CONFIG)
     expected = AudioSpectrogram(CONFIG)(tone(3000.0)[None])

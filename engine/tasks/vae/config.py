@@ -18,8 +18,8 @@ class VAEConfig(Settings):
     channels: int = Field(
         32, ge=8, le=128, multiple_of=8, description="Width of the first stage; each of the next three doubles it."
     )
-    code: Literal["temporal", "vector"] = Field(
-        "temporal", description="A code that keeps its time axis, or one vector for a whole chunk."
+    code: Literal["local", "temporal", "vector"] = Field(
+        "local", description="A code that keeps time and frequency apart, only time, or one vector for a whole chunk."
     )
     augment_strength: float = Field(
         1.0, ge=0, le=3, description="Scale of the variations in pitch, speed, noise and volume; 0 turns them off."

@@ -137,7 +137,7 @@ class VAETask:
             scale = self.codec.scale
             varied = augment.apply(clean, dict(batch), batch["noise"], scale.ref, self.transform.config)
             x = scale.standardise(varied)[:, None].contiguous(memory_format=torch.channels_last)
-            seen = x * batch["keep"][:, None] / (1 - self.config.regularization.dropout)
+            seen = x * batch["keep"][:, None]
         mean, log_var = model.encode(seen)
         z = mean + batch["latent"] * torch.exp(0.5 * log_var)
         out = self._loss(x, model.decode(z, x.shape[-1]), mean, log_var, knobs["kl_weight"])

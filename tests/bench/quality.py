@@ -1,0 +1,234 @@
+"""``python -m tests.bench quality``: train on a collection as a user would, and measure what comes out as sound.
+
+The last line printed is one JSON object. Three controls are measured in the same run: the best constant, the nearest
+window of the training sounds with the best gain, and mel inversion alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+from engine import rng
+from engine.audio.inversion import BEST, FAST, Quality, invert_mel
+from engine.audio.io import read_wave, write_wave
+from engine.audio.mel import to_power
+from engine.rundir.reader import RunReader
+from engine.tasks.vae.codec import Codec
+from engine.tasks.vae.load import load_codec
+from engine.tasks.vae.memory import measure_memorisation, nearest_pieces
+from engine.tasks.vae.prior import TexturePrior
+from tests.bench.features import WINDOW, diversity, features, frechet, onset_s, quartiles
+from tests.bench.scoring import RATE, best_constants, error_db, mean_score, mel_power, relative_db, score
+
+TEXTURE_SECONDS = 4
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """One side of the split: peak-normalised waves, and their mel spectrograms in dB [128, F]."""
+
+    names: list[str]
+    waves: list[np.ndarray]
+    db: list[torch.Tensor]
+
+    @classmethod
+    def read(cls, paths: Iterable[Path]) -> Sounds:
+        paths = list(paths)
+        waves = [normalised(read_wave(path, RATE)) for path in paths]
+        return cls([path.name for path in paths], waves, [relative_db(mel_power(wave)) for wave in waves])
+
+
+def normalised(wave: np.ndarray) -> np.ndarray:
+    peak = float(np.abs(wave).max(initial=0.0))
+    return wave / peak if peak else wave
+
+
+def train(folder: Path, run_dir: Path, options: Sequence[str]) -> float:
+    """A real training process; its wall time in seconds."""
+    began = time.monotonic()
+    program = [sys.executable, "-m", "engine.train", str(folder), "--run-dir", str(run_dir), *options]
+    subprocess.run(program, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "TQDM_DISABLE": "1"})
+    return time.monotonic() - began
+
+
+def sides(folder: Path, run_dir: Path) -> tuple[Sounds, Sounds]:
+    """Training and held-out sounds, as the run divided them."""
+    record = RunReader(run_dir).dataset()
+    assert record is not None
+    parts = [[folder / row.path for row in record.files if row.split == side] for side in ("train", "val")]
+    return Sounds.read(parts[0]), Sounds.read(parts[1])
+
+
+def model_scores(codec: Codec, held_out: Sounds, keep: Path | None) -> dict[str, list[dict[str, float]]]:
+    """Held-out sounds through the model and back to waves, with the gate and without."""
+    found: dict[str, list[dict[str, float]]] = {"gated": [], "ungated": []}
+    for name, wave in zip(held_out.names, held_out.waves, strict=True):
+        db = codec.reconstruct_db(torch.from_numpy(wave))
+        gated = codec.to_wave(db[None], len(wave), BEST)[0]
+        found["gated"].append(score(wave, gated))
+        found["ungated"].append(score(wave, without_gate(codec, db, len(wave))))
+        if keep is not None:
+            write_wave(keep / f"{Path(name).stem}.original.wav", wave, RATE)
+            write_wave(keep / f"{Path(name).stem}.model.wav", normalised(gated), RATE)
+    return found
+
+
+def without_gate(codec: Codec, db: torch.Tensor, samples: int) -> np.ndarray:
+    shape = (1, codec.config.n_fft // 2 + 1, db.shape[-1])
+    phase = torch.from_numpy(rng.generator(0, "phase").random(shape, dtype=np.float32))
+    return invert_mel(to_power(db[None]), codec.config, samples, phase, BEST)[0].numpy()
+
+
+def inversion_scores(codec: Codec, held_out: Sounds, quality: Quality = BEST) -> list[dict[str, float]]:
+    """Mel inversion alone: no model in between."""
+    found = []
+    for wave in held_out.waves:
+        db = codec.transform(torch.from_numpy(wave)[None]).clamp_min(codec.scale.floor)
+        found.append(score(wave, codec.to_wave(db, len(wave), quality)[0]))
+    return found
+
+
+def constant_scores(train: Sounds, held_out: Sounds) -> list[dict[str, float]]:
+    """The constant answers that fit the training sounds best, one for either figure."""
+    constants = best_constants(train.db)
+    return [
+        {name: error_db(db, constant.expand_as(db))[name] for name, constant in constants.items()} for db in held_out.db
+    ]
+
+
+def nearest_scores(train: Sounds, held_out: Sounds) -> list[dict[str, float]]:
+    """Every second replaced by the nearest training window at its best gain: recall, no model at all."""
+    return [
+        error_db(db, torch.cat([near.window for near in nearest_pieces(db, train.db, WINDOW)], dim=1))
+        for db in held_out.db
+    ]
+
+
+def new_sounds(codec: Codec, count: int, seed: int, temperature: float) -> list[torch.Tensor]:
+    """``count`` seconds (one-shots: whole sounds) from the prior, by way of waves, as dB [128, F]."""
+    if isinstance(codec.prior, TexturePrior):
+        samples = TEXTURE_SECONDS * RATE
+        frames = codec.config.frames(samples)
+        made = [
+            codec.sample_db(1, frames, seed + item, temperature, item % len(codec.prior.means))
+            for item in range(max(1, count // TEXTURE_SECONDS))
+        ]
+        waves = [codec.to_wave(db, samples, FAST)[0] for db in made]
+        parts = [part for wave in waves for part in np.split(wave, TEXTURE_SECONDS)]
+    else:
+        frames = codec.frames_of(codec.prior.frames) if codec.prior else WINDOW
+        db = codec.sample_db(count, frames, seed, temperature)
+        parts = list(codec.to_wave(db, (frames - 1) * codec.config.hop_length, FAST))
+    return [relative_db(mel_power(part)) for part in parts]
+
+
+def seconds(sounds: Sounds, whole: bool) -> list[torch.Tensor]:
+    """Windows to compare samples with: whole one-shots, or every second of textures."""
+    if whole:
+        return sounds.db
+    parts = [part for wave in sounds.waves for part in np.split(wave, range(RATE, len(wave), RATE))]
+    return [relative_db(mel_power(part)) for part in parts if len(part) > RATE // 4]
+
+
+def sample_figures(codec: Codec, train: Sounds, held_out: Sounds, count: int, seed: int) -> dict[str, object]:
+    """Generated sounds against the data: likeness, diversity, onsets, distance to what was learned from."""
+    whole = not isinstance(codec.prior, TexturePrior)
+    made = new_sounds(codec, count, seed, 0.85)
+    real, unheard = seconds(train, whole), seconds(held_out, whole)
+    of_made, of_real, of_unheard = (np.stack([features(db) for db in part]) for part in (made, real, unheard))
+    scale = of_real.std(0)
+    memory = measure_memorisation(made, unheard, train.db, WINDOW)
+    closest = memory.closest
+    click.echo(f"the nearest sample is {closest.distance_db:.1f} dB from {train.names[closest.sound]}")
+    return {
+        "kind": "one-shots" if whole else "textures",
+        "frechet": frechet(of_real, of_made),
+        "frechet_held_out": frechet(of_real, of_unheard),
+        "diversity": diversity(of_made, scale) / diversity(of_real, scale),
+        "nearest_db": memory.made_db,
+        "nearest_held_out_db": memory.held_out_db,
+        "nearest_ratio": memory.ratio,
+        "onset_s": quartiles([onset_s(db) for db in made]),
+        "onset_data_s": quartiles([onset_s(db) for db in real]),
+    }
+
+
+def figures(run_dir: Path, folder: Path, seed: int, samples: int, keep: Path | None) -> dict[str, object]:
+    """All that is measured of one run, on its best state."""
+    codec = load_codec(run_dir, None)
+    train_side, held_out = sides(folder, run_dir)
+    scores = model_scores(codec, held_out, keep)
+    controls = {
+        "constant": constant_scores(train_side, held_out),
+        "nearest_window": nearest_scores(train_side, held_out),
+        "inversion": inversion_scores(codec, held_out),
+    }
+    ours = [item["active_db"] for item in scores["gated"]]
+    nearest = [item["active_db"] for item in controls["nearest_window"]]
+    for name, *row in zip(held_out.names, ours, nearest, strict=True):
+        click.echo(f"{name:32} model {row[0]:6.2f} dB   nearest window {row[1]:6.2f} dB")
+    result: dict[str, object] = {name: _rounded(mean_score(part)) for name, part in (scores | controls).items()}
+    result["wins"] = f"{sum(a < b for a, b in zip(ours, nearest, strict=True))} of {len(ours)}"
+    result["part_of_constant"] = float(np.mean(ours)) / mean_score(controls["constant"])["active_db"]
+    if samples:
+        result["samples"] = sample_figures(codec, train_side, held_out, samples, seed)
+    return result
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in values.items()}
+
+
+def chosen(folder: Path, pattern: str, place: Path) -> Path:
+    """A folder of links to the files of ``folder`` that fit ``pattern``."""
+    if pattern == "*":
+        return folder
+    place.mkdir()
+    for path in sorted(folder.glob(pattern)):
+        (place / path.name).symlink_to(path.resolve())
+    return place
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--pattern", default="*", show_default=True, help="Which files of the folder: drum_*")
+@click.option("--minutes", type=float, help="Wall time of training.")
+@click.option("--steps", type=int, help="Updates instead of minutes: comparable on a busy machine.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--split-seed", default=42, show_default=True)
+@click.option("--threads", default=2, show_default=True)
+@click.option("--samples", default=32, show_default=True, help="New sounds to judge; 0: none.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the run and the sounds in this directory.")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def command(
+    data: Path, pattern: str, minutes: float | None, steps: int | None, seed: int, split_seed: int, threads: int,
+    samples: int, keep: Path | None, options: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Train on --data and measure the result as sound. OPTIONS go to the training process: -- --channels 24."""
+    torch.set_num_threads(threads)
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        folder = chosen(data, pattern, place / "sounds")
+        run_dir = (keep or place) / "run"
+        limit = ["--max-steps", str(steps)] if steps else ["--max-minutes", str(minutes)] if minutes else []
+        fixed = ["--seed", str(seed), "--split-seed", str(split_seed), "--threads", str(threads)]
+        wall_s = train(folder, run_dir, [*limit, *fixed, *options])
+        result = figures(run_dir, folder, seed, samples, keep)
+        status, run = RunReader(run_dir).status(), RunReader(run_dir).run()
+    facts = {"set": pattern if pattern != "*" else data.name, "seed": seed, "split_seed": split_seed}
+    assert status is not None and run is not None
+    facts |= {"wall_s": round(wall_s, 1), "steps": status.total_steps, "batch_size": run.batch_size}
+    facts |= {"best_epoch": status.best.epoch if status.best else None, "epochs": status.total_epochs}
+    click.echo(json.dumps(facts | result))

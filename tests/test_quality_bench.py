@@ -1,0 +1,66 @@
+"""The bench's own rulers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.bench.features import diversity, features, frechet, onset_s
+from tests.bench.scoring import RATE, mel_power, relative_db, score
+from tests.conftest import ROOT
+
+
+def noise(seconds: float, seed: int = 0) -> np.ndarray:
+    wave = np.random.default_rng(seed).standard_normal(round(seconds * RATE)) * 0.1
+    return wave.astype(np.float32)
+
+
+def test_a_wave_is_at_distance_zero_from_itself() -> None:
+    wave = noise(0.7)
+    assert all(value == pytest.approx(0, abs=1e-5) for value in score(wave, wave).values())
+
+
+def test_a_change_of_level_costs_its_decibels() -> None:
+    wave = noise(0.7)
+    found = score(wave, wave * 10 ** (-6 / 20))
+    assert found["active_db"] == pytest.approx(6, abs=0.05)
+    assert found["spectral_convergence"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_missing_sound_counts_as_silence() -> None:
+    wave = noise(1.0)
+    assert score(wave, wave[: RATE // 2])["active_db"] > 20
+
+
+def test_bins_below_minus_sixty_are_not_active() -> None:
+    tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
+    found = score(tone, (tone + noise(1.0) * 10 ** (-30 / 20)).astype(np.float32))
+    assert found["active_db"] < 1 < found["all_db"]
+
+
+def test_the_same_sounds_have_no_frechet_distance_and_full_diversity() -> None:
+    items = np.stack([features(relative_db(mel_power(noise(1.0, seed)))) for seed in range(12)])
+    assert frechet(items, items) == pytest.approx(0, abs=1e-6)
+    assert frechet(items, items + 5) > 1
+    assert diversity(items[:1].repeat(4, 0), items.std(0)) == 0
+
+
+def test_an_onset_is_where_the_sound_sets_in() -> None:
+    wave = np.concatenate([np.zeros(RATE // 2, np.float32), noise(0.5)])
+    assert onset_s(relative_db(mel_power(wave))) == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.slow
+def test_the_bench_trains_and_prints_one_line_of_figures(drums: Path) -> None:
+    program = [sys.executable, "-m", "tests.bench", "quality", "--data", str(drums), "--steps", "4", "--threads", "1"]
+    program += ["--samples", "4", "--", "--channels", "8", "--batch-size", "2"]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    line = json.loads(done.stdout.splitlines()[-1])
+    assert line["inversion"]["active_db"] < 2 < line["gated"]["active_db"]
+    assert {"gated", "ungated", "constant", "nearest_window", "inversion", "samples", "wins"} <= line.keys()
