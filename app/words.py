@@ -137,7 +137,7 @@ def better_than_average(status: Status, run: RunRecord) -> float | None:
 
 def best_better_than_average(status: Status, run: RunRecord) -> float | None:
     """The same where it was best."""
-    return None if status.best is None else better_than_baseline(status.best.value, baseline(status, run))
+    return None if status.best is None else better_than_baseline(status.best.raw, baseline(status, run))
 
 
 def baseline(status: Status | None, run: RunRecord) -> float | None:
