@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
-from collections.abc import Callable, Hashable, Iterable
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute
-import pyarrow.json
 import streamlit as st
 
 from app.columns import Columns, Floats
-from engine.rundir.encoding import decode
+from app.lines import Parsed, columns, parse
 from engine.rundir.layout import Layout
 
 Result = TypeVar("Result")
-BLOCK = 1 << 25
+BLOCK = 1 << 23
+WORKERS = 4
 KEPT_EVENTS = 2_000  # Beside steps, epochs and memory there are few events; a damaged file may hold many.
-_STEP = (b'{"event":"step"', b'{"event": "step"')
-_NOT_DRAWN = ("at", "total_steps")
-_STRINGS = ((b'"NaN"', b"NaN"), (b'"Infinity"', b"Infinity"), (b'"-Infinity"', b"-Infinity"))
 
 
 class MetricsStore:
@@ -76,95 +72,54 @@ class MetricsStore:
             return result
 
     def _read(self, size: int) -> None:
+        """Blocks are parsed side by side and taken in, in their order."""
         with self.path.open("rb") as file:
+            if size - self._offset <= BLOCK:
+                for block in self._blocks(file, size):
+                    self._take(parse(block))
+                return
+            with ThreadPoolExecutor(WORKERS) as pool:
+                waiting: deque[Future[Parsed]] = deque()
+                for block in self._blocks(file, size):
+                    waiting.append(pool.submit(parse, block))
+                    if len(waiting) > WORKERS:
+                        self._take(waiting.popleft().result())
+                for parsed in waiting:
+                    self._take(parsed.result())
+
+    def _blocks(self, file: BinaryIO, size: int) -> Iterator[bytes]:
+        """What was added, as blocks of whole lines; the last line may still be under way."""
+        while self._offset < size:
             file.seek(self._offset)
-            while self._offset < size:
-                block = file.read(min(BLOCK, size - self._offset))
-                whole = block.rfind(b"\n") + 1
-                if not whole:
-                    return  # The last line is still being written (or longer than any line of ours).
-                self._take(block[:whole])
-                self._offset += whole
-                file.seek(self._offset)
+            block = file.read(min(BLOCK, size - self._offset))
+            whole = block.rfind(b"\n") + 1
+            if not whole:
+                return
+            self._offset += whole
+            yield block[:whole]
 
-    def _take(self, block: bytes) -> None:
-        """Steps come by the million and go through pyarrow; everything else is rare and read line by line, in order."""
-        lines = block.split(b"\n")
-        others = [line for line in lines if line and not line.startswith(_STEP)]
-        steps = next((line for line in lines if line.startswith(_STEP)), None)
-        if steps is not None:
-            last = next(line for line in reversed(lines) if line.startswith(_STEP))
-            table = _step_columns(block, (steps, last))
-            if table is None:
-                table = self._salvage(line for line in lines if line.startswith(_STEP))
-            self._put_steps(table)
-        for line in others:
-            self._take_event(line)
+    def _take(self, parsed: Parsed) -> None:
+        self.damaged += parsed.damaged
+        self._put(self.steps, "step", parsed.steps)
+        epochs = [row for row in parsed.others if row["event"] == "epoch"]
+        self._put(self.epochs, "epoch", columns(epochs))
+        for row in parsed.others:
+            if row["event"] == "step":
+                self._put(self.steps, "step", columns([row]))
+            elif row["event"] == "memory":
+                self.memory.append(row)
+            elif row["event"] != "epoch" and len(self.events) < KEPT_EVENTS:
+                self.events.append(row)
 
-    def _salvage(self, lines: Iterable[bytes]) -> dict[str, Floats]:
-        rows = [decode(line) for line in lines]
-        whole = [row for row in rows if row is not None]
-        self.damaged += len(rows) - len(whole)
-        return _columns(whole)
-
-    def _put_steps(self, table: dict[str, Floats]) -> None:
-        index = table.pop("step", None)
+    def _put(self, place: Columns, index_name: str, table: dict[str, Floats]) -> None:
+        index = table.pop(index_name, None)
         if index is None:
             return
         good = np.isfinite(index)
-        self.damaged += int((~good).sum())
-        self.steps.put(index[good].astype(np.int64), {name: column[good] for name, column in table.items()})
-
-    def _take_event(self, line: bytes) -> None:
-        row = decode(line)
-        kind = row.get("event") if row else None
-        if row is None or not isinstance(kind, str):
-            self.damaged += 1
-        elif kind == "step":
-            self._put_steps(_columns([row]))
-        elif kind == "epoch":
-            table = _columns([row])
-            index = table.pop("epoch", np.array([np.nan]))
-            if np.isfinite(index).all():
-                self.epochs.put(index.astype(np.int64), table)
-        elif kind == "memory":
-            self.memory.append(row)
-        elif len(self.events) < KEPT_EVENTS:
-            self.events.append(row)
-
-
-def _step_columns(block: bytes, samples: Iterable[bytes]) -> dict[str, Floats] | None:
-    """The number columns of the step lines in ``block``, those that ``samples`` name; None when a line is damaged.
-
-    A fixed schema is what makes this fast: pyarrow then skips what no chart shows.
-    """
-    rows = [row for row in map(decode, samples) if row is not None]
-    names = [name for name in _columns(rows) if name not in _NOT_DRAWN]
-    for text, number in _STRINGS:
-        if text in block:  # cheaper than a replacement that finds nothing
-            block = block.replace(text, number)
-    schema = pa.schema([("event", pa.string()), *((name, pa.float64()) for name in names)])
-    try:
-        table = pyarrow.json.read_json(
-            io.BytesIO(block),
-            read_options=pyarrow.json.ReadOptions(block_size=1 << 22),
-            parse_options=pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
-        )
-    except pa.ArrowInvalid:
-        return None
-    table = table.filter(pyarrow.compute.equal(table["event"], "step"))
-    return {name: table[name].to_numpy() for name in names}
-
-
-def _columns(rows: list[dict[str, Any]]) -> dict[str, Floats]:
-    names = {name for row in rows for name, value in row.items() if _is_number(value)}
-    return {
-        name: np.array([float(row[name]) if _is_number(row.get(name)) else np.nan for row in rows]) for name in names
-    }
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+        if not good.all():
+            self.damaged += int((~good).sum())
+            table = {name: column[good] for name, column in table.items()}
+        place.put(index[good].astype(np.int64), table)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

@@ -21,6 +21,14 @@ CSS = """<style>
 [data-testid=stCaptionContainer]{color:inherit;opacity:.78}
 [data-testid=stBaseButton-primary]:not(:disabled){color:light-dark(#FFFFFF,#0E2A25)!important}
 [data-testid=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
+.st-key-run{display:grid!important;grid-template-columns:minmax(0,5fr) minmax(0,3fr);column-gap:2.4rem;row-gap:1rem}
+.st-key-run>:has(.st-key-top),.st-key-run>*>:has(>*>.st-key-top){display:contents!important}
+.st-key-run :has(>.st-key-top),.st-key-run :has(>.st-key-curves),.st-key-run>*{grid-column:1/-1;min-width:0}
+.st-key-run :has(>.st-key-main){grid-column:1;grid-row:2;min-width:0}
+.st-key-run>:has(>.st-key-aside){grid-column:2;grid-row:2}
+@media(max-width:640px){.st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
+  .st-key-run>:has(>.st-key-aside){order:2}.st-key-run :has(>.st-key-curves){order:3}
+  .st-key-run>:has(.st-key-details){order:4}}
 .st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}

@@ -15,7 +15,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.schema import Best, Status
 from engine.rundir.view import RunView, ShownState
 
-STATUS_S, CURVES_S, DETAILS_S = 1.0, 1.0, 3.0
+LIVE_S, DETAILS_S = 1.0, 4.0
 Signature = tuple[bool, bool, int]
 
 
@@ -43,14 +43,14 @@ def _show(shelf: Library, reader: RunReader, view: RunView) -> None:
     found = shelf.previews(reader)
     live = _may_move(view)
     drawn = _signature(view, found)
-    st.fragment(_top, run_every=STATUS_S if live else None)(shelf, reader, drawn)
-    left, right = st.columns([5, 3], gap="large")
-    with left:
-        st.fragment(_main, run_every=CURVES_S if live else None)(shelf, reader, sorted({one.epoch for one in found}))
-    with right:
-        _listen(reader, view, found)
-    st.fragment(_small, run_every=CURVES_S if live else None)(shelf, reader)
-    st.fragment(_details, run_every=DETAILS_S if live else None)(shelf, reader)
+    # A fragment costs as much for being run as for what it draws, so one draws all that moves every second. The style
+    # sheet puts its parts and the listening panel, which must not be drawn again, into one grid.
+    with st.container(key="run"):
+        st.fragment(_moving, run_every=LIVE_S if live else None)(shelf, reader, drawn)
+        with st.container(key="aside"):
+            _listen(reader, view, found)
+        with st.container(key="details"):
+            st.fragment(_details, run_every=DETAILS_S if live else None)(shelf, reader)
 
 
 def _may_move(view: RunView) -> bool:
@@ -68,10 +68,21 @@ def _signature(view: RunView, found: list[PreviewSet]) -> Signature:
     return _may_move(view), states.getting_ready(view), len(found)
 
 
-def _top(shelf: Library, reader: RunReader, drawn: Signature) -> None:
+def _moving(shelf: Library, reader: RunReader, drawn: Signature) -> None:
     launcher().reap()
     view = shelf.view(reader)
     found = shelf.previews(reader)
+    with st.container(key="top"):
+        _top(reader, view, found)
+    with st.container(key="main"):
+        plots.main(reader, view, sorted({one.epoch for one in found}))
+    with st.container(key="curves"):
+        plots.small(reader, view)
+    if _signature(view, found) != drawn:  # last, so that a death is seen before the rest of the page is drawn anew
+        st.rerun()
+
+
+def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             style.name(view.name)
@@ -84,22 +95,12 @@ def _top(shelf: Library, reader: RunReader, drawn: Signature) -> None:
     summary.show(summary.cards(view, reader.root))
     actions.complaint()
     summary.note(view, reader.root)
-    if _signature(view, found) != drawn:  # last, so that a death is seen before the rest of the page is drawn anew
-        st.rerun()
 
 
 def _where(status: Status, view: RunView) -> str:
     if states.getting_ready(view):
         return f"{words.phase(status).capitalize()}. The first sound comes soon after."
     return words.where(status, view.state.live)
-
-
-def _main(shelf: Library, reader: RunReader, preview_epochs: list[int]) -> None:
-    plots.main(reader, shelf.view(reader), preview_epochs)
-
-
-def _small(shelf: Library, reader: RunReader) -> None:
-    plots.small(reader, shelf.view(reader))
 
 
 def _details(shelf: Library, reader: RunReader) -> None:
