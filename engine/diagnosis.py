@@ -43,7 +43,7 @@ def diagnose_fit(history: MetricsHistory, monitor: Monitor) -> list[Diagnosis]:
 def _verdict(history: MetricsHistory, monitor: Monitor, best: int, at_best: float, now: float, epoch: int) -> Diagnosis:
     """One of too_early, memorising, past, learning."""
     unit = f" {monitor.unit}" if monitor.unit else ""
-    gain = better_than_baseline(at_best, monitor.baseline_db)
+    gain = better_than_baseline(at_best, monitor.baseline_db, monitor.better)
     if gain is not None and gain < LEARNED_SOMETHING:
         return Diagnosis(
             code="too_early",

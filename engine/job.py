@@ -31,6 +31,7 @@ class Job:
     root: Path
     name: str
     record: RunRecord | None = None  # of the run that is resumed
+    resumed_from_step: int | None = None
 
 
 def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, config_file: Path | None) -> Job:
@@ -44,12 +45,19 @@ def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, c
         raise ConfigError(
             f"--{min(stray).replace('_', '-')} is no setting of the task {resolved.task!r}.", "Leave it out."
         )
+    return plain_job(
+        resolved, _over(saved["training"], training), _over(saved["task"], collect(own, values)), root, name
+    )
+
+
+def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any], root: Path, name: str) -> Job:
+    """A fresh run from the settings of training and of the task, over the data set's own."""
     defaults = dict(resolved.defaults)
-    if any(limit in training or limit in saved["training"] for limit in LIMITS):
+    if any(limit in training for limit in LIMITS):
         defaults = {key: value for key, value in defaults.items() if key not in LIMITS}
-    config = validated(TrainingConfig, _over(_over(defaults, saved["training"]), training))
-    task = validated(own, _over(saved["task"], collect(own, values)))
-    return Job(resolved.source, resolved.task, config, task, root, name)
+    config = validated(TrainingConfig, _over(defaults, training))
+    own = validated(task_config(resolved.task), _over(resolved.task_defaults, task))
+    return Job(resolved.source, resolved.task, config, own, root, name)
 
 
 def resumed_job(root: Path, source: str | None) -> Job:
@@ -66,8 +74,8 @@ def resumed_job(root: Path, source: str | None) -> Job:
         where = where.model_copy(update={"path": str(Path(source).expanduser().resolve())})
     elif where.kind == "dataset":
         where = find_source(where.name).source
-    if where.path is not None and not Path(where.path).is_dir():
-        raise DataError(f"The sounds are no longer in {where.path}.", "Name where they are now: --source FOLDER.")
+    if where.path is not None and not Path(where.path).exists():
+        raise DataError(f"The data is no longer in {where.path}.", "Name where it is now: --source PATH.")
     return Job(where, record.task, training, task, root, record.name, record)
 
 

@@ -77,14 +77,15 @@ class TrainingCompleteEvent(_Metrics):
 MetricsCallback = Callable[[StepMetrics | EpochMetrics | PreviewEvent | TrainingCompleteEvent], None]
 
 
-def compute_overfitting_gap(train: float, val: float) -> float:
-    """(val - train) / train for two errors of at least 0; 0 when either is not finite or ``train`` is not positive.
+def compute_overfitting_gap(train: float, val: float, better: str = "lower") -> float:
+    """How far validation lies behind training, as a fraction of training's figure; 0 where that says nothing.
 
-    Raises nothing: a gap is shown, never computed with.
+    (val - train) / train for two errors of at least 0; (train - val) / train for two scores such as accuracies. A
+    figure that is not finite, or of training that is not positive, has no gap. Raises nothing: it is only shown.
     """
     if not (math.isfinite(train) and math.isfinite(val)) or train <= 0:
         return 0.0
-    return (val - train) / train
+    return (val - train) / train if better == "lower" else (train - val) / train
 
 
 def quality(gap: float) -> float:
@@ -92,8 +93,13 @@ def quality(gap: float) -> float:
     return min(1.0, max(0.0, 1.0 - gap))
 
 
-def better_than_baseline(value: float, baseline: float | None) -> float | None:
-    """The fraction by which an error lies below the best constant answer's: 0.34 is 34 % better. None without one."""
+def better_than_baseline(value: float, baseline: float | None, better: str = "lower") -> float | None:
+    """The part of the best constant answer's error that is gone: 0.34 is 34 % better. None without such an answer.
+
+    The error of a score (better "higher") is what it lacks to 1, the highest an accuracy or an R² can be.
+    """
+    if baseline is not None and better == "higher":
+        value, baseline = 1.0 - value, 1.0 - baseline
     if baseline is None or baseline <= 0 or not math.isfinite(value):
         return None
     return 1.0 - value / baseline
@@ -167,11 +173,11 @@ class MetricsHistory:
         return max(0, total_steps - last[-1].step) * pace
 
     def gap(self) -> float | None:
-        """The overfitting gap of the smoothed monitored metric now; None without both curves or for accuracies."""
+        """The overfitting gap of the smoothed monitored metric now; None without both curves."""
         reference, metric = smooth(self.column(self.reference)), smooth(self._monitored())
-        if not metric or self.better != "lower" or not math.isfinite(reference[-1]):
+        if not metric or not math.isfinite(reference[-1]):
             return None
-        return compute_overfitting_gap(reference[-1], metric[-1])
+        return compute_overfitting_gap(reference[-1], metric[-1], self.better)
 
     def is_overfitting(self, threshold: float = OVERFITTING_GAP) -> bool:
         """Whether validation has parted from training by more than ``threshold`` (a fraction)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -28,6 +29,11 @@ class Progress:
         self._val = ""
         self._metric, self._label, self._unit = "val_loss", "validation loss", ""
         self._live = sys.stderr.isatty()
+
+    def opened(self, root: Path) -> None:
+        """The run directory is this process's: where it is, as the first line, for whoever started it."""
+        with suppress(OSError):
+            print(root, flush=True)
 
     def phase(self, phase: str, done: int, total: int) -> None:
         """Before the first update: reading, decoding, preparing."""

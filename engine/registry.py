@@ -1,30 +1,71 @@
-"""Named data sets, discovered from ``tasks/<name>/datasets.py`` when they are asked for. Imports no torch."""
+"""Data by name or by path: which task learns from it, and with what settings. Imports no torch.
+
+Each task brings its own in ``tasks/<name>/datasets.py``: ``DATASETS``, those that come with the project, and
+``claim(path, named)``, which says whether it can learn from what lies at a path. Users name their own data with
+``sweetspot datasets add``; each is one file in ``$SWEETSPOT_CONFIG`` or the place the system has for settings.
+"""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal
 
-from engine.errors import DataError
+import platformdirs
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.config import validated
+from engine.errors import DataError, StorageError
+from engine.rundir.atomic import replace_bytes
+from engine.rundir.layout import is_run_id
 from engine.rundir.schema import Source
-from engine.tasks import task_names
+from engine.tasks import task_config, task_names
 
-FOLDER_TASK = "vae"
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a data set before it is loaded. num_classes: 0 unless it is sorted into classes."""
+
+    task_type: str
+    num_features: int = 0
+    num_classes: int = 0
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set by name. ``load()`` makes it ready and returns where it lies; ``defaults`` are tuned settings."""
+    """A data set by name.
+
+    load: makes it ready and returns it: the folder of its sounds, or a table. defaults: tuned training settings
+    (max_epochs, learning_rate, batch_size). task_defaults: the task's own. origin: where it comes from, in words.
+    path: of one that lies on this disk by its user's choice.
+    """
 
     id: str
     description: str
     task: str
-    load: Callable[[], Path | None]
+    load: Callable[[], Any]
     defaults: dict[str, Any] = field(default_factory=dict)
+    task_defaults: dict[str, Any] = field(default_factory=dict)
+    task_type: str = "generation"
+    num_features: int = 0
+    num_classes: int = 0
+    origin: str = ""
+    path: Path | None = None
+    user: bool = False
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A task's word that it can learn from a path. by_option: because an option that only it knows says so."""
+
+    by_option: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -34,15 +75,30 @@ class Resolved:
     source: Source
     task: str
     defaults: dict[str, Any]
+    task_defaults: dict[str, Any] = field(default_factory=dict)
+
+
+class _Entry(BaseModel):
+    """A user's data set as it is stored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: str
+    description: str
+    task: str
+    path: str
+    defaults: dict[str, Any] = {}
+    task_defaults: dict[str, Any] = {}
+    task_type: str = "generation"
+    num_features: int = 0
+    num_classes: int = 0
 
 
 def datasets() -> dict[str, Dataset]:
-    """All registered data sets by id."""
-    found: dict[str, Dataset] = {}
-    for task in task_names():
-        if find_spec(f"engine.tasks.{task}.datasets") is not None:
-            module = importlib.import_module(f"engine.tasks.{task}.datasets")
-            found |= {entry.id: entry for entry in module.DATASETS}
+    """All data sets by id: those that come with the project, then the user's own."""
+    found = {entry.id: entry for _, module in _modules() for entry in module.DATASETS}
+    for entry in _users_own():
+        found.setdefault(entry.id, entry)
     return found
 
 
@@ -54,20 +110,126 @@ def get_dataset(dataset_id: str) -> Dataset:
     return known[dataset_id]
 
 
-def find_source(text: str) -> Resolved:
-    """A folder, or a data set by its name; an existing path wins. ``DataError`` when it is neither."""
+def find_source(text: str, named: Collection[str] = ()) -> Resolved:
+    """What lies at a path, or a data set by its name; an existing path wins. ``DataError`` when it is neither.
+
+    named: the settings that were given beside it; one that a single task knows decides between several.
+    """
     path = Path(text).expanduser()
     if path.exists():
-        return Resolved(Source(kind="folder", name=path.resolve().name, path=str(path.resolve())), FOLDER_TASK, {})
+        task, claim = _claimant(path.resolve(), named)
+        place = path.resolve()
+        kind: Literal["folder", "file"] = "folder" if place.is_dir() else "file"
+        source = Source(kind=kind, name=place.stem if kind == "file" else place.name, path=str(place))
+        return Resolved(source, task, dict(claim.defaults))
     if text not in datasets():
         raise DataError(
-            f"{text!r} is neither a folder here nor a data set.",
-            f"Give the path of a folder of sounds, or one of: {', '.join(sorted(datasets()))}.",
+            f"{text!r} is neither a folder or table here nor a data set.",
+            f"Give the path of a folder of sounds or of a CSV file, or one of: {', '.join(sorted(datasets()))}.",
         )
-    return _load(get_dataset(text))
+    return _resolve(get_dataset(text))
 
 
-def _load(dataset: Dataset) -> Resolved:
-    path = dataset.load()
+def register(dataset_id: str, path: Path, description: str, settings: Mapping[str, Any], *, replace: bool) -> Dataset:
+    """Give the data at ``path`` a name. ``settings``: the task's own, by name; all of it is checked first.
+
+    ``DataError`` when the name cannot be or is taken, or when nothing can be learned there; ``ConfigError``,
+    ``StorageError``.
+    """
+    if not is_run_id(dataset_id):
+        raise DataError(
+            f"{dataset_id!r} cannot name a data set.", "Use 1 to 64 letters, digits, dots, dashes or underscores."
+        )
+    taken = datasets().get(dataset_id)
+    if taken is not None and not (replace and taken.user):
+        remedy = "Use --replace to put this in its place." if taken.user else "It comes with Sweetspot: use another."
+        raise DataError(f"There is a data set called {dataset_id!r} already.", remedy)
+    if not path.expanduser().exists():
+        raise DataError(f"{path} does not exist.", "Name a folder of sounds or a CSV file.")
+    path = path.expanduser().resolve()
+    task, claim = _claimant(path, settings)
+    own = validated(task_config(task), dict(settings))
+    described, own = _module(task).describe(path, own)
+    entry = _Entry(
+        id=dataset_id,
+        description=description,
+        task=task,
+        path=str(path),
+        defaults=dict(claim.defaults),
+        task_defaults=own.model_dump(mode="json", exclude_unset=True),
+        **asdict(described),
+    )
+    try:
+        _home().mkdir(parents=True, exist_ok=True)
+        replace_bytes(_file(dataset_id), entry.model_dump_json(indent=1).encode(), durable=True)
+    except OSError as error:
+        raise StorageError(f"{_home()} cannot be written: {error.strerror or error}.", "Check its rights.") from error
+    return _dataset(entry)
+
+
+def unregister(dataset_id: str) -> None:
+    """Forget the name of a user's data set; the data stays. ``DataError`` when there is no such name."""
+    if not get_dataset(dataset_id).user:
+        raise DataError(f"{dataset_id!r} comes with Sweetspot.", "Only data sets you added can be removed.")
+    _file(dataset_id).unlink(missing_ok=True)
+
+
+def _claimant(path: Path, named: Collection[str]) -> tuple[str, Claim]:
+    claims = {task: claim for task, module in _modules() if (claim := module.claim(path, named)) is not None}
+    if not claims:
+        raise DataError(f"Nothing here can learn from {path.name}.", "Give a folder of sounds or a CSV file.")
+    # One that an option speaks for comes before one that merely could.
+    return min(claims.items(), key=lambda item: not item[1].by_option)
+
+
+def _resolve(dataset: Dataset) -> Resolved:
+    path = dataset.path
+    if path is None:  # one that comes with the project is small, and made ready before a run begins
+        loaded = dataset.load()
+        path = loaded if isinstance(loaded, Path) else None
+    if path is not None and not path.exists():
+        raise DataError(
+            f"The data of {dataset.id!r} is no longer in {path}.",
+            "Put it back, or name its new place with datasets add.",
+        )
     source = Source(kind="dataset", name=dataset.id, path=None if path is None else str(path))
-    return Resolved(source, dataset.task, dataset.defaults)
+    return Resolved(source, dataset.task, dataset.defaults, dataset.task_defaults)
+
+
+def _modules() -> Iterator[tuple[str, ModuleType]]:
+    for task in task_names():
+        if find_spec(f"engine.tasks.{task}.datasets") is not None:
+            yield task, _module(task)
+
+
+def _module(task: str) -> ModuleType:
+    return importlib.import_module(f"engine.tasks.{task}.datasets")
+
+
+def _home() -> Path:
+    place = os.environ.get("SWEETSPOT_CONFIG")
+    root = Path(place) if place else Path(platformdirs.user_config_dir("sweetspot", appauthor=False))
+    return root / "datasets"
+
+
+def _file(dataset_id: str) -> Path:
+    return _home() / f"{dataset_id}.json"
+
+
+def _users_own() -> Iterator[Dataset]:
+    """A file that is no such entry (any more) is passed over: it must not hide the others."""
+    tasks = task_names()
+    for path in sorted(_home().glob("*.json")):
+        try:
+            entry = _Entry.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            continue
+        if entry.task in tasks and entry.id == path.stem:
+            yield _dataset(entry)
+
+
+def _dataset(entry: _Entry) -> Dataset:
+    path = Path(entry.path)
+    load = partial(_module(entry.task).load, path, entry.task_defaults)
+    values = entry.model_dump(exclude={"path"})
+    return Dataset(**values, load=load, origin=entry.path, path=path, user=True)

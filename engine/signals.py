@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from types import FrameType
+from typing import Any
 
 _NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGBREAK")
 SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
@@ -15,10 +16,18 @@ class SignalFlag:
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._before: dict[int, Any] = {}
 
     def install(self) -> None:
+        """``ValueError`` outside of the main thread: only that one may take signals."""
         for number in SIGNALS:
-            signal.signal(number, self._handle)
+            self._before[number] = signal.signal(number, self._handle)
+
+    def restore(self) -> None:
+        """Give the signals back to whoever had them, for a process that goes on after its run."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.received == signal.SIGINT:

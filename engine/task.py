@@ -80,6 +80,7 @@ class Task(Protocol):
     fingerprint: str
     metrics: tuple[MetricSpec, ...]
     monitor: Monitor
+    optimizer: type[torch.optim.AdamW] | type[torch.optim.Adam]
 
     def schedule(self, step: int, total: int) -> dict[str, float]:
         """Knobs of one step as closed forms of it; "learning_rate" at least."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,15 +39,20 @@ class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
     """The run was told to stop before its first update."""
 
 
-def run(job: Job, resumed_from: int | None = None) -> int:
+def run(job: Job) -> int:
     """Train ``job`` in this process and return its exit code; a failure is in the run directory before it leaves."""
     # Threads that wait by spinning cost twelve times the work on a busy machine; read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    signals = SignalFlag()
+    signals.install()
+    return execute(job, signals, Progress())
+
+
+def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
+    """:func:`run` for a caller who sees to the signals and listens by its own ``progress``."""
     from engine import device as devices
     from engine.rundir.writer import RunWriter
 
-    signals = SignalFlag()
-    signals.install()
     device = devices.choose(job.training.device, job.training.threads)
     writer = RunWriter.open(
         job.root,
@@ -56,14 +61,13 @@ def run(job: Job, resumed_from: int | None = None) -> int:
         threads=device.threads,
         versions=versions(),
         git_commit=git_commit(),
-        resumed_from_step=resumed_from,
+        resumed_from_step=job.resumed_from_step,
     )
     writer.device_memory = device.memory
     with writer:
-        with suppress(OSError):  # whoever started it may be gone
-            print(job.root, flush=True)
+        progress.opened(job.root)
         try:
-            return _train(job, device, writer, signals)
+            return _train(job, device, writer, signals, progress)
         except Stopped:
             return _end(writer, State.INTERRUPTED if signals.received else State.CANCELLED, signals)
         except SweetspotError as error:
@@ -79,11 +83,9 @@ def run(job: Job, resumed_from: int | None = None) -> int:
             raise
 
 
-def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag) -> int:
+def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, progress: Progress) -> int:
     from engine.checkpoint import load_newest
     from engine.trainer import Trainer
-
-    progress = Progress()
 
     def check() -> None:
         if signals.received or writer.control.cancel:
@@ -171,7 +173,7 @@ def _record(job: Job, task: Task, layout: Plan) -> RunRecord:
 def _compare(record: RunRecord, task: Task) -> None:
     if task.fingerprint != record.fingerprint:
         raise DataError(
-            "The sounds have changed since this run began: a file was added, removed or edited.",
+            "The data has changed since this run began: a file was added, removed or edited.",
             "Put them back as they were, or start a new run.",
         )
 
@@ -221,21 +223,22 @@ def _recognise(error: Exception) -> SweetspotError | None:
 @click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Settings from a file: a run's run.json. Options given beside it win.")  # fmt: skip
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN_DIR", help="Go on with a run where it stopped.")
-@click.option("--source", "moved", metavar="FOLDER", help="With --resume: where the sounds are now.")
+@click.option("--source", "moved", metavar="PATH", help="With --resume: where the data is now.")
 @options(TrainingConfig, *(task_config(name) for name in task_names()))
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
             resume: Path | None, moved: str | None, **values: Any) -> int:  # fmt: skip
-    """Train on a folder of recordings or a data set.
+    """Train on a folder of recordings, a table or a data set.
 
-    SOURCE is a folder, searched with its sub-folders, or the name of a data set such as "demo".
+    SOURCE is a folder, searched with its sub-folders, a CSV file, or the name of a data set such as "demo":
+    "sweetspot datasets" lists them.
     """
     if resume is not None:
         if source or run_dir or config_file or name or any(value is not None for value in values.values()):
             raise ConfigError("--resume goes on with a run as it was laid out.", "Give only --source beside it.")
         return _resume(resume, moved)
     if source is None:
-        raise ConfigError("There is nothing to train on.", "Name a folder of sounds, or demo.")
-    resolved = find_source(source)
+        raise ConfigError("There is nothing to train on.", "Name a folder of sounds, a CSV file, or demo.")
+    resolved = find_source(source, {name for name, value in values.items() if value is not None})
     title = name or resolved.source.name
     root = run_dir or new_root(runs_dir, title)
     if not is_run_id(root.name):
@@ -253,7 +256,7 @@ def _resume(root: Path, moved: str | None) -> int:
         return 0
     point = resume_point(root)
     click.echo(point)
-    return run(job, point.step if point else None)
+    return run(replace(job, resumed_from_step=point.step if point else None))
 
 
 def main() -> None:

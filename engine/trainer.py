@@ -152,8 +152,8 @@ class Trainer:
             }
             self.archive.keep_best()
         gap = None
-        if tracker.smoothed_reference is not None and monitor.better == "lower":
-            gap = compute_overfitting_gap(tracker.smoothed_reference, tracker.smoothed)
+        if tracker.smoothed_reference is not None:
+            gap = compute_overfitting_gap(tracker.smoothed_reference, tracker.smoothed, monitor.better)
         knobs = self.task.schedule(tracker.step, self.plan.total_steps)
         metrics = EpochMetrics.model_validate(
             {

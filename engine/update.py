@@ -10,8 +10,8 @@ from engine.task import Batch, Task
 
 
 def new_optimizer(task: Task) -> torch.optim.Optimizer:
-    """AdamW, fused: 1.1 to 1.4 times the default on a CPU. The schedule sets its rate before each step."""
-    return torch.optim.AdamW(
+    """The task's, fused: 1.1 to 1.4 times the default on a CPU. The schedule sets its rate before each step."""
+    return task.optimizer(
         task.model.parameters(),
         lr=task.config.learning_rate,
         weight_decay=task.config.regularization.weight_decay,

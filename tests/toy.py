@@ -14,6 +14,7 @@ class LineConfig(Settings):
 
 class Line:
     name = "line"
+    optimizer = torch.optim.AdamW
     metrics = (MetricSpec(name="val_loss", label="error"),)
     monitor = Monitor(metric="val_loss", reference="train_eval")
     num_train, num_train_files, num_val_files, fingerprint = 64, 0, 0, "line"

@@ -11,7 +11,7 @@ from app.launch import launcher
 from app.library import Library, library
 from engine.config import OverfittingPreset, TrainingConfig, preset_for, resolve
 from engine.errors import SweetspotError
-from engine.registry import FOLDER_TASK
+from engine.registry import get_dataset
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord
 
@@ -109,7 +109,10 @@ def _decide(shelf: Library, source: str | None, checked: health.Checked | None, 
         style.quiet("An empty field follows the guard above.")
         start = forms.changed(model.task, model.config.model_dump()) if model else {}
         start = {key: value for key, value in start.items() if key not in ("max_epochs", "max_steps", "threads")}
-        values, errors = forms.advanced(model.task if model else FOLDER_TASK, follows, start)
+        task = (
+            model.task if model else get_dataset("demo").task
+        )  # a folder on this page is one of sounds, like the demo
+        values, errors = forms.advanced(task, follows, start)
     ready = source is not None and checked is not None and checked.ready and not errors
     play = ":material/play_arrow:"
     if errors:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 
-from engine.audio.io import replace_file
+from engine.rundir.atomic import replace_bytes
 
 VERSION = 2
 KEEP_S = 90 * 86_400.0
@@ -86,7 +86,7 @@ class Cache:
     def save(self, key: str, facts: Facts) -> None:
         """Raises OSError. The samples must be in place before: the facts are what makes them an entry."""
         self._facts(key).parent.mkdir(parents=True, exist_ok=True)
-        replace_file(self._facts(key), json.dumps(asdict(facts)).encode())
+        replace_bytes(self._facts(key), json.dumps(asdict(facts)).encode(), durable=False)
 
     def open(self, key: str, num_samples: int) -> np.ndarray:
         """The samples of an entry, int16 [num_samples], mapped from disk and read-only."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import struct
-import uuid
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from engine.audio.source import AudioError, SoundFile
+from engine.rundir.atomic import replace_bytes
 
 Subtype = Literal["PCM_16", "PCM_24", "FLOAT"]
 
-__all__ = ["AudioError", "Subtype", "read_wave", "replace_file", "wave_bytes", "write_wave"]
+__all__ = ["AudioError", "Subtype", "read_wave", "wave_bytes", "write_wave"]
 
 
 def read_wave(path: Path, sample_rate: int) -> np.ndarray:
@@ -33,7 +33,7 @@ def read_wave(path: Path, sample_rate: int) -> np.ndarray:
 
 def write_wave(path: Path, wave: np.ndarray, sample_rate: int, subtype: Subtype = "PCM_16") -> None:
     """Write a mono WAV whole or not at all: a reader never sees a part of it. Raises OSError."""
-    replace_file(path, wave_bytes(wave, sample_rate, subtype))
+    replace_bytes(path, wave_bytes(wave, sample_rate, subtype), durable=False)
 
 
 def wave_bytes(wave: np.ndarray, sample_rate: int, subtype: Subtype = "PCM_16") -> bytes:
@@ -70,14 +70,3 @@ def _samples(wave: np.ndarray, subtype: Subtype) -> bytes:
 
 def _chunk(name: bytes, body: bytes) -> bytes:
     return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path`` in one step; what was there before stays until then. Raises OSError."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # a name of its own: the given one may fill all 255 bytes
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -20,7 +20,7 @@ if sys.platform != "win32":
 
 RENAME_PATIENCE_S = 2.5
 _BINARY = getattr(os, "O_BINARY", 0)
-_TEMPORARY = re.compile(r"^\..+\.\d+-\d+\.tmp$")
+_TEMPORARY = re.compile(r"^\.staged\.\d+-\d+\.tmp$")
 _serial = itertools.count()
 
 
@@ -47,7 +47,8 @@ def create_once(path: Path, data: bytes, *, durable: bool) -> bool:
 
 def stage(path: Path, data: bytes, *, durable: bool) -> Path:
     """Write ``data`` to a temporary beside ``path``, ready for :func:`commit`; nothing is left when it fails."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_serial)}.tmp")
+    # No part of the name it stands for: that one may fill all of a file system's 255 bytes.
+    temporary = path.with_name(f".staged.{os.getpid()}-{next(_serial)}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
         try:

@@ -64,7 +64,7 @@ class Monitor(Record):
 class Source(Record):
     """Where the data came from. ``path`` is absolute: it lies outside the run directory."""
 
-    kind: Literal["folder", "dataset"]
+    kind: Literal["folder", "file", "dataset"]
     name: str
     path: str | None = None
 

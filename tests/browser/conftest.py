@@ -20,6 +20,8 @@ from tests.conftest import SMALL
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     if executable() is None:
+        if os.environ.get("SWEETSPOT_REQUIRE_BROWSER"):
+            pytest.fail("there is no Chromium here, and SWEETSPOT_REQUIRE_BROWSER asks for one")
         pytest.skip("there is no Chromium here")
     with chromium() as found:
         yield found

@@ -192,7 +192,7 @@ def test_a_torn_tail_is_cut_and_nothing_else(root: Path, tail: bytes) -> None:
 
 def test_temporaries_of_a_killed_session_are_swept_and_other_files_are_not(root: Path) -> None:
     open_writer(root).close()
-    left = root / "checkpoints" / ".step-00000001.pt.123-0.tmp"
+    left = root / "checkpoints" / ".staged.123-0.tmp"
     left.parent.mkdir()
     left.write_bytes(b"half")
     kept = [root / ".status.json.tmp", root / "checkpoints" / "notes.tmp"]

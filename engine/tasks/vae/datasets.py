@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from engine.audio.cache import default_cache
+from engine.audio.find import find_files
 from engine.audio.synthesis import synthesise_demo
-from engine.registry import Dataset
+from engine.config import Settings
+from engine.errors import DataError
+from engine.registry import Claim, Dataset, Description
 
 # Counts up whenever the sounds change, so that an older folder is not taken for them.
 DEMO_VERSION = 1
@@ -37,5 +42,22 @@ DATASETS = (
         task="vae",
         load=_demo,
         defaults={"max_minutes": 3.0},
+        origin="made by this program",
     ),
 )
+
+
+def claim(path: Path, named: Collection[str]) -> Claim | None:
+    """Any folder is a collection of sounds, unless an option of another task says more."""
+    return Claim() if path.is_dir() else None
+
+
+def describe(path: Path, config: Settings) -> tuple[Description, Settings]:
+    """``DataError`` when the folder holds nothing that is named like a sound."""
+    if not find_files(path):
+        raise DataError(f"{path} has no sound files.", "Put WAV, FLAC, OGG, MP3 or AIFF files into it.")
+    return Description("generation"), config
+
+
+def load(path: Path, settings: Mapping[str, Any]) -> Path:
+    return path

@@ -52,6 +52,7 @@ class VAETask:
 
     name = "vae"
     metrics = METRICS
+    optimizer = torch.optim.AdamW
 
     def __init__(
         self,

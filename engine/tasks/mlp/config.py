@@ -1,0 +1,57 @@
+"""What only tables and labels need to know: what is learned from what, and by which network. No torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from engine.config import Settings
+from engine.tasks.mlp.layers import LayerConfig
+
+FOLDERS = "folders"
+
+
+class MLPConfig(Settings):
+    """A multi-layer perceptron over a table or a labelled folder of sounds. Dimensions left out follow the data."""
+
+    task_type: Literal["auto", "classification", "regression"] = Field(
+        "auto", description="Sort into classes or predict a number; automatic: by the target's values."
+    )
+    target: str | None = Field(None, description="Column that is learned; by default the last.")
+    labels: str | None = Field(
+        None, description="Labels of a folder of sounds: a CSV of file and label, or the word folders: one a class."
+    )
+    input_dim: int | None = Field(None, ge=1, description="Number of features; automatic: the data's.")
+    output_dim: int | None = Field(None, ge=1, description="Number of classes, 1 for a number; automatic: the data's.")
+    layers: tuple[LayerConfig, ...] = Field(
+        (LayerConfig(units=64), LayerConfig(units=64)),
+        description="Hidden layers: widths (64,32), or a JSON list of their descriptions.",
+    )
+
+    def located(self) -> MLPConfig:
+        """With the labels' file by its absolute path: a run is resumed from another directory."""
+        if self.labels in (None, FOLDERS):
+            return self
+        return self.model_copy(update={"labels": str(Path(str(self.labels)).expanduser().resolve())})
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        """Widths or JSON, as typed on a command line or into a form; [] and "none" are a linear model."""
+        if isinstance(value, str):
+            value = _parse(value.strip())
+        if isinstance(value, list | tuple):
+            return [{"units": item} if isinstance(item, int) else item for item in value]
+        return value
+
+
+def _parse(text: str) -> Any:
+    if text in ("", "none"):
+        return []
+    try:
+        return json.loads(text if text.startswith("[") else f"[{text}]")
+    except ValueError:
+        raise ValueError('give widths such as 64,32 or a JSON list such as [{"units": 64}]') from None

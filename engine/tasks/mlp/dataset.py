@@ -1,0 +1,134 @@
+"""A table made ready to learn from: divided, standardised, in batches. Letters: N rows, D features, B batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine import rng
+from engine.config import Plan
+from engine.errors import DataError
+from engine.task import Batch
+from engine.tasks.mlp.table import Table
+
+Side = Literal["train", "val"]
+
+
+def split_rows(table: Table, fraction: float, seed: int) -> list[Side]:
+    """A side for each row. Classes are divided one by one, so that each validates in its proportion.
+
+    Rows of one group stay together and count as one draw; a class with a single group is learned from. Both sides
+    get at least one row. Raises DataError when all is one group.
+    """
+    groups = table.groups or tuple(range(len(table.target)))
+    classes: dict[int, int] = {}
+    for group, value in zip(groups, table.target, strict=True):
+        classes.setdefault(group, int(value) if table.class_names else 0)
+    if len(classes) < 2:
+        raise DataError("All rows hold the same sound: nothing is left to check with.", "Add a different recording.")
+    order = np.array(list(classes))[np.random.default_rng(seed).permutation(len(classes))]
+    sizes = Counter(classes.values())
+    wanted = {name: min(max(1, round(fraction * size)), size - 1) for name, size in sizes.items()}
+    if not any(wanted.values()):
+        wanted[classes[int(order[0])]] = 1
+    chosen: set[int] = set()
+    for group in order.tolist():
+        if wanted[classes[group]] > 0:
+            wanted[classes[group]] -= 1
+            chosen.add(group)
+    return ["val" if group in chosen else "train" for group in groups]
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What takes features and a predicted number to mean 0 and variance 1 over the training rows, and back."""
+
+    mean: torch.Tensor  # float64 [D]
+    std: torch.Tensor  # float64 [D], 1 where a feature never changes
+    target_mean: float = 0.0
+    target_std: float = 1.0
+
+    @classmethod
+    def measure(cls, features: NDArray[np.float64], target: NDArray[Any], regression: bool) -> Standard:
+        std = features.std(0)
+        # A column of equal values has a standard deviation of rounding errors, not of 0.
+        constant = std <= 1e-12 * np.abs(features).max(0)
+        mean = torch.from_numpy(features.mean(0))
+        scale = torch.from_numpy(np.where(constant, 1.0, std))
+        if not regression:
+            return cls(mean, scale)
+        return cls(mean, scale, float(target.mean()), float(target.std()) or 1.0)
+
+    def features(self, values: NDArray[np.float64]) -> torch.Tensor:
+        """float64 [N, D] to float32 [N, D]; a value far outside of what was learned from is held at 1e6."""
+        return ((torch.from_numpy(values) - self.mean) / self.std).clamp(-1e6, 1e6).float()
+
+    def target(self, values: NDArray[np.float64]) -> torch.Tensor:
+        return ((torch.from_numpy(values) - self.target_mean) / self.target_std).float()
+
+    def restore(self, predicted: torch.Tensor) -> NDArray[np.float64]:
+        """Standardised predictions to the target's own unit."""
+        return predicted.double().cpu().numpy() * self.target_std + self.target_mean
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"mean": self.mean, "std": self.std, "target_mean": self.target_mean, "target_std": self.target_std}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One side of the split on the device: x float32 [N, D]; y int64 [N], or float32 [N] standardised."""
+
+    x: torch.Tensor
+    y: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def evenly(self, most: int) -> Rows:
+        """At most ``most`` of the rows, evenly spread."""
+        if len(self) <= most:
+            return self
+        places = torch.linspace(0, len(self) - 1, most, dtype=torch.float64).round().long().to(self.x.device)
+        return Rows(self.x[places], self.y[places])
+
+
+def make_rows(table: Table, chosen: Sequence[bool], standard: Standard, device: torch.device) -> Rows:
+    mask = np.array(chosen, dtype=bool)
+    target = table.target[mask]
+    y = torch.from_numpy(target) if table.class_names else standard.target(target.astype(np.float64))
+    return Rows(standard.features(table.features[mask]).to(device), y.to(device))
+
+
+class TableLoader:
+    """Batches as a pure function of (seed, step): every epoch runs through the rows in a new order."""
+
+    def __init__(self, rows: Rows, plan: Plan, dropout_width: int) -> None:
+        self.rows, self.plan, self.width = rows, plan, dropout_width
+        self._order = lru_cache(maxsize=2)(self._shuffled)
+
+    def batch(self, seed: int, step: int) -> Batch:
+        """x [B, D], y [B], keep [B, U]: uniform draws for dropout. An epoch's end is filled up from its beginning."""
+        epoch, place = divmod(step - 1, self.plan.steps_per_epoch)
+        size = self.plan.batch_size
+        order = self._order(seed, epoch)
+        chosen = torch.from_numpy(order[np.arange(place * size, (place + 1) * size) % len(order)]).to(
+            self.rows.x.device
+        )
+        keep = rng.generator(seed, "dropout", step).random((size, self.width), dtype=np.float32)
+        return {
+            "x": self.rows.x[chosen],
+            "y": self.rows.y[chosen],
+            "keep": torch.from_numpy(keep).to(self.rows.x.device),
+        }
+
+    def _shuffled(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """The rows once for each time that an epoch has them, every time in another order."""
+        draw = rng.generator(seed, "order", epoch)
+        return np.concatenate([draw.permutation(len(self.rows)) for _ in range(self.plan.expansion)])

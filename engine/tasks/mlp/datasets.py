@@ -1,0 +1,127 @@
+"""Tables that come with the project, and what else can be learned: CSV files and labelled folders of sounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine import rng
+from engine.config import Settings, validated
+from engine.errors import DataError
+from engine.registry import Claim, Dataset, Description
+from engine.tasks.mlp.config import MLPConfig
+from engine.tasks.mlp.csv_table import SUFFIXES, read_table
+from engine.tasks.mlp.labels import FEATURE_NAMES, read_labels
+from engine.tasks.mlp.table import Table, choose_kind, encode_target
+
+FRIEDMAN_ROWS = 1000
+# One thread: a batch of a table is too small to share out, and its bits do not depend on the machine's cores.
+DEFAULTS: dict[str, Any] = {"threads": 1, "learning_rate": 3e-3, "max_epochs": 100, "batch_size": 32}
+
+
+def _scikit(name: str) -> Table:
+    """A table of scikit-learn's. ``DataError`` when that is not installed."""
+    try:
+        from sklearn import datasets
+    except ImportError:
+        raise DataError(
+            f"The data set {name!r} comes with scikit-learn, which is not installed.",
+            'Install it: pip install "sweetspot[tables]".',
+        ) from None
+    bunch = getattr(datasets, f"load_{name}")()
+    classes = tuple(str(value) for value in getattr(bunch, "target_names", ()))
+    target = bunch.target.astype(np.int64 if classes else np.float64)
+    names = tuple(str(value) for value in bunch.feature_names)
+    return Table(bunch.data.astype(np.float64), target, names, "class" if classes else "progression", classes)
+
+
+def _friedman1() -> Table:
+    """10 sin(pi a b) + 20 (c - 1/2)^2 + 10 d + 5 e + noise of variance 1, and five features that mean nothing.
+
+    J. Friedman, "Multivariate adaptive regression splines", 1991.
+    """
+    draw = rng.generator(0, "friedman1")
+    x = draw.uniform(0, 1, (FRIEDMAN_ROWS, 10))
+    y = 10 * np.sin(math.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
+    return Table(x, y + draw.standard_normal(FRIEDMAN_ROWS), tuple("abcdefghij"), "y")
+
+
+def _table(
+    name: str, description: str, features: int, classes: int, load: Callable[[], Table], tuned: dict[str, Any],
+    layers: list[dict[str, Any]], origin: str = "scikit-learn",
+) -> Dataset:  # fmt: skip
+    return Dataset(
+        id=name,
+        description=description,
+        task="mlp",
+        load=load,
+        defaults={**DEFAULTS, **tuned},
+        task_defaults={"layers": layers},
+        task_type="classification" if classes else "regression",
+        num_features=features,
+        num_classes=classes,
+        origin=origin,
+    )
+
+
+def _guard(dropout: float, weight_decay: float) -> dict[str, Any]:
+    return {"regularization": {"dropout": dropout, "weight_decay": weight_decay, "gradient_clip_norm": 1.0}}
+
+
+# The settings were tuned over ten splits each; tests/bench/tables.py measures them.
+DATASETS = (
+    _table("iris", "150 irises of 3 species by 4 lengths of their flowers.", 4, 3, partial(_scikit, "iris"),
+           {"max_epochs": 60, "batch_size": 16, **_guard(0.0, 1e-3)}, [{"units": 32}]),
+    _table("wine", "178 wines of 3 growers by 13 measurements.", 13, 3, partial(_scikit, "wine"),
+           {"max_epochs": 40, "batch_size": 16, **_guard(0.2, 1e-3)}, [{"units": 32}]),
+    _table("breast_cancer", "569 tumours, benign or malignant, by 30 measurements.", 30, 2,
+           partial(_scikit, "breast_cancer"), {"max_epochs": 40, **_guard(0.2, 1e-3)}, [{"units": 64}]),
+    _table("digits", "1,797 handwritten digits of 8 x 8 pixels.", 64, 10, partial(_scikit, "digits"),
+           {"max_epochs": 60, **_guard(0.2, 1e-4)}, [{"units": 128}, {"units": 128}]),
+    _table("diabetes", "442 patients: how far diabetes went in a year, by 10 measurements.", 10, 0,
+           partial(_scikit, "diabetes"), {"max_epochs": 40, **_guard(0.2, 1e-2)}, [{"units": 32}]),
+    _table("friedman1", "1,000 made rows: 5 of 10 features matter, not in straight lines.", 10, 0, _friedman1,
+           {"max_epochs": 150, **_guard(0.0, 1e-4)}, [{"units": 64}, {"units": 64}], "made by this program"),
+)  # fmt: skip
+
+
+def claim(path: Path, named: Collection[str]) -> Claim | None:
+    """CSV files; and folders of sounds whose labels are given, which otherwise are for listening."""
+    if path.is_dir():
+        return Claim(by_option=True, defaults=DEFAULTS) if "labels" in named else None
+    return Claim(defaults=DEFAULTS) if path.suffix.lower() in SUFFIXES else None
+
+
+def describe(path: Path, config: Settings) -> tuple[Description, Settings]:
+    """What there is to learn, found by reading it all (of sounds: their labels). ``DataError`` when nothing is."""
+    assert isinstance(config, MLPConfig)
+    config = config.located()
+    if not path.is_dir():
+        table = read_table(path, config.target, config.task_type)
+        return Description(table.task_type, table.num_features, table.num_classes), config
+    assert config.labels is not None
+    labels, name = read_labels(path, config.labels, config.target)
+    if not labels:
+        raise DataError(f"No sound in {path} has a label.", "Put them into sub-folders, one a class.")
+    texts = list(labels.values())
+    kind = choose_kind(texts, config.task_type)
+    _, classes = encode_target(texts, kind, name)
+    return Description(kind, len(FEATURE_NAMES), len(classes)), config
+
+
+def load(path: Path, settings: Mapping[str, Any]) -> Table:
+    """A user's data set as a table; of sounds, each is decoded and described."""
+    config = validated(MLPConfig, dict(settings))
+    if not path.is_dir():
+        return read_table(path, config.target, config.task_type)
+    import torch
+
+    from engine.task import OpenContext
+    from engine.tasks.mlp.labelled_sounds import read_sounds
+
+    return read_sounds(path, config, OpenContext(), torch.device("cpu"))

@@ -1,0 +1,18 @@
+"""One hidden layer as a value. No torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from engine.config import Settings
+
+
+class LayerConfig(Settings):
+    """A hidden layer: a linear map, then normalisation, activation and dropout as told."""
+
+    units: int = Field(64, ge=1, le=4096, description="Width.")
+    activation: Literal["relu", "silu", "gelu", "tanh", "identity"] = Field("silu", description="Nonlinearity.")
+    dropout: float | None = Field(None, ge=0, lt=1, description="Fraction masked in training; by default the run's.")
+    layer_norm: bool = Field(False, description="Normalise the layer's values of each row before the nonlinearity.")

@@ -1,0 +1,113 @@
+"""Rows of features and what is learned from them. Letters: N rows, D features, C classes. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import DataError
+from engine.rundir.schema import FileRow
+
+Kind = Literal["classification", "regression"]
+MOST_AUTOMATIC_CLASSES = 20
+MIN_ROWS = 4
+
+
+@dataclass(frozen=True)
+class Table:
+    """features: float64 [N, D]. target: int64 [N], an index into ``class_names``, or float64 [N] without any.
+
+    groups: equal for rows that must stay on one side of the split; None when each is its own. files: where the rows
+    are files, every file found, and ``row_files`` the one of each row.
+    """
+
+    features: NDArray[np.float64]
+    target: NDArray[np.int64] | NDArray[np.float64]
+    feature_names: tuple[str, ...]
+    target_name: str = "target"
+    class_names: tuple[str, ...] = ()
+    groups: tuple[int, ...] | None = None
+    files: list[FileRow] = field(default_factory=list)
+    row_files: tuple[str, ...] = ()
+
+    @property
+    def task_type(self) -> Kind:
+        return "classification" if self.class_names else "regression"
+
+    @property
+    def num_features(self) -> int:
+        return int(self.features.shape[1])
+
+    @property
+    def num_classes(self) -> int:
+        """0 when a number is learned."""
+        return len(self.class_names)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with any value, name or class."""
+        digest = hashlib.sha256(repr((self.feature_names, self.target_name, self.class_names)).encode())
+        digest.update(np.ascontiguousarray(self.features).tobytes())
+        digest.update(np.ascontiguousarray(self.target).tobytes())
+        return digest.hexdigest()
+
+
+def choose_kind(values: Sequence[str], wanted: str) -> Kind:
+    """What a target of these texts is: numbers are a regression, unless they are few whole ones."""
+    if wanted != "auto":
+        return "classification" if wanted == "classification" else "regression"
+    numbers = [number(text) for text in values]
+    if any(value is None for value in numbers):
+        return "classification"
+    different = {value for value in numbers if value is not None}
+    whole = all(value.is_integer() for value in different)
+    return "classification" if whole and len(different) <= MOST_AUTOMATIC_CLASSES else "regression"
+
+
+def encode_target(
+    values: Sequence[str], kind: Kind, name: str
+) -> tuple[NDArray[np.int64] | NDArray[np.float64], tuple[str, ...]]:
+    """Texts to class indices and names (in order of number or letter), or to numbers and (). ``DataError``."""
+    if kind == "regression":
+        numbers = [number(text) for text in values]
+        for place, value in enumerate(numbers):
+            if value is None:
+                raise DataError(
+                    f"{name!r} is to be predicted as a number, but row {place + 1} has {values[place]!r}.",
+                    "Correct it, or sort into classes: --task-type classification.",
+                )
+        target = np.array(numbers, dtype=np.float64)
+        if np.ptp(target) == 0:
+            raise DataError(
+                f"{name!r} is {values[0]} in all {len(values)} rows: there is nothing to learn.", "Choose another."
+            )
+        return target, ()
+    counts = Counter(values)
+    if len(counts) == 1:
+        raise DataError(
+            f"All {len(values)} rows are of the one class {values[0]!r}: nothing can be told apart.",
+            "Add rows of another class, or choose another target.",
+        )
+    if len(counts) > len(values) / 2:
+        raise DataError(
+            f"{name!r} has {len(counts)} different values in {len(values)} rows: as classes most stand alone.",
+            "Choose another target, or predict it as a number: --task-type regression.",
+        )
+    names = tuple(sorted(counts, key=lambda text: (number(text) is None, number(text) or 0.0, text)))
+    place_of = {text: place for place, text in enumerate(names)}
+    return np.array([place_of[text] for text in values], dtype=np.int64), names
+
+
+def number(text: str) -> float | None:
+    """A finite decimal number; None for anything else ("1_000" and "nan" too, which Python would take)."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if np.isfinite(value) and "_" not in text else None

@@ -1,0 +1,220 @@
+"""Classification and regression: a table or labelled sounds, a multi-layer perceptron, and what is said about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from engine import rng
+from engine.audio.split import assign_sides
+from engine.config import TrainingConfig, get_adaptive_split, plan, resolve
+from engine.errors import ConfigError
+from engine.metrics import MetricsHistory
+from engine.registry import get_dataset
+from engine.rundir.schema import FileRow
+from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
+from engine.tasks.mlp.config import MLPConfig
+from engine.tasks.mlp.csv_table import read_table
+from engine.tasks.mlp.dataset import Rows, Side, Standard, TableLoader, make_rows, split_rows
+from engine.tasks.mlp.labelled_sounds import read_sounds
+from engine.tasks.mlp.model import DynamicMLPModel
+from engine.tasks.mlp.previews import confusion, confusion_png, scatter_png
+from engine.tasks.mlp.table import Table
+
+WARMUP_STEPS = 20
+EVALUATION_ROWS = 4096
+PREVIEW_ROWS = 1000
+
+_COMMON = (
+    MetricSpec(name="train_loss", label="Loss", chart="loss", better="lower"),
+    MetricSpec(name="val_loss", label="Validation loss", chart="loss", better="lower"),
+    MetricSpec(name="learning_rate", label="Learning rate", chart="rate"),
+    MetricSpec(name="grad_norm", label="Gradient norm"),
+)
+METRICS = {
+    "classification": (
+        MetricSpec(name="val_accuracy", label="accuracy on new data", chart="quality", better="higher"),
+        MetricSpec(name="train_accuracy", label="accuracy on its own data", chart="quality", better="higher"),
+        *_COMMON,
+    ),
+    "regression": (
+        MetricSpec(name="val_r2", label="R² on new data", chart="quality", better="higher"),
+        MetricSpec(name="train_r2", label="R² on its own data", chart="quality", better="higher"),
+        MetricSpec(name="val_mae", label="Mean absolute error", better="lower"),
+        *_COMMON,
+    ),
+}
+
+
+class MLPTask:
+    """See :class:`engine.task.Task`. Letters: B batch, N rows, D features, O outputs (classes, or 1 for a number)."""
+
+    name = "mlp"
+    optimizer = torch.optim.Adam
+
+    def __init__(
+        self, table: Table, config: TrainingConfig, task_config: MLPConfig, device: torch.device, context: OpenContext
+    ) -> None:
+        self.table, self.device, self.fingerprint = table, device, table.fingerprint
+        self.regression = table.task_type == "regression"
+        self.metrics = METRICS[table.task_type]
+        rows = len(table.target)
+        self.config = resolve(_once_an_epoch(config), rows)
+        self.task_config = _fitted(task_config, table, self.config.regularization.dropout)
+        sides = split_rows(table, self.config.val_fraction or get_adaptive_split(rows), self.config.split_seed)
+        context.on_files(_files(table, sides))
+        own = np.array([side == "train" for side in sides])
+        self.standard = Standard.measure(table.features[own], table.target[own], self.regression)
+        self.train = make_rows(table, own.tolist(), self.standard, device)
+        self.val = make_rows(table, (~own).tolist(), self.standard, device)
+        self.num_train = self.num_train_files = len(self.train)
+        self.num_val_files = len(self.val)
+        self.parts = {"train": self.train.evenly(EVALUATION_ROWS), "val": self.val.evenly(EVALUATION_ROWS)}
+        self.model = self._new_model().to(device)
+        self.loader = TableLoader(self.train, plan(self.config, self.num_train), self.model.width)
+        metric = "r2" if self.regression else "accuracy"
+        self.monitor = Monitor(
+            metric=f"val_{metric}", reference=f"train_{metric}", better="higher", baseline_db=self._baseline()
+        )
+
+    def _new_model(self) -> DynamicMLPModel:
+        seed = int(rng.generator(self.config.seed, "init").integers(2**32))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return DynamicMLPModel(self.task_config)
+
+    def _baseline(self) -> float:
+        """What the best constant answer scores on the held-out rows: the commonest class, or the mean."""
+        rows = self.parts["val"]
+        if self.regression:
+            return _r2(rows.y, torch.zeros_like(rows.y))
+        return float((rows.y == torch.mode(self.train.y).values).float().mean())
+
+    def schedule(self, step: int, total: int) -> dict[str, float]:
+        """20 steps of warm-up, then half a cosine to zero."""
+        decay = 0.5 * (1 + math.cos(math.pi * (step - 1) / max(1, total)))
+        return {"learning_rate": self.config.learning_rate * min(1.0, step / WARMUP_STEPS) * decay}
+
+    def batch(self, seed: int, step: int) -> Batch:
+        return self.loader.batch(seed, step)
+
+    def training_step(self, model: DynamicMLPModel, batch: Batch, knobs: Mapping[str, float]) -> StepOutput:
+        return StepOutput(self._loss(model(batch["x"], batch["keep"]), batch["y"]), {})
+
+    def _loss(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy in nats, or the mean squared error of the standardised target: 1 for the mean's answer."""
+        return functional.mse_loss(output[:, 0], y) if self.regression else functional.cross_entropy(output, y)
+
+    @torch.inference_mode()
+    def evaluate(self, model: DynamicMLPModel, part: Literal["train", "val"]) -> dict[str, float]:
+        """Fractions 0...1 of right answers, or R² (1 is perfect, 0 the mean's) and the error in the target's unit."""
+        rows = self.parts[part]
+        output = model(rows.x)
+        figures = self._figures(output, rows)
+        named = {f"{part}_{name}": value for name, value in figures.items()}
+        # "train_loss" is the mean over an epoch's updates: this one is clean.
+        loss = float(self._loss(output, rows.y))
+        return named | ({"val_loss": loss} if part == "val" else {"train_eval_loss": loss})
+
+    def _figures(self, output: torch.Tensor, rows: Rows) -> dict[str, float]:
+        if not self.regression:
+            return {"accuracy": float((output.argmax(1) == rows.y).float().mean())}
+        error = (output[:, 0] - rows.y).abs().double().mean()
+        return {"r2": _r2(rows.y, output[:, 0]), "mae": float(error) * self.standard.target_std}
+
+    @torch.inference_mode()
+    def previews(self, model: DynamicMLPModel, epoch: int) -> Iterator[Preview]:
+        """The held-out rows: a confusion matrix, or predicted against true (at most a thousand points)."""
+        rows = self.parts["val"] if not self.regression else self.parts["val"].evenly(PREVIEW_ROWS)
+        output = model(rows.x)
+        figures = self._figures(output, rows)
+        if self.regression:
+            title = f"{len(rows)} new rows, R squared {figures['r2']:.3f}"
+            true, predicted = self.standard.restore(rows.y), self.standard.restore(output[:, 0])
+            picture = scatter_png(true, predicted, self.table.target_name, title)
+        else:
+            title = f"{len(rows)} new rows, {figures['accuracy']:.1%} right"
+            counts = confusion(rows.y.cpu().numpy(), output.argmax(1).cpu().numpy(), self.table.num_classes)
+            picture = confusion_png(counts, self.table.class_names, title)
+        yield Preview("image", "sample", {"png": picture})
+
+    def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
+        return []
+
+    def prepare_snapshot(self, model: DynamicMLPModel) -> None:
+        """Nothing depends on the weights: what a prediction needs beside them is fixed before the first update."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**self.standard.state_dict(), "classes": dict(enumerate_names(self.table.class_names))}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if state["mean"].shape != self.standard.mean.shape:
+            raise ValueError(f"it has {len(state['mean'])} features, the data {self.table.num_features}")
+        names = ("mean", "std", "target_mean", "target_std")
+        self.standard = Standard(**{name: state[name] for name in names})
+
+
+def enumerate_names(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Class names by their index as text: what a snapshot's header can hold."""
+    return ((str(place), name) for place, name in enumerate(names))
+
+
+def _r2(true: torch.Tensor, predicted: torch.Tensor) -> float:
+    """1 - squared error / squared deviation from the mean of ``true``, in double precision."""
+    true, predicted = true.double(), predicted.double()
+    deviation = float((true - true.mean()).square().sum())
+    error = float((true - predicted).square().sum())
+    return 1 - error / deviation if deviation > 0 else math.nan
+
+
+def _once_an_epoch(config: TrainingConfig) -> TrainingConfig:
+    """A row has no variants: unless told otherwise, an epoch has each once."""
+    regularization = config.regularization
+    if "augmentation_expansion" in regularization.model_fields_set:
+        return config
+    return config.model_copy(update={"regularization": regularization.model_copy(update={"augmentation_expansion": 1})})
+
+
+def _fitted(config: MLPConfig, table: Table, dropout: float) -> MLPConfig:
+    """``config`` with every dimension and dropout filled in. ``ConfigError`` when one that was given does not fit."""
+    outputs = table.num_classes or 1
+    for name, given, found, what in (
+        ("input_dim", config.input_dim, table.num_features, "features"),
+        ("output_dim", config.output_dim, outputs, "classes" if table.num_classes else "number to predict"),
+    ):
+        if given is not None and given != found:
+            raise ConfigError(f"{name} is {given}, but the data has {found} {what}.", f"Leave {name} out.")
+    if config.task_type not in ("auto", table.task_type):
+        raise ConfigError(f"This is {table.task_type}, not {config.task_type}.", "Leave task_type out.")
+    layers = tuple(
+        layer if layer.dropout is not None else layer.model_copy(update={"dropout": dropout}) for layer in config.layers
+    )
+    update = {"input_dim": table.num_features, "output_dim": outputs, "task_type": table.task_type, "layers": layers}
+    return config.model_copy(update=update)
+
+
+def _files(table: Table, sides: list[Side]) -> list[FileRow]:
+    """Every file found; where rows are files, with their sides."""
+    return assign_sides(table.files, sides) if table.row_files else table.files
+
+
+def open_task(
+    source: Source, config: TrainingConfig, task_config: MLPConfig, device: torch.device, context: OpenContext
+) -> MLPTask:
+    """A data set by name, a CSV, or a labelled folder of sounds. ``DataError`` when nothing can be learned from it."""
+    task_config = task_config.located()
+    if source.path is None:
+        table: Table = get_dataset(source.name).load()
+    elif Path(source.path).is_dir():
+        if task_config.labels is None:
+            raise ConfigError("A folder of sounds needs labels to be sorted by.", "Give --labels folders or a CSV.")
+        table = read_sounds(Path(source.path), task_config, context, device)
+    else:
+        table = read_table(Path(source.path), task_config.target, task_config.task_type)
+    return MLPTask(table, config, task_config, device, context)

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from engine.config import Plan
+from engine.errors import DataError
+from engine.tasks.mlp.dataset import Rows, Standard, TableLoader, split_rows
+from engine.tasks.mlp.table import Table
+
+
+def table(target: list[int], groups: tuple[int, ...] | None = None) -> Table:
+    features = np.arange(2.0 * len(target)).reshape(-1, 2)
+    names = tuple(str(name) for name in range(max(target) + 1))
+    return Table(features, np.array(target), ("a", "b"), class_names=names, groups=groups)
+
+
+def test_every_class_validates_in_its_proportion() -> None:
+    target = [0] * 50 + [1] * 20 + [2] * 10
+    sides = split_rows(table(target), 0.2, seed=42)
+    held = Counter(value for value, side in zip(target, sides, strict=True) if side == "val")
+    assert held == {0: 10, 1: 4, 2: 2}
+
+
+def test_a_class_of_one_row_is_learned_from() -> None:
+    target = [0] * 10 + [1]
+    sides = split_rows(table(target), 0.5, seed=42)
+    assert sides[-1] == "train" and sides.count("val") == 5
+
+
+def test_rows_of_one_group_stay_on_one_side() -> None:
+    target = [0, 0, 0, 0, 1, 1, 1, 1]
+    groups = (0, 0, 1, 1, 2, 2, 3, 3)
+    for seed in range(20):
+        sides = split_rows(table(target, groups), 0.5, seed)
+        assert all(sides[place] == sides[place + 1] for place in range(0, 8, 2))
+        assert {side for side, value in zip(sides, target, strict=True) if value == 1} == {"train", "val"}
+
+
+def test_the_split_follows_its_seed_alone() -> None:
+    target = [0, 1] * 20
+    assert split_rows(table(target), 0.3, 1) == split_rows(table(target), 0.3, 1)
+    assert split_rows(table(target), 0.3, 1) != split_rows(table(target), 0.3, 2)
+
+
+def test_copies_of_one_sound_cannot_be_checked() -> None:
+    with pytest.raises(DataError, match="nothing is left"):
+        split_rows(table([0, 1], groups=(5, 5)), 0.5, 0)
+
+
+def test_training_rows_come_out_with_mean_0_and_variance_1() -> None:
+    draw = np.random.default_rng(0)
+    features = draw.normal((5, -3e6, 1e-7), (2, 1e5, 1e-9), (200, 3))
+    x = Standard.measure(features, features[:, 0], True).features(features)
+    torch.testing.assert_close(x.mean(0), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(x.std(0, correction=0), torch.ones(3), atol=1e-4, rtol=0)
+
+
+def test_a_feature_that_never_changes_becomes_zero() -> None:
+    features = np.full((10, 1), 0.1 + 0.2)
+    assert Standard.measure(features, features[:, 0], False).features(features).abs().max() < 1e-9
+
+
+def test_a_prediction_comes_back_in_the_targets_unit() -> None:
+    target = np.array([10.0, 20.0, 60.0])
+    standard = Standard.measure(np.ones((3, 1)), target, True)
+    np.testing.assert_allclose(standard.restore(standard.target(target)), target, rtol=1e-6)
+
+
+def loader(rows: int, plan: Plan) -> TableLoader:
+    numbers = torch.arange(float(rows))
+    return TableLoader(Rows(numbers[:, None], numbers), plan, dropout_width=6)
+
+
+def test_an_epoch_has_every_row_once_in_a_new_order() -> None:
+    batches = loader(40, Plan(1, 8, 5, 100))
+    epochs = [torch.cat([batches.batch(0, 5 * epoch + step)["y"] for step in range(1, 6)]) for epoch in range(2)]
+    for epoch in epochs:
+        assert sorted(epoch.tolist()) == list(range(40))
+    assert not torch.equal(*epochs)
+
+
+def test_a_batch_is_a_function_of_seed_and_step() -> None:
+    plan = Plan(1, 8, 5, 100)
+    late = loader(40, plan).batch(3, 17)
+    running = loader(40, plan)
+    for step in range(1, 17):
+        running.batch(3, step)
+    for name, tensor in running.batch(3, 17).items():
+        assert torch.equal(tensor, late[name])
+    assert not torch.equal(late["keep"], running.batch(3, 18)["keep"])
+    assert not torch.equal(late["keep"], running.batch(4, 17)["keep"])
+
+
+def test_batches_keep_their_shape_where_an_epoch_does_not_divide() -> None:
+    batches = loader(10, Plan(1, 4, 3, 100))
+    assert {tuple(batches.batch(0, step)["x"].shape) for step in range(1, 10)} == {(4, 1)}

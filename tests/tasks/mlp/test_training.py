@@ -1,0 +1,210 @@
+"""The second task through the loop, the run directory and the process, none of which knows it."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from engine.checkpoint import load, load_newest
+from engine.config import Plan, TrainingConfig, plan
+from engine.errors import ConfigError, TrainingFailedError
+from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from engine.rundir.writer import RunWriter
+from engine.task import OpenContext, Source
+from engine.tasks.mlp.config import MLPConfig
+from engine.tasks.mlp.task import MLPTask, open_task
+from engine.trainer import Trainer
+
+Engine = Callable[..., CompletedProcess[str]]
+CPU = torch.device("cpu")
+
+
+def new_task(name: str = "friedman1", model: dict[str, Any] | None = None, **training: Any) -> MLPTask:
+    values = {"max_steps": 60, "batch_size": 100, "regularization": {"dropout": 0.3}, **training}
+    source = Source(kind="dataset", name=name)
+    config = MLPConfig.model_validate(model or {"layers": "16,8"})
+    return open_task(source, TrainingConfig.model_validate(values), config, CPU, OpenContext())
+
+
+def new_trainer(task: MLPTask, writer: RunWriter, stop: Callable[[], bool] = lambda: False) -> Trainer:
+    return Trainer(task, plan(task.config, task.num_train), writer, stop)
+
+
+def open_run(root: Path, *, resume: bool = False) -> RunWriter:
+    return RunWriter.open(root, device="cpu", threads=1, versions={}, resume=resume)
+
+
+def events(root: Path, kind: str) -> list[dict[str, Any]]:
+    return [event for event in RunReader(root).events().events if event["event"] == kind]
+
+
+def same(first: Any, second: Any) -> bool:
+    """Equal to the last bit, through all that a checkpoint nests."""
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
+    if isinstance(first, list):
+        return len(first) == len(second) and all(map(same, first, second))
+    return bool(first == second)
+
+
+@pytest.mark.parametrize("stopped_at", [1, 9, 13, 31])
+def test_a_stopped_run_goes_on_with_the_same_bits(tmp_path: Path, stopped_at: int) -> None:
+    with open_run(tmp_path / "whole") as writer:
+        assert new_trainer(new_task(), writer).fit() is State.COMPLETED
+    parts = tmp_path / "parts"
+    with open_run(parts) as writer:
+        trainer = new_trainer(new_task(), writer, stop=lambda: trainer.tracker.step >= stopped_at)
+        assert trainer.fit() is State.CANCELLED
+    with open_run(parts, resume=True) as writer:
+        trainer = new_trainer(new_task(), writer)
+        loaded, _ = load_newest(Layout(parts))
+        assert loaded is not None and loaded.step == stopped_at
+        trainer.restore(loaded, [])
+        assert trainer.fit() is State.COMPLETED
+    states = [load(Layout(root).checkpoint(60)) for root in (tmp_path / "whole", parts)]
+    for state in states:
+        state["tracker"].pop("elapsed_s")
+    for part in states[0]:
+        assert same(states[0][part], states[1][part]), part
+    moments = ("at", "elapsed_s", "step_time_s")
+    tales = [
+        {event["step"]: {name: event[name] for name in event if name not in moments} for event in events(root, "step")}
+        for root in (tmp_path / "whole", parts)
+    ]
+    assert tales[0] == tales[1]
+
+
+def test_classification_tells_accuracy_as_a_fraction(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(new_task("iris", max_steps=120, batch_size=16, learning_rate=0.01), writer).fit()
+    last = events(tmp_path / "run", "epoch")[-1]
+    assert 0.8 < last["val_accuracy"] <= 1 and 0.8 < last["train_accuracy"] <= 1
+    assert last["val_loss"] < 0.6 and "val_r2" not in last and "kl_divergence" not in last
+
+
+def test_regression_tells_r2_and_the_error_in_the_targets_unit(tmp_path: Path) -> None:
+    task = new_task(max_steps=200, batch_size=32, learning_rate=0.01, regularization={"dropout": 0.0})
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(task, writer).fit()
+    last = events(tmp_path / "run", "epoch")[-1]
+    assert 0.7 < last["val_r2"] < 1
+    assert 0.5 < last["val_mae"] < 3, "noise of deviation 1 in a target of deviation 5"
+    assert "val_accuracy" not in last
+    assert last["overfitting_gap"] == pytest.approx(1 - last["val_r2"] / last["train_r2"], abs=0.05)
+
+
+def test_it_learns_by_adam() -> None:
+    from engine.update import new_optimizer
+
+    assert type(new_optimizer(new_task())) is torch.optim.Adam
+
+
+def test_the_baseline_is_what_the_best_constant_answer_scores() -> None:
+    task = new_task("breast_cancer")
+    commonest = int(torch.mode(task.train.y).values)
+    assert task.monitor.baseline_db == pytest.approx(float((task.val.y == commonest).float().mean()))
+    baseline = new_task().monitor.baseline_db
+    assert baseline is not None and -0.1 < baseline <= 0
+
+
+@pytest.mark.parametrize(("model", "said"), [
+    ({"input_dim": 5}, "input_dim is 5, but the data has 4 features"),
+    ({"output_dim": 2}, "output_dim is 2, but the data has 3 classes"),
+    ({"task_type": "regression"}, "classification, not regression"),
+])  # fmt: skip
+def test_a_shape_that_does_not_fit_is_refused_with_both_numbers(model: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        new_task("iris", model)
+
+
+def test_every_dimension_is_filled_in_and_kept() -> None:
+    config = new_task("digits").task_config
+    assert (config.input_dim, config.output_dim, config.task_type) == (64, 10, "classification")
+    assert [layer.dropout for layer in config.layers] == [0.3, 0.3]
+
+
+@pytest.mark.parametrize("name", ["iris", "friedman1"])
+def test_a_preview_is_a_small_picture(name: str) -> None:
+    task = new_task(name)
+    (preview,) = task.previews(task.model, 0)
+    assert preview.kind == "image"
+    assert len(preview.files["png"]) < 40_000
+    with Image.open(io.BytesIO(preview.files["png"])) as image:
+        assert image.size == (640, 480)
+        assert len(image.convert("RGB").getcolors() or []) > 8, "it is not blank"
+
+
+def test_a_loss_that_is_nan_ends_it_and_keeps_the_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = new_task()
+    batch = task.batch
+
+    def poisoned(seed: int, step: int) -> Any:
+        values = dict(batch(seed, step))
+        return values | {"x": values["x"] * math.nan} if step == 20 else values
+
+    monkeypatch.setattr(task, "batch", poisoned)
+    with open_run(tmp_path / "run") as writer, pytest.raises(TrainingFailedError, match=r"NaN at epoch 3 .step 20"):
+        new_trainer(task, writer).fit()
+    assert [event["step"] for event in events(tmp_path / "run", "step")] == list(range(1, 21))
+    assert len(events(tmp_path / "run", "epoch")) == 2
+
+
+@pytest.mark.parametrize("name", ["iris", "digits", "friedman1"])
+def test_a_learning_rate_of_a_million_fails_with_its_cause(tmp_path: Path, engine: Engine, name: str) -> None:
+    root = tmp_path / "run"
+    result = engine("train", name, "--run-dir", root, "--learning-rate", "1e6")
+    assert result.returncode == 1, result.stderr
+    assert "The loss grew to" in result.stderr and "--learning-rate" in result.stderr
+    status = RunReader(root).status()
+    assert status is not None and status.state is State.FAILED
+    assert status.error is not None and "The loss grew to" in status.error.cause
+    assert events(root, "step")
+
+
+def test_a_csv_trains_and_is_gone_on_with_by_the_same_commands(tmp_path: Path, engine: Engine) -> None:
+    draw = np.random.default_rng(0)
+    rows = draw.normal(size=(60, 2))
+    lines = [f"{a},{b},{'up' if a + b > 0 else 'down'}" for a, b in rows]
+    table = tmp_path / "points.csv"
+    table.write_text("\n".join(["a,b,where", *lines]))
+    result = engine("train", table, "--runs-dir", tmp_path, "--max-steps", 40, "--layers", "8", "--name", "points")
+    assert result.returncode == 0, result.stderr
+    root = Path(result.stdout.splitlines()[0])
+    record = RunReader(root).run()
+    assert record is not None and record.task == "mlp" and record.source.kind == "file"
+    assert record.config.task["layers"] == [{"units": 8, "activation": "silu", "dropout": 0.2, "layer_norm": False}]
+    assert events(root, "epoch")[-1]["val_accuracy"] > 0.7
+    assert engine("train", "--resume", root).returncode == 0
+    table.write_text("\n".join(["a,b,where", *lines[:-1]]))
+    with Layout(root).status.open() as file:
+        text = file.read()
+    Layout(root).status.write_text(text.replace('"completed"', '"cancelled"'))
+    changed = engine("train", "--resume", root)
+    assert changed.returncode == 2 and "The data has changed" in changed.stderr
+
+
+def test_a_table_of_wrong_numbers_never_gets_a_run(tmp_path: Path, engine: Engine) -> None:
+    table = tmp_path / "bad.csv"
+    table.write_text("a,b,kind\n1,red,x\n2,1,y\n3,1,y\n4,1,x\n")
+    result = engine("train", table, "--run-dir", tmp_path / "run")
+    assert result.returncode == 2 and "holds 'red' on line 2" in result.stderr
+    assert RunReader(tmp_path / "run").run() is None
+
+
+def test_rows_are_laid_out_once_an_epoch() -> None:
+    task = new_task("digits", batch_size=32)
+    layout: Plan = plan(task.config, task.num_train)
+    assert layout.expansion == 1 and layout.steps_per_epoch == math.ceil(task.num_train / 32)

@@ -1,0 +1,59 @@
+"""The documentation's code does what its page says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+FILE = re.compile(r"`(engine/tasks/\w+/\w+\.py)`")
+
+
+def test_the_python_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "python-api.md").read_text(encoding="utf-8")
+    program = "\n".join(BLOCK.findall(page))
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=500)
+    assert result.returncode == 0, result.stderr
+    assert "input_dim is 7, but the data has 4 features" in result.stdout
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A copy of the engine with the files of the page in their places."""
+    page = (ROOT / "docs" / "add-a-task.md").read_text(encoding="utf-8")
+    shutil.copytree(ROOT / "engine", tmp_path / "engine", ignore=shutil.ignore_patterns("__pycache__"))
+    names, blocks = FILE.findall(page), BLOCK.findall(page)
+    assert names[0].endswith("__init__.py") and len(names) == len(blocks) + 1
+    for name, text in zip(names, ["", *blocks], strict=True):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert sum(len(text.splitlines()) for text in blocks) < 100
+    return tmp_path
+
+
+def test_a_third_task_is_one_folder(house: Path) -> None:
+    def engine(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(house)}
+        command = [sys.executable, "-m", "engine", *arguments]
+        return subprocess.run(command, cwd=house, env=environment, capture_output=True, text=True, timeout=500)
+
+    assert "saw" in engine("datasets").stdout
+    result = engine("train", "saw", "--partials", "8", "--run-dir", "run")
+    assert result.returncode == 0, result.stderr
+    reader = RunReader(house / "run")
+    record, status = reader.run(), reader.status()
+    assert record is not None and record.task == "cycle" and record.config.task["partials"] == 8
+    assert status is not None and status.state is State.COMPLETED
+    assert status.metrics["val_loss"] < 0.05
+    sounds = [preview for preview in reader.previews() if "wav" in preview.files]
+    assert len(sounds) >= 3
