@@ -118,7 +118,7 @@ def _confirm(reader: RunReader) -> None:
     if point is None:
         style.note("gray", "info", "It had not begun.", "Start a new run instead.")
         return
-    _summary(point)
+    _summary(point, {spec.name: (spec.label, spec.unit) for spec in run.metrics} if (run := reader.run()) else {})
     yes, no = st.columns(2)
     if yes.button("Resume now", type="primary", icon=":material/resume:", width="stretch", key="resume-now"):
         _resume(reader)
@@ -126,7 +126,7 @@ def _confirm(reader: RunReader) -> None:
         st.rerun()
 
 
-def _summary(point: ResumePoint) -> None:
+def _summary(point: ResumePoint, labels: dict[str, tuple[str, str]]) -> None:
     epoch = f"*epoch {max(1, point.epoch)}* of {words.number(point.total_epochs)}"
     step = f"step *{words.number(point.step + 1)}* of {words.number(point.total_steps)}"
     left = point.total_steps - point.step
@@ -135,7 +135,10 @@ def _summary(point: ResumePoint) -> None:
         ("Learnt so far", words.duration(point.elapsed_s)),
         ("Steps left", words.number(left)),
         ("From", point.file or "the beginning: nothing was saved yet"),
-        *((name.replace("_", " "), f"{value:.3g}") for name, value in point.losses.items()),
+        *(
+            (labels.get(name, (name, ""))[0].capitalize(), words.figure(value, labels.get(name, ("", ""))[1]))
+            for name, value in point.losses.items()
+        ),
     ]
     rows = "".join(f"<tr><td>{style.safe(k)}</td><td>{style.safe(v)}</td></tr>" for k, v in facts)
     st.html(f'<table class="ss-facts">{rows}</table>')

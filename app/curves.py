@@ -45,7 +45,9 @@ def main_rows(
     high = max([*_clamped(values), *extra], default=1.0)
     low, high = nice_range(low, high)
     rows = Rows()
-    rows.add("frame", x=np.array([1.0, max(2.0, x[-1] if len(x) else 2.0)]), y=np.array([low, high]))
+    begin, end = _span(x)
+    margin = 0.012 * (end - begin)  # so that the first and the last mark are whole
+    rows.add("frame", x=np.array([begin - margin, end + margin]), y=np.array([low, high]))
     labels: list[tuple[str, str, float]] = []
     if extra:
         rows.add("base", "base", y=extra[0])

@@ -29,18 +29,18 @@ _LOOK = {
 
 @dataclass(frozen=True)
 class Checked:
-    """A source that was looked at. ``health`` is None where a data set brings no files of sound."""
+    """A collection of sounds that was looked at."""
 
     name: str
-    health: Health | None
+    health: Health
 
     @property
     def usable(self) -> int:
-        return self.health.usable if self.health else 0
+        return self.health.usable
 
     @property
     def ready(self) -> bool:
-        return self.health is None or self.health.ready
+        return self.health.ready
 
 
 class _Known:
@@ -57,7 +57,10 @@ def _known() -> _Known:
 
 
 def check(source: str, report: Callable[[str, int, int], None], again: bool) -> Checked:
-    """Look at a folder or a data set; what was found out is kept until asked ``again``. Raises SweetspotError."""
+    """Look at a folder or a data set of sounds; what was found out is kept until asked ``again``.
+
+    Raises SweetspotError.
+    """
     known = _known()
     with known.lock:
         if again or source not in known.results:
@@ -67,9 +70,7 @@ def check(source: str, report: Callable[[str, int, int], None], again: bool) -> 
 
 def _scan(source: str, report: Callable[[str, int, int], None]) -> Checked:
     found = find_source(source).source
-    if found.path is None:
-        return Checked(found.name, None)
-    collection = open_collection(Path(found.path), DecodeSettings(), report, minimum=0)
+    collection = open_collection(Path(found.path or source), DecodeSettings(), report, minimum=0)
     return Checked(found.name, examine(collection))
 
 

@@ -24,7 +24,8 @@ CSS = """<style>
 .st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
-[data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%;height:58px;object-fit:fill}
+[data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%}
+[data-testid=stElementContainer]:has(+[data-testid=stElementContainer] audio) img{height:58px;object-fit:fill}
 .ss-name{font-size:1.75rem;font-weight:650;line-height:1.25;margin:0;overflow-wrap:anywhere}
 .ss-card-name{font-size:1.2rem;font-weight:600;line-height:1.3;margin:0;overflow-wrap:anywhere}
 .ss-brand{font-weight:700;line-height:1.2;padding:.45rem .6rem .45rem 0}

@@ -139,7 +139,7 @@ def best_better_than_average(status: Status, run: RunRecord) -> float | None:
     """The same where it was best."""
     if status.best is None:
         return None
-    return better_than_baseline(status.best.value, baseline(status, run), run.monitor.better)
+    return better_than_baseline(status.best.raw, baseline(status, run), run.monitor.better)
 
 
 def baseline(status: Status | None, run: RunRecord) -> float | None:

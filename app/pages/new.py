@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
-from app import forms, health, style, words
+from app import forms, source, style, words
 from app.launch import launcher
 from app.library import Library, library
+from app.source import Chosen
 from engine.config import OverfittingPreset, TrainingConfig, preset_for, resolve
-from engine.errors import SweetspotError
 from engine.registry import get_dataset
-from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord
 
-DEMO, FOLDER = "Demo sounds", "A folder on this computer"
 _GUARD = {"conservative": "Strong", "balanced": "Medium", "aggressive": "Light"}
 _FITS = {
     "conservative": "For fewer than 50 sounds",
     "balanced": "For 50 to 199 sounds",
     "aggressive": "For 200 sounds and more",
 }
-MINUTES = [1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480]
+MINUTES = (0, 1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480)
+DEMO_MINUTES, USUAL_MINUTES = 3, 20
 
 
 def page() -> None:
@@ -31,105 +31,56 @@ def page() -> None:
     model = _copied(shelf)
     st.title("New run", anchor=False)
     if model is not None:
-        style.quiet(f"With the sounds and the settings of {model.name}. Change what you like.")
+        style.quiet(f"With the data and the settings of {model.name}. Change what you like.")
     left, right = st.columns([5, 3], gap="large")
     with left:
-        source, checked = _sounds(model)
+        chosen = source.choose()
     with right, st.container(border=True, key="decide"):
-        _decide(shelf, source, checked, model)
+        _decide(shelf, chosen, model)
 
 
 def _copied(shelf: Library) -> RunRecord | None:
-    """The run to begin from, when the page was opened to copy one; its settings are filled in once."""
+    """The run to begin from, when the page was opened to copy one."""
     run_id = st.query_params.get("copy")
-    reader: RunReader | None = shelf.find(run_id)
+    reader = shelf.find(run_id)
     record = reader.run() if reader else None
-    if record is not None and st.session_state.get("copied") != run_id:
-        st.session_state["copied"] = run_id
-        st.session_state["source"] = FOLDER if record.source.kind == "folder" else DEMO
-        if record.source.kind == "folder":
-            st.session_state["folder"] = record.source.path or ""
+    if record is not None and run_id is not None:
+        source.begin_with(run_id, record)
     return record
 
 
-def _sounds(model: RunRecord | None) -> tuple[str | None, health.Checked | None]:
-    """What to learn from, and what was found out about it."""
-    st.session_state.setdefault("source", DEMO)
-    kind = st.segmented_control("Sounds", [DEMO, FOLDER], key="source", required=True)
-    if kind == DEMO:
-        style.quiet("Twenty-four short sounds that the project makes itself: strings, bars, bells, drums and noises.")
-        return "demo", _check("demo", False)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        folder = st.text_input(
-            "Folder", key="folder", placeholder="/Users/ana/Samples/drums",
-            help="Sub-folders are searched too. Nothing is changed or moved.",
-        )  # fmt: skip
-        again = st.button("Check again", icon=":material/refresh:", key="again", disabled=not folder.strip())
-    if not folder.strip():
-        _invitation()
-        return None, None
-    return folder.strip(), _check(folder.strip(), again)
-
-
-def _check(source: str, again: bool) -> health.Checked | None:
-    slot = st.empty()
-
-    def report(phase: str, done: int, total: int) -> None:
-        said = words.PHASES.get(phase, phase).capitalize()
-        slot.progress(done / total if total else 0.0, f"{said} {done} of {total}" if total else said)
-
-    try:
-        checked = health.check(source, report, again)
-    except SweetspotError as error:
-        slot.empty()
-        style.note("red", "error", error.cause, error.remedy)
-        return None
-    slot.empty()
-    if checked.health is not None:
-        health.card(checked.health)
-    return checked
-
-
-def _invitation() -> None:
-    with st.container(border=True, key="invite"):
-        style.line("*Five to five hundred recordings* of half a second to some minutes work best.")
-        style.quiet("WAV, FLAC, OGG, MP3 or AIFF, any rate, mono or stereo. They stay where they are.")
-
-
-def _decide(shelf: Library, source: str | None, checked: health.Checked | None, model: RunRecord | None) -> None:
+def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> None:
     """The card where everything is decided."""
-    usable = checked.usable if checked else 0
-    fitting = str(preset_for(usable)) if usable else None
-    preset = _preset(usable, fitting, model)
-    minutes = _limit(source)
+    task = chosen.task if chosen else get_dataset("demo").task
+    settings: dict[str, Any] = {}
+    if chosen is None or chosen.of_sounds:
+        settings["preset"] = _preset(chosen.usable if chosen else 0, model)
+    settings["max_minutes"] = _limit(chosen)
     st.session_state.setdefault("name", "")
-    name = st.text_input("Name", key="name", placeholder=checked.name if checked else "my sounds", max_chars=80)
+    name = st.text_input("Name", key="name", placeholder=chosen.name if chosen else "my sounds", max_chars=80)
     with st.expander("Advanced", key="advanced"):
-        follows = resolve(TrainingConfig(preset=preset), usable or 1)
-        style.quiet("An empty field follows the guard above.")
-        start = forms.changed(model.task, model.config.model_dump()) if model else {}
-        start = {key: value for key, value in start.items() if key not in ("max_epochs", "max_steps", "threads")}
-        task = (
-            model.task if model else get_dataset("demo").task
-        )  # a folder on this page is one of sounds, like the demo
-        values, errors = forms.advanced(task, follows, start)
-    ready = source is not None and checked is not None and checked.ready and not errors
-    play = ":material/play_arrow:"
+        style.quiet("What is left empty follows the choice above and the data.")
+        follows = resolve(TrainingConfig(preset=settings.get("preset", "auto")), max(1, chosen.usable if chosen else 1))
+        begin = forms.differing(task, follows, model.config.model_dump()) if model and model.task == task else {}
+        values, errors = forms.advanced(task, follows, begin)
     if errors:
         count = words.counted(len(errors), "setting needs", "settings need")
         style.note("red", "error", f"{count} mending:", ", ".join(sorted(one.replace("_", " ") for one in errors)))
+    ready = chosen is not None and chosen.ready and not errors
+    play = ":material/play_arrow:"
     pressed = st.button("Start learning", type="primary", icon=play, width="stretch", disabled=not ready, key="start")
-    if pressed and source is not None:
-        settings: dict[str, Any] = {"preset": preset, "max_minutes": minutes, **values}
-        _start(shelf, source, name.strip() or (checked.name if checked else ""), settings)
-    style.quiet("First sound within a minute. Stop whenever you like, nothing is lost.")
+    if pressed and chosen is not None:
+        _start(shelf, chosen.source, name.strip() or chosen.name, settings | values)
+    first = "First sound within a minute. " if chosen is None or chosen.of_sounds else ""
+    style.quiet(f"{first}Stop whenever you like, nothing is lost.")
 
 
-def _preset(usable: int, fitting: str | None, model: RunRecord | None) -> str:
+def _preset(usable: int, model: RunRecord | None) -> str:
     presets = [str(one) for one in OverfittingPreset]
+    fitting = str(preset_for(usable)) if usable else None
     captions = []
     for one in presets:
-        epochs = resolve(TrainingConfig(preset=one), usable or 1).max_epochs
+        epochs = resolve(TrainingConfig(preset=one), max(1, usable)).max_epochs
         fits = f"Fits your {usable} sounds" if one == fitting else _FITS[one]
         captions.append(f"{_GUARD[one]} guard, at most {epochs} epochs. {fits}")
     wanted = str(model.config.training.get("preset")) if model else fitting
@@ -142,23 +93,25 @@ def _preset(usable: int, fitting: str | None, model: RunRecord | None) -> str:
     return str(chosen)
 
 
-def _limit(source: str | None) -> float | None:
-    choices = [0, *MINUTES]
-    chosen = st.select_slider(
-        "Stop after", choices, value=3 if source == "demo" else 20, format_func=_minutes,
-        key=f"minutes-{source == 'demo'}",
+def _limit(chosen: Chosen | None) -> float | None:
+    """Minutes, or None for no limit; what a small table needs is seconds, and its own settings say it best."""
+    usual = (
+        0 if chosen and not chosen.of_sounds else DEMO_MINUTES if chosen and chosen.source == "demo" else USUAL_MINUTES
+    )
+    minutes = st.select_slider(
+        "Stop after", MINUTES, value=usual, format_func=_minutes, key=f"minutes-{usual}",
         help="It plans its whole course to end there. Without a limit it ends after a good number of steps.",
     )  # fmt: skip
-    return float(chosen) if chosen else None
+    return float(minutes) if minutes else None
 
 
 def _minutes(minutes: int) -> str:
     return words.duration(minutes * 60.0) if minutes >= 2 else "1 min" if minutes else "no limit"
 
 
-def _start(shelf: Library, source: str, name: str, settings: dict[str, Any]) -> None:
+def _start(shelf: Library, wanted: str, name: str, settings: Mapping[str, Any]) -> None:
     try:
-        launch = launcher().start(shelf.runs_dir, source, name, settings)
+        launch = launcher().start(shelf.runs_dir, wanted, name, settings)
     except OSError as error:
         style.note("red", "error", "The trainer could not be started.", str(error))
         return

@@ -71,8 +71,6 @@ def _top(shelf: Library, reader: RunReader, drawn: Signature) -> None:
     launcher().reap()
     view = shelf.view(reader)
     found = shelf.previews(reader)
-    if _signature(view, found) != drawn:
-        st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             style.name(view.name)
@@ -85,6 +83,8 @@ def _top(shelf: Library, reader: RunReader, drawn: Signature) -> None:
     summary.show(summary.cards(view, reader.root))
     actions.complaint()
     summary.note(view, reader.root)
+    if _signature(view, found) != drawn:  # last, so that a death is seen before the rest of the page is drawn anew
+        st.rerun()
 
 
 def _main(shelf: Library, reader: RunReader, preview_epochs: list[int]) -> None:

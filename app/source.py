@@ -1,0 +1,117 @@
+"""What a new run learns from: the demo, something on this computer, or a data set by its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app import health, style, words
+from engine.errors import SweetspotError
+from engine.registry import datasets, find_source, get_dataset
+from engine.rundir.schema import RunRecord
+
+DEMO, FOLDER, NAMED = "Demo sounds", "A folder on this computer", "A data set"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A source that can be trained on, as the command line takes it, and the task that learns from it."""
+
+    source: str
+    name: str
+    task: str
+    checked: health.Checked | None = None
+
+    @property
+    def of_sounds(self) -> bool:
+        """Whether it is a collection of sounds, whose guard follows its size."""
+        return self.task == get_dataset("demo").task
+
+    @property
+    def usable(self) -> int:
+        return self.checked.usable if self.checked else 0
+
+    @property
+    def ready(self) -> bool:
+        return self.checked is None or self.checked.ready
+
+
+def begin_with(run_id: str, record: RunRecord) -> None:
+    """Fill in the source of a run that is copied, once."""
+    if st.session_state.get("copied") == run_id:
+        return
+    st.session_state["copied"] = run_id
+    source = record.source
+    if source.kind == "dataset":
+        st.session_state["source"] = DEMO if source.name == "demo" else NAMED
+        st.session_state["named"] = source.name
+    else:
+        st.session_state["source"] = FOLDER
+        st.session_state["folder"] = source.path or ""
+
+
+def choose() -> Chosen | None:
+    """The left half of the page; None while nothing can be trained on."""
+    st.session_state.setdefault("source", DEMO)
+    kind = st.segmented_control("Learn from", [DEMO, FOLDER, NAMED], key="source", required=True)
+    if kind == DEMO:
+        style.quiet("Twenty-four short sounds that the project makes itself: strings, bars, bells, drums and noises.")
+        return _check("demo", False)
+    return _folder() if kind == FOLDER else _named()
+
+
+def _folder() -> Chosen | None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        folder = st.text_input(
+            "Folder", key="folder", placeholder="/Users/ana/Samples/drums",
+            help="Sub-folders are searched too. Nothing is changed or moved. The path of a table (CSV) works as well.",
+        ).strip()  # fmt: skip
+        again = st.button("Check again", icon=":material/refresh:", key="again", disabled=not folder)
+    if folder:
+        return _check(folder, again)
+    with st.container(border=True, key="invite"):
+        style.line("*Five to five hundred recordings* of half a second to some minutes work best.")
+        style.quiet("WAV, FLAC, OGG, MP3 or AIFF, any rate, mono or stereo. They stay where they are.")
+    return None
+
+
+def _named() -> Chosen | None:
+    known = {name: entry for name, entry in datasets().items() if name != "demo"}
+    name = st.selectbox("Data set", sorted(known), key="named")
+    if name is None:
+        return None
+    style.quiet(f"{known[name].description} {known[name].origin}".strip())
+    return _check(name, False)
+
+
+def _check(source: str, again: bool) -> Chosen | None:
+    """Look at the source, and show what was found; a folder of sounds is read as a whole before anything starts."""
+    slot = st.empty()
+
+    def report(phase: str, done: int, total: int) -> None:
+        said = words.PHASES.get(phase, phase).capitalize()
+        slot.progress(done / total if total else 0.0, f"{said} {done} of {total}" if total else said)
+
+    try:
+        task, name = _task_of(source)
+        chosen = Chosen(source, name, task)
+        if chosen.of_sounds:
+            chosen = Chosen(source, name, task, health.check(source, report, again))
+    except SweetspotError as error:
+        slot.empty()
+        style.note("red", "error", error.cause, error.remedy)
+        return None
+    slot.empty()
+    if chosen.checked is not None:
+        health.card(chosen.checked.health)
+    return chosen
+
+
+def _task_of(source: str) -> tuple[str, str]:
+    """(task, name) of a path or a data set; a data set by name is not loaded for that."""
+    known = datasets().get(source)
+    if known is not None:
+        return known.task, known.id
+    found = find_source(source)
+    return found.task, found.source.name
