@@ -155,11 +155,11 @@ def _finished(status: Status, run: RunRecord, store: MetricsStore) -> list[Card]
 
 def _gap_at(store: MetricsStore, run: RunRecord, epoch: int) -> float | None:
     """The overfitting gap where it was best, from the same smoothed curves the engine judges by."""
-    if run.monitor.better != "lower" or not 1 <= epoch <= store.epochs.count:
+    if not 1 <= epoch <= store.epochs.count:
         return None
     metric, reference = (smooth(store.epochs.get(n).tolist()) for n in (run.monitor.metric, run.monitor.reference))
     pair = reference[epoch - 1], metric[epoch - 1]
-    return compute_overfitting_gap(*pair) if all(map(math.isfinite, pair)) else None
+    return compute_overfitting_gap(*pair, run.monitor.better) if all(map(math.isfinite, pair)) else None
 
 
 def badges(view: RunView) -> None:

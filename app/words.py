@@ -132,12 +132,14 @@ def quality_of(status: Status, run: RunRecord) -> tuple[float | None, str, str]:
 def better_than_average(status: Status, run: RunRecord) -> float | None:
     """The fraction by which the monitored error lies below the best constant answer's, now; None without either."""
     value = status.metrics.get(run.monitor.metric)
-    return None if value is None else better_than_baseline(value, baseline(status, run))
+    return None if value is None else better_than_baseline(value, baseline(status, run), run.monitor.better)
 
 
 def best_better_than_average(status: Status, run: RunRecord) -> float | None:
     """The same where it was best."""
-    return None if status.best is None else better_than_baseline(status.best.value, baseline(status, run))
+    if status.best is None:
+        return None
+    return better_than_baseline(status.best.value, baseline(status, run), run.monitor.better)
 
 
 def baseline(status: Status | None, run: RunRecord) -> float | None:

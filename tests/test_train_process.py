@@ -222,7 +222,7 @@ def test_changed_sounds_refuse_to_be_resumed(drums: Path, tmp_path: Path, engine
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (("nowhere",), "neither a folder here nor a data set"),
+        (("nowhere",), "neither a folder or table here nor a data set"),
         (("--dropout", "2", "DRUMS"), "less than 1"),
         (("--width", "2", "DRUMS"), "No such option"),
         (("--device", "cuda:9", "DRUMS"), "There is no device cuda:9 here"),

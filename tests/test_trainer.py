@@ -107,7 +107,7 @@ def test_a_nan_loss_fails_at_once_and_keeps_what_was_best(tmp_path: Path) -> Non
     poison(task, at=35, value=math.nan)
     with open_run(tmp_path / "run") as writer, pytest.raises(TrainingFailedError, match="became NaN") as failure:
         new_trainer(task, writer).fit()
-    assert "--learning-rate 0.0005" in failure.value.remedy
+    assert f"--learning-rate {task.config.learning_rate / 2:g}." in failure.value.remedy
     reader = RunReader(tmp_path / "run")
     steps = [event for event in reader.events().events if event["event"] == "step"]
     assert steps[-1]["step"] == 35 and math.isnan(steps[-1]["train_loss"])

@@ -106,7 +106,7 @@ def take(
 
 def _advanced(page: Any) -> None:
     page.get_by_text("Advanced").click()
-    page.get_by_label("Learning rate").fill("-1")
+    page.get_by_role("textbox", name="Learning rate").fill("-1")
     page.keyboard.press("Enter")
 
 

@@ -216,7 +216,7 @@ def test_two_windows_that_press_start_make_one_run(app: Server, runs_dir: Any, d
 
 def _fill(page: Any, folder: Any) -> None:
     page.get_by_text("A folder on this computer").click()
-    field = page.get_by_label("Folder")
+    field = page.get_by_role("textbox", name="Folder")
     field.fill(str(folder))
     field.press("Enter")
     page.get_by_text("Good to go").wait_for(timeout=60_000)

@@ -185,7 +185,8 @@ def test_a_csv_trains_and_is_gone_on_with_by_the_same_commands(tmp_path: Path, e
     root = Path(result.stdout.splitlines()[0])
     record = RunReader(root).run()
     assert record is not None and record.task == "mlp" and record.source.kind == "file"
-    assert record.config.task["layers"] == [{"units": 8, "activation": "silu", "dropout": 0.2, "layer_norm": False}]
+    guard = record.config.training["regularization"]["dropout"]
+    assert record.config.task["layers"] == [{"units": 8, "activation": "silu", "dropout": guard, "layer_norm": False}]
     assert events(root, "epoch")[-1]["val_accuracy"] > 0.7
     assert engine("train", "--resume", root).returncode == 0
     table.write_text("\n".join(["a,b,where", *lines[:-1]]))
