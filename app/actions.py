@@ -135,11 +135,10 @@ def _summary(point: ResumePoint, labels: dict[str, tuple[str, str]]) -> None:
         ("Learnt so far", words.duration(point.elapsed_s)),
         ("Steps left", words.number(left)),
         ("From", point.file or "the beginning: nothing was saved yet"),
-        *(
-            (labels.get(name, (name, ""))[0].capitalize(), words.figure(value, labels.get(name, ("", ""))[1]))
-            for name, value in point.losses.items()
-        ),
     ]
+    for name, value in point.losses.items():
+        label, unit = labels.get(name, (name, ""))
+        facts.append((label[:1].upper() + label[1:], words.figure(value, unit)))
     rows = "".join(f"<tr><td>{style.safe(k)}</td><td>{style.safe(v)}</td></tr>" for k, v in facts)
     st.html(f'<table class="ss-facts">{rows}</table>')
     if point.changed:

@@ -22,7 +22,7 @@ MAIN_HEIGHT = 368
 
 @lru_cache(maxsize=8)
 def _main_spec(y_title: str) -> charts.Spec:
-    return charts.main_chart("epoch · ▲ a preview to hear", y_title, MAIN_HEIGHT)
+    return charts.main_chart("epoch · ▲ a preview", y_title, MAIN_HEIGHT)
 
 
 def window(key: str) -> Window | None:

@@ -103,6 +103,13 @@ def _quality(status: Status, run: RunRecord | None) -> Card:
 
 def _gain(status: Status, run: RunRecord | None) -> Card:
     label = words.nouns(run).gain
+    if run is not None and run.monitor.better == "higher":
+        best_so_far = status.best
+        return Card(
+            "Best so far",
+            words.figure(best_so_far.raw, run.monitor.unit) if best_so_far else "–",
+            f"at epoch {best_so_far.epoch}" if best_so_far else "after the first epoch",
+        )
     gain = words.better_than_average(status, run) if run else None
     best = words.best_better_than_average(status, run) if run else None
     if gain is None or best is None or status.best is None:
@@ -137,15 +144,15 @@ def _finished(status: Status, run: RunRecord, store: MetricsStore) -> list[Card]
     best = status.best
     assert best is not None
     gap = _gap_at(store, run, best.epoch)
-    value = None if gap is None else quality(gap)
-    colour = "gray" if value is None else "green" if value >= 0.8 else "yellow" if value >= 0.5 else "red"
-    said = {"green": "healthy", "yellow": "begins to memorise", "red": "memorising", "gray": "not measured"}[colour]
+    value, said, colour = (None, "not measured", "gray") if gap is None else words.judged(quality(gap))
     gain = words.best_better_than_average(status, run)
     last = status.metrics.get(run.monitor.metric)
     return [
         Card("Sweet spot", f"epoch {best.epoch}", f"of {status.total_epochs} in {words.duration(status.elapsed_s)}"),
         Card("Quality there", "–" if value is None else f"{value:.2f}", said, colour),
-        Card(words.nouns(run).gain, "–" if gain is None else words.percent(gain), "at the sweet spot"),
+        _gain(status, run)
+        if gain is None
+        else Card(words.nouns(run).gain, words.percent(gain), "at the sweet spot"),
         Card(
             words.nouns(run).error, words.figure(best.raw, run.monitor.unit),
             f"{words.figure(last, run.monitor.unit)} at the end",

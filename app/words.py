@@ -97,7 +97,7 @@ def size(count: float) -> str:
 
 
 def figure(value: float | None, unit: str = "") -> str:
-    """A metric's value with its unit: "9.4 dB", "0.873", "97 %" for fractions; "NaN" stays "NaN"."""
+    """A metric's value with its unit: "9.4 dB", "0.873", "124", "97 %" for fractions; "NaN" stays "NaN"."""
     if value is None:
         return "–"
     if not math.isfinite(value):
@@ -106,7 +106,7 @@ def figure(value: float | None, unit: str = "") -> str:
         return f"{value:.1f} dB"
     if unit in ("%", "fraction"):
         return f"{value * 100:.0f} %"
-    return f"{value:.3g} {unit}".strip()
+    return f"{value:.3f} {unit}".strip() if 0.001 <= abs(value) < 10 else f"{value:.3g} {unit}".strip()
 
 
 def percent(fraction: float) -> str:
@@ -120,10 +120,14 @@ def better(fraction: float) -> str:
 
 def quality_of(status: Status, run: RunRecord) -> tuple[float | None, str, str]:
     """(quality or None, its words, its colour). Grey while nothing is learnt: such a model has no gap either."""
-    gain = better_than_average(status, run)
-    if status.overfitting_gap is None or status.best is None or (gain is not None and gain < LEARNED_SOMETHING):
+    gap, gain = status.overfitting_gap, better_than_average(status, run)
+    if gap is None or status.best is None or (gain is not None and gain < LEARNED_SOMETHING):
         return None, "too early to tell", "gray"
-    value = quality(status.overfitting_gap)
+    return judged(quality(gap))
+
+
+def judged(value: float) -> tuple[float, str, str]:
+    """A quality from 0 to 1 with its words and its colour."""
     if value >= GOOD_QUALITY:
         return value, "healthy", "green"
     return (value, "begins to memorise", "yellow") if value >= FAIR_QUALITY else (value, "memorising", "red")

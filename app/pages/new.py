@@ -95,9 +95,9 @@ def _preset(usable: int, model: RunRecord | None) -> str:
 
 def _limit(chosen: Chosen | None) -> float | None:
     """Minutes, or None for no limit; what a small table needs is seconds, and its own settings say it best."""
-    usual = (
-        0 if chosen and not chosen.of_sounds else DEMO_MINUTES if chosen and chosen.source == "demo" else USUAL_MINUTES
-    )
+    usual = DEMO_MINUTES if chosen and chosen.source == "demo" else USUAL_MINUTES
+    if chosen and not chosen.of_sounds:
+        usual = 0
     minutes = st.select_slider(
         "Stop after", MINUTES, value=usual, format_func=_minutes, key=f"minutes-{usual}",
         help="It plans its whole course to end there. Without a limit it ends after a good number of steps.",

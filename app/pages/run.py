@@ -100,7 +100,8 @@ def _details(shelf: Library, reader: RunReader) -> None:
 
 
 def _listen(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
-    style.title("Listen")
+    heard = not found or any("wav" in one.files for one in found)
+    style.title("Listen" if heard else "Look")
     with st.container(height=424, key="listen"):
         if not found:
             style.quiet(

@@ -113,12 +113,12 @@ def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
     table = pd.DataFrame([_row(reader, view) for reader, view in earlier])
     labels = states.ALL_LABELS
     units = {view.run.monitor.unit for _, view in earlier if view.run}
-    best = f"Best, {units.pop()}" if len(units) == 1 and "" not in units else "Best"
+    sounds = units <= {"dB"}
     picked = st.dataframe(
         table,
         hide_index=True,
         row_height=40,
-        height=min(37 + 40 * len(table), 640),
+        height="content" if len(table) <= 15 else 640,
         placeholder="–",
         on_select="rerun",
         selection_mode="single-cell",
@@ -126,9 +126,11 @@ def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
         column_config={
             "Run": st.column_config.TextColumn(width="medium"),
             "State": st.column_config.MultiselectColumn(options=list(labels), color=list(labels.values())),
-            "Best": st.column_config.NumberColumn(best, format="%.1f", alignment="left"),
-            "Error": st.column_config.LineChartColumn("Error", color="gray"),
-            "Sounds": st.column_config.NumberColumn(alignment="left"),
+            "Best": st.column_config.NumberColumn(
+                "Best, dB" if sounds else "Best", format="%.1f" if sounds else "%.3g", alignment="left"
+            ),
+            "Error": st.column_config.LineChartColumn("Error" if sounds else "Error or score", color="gray"),
+            "Sounds": st.column_config.NumberColumn("Sounds" if sounds else "Items", alignment="left"),
         },
     )
     style.quiet("Click a run to open it.")
