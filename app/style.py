@@ -19,6 +19,7 @@ CSS = """<style>
 .role-axis-label text,.role-axis-title text{fill:currentColor;opacity:.75}
 .role-axis-grid line{stroke:currentColor;opacity:.09}
 [data-testid=stCaptionContainer]{color:inherit;opacity:.78}
+[data-stale=true]{opacity:1!important;transition:none!important}
 [data-testid=stBaseButton-primary]{color:light-dark(#FFFFFF,#0E2A25)!important}
 [data-testid=stBaseButton-primary] *{color:inherit!important}
 .st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
