@@ -72,12 +72,12 @@ class Band:
     high: Floats
 
 
-def band(values: Floats, first: int, last: int, points: int = 500, window: int = 32) -> Band:
+def band(values: Floats, first: int, last: int, points: int = 500, window: int = 17) -> Band:
     """``values`` (index 1 first) from ``first`` to ``last``, both included, as at most 2 * ``points`` buckets.
 
-    Buckets hold a power of two of steps and begin at fixed multiples of it, so that points which are drawn do not move
-    when rows arrive; minimum and maximum keep every spike. The line is the mean over the last ``window`` steps
-    (or one bucket, when that is longer). Not-a-number is left out of both; infinity counts as a gap too.
+    Buckets hold a power of two of steps and begin at fixed multiples of it, so that points which are drawn hardly move
+    when rows arrive; minimum and maximum keep every spike. The line is the mean over ``window`` steps round the middle
+    of each bucket (or over the bucket, when that is longer). What is not finite is left out, and breaks the line.
     """
     first, last = max(1, first), min(len(values), last)
     if last < first:
@@ -86,10 +86,7 @@ def band(values: Floats, first: int, last: int, points: int = 500, window: int =
     while (last - first + 1) / size > points:
         size *= 2
     start = (first - 1) // size * size
-    window = max(window, size)
-    part = values[max(0, start - window) : last]
-    offset = start - max(0, start - window)
-    shown = part[offset:]
+    shown = values[start:last]
     edges = np.arange(0, len(shown), size)
     ends = np.minimum(edges + size, len(shown))
     finite = np.where(np.isfinite(shown), shown, np.nan)
@@ -98,7 +95,7 @@ def band(values: Floats, first: int, last: int, points: int = 500, window: int =
         low, high = _reach(low, np.fmin), _reach(high, np.fmax)
     return Band(
         x=start + (edges + 1 + ends) / 2,
-        line=_trailing_mean(part, window)[offset + ends - 1],
+        line=_mean_round(values, start + (edges + ends - 1) // 2, max(window, size)),
         low=low,
         high=high,
     )
@@ -115,15 +112,17 @@ def _reach(values: Floats, extreme: Callable[[Floats, Floats], Floats]) -> Float
     return out
 
 
-def _trailing_mean(values: Floats, window: int) -> Floats:
-    """Mean of the finite ones among the last ``window`` values, at each; NaN where there are none."""
-    finite = np.isfinite(values)
-    total = np.concatenate(([0.0], np.cumsum(np.where(finite, values, 0.0))))
+def _mean_round(values: Floats, centres: NDArray[np.int64], window: int) -> Floats:
+    """Mean of the finite values among ``window`` ones round each centre; NaN where the centre itself is not finite."""
+    low = max(0, int(centres[0]) - window)
+    part = values[low : int(centres[-1]) + window]
+    finite = np.isfinite(part)
+    total = np.concatenate(([0.0], np.cumsum(np.where(finite, part, 0.0))))
     count = np.concatenate(([0], np.cumsum(finite)))
-    end = np.arange(1, len(values) + 1)
-    begin = np.maximum(0, end - window)
-    number = count[end] - count[begin]
+    centres = centres - low
+    # A power of two has no middle: then the window begins where its bucket does.
+    begin = np.maximum(0, centres - (window - 1) // 2)
+    end = np.minimum(len(part), centres + window // 2 + 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (total[end] - total[begin]) / number
-    # The last value is not finite: the line breaks there instead of gliding over it.
-    return np.where(finite, mean, np.nan)
+        mean = (total[end] - total[begin]) / (count[end] - count[begin])
+    return np.where(finite[centres], mean, np.nan)

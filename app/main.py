@@ -1,4 +1,8 @@
-"""Sweetspot's app: ``streamlit run app/main.py -- --runs-dir DIR``. Page setup and navigation, nothing else."""
+"""Sweetspot's app: ``streamlit run app/main.py -- --runs-dir DIR``. Page setup and navigation, nothing else.
+
+The pages lie in ``views/``: a folder called ``pages`` beside this file would make Streamlit run them without it when
+the first visitor comes by a link to one.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +30,9 @@ def _settle() -> None:
 _settle()
 st.navigation(
     [
-        st.Page("pages/runs.py", title="Runs", icon=":material/list:", default=True),
-        st.Page("pages/new.py", title="New run", icon=":material/add:", url_path="new"),
-        st.Page("pages/run.py", title="Run", icon=":material/graphic_eq:", url_path="run"),
+        st.Page("views/runs.py", title="Runs", icon=":material/list:", default=True),
+        st.Page("views/new.py", title="New run", icon=":material/add:", url_path="new"),
+        st.Page("views/run.py", title="Run", icon=":material/graphic_eq:", url_path="run"),
     ],
     position="hidden",
 ).run()

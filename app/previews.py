@@ -24,11 +24,11 @@ GROUP = 20  # Each player loads its whole file: older groups render when they ar
 
 @dataclass(frozen=True)
 class Mark:
-    """What stands beside a preview: where it was made, how well it did there, whether it is the sweet spot."""
+    """What stands beside a preview: where it was made, how well it did there, and whether it is the sweet spot."""
 
     label: str
     detail: str = ""
-    sweet: bool = False
+    sweet: str = ""
 
 
 def sort_previews(found: Sequence[PreviewSet]) -> tuple[list[PreviewSet], list[PreviewSet], list[PreviewSet]]:
@@ -110,7 +110,7 @@ def moment(one: PreviewSet) -> str:
 
 def _row(root: Path, one: PreviewSet, mark: Mark, alt: str = "") -> None:
     """A label beside the preview, drawn by its kind: sound, picture or table."""
-    sweet = '<small class="sweet">sweet spot</small>' if mark.sweet else ""
+    sweet = f'<small class="sweet">{style.safe(mark.sweet)}</small>' if mark.sweet else ""
     label = f'<div class="ss-mark">{style.safe(mark.label)}<small>{style.safe(mark.detail)}</small>{sweet}</div>'
     says = alt or f"{mark.label}, {mark.detail or moment(one)}"
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):

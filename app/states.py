@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app import words
+from engine.metrics import OVERFITTING_GAP
 from engine.rundir.schema import Diagnosis, RunRecord, Status
 from engine.rundir.view import RunView, ShownState
 
@@ -95,9 +96,6 @@ def message(view: RunView, fresh: Sequence[str] = ()) -> Note | None:
 
 
 def _live(view: RunView, status: Status, fresh: Sequence[str]) -> Note | None:
-    if getting_ready(view):
-        done = words.phase(status)
-        return Note("gray", "hourglass_top", "Getting ready:", f"{done}. The first sound comes soon after.")
     worst = min(status.diagnosis, key=lambda one: _RANK[one.severity], default=None)
     if worst is not None and worst.severity in ("error", "warning"):
         return diagnosed(worst)
@@ -161,7 +159,9 @@ def _completed(status: Status, run: RunRecord | None) -> Note:
         return Note("green", "check_circle", "Done.", "Everything it was to learn is learnt.")
     gain = words.best_better_than_average(status, run)
     said = f", {words.better(gain)} than the average {words.nouns(run).item}" if gain is not None else ""
-    later = f" Later epochs memorise: use {best.epoch} unless your ears prefer another."
+    memorised = status.overfitting_gap is not None and status.overfitting_gap > OVERFITTING_GAP
+    later = "memorise" if memorised else "came out no better"
+    later = f" Later epochs {later}: use {best.epoch} unless your ears prefer another."
     end = status.total_epochs is not None and best.epoch >= 0.9 * status.total_epochs
     more = " It was still improving at the end: a longer run may go further." if end else later
     return Note("green", "check_circle", "Done.", f"The sweet spot was epoch {best.epoch}{said}.{more}")

@@ -20,8 +20,8 @@ CSS = """<style>
 .role-axis-grid line{stroke:currentColor;opacity:.09}
 [data-testid=stCaptionContainer]{color:inherit;opacity:.78}
 [data-stale=true]{opacity:1!important;transition:none!important}
-[data-testid=stBaseButton-primary]{color:light-dark(#FFFFFF,#0E2A25)!important}
-[data-testid=stBaseButton-primary] *{color:inherit!important}
+[data-testid=stBaseButton-primary]:not(:disabled){color:light-dark(#FFFFFF,#0E2A25)!important}
+[data-testid=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
 .st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
@@ -70,8 +70,8 @@ def head() -> None:
     st.html(CSS)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="head"):
         st.html('<div class="ss-brand">Sweetspot</div>', width="content")
-        st.page_link("pages/runs.py", label="Runs", icon=":material/list:")
-        st.page_link("pages/new.py", label="New run", icon=":material/add:")
+        st.page_link("views/runs.py", label="Runs", icon=":material/list:")
+        st.page_link("views/new.py", label="New run", icon=":material/add:")
 
 
 def name(text: str, small: bool = False) -> None:

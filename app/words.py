@@ -152,13 +152,13 @@ def baseline(status: Status | None, run: RunRecord) -> float | None:
     return said if said is not None else run.monitor.baseline_db
 
 
-def where(status: Status) -> str:
+def where(status: Status, live: bool) -> str:
     """Where it stands: "Epoch *45* of 100 · step *2,970* of 6,600 · 5.1 steps a second · 10 minutes so far"."""
     parts = [f"Epoch *{status.epoch}*" + (f" of {number(status.total_epochs)}" if status.total_epochs else "")]
     parts.append(f"step *{number(status.step)}*" + (f" of {number(status.total_steps)}" if status.total_steps else ""))
-    if status.state.live and status.steps_per_s:
+    if live and status.steps_per_s:
         parts.append(pace(status.steps_per_s))
-    parts.append(f"{long_duration(status.elapsed_s)} so far" if status.state.live else long_duration(status.elapsed_s))
+    parts.append(f"{long_duration(status.elapsed_s)} so far" if live else long_duration(status.elapsed_s))
     return " · ".join(parts)
 
 
@@ -172,7 +172,7 @@ def pace(steps_per_s: float) -> str:
 PHASES = {
     "scan": "looking for sounds",
     "decode": "reading sounds",
-    "prepare": "getting the model ready",
+    "prepare": "setting up the model",
     "train": "learning",
     "validate": "checking on sounds it never learns",
     "preview": "making sounds to listen to",

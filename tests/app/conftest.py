@@ -35,7 +35,7 @@ def visit(runs_dir: Path) -> Callable[..., AppTest]:
             app.query_params[name] = value
         app.run()
         if page != "runs":
-            app.switch_page(f"pages/{page}.py")
+            app.switch_page(f"views/{page}.py")
             for name, value in query.items():
                 app.query_params[name] = value
             app.run()

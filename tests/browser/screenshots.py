@@ -64,7 +64,7 @@ def make_runs(runs: Path, source: Path, minutes: float) -> None:
         end(runs / name, process)
         process.wait()
     if not (runs / "bells-hi").exists():
-        train(runs / "bells-hi", source, "--name", "bells-hi", *small, "--learning-rate", "3").wait()
+        train(runs / "bells-hi", source, "--name", "bells-hi", *small, "--learning-rate", "50").wait()
     if not (runs / "kitchen-field").exists():
         limit = ("--max-minutes", str(minutes))
         train(runs / "kitchen-field", source, "--name", "kitchen-field", "--threads", "2", *limit).wait()

@@ -65,6 +65,14 @@ def test_a_link_without_the_page_opens_the_run(app: Server, training: Training, 
     page.locator("h1.ss-name", has_text="drums").wait_for()
 
 
+def test_a_link_to_a_run_is_the_same_app_for_the_first_visitor(app: Server, open_page: Open) -> None:
+    page = open_page(f"{app.url}/run?run=nothing")
+    page.get_by_text("There is no run of this name here").wait_for()
+    page.get_by_role("link", name="Runs", exact=False).first.click()
+    page.get_by_role("button", name="Start the demo").wait_for()
+    assert page.url.rstrip("/") == app.url, "the pages were run without main.py"
+
+
 def test_a_preview_plays_on_through_two_new_ones_and_nothing_plays_by_itself(
     app: Server, training: Training, open_page: Open
 ) -> None:

@@ -12,6 +12,7 @@ from app.store import metrics_of
 from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.reader import RunReader
+from engine.rundir.schema import Best, Status
 from engine.rundir.view import RunView, ShownState
 
 STATUS_S, CURVES_S, DETAILS_S = 1.0, 1.0, 3.0
@@ -22,7 +23,7 @@ def page() -> None:
     style.head()
     shelf = library()
     if st.session_state.get("copy"):
-        st.switch_page("pages/new.py", query_params={"copy": st.session_state.pop("copy")})
+        st.switch_page("views/new.py", query_params={"copy": st.session_state.pop("copy")})
     run_id = st.query_params.get("run")
     reader = shelf.find(run_id)
     if reader is None:
@@ -78,13 +79,19 @@ def _top(shelf: Library, reader: RunReader, drawn: Signature) -> None:
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
             actions.buttons(reader, view)
     if view.status is not None:
-        style.line(words.phase(view.status).capitalize() if states.getting_ready(view) else words.where(view.status))
+        style.line(_where(view.status, view))
     summary.strip(view, sorted({one.step for one in found}), f"strip-{reader.id}")
     summary.show(summary.cards(view, reader.root))
     actions.complaint()
     summary.note(view, reader.root)
     if _signature(view, found) != drawn:  # last, so that a death is seen before the rest of the page is drawn anew
         st.rerun()
+
+
+def _where(status: Status, view: RunView) -> str:
+    if states.getting_ready(view):
+        return f"{words.phase(status).capitalize()}. The first sound comes soon after."
+    return words.where(status, view.state.live)
 
 
 def _main(shelf: Library, reader: RunReader, preview_epochs: list[int]) -> None:
@@ -134,8 +141,16 @@ def _marks(reader: RunReader, view: RunView, found: list[PreviewSet]) -> dict[tu
             if ended and run
             else f"epoch {epoch}"
         )
-        marks[epoch, step] = previews.Mark(label, detail, (epoch, step) == sweet and best is not None and step > 0)
+        marks[epoch, step] = previews.Mark(
+            label, detail, _sweetness(epoch, step, best) if (epoch, step) == sweet else ""
+        )
     return marks
+
+
+def _sweetness(epoch: int, step: int, best: Best | None) -> str:
+    if best is None or step == 0:
+        return ""
+    return "sweet spot" if epoch == best.epoch else "nearest the sweet spot"
 
 
 def _starting(launch: Launch) -> None:
@@ -147,7 +162,7 @@ def _starting(launch: Launch) -> None:
         return
     style.note("red", "error", "It could not begin.", f"The trainer ended with code {launch.exit_code}. It said:")
     details.show_log(launch.root, 40)
-    st.page_link("pages/new.py", label="Change the settings and try again", icon=":material/arrow_back:")
+    st.page_link("views/new.py", label="Change the settings and try again", icon=":material/arrow_back:")
 
 
 def _wait(launch: Launch) -> None:
@@ -160,7 +175,7 @@ def _missing() -> None:
     style.note(
         "gray", "search_off", "There is no run of this name here.", "It may lie in another directory, or be gone."
     )
-    st.page_link("pages/runs.py", label="All runs", icon=":material/list:")
+    st.page_link("views/runs.py", label="All runs", icon=":material/list:")
 
 
 page()

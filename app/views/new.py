@@ -115,7 +115,7 @@ def _start(shelf: Library, wanted: str, name: str, settings: Mapping[str, Any]) 
     except OSError as error:
         style.note("red", "error", "The trainer could not be started.", str(error))
         return
-    st.switch_page("pages/run.py", query_params={"run": launch.root.name})
+    st.switch_page("views/run.py", query_params={"run": launch.root.name})
 
 
 page()

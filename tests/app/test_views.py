@@ -72,7 +72,7 @@ def test_a_run_that_reads_sounds_says_how_far_it_is(visit: Visit, runs_dir: Path
     live = write(runs_dir / "drums", state=State.STARTING, done=0, progress=Progress(done=12, total=40), close=False)
     app = visit("run", run="drums")
     assert "Getting ready" in badges(app)
-    assert "reading sounds 12 of 40" in said(app)
+    assert "Reading sounds 12 of 40" in said(app)
     live.close()
 
 

@@ -23,7 +23,7 @@ SPARK_POINTS = 60
 
 def page() -> None:
     if "run" in st.query_params:  # a link to a run may leave out the page
-        st.switch_page("pages/run.py", query_params={"run": st.query_params["run"]})
+        st.switch_page("views/run.py", query_params={"run": st.query_params["run"]})
     style.head()
     st.title("Runs", anchor=False)
     shelf = library()
@@ -105,7 +105,7 @@ def _pending(launch: Launch) -> None:
 
 
 def _open(run_id: str) -> None:
-    st.switch_page("pages/run.py", query_params={"run": run_id})
+    st.switch_page("views/run.py", query_params={"run": run_id})
 
 
 def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
@@ -181,7 +181,7 @@ def _empty(shelf: Library) -> None:
         if st.button("Start the demo", type="primary", icon=":material/play_arrow:", key="demo"):
             launch = launcher().start(shelf.runs_dir, "demo", "demo", {})
             _open(launch.root.name)
-        st.page_link("pages/new.py", label="or learn from a folder of your own", icon=":material/folder_open:")
+        st.page_link("views/new.py", label="or learn from a folder of your own", icon=":material/folder_open:")
 
 
 page()
