@@ -19,6 +19,7 @@ CSS = """<style>
 .role-axis-label text,.role-axis-title text{fill:currentColor;opacity:.75}
 .role-axis-grid line{stroke:currentColor;opacity:.09}
 [data-testid=stCaptionContainer]{color:inherit;opacity:.78}
+[data-stale=true]{opacity:1!important;transition:none!important}
 [data-testid=stBaseButton-primary]:not(:disabled){color:light-dark(#FFFFFF,#0E2A25)!important}
 [data-testid=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
 .st-key-run{display:grid!important;grid-template-columns:minmax(0,5fr) minmax(0,3fr);column-gap:2.4rem;row-gap:1rem}

@@ -165,10 +165,8 @@ def _gap_at(store: MetricsStore, run: RunRecord, epoch: int) -> float | None:
     if not 1 <= epoch <= store.epochs.count:
         return None
     metric, reference = (smooth(store.epochs.get(n).tolist()) for n in (run.monitor.metric, run.monitor.reference))
-    own, new = reference[epoch - 1], metric[epoch - 1]
-    if not (math.isfinite(own) and math.isfinite(new)):
-        return None
-    return compute_overfitting_gap(own, new) if run.monitor.better == "lower" else max(0.0, own - new)
+    pair = reference[epoch - 1], metric[epoch - 1]
+    return compute_overfitting_gap(*pair, run.monitor.better) if all(map(math.isfinite, pair)) else None
 
 
 def badges(view: RunView) -> None:

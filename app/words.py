@@ -120,7 +120,7 @@ def better(fraction: float) -> str:
 
 def quality_of(status: Status, run: RunRecord) -> tuple[float | None, str, str]:
     """(quality or None, its words, its colour). Grey while nothing is learnt: such a model has no gap either."""
-    gap, gain = _gap(status, run), better_than_average(status, run)
+    gap, gain = status.overfitting_gap, better_than_average(status, run)
     if gap is None or status.best is None or (gain is not None and gain < LEARNED_SOMETHING):
         return None, "too early to tell", "gray"
     return judged(quality(gap))
@@ -133,29 +133,17 @@ def judged(value: float) -> tuple[float, str, str]:
     return (value, "begins to memorise", "yellow") if value >= FAIR_QUALITY else (value, "memorising", "red")
 
 
-def _gap(status: Status, run: RunRecord) -> float | None:
-    """The overfitting gap; of scores that rise to 1 it is how much lower the score on new data is."""
-    if status.overfitting_gap is not None or run.monitor.better == "lower":
-        return status.overfitting_gap
-    new, own = (status.metrics.get(name) for name in (run.monitor.metric, run.monitor.reference))
-    return None if new is None or own is None else max(0.0, own - new)
-
-
 def better_than_average(status: Status, run: RunRecord) -> float | None:
     """The fraction by which the monitored error lies below the best constant answer's, now; None without either."""
-    return _gain(status.metrics.get(run.monitor.metric), status, run)
+    value = status.metrics.get(run.monitor.metric)
+    return None if value is None else better_than_baseline(value, baseline(status, run), run.monitor.better)
 
 
 def best_better_than_average(status: Status, run: RunRecord) -> float | None:
     """The same where it was best."""
-    return _gain(status.best.raw if status.best else None, status, run)
-
-
-def _gain(value: float | None, status: Status, run: RunRecord) -> float | None:
-    """Only an error can be so many per cent lower; of scores that rise there is no such fraction."""
-    if value is None or run.monitor.better != "lower":
+    if status.best is None:
         return None
-    return better_than_baseline(value, baseline(status, run))
+    return better_than_baseline(status.best.raw, baseline(status, run), run.monitor.better)
 
 
 def baseline(status: Status | None, run: RunRecord) -> float | None:

@@ -64,8 +64,8 @@ def test_the_split_follows_the_number_of_files(files: int, fraction: float) -> N
 
 def test_the_expansion_multiplies_the_chunks_of_a_small_collection() -> None:
     layout = plan(get_adaptive_config(20), 17)
-    assert layout.expansion == 15 and layout.batch_size == 16
-    assert layout.steps_per_epoch == 16, "twenty one-shots must not be one step an epoch"
+    assert layout.expansion == 15 and layout.batch_size == 8
+    assert layout.steps_per_epoch == 32, "twenty one-shots must not be one step an epoch"
 
 
 def test_the_expansion_fades_and_an_epoch_is_bounded_for_a_large_collection() -> None:
@@ -81,7 +81,7 @@ def test_the_smallest_collection_still_has_batches() -> None:
 def test_steps_shorten_the_run_and_a_fixed_plan_is_the_same_again() -> None:
     config = resolve(TrainingConfig(max_steps=100), 20, 17)
     layout = plan(config, 17)
-    assert layout.total_steps == 100 and layout.total_epochs == 7
+    assert layout.total_steps == 100 and layout.total_epochs == 4
     assert plan(fix(config, layout), 17) == layout
 
 
@@ -93,13 +93,13 @@ def test_named_minutes_replace_the_limit_of_the_preset() -> None:
 
 def test_the_tightest_of_several_limits_holds() -> None:
     config = resolve(TrainingConfig(max_minutes=60, max_epochs=3, max_steps=1000), 20, 17)
-    assert plan(config, 17, steps_for_minutes=4000).total_steps == 3 * 16
+    assert plan(config, 17, steps_for_minutes=4000).total_steps == 3 * 32
 
 
 def test_epochs_and_steps_count_from_one() -> None:
     layout = plan(resolve(TrainingConfig(max_steps=40), 20, 17), 17)
-    assert [layout.epoch_of(step) for step in (0, 1, 16, 17, 40)] == [0, 1, 1, 2, 3]
-    assert [step for step in range(1, 41) if layout.ends_epoch(step)] == [16, 32, 40]
+    assert [layout.epoch_of(step) for step in (0, 1, 32, 33, 40)] == [0, 1, 1, 2, 2]
+    assert [step for step in range(1, 41) if layout.ends_epoch(step)] == [32, 40]
 
 
 def test_short_runs_are_heard_more_often() -> None:

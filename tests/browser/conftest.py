@@ -34,6 +34,9 @@ def runs_dir(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     yield place
     for root in place.iterdir():
+        deadline = time.monotonic() + 60  # one that is still starting has told nobody its pid yet
+        while not RunReader(root).sessions() and time.monotonic() < deadline:
+            time.sleep(0.2)
         for session in RunReader(root).sessions():
             if process_liveness(session) is Liveness.ALIVE:
                 os.kill(session.pid, signal.SIGKILL)

@@ -74,7 +74,11 @@ class Codec:
     @torch.inference_mode()
     def decode(self, codes: torch.Tensor, frames: int | None = None) -> torch.Tensor:
         """Codes [B, D, L] to mel power in dB [B, M, frames]; all the frames they stand for by default."""
-        db = self.scale.restore(self.model.decode(codes, frames or self.frames_of(codes.shape[-1]))[:, 0])
+        frames = frames or self.frames_of(codes.shape[-1])
+        if not self.model.vector:
+            # Chunks end before the last frames their code stands for, so training never saw those: go on for a while.
+            codes = torch.nn.functional.pad(codes, (0, 1), mode="replicate")
+        db = self.scale.restore(self.model.decode(codes, frames)[:, 0])
         return torch.minimum(db, self.ceiling.to(db)[:, None].clamp_min(self.scale.floor))
 
     def frames_of(self, latent_frames: int) -> int:

@@ -16,7 +16,7 @@ class VAEConfig(Settings):
     spectrogram: SpectrogramConfig = Field(default_factory=SpectrogramConfig)
     min_duration_s: float = Field(0.1, ge=0.02, le=60, description="Sounds shorter than this are skipped, in seconds.")
     channels: int = Field(
-        32, ge=8, le=128, multiple_of=8, description="Width of the first stage; each of the next three doubles it."
+        16, ge=8, le=128, multiple_of=8, description="Width of the first stage; each of the next three doubles it."
     )
     code: Literal["local", "temporal", "vector"] = Field(
         "local", description="A code that keeps time and frequency apart, only time, or one vector for a whole chunk."

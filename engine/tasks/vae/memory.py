@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from engine.audio.mel import ACTIVE_DB
 from engine.audio.nearest import Nearest, nearest_window
 
 MOST_PIECES = 20
@@ -50,13 +51,19 @@ def measure_memorisation(
 
     made: samples or reconstructions. frames: length of the pieces compared. At most 20 sounds of each side count.
     """
-    ours = [near for sound in _spread(made) for near in nearest_pieces(sound, train, frames)]
-    theirs = [near for sound in _spread(held_out) for near in nearest_pieces(sound, train, frames)]
+    ours = [near for sound in _spread(made) for near in nearest_pieces(_heard(sound), train, frames)]
+    theirs = [near for sound in _spread(held_out) for near in nearest_pieces(_heard(sound), train, frames)]
     return Memorisation(
         float(np.median([near.distance_db for near in ours])),
         float(np.median([near.distance_db for near in theirs])),
         min(ours, key=lambda near: near.distance_db),
     )
+
+
+def _heard(sound: torch.Tensor) -> torch.Tensor:
+    """A sound without the end in which nothing is active: a piece of silence is near to everything."""
+    active = (sound > -ACTIVE_DB).any(0).nonzero()
+    return sound[:, : int(active[-1]) + 1] if len(active) else sound
 
 
 def _spread(sounds: Sequence[torch.Tensor]) -> list[torch.Tensor]:

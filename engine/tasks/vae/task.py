@@ -228,12 +228,15 @@ class VAETask:
             variance = torch.stack([log_var.exp().mean((0, 2)) for _, log_var in posteriors]).mean(0)
             return TexturePrior.fit([mean[0].cpu() for mean, _ in posteriors], variance.cpu())
         samples = self._one_shot_samples()
+        # Read past the end: a longer sound cut right there would end in a click, and every new sound with it.
+        beyond = 0 if codec.model.vector else STRIDE * self.task_config.spectrogram.hop_length
         means, variances = [], []
         for sound in range(count):
-            wave = self.train.whole(sound, samples)
-            mean, log_var = codec.encode(torch.nn.functional.pad(wave, (0, samples - len(wave))))
-            means.append(mean[0])
-            variances.append(log_var[0].exp())
+            wave = self.train.whole(sound, samples + beyond)
+            wave = torch.nn.functional.pad(wave, (0, samples + beyond - len(wave)))
+            mean, log_var = (codes[0, :, : codes.shape[-1] - (beyond > 0)] for codes in codec.encode(wave))
+            means.append(mean)
+            variances.append(log_var.exp())
         return OneShotPrior.fit(torch.stack(means).cpu(), torch.stack(variances).cpu())
 
     def _one_shot_samples(self) -> int:
