@@ -103,13 +103,6 @@ def _quality(status: Status, run: RunRecord | None) -> Card:
 
 def _gain(status: Status, run: RunRecord | None) -> Card:
     label = words.nouns(run).gain
-    if run is not None and run.monitor.better == "higher":
-        best_so_far = status.best
-        return Card(
-            "Best so far",
-            words.figure(best_so_far.raw, run.monitor.unit) if best_so_far else "–",
-            f"at epoch {best_so_far.epoch}" if best_so_far else "after the first epoch",
-        )
     gain = words.better_than_average(status, run) if run else None
     best = words.best_better_than_average(status, run) if run else None
     if gain is None or best is None or status.best is None:
@@ -150,9 +143,7 @@ def _finished(status: Status, run: RunRecord, store: MetricsStore) -> list[Card]
     return [
         Card("Sweet spot", f"epoch {best.epoch}", f"of {status.total_epochs} in {words.duration(status.elapsed_s)}"),
         Card("Quality there", "–" if value is None else f"{value:.2f}", said, colour),
-        _gain(status, run)
-        if gain is None
-        else Card(words.nouns(run).gain, words.percent(gain), "at the sweet spot"),
+        Card(words.nouns(run).gain, "–" if gain is None else words.percent(gain), "at the sweet spot"),
         Card(
             words.nouns(run).error, words.figure(best.raw, run.monitor.unit),
             f"{words.figure(last, run.monitor.unit)} at the end",

@@ -111,7 +111,7 @@ def _advanced(page: Any) -> None:
 
 
 def _tab(label: str) -> Callable[[Any], None]:
-    return lambda page: page.get_by_role("tab", name=label).click()
+    return lambda page: page.get_by_role("tab", name=label).first.click()
 
 
 def _dialog(page: Any) -> None:
