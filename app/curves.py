@@ -102,7 +102,7 @@ def loss_rows(steps: Columns, epochs: Columns, train: str, val: str | None, wind
     high = float(fit.max()) if len(fit) else 1.0
     low = float(fit.min()) if len(fit) else 0.0
     if len(spread):
-        high += float(np.percentile(spread, 60))
+        high += max(0.0, float(np.percentile(spread, 60)))
         low = min(low, float(np.percentile(finite(curve.low), 10)))
     low, high = nice_range(low, high, from_zero=low > 0 and low < 0.5 * high)
     rows = Rows()

@@ -15,7 +15,7 @@ import streamlit as st
 
 from app import charts, launch, plots, states, style, words
 from app.curves import small_rows
-from app.forms import changed
+from app.forms import changed, label
 from app.store import metrics_of
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import Status
@@ -122,14 +122,14 @@ def _memory(reader: RunReader, view: RunView) -> None:
         return
     minutes = np.array([row.get("elapsed_s", np.nan) for row in rows], float) / 60
     columns = st.columns(3, gap="medium")
-    for column, (name, label) in zip(columns, _MEMORY.items(), strict=True):
+    for column, (name, title) in zip(columns, _MEMORY.items(), strict=True):
         used = np.array([row.get(name, np.nan) for row in rows], float) / 1e9
         if not np.isfinite(used).any():
             continue
         with column:
-            style.title(label, "GB, by minutes")
+            style.title(title, "GB, by minutes")
             table = store.cached(("memory", name), lambda used=used: small_rows(used, minutes))  # type: ignore[misc]
-            st.vega_lite_chart(table, charts.SMALL, width="stretch", key=f"memory-{name}-{reader.id}", alt=label)
+            st.vega_lite_chart(table, charts.SMALL, width="stretch", key=f"memory-{name}-{reader.id}", alt=title)
 
 
 _MEMORY = {"process_bytes": "This process", "system_used_bytes": "The whole system", "device_used_bytes": "The device"}
@@ -170,9 +170,7 @@ def _settings(reader: RunReader, view: RunView) -> None:
         facts |= {
             "Trained on": f"{view.session.host}, {view.session.device}, {words.counted(view.session.threads, 'thread')}"
         }
-    settings = {
-        name.replace("_", " "): str(value) for name, value in changed(run.task, run.config.model_dump()).items()
-    }
+    settings = {label(name): str(value) for name, value in changed(run.task, run.config.model_dump()).items()}
     left, right = st.columns(2)
     for column, rows in ((left, facts), (right, settings)):
         frame = pd.DataFrame({"Fact" if rows is facts else "Setting": list(rows), "Value": list(rows.values())})
@@ -183,7 +181,8 @@ def _notes(view: RunView) -> list[states.Note]:
     status: Status | None = view.status
     if status is None:
         return []
-    told = [states.Note("yellow", "warning", text) for text in status.warnings]
+    found = {one.message for one in status.diagnosis}
+    told = [states.Note("yellow", "warning", text) for text in status.warnings if text not in found]
     return told + [states.diagnosed(one) for one in status.diagnosis]
 
 

@@ -34,9 +34,7 @@ class Field:
 
     @property
     def label(self) -> str:
-        words = self.name.removesuffix("_s").removesuffix("_hz").replace("_", " ")
-        unit = ", seconds" if self.name.endswith("_s") else ""
-        return (words[0].upper() + words[1:] + unit).replace("Kl ", "KL ").replace("fft", "FFT")
+        return label(self.name)
 
     @property
     def kind(self) -> Any:
@@ -49,6 +47,13 @@ class Field:
     @property
     def choices(self) -> list[str]:
         return [str(choice) for choice in get_args(self.kind)] if get_origin(self.kind) is Literal else []
+
+
+def label(name: str) -> str:
+    """A setting's name as one reads it: "chunk_duration_s" is "Chunk duration, seconds"."""
+    words = name.removesuffix("_s").replace("_", " ")
+    unit = ", seconds" if name.endswith("_s") else ""
+    return (words[:1].upper() + words[1:] + unit).replace("Kl ", "KL ").replace("fft", "FFT")
 
 
 def fields(task: str) -> list[Field]:

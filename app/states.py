@@ -161,7 +161,7 @@ def _completed(status: Status, run: RunRecord | None) -> Note:
     said = f", {words.better(gain)} than the average {words.nouns(run).item}" if gain is not None else ""
     memorised = status.overfitting_gap is not None and status.overfitting_gap > OVERFITTING_GAP
     later = "memorise" if memorised else "came out no better"
-    later = f" Later epochs {later}: use {best.epoch} unless your ears prefer another."
+    later = f" Later epochs {later}: use {best.epoch} unless {words.nouns(run).prefer}."
     end = status.total_epochs is not None and best.epoch >= 0.9 * status.total_epochs
     more = " It was still improving at the end: a longer run may go further." if end else later
     return Note("green", "check_circle", "Done.", f"The sweet spot was epoch {best.epoch}{said}.{more}")

@@ -106,6 +106,8 @@ def figure(value: float | None, unit: str = "") -> str:
         return f"{value:.1f} dB"
     if unit in ("%", "fraction"):
         return f"{value * 100:.0f} %"
+    if abs(value) < 1e-4:
+        return f"0 {unit}".strip()
     return f"{value:.3f} {unit}".strip() if 0.001 <= abs(value) < 10 else f"{value:.3g} {unit}".strip()
 
 
@@ -199,6 +201,7 @@ class Nouns:
     gain: str
     held_out: str
     made: str
+    prefer: str
 
 
 _SOUND = Nouns(
@@ -210,6 +213,7 @@ _SOUND = Nouns(
     gain="Better than the average sound",
     held_out="One sound it never learnt, and its copy",
     made="Made from the same seed, newest first",
+    prefer="your ears prefer another",
 )
 
 
@@ -229,4 +233,5 @@ def nouns(run: RunRecord | None) -> Nouns:
         gain="Better than the average guess",
         held_out="Data it never learnt, and what it makes of it",
         made="Newest first",
+        prefer="another suits you better",
     )

@@ -65,7 +65,7 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
         values, errors = forms.advanced(task, follows, begin)
     if errors:
         count = words.counted(len(errors), "setting needs", "settings need")
-        style.note("red", "error", f"{count} mending:", ", ".join(sorted(one.replace("_", " ") for one in errors)))
+        style.note("red", "error", f"{count} mending:", ", ".join(sorted(forms.label(one) for one in errors)))
     ready = chosen is not None and chosen.ready and not errors
     play = ":material/play_arrow:"
     pressed = st.button("Start learning", type="primary", icon=play, width="stretch", disabled=not ready, key="start")

@@ -96,8 +96,12 @@ def test_the_newest_preview_is_on_top_of_the_list(app: Server, training: Trainin
     page = open_page(f"{app.url}/run?run={reader.id}")
     rows = page.locator(".st-key-timeline .ss-mark")
     until(lambda: rows.count() >= 3)
-    tops = [(row.bounding_box()["y"], row.inner_text()) for row in rows.all()]
-    assert "untrained" in max(tops)[1], "the first one is at the bottom"
+    # In one go: while rows are asked one by one a new one may come and move them all.
+    places = "rows => rows.map(row => [row.getBoundingClientRect().top, row.innerText])"
+    from_top = [text for _, text in sorted(rows.evaluate_all(places))]
+    assert "untrained" in from_top[-1]
+    epochs = [int(text.split()[0]) for text in from_top if text.split()[0].isdigit()]
+    assert epochs == sorted(epochs, reverse=True)
 
 
 def test_a_zoom_survives_new_rows(app: Server, training: Training, open_page: Open) -> None:
