@@ -13,6 +13,7 @@ from app.rows import Rows, extent, finite, nice_range, spread_labels, thin
 from app.words import figure
 
 Window = tuple[float, float]
+MOST_PREVIEWS = 40  # Marks under the axis; the list beside the chart has them all.
 
 
 def _in_window(x: Floats, window: Window | None) -> np.ndarray:
@@ -63,7 +64,7 @@ def main_rows(
     if previews:
         heard = np.array(sorted({epoch for epoch in previews if 1 <= epoch <= epochs.count}), float)
         if len(heard):
-            rows.add("preview", "base", x=thin(heard, heard)[0])
+            rows.add("preview", "base", x=heard[:: math.ceil(len(heard) / MOST_PREVIEWS)])
     places = spread_labels([value for _, _, value in labels], low, high, height)
     for (name, role, value), place in zip(labels, places, strict=True):
         rows.add("label", role, y=place, t=f"{name} {figure(value, unit).removesuffix(' dB')}")

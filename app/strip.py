@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from app.rows import Rows
+
+MOST_DOTS = 40
 
 
 def strip_rows(done: float, sweet: tuple[float, int] | None, previews: Sequence[float]) -> pa.Table:
@@ -23,7 +26,7 @@ def strip_rows(done: float, sweet: tuple[float, int] | None, previews: Sequence[
         else:
             rows.add("done", "done", x=0.0, x2=done)
     heard = [at for at in previews if 0.004 < at <= done]
-    thinned = heard[:: max(1, len(heard) // 60)]
+    thinned = heard[:: math.ceil(len(heard) / MOST_DOTS) or 1]
     if thinned:
         rows.add("dot", "track", x=np.array(thinned))
     if sweet is not None and done > 0:
