@@ -10,6 +10,7 @@ from engine.metrics import (
     STAGNATION_EPOCHS,
     MetricsHistory,
     better_than_baseline,
+    last_progress,
     smooth,
 )
 from engine.rundir.schema import Diagnosis, Monitor
@@ -27,17 +28,25 @@ def diagnose_fit(history: MetricsHistory, monitor: Monitor) -> list[Diagnosis]:
     epochs = sorted(history.epochs)
     at_best, now = curve[epochs.index(best)], curve[-1]
     found = [_verdict(history, monitor, best, at_best, now, epochs[-1])]
-    stalled = epochs[-1] - best
-    if stalled >= STAGNATION_EPOCHS:
-        found.append(
-            Diagnosis(
-                code="stagnation",
-                severity="info",
-                since_epoch=best,
-                message=f"Nothing has improved for {stalled} epochs. More time is unlikely to help.",
-            )
+    return found + _stagnation(curve, epochs, monitor)
+
+
+def _stagnation(curve: list[float], epochs: list[int], monitor: Monitor) -> list[Diagnosis]:
+    """A warning when the smoothed curve has not moved for long; none where nothing is left to gain."""
+    place = last_progress(curve, monitor.better)
+    if place is None or epochs[-1] - epochs[place] < STAGNATION_EPOCHS:
+        return []
+    if curve[place] == (0.0 if monitor.better == "lower" else 1.0):
+        return []
+    return [
+        Diagnosis(
+            code="stagnation",
+            severity="warning",
+            since_epoch=epochs[place],
+            message=f"Nothing has improved notably for {epochs[-1] - epochs[place]} epochs. More time is unlikely to "
+            "help.",
         )
-    return found
+    ]
 
 
 def _verdict(history: MetricsHistory, monitor: Monitor, best: int, at_best: float, now: float, epoch: int) -> Diagnosis:

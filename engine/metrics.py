@@ -16,7 +16,7 @@ OVERFITTING_GAP = 0.2
 GOOD_QUALITY, FAIR_QUALITY = 0.8, 0.5
 LEARNED_SOMETHING = 0.1
 SMOOTHING = 0.5
-STAGNATION_EPOCHS = 30
+STAGNATION_EPOCHS, STAGNATION_PART = 30, 0.01
 
 
 class _Metrics(BaseModel):
@@ -118,6 +118,20 @@ def smooth(values: list[float]) -> list[float]:
     for value in values:
         out.append(smoothed(out[-1] if out else None, value))
     return out
+
+
+def last_progress(curve: list[float], better: str = "lower") -> int | None:
+    """The place in a smoothed curve where its error last fell by a notable part, a hundredth; None without a number.
+
+    A smoothed curve creeps on for long after what it follows has come to rest, so that its very best place is nearly
+    always the last one and would never tell a plateau. The error of a score is what it lacks to 1.
+    """
+    errors = curve if better == "lower" else [1.0 - value for value in curve]
+    place, least = None, math.inf
+    for index, error in enumerate(errors):
+        if math.isfinite(error) and (place is None or error < least - STAGNATION_PART * abs(least)):
+            place, least = index, error
+    return place
 
 
 class MetricsHistory:

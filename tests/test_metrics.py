@@ -14,6 +14,7 @@ from engine.metrics import (
     StepMetrics,
     better_than_baseline,
     compute_overfitting_gap,
+    last_progress,
     quality,
     smooth,
 )
@@ -105,6 +106,27 @@ def test_memorising_names_the_epoch_and_both_errors() -> None:
     assert verdict.since_epoch == kept.get_best_epoch() and "dB" in verdict.message
 
 
-def test_a_long_stall_is_told_and_stops_nothing() -> None:
-    codes = [found.code for found in diagnose_fit(history([6.0] + [6.05] * 40), MONITOR)]
-    assert "stagnation" in codes
+CREEPING = [10.0, 8.0, 7.0] + [6.0 - 0.0002 * epoch for epoch in range(40)]
+
+
+def stagnation(val: list[float]) -> list[str]:
+    return [found.severity for found in diagnose_fit(history(val), MONITOR) if found.code == "stagnation"]
+
+
+@pytest.mark.parametrize(
+    "val", [[6.0] + [6.05] * 40, [10.0, 8.0] + [6.0] * 40, CREEPING], ids=["worse", "even", "creeping"]
+)
+def test_a_long_stall_warns(val: list[float]) -> None:
+    assert stagnation(val) == ["warning"]
+
+
+def test_a_curve_that_moves_or_has_nothing_left_to_gain_does_not_stall() -> None:
+    assert not stagnation([10.0 * 0.99**epoch for epoch in range(60)])
+    assert not stagnation([0.0] * 60)
+    assert not stagnation([6.0] * 20)
+
+
+def test_a_score_stalls_by_what_it_lacks_to_one() -> None:
+    assert last_progress([0.5, 0.9, 0.98, 0.985, 0.985], "higher") == 3, "a quarter of what was wrong is right now"
+    assert last_progress([0.5, 0.9, 0.9004, 0.9008], "higher") == 1
+    assert last_progress([math.nan, math.nan]) is None
