@@ -50,8 +50,8 @@ def buttons(reader: RunReader, view: RunView) -> None:
         saved = view.status.last_checkpoint if view.status else None
         label = f"Resume from epoch {saved.epoch}" if saved else "Resume from the start"
         kind: Literal["primary", "secondary"] = "secondary" if again else "primary"
-        if st.button(label, icon=":material/resume:", type=kind, key="resume"):
-            _confirm(reader)
+        if st.button(label, icon=":material/resume:", type=kind, key="resume", on_click=_ask, args=("resume", reader.id)):
+            st.rerun()  # the dialog belongs to the page, not to the part of it that moves
 
 
 def _copy(run_id: str) -> None:
@@ -108,7 +108,25 @@ def complaint() -> None:
         style.note("red", "error", "That did not work.", text)
 
 
-@st.dialog("Resume this run?")
+def dialog(reader: RunReader, view: RunView) -> None:
+    """What was asked about and not answered yet. It is drawn with every refresh of the page, which would close it else.
+
+    What its buttons do is done in callbacks: a press that meets a refresh is then heard all the same.
+    """
+    asked = st.session_state.get("asked-about")
+    if asked == ("resume", reader.id) and view.resumable:
+        _confirm(reader)
+
+
+def _ask(what: str, run_id: str) -> None:
+    st.session_state["asked-about"] = (what, run_id)
+
+
+def _answered() -> None:
+    st.session_state.pop("asked-about", None)
+
+
+@st.dialog("Resume this run?", on_dismiss=_answered)
 def _confirm(reader: RunReader) -> None:
     try:
         point = resume_point(reader.root)
@@ -120,9 +138,11 @@ def _confirm(reader: RunReader) -> None:
         return
     _summary(point, {spec.name: (spec.label, spec.unit) for spec in run.metrics} if (run := reader.run()) else {})
     yes, no = st.columns(2)
-    if yes.button("Resume now", type="primary", icon=":material/resume:", width="stretch", key="resume-now"):
-        _resume(reader)
-    if no.button("Not now", width="stretch", key="resume-not"):
+    pressed = yes.button(
+        "Resume now", type="primary", icon=":material/resume:", width="stretch", key="resume-now",
+        on_click=_resume, args=(reader,),
+    )  # fmt: skip
+    if no.button("Not now", width="stretch", key="resume-not", on_click=_answered) or pressed:
         st.rerun()
 
 
@@ -148,10 +168,10 @@ def _summary(point: ResumePoint, labels: dict[str, tuple[str, str]]) -> None:
 
 
 def _resume(reader: RunReader) -> None:
+    _answered()
     try:
         launch.launcher().resume(reader.root)
     except OSError as error:
-        style.note("red", "error", "The trainer could not be started.", str(error))
+        st.session_state["complaint"] = f"The trainer could not be started: {error}"
         return
     st.session_state["resumed"] = (reader.id, time.time())
-    st.rerun()

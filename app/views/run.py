@@ -43,6 +43,7 @@ def _show(shelf: Library, reader: RunReader, view: RunView) -> None:
     found = shelf.previews(reader)
     live = _may_move(view)
     drawn = _signature(view, found)
+    actions.dialog(reader, view)
     # A fragment costs as much for being run as for what it draws, so one draws all that moves every second. The style
     # sheet puts its parts and the listening panel, which must not be drawn again, into one grid.
     with st.container(key="run"):

@@ -50,13 +50,13 @@ def _drawn(found: list[tuple[RunReader, RunView]]) -> frozenset[tuple[str, bool]
 def _live(shelf: Library, drawn: frozenset[tuple[str, bool]]) -> None:
     launcher().reap()
     found, _ = shelf.views()
-    if _drawn(found) != drawn:
-        st.rerun()
     for launch in launcher().pending(shelf.runs_dir):
         _pending(launch)
     for reader, view in found:
         if view.state.live:
             _card(shelf, reader, view)
+    if _drawn(found) != drawn:  # last, so that a press of "Open" is heard first
+        st.rerun()
 
 
 def _card(shelf: Library, reader: RunReader, view: RunView) -> None:

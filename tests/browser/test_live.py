@@ -175,7 +175,6 @@ def test_a_stopped_run_resumes_after_a_summary_and_a_confirming_click(
     page.get_by_text("Steps left").wait_for()
     assert len(reader.sessions()) == 1, "nothing starts before it is confirmed"
     before = reader.status().step
-    page.wait_for_timeout(1500)  # a refresh under way replaces the dialog's buttons, and a click with them
     page.get_by_role("button", name="Resume now").click()
     until(lambda: len(reader.sessions()) == 2, 60)
     badge(page, "Learning").wait_for(timeout=60_000)
