@@ -160,7 +160,7 @@ def _settings(reader: RunReader, view: RunView) -> None:
     facts = {
         "Source": run.source.path or run.source.name,
         "Task": run.task,
-        "Chunks to learn from": words.number(run.num_train),
+        f"{'Chunks' if run.monitor.unit == 'dB' else 'Items'} to learn from": words.number(run.num_train),
         "Steps an epoch": words.number(run.steps_per_epoch),
         "Items an update": words.number(run.batch_size),
         "Preset": str(run.config.training.get("preset", "–")),
@@ -174,7 +174,10 @@ def _settings(reader: RunReader, view: RunView) -> None:
     left, right = st.columns(2)
     for column, rows in ((left, facts), (right, settings)):
         frame = pd.DataFrame({"Fact" if rows is facts else "Setting": list(rows), "Value": list(rows.values())})
-        column.dataframe(frame, hide_index=True, row_height=36)
+        column.dataframe(frame, hide_index=True, row_height=36, height="content")
+    with left:
+        style.quiet("Its directory, with every sound as a WAV file:")
+        st.code(str(reader.root), language=None, wrap_lines=True)
 
 
 def _notes(view: RunView) -> list[states.Note]:

@@ -22,6 +22,7 @@ from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
+from engine.rundir.removal import delete_run
 from engine.rundir.schema import Command
 
 LOG_TAIL_BYTES = 64_000
@@ -77,6 +78,12 @@ class Launcher:
             if sessions and process_liveness(sessions[-1]) is Liveness.ALIVE:
                 return None
             return self._begin(root, root.name, ["--resume", str(root)])
+
+    def delete(self, root: Path) -> None:
+        """Remove a run that nobody trains, and forget that it was started. ``RunDirectoryError``, ``StorageError``."""
+        with self._lock:
+            delete_run(root)
+            self._launches.pop(root, None)
 
     def find(self, run_id: str, runs_dir: Path) -> Launch | None:
         """What this app started as ``run_id``, whether or not it wrote anything yet."""

@@ -43,6 +43,7 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-line{line-height:1.5}.ss-line b{font-weight:650}
 .ss-mark{font-weight:600;line-height:1.25}.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
 .ss-mark .sweet{color:light-dark(#0A6558,#7ADBC7);opacity:1;font-weight:600}
+.ss-above{margin-top:.4rem}.ss-above small{display:inline;margin-left:.6rem}
 .ss-note{display:flex;gap:.7rem;border-radius:8px;padding:.85rem 1rem;line-height:1.5}
 .ss-note b{font-weight:650}.ss-note .ss-icon{font-size:1.35rem;line-height:1.5rem}
 .ss-note code{font-family:inherit}

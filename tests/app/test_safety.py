@@ -20,6 +20,7 @@ def test_the_configuration_listens_to_this_computer_alone_and_tells_nobody() -> 
     assert server["enableCORS"] and server["enableXsrfProtection"] and server["fileWatcherType"] == "none"
     assert config["browser"]["gatherUsageStats"] is False
     assert config["client"]["showErrorDetails"] == "type" and config["client"]["toolbarMode"] == "minimal"
+    assert config["runner"]["magicEnabled"] is False, "a bare expression would be written on the page"
     for theme in ("light", "dark"):
         assert len(config["theme"][theme]["chartCategoricalColors"]) == len(charts.ROLES)
 
