@@ -6,10 +6,12 @@ import math
 
 from engine.metrics import (
     LEARNED_SOMETHING,
+    NOTHING_LEFT,
     OVERFITTING_GAP,
     STAGNATION_EPOCHS,
     MetricsHistory,
     better_than_baseline,
+    errors_of,
     last_progress,
     smooth,
 )
@@ -36,7 +38,8 @@ def _stagnation(curve: list[float], epochs: list[int], monitor: Monitor) -> list
     place = last_progress(curve, monitor.better)
     if place is None or epochs[-1] - epochs[place] < STAGNATION_EPOCHS:
         return []
-    if curve[place] == (0.0 if monitor.better == "lower" else 1.0):
+    first, *_, last = errors_of(curve, monitor.better)
+    if abs(last) <= NOTHING_LEFT * abs(first):
         return []
     return [
         Diagnosis(

@@ -16,7 +16,7 @@ OVERFITTING_GAP = 0.2
 GOOD_QUALITY, FAIR_QUALITY = 0.8, 0.5
 LEARNED_SOMETHING = 0.1
 SMOOTHING = 0.5
-STAGNATION_EPOCHS, STAGNATION_PART = 30, 0.01
+STAGNATION_EPOCHS, STAGNATION_PART, NOTHING_LEFT = 30, 0.01, 0.001
 
 
 class _Metrics(BaseModel):
@@ -121,17 +121,25 @@ def smooth(values: list[float]) -> list[float]:
 
 
 def last_progress(curve: list[float], better: str = "lower") -> int | None:
-    """The place in a smoothed curve where its error last fell by a notable part, a hundredth; None without a number.
+    """The place in a smoothed curve where its error last fell notably; None without a number.
 
-    A smoothed curve creeps on for long after what it follows has come to rest, so that its very best place is nearly
-    always the last one and would never tell a plateau. The error of a score is what it lacks to 1.
+    Notably is by a hundredth, and by a thousandth of where it began. A smoothed curve creeps on for long after what it
+    follows has come to rest, so that its very best place is nearly always the last one and would never tell a plateau.
     """
-    errors = curve if better == "lower" else [1.0 - value for value in curve]
-    place, least = None, math.inf
-    for index, error in enumerate(errors):
-        if math.isfinite(error) and (place is None or error < least - STAGNATION_PART * abs(least)):
+    place, least, floor = None, math.inf, 0.0
+    for index, error in enumerate(errors_of(curve, better)):
+        if not math.isfinite(error):
+            continue
+        if place is None:
+            place, least, floor = index, error, NOTHING_LEFT * abs(error)
+        elif error < least - max(floor, STAGNATION_PART * abs(least)):
             place, least = index, error
     return place
+
+
+def errors_of(curve: list[float], better: str = "lower") -> list[float]:
+    """``curve`` as errors: that of a score is what it lacks to 1."""
+    return curve if better == "lower" else [1.0 - value for value in curve]
 
 
 class MetricsHistory:

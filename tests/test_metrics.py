@@ -122,11 +122,13 @@ def test_a_long_stall_warns(val: list[float]) -> None:
 
 def test_a_curve_that_moves_or_has_nothing_left_to_gain_does_not_stall() -> None:
     assert not stagnation([10.0 * 0.99**epoch for epoch in range(60)])
-    assert not stagnation([0.0] * 60)
+    assert not stagnation([0.0] * 60) and not stagnation([4.0] + [0.0] * 60)
     assert not stagnation([6.0] * 20)
 
 
 def test_a_score_stalls_by_what_it_lacks_to_one() -> None:
     assert last_progress([0.5, 0.9, 0.98, 0.985, 0.985], "higher") == 3, "a quarter of what was wrong is right now"
     assert last_progress([0.5, 0.9, 0.9004, 0.9008], "higher") == 1
+    perfect = smooth([0.9, 0.95] + [1.0] * 50)
+    assert (last_progress(perfect, "higher") or 0) < 15, "what halves for ever is at rest when little is left"
     assert last_progress([math.nan, math.nan]) is None
