@@ -7,12 +7,9 @@ interrupted, one killed, one that diverged, one copied from "another computer".
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,24 +20,14 @@ from engine.registry import find_source
 from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from tests.browser.chromium import ROOT, chromium, server
+from tests.browser.chromium import chromium, server, start_trainer, until
 
 WIDTHS = {1400: 900, 500: 900}
 TALLEST = 3_600
 
 
 def train(root: Path, source: Path | str, *options: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "engine", "train", str(source), "--run-dir", str(root), *options]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
-
-
-def until(condition: Callable[[], Any], seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError("a run did not get as far as it should")
-        time.sleep(0.2)
+    return start_trainer(str(source), "--run-dir", str(root), *options)
 
 
 def epoch(root: Path) -> int:
