@@ -10,6 +10,8 @@ import gc
 
 import streamlit as st
 
+from app import exposure
+
 st.set_page_config(page_title="Sweetspot", page_icon=":material/graphic_eq:", layout="wide")
 
 
@@ -28,6 +30,7 @@ def _settle() -> None:
 
 
 _settle()
+exposure.check()
 st.navigation(
     [
         st.Page("views/runs.py", title="Runs", icon=":material/list:", default=True),
