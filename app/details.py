@@ -24,7 +24,7 @@ from engine.rundir.view import RunView
 
 def tabs(reader: RunReader, view: RunView) -> None:
     """The tabs; only the open one is drawn."""
-    notes = _notes(view)
+    notes = _notes(reader, view)
     labels = [
         "Checkpoints",
         "More curves",
@@ -140,6 +140,11 @@ def _sounds(reader: RunReader, view: RunView) -> None:
     if dataset is None:
         style.quiet("Listed once they are read.")
         return
+    if not dataset.files:
+        if view.run is not None:
+            learn, check = view.run.num_train_files, view.run.num_val_files
+            style.line(f"*{words.number(learn)}* rows to learn from, *{words.number(check)}* to check with.")
+        return
     side = {"train": "learns", "val": "checks", None: ""}
     table = pd.DataFrame(
         {
@@ -180,17 +185,21 @@ def _settings(reader: RunReader, view: RunView) -> None:
         st.code(str(reader.root), language=None, wrap_lines=True)
 
 
-def _notes(view: RunView) -> list[states.Note]:
+def _notes(reader: RunReader, view: RunView) -> list[states.Note]:
+    """What the engine finds now, after what it warned of before; what it still finds is not said twice."""
     status: Status | None = view.status
     if status is None:
         return []
-    found = {one.message for one in status.diagnosis}
-    told = [states.Note("yellow", "warning", text) for text in status.warnings if text not in found]
+    store = metrics_of(reader.root)
+    store.refresh()
+    codes = {str(one.get("message")): one.get("code") for one in store.events if one.get("event") == "warning"}
+    found = {one.code for one in status.diagnosis}
+    told = [states.Note("yellow", "warning", "", text) for text in status.warnings if codes.get(text) not in found]
     return told + [states.diagnosed(one) for one in status.diagnosis]
 
 
 def _show_notes(reader: RunReader, view: RunView) -> None:
-    notes = _notes(view)
+    notes = _notes(reader, view)
     if not notes:
         style.quiet("Nothing to remark.")
     for note in notes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import streamlit as st
 
@@ -67,17 +68,26 @@ def choose() -> Chosen | None:
 
 def _folder() -> Chosen | None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        folder = st.text_input(
+        folder = as_path(st.text_input(
             "Folder", key="folder", placeholder="/Users/ana/Samples/drums",
             help="Sub-folders are searched too. Nothing is changed or moved. The path of a table (CSV) works as well.",
-        ).strip()  # fmt: skip
+        ))  # fmt: skip
         again = st.button("Check again", icon=":material/refresh:", key="again", disabled=not folder)
     if folder:
         return _check(folder, again, _wish(folder))
     with st.container(border=True, key="invite"):
         style.line("*Five to five hundred recordings* of half a second to some minutes work best.")
         style.quiet("WAV, FLAC, OGG, MP3 or AIFF, any rate, mono or stereo. They stay where they are.")
+        style.quiet("Your file manager can copy a folder's path: paste it above, and press Enter.")
     return None
+
+
+def as_path(text: str) -> str:
+    """A path as file managers and terminals give it: maybe in quotes, maybe as an address."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    return unquote(text.removeprefix("file://")) if text.startswith("file:///") else text
 
 
 def _wish(folder: str) -> Mapping[str, Any]:

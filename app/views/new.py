@@ -74,8 +74,18 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
     pressed = st.button("Start learning", type="primary", icon=play, width="stretch", disabled=not ready, key="start")
     if pressed and chosen is not None:
         _start(shelf, chosen.source, name.strip() or chosen.name, {**settings, **chosen.settings, **values})
-    first = "First sound within a minute. " if chosen is None or chosen.of_sounds else ""
-    style.quiet(f"{first}Stop whenever you like, nothing is lost.")
+    style.quiet(_promise(chosen, bool(errors)))
+
+
+def _promise(chosen: Chosen | None, errors: bool) -> str:
+    """What comes after the button, or what it waits for."""
+    if chosen is None:
+        return "It waits for something to learn from."
+    if not chosen.ready:
+        return "It waits for more sounds that can be used."
+    if errors:
+        return "It waits for the settings above."
+    return ("First sound within a minute. " if chosen.of_sounds else "") + "Stop whenever you like, nothing is lost."
 
 
 def _preset(usable: int, model: RunRecord | None) -> str:

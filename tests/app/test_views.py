@@ -245,6 +245,15 @@ def test_the_link_of_an_empty_library_leads_to_the_folder(visit: Visit) -> None:
     assert app.segmented_control(key="source").value == "A folder on this computer"
 
 
+@pytest.mark.parametrize("pasted", ['"{}"', "'{}'", "  {} ", "file://{}"])
+def test_a_path_is_taken_as_it_was_pasted(pasted: str) -> None:
+    from app.source import as_path
+
+    assert as_path(pasted.format("/home/ana/my%20drums" if "file" in pasted else "/home/ana/my drums")) == (
+        "/home/ana/my drums"
+    )
+
+
 def test_a_wrong_setting_is_named_at_its_field(visit: Visit, drums: Path) -> None:
     app = visit("new")
     app.text_input(key="setting-learning_rate").set_value("-1").run()
