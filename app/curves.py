@@ -54,8 +54,7 @@ def main_rows(
         rows.add("base", "base", y=extra[0])
         labels.append((names[2], "base", extra[0]))
     # Scores crowd at the top, errors at the bottom: the label of the sweet spot stands where the curves are not.
-    label_y = high if better == "lower" else low + (high - low) * 36 / height
-    _add_sweet_spot(rows, x, curves["val"], best_epoch, label_y)
+    _add_sweet_spot(rows, x, curves["val"], best_epoch, high if better == "lower" else _free(low, high, height, extra))
     for (role, curve), name in zip(curves.items(), names[:2], strict=True):
         if not np.isfinite(curve).any():
             continue
@@ -71,6 +70,13 @@ def main_rows(
     for (name, role, value), place in zip(labels, places, strict=True):
         rows.add("label", role, y=place, t=f"{name} {figure(value, unit).removesuffix(' dB')}")
     return rows.table()
+
+
+def _free(low: float, high: float, height: int, taken: list[float]) -> float:
+    """A height near the bottom where a label meets none of the level lines at ``taken``."""
+    pixel = (high - low) / height
+    places = [low + above * pixel for above in (36, 66, 96)]
+    return next((place for place in places if all(abs(place - 8 * pixel - y) > 14 * pixel for y in taken)), places[0])
 
 
 def _clamped(values: Floats) -> Floats:

@@ -195,7 +195,7 @@ def _notes(reader: RunReader, view: RunView) -> list[states.Note]:
     codes = {str(one.get("message")): one.get("code") for one in store.events if one.get("event") == "warning"}
     found = {one.code for one in status.diagnosis}
     told = [states.Note("yellow", "warning", "", text) for text in status.warnings if codes.get(text) not in found]
-    return told + [states.diagnosed(one) for one in status.diagnosis]
+    return told + [states.diagnosed(one, view.run) for one in status.diagnosis]
 
 
 def _show_notes(reader: RunReader, view: RunView) -> None:

@@ -152,7 +152,7 @@ def _card(described: Description) -> None:
     sorts = described.num_classes > 0
     with st.container(border=True, key="health"):
         style.head_words("Good to go")
-        wide, first, second = st.columns([2, 1, 1])
+        wide, first, second = st.columns([2, 1, 1], wrap=False)
         wide.metric("It learns to", "tell classes apart" if sorts else "predict a number")
         first.metric("Classes" if sorts else "Numbers", words.number(described.num_classes or 1))
         second.metric("Features", words.number(described.num_features))

@@ -101,10 +101,10 @@ def message(view: RunView, fresh: Sequence[str] = (), settled: int | None = None
 def _live(view: RunView, status: Status, fresh: Sequence[str]) -> Note | None:
     worst = min(status.diagnosis, key=lambda one: _RANK[one.severity], default=None)
     if worst is not None and worst.severity in ("error", "warning"):
-        return diagnosed(worst)
+        return diagnosed(worst, view.run)
     if fresh:
         return Note("yellow", "warning", "Take care.", fresh[-1])
-    return diagnosed(worst) if worst is not None and worst.severity == "info" else None
+    return diagnosed(worst, view.run) if worst is not None and worst.severity == "info" else None
 
 
 _RANK = {"error": 0, "warning": 1, "info": 2, "good": 3}
@@ -116,13 +116,13 @@ _LOOK = {
 }
 
 
-def diagnosed(found: Diagnosis) -> Note:
+def diagnosed(found: Diagnosis, run: RunRecord | None) -> Note:
     """A finding of the engine; its first sentence is strong when another follows."""
     colour, icon = _LOOK[found.severity]
     first, stop, rest = found.message.partition(". ")
     if found.code == "memorising" and found.since_epoch is not None:
         near = found.since_epoch
-        rest += f" Listen to epochs {max(1, near - 6)} to {near + 4}."
+        rest += f" {words.nouns(run).compare} epochs {max(1, near - 6)} to {near + 4}."
     return Note(colour, icon, first + ("." if stop else ""), rest)
 
 

@@ -210,6 +210,7 @@ class Nouns:
     prefer: str
     panel: str
     one: str
+    compare: str
 
 
 _SOUND = Nouns(
@@ -224,6 +225,7 @@ _SOUND = Nouns(
     prefer="your ears prefer another",
     panel="Listen",
     one="sound",
+    compare="Listen to",
 )
 
 
@@ -246,4 +248,5 @@ def nouns(run: RunRecord | None) -> Nouns:
         prefer="another suits you better",
         panel="Its answers",
         one="answer",
+        compare="Look at",
     )

@@ -84,6 +84,6 @@ def _verdict(history: MetricsHistory, monitor: Monitor, best: int, at_best: floa
         return Diagnosis(
             code="gap",
             severity="warning",
-            message=f"It knows its own data {gap:.0%} better than new data. Keep an ear on it.",
+            message=f"It knows its own data {gap:.0%} better than new data. Compare its previews.",
         )
     return Diagnosis(code="learning", severity="good", message=f"It is learning: best so far at epoch {best}.")

@@ -58,6 +58,11 @@ def test_best_is_judged_on_the_smoothed_curve() -> None:
     assert MetricsHistory().get_best_epoch() is None
 
 
+def test_a_curve_at_rest_keeps_its_first_best() -> None:
+    best = history([10.0, 8.0] + [6.0] * 60).get_best_epoch()
+    assert best is not None and best < 20, "its smoothed copy falls by ever less for fifty epochs more"
+
+
 def test_the_last_record_of_an_epoch_wins() -> None:
     twice = history([5.0, 4.0])
     twice.add_epoch(twice.epochs[1].model_copy(update={"val_recon_db": 7.0}))
