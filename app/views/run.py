@@ -92,7 +92,7 @@ def _moving(shelf: Library, reader: RunReader, drawn: Signature) -> None:
 def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-            style.name(view.name)
+            style.name(launcher().name_of(view, reader.root))
             summary.badges(view)
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
             actions.buttons(reader, view)

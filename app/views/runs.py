@@ -63,7 +63,7 @@ def _card(shelf: Library, reader: RunReader, view: RunView) -> None:
     with st.container(border=True, key=f"card-{reader.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-                style.name(view.name, small=True)
+                style.name(launcher().name_of(view, reader.root), small=True)
                 summary.badges(view)
                 _verdict(view)
             with st.container(horizontal=True, horizontal_alignment="right"):
@@ -148,7 +148,7 @@ def _row(reader: RunReader, view: RunView, sounds_only: bool) -> dict[str, Any]:
     when = status.updated_at if status and status.updated_at else view.session.started_at if view.session else None
     spot = words.sweet_spot(status)
     return {
-        "Run": view.name,
+        "Run": launcher().name_of(view, reader.root),
         "State": [badge.label for badge in states.badges(view)],
         "Best": (best.raw if sounds_only else words.figure(best.raw, run.monitor.unit)) if best and run else None,
         "Sweet spot": f"epoch {spot.epoch}" if spot else None,

@@ -73,6 +73,18 @@ def test_a_link_to_a_run_is_the_same_app_for_the_first_visitor(app: Server, open
     assert page.url.rstrip("/") == app.url, "the pages were run without main.py"
 
 
+def test_the_browser_asks_no_other_computer_for_anything(app: Server, training: Training, open_page: Open) -> None:
+    reader = training()
+    page = open_page(app.url)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for place in ("/", "/new", f"/run?run={reader.id}"):
+        page.goto(app.url + place)
+        page.wait_for_selector(".ss-brand")
+        page.wait_for_timeout(2000)
+    assert asked and not [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
+
+
 def test_a_preview_plays_on_through_two_new_ones_and_nothing_plays_by_itself(
     app: Server, training: Training, open_page: Open
 ) -> None:
