@@ -10,6 +10,9 @@ import gc
 
 import streamlit as st
 
+from app.guard import REMEDY, dangers
+from app.style import note
+
 st.set_page_config(page_title="Sweetspot", page_icon=":material/graphic_eq:", layout="wide")
 
 
@@ -28,6 +31,9 @@ def _settle() -> None:
 
 
 _settle()
+if exposed := dangers(st.get_option):
+    note("red", "error", "This app would not be yours alone:", f"{', and '.join(exposed)}. {REMEDY}")
+    st.stop()
 st.navigation(
     [
         st.Page("views/runs.py", title="Runs", icon=":material/list:", default=True),

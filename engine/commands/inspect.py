@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from engine.audio.find import escaped
 from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode
@@ -46,7 +47,7 @@ def command(run_dir: Path, as_json: bool) -> None:
     if not reader.exists:
         raise RunDirectoryError(f"{run_dir} holds no run.", "Name the directory that a training printed first.")
     facts = inspect(reader)
-    click.echo(encode(facts, indent=2).decode().rstrip() if as_json else "\n".join(_sentences(facts)))
+    click.echo(encode(facts, indent=2).decode().rstrip() if as_json else "\n".join(map(escaped, _sentences(facts))))
 
 
 def inspect(reader: RunReader) -> dict[str, Any]:
