@@ -138,6 +138,7 @@ class SessionRecord(Record):
     )
     boot_id: str
     host: str
+    machine_id: str = Field(default="", description="A digest; tells machines of one host name apart.")
     started_at: float
     device: str
     threads: int
