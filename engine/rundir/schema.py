@@ -235,6 +235,7 @@ class Status(Record):
     diagnosis: list[Diagnosis] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
     last_checkpoint: CheckpointRef | None = None
+    kept_awake_by: str | None = Field(default=None, description="The program that keeps the machine from sleeping.")
     commands: list[HandledCommand] = Field(default_factory=list, description="The last fifty.")
     error: ErrorInfo | None = None
 
