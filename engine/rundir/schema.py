@@ -141,6 +141,7 @@ class SessionRecord(Record):
     )
     boot_id: str
     host: str
+    machine_id: str = Field(default="", description="A digest; tells machines of one host name apart.")
     started_at: float
     device: str
     threads: int
@@ -237,6 +238,7 @@ class Status(Record):
     diagnosis: list[Diagnosis] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
     last_checkpoint: CheckpointRef | None = None
+    kept_awake_by: str | None = Field(default=None, description="The program that keeps the machine from sleeping.")
     commands: list[HandledCommand] = Field(default_factory=list, description="The last fifty.")
     error: ErrorInfo | None = None
 
