@@ -80,7 +80,7 @@ def check_model(trained: Trained, recipe: Recipe) -> None:
 def _tags(trained: Trained, sound: SoundRequest) -> dict[str, str]:
     """No moment of making, no machine, no path: equal sounds are equal bytes everywhere."""
     origin = sound.origin.of if isinstance(sound.origin, Moved) else sound.origin
-    number = f", sound {origin.index}" if isinstance(origin, FromPrior | FromFile) else ""
+    number = f", sound {origin.index + 1}" if isinstance(origin, FromPrior | FromFile) else ""
     name = f"seed {sound.seed}{number}"
     return {
         "title": f"{trained.run}, {name}",

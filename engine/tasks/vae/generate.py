@@ -77,7 +77,7 @@ class Studio:
         """The sound of a request, at the model's rate unless another is named."""
         remarks: list[str] = []
         code = self._code(request, remarks)
-        wave = self._texture(code, request) if self.of_textures else self._one_shot(code, request)
+        wave = self._texture(code, request) if self.of_textures else self._one_shot(code, request, remarks)
         rate = sample_rate or self.rate
         wave = finish.resample(wave, self.rate, rate, loop=request.loop)
         return Made(finish.level_out(wave, self.codec.level or LEVEL), rate, tuple(remarks))
@@ -86,7 +86,7 @@ class Studio:
         """The code [W, D, L] that a request's sound is decoded from."""
         return self._code(request, []).values
 
-    def _one_shot(self, code: _Code, request: SoundRequest) -> finish.Wave:
+    def _one_shot(self, code: _Code, request: SoundRequest, remarks: list[str]) -> finish.Wave:
         """As long as its code and then silence; a shorter one ends in a short release, or rings on in the loop."""
         wanted = None if request.duration_s is None else round(request.duration_s * self.rate)
         db = torch.cat(list(self.codec.decode(code.values)), dim=-1)
@@ -96,6 +96,8 @@ class Studio:
         wave = finish.fade_edges(wave, self.rate, out_s=finish.FADE_S if length == audible else RELEASE_S)
         if wanted is None:
             return wave
+        if wanted > audible + self.rate // 2:
+            remarks.append("One-shots are as long as those of the collection: silence follows where more is asked for.")
         return finish.fold(wave, wanted) if request.loop else finish.lengthen(wave, wanted)
 
     def _audible(self, db: torch.Tensor) -> int:

@@ -70,7 +70,9 @@ def check_is_of_sounds(place: Path) -> RunRecord:
     if record is None:
         raise RunDirectoryError(f"{place} holds no run that began to train.", "Name a run's directory.")
     if record.task != "vae":
-        raise DataError(f"This run learned a {record.task}, not sounds.", "Name a run that was trained on sounds.")
+        raise DataError(
+            f"This run trained the task {record.task}, which makes no sounds.", "Name a run that was trained on sounds."
+        )
     return record
 
 
