@@ -95,7 +95,8 @@ def _more(reader: RunReader, view: RunView) -> None:
 
 def _csv(columns: Any, index: str) -> bytes:
     """The full data, nothing thinned."""
-    names = [name for name in columns.names() if name != index]
+    # A name that a spreadsheet would take for a formula, in a file from a stranger, is none of ours.
+    names = [name for name in columns.names() if name != index and name[:1] not in "=+-@\t\r"]
     table = pa.table({index: np.arange(1, columns.count + 1), **{name: columns.get(name) for name in names}})
     out = io.BytesIO()
     pyarrow.csv.write_csv(table, out)

@@ -6,13 +6,14 @@ it would listen to the whole network, unasked.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import streamlit as st
 
 from app import style
 
-LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,12 @@ class Exposure:
     text: str
 
 
-def exposure(address: str | None, protected: bool) -> Exposure | None:
-    """Judge the server's address (None: Streamlit's own default, every one) and its protection against other sites."""
+def exposure(address: str | None, protected: bool, hosts: Collection[str]) -> Exposure | None:
+    """Judge the server's address (None: Streamlit's own default, every one) and its protection against other sites.
+
+    hosts: the names it answers to. Without any it answers to each, and a page that makes its own name lead to this
+    computer could read what is shown here.
+    """
     if address is None:
         return Exposure(
             True,
@@ -34,6 +39,12 @@ def exposure(address: str | None, protected: bool) -> Exposure | None:
         )
     if not protected:
         return Exposure(True, "The protection against other sites is off.", "Leave CORS and XSRF protection on.")
+    if address in LOCAL and not (hosts and set(hosts) <= LOCAL):
+        return Exposure(
+            True,
+            "The app would answer to any name that leads to this computer.",
+            'Leave server.allowedHosts as the project has it: "localhost", "127.0.0.1" and "[::1]".',
+        )
     if address not in LOCAL:
         return Exposure(
             False,
@@ -48,6 +59,7 @@ def check() -> None:
     found = exposure(
         st.get_option("server.address"),
         bool(st.get_option("server.enableCORS") and st.get_option("server.enableXsrfProtection")),
+        st.get_option("server.allowedHosts") or (),
     )
     if found is None:
         return

@@ -19,6 +19,8 @@ import streamlit as st
 
 from engine.job import new_root
 from engine.rundir import control
+from engine.rundir.atomic import open_append
+from engine.rundir.inside import own_file
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
@@ -107,7 +109,7 @@ class Launcher:
             launch.process.poll()
 
     def _begin(self, root: Path, name: str, arguments: Sequence[str]) -> Launch:
-        with Layout(root).log.open("ab") as log:
+        with os.fdopen(open_append(Layout(root).log), "ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "engine.train", *arguments],
                 stdin=subprocess.DEVNULL,
@@ -171,8 +173,11 @@ def tell(root: Path, command: Literal["cancel", "save_now"]) -> Command:
 
 def log_tail(root: Path, lines: int = 200) -> list[str]:
     """The last lines a run's process printed; of a progress bar, which redraws itself, what it showed last."""
+    log = Layout(root).log
+    if not own_file(log):
+        return []
     try:
-        with Layout(root).log.open("rb") as file:
+        with log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - LOG_TAIL_BYTES))
             text = file.read().decode("utf-8", errors="replace")

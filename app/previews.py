@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
-from app import style
+from app import media, style
 from app.words import counted
 from engine.rundir.artefacts import PreviewSet
 
@@ -126,6 +125,10 @@ def _row(root: Path, one: PreviewSet, mark: Mark, alt: str = "") -> None:
 
 def _content(root: Path, one: PreviewSet, says: str) -> None:
     files = {suffix: root / path for suffix, path in one.files.items()}
+    for suffix, path in list(files.items()):
+        if why := media.refusal(path):
+            del files[suffix]
+            style.quiet(why)
     if "png" in files:
         st.image(str(files["png"]), width="stretch", alt=f"Picture of {says}")
     if "wav" in files:
@@ -135,9 +138,8 @@ def _content(root: Path, one: PreviewSet, says: str) -> None:
 
 
 def _table(path: Path) -> None:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError):
+    values = media.table(path)
+    if values is None:
         style.quiet("This table cannot be read.")
-        return
-    st.dataframe(values[:200] if values.ndim <= 2 else values.reshape(len(values), -1)[:200])
+    else:
+        st.dataframe(values)

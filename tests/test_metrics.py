@@ -111,6 +111,14 @@ def test_memorising_names_the_epoch_and_both_errors() -> None:
     assert verdict.since_epoch == kept.get_best_epoch() and "dB" in verdict.message
 
 
+def test_the_error_bar_of_few_files_is_said() -> None:
+    kept = history([6.0, 5.0])
+    kept.add_epoch(kept.epochs[2].model_copy(update={"epoch": 3, "val_recon_db": 4.0, "val_recon_se_db": 0.62}))
+    monitor = MONITOR.model_copy(update={"standard_error": "val_recon_se_db"})
+    assert "give or take 0.62" in diagnose_fit(kept, monitor)[0].message
+    assert "give or take" not in diagnose_fit(kept, MONITOR)[0].message
+
+
 CREEPING = [10.0, 8.0, 7.0] + [6.0 - 0.0002 * epoch for epoch in range(40)]
 
 

@@ -27,14 +27,20 @@ def test_the_configuration_listens_to_this_computer_alone_and_tells_nobody() -> 
         assert len(config["theme"][theme]["chartCategoricalColors"]) == len(charts.ROLES)
 
 
+OWN = ("localhost", "127.0.0.1", "[::1]")
+
+
 def test_settings_that_were_not_found_stop_the_app() -> None:
-    unasked = exposure(None, True)
+    unasked = exposure(None, True, OWN)
     assert unasked is not None and unasked.refused and "Start it in the project's folder" in unasked.text
-    unprotected = exposure("127.0.0.1", False)
+    unprotected = exposure("127.0.0.1", False, OWN)
     assert unprotected is not None and unprotected.refused
-    asked = exposure("0.0.0.0", True)
+    for hosts in ((), (*OWN, "evil.example")):
+        any_name = exposure("127.0.0.1", True, hosts)
+        assert any_name is not None and any_name.refused and "any name" in any_name.strong
+    asked = exposure("0.0.0.0", True, ())
     assert asked is not None and not asked.refused, "who says so means it, and is told what it means"
-    assert exposure("127.0.0.1", True) is None and exposure("::1", True) is None
+    assert exposure("127.0.0.1", True, OWN) is None and exposure("::1", True, OWN) is None
 
 
 def test_started_elsewhere_the_app_shows_nothing_but_why(tmp_path: Path) -> None:
