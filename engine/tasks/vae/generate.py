@@ -27,6 +27,7 @@ from engine.tasks.vae.request import Between, FromFile, FromPrior, Moved, Place,
 TEXTURE_S = 4.0
 LEVEL = 0.1  # for runs of a version that did not keep the level of its collection
 AUDIBLE_DB = 60.0
+LOUD_DB = 40.0
 RELEASE_S = 0.03
 SHORTEST_S = 0.05
 LOOP_FADE_S = 1.0
@@ -93,7 +94,8 @@ class Studio:
         audible = min(self._audible(db), code.samples or db.shape[-1] * self.hop)
         length = min(audible, wanted) if wanted and not request.loop else audible
         wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], request)[:length]
-        wave = finish.fade_edges(wave, self.rate, out_s=finish.FADE_S if length == audible else RELEASE_S)
+        still_loud = bool(db[:, length // self.hop - 1].max() > db.max() - LOUD_DB)
+        wave = finish.fade_edges(wave, self.rate, out_s=RELEASE_S if still_loud else finish.FADE_S)
         if wanted is None:
             return wave
         if wanted > audible + self.rate // 2:
@@ -130,7 +132,9 @@ class Studio:
 
     def _voice(self, db: torch.Tensor, request: SoundRequest, variant: int) -> finish.Wave:
         frames, bands = db.shape[1], db.shape[0]
-        draws = rng.generator(request.seed, "generate-texture", _index(request), variant)
+        # Variations of one sound share their roughness: at amount 0 they are one.
+        index = 0 if request.origin.kind == "file" else _index(request)
+        draws = rng.generator(request.seed, "generate-texture", index, variant)
         normal = torch.from_numpy(draws.standard_normal((frames, bands), dtype=np.float32)).T
         rough = self.codec.roughen(db[None].cpu(), normal[None])
         quality = BEST if request.quality == "best" else FAST
