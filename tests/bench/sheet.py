@@ -1,4 +1,4 @@
-"""``python -m tests.bench sheet``: spectrograms of sixteen generated sounds beside sixteen real ones, to be looked at."""
+"""``python -m tests.bench sheet``: spectrograms of sixteen generated sounds beside sixteen real ones, to look at."""
 
 from __future__ import annotations
 
