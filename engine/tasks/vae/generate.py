@@ -16,6 +16,7 @@ import torch
 from engine import rng
 from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
+from engine.audio.mel import to_db
 from engine.errors import ConfigError
 from engine.tasks.vae.explore import CodeMap, fitted, survey
 from engine.tasks.vae.given import Given, open_sound
@@ -27,6 +28,7 @@ from engine.tasks.vae.request import Between, FromFile, FromPrior, Moved, Place,
 TEXTURE_S = 4.0
 LEVEL = 0.1  # for runs of a version that did not keep the level of its collection
 AUDIBLE_DB = 60.0
+GAP_S = 0.15
 LOUD_DB = 40.0
 RELEASE_S = 0.03
 SHORTEST_S = 0.05
@@ -103,9 +105,16 @@ class Studio:
         return finish.fold(wave, wanted) if request.loop else finish.lengthen(wave, wanted)
 
     def _audible(self, db: torch.Tensor) -> int:
-        """Samples of ``db`` [M, F] until it has fallen 60 dB below its loudest."""
-        loud = db.amax(0)
-        last = int((loud > loud.max() - AUDIBLE_DB).nonzero()[-1])
+        """Samples of ``db`` [M, F] until it has stayed 60 dB below its loudest for a while.
+
+        What comes after that is no part of a one-shot, but a cloud that the model leaves where others still ring.
+        """
+        level = to_db(self.codec.scale.power(db).sum(0))
+        heard = level > level.max() - AUDIBLE_DB
+        gap = math.ceil(GAP_S * self.rate / self.hop)
+        after = torch.nn.functional.pad(heard[int(level.argmax()) :], (0, gap))
+        ends = after.unfold(0, gap, 1).any(1).logical_not().nonzero()
+        last = int(level.argmax()) + int(ends[0]) - 1 if len(ends) else len(level)
         return max(round(SHORTEST_S * self.rate), min((last + 2) * self.hop, (db.shape[-1] - 1) * self.hop))
 
     def _texture(self, code: _Code, request: SoundRequest) -> finish.Wave:
