@@ -16,6 +16,7 @@ from engine.rundir.schema import Diagnosis, Monitor
 
 PAST_EPOCHS = 3
 PAST_PART = 0.02
+BEHIND = ("past", "memorising")
 
 
 def diagnose_fit(history: MetricsHistory, monitor: Monitor) -> list[Diagnosis]:
@@ -38,6 +39,11 @@ def diagnose_fit(history: MetricsHistory, monitor: Monitor) -> list[Diagnosis]:
             )
         )
     return found
+
+
+def sweet_spot_is_behind(history: MetricsHistory, monitor: Monitor) -> bool:
+    """Whether the best epoch lies clearly in the past: new data has come out worse ever since."""
+    return any(found.code in BEHIND for found in diagnose_fit(history, monitor))
 
 
 def _verdict(history: MetricsHistory, monitor: Monitor, best: int, at_best: float, now: float, epoch: int) -> Diagnosis:
@@ -74,4 +80,16 @@ def _verdict(history: MetricsHistory, monitor: Monitor, best: int, at_best: floa
             severity="warning",
             message=f"It knows its own data {gap:.0%} better than new data. Keep an ear on it.",
         )
-    return Diagnosis(code="learning", severity="good", message=f"It is learning: best so far at epoch {best}.")
+    return Diagnosis(
+        code="learning",
+        severity="good",
+        message=f"It is learning: best so far at epoch {best}, {at_best:.3g}{unit}{_give_or_take(history, monitor)}.",
+    )
+
+
+def _give_or_take(history: MetricsHistory, monitor: Monitor) -> str:
+    """The standard error over the files that check, where the task knows it."""
+    if monitor.standard_error is None:
+        return ""
+    error = history.column(monitor.standard_error)[-1]
+    return f" give or take {error:.2g}" if math.isfinite(error) else ""

@@ -19,7 +19,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("engine.task", "engine.vetting", "engine.checkpoint", "engine.snapshot", "engine.device", "engine.resume"),
     ("engine.tasks", "engine.registry", "engine.flags"),
     ("engine.update", "engine.archive", "engine.trainer", "engine.pace"),
-    ("engine.job", "engine.progress", "engine.signals"),
+    ("engine.job", "engine.progress", "engine.signals", "engine.awake"),
     ("engine.api", "engine.train", "engine.commands", "engine.__main__"),
 )  # fmt: skip
 

@@ -108,3 +108,11 @@ def test_memorising_names_the_epoch_and_both_errors() -> None:
 def test_a_long_stall_is_told_and_stops_nothing() -> None:
     codes = [found.code for found in diagnose_fit(history([6.0] + [6.05] * 40), MONITOR)]
     assert "stagnation" in codes
+
+
+def test_the_error_bar_of_few_files_is_said() -> None:
+    kept = history([6.0, 5.0])
+    kept.add_epoch(kept.epochs[2].model_copy(update={"epoch": 3, "val_recon_db": 4.0, "val_recon_se_db": 0.62}))
+    monitor = MONITOR.model_copy(update={"standard_error": "val_recon_se_db"})
+    assert "give or take 0.62" in diagnose_fit(kept, monitor)[0].message
+    assert "give or take" not in diagnose_fit(kept, MONITOR)[0].message

@@ -4,12 +4,13 @@
 (``{"id", "path", "key"}``), answers as JSON lines on stdout: ``{"id", "event": "begin"}`` before a file is touched,
 ``"progress"`` while samples come, ``"done"`` with its facts; ``{"event": "storage", "reason"}`` when the cache cannot
 be written. A decoder that bursts takes this process with it and nothing else; when stdin ends, so does this process,
-whatever its threads are at.
+whatever its threads are at, a decoder that hangs with the interpreter's lock in its hands included.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import hashlib
 import json
 import os
@@ -35,6 +36,7 @@ from engine.audio.source import AudioError, SoundFile
 MEMORY_LIMIT = 6 << 30  # of address space: threads and libraries reserve far more than they use
 SPOOL = 64 << 20  # a sound above this size waits for its peak on disk, not in memory
 FULL_SCALE = 32_767
+ORPHAN_S = 60.0  # without a turn of the interpreter; well above what the parent waits for one file
 
 
 def main() -> None:
@@ -42,6 +44,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides what it means
     threading.excepthook = _burst
     _limit_memory()
+    threading.Thread(target=_dead_mans_switch, daemon=True).start()
     say = _voice()
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     for _ in range(threads):
@@ -56,6 +59,16 @@ def _burst(args: threading.ExceptHookArgs) -> None:
     sys.__excepthook__(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
     sys.stderr.flush()
     os._exit(70)
+
+
+def _dead_mans_switch() -> None:
+    """End the process when no Python has run for ``ORPHAN_S``: then nobody could see either that the parent is gone.
+
+    The watch is a thread of the C library, which needs no interpreter, on every system.
+    """
+    while True:
+        faulthandler.dump_traceback_later(ORPHAN_S, exit=True)
+        time.sleep(ORPHAN_S / 4)
 
 
 def _limit_memory() -> None:

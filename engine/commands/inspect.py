@@ -106,7 +106,9 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     if facts["best"]:
         best = facts["best"]
         yield f"  best: {best['metric']} {best['raw']:.4g} in epoch {best['epoch']}, step {best['step']}"
-    for warning in facts["warnings"] or ():
+    said = [found["message"] for found in facts["diagnosis"] or ()]
+    yield from (f"  {message}" for message in said)
+    for warning in (warning for warning in facts["warnings"] or () if warning not in said):
         yield f"  warning: {warning}"
     counts = {name: len(facts[name]) for name in ("snapshots", "checkpoints")}
     yield f"  {facts['previews']} previews, {counts['snapshots']} snapshots, {counts['checkpoints']} checkpoints"

@@ -75,7 +75,7 @@ def first_status(place: Layout, session: str) -> Status:
     except (OSError, ValidationError):
         return Status(session=session, state=State.STARTING)
     begun = {"session": session, "state": State.STARTING, "phase": ""}
-    gone = dict.fromkeys(("error", "progress", "eta_s", "steps_per_s", "memory"))
+    gone = dict.fromkeys(("error", "progress", "eta_s", "steps_per_s", "memory", "kept_awake_by"))
     return last.model_copy(update={**begun, **gone, "commands": []})
 
 

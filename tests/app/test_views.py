@@ -110,7 +110,7 @@ def test_a_run_from_another_computer_is_read_only(visit: Visit, runs_dir: Path) 
     write(runs_dir / "drums", state=State.RUNNING, done=15)
     sessions = Layout(runs_dir / "drums").sessions
     session = json.loads(sessions.read_text())
-    sessions.write_text(json.dumps(session | {"host": "elsewhere"}) + "\n")
+    sessions.write_text(json.dumps(session | {"host": "elsewhere", "boot_id": "theirs", "machine_id": "theirs"}) + "\n")
     before = {path: path.stat().st_mtime_ns for path in (runs_dir / "drums").rglob("*")}
     app = visit("run", run="drums")
     assert "Read only" in badges(app)
