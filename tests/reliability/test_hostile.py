@@ -347,7 +347,9 @@ def test_no_formula_leaves_in_a_csv(tmp_path: Path) -> None:
     columns.put(np.array([1]), {name: np.array([1.0]) for name in names})
     assert _csv(columns, "step").decode().splitlines() == ['"step","loss"', "1,1"]
     # The tables of names have Streamlit's own download, which writes them as they are: it is taken away.
-    assert '[data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}' in style.CSS
+    assert (
+        '[data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}' in style.CSS
+    )
 
 
 def test_nothing_of_a_run_reaches_the_terminal_as_a_command(tmp_path: Path) -> None:
