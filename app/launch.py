@@ -24,7 +24,9 @@ from engine.rundir.inside import own_file
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
+from engine.rundir.removal import delete_run
 from engine.rundir.schema import Command
+from engine.rundir.view import RunView
 
 LOG_TAIL_BYTES = 64_000
 
@@ -80,9 +82,20 @@ class Launcher:
                 return None
             return self._begin(root, root.name, ["--resume", str(root)])
 
+    def delete(self, root: Path) -> None:
+        """Remove a run that nobody trains, and forget that it was started. ``RunDirectoryError``, ``StorageError``."""
+        with self._lock:
+            delete_run(root)
+            self._launches.pop(root, None)
+
     def find(self, run_id: str, runs_dir: Path) -> Launch | None:
         """What this app started as ``run_id``, whether or not it wrote anything yet."""
         return self._launches.get(runs_dir / run_id) if run_id in {path.name for path in self._launches} else None
+
+    def name_of(self, view: RunView, root: Path) -> str:
+        """What a run is called; before it has written its record, as it was called when it was started here."""
+        launch = self._launches.get(root)
+        return launch.name if view.run is None and launch is not None else view.name
 
     def pending(self, runs_dir: Path) -> list[Launch]:
         """Launches whose process has not opened its run directory yet, or ended before it did; newest first."""

@@ -112,6 +112,11 @@ def _row(root: Path, one: PreviewSet, mark: Mark, alt: str = "") -> None:
     sweet = f'<small class="sweet">{style.safe(mark.sweet)}</small>' if mark.sweet else ""
     label = f'<div class="ss-mark">{style.safe(mark.label)}<small>{style.safe(mark.detail)}</small>{sweet}</div>'
     says = alt or f"{mark.label}, {mark.detail or moment(one)}"
+    if "wav" not in one.files:  # a picture or a table wants the whole width
+        with st.container(gap="small"):
+            st.html(label.replace('"ss-mark"', '"ss-mark ss-above"'))
+            _content(root, one, says)
+        return
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(label, width=LABEL_PX)
         with st.container(gap=None):
