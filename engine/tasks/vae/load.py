@@ -88,9 +88,8 @@ def build_codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mappi
     shape = (spectrogram.n_mels, config.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
     try:
         with torch.device("meta"):  # settings that do not belong to these weights may ask for any amount of memory
-            ConvVAE(*shape).load_state_dict(state["average"])
-        model = ConvVAE(*shape)
-        model.load_state_dict(state["average"])
+            model = ConvVAE(*shape)
+        model.load_state_dict(state["average"], assign=True)
         ceiling = state["task"]["ceiling"]
         codec = Codec(model.eval().requires_grad_(False), spectrogram, Scale(0.0, 0.0, 1.0), ceiling)
         codec.load_state_dict(state["task"])
