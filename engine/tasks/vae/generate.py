@@ -167,11 +167,8 @@ class Studio:
         return self._new(origin, request)
 
     def _new(self, origin: FromPrior, request: SoundRequest) -> _Code:
-        if isinstance(self.prior, OneShotPrior):
-            shape = (self.codec.model.latent_dim, self.prior.frames)
-            return _Code((self.prior.mean.view(shape) + self._wander(request))[None])
-        sound = rng.generator(request.seed, "generate-identity", origin.index).integers(len(self.prior.means))
-        return _Code((self.prior.means[int(sound)][:, None] + self._wander(request))[None])
+        draws = rng.generator(request.seed, "generate-place", origin.index).random((1, 3), dtype=np.float32)
+        return _Code(self.prior.new(self._wander(request)[None], torch.from_numpy(draws)))
 
     def _wander(self, request: SoundRequest, frames: int | None = None) -> torch.Tensor:
         """Deviations [D, L] as the prior draws them; of ``frames`` latent frames, or what the request asks for."""

@@ -219,9 +219,8 @@ class VAETask:
     def _read_meter(self, codec: Codec) -> MemoryReading:
         """New sounds from the same noise every time, and copies of held-out chunks, against all training chunks."""
         frames = self.train.frames
-        count = min(len(self.train.sounds), PRIOR_SOUNDS)
         drawn = [
-            codec.sample_db(1, frames, self.config.seed + item, self.task_config.temperature, item % count)[0]
+            codec.sample_db(1, frames, self.config.seed + item, self.task_config.temperature)[0]
             for item in range(METERED_SAMPLES)
         ]
         x = codec.scale.standardise(self.val_items.db[self._meter.places])[:, None]
