@@ -13,6 +13,7 @@ from app.rows import Rows, extent, finite, nice_range, spread_labels, thin
 from app.words import figure
 
 Window = tuple[float, float]
+MOST_BAND_POINTS = 200
 MOST_PREVIEWS = 40  # Marks under the axis; the list beside the chart has them all.
 
 
@@ -33,10 +34,14 @@ def main_rows(
     better: str,
     previews: Sequence[int],
     names: tuple[str, str, str],
+    standard_error: str | None = None,
     window: Window | None = None,
     height: int = 368,
 ) -> pa.Table:
-    """The main chart. names: what new items, its own items and the best constant answer are called here."""
+    """The main chart. names: what new items, its own items and the best constant answer are called here.
+
+    standard_error: the metric that says how sure ``metric`` is; drawn as a pale band around it.
+    """
     x = np.arange(1, epochs.count + 1, dtype=float)
     curves = {"val": epochs.get(metric), "train": epochs.get(reference)}
     shown = _in_window(x, window)
@@ -59,6 +64,8 @@ def main_rows(
         if not np.isfinite(curve).any():
             continue
         thin_x, thin_y = thin(x, np.minimum(curve, high))
+        if role == "val" and standard_error is not None:
+            _add_spread(rows, x, curve, epochs.get(standard_error), low, high)
         rows.add("dot" if np.isfinite(curve).sum() == 1 else role, role, x=thin_x, y=thin_y)
         rows.add("hover", role, x=thin_x, y=thin_y)
         labels.append((name, role, float(curve[np.isfinite(curve)][-1])))
@@ -77,6 +84,15 @@ def _free(low: float, high: float, height: int, taken: list[float]) -> float:
     pixel = (high - low) / height
     places = [low + above * pixel for above in (36, 66, 96)]
     return next((place for place in places if all(abs(place - 8 * pixel - y) > 14 * pixel for y in taken)), places[0])
+
+
+def _add_spread(rows: Rows, x: Floats, curve: Floats, error: Floats, low: float, high: float) -> None:
+    known = np.isfinite(curve) & np.isfinite(error)
+    if known.sum() < 2:
+        return
+    below, above = (np.clip(curve + sign * error, low, high)[known] for sign in (-1, 1))
+    places = np.unique(np.linspace(0, known.sum() - 1, MOST_BAND_POINTS).round().astype(int))
+    rows.add("spread", "val", x=x[known][places], y=below[places], y2=above[places])
 
 
 def _clamped(values: Floats) -> Floats:

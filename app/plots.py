@@ -55,7 +55,8 @@ def main(reader: RunReader, view: RunView, preview_epochs: Sequence[int]) -> Non
         ("main", seen, best, base, tuple(preview_epochs)),
         lambda: main_rows(
             store.epochs, monitor.metric, monitor.reference, unit=monitor.unit, baseline=base, best_epoch=best,
-            better=monitor.better, previews=preview_epochs, names=_names(run), window=seen, height=MAIN_HEIGHT,
+            better=monitor.better, previews=preview_epochs, names=_names(run),
+            standard_error=words.uncertain(run), window=seen, height=MAIN_HEIGHT,
         ),
     )  # fmt: skip
     st.vega_lite_chart(

@@ -124,6 +124,9 @@ def _error(status: Status, run: RunRecord | None) -> Card:
     shown = words.figure(value, run.monitor.unit)
     if not math.isfinite(value):
         return Card(label, shown, "not a number", "red")
+    sure = status.metrics.get(words.uncertain(run) or "", math.nan)
+    if math.isfinite(sure):
+        shown = f"{shown.removesuffix(' ' + run.monitor.unit)} ± {words.figure(sure, run.monitor.unit)}"
     if status.best is None or status.best.epoch >= status.epoch:
         return Card(label, shown, "the best so far", "green")
     change = value - status.best.raw

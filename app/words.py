@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from engine.metrics import FAIR_QUALITY, GOOD_QUALITY, LEARNED_SOMETHING, better_than_baseline, quality
 from engine.rundir.schema import Best, RunRecord, Status
 
+FEW_CHECKING = 10
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -152,6 +153,11 @@ def sweet_spot(status: Status | None) -> Best | None:
     """Where it was best, once there are two epochs to choose from: the only one there is is no spot yet."""
     best = status.best if status else None
     return best if status and best and (best.epoch > 1 or status.epoch > 2) else None
+
+
+def uncertain(run: RunRecord) -> str | None:
+    """The metric that says how sure the monitored one is, where so few files check that it matters."""
+    return run.monitor.standard_error if run.num_val_files < FEW_CHECKING else None
 
 
 def baseline(status: Status | None, run: RunRecord) -> float | None:

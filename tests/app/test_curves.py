@@ -1,0 +1,37 @@
+"""The rows of the main chart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from app.curves import main_rows
+from app.store import MetricsStore
+
+
+def chart(path: Path, standard_error: str | None) -> pa.Table:
+    epochs = [
+        {"event": "epoch", "epoch": epoch, "step": epoch, "val": 10.0 - epoch, "own": 9.0 - epoch, "se": 0.5}
+        for epoch in range(1, 6)
+    ]
+    path.write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs))
+    store = MetricsStore(path)
+    store.refresh()
+    return main_rows(
+        store.epochs, "val", "own", unit="dB", baseline=12.0, best_epoch=5, better="lower", previews=[2],
+        names=("new", "own", "average"), standard_error=standard_error,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_error_of_few_files_is_a_band_around_the_curve(tmp_path: Path, asked: bool) -> None:
+    table = chart(tmp_path / "metrics.jsonl", "se" if asked else None).to_pylist()
+    spread = [(row["x"], row["y"], row["y2"]) for row in table if "spread" in row.values()]
+    assert spread == ([(x, 9.5 - x, 10.5 - x) for x in range(1, 6)] if asked else [])
+
+
+def test_an_unknown_error_draws_nothing(tmp_path: Path) -> None:
+    assert not [row for row in chart(tmp_path / "metrics.jsonl", "missing").to_pylist() if "spread" in row.values()]
