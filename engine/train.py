@@ -46,7 +46,10 @@ def run(job: Job) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signals = SignalFlag()
     signals.install()
-    return execute(job, signals, Progress())
+    try:
+        return execute(job, signals, Progress())
+    finally:
+        signals.ignore()
 
 
 def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
