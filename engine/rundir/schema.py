@@ -59,6 +59,9 @@ class Monitor(Record):
     baseline_db: float | None = Field(
         default=None, description="What the best constant answer scores on the metric, in its unit (dB for sound)."
     )
+    standard_error: str | None = Field(
+        default=None, description="The metric that holds the standard error of ``metric`` over the held-out files."
+    )
 
 
 class Source(Record):
