@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,6 +25,7 @@ from engine.rundir.schema import PROTOCOL, DatasetRecord, RunRecord, SessionReco
 from engine.rundir.view import RunView, ShownState, look
 
 _BLOCK = 1 << 16
+_STREAM = 1 << 20
 _AnyRecord = TypeVar("_AnyRecord", bound=BaseModel)
 
 
@@ -95,6 +97,21 @@ class RunReader:
         """
         lines, end = self.lines(offset, limit_bytes)
         return Events([event for event in map(decode, lines) if event is not None], end)
+
+    def all_of(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Every event of one kind in order. A part of the file in memory at a time: it may be larger than that."""
+        steps, offset = b'{"event":"step"', 0
+        while True:
+            lines, end = self.lines(offset, _STREAM)
+            for line in lines:
+                if kind != "step" and line.startswith(steps):  # nearly all of a long run: spared the parsing
+                    continue
+                event = decode(line)
+                if event is not None and event.get("event") == kind:
+                    yield event
+            if end <= offset:
+                return
+            offset = end
 
     def metrics_tail(self, count: int, kind: str | None = None) -> list[dict[str, Any]]:
         """The last ``count`` events (of one kind), oldest first. Reads from the end, no more than it needs."""
