@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import Artefact, PreviewSet, find_checkpoints, find_previews, find_snapshots
 from engine.rundir.encoding import decode
 from engine.rundir.entry import holds_run, newer_protocol
@@ -151,7 +152,14 @@ class RunReader:
         return find_snapshots(self.root, self.layout.snapshots)
 
     def view(self, watch: HeartbeatWatch | None = None) -> RunView:
-        """The run as it is to be shown now. ``watch`` (one per run, kept by the viewer) judges from another host."""
+        """The run as it is to be shown now. ``watch`` (one per run, kept by the viewer) judges from another host.
+
+        ``RunDirectoryError`` when a newer version wrote it, or when its owner lets nobody else read it.
+        """
+        if self.exists and not os.access(self.root, os.R_OK | os.X_OK):
+            raise RunDirectoryError(
+                f"{self.root} may not be read by you.", f"Ask its owner for: chmod -R a+rX {self.root}"
+            )
         view = look(self.id, self.root, self.status(), self.sessions(), self.run(), watch)
         if view.state is ShownState.CRASHED:  # or it ended well between the two looks: what stands there now is final
             view = look(self.id, self.root, self.status(), self.sessions(), view.run, watch)
