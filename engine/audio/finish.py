@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from engine.audio.levels import active_rms, from_db, peak
+from engine.audio.levels import active_rms, from_db, peak, rms
 
 Wave = NDArray[np.float32]
 
@@ -67,9 +67,11 @@ def crossfade_loop(wave: Wave, samples: int) -> Wave:
 def widen(middle: Wave, other: Wave, sample_rate: int, width: float = WIDTH) -> Wave:
     """Left and right [T, 2] of two waves of one spectrum and different phases: middle plus and minus ``other``.
 
-    Summed to mono it is ``middle`` again, sample for sample. Below 150 Hz both sides are the same.
+    Summed to mono it is ``middle`` again, sample for sample. Below 150 Hz both sides are the same; width: how loud the
+    difference is beside the sum.
     """
-    side = width * _high_pass(other, sample_rate)
+    side = _high_pass(other, sample_rate)
+    side *= width * min(1.0, rms(middle) / max(rms(side), 1e-9))
     return np.stack([middle + side, middle - side], axis=1)
 
 

@@ -27,10 +27,10 @@ LONGEST_LINE = 1 << 20
 def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
     """Answer requests for sounds: one JSON object a line on stdin, one answer a line on stdout.
 
-    Reads the run only, also while it trains. Ends when stdin closes, or after ten idle minutes.
+    Reads the run only, also while it trains. Ends when stdin closes, after ten idle minutes, or with a line over 1 MiB.
     """
     answers_to = _own_stdout()
-    lines = _lines(sys.stdin.buffer)
+    lines = _lines(sys.stdin.fileno())
     from engine.device import choose
     from engine.tasks.vae.answers import Answers
     from engine.tasks.vae.load import check_is_of_sounds
@@ -70,14 +70,22 @@ def _send(stream: BinaryIO, answer: dict[str, object]) -> bool:
     return True
 
 
-def _lines(stream: BinaryIO) -> queue.Queue[bytes | None]:
-    """Lines as they come; None at the end. By a thread: Windows cannot wait for a pipe."""
+def _lines(descriptor: int) -> queue.Queue[bytes | None]:
+    """Lines as they come; None at the end. By a thread: Windows cannot wait for a pipe.
+
+    It reads the descriptor itself: a thread that waits in ``sys.stdin`` holds its lock, and Python aborts at the end.
+    """
     found: queue.Queue[bytes | None] = queue.Queue(maxsize=64)
 
     def read() -> None:
-        while line := stream.readline(LONGEST_LINE):
-            if line.strip():
+        pending = b""
+        while block := os.read(descriptor, 1 << 16):
+            *whole, pending = (pending + block).split(b"\n")
+            for line in filter(bytes.strip, whole):
                 found.put(line)
+            if len(pending) > LONGEST_LINE:
+                break
+        found.put(pending or None)
         found.put(None)
 
     threading.Thread(target=read, daemon=True, name="requests").start()

@@ -16,6 +16,7 @@ import torch
 from engine import rng
 from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
+from engine.audio.mel import to_db
 from engine.errors import ConfigError
 from engine.tasks.vae.explore import CodeMap, fitted, survey
 from engine.tasks.vae.given import Given, open_sound
@@ -27,6 +28,8 @@ from engine.tasks.vae.request import Between, FromFile, FromPrior, Moved, Place,
 TEXTURE_S = 4.0
 LEVEL = 0.1  # for runs of a version that did not keep the level of its collection
 AUDIBLE_DB = 60.0
+GAP_S = 0.15
+LOUD_DB = 40.0
 RELEASE_S = 0.03
 SHORTEST_S = 0.05
 LOOP_FADE_S = 1.0
@@ -93,7 +96,8 @@ class Studio:
         audible = min(self._audible(db), code.samples or db.shape[-1] * self.hop)
         length = min(audible, wanted) if wanted and not request.loop else audible
         wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], request)[:length]
-        wave = finish.fade_edges(wave, self.rate, out_s=finish.FADE_S if length == audible else RELEASE_S)
+        still_loud = bool(db[:, length // self.hop - 1].max() > db.max() - LOUD_DB)
+        wave = finish.fade_edges(wave, self.rate, out_s=RELEASE_S if still_loud else finish.FADE_S)
         if wanted is None:
             return wave
         if wanted > audible + self.rate // 2:
@@ -101,9 +105,16 @@ class Studio:
         return finish.fold(wave, wanted) if request.loop else finish.lengthen(wave, wanted)
 
     def _audible(self, db: torch.Tensor) -> int:
-        """Samples of ``db`` [M, F] until it has fallen 60 dB below its loudest."""
-        loud = db.amax(0)
-        last = int((loud > loud.max() - AUDIBLE_DB).nonzero()[-1])
+        """Samples of ``db`` [M, F] until it has stayed 60 dB below its loudest for a while.
+
+        What comes after that is no part of a one-shot, but a cloud that the model leaves where others still ring.
+        """
+        level = to_db(self.codec.scale.power(db).sum(0))
+        heard = level > level.max() - AUDIBLE_DB
+        gap = math.ceil(GAP_S * self.rate / self.hop)
+        after = torch.nn.functional.pad(heard[int(level.argmax()) :], (0, gap))
+        ends = after.unfold(0, gap, 1).any(1).logical_not().nonzero()
+        last = int(level.argmax()) + int(ends[0]) - 1 if len(ends) else len(level)
         return max(round(SHORTEST_S * self.rate), min((last + 2) * self.hop, (db.shape[-1] - 1) * self.hop))
 
     def _texture(self, code: _Code, request: SoundRequest) -> finish.Wave:
@@ -130,7 +141,9 @@ class Studio:
 
     def _voice(self, db: torch.Tensor, request: SoundRequest, variant: int) -> finish.Wave:
         frames, bands = db.shape[1], db.shape[0]
-        draws = rng.generator(request.seed, "generate-texture", _index(request), variant)
+        # Variations of one sound share their roughness: at amount 0 they are one.
+        index = 0 if request.origin.kind == "file" else _index(request)
+        draws = rng.generator(request.seed, "generate-texture", index, variant)
         normal = torch.from_numpy(draws.standard_normal((frames, bands), dtype=np.float32)).T
         rough = self.codec.roughen(db[None].cpu(), normal[None])
         quality = BEST if request.quality == "best" else FAST
