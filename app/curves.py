@@ -119,7 +119,7 @@ def loss_rows(steps: Columns, epochs: Columns, train: str, val: str | None, wind
     """A value of every step: a smoothed line over the band it moves in; the axis fits the line, spikes are clamped."""
     values = steps.get(train)
     first, last = (1, steps.count) if window is None else (math.floor(window[0]), math.ceil(window[1]))
-    curve = band(values, first, last)
+    curve = band(values, first, last, stride=steps.stride)
     val_x, val_y = _epoch_curve(steps, epochs, val)
     seen = _in_window(val_x, window)
     fit = finite(curve.line, val_y[seen])

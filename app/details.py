@@ -84,7 +84,7 @@ def _more(reader: RunReader, view: RunView) -> None:
     if store.steps.count:
         left, right = st.columns(2)
         left.download_button(
-            "Every step as CSV", lambda: _csv(store.steps, "step"), f"{reader.id}-steps.csv", "text/csv",
+            _steps_label(store.steps.stride), lambda: _csv(store.steps, "step"), f"{reader.id}-steps.csv", "text/csv",
             icon=":material/download:", key="csv-steps", on_click="ignore", width="stretch",
         )  # fmt: skip
         right.download_button(
@@ -93,11 +93,15 @@ def _more(reader: RunReader, view: RunView) -> None:
         )  # fmt: skip
 
 
+def _steps_label(stride: int) -> str:
+    return "Every step as CSV" if stride == 1 else f"One step in {stride} as CSV"
+
+
 def _csv(columns: Any, index: str) -> bytes:
-    """The full data, nothing thinned."""
+    """All there is in memory: everything, or of a very long run every so many steps."""
     # A name that a spreadsheet would take for a formula, in a file from a stranger, is none of ours.
     names = [name for name in columns.names() if name != index and name[:1] not in "=+-@\t\r"]
-    table = pa.table({index: np.arange(1, columns.count + 1), **{name: columns.get(name) for name in names}})
+    table = pa.table({index: columns.index(), **{name: columns.get(name) for name in names}})
     out = io.BytesIO()
     pyarrow.csv.write_csv(table, out)
     return out.getvalue()

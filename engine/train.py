@@ -46,7 +46,10 @@ def run(job: Job) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signals = SignalFlag()
     signals.install()
-    return execute(job, signals, Progress())
+    try:
+        return execute(job, signals, Progress())
+    finally:
+        signals.ignore()
 
 
 def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
@@ -183,8 +186,8 @@ def _compare(record: RunRecord, task: Task) -> None:
 def _finished_epochs(layout: Layout, loaded: Loaded) -> list[Any]:
     from engine.metrics import EpochMetrics
 
-    events, _ = RunReader(layout.root).events()
-    last = {event["epoch"]: event for event in events if event["event"] == "epoch" and event["step"] <= loaded.step}
+    events = RunReader(layout.root).all_of("epoch")
+    last = {event["epoch"]: event for event in events if event["step"] <= loaded.step}
     return [EpochMetrics.model_validate(last[epoch]) for epoch in sorted(last)]
 
 

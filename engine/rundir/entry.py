@@ -18,8 +18,11 @@ from engine.rundir.schema import PROTOCOL, SessionRecord, State, Status
 
 
 def holds_run(place: Layout) -> bool:
-    """Whether a session has ever begun in this directory."""
-    return any(path.exists() for path in (place.run, place.sessions, place.status))
+    """Whether a session has ever begun in this directory; one that nobody may look into counts as such."""
+    try:
+        return any(path.exists() for path in (place.run, place.sessions, place.status))
+    except PermissionError:
+        return True
 
 
 def check_entry(place: Layout, *, resume: bool) -> None:
