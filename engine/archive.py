@@ -10,6 +10,7 @@ import torch
 
 from engine.checkpoint import WeightAverage, describe, prune, serialise, training_state
 from engine.metrics import MetricsCallback, PreviewEvent
+from engine.rundir.layout import manifest
 from engine.rundir.schema import PROTOCOL, CheckpointRef
 from engine.rundir.writer import RunWriter
 from engine.snapshot import serialise_snapshot, thin_snapshots
@@ -37,6 +38,12 @@ class Archive:
         self.saved_at = time.monotonic()
         self._best: dict[str, Any] | None = None
 
+    def restored(self, state: dict[str, Any], step: int) -> None:
+        """Go on from the checkpoint ``state`` of ``step``; older ones that a killed session had no time for go."""
+        self.saved_step = step
+        self._best = state.get("best")
+        prune(self.writer.layout, self.task.config.max_checkpoints, step)
+
     def keep_best(self) -> None:
         """Remember the averaged weights of now; they are written with the next checkpoint.
 
@@ -53,12 +60,14 @@ class Archive:
         self.task.prepare_snapshot(self.average.model)
         tracker.elapsed_s = self.writer.elapsed_s
         state = training_state(self.task.model, self.optimizer, self.average, tracker, self.task.state_dict())
+        if self._best is not None:  # the disk refused it: it waits here, for a session that may not be this one
+            state["best"] = self._best
         path = self.writer.layout.checkpoint(tracker.step)
         data = serialise(state)
         if not self.writer.write_artefact(path, data, describe(data, path, tracker.step, epoch, figures)):
             return
         self.saved_step = tracker.step
-        prune(self.writer.layout, self.task.config.max_checkpoints)
+        prune(self.writer.layout, self.task.config.max_checkpoints, tracker.step)
         self.writer.event("checkpoint", file=path.name, step=tracker.step, epoch=epoch, reason=reason)
         self.writer.update(
             last_checkpoint=CheckpointRef(file=path.name, step=tracker.step, epoch=epoch, at=time.time())
@@ -79,7 +88,7 @@ class Archive:
 
     def has_previews(self, epoch: int, step: int) -> bool:
         """Whether the previews of this moment were all written: their snapshot comes last."""
-        return self.writer.layout.snapshot(epoch, step).exists()
+        return manifest(self.writer.layout.snapshot(epoch, step)).is_file()
 
     def write_previews(self, epoch: int, step: int, figures: dict[str, float]) -> None:
         """Something to hear or see, and the averaged weights that made it."""

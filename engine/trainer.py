@@ -61,7 +61,7 @@ class Trainer:
         """Go on from ``loaded``; ``epochs`` are the finished ones before it."""
         self.tracker = restore(loaded.state, self.task.model, self.optimizer, self.average)
         self.task.load_state_dict(loaded.state["task"])
-        self.archive.saved_step = self.tracker.step
+        self.archive.restored(loaded.state, self.tracker.step)
         for epoch in epochs:
             self.history.add_epoch(epoch)
 
