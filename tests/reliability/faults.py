@@ -122,7 +122,9 @@ class Shim:
 
     def _watch(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Python tells of every file it opens, however: one opened to write that did not come through here is past."""
-        if self._active and event == "open" and not self._inside and isinstance(arguments[0], str | bytes | os.PathLike):
+        if not self._active or event != "open" or self._inside:
+            return
+        if isinstance(arguments[0], str | bytes | os.PathLike):
             name = self._name(arguments[0])
             if name is not None and arguments[2] & _WRITING:
                 self.past.append(name)

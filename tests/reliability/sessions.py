@@ -6,9 +6,11 @@ heartbeat, a thread elsewhere, beats here between steps: then the file operation
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 import torch
 
 import engine.rundir.writer
+import engine.tasks.mlp.task
 import engine.train
 from engine.checkpoint import load
 from engine.errors import SweetspotError
@@ -70,7 +73,7 @@ class Quiet(Progress):
         super().__init__()
         self.told = told
 
-    def opened(self, root: Path) -> None:
+    def opened(self, *known: object) -> None:
         pass
 
     def phase(self, phase: str, done: int, total: int) -> None:
@@ -108,9 +111,7 @@ def job(table: Path, root: Path, **settings: Any) -> Job:
     return plain_job(resolved, {**SETTINGS, **settings}, layers, root, "table")
 
 
-def session(
-    table: Path, root: Path, shim: Shim | None = None, stop_at: int | None = None, **settings: Any
-) -> int:
+def session(table: Path, root: Path, shim: Shim | None = None, stop_at: int | None = None, **settings: Any) -> int:
     """One session in this process; its exit code. ``stop_at``: asked to end once that step is done (0: at once)."""
     signals = SignalFlag()
     if stop_at == 0:
@@ -137,9 +138,7 @@ def fork(act: Callable[[], int]) -> tuple[int, str]:
         try:
             os.dup2(write, 2)
             code = act()
-        except BaseException:
-            import traceback
-
+        except BaseException:  # noqa: BLE001 - whatever it was, the process it was forked from hears of it
             traceback.print_exc()
         finally:
             sys.stderr.flush()
@@ -153,9 +152,19 @@ def fork(act: Callable[[], int]) -> tuple[int, str]:
 
 def prepare() -> None:
     """Import all, one thread, no thread for the heart, no question to git; once per process, before the first fork."""
+    gc.freeze()  # what is never looked at again is never copied into a fork
     torch.set_num_threads(1)
     engine.rundir.writer.Heart = SteppedHeart
     engine.train.git_commit = lambda: None
+    drawn: dict[bytes, bytes] = {}
+    draw = engine.tasks.mlp.task.scatter_png
+
+    def remembered(true: Any, predicted: Any, *words: str) -> bytes:
+        """The same picture of the same weights costs half a session: each is drawn once in this process."""
+        key = true.tobytes() + predicted.tobytes()
+        return drawn.get(key) or drawn.setdefault(key, draw(true, predicted, *words))
+
+    engine.tasks.mlp.task.scatter_png = remembered
 
 
 def comparable(root: Path) -> dict[tuple[str, int], dict[str, Any]]:
@@ -194,13 +203,21 @@ class Reference:
 
     def _curves(self, root: Path) -> list[str]:
         events = comparable(root)
-        return [f"event {key} differs" for key in self.events.keys() | events.keys() if not same(events.get(key), self.events.get(key))]
+        return [
+            f"event {key} differs"
+            for key in self.events.keys() | events.keys()
+            if not same(events.get(key), self.events.get(key))
+        ]
 
     def _files(self, root: Path) -> list[str]:
         there = names(root)
-        wrong = [f"{name} is left over" for name in there - self.names] + [f"{name} is missing" for name in self.names - there]
+        wrong = [f"{name} is left over" for name in there - self.names] + [
+            f"{name} is missing" for name in self.names - there
+        ]
         previews = [name for name in there & self.names if name.startswith("previews/")]
-        wrong += [f"{name} differs" for name in previews if (root / name).read_bytes() != (self.root / name).read_bytes()]
+        wrong += [
+            f"{name} differs" for name in previews if (root / name).read_bytes() != (self.root / name).read_bytes()
+        ]
         return wrong
 
 
