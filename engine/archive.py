@@ -14,6 +14,7 @@ from engine.rundir.layout import manifest
 from engine.rundir.schema import PROTOCOL, CheckpointRef
 from engine.rundir.writer import RunWriter
 from engine.snapshot import serialise_snapshot, thin_snapshots
+from engine.space import free_bytes, reserve_bytes
 from engine.task import Preview, Task
 from engine.tracker import TrackerState
 
@@ -51,11 +52,14 @@ class Archive:
         """
         self._best = copy.deepcopy(self.average.model.state_dict())
 
-    def save(self, tracker: TrackerState, epoch: int, reason: str, figures: dict[str, float]) -> None:
-        """The best state if it is new, then all that exact resume needs; only then the oldest checkpoints go."""
+    def save(self, tracker: TrackerState, epoch: int, reason: str, figures: dict[str, float]) -> bool:
+        """The best state if it is new, then all that exact resume needs; only then the oldest checkpoints go.
+
+        Whether there is a checkpoint of this step now.
+        """
         self.saved_at = time.monotonic()
         if self.saved_step == tracker.step:
-            return
+            return True
         self.save_best(tracker)
         self.task.prepare_snapshot(self.average.model)
         tracker.elapsed_s = self.writer.elapsed_s
@@ -65,13 +69,14 @@ class Archive:
         path = self.writer.layout.checkpoint(tracker.step)
         data = serialise(state)
         if not self.writer.write_artefact(path, data, describe(data, path, tracker.step, epoch, figures)):
-            return
+            return False
         self.saved_step = tracker.step
         prune(self.writer.layout, self.task.config.max_checkpoints, tracker.step)
         self.writer.event("checkpoint", file=path.name, step=tracker.step, epoch=epoch, reason=reason)
         self.writer.update(
             last_checkpoint=CheckpointRef(file=path.name, step=tracker.step, epoch=epoch, at=time.time())
         )
+        return True
 
     def save_best(self, tracker: TrackerState) -> None:
         """The best state, when it has not been written yet: averaged weights and what belongs to them."""
@@ -91,8 +96,16 @@ class Archive:
         return manifest(self.writer.layout.snapshot(epoch, step)).is_file()
 
     def write_previews(self, epoch: int, step: int, figures: dict[str, float]) -> None:
-        """Something to hear or see, and the averaged weights that made it."""
+        """Something to hear or see, and the averaged weights that made it; not from the space checkpoints need."""
         model = self.average.model
+        free = free_bytes(self.writer.root)
+        if free is not None and free < reserve_bytes(model):
+            self.writer.warn(
+                "The disk is nearly full: previews and snapshots are left out, what is free is kept for checkpoints. "
+                "Free some space.",
+                code="storage",
+            )
+            return
         self.task.prepare_snapshot(model)
         for preview in self.task.previews(model, epoch):
             self._write_preview(preview, epoch, step)

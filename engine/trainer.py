@@ -10,7 +10,7 @@ from engine.archive import Archive
 from engine.checkpoint import Loaded, WeightAverage, restore
 from engine.config import Plan, get_effective_preview_interval
 from engine.diagnosis import diagnose_fit
-from engine.errors import TrainingFailedError
+from engine.errors import StorageError, TrainingFailedError
 from engine.metrics import (
     EpochMetrics,
     MetricsCallback,
@@ -73,7 +73,7 @@ class Trainer:
         while self.tracker.step < self.plan.total_steps:
             if self.stop():
                 self.writer.state(State.STOPPING)
-                self._save("stop")
+                self._save_last("stop")
                 return State.CANCELLED
             self._step()
 
@@ -86,7 +86,7 @@ class Trainer:
 
             # once in a while, and when asked: all that exact resume needs
             self._save_if_due()
-        self._save("end")
+        self._save_last("end")
         self._complete()
         return State.COMPLETED
 
@@ -219,9 +219,17 @@ class Trainer:
         for command in commands:
             self.writer.done(command.id)
 
-    def _save(self, reason: str) -> None:
+    def _save(self, reason: str) -> bool:
         self.writer.update(phase="save")
-        self.archive.save(self.tracker, self._epoch(), reason, self._figures())
+        return self.archive.save(self.tracker, self._epoch(), reason, self._figures())
+
+    def _save_last(self, reason: str) -> None:
+        """A process that ends without its last checkpoint says so, and how to repeat what it could not keep."""
+        if not self._save(reason):
+            raise StorageError(
+                f"The disk refused the last checkpoint, at step {self.tracker.step}.",
+                "Free some space, then --resume: the steps since the checkpoint before are trained again.",
+            )
 
     def _complete(self) -> None:
         best = self.tracker.best or {}

@@ -64,11 +64,13 @@ def write(path: Path, data: bytes, manifest: Manifest | None, *, durable: bool) 
         if before is not None:
             files.insert(0, (beside, sealed(manifest.model_copy(update={"previous": before}))))
     staged: list[tuple[Path, Path]] = []
+    placed: list[Path] = []
     try:
         for final, content in files:
             staged.append((stage(final, content, durable=durable), final))
         for temporary, final in staged:
             commit(temporary, final)
+            placed.append(final)
             if durable and len(files) == 3:  # in this order on the medium too
                 flush_directory(path.parent)
         if durable and len(files) < 3:
@@ -76,6 +78,8 @@ def write(path: Path, data: bytes, manifest: Manifest | None, *, durable: bool) 
     except OSError:
         for temporary, _ in staged:
             discard(temporary)
+        if len(files) == 2 and placed == [path]:  # a file without its manifest is of no use
+            discard(path)
         raise
 
 
