@@ -22,7 +22,7 @@ import engine.rundir.writer
 import engine.tasks.mlp.task
 import engine.train
 from engine.checkpoint import load
-from engine.errors import SweetspotError
+from engine.errors import RunDirectoryError, SweetspotError
 from engine.job import Job, plain_job, resumed_job
 from engine.metrics import StepMetrics
 from engine.progress import Progress
@@ -192,10 +192,14 @@ class Reference:
 
     def complaints(self, root: Path, *, files: bool = True) -> list[str]:
         """What differs in ``root``, in words; nothing when it is the same run."""
-        return [*self._state(root), *self._curves(root), *damage(root), *(self._files(root) if files else ())]
+        return [*self.state_complaints(root), *self._curves(root), *damage(root), *(self._files(root) if files else ())]
 
-    def _state(self, root: Path) -> list[str]:
-        state, best = load(Layout(root).checkpoint(self.steps)), load(Layout(root).best)
+    def state_complaints(self, root: Path) -> list[str]:
+        """What of the last checkpoint and of the best state differs."""
+        try:
+            state, best = load(Layout(root).checkpoint(self.steps)), load(Layout(root).best)
+        except RunDirectoryError as error:
+            return [str(error)]
         wrong = [part for part in ("model", "optimizer", "average", "task") if not same(state[part], self.state[part])]
         trackers = [{k: v for k, v in one["tracker"].items() if k != "elapsed_s"} for one in (state, self.state)]
         wrong += ["tracker"] * (not same(*trackers)) + ["best"] * (not same(best["average"], self.best["average"]))
