@@ -55,12 +55,12 @@ class Archive:
     def save(self, tracker: TrackerState, epoch: int, reason: str, figures: dict[str, float]) -> bool:
         """The best state if it is new, then all that exact resume needs; only then the oldest checkpoints go.
 
-        Whether there is a checkpoint of this step now.
+        Whether both are on the disk now. A best state that is refused goes into the checkpoint, to be written later.
         """
         self.saved_at = time.monotonic()
-        if self.saved_step == tracker.step:
-            return True
         self.save_best(tracker)
+        if self.saved_step == tracker.step:
+            return self._best is None
         self.task.prepare_snapshot(self.average.model)
         tracker.elapsed_s = self.writer.elapsed_s
         state = training_state(self.task.model, self.optimizer, self.average, tracker, self.task.state_dict())
@@ -76,7 +76,7 @@ class Archive:
         self.writer.update(
             last_checkpoint=CheckpointRef(file=path.name, step=tracker.step, epoch=epoch, at=time.time())
         )
-        return True
+        return self._best is None
 
     def save_best(self, tracker: TrackerState) -> None:
         """The best state, when it has not been written yet: averaged weights and what belongs to them."""

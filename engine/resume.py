@@ -80,7 +80,7 @@ def resume_point(root: Path, device: str | None = None) -> ResumePoint | None:
         total_epochs=record.total_epochs,
         elapsed_s=status.elapsed_s if status else 0.0,
         losses=_losses(status, record),
-        changed=list(dict.fromkeys(reason for session in sessions for reason in _changed(session, device))),
+        changed=list(dict.fromkeys(reason for session in sessions for reason in _changed(session, record, device))),
     )
 
 
@@ -89,11 +89,14 @@ def _losses(status: Status | None, record: RunRecord) -> dict[str, float]:
     return {name: status.metrics[name] for name in names if status and name in status.metrics}
 
 
-def _changed(session: SessionRecord, device: str | None) -> list[str]:
+def _changed(session: SessionRecord, record: RunRecord, device: str | None) -> list[str]:
     """How this process would differ from one that trained the run, as far as it may change bits."""
     now = versions()
     then = session.versions
     changed = [f"{name} was {old}, is {now[name]}" for name, old in then.items() if now.get(name, old) != old]
+    threads = record.config.training.get("threads") or session.threads  # a run keeps its number wherever it goes on
+    if threads != session.threads:
+        changed.append(f"it had {session.threads} threads, now {threads}")
     if device is not None and _kind(device) != _kind(session.device):
         changed.append(f"it trained on {_kind(session.device)}, now {_kind(device)}")
     elif _kind(session.device) != "cpu":

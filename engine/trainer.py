@@ -227,8 +227,8 @@ class Trainer:
         """A process that ends without its last checkpoint says so, and how to repeat what it could not keep."""
         if not self._save(reason):
             raise StorageError(
-                f"The disk refused the last checkpoint, at step {self.tracker.step}.",
-                "Free some space, then --resume: the steps since the checkpoint before are trained again.",
+                f"The disk refused the last checkpoint or the best state, at step {self.tracker.step}.",
+                "Free some space, then --resume: what is missing is trained again or written from where it waits.",
             )
 
     def _complete(self) -> None:

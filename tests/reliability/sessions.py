@@ -129,8 +129,8 @@ def session(table: Path, root: Path, shim: Shim | None = None, stop_at: int | No
             return error.exit_code
 
 
-def fork(act: Callable[[], int]) -> tuple[int, str]:
-    """The exit code of ``act`` in a fork, and what it wrote to stderr."""
+def start(act: Callable[[], int]) -> tuple[int, int]:
+    """Run ``act`` in a fork; its pid, and where what it writes to stderr can be read."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -144,14 +144,24 @@ def fork(act: Callable[[], int]) -> tuple[int, str]:
             sys.stderr.flush()
             os._exit(code)
     os.close(write)
+    return child, read
+
+
+def end(child: int, read: int) -> tuple[int, str]:
+    """The exit code of a fork (minus a signal's number), and what it wrote to stderr."""
     with os.fdopen(read, "rb") as pipe:
         said = pipe.read().decode(errors="replace")
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status), said
 
 
+def fork(act: Callable[[], int]) -> tuple[int, str]:
+    """:func:`start`, then :func:`end`."""
+    return end(*start(act))
+
+
 def prepare() -> None:
-    """Import all, one thread, no thread for the heart, no question to git; once per process, before the first fork."""
+    """One thread, no thread for the heart, no question to git; once per process, before the first fork."""
     gc.freeze()  # what is never looked at again is never copied into a fork
     torch.set_num_threads(1)
     engine.rundir.writer.Heart = SteppedHeart
