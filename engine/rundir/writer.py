@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import psutil
 
 from engine.errors import RunDirectoryError, StorageError
-from engine.rundir import artefacts
+from engine.rundir import pair
 from engine.rundir.atomic import create_once, make_directory, replace_bytes
 from engine.rundir.board import StatusBoard
 from engine.rundir.encoding import encode
@@ -174,7 +174,7 @@ class RunWriter:
             make_directory(path.parent)
             if durable:
                 self._events.flush()  # no checkpoint is ahead of its events
-            artefacts.write(path, data, manifest, durable=durable)
+            pair.write(path, data, manifest, durable=durable)
         except OSError as error:
             return self._refused(error)
         return True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from engine.audio.mel import Scale
 from engine.config import TrainingConfig, validated
 from engine.errors import DataError, RunDirectoryError
@@ -30,12 +32,15 @@ def load_codec(run_dir: Path, which: str | None) -> Codec:
     spectrogram = task.spectrogram
     name, state = find(Layout(run_dir), which)
     chunk = max(spectrogram.n_fft, round(config.chunk_duration_s * spectrogram.sample_rate))
-    model = ConvVAE(spectrogram.n_mels, config.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
-    ceiling = state["task"]["ceiling"]
+    shape = (spectrogram.n_mels, config.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
     try:
+        with torch.device("meta"):  # settings that do not belong to these weights may ask for any amount of memory
+            ConvVAE(*shape).load_state_dict(state["average"])
+        model = ConvVAE(*shape)
+        ceiling = state["task"]["ceiling"]
         model.load_state_dict(state["average"])
         codec = Codec(model.eval().requires_grad_(False), spectrogram, Scale(0.0, 0.0, 1.0), ceiling)
         codec.load_state_dict(state["task"])
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise RunDirectoryError(f"{name} does not fit this run: {error}".splitlines()[0], "Use another one.") from error
     return codec

@@ -111,10 +111,17 @@ def prior_state(prior: Prior) -> dict[str, Any]:
 
 
 def load_prior(state: Mapping[str, Any]) -> Prior:
-    """The prior that :func:`prior_state` described; ``ValueError`` for any other."""
+    """The prior that :func:`prior_state` described; ``ValueError`` for any other, or when its shapes contradict."""
     if state.get("kind") == "one-shots":
+        size, frames = len(state["mean"]), int(state["frames"])
+        if tuple(state["factor"].shape) != (size, size) or frames < 1 or size % frames:
+            raise ValueError(f"a prior of {size} numbers over {frames} frames")
         return OneShotPrior(state["mean"].float(), state["factor"].float(), int(state["frames"]))
     if state.get("kind") == "textures":
+        dim = len(state["factor"])
+        shapes = [tuple(state[name].shape) for name in ("transition", "factor")]
+        if shapes != [(ORDER * dim, dim), (dim, dim)] or state["means"].shape[1:] != (dim,):
+            raise ValueError(f"a prior of shapes {shapes}")
         return TexturePrior(state["transition"].float(), state["factor"].float(), state["means"].float())
     raise ValueError(f"unknown prior {state.get('kind')!r}")
 

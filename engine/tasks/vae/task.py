@@ -23,6 +23,7 @@ from engine.tasks.vae.codec import Codec, Texture
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.dataset import AudioTrainingDataset, EvaluationItems, create_data_loaders, measure, to_float
 from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
+from engine.tasks.vae.memory import MemoryMeter, MemoryReading
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.previews import previews
 from engine.tasks.vae.prior import OneShotPrior, Prior, TexturePrior, is_texture
@@ -32,6 +33,7 @@ EVALUATION_BATCH = 32
 PRIOR_SOUNDS = 256
 TEXTURE_SECONDS = 20.0
 IDLE_NATS = 0.1
+METERED_SAMPLES = 6
 
 METRICS = (
     MetricSpec(name="val_recon_db", label="new sounds", unit="dB", chart="quality", better="lower"),
@@ -103,10 +105,17 @@ class VAETask:
         self.codec.ceiling = torch.minimum(ceiling, torch.tensor(scale.ref))
         self.baseline_db = float(self.val_items.error_db(average[None, :, None]).mean())
         self.monitor = Monitor(
-            metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=self.baseline_db
+            metric="val_recon_db",
+            reference="train_recon_db",
+            unit="dB",
+            baseline_db=self.baseline_db,
+            standard_error="val_recon_se_db",
         )
         self._kind = _kind(self.train)
         self._rms = _rms(self.train)
+        names = [self.train.sounds[sound].path for sound in self.train_items.files]
+        self._meter = MemoryMeter(self.train_items.db, self.val_items.db, names)
+        self._memory: MemoryReading | None = None
 
     def _new_model(self) -> ConvVAE:
         seed = int(rng.generator(self.config.seed, "init").integers(2**32))
@@ -162,7 +171,8 @@ class VAETask:
         items = self.val_items if part == "val" else self.train_items
         x = self.codec.scale.standardise(items.db)[:, None]
         output, mean, log_var = self._forward(model, x)
-        error = float(items.error_db(self.codec.scale.restore(output[:, 0])).mean())
+        errors = items.error_db(self.codec.scale.restore(output[:, 0]))
+        error = float(errors.mean())
         out = self._loss(x, output, mean, log_var, 1.0)
         if part == "train":
             return {"train_recon_db": error, "train_kl_divergence": float(out.divergence)}
@@ -172,6 +182,7 @@ class VAETask:
             "val_recon_loss": float(out.recon),
             "val_kl_loss": float(out.kl),
             "val_recon_db": error,
+            "val_recon_se_db": float(errors.std() / math.sqrt(len(errors))) if len(errors) > 1 else math.nan,
             "baseline_db": self.baseline_db,
             "kl_divergence": float(out.divergence),
             "kl_max_dim": float(per_dim.max()),
@@ -194,9 +205,23 @@ class VAETask:
         most = round(seconds * self.task_config.spectrogram.sample_rate)
         held_out = self.val.whole(self._listening(), most).numpy()
         temperature, seed = self.task_config.temperature, self.config.seed
-        yield from previews(
-            self._codec_of(model), held_out, seconds, self._rms, seed, temperature, self._listening_texture()
-        )
+        codec = self._codec_of(model)
+        if epoch > 0:
+            self._memory = self._read_meter(codec)
+        yield from previews(codec, held_out, seconds, self._rms, seed, temperature, self._listening_texture())
+
+    @torch.inference_mode()
+    def _read_meter(self, codec: Codec) -> MemoryReading:
+        """New sounds from the same noise every time, and copies of held-out chunks, against all training chunks."""
+        frames = self.train.frames
+        count = min(len(self.train.sounds), PRIOR_SOUNDS)
+        drawn = [
+            codec.sample_db(1, frames, self.config.seed + item, self.task_config.temperature, item % count)[0]
+            for item in range(METERED_SAMPLES)
+        ]
+        x = codec.scale.standardise(self.val_items.db[self._meter.places])[:, None]
+        copies, _, _ = self._forward(codec.model, x)
+        return self._meter.read(torch.stack(drawn), codec.scale.restore(copies[:, 0]))
 
     def _listening(self) -> int:
         """The held-out sound one listens to: the one whose length is the middle of all."""
@@ -207,7 +232,7 @@ class VAETask:
         return min(len(self.train.sounds), PRIOR_SOUNDS) // 2
 
     def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
-        return diagnosis.diagnose(history, self.config, self.num_val_files)
+        return diagnosis.diagnose(history, self.config, self.num_val_files, self._memory)
 
     @torch.inference_mode()
     def prepare_snapshot(self, model: ConvVAE) -> None:
@@ -253,10 +278,12 @@ class VAETask:
         return Codec(model, codec.config, codec.scale, codec.ceiling, codec.prior, codec.texture)
 
     def state_dict(self) -> dict[str, Any]:
-        return self.codec.state_dict()
+        memory = {} if self._memory is None else {"memory": self._memory.state()}
+        return self.codec.state_dict() | memory
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.codec.load_state_dict(state)
+        self._memory = MemoryReading.from_state(state["memory"]) if "memory" in state else None
 
 
 def _kind(data: AudioTrainingDataset) -> Literal["one-shots", "textures"]:
