@@ -183,7 +183,9 @@ def _summary(point: ResumePoint, labels: dict[str, tuple[str, str]]) -> None:
 def _resume(reader: RunReader) -> None:
     _answered()
     try:
-        launch.launcher().resume(reader.root)
+        if launch.launcher().resume(reader.root) is None:
+            st.session_state["complaint"] = "Another process trains this run."
+            return
     except OSError as error:
         st.session_state["complaint"] = f"The trainer could not be started: {error}"
         return

@@ -29,6 +29,7 @@ from engine.rundir.schema import Command
 from engine.rundir.view import RunView
 
 LOG_TAIL_BYTES = 64_000
+LEAVING_S = 20.0  # A process that has ended its run still has to leave: seconds on a busy machine.
 
 
 @dataclass
@@ -75,10 +76,9 @@ class Launcher:
         """Go on with the run in ``root``; None when a process trains it already."""
         with self._lock:
             known = self._launches.get(root)
-            if known is not None and known.running:
+            if known is not None and known.running and not _leaving(RunReader(root), known.process.pid):
                 return known
-            sessions = RunReader(root).sessions()
-            if sessions and process_liveness(sessions[-1]) is Liveness.ALIVE:
+            if not _has_ended(root):
                 return None
             return self._begin(root, root.name, ["--resume", str(root)])
 
@@ -122,6 +122,25 @@ class Launcher:
         launch = Launch(root, name, process)
         self._launches[root] = launch
         return launch
+
+
+def _has_ended(root: Path) -> bool:
+    """Whether the last process of a run is gone. One that has said its last word is given a moment to leave."""
+    reader = RunReader(root)
+    deadline = time.monotonic() + LEAVING_S
+    while (sessions := reader.sessions()) and process_liveness(sessions[-1]) is Liveness.ALIVE:
+        if not _leaving(reader, sessions[-1].pid) or time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _leaving(reader: RunReader, pid: int) -> bool:
+    """Whether process ``pid`` has said the last word of the last session, and only has to go."""
+    status, sessions = reader.status(), reader.sessions()
+    if status is None or not sessions or status.state.live:
+        return False
+    return status.session == sessions[-1].session and sessions[-1].pid == pid
 
 
 def _search_path() -> list[str]:

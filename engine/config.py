@@ -230,6 +230,10 @@ def validated(model: type[Settings], values: dict[str, Any]) -> Any:
             name = ".".join(str(part) for part in item["loc"])
             if item["type"] == "extra_forbidden":
                 complaints.append(f"{name} is no setting")
+            elif item["type"] == "missing":
+                complaints.append(f"{name} is missing")
+            elif not name:  # a complaint about several settings together
+                complaints.append(item["msg"].removeprefix("Value error, "))
             else:
                 complaints.append(f"{name} = {item['input']!r}: {item['msg'].lower()}")
         raise ConfigError("; ".join(complaints) + ".", "See --help for the settings and their ranges.") from None

@@ -15,7 +15,7 @@ from torch import nn
 from engine.checkpoint import load, load_newest, steps_saved
 from engine.errors import DataError, RunDirectoryError
 from engine.rundir.artefacts import Artefact, read_verified
-from engine.rundir.layout import Layout, manifest, snapshot_moment
+from engine.rundir.layout import Layout, checkpoint_step, manifest, snapshot_moment
 from engine.rundir.pair import remove
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import PROTOCOL
@@ -96,8 +96,12 @@ def _starred(item: Artefact) -> bool:
 def find(layout: Layout, which: str | None) -> tuple[str, dict[str, Any]]:
     """The averaged weights and task state that ``which`` names: best, last, step-N or epoch-N; None: best, else last.
 
+    A file's own name (``epoch-0045-step-00002970.safetensors``) names just that one.
+
     Returns the file's name and {"average": ..., "task": ...}; ``DataError`` when there is no such state.
     """
+    if which and "." in which:
+        return which, _load_named(layout, which)
     if which in (None, "best") and manifest(layout.best).is_file():
         return layout.best.name, _usable(layout.best.name, load(layout.best))
     if which == "best":
@@ -108,6 +112,14 @@ def find(layout: Layout, which: str | None) -> tuple[str, dict[str, Any]]:
             raise DataError("This run has no checkpoint that can be read.", "Train it longer, or use save-now.")
         return newest.file, _usable(newest.file, newest.state)
     return _find_moment(layout, str(which))
+
+
+def _load_named(layout: Layout, name: str) -> dict[str, Any]:
+    if name == layout.best.name or checkpoint_step(name) is not None:
+        return load(layout.checkpoints / name)
+    if snapshot_moment(name) is not None:
+        return load_snapshot(layout.snapshots / name)
+    raise DataError(f"{name!r} names no checkpoint.", "Use best, last, step-N or epoch-N.")
 
 
 def _find_moment(layout: Layout, which: str) -> tuple[str, dict[str, Any]]:

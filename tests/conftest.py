@@ -8,7 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from engine.audio.io import write_wave
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -39,6 +42,32 @@ def drums(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 SMALL = ("--channels", "8", "--batch-size", "4", "--threads", "1", "--augmentation-expansion", "2")
+
+
+def train_small(source: Path, root: Path) -> Path:
+    """A run of thirty small updates: sounds like nothing, but has all that a run has."""
+    options = ["--run-dir", root, "--max-steps", "30", "--checkpoint-interval", "1", *SMALL]
+    command = [sys.executable, "-m", "engine.train", source, *options]
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture(scope="session")
+def drum_run(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one-shots. Nobody writes into it."""
+    return train_small(drums, tmp_path_factory.mktemp("one-shots") / "drums")
+
+
+@pytest.fixture(scope="session")
+def wind_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of textures: six winds of three seconds. Nobody writes into it."""
+    folder = tmp_path_factory.mktemp("winds")
+    for number in range(6):
+        noise = np.random.default_rng(number).standard_normal(3 * 48_000)
+        dark = np.convolve(noise, np.hanning(8 * (number + 1)), "same").astype(np.float32)
+        write_wave(folder / f"wind-{number}.wav", 0.5 * dark / np.abs(dark).max(), 48_000)
+    return train_small(folder, tmp_path_factory.mktemp("textures") / "winds")
 
 
 @pytest.fixture

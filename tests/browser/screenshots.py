@@ -155,6 +155,9 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
     live = runs_dir / "drums-20"
     shutil.rmtree(live, ignore_errors=True)
     pictures: dict[str, tuple[str, Callable[[Any], None] | None]] = {
+        "run-live": ("/run?run=drums-20", None),  # first: all the pictures take longer than it learns
+        "run-log": ("/run?run=drums-20", _tab("Log")),
+        "runs": ("/", None),
         "new": ("/new", None),
         "new-advanced": ("/new", _advanced),
         "new-folder": ("/new", _folder(path)),
@@ -165,7 +168,6 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
         "run-diabetes": ("/run?run=diabetes", None),
         "run-delete": ("/run?run=voices-a", _delete),
         "run-notes": ("/run?run=diabetes", _tab("Notes")),
-        "run-log": ("/run?run=drums-20", _tab("Log")),
         "run-stopped": ("/run?run=voices-a", None),
         "run-interrupted": ("/run?run=bells-low", None),
         "run-crashed": ("/run?run=rain-40", None),
@@ -177,8 +179,6 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
         "run-curves": ("/run?run=kitchen-field", _tab("More curves")),
         "run-memory": ("/run?run=kitchen-field", _tab("Memory")),
         "run-none": ("/run?run=nothing", None),
-        "run-live": ("/run?run=drums-20", None),
-        "runs": ("/", None),
     }
     wanted = {name: what for name, what in pictures.items() if only is None or name.startswith(only)}
     with chromium() as browser:

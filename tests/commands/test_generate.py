@@ -1,0 +1,277 @@
+"""``sweetspot generate``: what lies in the directory afterwards, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from engine.audio.levels import active_rms, peak, to_db
+from engine.commands.generate import command
+from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
+from engine.rundir.layout import Layout, manifest
+from engine.rundir.reader import RunReader
+from tests.conftest import SMALL
+from tests.rundir.conftest import open_writer
+
+
+def generate(run: Path, out: Path, *options: object) -> Result:
+    arguments = [run, "--out", out, "--threads", "1", *([] if "--quality" in options else ["--quality", "fast"])]
+    return CliRunner().invoke(command, [*map(str, arguments), *map(str, options)])
+
+
+def made(run: Path, out: Path, *options: object) -> list[Path]:
+    result = generate(run, out, *options)
+    assert result.exit_code == 0, result.exception
+    return [Path(line) for line in result.stdout.splitlines()]
+
+
+def refused(run: Path, out: Path, *options: object) -> SweetspotError:
+    error = generate(run, out, *options).exception
+    assert isinstance(error, SweetspotError), error
+    return error
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_exactly_the_sounds_and_their_recipes_lie_in_the_directory(drum_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "sounds"
+    made(drum_run, out, "--count", 3, "--duration", 0.5)
+    stems = [f"drums-seed0-00{number}" for number in (1, 2, 3)]
+    assert names(out) == {f"{stem}.{kind}" for stem in stems for kind in ("wav", "json")}
+    for stem in stems:
+        info = soundfile.info(out / f"{stem}.wav")
+        assert (info.frames, info.samplerate, info.channels, info.subtype) == (24_000, 48_000, 1, "PCM_24")
+
+
+def test_a_seed_gives_the_same_bytes_however_many_sounds_are_made(drum_run: Path, tmp_path: Path) -> None:
+    few = made(drum_run, tmp_path / "few", "--count", 2, "--seed", 7)
+    many = made(drum_run, tmp_path / "many", "--count", 4, "--seed", 7)
+    for path in few:
+        for kind in (".wav", ".json"):
+            assert path.with_suffix(kind).read_bytes() == (tmp_path / "many" / path.name).with_suffix(kind).read_bytes()
+    assert len({path.read_bytes() for path in many}) == 4
+    other = made(drum_run, tmp_path / "other", "--count", 1, "--seed", 8)[0]
+    assert other.read_bytes()[200:] != few[0].read_bytes()[200:]
+
+
+@pytest.mark.parametrize(
+    ("options", "subtype", "rate"),
+    [
+        (("--format", "wav", "--bit-depth", 16, "--sample-rate", 44_100), "PCM_16", 44_100),
+        (("--format", "wav", "--bit-depth", 32), "FLOAT", 48_000),
+        (("--format", "flac", "--sample-rate", 96_000), "PCM_24", 96_000),
+        (
+            (
+                "--format",
+                "ogg",
+            ),
+            "VORBIS",
+            48_000,
+        ),
+    ],
+)
+def test_formats_rates_and_depths_are_read_back_as_asked_for(
+    options: tuple[object, ...], subtype: str, rate: int, drum_run: Path, tmp_path: Path
+) -> None:
+    first, again = (
+        made(drum_run, tmp_path / name, "--count", 1, "--duration", 0.4, "--seed", 3, *options)[0] for name in "ab"
+    )
+    assert first.read_bytes() == again.read_bytes()
+    with soundfile.SoundFile(first) as file:
+        assert (file.subtype, file.samplerate, file.frames) == (subtype, rate, round(0.4 * rate))
+        assert file.title == "drums, seed 3, sound 1"
+        run = RunReader(drum_run).run()
+        assert run is not None and run.uuid in file.comment and "seed 3" in file.comment
+        assert not file.date
+        wave = file.read()
+    assert 0.05 < np.abs(wave).max() <= 10 ** (-1 / 20) * (1.02 if subtype == "VORBIS" else 1.0)
+
+
+def test_levels_are_even_and_safe_and_edges_silent(drum_run: Path, tmp_path: Path) -> None:
+    levels = []
+    for path in made(drum_run, tmp_path / "out", "--count", 6, "--temperature", 1):
+        wave = soundfile.read(path)[0]
+        assert to_db(peak(wave)) <= -0.999
+        assert abs(wave[0]) < 1e-4 and abs(wave[-1]) < 1e-4
+        assert np.abs(wave[-48:]).max() < 0.01
+        levels.append(to_db(active_rms(wave)))
+    assert max(levels) - min(levels) < 12
+
+
+def test_longer_than_a_one_shot_is_followed_by_silence_and_said(drum_run: Path, tmp_path: Path) -> None:
+    result = generate(drum_run, tmp_path, "--count", 1, "--duration", 12)
+    wave = soundfile.read(tmp_path / "drums-seed0-001.wav")[0]
+    assert len(wave) == 12 * 48_000
+    assert not wave[-48_000:].any() and "silence follows" in result.stderr
+
+
+def test_a_texture_is_of_any_length_and_begins_like_a_shorter_one(wind_run: Path, tmp_path: Path) -> None:
+    long = soundfile.read(made(wind_run, tmp_path / "long", "--count", 1, "--duration", 7)[0])[0]
+    assert len(long) == 7 * 48_000
+    seconds = np.sqrt(np.square(long).reshape(7, -1).mean(1))
+    assert seconds.min() > seconds.max() / 8
+
+
+def test_a_loop_has_no_seam(wind_run: Path, drum_run: Path, tmp_path: Path) -> None:
+    for run, seconds in ((wind_run, 1.5), (drum_run, 0.25)):
+        for rate in (48_000, 44_100):
+            options = ("--count", 2, "--duration", seconds, "--loop", "--sample-rate", rate)
+            for path in made(run, tmp_path / f"{run.name}-{rate}", *options):
+                wave = soundfile.read(path)[0]
+                assert len(wave) == round(seconds * rate)
+                twice = np.concatenate([wave, wave])
+                bend = np.abs(np.diff(twice, 2))  # a click is a sudden bend
+                seam = bend[len(wave) - 3 : len(wave) + 1].max()
+                assert seam <= 1.2 * np.quantile(np.abs(np.diff(wave, 2)), 0.999)
+                assert b"smpl" in path.read_bytes()[-400:]
+    steady = soundfile.read(tmp_path / "winds-48000" / "winds-seed0-001.wav")[0]
+    parts = np.sqrt(np.square(np.roll(steady, 6_000)).reshape(6, -1).mean(1))
+    assert parts[0] > parts[1:].min() / 2  # not faded out at its edges
+
+
+def test_stereo_is_wide_and_its_sum_is_the_mono_sound(drum_run: Path, wind_run: Path, tmp_path: Path) -> None:
+    for run in (drum_run, wind_run):
+        common = ("--count", 1, "--duration", 0.5, "--bit-depth", 32)
+        mono = soundfile.read(made(run, tmp_path / f"mono-{run.name}", *common)[0])[0]
+        both = soundfile.read(made(run, tmp_path / f"stereo-{run.name}", *common, "--stereo")[0])[0]
+        summed = both.mean(1)
+        gain = float(summed @ mono / (mono @ mono))
+        assert np.abs(summed - gain * mono).max() < 1e-5
+        assert 0.2 < np.corrcoef(both.T)[0, 1] < 0.9
+
+
+def test_a_variation_of_nothing_is_the_sound_and_more_goes_away_from_it(
+    drum_run: Path, drums: Path, tmp_path: Path
+) -> None:
+    given = sorted(drums.iterdir())[0]
+    waves = {}
+    for amount in (0, 0.4, 1):
+        options = ("--from", given, "--amount", amount, "--count", 2)
+        waves[amount] = [soundfile.read(path)[0] for path in made(drum_run, tmp_path / str(amount), *options)]
+    assert np.array_equal(*waves[0]) and not np.array_equal(*waves[0.4])
+    named = made(drum_run, tmp_path / "named", "--from", given.name, "--amount", 0, "--count", 1)[0]
+    assert np.array_equal(soundfile.read(named)[0], waves[0][0])
+
+
+def test_a_morph_begins_at_one_sound_and_ends_at_the_other(drum_run: Path, drums: Path, tmp_path: Path) -> None:
+    first, second = sorted(drums.iterdir())[:2]
+    way = [soundfile.read(path)[0] for path in made(drum_run, tmp_path, "--between", first, second, "--steps", 3)]
+    back = [soundfile.read(p)[0] for p in made(drum_run, tmp_path, "--between", second, first, "--steps", 3)]
+    assert len(way) == 3
+    for there, here in zip(way, reversed(back), strict=True):
+        assert np.abs(there - here).max() < 1e-3
+    assert not np.array_equal(way[0][:4800], way[2][:4800])
+
+
+def test_textures_vary_and_morph_too(wind_run: Path, tmp_path: Path) -> None:
+    varied = made(wind_run, tmp_path, "--from", "wind-1.wav", "--amount", 1, "--count", 1, "--duration", 5)[0]
+    assert soundfile.info(varied).frames == 5 * 48_000
+    assert len(made(wind_run, tmp_path, "--between", "wind-0.wav", "wind-5.wav", "--steps", 2, "--duration", 1)) == 2
+
+
+def test_a_recipe_makes_its_sound_again(drum_run: Path, tmp_path: Path) -> None:
+    options = ("--count", 2, "--stereo", "--loop", "--duration", 0.4, "--temperature", 0.5, "--checkpoint", "last")
+    sound = made(drum_run, tmp_path / "first", *options, "--format", "flac")[1]
+    recipe = sound.with_suffix(".json")
+    arguments = [str(drum_run), "--out", str(tmp_path / "again"), "--again", str(recipe)]
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 0 and not result.stderr
+    again = tmp_path / "again" / sound.name
+    assert again.read_bytes() == sound.read_bytes()
+    assert again.with_suffix(".json").read_bytes() == recipe.read_bytes()
+    both = CliRunner().invoke(command, [*arguments, "--seed", "0"])
+    assert isinstance(both.exception, ConfigError) and "--seed" in str(both.exception)
+    recipe.write_text(recipe.read_text().replace('"recipe": 1', '"recipe": 2'))
+    assert isinstance(CliRunner().invoke(command, arguments).exception, DataError)
+
+
+def test_a_recipe_of_a_model_that_moved_on_is_refused(drum_run: Path, tmp_path: Path) -> None:
+    sound = made(drum_run, tmp_path, "--count", 1)[0]
+    recipe = sound.with_suffix(".json")
+    facts = json.loads(recipe.read_text())
+    recipe.write_text(json.dumps({**facts, "weights": "0" * 64}))
+    result = CliRunner().invoke(command, [str(drum_run), "--out", str(tmp_path / "x"), "--again", str(recipe)])
+    assert isinstance(result.exception, RunDirectoryError) and "training went on" in str(result.exception)
+    assert not (tmp_path / "x").exists()
+
+
+def test_every_snapshot_makes_sounds(drum_run: Path, tmp_path: Path) -> None:
+    shot = RunReader(drum_run).snapshots()[-1]
+    assert shot.manifest is not None
+    paths = made(drum_run, tmp_path, "--count", 1, "--checkpoint", f"epoch-{shot.manifest.epoch}")
+    assert json.loads(paths[0].with_suffix(".json").read_text())["state"] == shot.path.name
+
+
+def test_nothing_is_overwritten(drum_run: Path, tmp_path: Path) -> None:
+    made(drum_run, tmp_path, "--count", 1)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    error = refused(drum_run, tmp_path, "--count", 2)
+    assert "would be overwritten" in str(error)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    made(drum_run, tmp_path, "--count", 1, "--seed", 1)
+    (tmp_path / "file").write_text("")
+    assert "is a file" in str(refused(drum_run, tmp_path / "file", "--count", 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--format", "flac", "--bit-depth", 32), "FLAC holds 16 or 24 bits"),
+        (("--format", "ogg", "--bit-depth", 16), "OGG has no bit depth"),
+        (("--bit-depth", 20), "bit_depth = 20"),
+        (("--duration", 0), "duration_s = 0"),
+        (("--duration", "nan"), "duration_s"),
+        (("--temperature", -1), "temperature = -1"),
+        (("--seed", -1), "seed = -1"),
+        (("--amount", 0.5), "--amount says nothing"),
+        (("--steps", 3), "--steps says nothing"),
+        (("--between", "a", "b", "--count", 3), "--count says nothing beside --between"),
+        (("--from", "nothing.wav"), "There is no sound nothing.wav"),
+        (("--checkpoint", "epoch-999"), "no snapshot of epoch 999"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    options: tuple[object, ...], said: str, drum_run: Path, tmp_path: Path
+) -> None:
+    assert said in str(refused(drum_run, tmp_path / "out", *options))
+    assert not (tmp_path / "out").exists() or not names(tmp_path / "out")
+
+
+def test_runs_without_sounds_are_refused(tmp_path: Path) -> None:
+    assert "holds no run" in str(refused(tmp_path / "nothing", tmp_path / "out"))
+    with open_writer(tmp_path / "tables"):
+        pass
+    error = refused(tmp_path / "tables", tmp_path / "out")
+    assert isinstance(error, RunDirectoryError | DataError)
+
+
+def test_it_works_while_a_process_trains(
+    drums: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    run = tmp_path / "drums"
+    trainer = start("train", drums, "--run-dir", run, "--max-steps", 5000, "--checkpoint-interval", 1, *SMALL)
+    layout = Layout(run)
+    deadline = time.monotonic() + 120
+    while not manifest(layout.best).is_file() and trainer.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(made(run, tmp_path / "out", "--count", 1)) == 1
+    assert trainer.poll() is None
+
+
+def test_it_only_reads_the_run(drum_run: Path, tmp_path: Path) -> None:
+    def state() -> dict[Path, tuple[int, int]]:
+        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in drum_run.rglob("*")}
+
+    before = state()
+    made(drum_run, tmp_path / "out", "--count", 1)
+    assert state() == before

@@ -1,0 +1,159 @@
+"""``sweetspot serve``: a real process, asked line by line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.commands.generate import command as generate
+from tests.conftest import ROOT
+from tests.rundir.conftest import open_writer
+
+Ask = Callable[..., dict[str, Any]]
+
+
+class Served:
+    """A process that serves a run."""
+
+    def __init__(self, run: Path, *options: object) -> None:
+        command = [sys.executable, "-m", "engine", "serve", str(run), "--threads", "1", *map(str, options)]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def send(self, line: str) -> dict[str, Any]:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+    def ask(self, op: str, **values: Any) -> dict[str, Any]:
+        answer = self.send(json.dumps({"id": op, "op": op, **values}))
+        assert answer.pop("id") == op
+        return answer
+
+    def end(self) -> int:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        code = self.process.wait(60)
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture(scope="module")
+def served(drum_run: Path) -> Iterator[Served]:
+    served = Served(drum_run)
+    yield served
+    assert served.end() == 0
+
+
+def test_hello_says_what_the_model_is(served: Served) -> None:
+    answer = served.ask("hello")
+    assert answer["ok"] and answer["protocol"] == 1 and answer["run"] == "drums"
+    assert answer["model"]["kind"] == "one-shots" and answer["model"]["sample_rate"] == 48_000
+    names = [state["name"] for state in answer["checkpoints"]]
+    assert names[:2] == ["best", "last"] and len(names) > 2
+    for name in names:
+        assert served.ask("hello", checkpoint=name)["model"]["state"] in {s["file"] for s in answer["checkpoints"]}
+
+
+def test_a_sound_is_the_one_that_the_command_line_makes(served: Served, drum_run: Path, tmp_path: Path) -> None:
+    answer = served.ask("generate", out=str(tmp_path / "a"), seed=5, first=1, count=2, quality="best", duration_s=0.5)
+    options = ["--out", str(tmp_path / "b"), "--seed", "5", "--count", "3", "--duration", "0.5", "--threads", "1"]
+    generate.main([str(drum_run), *options], standalone_mode=False)
+    for number, sound in zip((2, 3), answer["sounds"], strict=True):
+        path = tmp_path / "b" / f"drums-seed5-00{number}.wav"
+        assert Path(sound["path"]).read_bytes() == path.read_bytes()
+        assert Path(sound["recipe"]).read_bytes() == path.with_suffix(".json").read_bytes()
+        assert (sound["duration_s"], sound["origin"]) == (0.5, {"kind": "prior", "index": number - 1})
+    again = served.ask("generate", out=str(tmp_path / "a"), seed=5, first=1, count=2, quality="best", duration_s=0.5)
+    assert again == answer and len(list((tmp_path / "a").iterdir())) == 4
+
+
+def test_the_map_shows_every_file_and_a_point_gives_that_file(served: Served, drums: Path, tmp_path: Path) -> None:
+    answer = served.ask("map")
+    points = {point["path"]: point for point in answer["points"]}
+    assert set(points) == {path.name for path in drums.iterdir()} and answer["files"] == len(points)
+    assert {point["side"] for point in points.values()} == {"train", "val"}
+    assert all(Path(point["file"]).is_file() for point in points.values())
+    point = answer["points"][2]
+    near = served.ask("nearest", origin={"kind": "place", "x": point["x"], "y": point["y"]})
+    assert near["nearest"][0]["path"] == point["path"] and near["nearest"][0]["distance"] < 0.01
+    assert near["remarks"] == []
+    place = served.ask("place", x=point["x"], y=point["y"], out=str(tmp_path))["sounds"][0]
+    assert np.abs(soundfile.read(place["path"])[0]).max() > 0.05 and place["remarks"] == []
+
+
+def test_far_away_it_warns(served: Served, tmp_path: Path) -> None:
+    sound = served.ask("place", x=1e4, y=0, out=str(tmp_path))["sounds"][0]
+    assert "far from everything learned" in sound["remarks"][0]
+
+
+def test_axes_move_a_sound_and_morph_and_vary_answer_with_files(served: Served, tmp_path: Path) -> None:
+    axes = served.ask("axes")["axes"]
+    assert [axis["number"] for axis in axes] == list(range(1, len(axes) + 1))
+    assert all(abs(change["r"]) >= 0.6 for axis in axes for change in axis["changes"])
+    first, second = (point["path"] for point in served.ask("map")["points"][:2])
+    out = str(tmp_path)
+    still, moved = (
+        served.ask("move", of={"kind": "prior", "index": 1}, axes={"1": amount}, out=out)["sounds"][0]
+        for amount in (0, 2)
+    )
+    assert Path(still["path"]).read_bytes() != Path(moved["path"]).read_bytes()
+    assert len(served.ask("morph", first=first, second=second, steps=3, out=out)["sounds"]) == 3
+    assert len(served.ask("morph", first=first, second=second, position=0.25, out=out)["sounds"]) == 1
+    assert len(served.ask("vary", file=first, amount=0.3, count=2, out=out)["sounds"]) == 2
+    for path in tmp_path.glob("*.wav"):
+        assert soundfile.info(path).frames > 0
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "no JSON"),
+        ("\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "no JSON"),
+        ("[1, 2]", "no JSON object"),
+        ('{"op": "nix"}', "no operation 'nix'"),
+        ('{"op": ["map"]}', "no operation"),
+        ("{}", "no operation None"),
+        ('{"op": "place", "x": "a", "y": 1, "out": "o"}', "x = 'a'"),
+        ('{"op": "place", "x": NaN, "y": 1, "out": "o"}', "x = nan"),
+        ('{"op": "generate"}', "out is missing"),
+        ('{"op": "generate", "out": "o", "nix": 1}', "nix is no setting"),
+        ('{"op": "generate", "out": "o", "count": 0}', "count = 0"),
+        ('{"op": "generate", "out": "/dev/null/x"}', "cannot be written"),
+        ('{"op": "map", "checkpoint": "../../etc/passwd"}', "names no checkpoint"),
+        ('{"op": "map", "checkpoint": "epoch-999"}', "no snapshot of epoch 999"),
+        ('{"op": "move", "out": "/tmp", "axes": {"99": 1}}', "no axis 99"),
+        ('{"op": "vary", "out": "/tmp", "file": "no.wav"}', "no sound no.wav"),
+    ],
+)
+def test_an_error_is_an_answer_with_cause_and_remedy(line: str, said: str, served: Served) -> None:
+    answer = served.send(line)
+    assert answer["ok"] is False and said in answer["error"]["cause"] and answer["error"]["remedy"]
+    assert served.ask("hello")["ok"]
+
+
+def test_it_ends_when_idle(drum_run: Path) -> None:
+    served = Served(drum_run, "--idle-s", 0.5)
+    try:
+        assert served.process.wait(60) == 0
+    finally:
+        served.end()
+
+
+def test_a_run_that_cannot_be_served_says_so_and_ends_with_2(tmp_path: Path) -> None:
+    with open_writer(tmp_path / "empty"):
+        pass
+    served = Served(tmp_path / "empty")
+    assert served.process.stdout is not None
+    answer = json.loads(served.process.stdout.readline())
+    assert answer["id"] is None and not answer["ok"] and answer["error"]["remedy"]
+    assert served.end() == 2
