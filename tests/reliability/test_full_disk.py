@@ -17,6 +17,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.space import check_space
 from tests.reliability.sessions import damage, write_table
+from tests.test_trainer import line, new_trainer, open_run
 
 STEPS = 240
 OPTIONS = ("--max-steps", "60", "--batch-size", "7", "--checkpoint-interval", "1", "--threads", "1")
@@ -93,6 +94,17 @@ def test_a_disk_that_fills_keeps_the_last_good_checkpoint_and_recovers(disk: Pat
 
 def _step(reader: RunReader) -> int:
     return next((event["step"] for event in reader.metrics_tail(1, "step")), 0)
+
+
+def test_previews_leave_the_next_checkpoint_its_room(disk: Path) -> None:
+    fill(disk, 1_000_000)
+    with open_run(disk / "run") as writer:
+        assert new_trainer(line(), writer).fit() is State.COMPLETED
+        assert any("nearly full: previews and snapshots are left out" in text for text in writer.status.warnings)
+    reader = RunReader(disk / "run")
+    loaded, _ = load_newest(reader.layout)
+    assert loaded is not None and loaded.step == 40
+    assert not reader.previews() and not reader.snapshots()
 
 
 def test_the_sentence_says_how_much_is_needed_and_how_much_there_is(tmp_path: Path) -> None:
