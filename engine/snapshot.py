@@ -16,6 +16,7 @@ from engine.checkpoint import load, load_newest, steps_saved
 from engine.errors import DataError, RunDirectoryError
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.layout import Layout, checkpoint_step, manifest, snapshot_moment
+from engine.rundir.pair import remove
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import PROTOCOL
 from engine.vetting import DAMAGE
@@ -76,8 +77,7 @@ def thin_snapshots(layout: Layout, most: int = MOST_SNAPSHOTS) -> None:
     while len(found) > most and (spare := [item for item in found[1:-1] if not _starred(item)]):
         # The one whose neighbours lie closest together is missed least.
         victim = min(spare, key=lambda item: _gap(found, item))
-        manifest(victim.path).unlink(missing_ok=True)
-        victim.path.unlink(missing_ok=True)
+        remove(victim.path)
         found.remove(victim)
 
 
