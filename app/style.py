@@ -34,7 +34,7 @@ CSS = """<style>
   .st-key-run>:has(.st-key-details){order:4}}
 .st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
-[data-testid=stElementToolbarButton]:has([aria-label^="Download"]){display:none!important}
+[data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
 [data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%}
 [data-testid=stElementContainer]:has(+[data-testid=stElementContainer] audio) img{height:58px;object-fit:fill}

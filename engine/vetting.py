@@ -21,7 +21,7 @@ _ITEM_BYTES = {
     "DoubleStorage": 8, "FloatStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2, "LongStorage": 8, "IntStorage": 4,
     "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1, "BoolStorage": 1, "ComplexFloatStorage": 8,
 }  # fmt: skip
-_MARK = b"PK\x03\x04"
+_MARK, _END, _END_BYTES = b"PK\x03\x04", b"PK\x05\x06", 22
 _MOST_MEMBERS = 100_000
 # What any reading of bytes that were made to do harm may end in.
 DAMAGE = (
@@ -36,7 +36,8 @@ class SuspiciousError(ValueError):
 
 def vet(data: bytes) -> None:
     """Raise SuspiciousError, or another of :data:`DAMAGE`, unless ``data`` is what torch may read."""
-    if data[:4] != _MARK:
+    # Begun and ended where every reader looks first, or torch might find another directory of members than this one.
+    if data[:4] != _MARK or data[-_END_BYTES:][:4] != _END:
         raise SuspiciousError("it is no archive of torch")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
@@ -57,6 +58,8 @@ def _vet_members(members: list[zipfile.ZipInfo], size: int) -> None:
         raise SuspiciousError("its members lie in more than one folder")
     if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
         raise SuspiciousError("its members are compressed or encrypted, so that it may unfold to any size")
+    if min(member.header_offset for member in members) != 0:
+        raise SuspiciousError("something stands before its members")
     if sum(member.file_size for member in members) > size:
         raise SuspiciousError("its members claim more bytes than there are")
 

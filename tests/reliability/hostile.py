@@ -102,6 +102,11 @@ def endless_list() -> bytes:
     return checkpoint(task=loop)
 
 
+def two_archives() -> bytes:
+    """An archive behind another: one reader counts from the front, another from the end."""
+    return checkpoint(task=Calls(bytearray, 8)) + checkpoint()
+
+
 CHECKPOINTS: dict[str, Callable[[], bytes]] = {
     "bytearray bomb": bytearray_bomb,
     "deflate bomb": deflate_bomb,
@@ -109,6 +114,8 @@ CHECKPOINTS: dict[str, Callable[[], bytes]] = {
     "storage lie": storage_lie,
     "memo bomb": memo_bomb,
     "lying directory": quine_members,
+    "two archives": two_archives,
+    "behind its end": lambda: checkpoint() + b"PK\x05\x06" + bytes(30),
     "no protocol": lambda: saved({"model": {}}),
     "protocol in words": lambda: checkpoint(protocol="one"),
     "newer protocol": lambda: checkpoint(protocol=PROTOCOL + 1),

@@ -24,7 +24,8 @@ from engine.vetting import SuspiciousError, vet
 from tests.reliability import hostile
 from tests.reliability.hostile import CHECKPOINTS, SNAPSHOTS, place
 
-SEEN = ("bytearray bomb", "deflate bomb", "stride bomb", "storage lie", "memo bomb", "lying directory", "not a zip")
+SEEN = ("bytearray bomb", "deflate bomb", "stride bomb", "storage lie", "memo bomb", "lying directory", "not a zip",
+        "two archives", "behind its end")  # fmt: skip
 ROOM = 256 << 20  # bytes a refusal may take, beside what the test process has already
 
 
