@@ -21,14 +21,25 @@ from engine.rundir.schema import PROTOCOL
 MOST_SNAPSHOTS = 40
 
 
-def serialise_snapshot(average: nn.Module, task: dict[str, Any]) -> bytes:
-    """Averaged weights in half precision with the task's state, as safetensors: to use, not to resume."""
+def serialise_snapshot(average: nn.Module, task: dict[str, Any], *, half: bool = True) -> bytes:
+    """Averaged weights (in ``half`` precision) with the task's state, as safetensors: to use, not to resume.
+
+    The same state gives the same bytes.
+    """
     tensors: dict[str, torch.Tensor] = {}
     for name, tensor in average.state_dict().items():
-        value = tensor.half() if tensor.is_floating_point() else tensor
+        value = tensor.half() if half and tensor.is_floating_point() else tensor
         tensors[f"model.{name}"] = value.cpu().contiguous()
     plain = _flatten(task, tensors, "task")
-    return safetensors.torch.save(tensors, {"protocol": str(PROTOCOL), "task": json.dumps(plain)})
+    return _in_order(safetensors.torch.save(tensors, {"protocol": str(PROTOCOL), "task": json.dumps(plain)}))
+
+
+def _in_order(data: bytes) -> bytes:
+    """``data`` with its header's keys sorted: safetensors writes its metadata in an order of chance."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors begin at multiples of eight bytes
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
 def _flatten(value: Any, tensors: dict[str, torch.Tensor], name: str) -> Any:
@@ -54,7 +65,11 @@ def load_snapshot(path: Path) -> dict[str, Any]:
     found = read_verified(path)
     if found is None:
         raise RunDirectoryError(f"{path.name} is damaged or incomplete.", "Use another snapshot.")
-    data, _ = found
+    return parse_snapshot(found[0])
+
+
+def parse_snapshot(data: bytes) -> dict[str, Any]:
+    """What :func:`serialise_snapshot` made, weights in full precision. ``data`` is trusted: its hash was checked."""
     tensors = safetensors.torch.load(data)
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])["__metadata__"]

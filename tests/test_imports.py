@@ -16,7 +16,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("engine.errors", "engine"),
     ("engine.rundir",),
     ("engine.config", "engine.metrics", "engine.rng", "engine.audio", "engine.tracker", "engine.diagnosis"),
-    ("engine.task", "engine.checkpoint", "engine.snapshot", "engine.device", "engine.resume"),
+    ("engine.task", "engine.checkpoint", "engine.snapshot", "engine.zipped", "engine.device", "engine.resume"),
     ("engine.tasks", "engine.registry", "engine.flags"),
     ("engine.update", "engine.archive", "engine.trainer", "engine.pace"),
     ("engine.job", "engine.progress", "engine.signals"),
