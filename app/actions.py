@@ -35,6 +35,10 @@ def buttons(reader: RunReader, view: RunView) -> None:
         _command(reader, view.status, "save_now", ":material/save:")
         _command(reader, view.status, "cancel", ":material/stop_circle:")
         return
+    if may_be_deleted(view) and st.button(
+        "Delete", icon=":material/delete:", key="delete", type="tertiary", on_click=_ask, args=("delete", reader.id)
+    ):
+        st.rerun()
     # What went wrong in training goes wrong again with the same settings: then a changed copy is the way on.
     again = view.status is not None and view.status.error is not None and view.status.error.kind == _WENT_WRONG
     if view.run is not None:
@@ -50,8 +54,15 @@ def buttons(reader: RunReader, view: RunView) -> None:
         saved = view.status.last_checkpoint if view.status else None
         label = f"Resume from epoch {saved.epoch}" if saved else "Resume from the start"
         kind: Literal["primary", "secondary"] = "secondary" if again else "primary"
-        if st.button(label, icon=":material/resume:", type=kind, key="resume"):
-            _confirm(reader)
+        if st.button(
+            label, icon=":material/resume:", type=kind, key="resume", on_click=_ask, args=("resume", reader.id)
+        ):
+            st.rerun()  # the dialog belongs to the page, not to the part of it that moves
+
+
+def may_be_deleted(view: RunView) -> bool:
+    """Whether it has ended, and not on another computer that may still be at it."""
+    return not view.state.live and not view.session_may_live
 
 
 def _copy(run_id: str) -> None:
@@ -108,7 +119,27 @@ def complaint() -> None:
         style.note("red", "error", "That did not work.", text)
 
 
-@st.dialog("Resume this run?")
+def dialog(reader: RunReader, view: RunView) -> None:
+    """What was asked about and not answered yet. It is drawn with every refresh of the page, which would close it else.
+
+    What its buttons do is done in callbacks: a press that meets a refresh is then heard all the same.
+    """
+    asked = st.session_state.get("asked-about")
+    if asked == ("resume", reader.id) and view.resumable:
+        _confirm(reader)
+    elif asked == ("delete", reader.id) and may_be_deleted(view):
+        _confirm_deletion(reader, view)
+
+
+def _ask(what: str, run_id: str) -> None:
+    st.session_state["asked-about"] = (what, run_id)
+
+
+def _answered() -> None:
+    st.session_state.pop("asked-about", None)
+
+
+@st.dialog("Resume this run?", on_dismiss=_answered)
 def _confirm(reader: RunReader) -> None:
     try:
         point = resume_point(reader.root)
@@ -120,9 +151,11 @@ def _confirm(reader: RunReader) -> None:
         return
     _summary(point, {spec.name: (spec.label, spec.unit) for spec in run.metrics} if (run := reader.run()) else {})
     yes, no = st.columns(2)
-    if yes.button("Resume now", type="primary", icon=":material/resume:", width="stretch", key="resume-now"):
-        _resume(reader)
-    if no.button("Not now", width="stretch", key="resume-not"):
+    pressed = yes.button(
+        "Resume now", type="primary", icon=":material/resume:", width="stretch", key="resume-now",
+        on_click=_resume, args=(reader,),
+    )  # fmt: skip
+    if no.button("Not now", width="stretch", key="resume-not", on_click=_answered) or pressed:
         st.rerun()
 
 
@@ -130,7 +163,7 @@ def _summary(point: ResumePoint, labels: dict[str, tuple[str, str]]) -> None:
     epoch = f"*epoch {max(1, point.epoch)}* of {words.number(point.total_epochs)}"
     step = f"step *{words.number(point.step + 1)}* of {words.number(point.total_steps)}"
     left = point.total_steps - point.step
-    style.line(f"It goes on at {epoch}, {step}.")
+    style.line(f"It goes on from {epoch}, {step}.")
     facts = [
         ("Learnt so far", words.duration(point.elapsed_s)),
         ("Steps left", words.number(left)),
@@ -148,10 +181,36 @@ def _summary(point: ResumePoint, labels: dict[str, tuple[str, str]]) -> None:
 
 
 def _resume(reader: RunReader) -> None:
+    _answered()
     try:
         launch.launcher().resume(reader.root)
     except OSError as error:
-        style.note("red", "error", "The trainer could not be started.", str(error))
+        st.session_state["complaint"] = f"The trainer could not be started: {error}"
         return
     st.session_state["resumed"] = (reader.id, time.time())
-    st.rerun()
+
+
+@st.dialog("Delete this run?", on_dismiss=_answered)
+def _confirm_deletion(reader: RunReader, view: RunView) -> None:
+    style.name(view.name, small=True)
+    size = words.size(sum(path.stat().st_size for path in reader.root.rglob("*") if path.is_file()))
+    style.line(f"*{size}* go for good: what it learnt, its curves, and every sound it made.")
+    style.quiet("Your own recordings stay where they are.")
+    st.code(str(reader.root), language=None, wrap_lines=True)
+    yes, no = st.columns(2)
+    pressed = yes.button(
+        "Delete for good", type="primary", icon=":material/delete:", width="stretch", key="delete-now",
+        on_click=_delete, args=(reader,),
+    )  # fmt: skip
+    if no.button("Keep it", width="stretch", key="delete-not", on_click=_answered) or pressed:
+        st.rerun()
+
+
+def _delete(reader: RunReader) -> None:
+    _answered()
+    try:
+        launch.launcher().delete(reader.root)
+    except SweetspotError as error:
+        st.session_state["complaint"] = str(error)
+        return
+    st.session_state["deleted"] = reader.id

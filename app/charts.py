@@ -92,10 +92,10 @@ def main_chart(x_title: str, y_title: str, height: int = 368) -> Spec:
         _rows("hover").mark_point(size=160, filled=True, opacity=0, clip=True).encode(x=x, y=y, tooltip=tip),
         _rows("sweet-left")
         .mark_text(align="right", dx=-8, dy=8, fontSize=13, fontWeight=600, clip=False)
-        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
+        .encode(x=x, y=y, text="t:N", color=_COLOUR),
         _rows("sweet-right")
         .mark_text(align="left", dx=8, dy=8, fontSize=13, fontWeight=600, clip=False)
-        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
+        .encode(x=x, y=y, text="t:N", color=_COLOUR),
         _end_labels(),
     ]
     return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 REACH = 4  # Steps a band looks round itself while every step has its own point.
+MOST_COLUMNS = 1_000  # A figure for each of some hundred latent dimensions is the most a task has.
 MAX_STEPS = 200_000_000  # A step beyond this is a damaged line, not an update: it must not claim the memory.
 
 
@@ -48,6 +49,8 @@ class Columns:
         self._reserve(int(index.max()))
         for name, column in values.items():
             if name not in self._columns:
+                if len(self._columns) == MOST_COLUMNS:
+                    continue
                 self._columns[name] = np.full(self._capacity, np.nan)
             self._columns[name][index - 1] = column  # of equal indices numpy keeps the last
         self.count = int(index[-1])

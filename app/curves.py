@@ -47,13 +47,14 @@ def main_rows(
     low, high = nice_range(low, high)
     rows = Rows()
     begin, end = _span(x)
-    margin = 0.012 * (end - begin)  # so that the first and the last mark are whole
+    margin = 0.02 * (end - begin)  # so that the first and the last mark are whole
     rows.add("frame", x=np.array([begin - margin, end + margin]), y=np.array([low, high]))
     labels: list[tuple[str, str, float]] = []
     if extra:
         rows.add("base", "base", y=extra[0])
         labels.append((names[2], "base", extra[0]))
-    _add_sweet_spot(rows, x, curves["val"], best_epoch, better)
+    # Scores crowd at the top, errors at the bottom: the label of the sweet spot stands where the curves are not.
+    _add_sweet_spot(rows, x, curves["val"], best_epoch, high if better == "lower" else _free(low, high, height, extra))
     for (role, curve), name in zip(curves.items(), names[:2], strict=True):
         if not np.isfinite(curve).any():
             continue
@@ -71,6 +72,13 @@ def main_rows(
     return rows.table()
 
 
+def _free(low: float, high: float, height: int, taken: list[float]) -> float:
+    """A height near the bottom where a label meets none of the level lines at ``taken``."""
+    pixel = (high - low) / height
+    places = [low + above * pixel for above in (36, 66, 96)]
+    return next((place for place in places if all(abs(place - 8 * pixel - y) > 14 * pixel for y in taken)), places[0])
+
+
 def _clamped(values: Floats) -> Floats:
     """Without what a divergence adds on top: the axis fits what went before."""
     if len(values) < 8:
@@ -80,12 +88,12 @@ def _clamped(values: Floats) -> Floats:
     return kept if len(kept) else values
 
 
-def _add_sweet_spot(rows: Rows, x: Floats, curve: Floats, best: int | None, better: str) -> None:
+def _add_sweet_spot(rows: Rows, x: Floats, curve: Floats, best: int | None, label_y: float) -> None:
     if best is None or not 1 <= best <= len(x):
         return
     rows.add("sweet", "sweet", x=float(best))
     side = "sweet-right" if best - 1 < 0.3 * (x[-1] - 1) else "sweet-left"
-    rows.add(side, "sweet", x=float(best), t=f"sweet spot · epoch {best}")
+    rows.add(side, "sweet", x=float(best), y=label_y, t=f"sweet spot · epoch {best}")
     rows.add("best", "sweet", x=float(best), y=float(curve[best - 1]))
     if best < x[-1]:
         rows.add("beyond", "val", x=float(best), x2=float(x[-1]))
@@ -145,5 +153,7 @@ def small_rows(line: Floats, x: Floats, area: tuple[Floats, Floats, str] | None 
 
 
 def _span(x: Floats) -> Floats:
-    """First and last of ``x``, a little apart even when there is only one."""
-    return np.array([x[0], max(x[-1], x[0] + 1.0)]) if len(x) else np.array([0.0, 1.0])
+    """First and last of ``x``; a single one stands in the middle."""
+    if not len(x):
+        return np.array([0.0, 1.0])
+    return np.array([x[0], x[-1]]) if x[-1] > x[0] else np.array([x[0] - 0.5, x[0] + 0.5])

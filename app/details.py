@@ -24,7 +24,7 @@ from engine.rundir.view import RunView
 
 def tabs(reader: RunReader, view: RunView) -> None:
     """The tabs; only the open one is drawn."""
-    notes = _notes(view)
+    notes = _notes(reader, view)
     labels = [
         "Checkpoints",
         "More curves",
@@ -95,7 +95,8 @@ def _more(reader: RunReader, view: RunView) -> None:
 
 def _csv(columns: Any, index: str) -> bytes:
     """The full data, nothing thinned."""
-    names = [name for name in columns.names() if name != index]
+    # A name that a spreadsheet would take for a formula, in a file from a stranger, is none of ours.
+    names = [name for name in columns.names() if name != index and name[:1] not in "=+-@\t\r"]
     table = pa.table({index: np.arange(1, columns.count + 1), **{name: columns.get(name) for name in names}})
     out = io.BytesIO()
     pyarrow.csv.write_csv(table, out)
@@ -140,6 +141,11 @@ def _sounds(reader: RunReader, view: RunView) -> None:
     if dataset is None:
         style.quiet("Listed once they are read.")
         return
+    if not dataset.files:
+        if view.run is not None:
+            learn, check = view.run.num_train_files, view.run.num_val_files
+            style.line(f"*{words.number(learn)}* rows to learn from, *{words.number(check)}* to check with.")
+        return
     side = {"train": "learns", "val": "checks", None: ""}
     table = pd.DataFrame(
         {
@@ -160,7 +166,7 @@ def _settings(reader: RunReader, view: RunView) -> None:
     facts = {
         "Source": run.source.path or run.source.name,
         "Task": run.task,
-        "Chunks to learn from": words.number(run.num_train),
+        f"{'Chunks' if run.monitor.unit == 'dB' else 'Items'} to learn from": words.number(run.num_train),
         "Steps an epoch": words.number(run.steps_per_epoch),
         "Items an update": words.number(run.batch_size),
         "Preset": str(run.config.training.get("preset", "–")),
@@ -174,20 +180,27 @@ def _settings(reader: RunReader, view: RunView) -> None:
     left, right = st.columns(2)
     for column, rows in ((left, facts), (right, settings)):
         frame = pd.DataFrame({"Fact" if rows is facts else "Setting": list(rows), "Value": list(rows.values())})
-        column.dataframe(frame, hide_index=True, row_height=36)
+        column.dataframe(frame, hide_index=True, row_height=36, height="content")
+    with left:
+        style.quiet("Its directory, with every sound as a WAV file:")
+        st.code(str(reader.root), language=None, wrap_lines=True)
 
 
-def _notes(view: RunView) -> list[states.Note]:
+def _notes(reader: RunReader, view: RunView) -> list[states.Note]:
+    """What the engine finds now, after what it warned of before; what it still finds is not said twice."""
     status: Status | None = view.status
     if status is None:
         return []
-    found = {one.message for one in status.diagnosis}
-    told = [states.Note("yellow", "warning", text) for text in status.warnings if text not in found]
-    return told + [states.diagnosed(one) for one in status.diagnosis]
+    store = metrics_of(reader.root)
+    store.refresh()
+    codes = {str(one.get("message")): one.get("code") for one in store.events if one.get("event") == "warning"}
+    found = {one.code for one in status.diagnosis}
+    told = [states.Note("yellow", "warning", "", text) for text in status.warnings if codes.get(text) not in found]
+    return told + [states.diagnosed(one, view.run) for one in status.diagnosis]
 
 
 def _show_notes(reader: RunReader, view: RunView) -> None:
-    notes = _notes(view)
+    notes = _notes(reader, view)
     if not notes:
         style.quiet("Nothing to remark.")
     for note in notes:

@@ -92,7 +92,7 @@ def card(health: Health) -> None:
             else:
                 style.finding(colour, icon, "", found.message)
         if health.skipped:
-            _skipped([row for row in health.files if row.verdict == "skipped"])
+            _skipped([row for row in health.files if row.verdict == "skipped"], opened=not used)
 
 
 def verdict(health: Health) -> str:
@@ -137,7 +137,7 @@ def _lengths(used: list[FileRow]) -> None:
     st.vega_lite_chart(rows, spec, width="stretch", key="lengths", alt=alt)
 
 
-def _skipped(skipped: list[FileRow]) -> None:
-    with st.expander(f"{words.counted(len(skipped), 'file')} skipped"):
+def _skipped(skipped: list[FileRow], opened: bool) -> None:
+    with st.expander(f"{words.counted(len(skipped), 'file')} skipped", expanded=opened):
         table = pd.DataFrame({"File": [row.path for row in skipped], "Why": [row.reason for row in skipped]})
         st.dataframe(table, hide_index=True, row_height=36)

@@ -19,10 +19,14 @@ import streamlit as st
 
 from engine.job import new_root
 from engine.rundir import control
+from engine.rundir.atomic import open_append
+from engine.rundir.inside import own_file
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
+from engine.rundir.removal import delete_run
 from engine.rundir.schema import Command
+from engine.rundir.view import RunView
 
 LOG_TAIL_BYTES = 64_000
 
@@ -78,9 +82,20 @@ class Launcher:
                 return None
             return self._begin(root, root.name, ["--resume", str(root)])
 
+    def delete(self, root: Path) -> None:
+        """Remove a run that nobody trains, and forget that it was started. ``RunDirectoryError``, ``StorageError``."""
+        with self._lock:
+            delete_run(root)
+            self._launches.pop(root, None)
+
     def find(self, run_id: str, runs_dir: Path) -> Launch | None:
         """What this app started as ``run_id``, whether or not it wrote anything yet."""
         return self._launches.get(runs_dir / run_id) if run_id in {path.name for path in self._launches} else None
+
+    def name_of(self, view: RunView, root: Path) -> str:
+        """What a run is called; before it has written its record, as it was called when it was started here."""
+        launch = self._launches.get(root)
+        return launch.name if view.run is None and launch is not None else view.name
 
     def pending(self, runs_dir: Path) -> list[Launch]:
         """Launches whose process has not opened its run directory yet, or ended before it did; newest first."""
@@ -94,7 +109,7 @@ class Launcher:
             launch.process.poll()
 
     def _begin(self, root: Path, name: str, arguments: Sequence[str]) -> Launch:
-        with Layout(root).log.open("ab") as log:
+        with os.fdopen(open_append(Layout(root).log), "ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "engine.train", *arguments],
                 stdin=subprocess.DEVNULL,
@@ -139,8 +154,11 @@ def tell(root: Path, command: Literal["cancel", "save_now"]) -> Command:
 
 def log_tail(root: Path, lines: int = 200) -> list[str]:
     """The last lines a run's process printed; of a progress bar, which redraws itself, what it showed last."""
+    log = Layout(root).log
+    if not own_file(log):
+        return []
     try:
-        with Layout(root).log.open("rb") as file:
+        with log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - LOG_TAIL_BYTES))
             text = file.read().decode("utf-8", errors="replace")

@@ -55,9 +55,9 @@ def parse(block: bytes) -> Parsed:
 def columns(rows: Iterable[dict[str, Any]]) -> dict[str, Floats]:
     """The numbers of events, one column a name; NaN where one has none."""
     rows = list(rows)
-    names = dict.fromkeys(name for row in rows for name, value in row.items() if _is_number(value))
+    names = dict.fromkeys(name for row in rows for name, value in row.items() if is_number(value))
     return {
-        name: np.array([float(row[name]) if _is_number(row.get(name)) else np.nan for row in rows]) for name in names
+        name: np.array([float(row[name]) if is_number(row.get(name)) else np.nan for row in rows]) for name in names
     }
 
 
@@ -99,5 +99,8 @@ def _quickly(
     return {name: table[name].to_numpy() if every else table[name].to_numpy()[of_step] for name in names}
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def is_number(value: object) -> bool:
+    """Whether it fits a double: JSON has whole numbers of any length."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return abs(value) < 2**1023
+    return isinstance(value, float)

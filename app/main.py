@@ -10,7 +10,9 @@ import gc
 
 import streamlit as st
 
-st.set_page_config(page_title="Sweetspot", page_icon=":material/graphic_eq:", layout="wide")
+from app import exposure, style
+
+st.set_page_config(page_title="Sweetspot", page_icon=style.icon(), layout="wide")
 
 
 @st.cache_resource(show_spinner=False)
@@ -28,11 +30,12 @@ def _settle() -> None:
 
 
 _settle()
+exposure.check()
 st.navigation(
     [
-        st.Page("views/runs.py", title="Runs", icon=":material/list:", default=True),
-        st.Page("views/new.py", title="New run", icon=":material/add:", url_path="new"),
-        st.Page("views/run.py", title="Run", icon=":material/graphic_eq:", url_path="run"),
+        st.Page("views/runs.py", title="Runs", default=True),
+        st.Page("views/new.py", title="New run", url_path="new"),
+        st.Page("views/run.py", title="Run", url_path="run"),
     ],
     position="hidden",
 ).run()

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
-from app import style
+from app import media, style
 from app.words import counted
 from engine.rundir.artefacts import PreviewSet
 
@@ -113,6 +112,11 @@ def _row(root: Path, one: PreviewSet, mark: Mark, alt: str = "") -> None:
     sweet = f'<small class="sweet">{style.safe(mark.sweet)}</small>' if mark.sweet else ""
     label = f'<div class="ss-mark">{style.safe(mark.label)}<small>{style.safe(mark.detail)}</small>{sweet}</div>'
     says = alt or f"{mark.label}, {mark.detail or moment(one)}"
+    if "wav" not in one.files:  # a picture or a table wants the whole width
+        with st.container(gap="small"):
+            st.html(label.replace('"ss-mark"', '"ss-mark ss-above"'))
+            _content(root, one, says)
+        return
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(label, width=LABEL_PX)
         with st.container(gap=None):
@@ -121,6 +125,10 @@ def _row(root: Path, one: PreviewSet, mark: Mark, alt: str = "") -> None:
 
 def _content(root: Path, one: PreviewSet, says: str) -> None:
     files = {suffix: root / path for suffix, path in one.files.items()}
+    for suffix, path in list(files.items()):
+        if why := media.refusal(path):
+            del files[suffix]
+            style.quiet(why)
     if "png" in files:
         st.image(str(files["png"]), width="stretch", alt=f"Picture of {says}")
     if "wav" in files:
@@ -130,9 +138,8 @@ def _content(root: Path, one: PreviewSet, says: str) -> None:
 
 
 def _table(path: Path) -> None:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError):
+    values = media.table(path)
+    if values is None:
         style.quiet("This table cannot be read.")
-        return
-    st.dataframe(values[:200] if values.ndim <= 2 else values.reshape(len(values), -1)[:200])
+    else:
+        st.dataframe(values)

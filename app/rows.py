@@ -75,8 +75,8 @@ def spread_labels(values: list[float], low: float, high: float, height: float) -
     placed = [min(max(values[i], low), high) for i in order]
     for i in range(1, len(placed)):
         placed[i] = max(placed[i], placed[i - 1] + gap)
-    overshoot = max(0.0, placed[-1] - high) if placed else 0.0
-    placed = [value - overshoot for value in placed]
+    if placed:
+        placed[-1] = min(placed[-1], high)
     for i in range(len(placed) - 2, -1, -1):
         placed[i] = min(placed[i], placed[i + 1] - gap)
     out = list(values)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import streamlit as st
 
 from app import health, style, words
 from engine.errors import SweetspotError
-from engine.registry import datasets, find_source, get_dataset
+from engine.registry import Description, datasets, describe, find_source, get_dataset, offers
 from engine.rundir.schema import RunRecord
 
 DEMO, FOLDER, NAMED = "Demo sounds", "A folder on this computer", "A data set"
@@ -22,6 +26,7 @@ class Chosen:
     name: str
     task: str
     checked: health.Checked | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def of_sounds(self) -> bool:
@@ -57,23 +62,41 @@ def choose() -> Chosen | None:
     kind = st.segmented_control("Learn from", [DEMO, FOLDER, NAMED], key="source", required=True)
     if kind == DEMO:
         style.quiet("Twenty-four short sounds that the project makes itself: strings, bars, bells, drums and noises.")
-        return _check("demo", False)
+        return _check("demo", False, {})
     return _folder() if kind == FOLDER else _named()
 
 
 def _folder() -> Chosen | None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        folder = st.text_input(
+        folder = as_path(st.text_input(
             "Folder", key="folder", placeholder="/Users/ana/Samples/drums",
             help="Sub-folders are searched too. Nothing is changed or moved. The path of a table (CSV) works as well.",
-        ).strip()  # fmt: skip
+        ))  # fmt: skip
         again = st.button("Check again", icon=":material/refresh:", key="again", disabled=not folder)
     if folder:
-        return _check(folder, again)
+        return _check(folder, again, _wish(folder))
     with st.container(border=True, key="invite"):
         style.line("*Five to five hundred recordings* of half a second to some minutes work best.")
         style.quiet("WAV, FLAC, OGG, MP3 or AIFF, any rate, mono or stereo. They stay where they are.")
+        style.quiet("Your file manager can copy a folder's path: paste it above, and press Enter.")
     return None
+
+
+def as_path(text: str) -> str:
+    """A path as file managers and terminals give it: maybe in quotes, maybe as an address."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    return unquote(text.removeprefix("file://")) if text.startswith("file:///") else text
+
+
+def _wish(folder: str) -> Mapping[str, Any]:
+    """The settings that ask for what is to be learned, where a folder can be learned for several things."""
+    found = {offer.label: offer.settings for offer in offers(Path(folder).expanduser())}
+    if len(found) < 2:
+        return {}
+    label = st.segmented_control("Learn to", list(found), default=next(iter(found)), key="wish", required=True)
+    return found.get(label or "", {})
 
 
 def _named() -> Chosen | None:
@@ -81,11 +104,12 @@ def _named() -> Chosen | None:
     name = st.selectbox("Data set", sorted(known), key="named")
     if name is None:
         return None
-    style.quiet(f"{known[name].description} {known[name].origin}".strip())
-    return _check(name, False)
+    entry = known[name]
+    style.quiet(entry.description + (f" From {entry.origin}." if entry.origin else ""))
+    return _check(name, False, {})
 
 
-def _check(source: str, again: bool) -> Chosen | None:
+def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | None:
     """Look at the source, and show what was found; a folder of sounds is read as a whole before anything starts."""
     slot = st.empty()
 
@@ -94,10 +118,12 @@ def _check(source: str, again: bool) -> Chosen | None:
         slot.progress(done / total if total else 0.0, f"{said} {done} of {total}" if total else said)
 
     try:
-        task, name = _task_of(source)
-        chosen = Chosen(source, name, task)
+        task, name = _task_of(source, settings)
+        chosen = Chosen(source, name, task, settings=settings)
         if chosen.of_sounds:
             chosen = Chosen(source, name, task, health.check(source, report, again))
+        else:
+            described = _described(source, settings, _moment(source))
     except SweetspotError as error:
         slot.empty()
         style.note("red", "error", error.cause, error.remedy)
@@ -105,13 +131,37 @@ def _check(source: str, again: bool) -> Chosen | None:
     slot.empty()
     if chosen.checked is not None:
         health.card(chosen.checked.health)
+    else:
+        _card(described)
     return chosen
 
 
-def _task_of(source: str) -> tuple[str, str]:
+@st.cache_data(show_spinner=False, max_entries=16)
+def _described(source: str, settings: Mapping[str, Any], moment: int) -> Description:
+    """What there is to learn; read again when it changed."""
+    return describe(source, settings)
+
+
+def _moment(source: str) -> int:
+    path = Path(source).expanduser()
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def _card(described: Description) -> None:
+    """What will be learned from a table or from labelled sounds."""
+    sorts = described.num_classes > 0
+    with st.container(border=True, key="health"):
+        style.head_words("Good to go")
+        wide, first, second = st.columns([2, 1, 1], wrap=False)
+        wide.metric("It learns to", "tell classes apart" if sorts else "predict a number")
+        first.metric("Classes" if sorts else "Numbers", words.number(described.num_classes or 1))
+        second.metric("Features", words.number(described.num_features))
+
+
+def _task_of(source: str, settings: Mapping[str, Any]) -> tuple[str, str]:
     """(task, name) of a path or a data set; a data set by name is not loaded for that."""
-    known = datasets().get(source)
+    known = None if Path(source).expanduser().exists() else datasets().get(source)
     if known is not None:
         return known.task, known.id
-    found = find_source(source)
+    found = find_source(source, settings)
     return found.task, found.source.name

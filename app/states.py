@@ -68,8 +68,11 @@ def badges(view: RunView) -> list[Badge]:
     return [*shown, READ_ONLY] if view.read_only and not view.state.live else shown
 
 
-def message(view: RunView, fresh: Sequence[str] = ()) -> Note | None:
-    """The most important thing to say about a run, if there is one. fresh: warnings of the last minutes."""
+def message(view: RunView, fresh: Sequence[str] = (), settled: int | None = None) -> Note | None:
+    """The most important thing to say about a run, if there is one.
+
+    fresh: warnings of the last minutes. settled: the epoch after which its curve hardly moved, if there is one.
+    """
     status, run = view.status, view.run
     if view.state is ShownState.FAILED:
         return _failed(status)
@@ -84,7 +87,7 @@ def message(view: RunView, fresh: Sequence[str] = ()) -> Note | None:
             "It can be looked at and listened to here, not trained.",
         )  # fmt: skip
     if view.state is ShownState.COMPLETED:
-        return _completed(status, run)
+        return _completed(status, run, settled)
     if view.state is ShownState.CANCELLED:
         return Note("gray", "stop_circle", f"Stopped at {_place(status)}, as you asked.", _kept(status, view.resumable))
     if view.state is ShownState.INTERRUPTED:
@@ -98,10 +101,10 @@ def message(view: RunView, fresh: Sequence[str] = ()) -> Note | None:
 def _live(view: RunView, status: Status, fresh: Sequence[str]) -> Note | None:
     worst = min(status.diagnosis, key=lambda one: _RANK[one.severity], default=None)
     if worst is not None and worst.severity in ("error", "warning"):
-        return diagnosed(worst)
+        return diagnosed(worst, view.run)
     if fresh:
         return Note("yellow", "warning", "Take care.", fresh[-1])
-    return diagnosed(worst) if worst is not None and worst.severity == "info" else None
+    return diagnosed(worst, view.run) if worst is not None and worst.severity == "info" else None
 
 
 _RANK = {"error": 0, "warning": 1, "info": 2, "good": 3}
@@ -113,13 +116,13 @@ _LOOK = {
 }
 
 
-def diagnosed(found: Diagnosis) -> Note:
+def diagnosed(found: Diagnosis, run: RunRecord | None) -> Note:
     """A finding of the engine; its first sentence is strong when another follows."""
     colour, icon = _LOOK[found.severity]
     first, stop, rest = found.message.partition(". ")
     if found.code == "memorising" and found.since_epoch is not None:
         near = found.since_epoch
-        rest += f" Listen to epochs {max(1, near - 6)} to {near + 4}."
+        rest += f" {words.nouns(run).compare} epochs {max(1, near - 6)} to {near + 4}."
     return Note(colour, icon, first + ("." if stop else ""), rest)
 
 
@@ -134,10 +137,17 @@ def _failed(status: Status | None) -> Note:
     if "epoch" in cause or "step" in cause:
         where = ""  # the cause says it better
     kept = " What was learnt until then is kept." if status.last_checkpoint else ""
-    return Note("red", "error", f"It failed {where}".strip() + f": {cause}.", _FLAG.sub(_plain, error.remedy) + kept)
+    return Note(
+        "red",
+        "error",
+        f"It failed {where}".strip() + f": {cause}.",
+        _TWICE.sub(r"\1: ", _FLAG.sub(_plain, error.remedy)) + kept,
+    )
 
 
+_STILL = " It was still improving at the end: a longer run may go further."
 _FLAG = re.compile(r"--([a-z][a-z-]*)")
+_TWICE = re.compile(r"\b([a-z]+(?: [a-z]+)*): \1 ")  # "a lower learning rate: learning rate 0.001"
 
 
 def _plain(flag: re.Match[str]) -> str:
@@ -153,8 +163,8 @@ def _crashed(status: Status) -> Note:
     return Note("orange", "power_off", f"It ended without a word at {_place(status)}.", advice)
 
 
-def _completed(status: Status, run: RunRecord | None) -> Note:
-    best = status.best
+def _completed(status: Status, run: RunRecord | None, settled: int | None) -> Note:
+    best = words.sweet_spot(status)
     if best is None or run is None:
         return Note("green", "check_circle", "Done.", "Everything it was to learn is learnt.")
     gain = words.best_better_than_average(status, run)
@@ -163,7 +173,8 @@ def _completed(status: Status, run: RunRecord | None) -> Note:
     later = "memorise" if memorised else "came out no better"
     later = f" Later epochs {later}: use {best.epoch} unless {words.nouns(run).prefer}."
     end = status.total_epochs is not None and best.epoch >= 0.9 * status.total_epochs
-    more = " It was still improving at the end: a longer run may go further." if end else later
+    more = f" Little changed after {_epoch(settled)}." if settled else _STILL
+    more = more if end else later
     return Note("green", "check_circle", "Done.", f"The sweet spot was epoch {best.epoch}{said}.{more}")
 
 

@@ -14,12 +14,15 @@ import numpy as np
 import streamlit as st
 
 from app.columns import Columns, Floats
-from app.lines import Parsed, columns, parse
+from app.lines import Parsed, columns, is_number, parse
+from engine.rundir.inside import own_file
 from engine.rundir.layout import Layout
 
 Result = TypeVar("Result")
 BLOCK = 1 << 23
 WORKERS = 4
+FARTHEST = 1e39  # beyond single precision
+SHORTEST_LINE, SPARE = 32, 20_000
 KEPT_EVENTS = 2_000  # Beside steps, epochs and memory there are few events; a damaged file may hold many.
 
 
@@ -51,6 +54,8 @@ class MetricsStore:
             try:
                 stat = self.path.stat()
             except OSError:
+                return self.version
+            if not own_file(self.path):
                 return self.version
             seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
             if seen == self._seen:
@@ -106,8 +111,10 @@ class MetricsStore:
         for row in parsed.others:
             if row["event"] == "step":
                 self._put(self.steps, "step", columns([row]))
+            elif not is_number(row.get("elapsed_s")):
+                self.damaged += row["event"] != "epoch"
             elif row["event"] == "memory":
-                self.memory.append(row)
+                self.memory.append({name: value for name, value in row.items() if is_number(value)})
             elif row["event"] != "epoch" and len(self.events) < KEPT_EVENTS:
                 self.events.append(row)
 
@@ -115,11 +122,17 @@ class MetricsStore:
         index = table.pop(index_name, None)
         if index is None:
             return
-        good = np.isfinite(index)
+        # One record a step: what is counted far beyond the file's length is damage, and must not claim the memory.
+        good = np.isfinite(index) & (index <= self._offset // SHORTEST_LINE + SPARE)
         if not good.all():
             self.damaged += int((~good).sum())
             table = {name: column[good] for name, column in table.items()}
-        place.put(index[good].astype(np.int64), table)
+        place.put(index[good].astype(np.int64), {name: _within(column) for name, column in table.items()})
+
+
+def _within(column: Floats) -> Floats:
+    """What no model computes counts as infinite: the span of an axis must be a number."""
+    return np.where(np.abs(column) > FARTHEST, np.copysign(np.inf, column), column)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from functools import lru_cache
 
 import streamlit as st
+from PIL import Image, ImageDraw
 
 _STRONG = re.compile(r"\*([^*]+)\*")
 
@@ -32,6 +34,7 @@ CSS = """<style>
   .st-key-run>:has(.st-key-details){order:4}}
 .st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
+[data-testid=stElementToolbarButton]:has([aria-label^="Download"]){display:none!important}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
 [data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%}
 [data-testid=stElementContainer]:has(+[data-testid=stElementContainer] audio) img{height:58px;object-fit:fill}
@@ -43,6 +46,7 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-line{line-height:1.5}.ss-line b{font-weight:650}
 .ss-mark{font-weight:600;line-height:1.25}.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
 .ss-mark .sweet{color:light-dark(#0A6558,#7ADBC7);opacity:1;font-weight:600}
+.ss-above{margin-top:.4rem}.ss-above small{display:inline;margin-left:.6rem}
 .ss-note{display:flex;gap:.7rem;border-radius:8px;padding:.85rem 1rem;line-height:1.5}
 .ss-note b{font-weight:650}.ss-note .ss-icon{font-size:1.35rem;line-height:1.5rem}
 .ss-note code{font-family:inherit}
@@ -66,6 +70,17 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-empty{text-align:center;max-width:30rem;margin:1.2rem auto .4rem}.ss-empty p{opacity:.78;margin:.5rem 0 0}
 .ss-icon{font-family:"Material Symbols Rounded";font-feature-settings:"liga";user-select:none;flex:none}
 </style>"""
+
+
+@lru_cache(maxsize=1)
+def icon() -> Image.Image:
+    """The tab's icon: a level meter, its sweet spot in teal. A named icon would be fetched from another computer."""
+    image = Image.new("RGBA", (64, 64))
+    draw = ImageDraw.Draw(image)
+    for place, half in enumerate((10, 18, 29, 20, 12)):
+        box = (4 + 12 * place, 32 - half, 11 + 12 * place, 32 + half)
+        draw.rounded_rectangle(box, 3, fill="#0B9A88" if place == 2 else "#8A867D")
+    return image
 
 
 def safe(text: object) -> str:

@@ -13,11 +13,12 @@ import streamlit as st
 from app import charts, states, style, words
 from app.store import MetricsStore, metrics_of
 from app.strip import strip_rows
-from engine.metrics import OVERFITTING_GAP, compute_overfitting_gap, quality, smooth
-from engine.rundir.schema import RunRecord, Status
+from engine.metrics import OVERFITTING_GAP, compute_overfitting_gap, last_progress, quality, smooth
+from engine.rundir.schema import Best, RunRecord, Status
 from engine.rundir.view import RunView, ShownState
 
 WARNING_FRESH_S = 120.0
+STILL_MOVING = 0.8  # Progress in the last fifth of a run says that more time might have helped.
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def strip(view: RunView, preview_steps: Sequence[int], key: str) -> None:
         done, sweet, said = status.progress.done / status.progress.total, None, words.phase(status)
     else:
         done = min(1.0, status.step / total) if total else 0.0
-        sweet = (min(1.0, status.best.step / total), status.best.epoch) if status.best and total else None
+        best = words.sweet_spot(status)
+        sweet = (min(1.0, best.step / total), best.epoch) if best and total else None
         said = f"{words.percent(done)} done" + (f", sweet spot at epoch {sweet[1]}" if sweet else "")
     heard = [step / total for step in preview_steps] if total else []
     rows = strip_rows(done, sweet, heard)
@@ -54,8 +56,9 @@ def cards(view: RunView, root: Path) -> list[Card]:
         return []
     store = metrics_of(root)
     store.refresh()
-    if view.state is ShownState.COMPLETED and run is not None and status.best is not None:
-        return _finished(status, run, store)
+    best = words.sweet_spot(status)
+    if view.state is ShownState.COMPLETED and run is not None and best is not None:
+        return _finished(status, run, best, store)
     return [_time(view, status), _quality(status, run), _gain(status, run), _error(status, run)]
 
 
@@ -133,9 +136,7 @@ def _error(status: Status, run: RunRecord | None) -> Card:
     return Card(label, shown, said, "orange" if worse and memorising else "gray")
 
 
-def _finished(status: Status, run: RunRecord, store: MetricsStore) -> list[Card]:
-    best = status.best
-    assert best is not None
+def _finished(status: Status, run: RunRecord, best: Best, store: MetricsStore) -> list[Card]:
     gap = _gap_at(store, run, best.epoch)
     value, said, colour = (None, "not measured", "gray") if gap is None else words.judged(quality(gap))
     gain = words.best_better_than_average(status, run)
@@ -166,9 +167,19 @@ def badges(view: RunView) -> None:
 
 
 def note(view: RunView, root: Path) -> None:
-    said = states.message(view, _fresh_warnings(view, metrics_of(root)))
+    store = metrics_of(root)
+    said = states.message(view, _fresh_warnings(view, store), _settled(view, store))
     if said is not None:
         style.note(said.colour, said.icon, said.strong, said.text)
+
+
+def _settled(view: RunView, store: MetricsStore) -> int | None:
+    """The epoch after which the monitored curve moved no more to speak of; None while it still did at the end."""
+    if view.run is None or not store.epochs.count:
+        return None
+    curve = smooth(store.epochs.get(view.run.monitor.metric).tolist())
+    place = last_progress(curve, view.run.monitor.better)
+    return None if place is None or place + 1 > STILL_MOVING * len(curve) else place + 1
 
 
 def _fresh_warnings(view: RunView, store: MetricsStore) -> list[str]:

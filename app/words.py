@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.metrics import FAIR_QUALITY, GOOD_QUALITY, LEARNED_SOMETHING, better_than_baseline, quality
-from engine.rundir.schema import RunRecord, Status
+from engine.rundir.schema import Best, RunRecord, Status
 
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -123,7 +123,7 @@ def better(fraction: float) -> str:
 def quality_of(status: Status, run: RunRecord) -> tuple[float | None, str, str]:
     """(quality or None, its words, its colour). Grey while nothing is learnt: such a model has no gap either."""
     gap, gain = status.overfitting_gap, better_than_average(status, run)
-    if gap is None or status.best is None or (gain is not None and gain < LEARNED_SOMETHING):
+    if gap is None or sweet_spot(status) is None or (gain is not None and gain < LEARNED_SOMETHING):
         return None, "too early to tell", "gray"
     return judged(quality(gap))
 
@@ -146,6 +146,12 @@ def best_better_than_average(status: Status, run: RunRecord) -> float | None:
     if status.best is None:
         return None
     return better_than_baseline(status.best.raw, baseline(status, run), run.monitor.better)
+
+
+def sweet_spot(status: Status | None) -> Best | None:
+    """Where it was best, once there are two epochs to choose from: the only one there is is no spot yet."""
+    best = status.best if status else None
+    return best if status and best and (best.epoch > 1 or status.epoch > 2) else None
 
 
 def baseline(status: Status | None, run: RunRecord) -> float | None:
@@ -202,6 +208,9 @@ class Nouns:
     held_out: str
     made: str
     prefer: str
+    panel: str
+    one: str
+    compare: str
 
 
 _SOUND = Nouns(
@@ -214,6 +223,9 @@ _SOUND = Nouns(
     held_out="One sound it never learnt, and its copy",
     made="Made from the same seed, newest first",
     prefer="your ears prefer another",
+    panel="Listen",
+    one="sound",
+    compare="Listen to",
 )
 
 
@@ -232,6 +244,9 @@ def nouns(run: RunRecord | None) -> Nouns:
         error=label[:1].upper() + label[1:],
         gain="Better than the average guess",
         held_out="Data it never learnt, and what it makes of it",
-        made="Newest first",
+        made="To data it never learnt, newest first",
         prefer="another suits you better",
+        panel="Its answers",
+        one="answer",
+        compare="Look at",
     )

@@ -9,6 +9,7 @@ import sys
 import click
 
 from engine import __version__, commands
+from engine.audio.find import escaped
 from engine.errors import SweetspotError
 
 
@@ -43,7 +44,7 @@ def run(command: click.Command) -> None:
         error.show()
         sys.exit(error.exit_code)
     except SweetspotError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {escaped(str(error))}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

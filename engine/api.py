@@ -147,7 +147,7 @@ class _Listener(Progress):
         self._finished: list[TrainingMetric] = []
         self._under_way: list[StepMetrics] = []
 
-    def opened(self, root: Path) -> None:
+    def opened(self, root: Path, awake_by: str | None) -> None:
         self.opened_root = root
 
     def phase(self, phase: str, done: int, total: int) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import io
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 
 from engine.errors import RunDirectoryError
@@ -24,6 +24,7 @@ from engine.rundir.artefacts import read_verified
 from engine.rundir.layout import Layout, checkpoint_step, manifest
 from engine.rundir.schema import PROTOCOL, Manifest
 from engine.tracker import TrackerState
+from engine.vetting import DAMAGE, SuspiciousError, vet
 
 AVERAGE_DECAY = 0.99
 
@@ -95,13 +96,23 @@ def restore(
         model.load_state_dict(state["model"])
         average.model.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
+        _check_moments(optimizer)
         known = {item.name for item in fields(TrackerState)}
-        return TrackerState(**{name: value for name, value in state["tracker"].items() if name in known})
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        values = {name: value for name, value in state["tracker"].items() if name in known}
+        return TypeAdapter(TrackerState).validate_python(values)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise RunDirectoryError(
             f"The checkpoint does not fit this run's model: {error}".splitlines()[0],
             "It was made with other settings; start a new run.",
         ) from error
+
+
+def _check_moments(optimizer: torch.optim.Optimizer) -> None:
+    """``ValueError`` unless what the optimizer remembers of each weight has its shape or is one number."""
+    for weight, memory in optimizer.state.items():
+        for name, value in memory.items():
+            if isinstance(value, torch.Tensor) and value.shape not in (weight.shape, torch.Size()):
+                raise ValueError(f"{name} has the shape {tuple(value.shape)}, its weight {tuple(weight.shape)}")
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -110,10 +121,14 @@ def load(path: Path) -> dict[str, Any]:
     if found is None:
         raise RunDirectoryError(f"{path.name} is damaged or incomplete.", "Use another checkpoint.")
     try:
+        vet(found[0])
         state = torch.load(io.BytesIO(found[0]), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise RunDirectoryError(f"{path.name} is no checkpoint of this program.", "Use another one.") from error
-    if not isinstance(state, dict) or state.get("protocol", PROTOCOL + 1) > PROTOCOL:
+    except DAMAGE as error:
+        why = f": {error}" if isinstance(error, SuspiciousError) else ""
+        raise RunDirectoryError(f"{path.name} is no checkpoint of this program{why}.", "Use another one.") from error
+    if not isinstance(state, dict) or not isinstance(state.get("protocol"), int):
+        raise RunDirectoryError(f"{path.name} is no checkpoint of this program.", "Use another one.")
+    if state["protocol"] > PROTOCOL:
         raise RunDirectoryError(f"{path.name} was written by a newer version.", "Update Sweetspot to read it.")
     return state
 

@@ -56,6 +56,9 @@ class TrainingConfig(Settings):
     max_minutes: float | None = Field(
         None, gt=0, description="Wall time from the first update, everything included; fixes the number of steps."
     )
+    stop_after_sweet_spot: bool = Field(
+        False, description="End the run once the sweet spot lies clearly behind; otherwise it is only said."
+    )
     learning_rate: float = Field(2e-3, gt=0, description="Highest learning rate of the cosine schedule.")
     batch_size: int | None = Field(None, ge=1, le=1024, description="Items per update; automatic: 8, fewer when few.")
     latent_dim: int = Field(32, ge=1, le=1024, description="Numbers per latent frame (or per chunk, as one vector).")
@@ -227,6 +230,10 @@ def validated(model: type[Settings], values: dict[str, Any]) -> Any:
             name = ".".join(str(part) for part in item["loc"])
             if item["type"] == "extra_forbidden":
                 complaints.append(f"{name} is no setting")
+            elif item["type"] == "missing":
+                complaints.append(f"{name} is missing")
+            elif not name:  # a complaint about several settings together
+                complaints.append(item["msg"].removeprefix("Value error, "))
             else:
                 complaints.append(f"{name} = {item['input']!r}: {item['msg'].lower()}")
         raise ConfigError("; ".join(complaints) + ".", "See --help for the settings and their ranges.") from None

@@ -6,16 +6,20 @@ import math
 
 from engine.metrics import (
     LEARNED_SOMETHING,
+    NOTHING_LEFT,
     OVERFITTING_GAP,
     STAGNATION_EPOCHS,
     MetricsHistory,
     better_than_baseline,
+    errors_of,
+    last_progress,
     smooth,
 )
 from engine.rundir.schema import Diagnosis, Monitor
 
 PAST_EPOCHS = 3
 PAST_PART = 0.02
+BEHIND = ("past", "memorising")
 
 
 def diagnose_fit(history: MetricsHistory, monitor: Monitor) -> list[Diagnosis]:
@@ -27,17 +31,31 @@ def diagnose_fit(history: MetricsHistory, monitor: Monitor) -> list[Diagnosis]:
     epochs = sorted(history.epochs)
     at_best, now = curve[epochs.index(best)], curve[-1]
     found = [_verdict(history, monitor, best, at_best, now, epochs[-1])]
-    stalled = epochs[-1] - best
-    if stalled >= STAGNATION_EPOCHS:
-        found.append(
-            Diagnosis(
-                code="stagnation",
-                severity="info",
-                since_epoch=best,
-                message=f"Nothing has improved for {stalled} epochs. More time is unlikely to help.",
-            )
+    return found + _stagnation(curve, epochs, monitor)
+
+
+def _stagnation(curve: list[float], epochs: list[int], monitor: Monitor) -> list[Diagnosis]:
+    """A warning when the smoothed curve has not moved for long; none where nothing is left to gain."""
+    place = last_progress(curve, monitor.better)
+    if place is None or epochs[-1] - epochs[place] < STAGNATION_EPOCHS:
+        return []
+    first, *_, last = errors_of(curve, monitor.better)
+    if abs(last) <= NOTHING_LEFT * abs(first):
+        return []
+    return [
+        Diagnosis(
+            code="stagnation",
+            severity="warning",
+            since_epoch=epochs[place],
+            message=f"Nothing has improved notably for {epochs[-1] - epochs[place]} epochs. More time is unlikely to "
+            "help.",
         )
-    return found
+    ]
+
+
+def sweet_spot_is_behind(history: MetricsHistory, monitor: Monitor) -> bool:
+    """Whether the best epoch lies clearly in the past: new data has come out worse ever since."""
+    return any(found.code in BEHIND for found in diagnose_fit(history, monitor))
 
 
 def _verdict(history: MetricsHistory, monitor: Monitor, best: int, at_best: float, now: float, epoch: int) -> Diagnosis:
@@ -72,6 +90,18 @@ def _verdict(history: MetricsHistory, monitor: Monitor, best: int, at_best: floa
         return Diagnosis(
             code="gap",
             severity="warning",
-            message=f"It knows its own data {gap:.0%} better than new data. Keep an ear on it.",
+            message=f"It knows its own data {gap:.0%} better than new data. Compare its previews.",
         )
-    return Diagnosis(code="learning", severity="good", message=f"It is learning: best so far at epoch {best}.")
+    return Diagnosis(
+        code="learning",
+        severity="good",
+        message=f"It is learning: best so far at epoch {best}, {at_best:.3g}{unit}{_give_or_take(history, monitor)}.",
+    )
+
+
+def _give_or_take(history: MetricsHistory, monitor: Monitor) -> str:
+    """The standard error over the files that check, where the task knows it."""
+    if monitor.standard_error is None:
+        return ""
+    error = history.column(monitor.standard_error)[-1]
+    return f" give or take {error:.2g}" if math.isfinite(error) else ""

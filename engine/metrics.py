@@ -16,7 +16,8 @@ OVERFITTING_GAP = 0.2
 GOOD_QUALITY, FAIR_QUALITY = 0.8, 0.5
 LEARNED_SOMETHING = 0.1
 SMOOTHING = 0.5
-STAGNATION_EPOCHS = 30
+EQUAL_PART = 1e-4
+STAGNATION_EPOCHS, STAGNATION_PART, NOTHING_LEFT = 30, 0.01, 0.001
 
 
 class _Metrics(BaseModel):
@@ -120,6 +121,37 @@ def smooth(values: list[float]) -> list[float]:
     return out
 
 
+def is_better(value: float, best: float, better: str = "lower") -> bool:
+    """Whether a smoothed value beats the best so far by more than a ten-thousandth of it.
+
+    Less than that nobody hears, and a smoothed curve creeps by it for dozens of epochs after it came to rest.
+    """
+    margin = EQUAL_PART * abs(best)
+    return value < best - margin if better == "lower" else value > best + margin
+
+
+def last_progress(curve: list[float], better: str = "lower") -> int | None:
+    """The place in a smoothed curve where its error last fell notably; None without a number.
+
+    Notably is by a hundredth, and by a thousandth of where it began. A smoothed curve creeps on for long after what it
+    follows has come to rest, so that its very best place is nearly always the last one and would never tell a plateau.
+    """
+    place, least, floor = None, math.inf, 0.0
+    for index, error in enumerate(errors_of(curve, better)):
+        if not math.isfinite(error):
+            continue
+        if place is None:
+            place, least, floor = index, error, NOTHING_LEFT * abs(error)
+        elif error < least - max(floor, STAGNATION_PART * abs(least)):
+            place, least = index, error
+    return place
+
+
+def errors_of(curve: list[float], better: str = "lower") -> list[float]:
+    """``curve`` as errors: that of a score is what it lacks to 1."""
+    return curve if better == "lower" else [1.0 - value for value in curve]
+
+
 class MetricsHistory:
     """The epochs and steps of a run in order. The last record of a step or an epoch wins, as in metrics.jsonl.
 
@@ -155,14 +187,11 @@ class MetricsHistory:
 
     def get_best_epoch(self) -> int | None:
         """The epoch whose smoothed monitored metric is best, the first of equals; None before the first epoch."""
-        curve = smooth(self._monitored())
-        finite = [
-            (value, epoch) for value, epoch in zip(curve, sorted(self.epochs), strict=True) if math.isfinite(value)
-        ]
-        if not finite:
-            return None
-        sign = 1 if self.better == "lower" else -1
-        return min(finite, key=lambda pair: (sign * pair[0], pair[1]))[1]
+        best, found = math.nan, None
+        for value, epoch in zip(smooth(self._monitored()), sorted(self.epochs), strict=True):
+            if math.isfinite(value) and (found is None or is_better(value, best, self.better)):
+                best, found = value, epoch
+        return found
 
     def compute_eta(self, total_steps: int) -> float | None:
         """Seconds left at the pace of the last hundred steps; None before the first step."""

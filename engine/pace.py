@@ -22,16 +22,17 @@ MOST_SECONDS = 6.0
 def steps_for_minutes(task: Task, plan: Plan, minutes: float) -> int:
     """Updates that take about ``minutes`` of wall time, validation, previews and saving included; at least 1.
 
-    The model is left as it was: every draw is a function of the step, and the weights are put back.
+    The task is left as it was: every draw is a function of the step, and weights and state are put back.
     """
-    before = copy.deepcopy(task.model.state_dict())
+    before, state = copy.deepcopy((task.model.state_dict(), task.state_dict()))
     step_s = _step_seconds(task)
     average = WeightAverage(task.model)
     epoch_s = _seconds(lambda: (task.evaluate(average.model, "train"), task.evaluate(average.model, "val")))
     prepare_s = _seconds(lambda: task.prepare_snapshot(average.model))
-    preview_s = prepare_s + _seconds(lambda: list(task.previews(average.model, 0)))
+    preview_s = prepare_s + _seconds(lambda: list(task.previews(average.model, 1)))
     save_s = 2 * prepare_s + _seconds(lambda: [serialise(task.model.state_dict()) for _ in range(4)])
     task.model.load_state_dict(before)
+    task.load_state_dict(state)
     return _solve(task.config, plan, 60 * minutes, step_s, epoch_s, preview_s, save_s)
 
 

@@ -30,10 +30,15 @@ class Progress:
         self._metric, self._label, self._unit = "val_loss", "validation loss", ""
         self._live = sys.stderr.isatty()
 
-    def opened(self, root: Path) -> None:
-        """The run directory is this process's: where it is, as the first line, for whoever started it."""
+    def opened(self, root: Path, awake_by: str | None) -> None:
+        """The run directory is this process's: where it is, as the first line, for whoever started it.
+
+        awake_by: the program that keeps the machine awake meanwhile, if one does.
+        """
         with suppress(OSError):
             print(root, flush=True)
+            if awake_by is not None:
+                print(f"this computer stays awake while it trains ({awake_by})", flush=True)
 
     def phase(self, phase: str, done: int, total: int) -> None:
         """Before the first update: reading, decoding, preparing."""

@@ -15,7 +15,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -66,6 +66,14 @@ class Claim:
 
     by_option: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One thing to learn from a path where there are several, in words, and the settings that ask for it."""
+
+    label: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,30 @@ def find_source(text: str, named: Collection[str] = ()) -> Resolved:
             f"Give the path of a folder of sounds or of a CSV file, or one of: {', '.join(sorted(datasets()))}.",
         )
     return _resolve(get_dataset(text))
+
+
+def offers(path: Path) -> list[Offer]:
+    """What a path can be learned for, by the tasks that say so (``offers(path)`` beside their ``claim``).
+
+    What comes without any setting stands first.
+    """
+    asked = (getattr(module, "offers", None) for _, module in _modules())
+    found = [offer for ask in asked if ask is not None for offer in ask(path)]
+    return sorted(found, key=lambda offer: len(offer.settings))
+
+
+def describe(text: str, settings: Mapping[str, Any]) -> Description:
+    """What is to be learned from a path, read for it, or from a data set by its name.
+
+    settings: the task's own, by name. ``DataError`` when nothing can be learned there; ``ConfigError``.
+    """
+    path = Path(text).expanduser()
+    if not path.exists():
+        known = get_dataset(text)
+        return Description(known.task_type, known.num_features, known.num_classes)
+    task, _ = _claimant(path.resolve(), settings)
+    described, _ = _module(task).describe(path.resolve(), validated(task_config(task), dict(settings)))
+    return cast(Description, described)
 
 
 def register(dataset_id: str, path: Path, description: str, settings: Mapping[str, Any], *, replace: bool) -> Dataset:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import safetensors.torch
 import torch
 from torch import nn
@@ -14,11 +15,13 @@ from torch import nn
 from engine.checkpoint import load, load_newest, steps_saved
 from engine.errors import DataError, RunDirectoryError
 from engine.rundir.artefacts import Artefact, read_verified
-from engine.rundir.layout import Layout, manifest, snapshot_moment
+from engine.rundir.layout import Layout, checkpoint_step, manifest, snapshot_moment
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import PROTOCOL
+from engine.vetting import DAMAGE
 
 MOST_SNAPSHOTS = 40
+UNREADABLE = (*DAMAGE, safetensors.SafetensorError, RecursionError)
 
 
 def serialise_snapshot(average: nn.Module, task: dict[str, Any], *, half: bool = True) -> bytes:
@@ -65,11 +68,14 @@ def load_snapshot(path: Path) -> dict[str, Any]:
     found = read_verified(path)
     if found is None:
         raise RunDirectoryError(f"{path.name} is damaged or incomplete.", "Use another snapshot.")
-    return parse_snapshot(found[0])
+    try:
+        return parse_snapshot(found[0])
+    except UNREADABLE as error:
+        raise RunDirectoryError(f"{path.name} is no snapshot of this program.", "Use another one.") from error
 
 
 def parse_snapshot(data: bytes) -> dict[str, Any]:
-    """What :func:`serialise_snapshot` made, weights in full precision. ``data`` is trusted: its hash was checked."""
+    """What :func:`serialise_snapshot` made, weights in full precision; one of ``UNREADABLE`` for anything else."""
     tensors = safetensors.torch.load(data)
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])["__metadata__"]
@@ -103,35 +109,54 @@ def _starred(item: Artefact) -> bool:
 def find(layout: Layout, which: str | None) -> tuple[str, dict[str, Any]]:
     """The averaged weights and task state that ``which`` names: best, last, step-N or epoch-N; None: best, else last.
 
+    A file's own name (``epoch-0045-step-00002970.safetensors``) names just that one.
+
     Returns the file's name and {"average": ..., "task": ...}; ``DataError`` when there is no such state.
     """
+    if which and "." in which:
+        return which, _load_named(layout, which)
     if which in (None, "best") and manifest(layout.best).is_file():
-        return layout.best.name, load(layout.best)
+        return layout.best.name, _usable(layout.best.name, load(layout.best))
     if which == "best":
         raise DataError("This run has no best checkpoint yet.", "Let it finish an epoch and save, or use last.")
     if which in (None, "last"):
         newest, _ = load_newest(layout)
         if newest is None:
             raise DataError("This run has no checkpoint that can be read.", "Train it longer, or use save-now.")
-        return newest.file, newest.state
+        return newest.file, _usable(newest.file, newest.state)
     return _find_moment(layout, str(which))
+
+
+def _load_named(layout: Layout, name: str) -> dict[str, Any]:
+    if name == layout.best.name or checkpoint_step(name) is not None:
+        return load(layout.checkpoints / name)
+    if snapshot_moment(name) is not None:
+        return load_snapshot(layout.snapshots / name)
+    raise DataError(f"{name!r} names no checkpoint.", "Use best, last, step-N or epoch-N.")
 
 
 def _find_moment(layout: Layout, which: str) -> tuple[str, dict[str, Any]]:
     word, _, number = which.partition("-")
-    if word not in ("step", "epoch") or not number.isdigit():
+    if word not in ("step", "epoch") or not number.isdecimal() or len(number) > 18:
         raise DataError(f"{which!r} names no checkpoint.", "Use best, last, step-N or epoch-N.")
     wanted = int(number)
     if word == "step" and wanted in steps_saved(layout):
         path = layout.checkpoint(wanted)
-        return path.name, load(path)
+        return path.name, _usable(path.name, load(path))
     moments = {path: snapshot_moment(path.name) for path in sorted(layout.snapshots.glob("*.safetensors"))}
     place = 0 if word == "epoch" else 1
     fitting = [path for path, moment in moments.items() if moment and moment[place] == wanted]
     if not fitting:
         known = sorted({moment[place] for moment in moments.values() if moment})
         raise DataError(f"There is no snapshot of {word} {wanted}.", f"There is one of {word} {_list(known)}.")
-    return fitting[-1].name, load_snapshot(fitting[-1])
+    return fitting[-1].name, _usable(fitting[-1].name, load_snapshot(fitting[-1]))
+
+
+def _usable(name: str, state: dict[str, Any]) -> dict[str, Any]:
+    """``state`` when it has weights and what belongs to them; ``RunDirectoryError`` otherwise."""
+    if not isinstance(state.get("average"), dict) or not isinstance(state.get("task"), dict):
+        raise RunDirectoryError(f"{name} holds no weights to use.", "Use another one.")
+    return state
 
 
 def _list(numbers: list[int]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.metrics import smoothed
+from engine.metrics import is_better, smoothed
 from engine.rundir.schema import Best
 
 
@@ -46,8 +46,7 @@ class TrackerState:
             self.smoothed_reference = smoothed(self.smoothed_reference, reference)
         if self.best is None:
             return True
-        before = float(self.best["value"])
-        return self.smoothed < before if lower else self.smoothed > before
+        return is_better(self.smoothed, float(self.best["value"]), "lower" if lower else "higher")
 
     def best_record(self) -> Best | None:
         return None if self.best is None else Best.model_validate(self.best)

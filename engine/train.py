@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.awake import kept_awake
 from engine.config import Plan, TrainingConfig, fix, plan
 from engine.errors import ConfigError, DataError, OutOfMemoryError, StorageError, SweetspotError
 from engine.flags import options
@@ -64,8 +65,9 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
         resumed_from_step=job.resumed_from_step,
     )
     writer.device_memory = device.memory
-    with writer:
-        progress.opened(job.root)
+    with writer, kept_awake() as awake_by:
+        progress.opened(job.root, awake_by)
+        writer.update(kept_awake_by=awake_by)
         try:
             return _train(job, device, writer, signals, progress)
         except Stopped:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from engine.archive import Archive
 from engine.checkpoint import Loaded, WeightAverage, restore
 from engine.config import Plan, get_effective_preview_interval
-from engine.diagnosis import diagnose_fit
+from engine.diagnosis import diagnose_fit, sweet_spot_is_behind
 from engine.errors import TrainingFailedError
 from engine.metrics import (
     EpochMetrics,
@@ -56,6 +56,7 @@ class Trainer:
         self.history = MetricsHistory(monitor.metric, monitor.reference, monitor.better)
         self.preview_interval = get_effective_preview_interval(self.config)
         self._began = (time.monotonic(), 0)
+        self._ended_early = False
 
     def restore(self, loaded: Loaded, epochs: list[EpochMetrics]) -> None:
         """Go on from ``loaded``; ``epochs`` are the finished ones before it."""
@@ -64,13 +65,14 @@ class Trainer:
         self.archive.saved_step = self.tracker.step
         for epoch in epochs:
             self.history.add_epoch(epoch)
+        self._ended_early = self._may_end()
 
     def fit(self) -> State:
         """Train to the end, or until told to stop. Leaves a checkpoint either way."""
         self._began = (time.monotonic(), self.tracker.step)
         self.writer.state(State.RUNNING, phase="train", progress=None, step=self.tracker.step, epoch=self._epoch())
         self._previews_if_due()
-        while self.tracker.step < self.plan.total_steps:
+        while not self._at_end():
             if self.stop():
                 self.writer.state(State.STOPPING)
                 self._save("stop")
@@ -171,6 +173,15 @@ class Trainer:
         self.history.add_epoch(metrics)
         tracker.last_epoch = {"train_loss": metrics.train_loss, "val_loss": metrics.val_loss}
         self._report_epoch(metrics)
+        self._ended_early = self._may_end()
+
+    def _at_end(self) -> bool:
+        return self._ended_early or self.tracker.step >= self.plan.total_steps
+
+    def _may_end(self) -> bool:
+        """Whether its user asked to end here: a pure function of the epochs, so a resumed run ends here too."""
+        asked = self.config.stop_after_sweet_spot and self.plan.ends_epoch(self.tracker.step)
+        return asked and sweet_spot_is_behind(self.history, self.task.monitor)
 
     def _report_step(self, values: dict[str, float], seconds: float) -> None:
         epoch = self._epoch()
@@ -206,7 +217,7 @@ class Trainer:
         """At fixed early steps, every so many epochs and at the end; none that is there already."""
         step, epoch = self.tracker.step, self._epoch()
         at_epoch = step > 0 and self.plan.ends_epoch(step) and epoch % self.preview_interval == 0
-        due = step in EARLY_PREVIEWS or at_epoch or step == self.plan.total_steps
+        due = step in EARLY_PREVIEWS or at_epoch or self._at_end()
         if due and not self.stop() and not self.archive.has_previews(epoch, step):
             self.writer.update(phase="preview")
             self.archive.write_previews(epoch, step, self._figures())
@@ -227,7 +238,7 @@ class Trainer:
         best = self.tracker.best or {}
         last = self.tracker.last_epoch
         event = TrainingCompleteEvent(
-            total_epochs=self.plan.total_epochs,
+            total_epochs=self._epoch(),
             total_time_s=self.writer.elapsed_s,
             final_train_loss=last.get("train_loss", math.nan),
             final_val_loss=last.get("val_loss", math.nan),

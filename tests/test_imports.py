@@ -16,10 +16,11 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("engine.errors", "engine"),
     ("engine.rundir",),
     ("engine.config", "engine.metrics", "engine.rng", "engine.audio", "engine.tracker", "engine.diagnosis"),
-    ("engine.task", "engine.checkpoint", "engine.snapshot", "engine.zipped", "engine.device", "engine.resume"),
+    ("engine.task", "engine.vetting", "engine.checkpoint", "engine.snapshot", "engine.zipped", "engine.device",
+     "engine.resume"),
     ("engine.tasks", "engine.registry", "engine.flags"),
     ("engine.update", "engine.archive", "engine.trainer", "engine.pace"),
-    ("engine.job", "engine.progress", "engine.signals"),
+    ("engine.job", "engine.progress", "engine.signals", "engine.awake"),
     ("engine.api", "engine.train", "engine.commands", "engine.__main__"),
 )  # fmt: skip
 

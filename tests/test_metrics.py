@@ -14,6 +14,7 @@ from engine.metrics import (
     StepMetrics,
     better_than_baseline,
     compute_overfitting_gap,
+    last_progress,
     quality,
     smooth,
 )
@@ -55,6 +56,11 @@ def test_best_is_judged_on_the_smoothed_curve() -> None:
     assert min(range(9), key=lambda place: smooth([10, 9, 4, 9, 8, 7, 6.4, 6.2, 6.3])[place]) + 1 == 9
     assert lucky.get_best_epoch() == 9, "one lucky epoch is not the sweet spot"
     assert MetricsHistory().get_best_epoch() is None
+
+
+def test_a_curve_at_rest_keeps_its_first_best() -> None:
+    best = history([10.0, 8.0] + [6.0] * 60).get_best_epoch()
+    assert best is not None and best < 20, "its smoothed copy falls by ever less for fifty epochs more"
 
 
 def test_the_last_record_of_an_epoch_wins() -> None:
@@ -105,6 +111,37 @@ def test_memorising_names_the_epoch_and_both_errors() -> None:
     assert verdict.since_epoch == kept.get_best_epoch() and "dB" in verdict.message
 
 
-def test_a_long_stall_is_told_and_stops_nothing() -> None:
-    codes = [found.code for found in diagnose_fit(history([6.0] + [6.05] * 40), MONITOR)]
-    assert "stagnation" in codes
+def test_the_error_bar_of_few_files_is_said() -> None:
+    kept = history([6.0, 5.0])
+    kept.add_epoch(kept.epochs[2].model_copy(update={"epoch": 3, "val_recon_db": 4.0, "val_recon_se_db": 0.62}))
+    monitor = MONITOR.model_copy(update={"standard_error": "val_recon_se_db"})
+    assert "give or take 0.62" in diagnose_fit(kept, monitor)[0].message
+    assert "give or take" not in diagnose_fit(kept, MONITOR)[0].message
+
+
+CREEPING = [10.0, 8.0, 7.0] + [6.0 - 0.0002 * epoch for epoch in range(40)]
+
+
+def stagnation(val: list[float]) -> list[str]:
+    return [found.severity for found in diagnose_fit(history(val), MONITOR) if found.code == "stagnation"]
+
+
+@pytest.mark.parametrize(
+    "val", [[6.0] + [6.05] * 40, [10.0, 8.0] + [6.0] * 40, CREEPING], ids=["worse", "even", "creeping"]
+)
+def test_a_long_stall_warns(val: list[float]) -> None:
+    assert stagnation(val) == ["warning"]
+
+
+def test_a_curve_that_moves_or_has_nothing_left_to_gain_does_not_stall() -> None:
+    assert not stagnation([10.0 * 0.99**epoch for epoch in range(60)])
+    assert not stagnation([0.0] * 60) and not stagnation([4.0] + [0.0] * 60)
+    assert not stagnation([6.0] * 20)
+
+
+def test_a_score_stalls_by_what_it_lacks_to_one() -> None:
+    assert last_progress([0.5, 0.9, 0.98, 0.985, 0.985], "higher") == 3, "a quarter of what was wrong is right now"
+    assert last_progress([0.5, 0.9, 0.9004, 0.9008], "higher") == 1
+    perfect = smooth([0.9, 0.95] + [1.0] * 50)
+    assert (last_progress(perfect, "higher") or 0) < 15, "what halves for ever is at rest when little is left"
+    assert last_progress([math.nan, math.nan]) is None

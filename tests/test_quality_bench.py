@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.bench.features import diversity, features, frechet, onset_s
+from tests.bench.features import diversity, features, frechet, onset_s, seam
 from tests.bench.scoring import RATE, mel_power, relative_db, score
 from tests.conftest import ROOT
 
@@ -55,6 +55,13 @@ def test_an_onset_is_where_the_sound_sets_in() -> None:
     assert onset_s(relative_db(mel_power(wave))) == pytest.approx(0.5, abs=0.03)
 
 
+def test_chunks_set_end_to_end_have_a_seam_and_one_pass_has_none() -> None:
+    whole = relative_db(mel_power(noise(6.0)))
+    assert seam(whole, RATE) == pytest.approx(1, abs=0.15)
+    louder = [noise(1.0, seed) * 10 ** (-seed * 6 / 20) for seed in range(6)]
+    assert seam(relative_db(mel_power(np.concatenate(louder))), RATE) > 1.2
+
+
 @pytest.mark.slow
 def test_the_bench_trains_and_prints_one_line_of_figures(drums: Path) -> None:
     program = [sys.executable, "-m", "tests.bench", "quality", "--data", str(drums), "--steps", "4", "--threads", "1"]
@@ -63,4 +70,13 @@ def test_the_bench_trains_and_prints_one_line_of_figures(drums: Path) -> None:
     assert done.returncode == 0, done.stderr
     line = json.loads(done.stdout.splitlines()[-1])
     assert line["inversion"]["active_db"] < 2 < line["gated"]["active_db"]
-    assert {"gated", "ungated", "constant", "nearest_window", "inversion", "samples", "wins"} <= line.keys()
+    assert {
+        "gated",
+        "ungated",
+        "constant",
+        "nearest_window",
+        "inversion",
+        "samples",
+        "ten_seconds",
+        "wins",
+    } <= line.keys()

@@ -7,7 +7,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from engine.errors import DataError
-from engine.registry import datasets, find_source, get_dataset
+from engine.registry import datasets, describe, find_source, get_dataset, offers
 
 Engine = Callable[..., CompletedProcess[str]]
 POINTS = "a,b,kind\n1,2,x\n2,1,y\n3,5,x\n4,4,y\n5,1,x\n6,2,y\n"
@@ -51,6 +51,19 @@ def test_the_task_follows_from_the_data(tmp_path: Path, points: Path) -> None:
     assert find_source(str(folder), {"labels"}).task == "mlp"
     assert find_source(str(points)).task == "mlp"
     assert find_source("digits").task == "mlp"
+
+
+def test_a_folder_offers_what_it_can_be_learned_for(tmp_path: Path, points: Path) -> None:
+    plain, sorted_ = tmp_path / "plain", tmp_path / "sorted"
+    for place in (plain, sorted_ / "low", sorted_ / "high"):
+        place.mkdir(parents=True)
+        for name in "ab":
+            (place / f"{name}.wav").write_bytes(b"RIFF")
+    assert [offer.settings for offer in offers(plain)] == [{}]
+    assert [offer.settings for offer in offers(sorted_)] == [{}, {"labels": "folders"}]
+    assert offers(points) == []
+    assert describe(str(sorted_), {"labels": "folders"}).num_classes == 2
+    assert describe(str(points), {}).num_features == 2 and describe("digits", {}).num_classes == 10
 
 
 def test_an_existing_path_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

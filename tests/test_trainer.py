@@ -203,3 +203,50 @@ def equal(a: Any, b: Any) -> bool:
     if isinstance(a, list):
         return len(a) == len(b) and all(map(equal, a, b))
     return bool(a == b)
+
+
+class Turning(Line):
+    """Comes out worse with new data from the fourth epoch on."""
+
+    def evaluate(self, model, part):  # type: ignore[no-untyped-def]
+        if part == "train":
+            return {"train_eval": 1.0}
+        self.epoch = getattr(self, "epoch", 0) + 1
+        return {"val_loss": 10.0 - self.epoch if self.epoch <= 4 else 2.0 + self.epoch}
+
+
+def turning(**settings: Any) -> Turning:
+    values = {"max_steps": 160, "batch_size": 8, "regularization": {"augmentation_expansion": 1}}
+    return Turning(TrainingConfig.model_validate(values | settings))
+
+
+def test_a_run_ends_after_its_sweet_spot_only_when_asked(tmp_path: Path) -> None:
+    with open_run(tmp_path / "on") as writer:
+        goes_on = new_trainer(turning(), writer)
+        assert goes_on.fit() is State.COMPLETED
+    assert goes_on.tracker.step == 160
+    heard: list[Any] = []
+    with open_run(tmp_path / "ends") as writer:
+        ends = new_trainer(turning(stop_after_sweet_spot=True), writer, callback=heard.append)
+        assert ends.fit() is State.COMPLETED
+    assert ends.tracker.step < 160 and ends.plan.ends_epoch(ends.tracker.step)
+    assert ends.tracker.best is not None and ends.tracker.best["step"] < ends.tracker.step
+    assert heard[-1].total_epochs == ends.plan.epoch_of(ends.tracker.step)
+    newest, _ = load_newest(Layout(tmp_path / "ends"))
+    assert newest is not None and newest.state["tracker"]["step"] == ends.tracker.step
+
+
+def test_a_run_resumed_where_it_was_to_end_ends_there(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run") as writer:
+        first = new_trainer(turning(stop_after_sweet_spot=True), writer)
+        first.fit()
+    last = first.tracker.step
+    epochs = [EpochMetrics.model_validate(event) for event in RunReader(tmp_path / "run").events().events
+              if event["event"] == "epoch"]  # fmt: skip
+    newest, _ = load_newest(Layout(tmp_path / "run"))
+    assert newest is not None
+    with open_run(tmp_path / "run", resume=True) as writer:
+        again = new_trainer(turning(stop_after_sweet_spot=True), writer)
+        again.restore(newest, epochs)
+        again.fit()
+    assert again.tracker.step == last

@@ -28,6 +28,9 @@ DEMO_MINUTES, USUAL_MINUTES = 3, 20
 def page() -> None:
     style.head()
     shelf = library()
+    if st.query_params.get("from") == "folder":  # the link of an empty library promises it
+        del st.query_params["from"]
+        st.session_state["source"] = source.FOLDER
     model = _copied(shelf)
     st.title("New run", anchor=False)
     if model is not None:
@@ -70,9 +73,19 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
     play = ":material/play_arrow:"
     pressed = st.button("Start learning", type="primary", icon=play, width="stretch", disabled=not ready, key="start")
     if pressed and chosen is not None:
-        _start(shelf, chosen.source, name.strip() or chosen.name, settings | values)
-    first = "First sound within a minute. " if chosen is None or chosen.of_sounds else ""
-    style.quiet(f"{first}Stop whenever you like, nothing is lost.")
+        _start(shelf, chosen.source, name.strip() or chosen.name, {**settings, **chosen.settings, **values})
+    style.quiet(_promise(chosen, bool(errors)))
+
+
+def _promise(chosen: Chosen | None, errors: bool) -> str:
+    """What comes after the button, or what it waits for."""
+    if chosen is None:
+        return "It waits for something to learn from."
+    if not chosen.ready:
+        return "It waits for more sounds that can be used."
+    if errors:
+        return "It waits for the settings above."
+    return ("First sound within a minute. " if chosen.of_sounds else "") + "Stop whenever you like, nothing is lost."
 
 
 def _preset(usable: int, model: RunRecord | None) -> str:

@@ -25,10 +25,16 @@ def page() -> None:
     if st.session_state.get("copy"):
         st.switch_page("views/new.py", query_params={"copy": st.session_state.pop("copy")})
     run_id = st.query_params.get("run")
+    if st.session_state.get("deleted") == run_id:
+        del st.session_state["deleted"]
+        st.switch_page("views/runs.py")
     reader = shelf.find(run_id)
     if reader is None:
         launch = launcher().find(run_id, shelf.runs_dir) if run_id else None
-        _starting(launch) if launch else _missing()
+        if launch:
+            _starting(launch)
+        else:
+            _missing()
         return
     try:
         view = shelf.view(reader)
@@ -43,6 +49,7 @@ def _show(shelf: Library, reader: RunReader, view: RunView) -> None:
     found = shelf.previews(reader)
     live = _may_move(view)
     drawn = _signature(view, found)
+    actions.dialog(reader, view)
     # A fragment costs as much for being run as for what it draws, so one draws all that moves every second. The style
     # sheet puts its parts and the listening panel, which must not be drawn again, into one grid.
     with st.container(key="run"):
@@ -85,7 +92,7 @@ def _moving(shelf: Library, reader: RunReader, drawn: Signature) -> None:
 def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-            style.name(view.name)
+            style.name(launcher().name_of(view, reader.root))
             summary.badges(view)
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
             actions.buttons(reader, view)
@@ -99,7 +106,7 @@ def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
 
 def _where(status: Status, view: RunView) -> str:
     if states.getting_ready(view):
-        return f"{words.phase(status).capitalize()}. The first sound comes soon after."
+        return f"{words.phase(status).capitalize()}. The first {words.nouns(view.run).one} comes soon after."
     return words.where(status, view.state.live)
 
 
@@ -108,17 +115,12 @@ def _details(shelf: Library, reader: RunReader) -> None:
 
 
 def _listen(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
-    heard = not found or any("wav" in one.files for one in found)
-    style.title("Listen" if heard else "Look")
+    nouns = words.nouns(view.run)
+    style.title(nouns.panel)
     with st.container(height=424, key="listen"):
         if not found:
-            style.quiet(
-                "The first sound comes before the first step, then more and more often."
-                if view.state.live
-                else "Nothing was made to listen to."
-            )
+            style.quiet(f"The first {nouns.one} comes before the first step." if view.state.live else "There is none.")
             return
-        nouns = words.nouns(view.run)
         previews.listen(reader.root, found, _marks(reader, view, found), (nouns.held_out, nouns.made))
 
 
@@ -126,7 +128,7 @@ def _marks(reader: RunReader, view: RunView, found: list[PreviewSet]) -> dict[tu
     """What stands beside each preview: its epoch, how well the model did there, and which is nearest the sweet spot."""
     store = metrics_of(reader.root)
     store.refresh()
-    run, best = view.run, view.status.best if view.status else None
+    run, best = view.run, words.sweet_spot(view.status)
     moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
     ends = dict(moments)
     sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None

@@ -15,7 +15,7 @@ from app.launch import Launch, launcher
 from app.library import Library, library, unknown_arguments
 from app.store import metrics_of
 from engine.rundir.reader import RunReader
-from engine.rundir.view import RunView, ShownState
+from engine.rundir.view import RunView
 
 LIVE_S, QUIET_S = 1.0, 5.0
 SPARK_POINTS = 60
@@ -50,20 +50,20 @@ def _drawn(found: list[tuple[RunReader, RunView]]) -> frozenset[tuple[str, bool]
 def _live(shelf: Library, drawn: frozenset[tuple[str, bool]]) -> None:
     launcher().reap()
     found, _ = shelf.views()
-    if _drawn(found) != drawn:
-        st.rerun()
     for launch in launcher().pending(shelf.runs_dir):
         _pending(launch)
     for reader, view in found:
         if view.state.live:
             _card(shelf, reader, view)
+    if _drawn(found) != drawn:  # last, so that a press of "Open" is heard first
+        st.rerun()
 
 
 def _card(shelf: Library, reader: RunReader, view: RunView) -> None:
     with st.container(border=True, key=f"card-{reader.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-                style.name(view.name, small=True)
+                style.name(launcher().name_of(view, reader.root), small=True)
                 summary.badges(view)
                 _verdict(view)
             with st.container(horizontal=True, horizontal_alignment="right"):
@@ -110,10 +110,10 @@ def _open(run_id: str) -> None:
 
 def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
     st.subheader("Earlier", anchor=False)
-    table = pd.DataFrame([_row(reader, view) for reader, view in earlier])
     labels = states.ALL_LABELS
     units = {view.run.monitor.unit for _, view in earlier if view.run}
     sounds = units <= {"dB"}
+    table = pd.DataFrame([_row(reader, view, sounds) for reader, view in earlier])
     picked = st.dataframe(
         table,
         hide_index=True,
@@ -126,9 +126,9 @@ def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
         column_config={
             "Run": st.column_config.TextColumn(width="medium"),
             "State": st.column_config.MultiselectColumn(options=list(labels), color=list(labels.values())),
-            "Best": st.column_config.NumberColumn(
-                "Best, dB" if sounds else "Best", format="%.1f" if sounds else "%.3g", alignment="left"
-            ),
+            "Best": st.column_config.NumberColumn("Best, dB", format="%.1f", alignment="left")
+            if sounds
+            else st.column_config.TextColumn(),
             "Error": st.column_config.LineChartColumn("Error" if sounds else "Error or score", color="gray"),
             "Sounds": st.column_config.NumberColumn("Sounds" if sounds else "Items", alignment="left"),
         },
@@ -139,18 +139,19 @@ def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
         _open(earlier[cells[0][0]][0].id)
 
 
-def _row(reader: RunReader, view: RunView) -> dict[str, Any]:
+def _row(reader: RunReader, view: RunView, sounds_only: bool) -> dict[str, Any]:
+    """One line of the table. Figures of different kinds stand with their units, as text."""
     status, run = view.status, view.run
     best = status.best if status else None
     sounds = run.num_train_files + run.num_val_files if run else None
     finished = f"{status.epoch} of {status.total_epochs}" if status and status.total_epochs else None
     when = status.updated_at if status and status.updated_at else view.session.started_at if view.session else None
-    shown = view.state is not ShownState.FAILED or best is not None
+    spot = words.sweet_spot(status)
     return {
-        "Run": view.name,
+        "Run": launcher().name_of(view, reader.root),
         "State": [badge.label for badge in states.badges(view)],
-        "Best": best.raw if best else None,
-        "Sweet spot": f"epoch {best.epoch}" if best and shown else None,
+        "Best": (best.raw if sounds_only else words.figure(best.raw, run.monitor.unit)) if best and run else None,
+        "Sweet spot": f"epoch {spot.epoch}" if spot else None,
         "Error": _spark(reader, view),
         "Epochs": finished,
         "Sounds": sounds,
@@ -167,7 +168,7 @@ def _spark(reader: RunReader, view: RunView) -> list[float] | None:
     values = store.epochs.get(view.run.monitor.metric)
     values = values[np.isfinite(values)]
     stride = max(1, len(values) // SPARK_POINTS)
-    return [round(float(value), 3) for value in values[::stride]] or None
+    return [round(float(value), 3) for value in values[::stride]] if len(values) > 1 else None
 
 
 def _empty(shelf: Library) -> None:
@@ -181,7 +182,10 @@ def _empty(shelf: Library) -> None:
         if st.button("Start the demo", type="primary", icon=":material/play_arrow:", key="demo"):
             launch = launcher().start(shelf.runs_dir, "demo", "demo", {})
             _open(launch.root.name)
-        st.page_link("views/new.py", label="or learn from a folder of your own", icon=":material/folder_open:")
+        st.page_link(
+            "views/new.py", label="or learn from a folder of your own", icon=":material/folder_open:",
+            query_params={"from": "folder"},
+        )  # fmt: skip
 
 
 page()

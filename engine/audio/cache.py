@@ -20,7 +20,7 @@ import platformdirs
 
 from engine.rundir.atomic import replace_bytes
 
-VERSION = 2
+VERSION = 3
 KEEP_S = 90 * 86_400.0
 
 

@@ -172,7 +172,7 @@ def _failure(facts: Facts, settings: DecodeSettings) -> str | None:
 
 
 def _row(path: str, facts: Facts, failure: str | None, same_as: dict[str, str]) -> FileRow:
-    known = facts.num_samples > 0
+    known = facts.peak > 0
     original = same_as.get(path, path)
     return FileRow(
         path=path,

@@ -4,12 +4,13 @@
 (``{"id", "path", "key"}``), answers as JSON lines on stdout: ``{"id", "event": "begin"}`` before a file is touched,
 ``"progress"`` while samples come, ``"done"`` with its facts; ``{"event": "storage", "reason"}`` when the cache cannot
 be written. A decoder that bursts takes this process with it and nothing else; when stdin ends, so does this process,
-whatever its threads are at.
+whatever its threads are at, a decoder that hangs with the interpreter's lock in its hands included.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import hashlib
 import json
 import os
@@ -27,6 +28,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from engine.audio import verdict
 from engine.audio.cache import Cache, Facts
 from engine.audio.sameness import sketch
 from engine.audio.source import AudioError, SoundFile
@@ -34,7 +36,7 @@ from engine.audio.source import AudioError, SoundFile
 MEMORY_LIMIT = 6 << 30  # of address space: threads and libraries reserve far more than they use
 SPOOL = 64 << 20  # a sound above this size waits for its peak on disk, not in memory
 FULL_SCALE = 32_767
-SILENT = 1e-3  # -60 dB of full scale: 16 bits have few steps left below it
+ORPHAN_S = 60.0  # without a turn of the interpreter; well above what the parent waits for one file
 
 
 def main() -> None:
@@ -42,6 +44,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides what it means
     threading.excepthook = _burst
     _limit_memory()
+    threading.Thread(target=_dead_mans_switch, daemon=True).start()
     say = _voice()
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     for _ in range(threads):
@@ -56,6 +59,16 @@ def _burst(args: threading.ExceptHookArgs) -> None:
     sys.__excepthook__(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
     sys.stderr.flush()
     os._exit(70)
+
+
+def _dead_mans_switch() -> None:
+    """End the process when no Python has run for ``ORPHAN_S``: then nobody could see either that the parent is gone.
+
+    The watch is a thread of the C library, which needs no interpreter, on every system.
+    """
+    while True:
+        faulthandler.dump_traceback_later(ORPHAN_S, exit=True)
+        time.sleep(ORPHAN_S / 4)
 
 
 def _limit_memory() -> None:
@@ -118,9 +131,12 @@ def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable
     pcm = cache.pcm(key)
     pcm.parent.mkdir(parents=True, exist_ok=True)
     try:
+        before = _moment(path)
         source = SoundFile(path, sample_rate)
         with tempfile.SpooledTemporaryFile(SPOOL, "w+b", dir=str(pcm.parent), suffix=".tmp") as waiting:
             low, high, count = _spool(source, waiting, pulse)
+            if _moment(path) != before:
+                raise AudioError("changed while it was read: scan again when nothing writes to it", lasting=False)
             found = _facts(source, low, high, count)
             if found.failure is not None:
                 return found
@@ -132,15 +148,36 @@ def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable
     return replace(found, digest=digest, sketch=sketch(cache.open(key, count), sample_rate))
 
 
-def _spool(source: SoundFile, waiting: IO[bytes], pulse: Callable[[], None]) -> tuple[float, float, int]:
+def _moment(path: Path) -> tuple[int, int] | None:
+    """What changes with a file's content; None when it is gone."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_size, about.st_mtime_ns
+
+
+def _spool(
+    source: SoundFile, waiting: tempfile.SpooledTemporaryFile[bytes], pulse: Callable[[], None]
+) -> tuple[float, float, int]:
     low, high, count = np.inf, -np.inf, 0
     for block in source.blocks():
         if block.size:
             low, high = min(low, float(block.min())), max(high, float(block.max()))
         count += block.size
-        waiting.write(block.tobytes())
+        _put(waiting, block)
         pulse()
+    waiting.truncate(waiting.tell())
     return low, high, count
+
+
+def _put(waiting: tempfile.SpooledTemporaryFile[bytes], block: np.ndarray) -> None:
+    """Append ``block``. An hour of silence is half a megabyte as FLAC, on disk a hole that takes no room."""
+    if block.any() or waiting.tell() + block.nbytes <= SPOOL:
+        waiting.write(block.tobytes())
+        return
+    waiting.rollover()
+    waiting.seek(block.nbytes, os.SEEK_CUR)
 
 
 def _facts(source: SoundFile, low: float, high: float, count: int) -> Facts:
@@ -153,35 +190,8 @@ def _facts(source: SoundFile, low: float, high: float, count: int) -> Facts:
         "peak": max(-low, high),
         "num_samples": count,
     }
-    failure = _failure(source, low, high)
-    return Facts(failure=failure, notes=() if failure else tuple(_notes(source)), **values)
-
-
-def _failure(source: SoundFile, low: float, high: float) -> str | None:
-    if not source.frames:
-        return "damaged: no sample of it can be read" if source.missing_s else "empty: it has a header and no sound"
-    if source.broken > source.frames / 10:
-        return f"broken: {source.broken / source.frames:.0%} of its samples are not numbers"
-    if (high - low) / 2 >= SILENT:
-        return None
-    if source.channel_peak >= SILENT and source.channels > 1:
-        return "silent in mono: its channels cancel each other"
-    return "silent: it never rises above -60 dB of full scale"
-
-
-def _notes(source: SoundFile) -> list[str]:
-    notes = []
-    if source.missing_s:
-        declared = source.duration_s + source.missing_s
-        believable = declared < 86_400
-        read = f"{source.duration_s:.2f} s of {declared:.2f} s" if believable else f"{source.duration_s:.2f} s"
-        notes.append(f"{'cut off' if believable else 'damaged header'}: {read} could be read")
-    if source.broken:
-        plural = "sample was not a number" if source.broken == 1 else "samples were not numbers"
-        notes.append(f"{source.broken} {plural} (NaN or infinite), now silent")
-    if source.shortened:
-        notes.append("very long: its first three hours are used")
-    return notes
+    failure = verdict.failure(source, low, high)
+    return Facts(failure=failure, notes=() if failure else verdict.notes(source, values["peak"]), **values)
 
 
 def _normalise(waiting: IO[bytes], peak: float, pcm: Path, pulse: Callable[[], None]) -> str:

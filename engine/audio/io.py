@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -36,14 +37,23 @@ def write_wave(path: Path, wave: np.ndarray, sample_rate: int, subtype: Subtype 
     replace_bytes(path, wave_bytes(wave, sample_rate, subtype), durable=False)
 
 
-def wave_bytes(wave: np.ndarray, sample_rate: int, subtype: Subtype = "PCM_16") -> bytes:
-    """A mono WAV file of ``wave`` [samples]. The same wave gives the same bytes on every machine and at every hour.
+def wave_bytes(
+    wave: np.ndarray,
+    sample_rate: int,
+    subtype: Subtype = "PCM_16",
+    *,
+    info: Mapping[str, str] | None = None,
+    loop: bool = False,
+) -> bytes:
+    """A WAV file of ``wave``, [samples] or [samples, channels]. The same wave gives the same bytes on every machine
+    and at every hour.
 
     libsndfile writes the time of day into float files (the PEAK chunk), hence a header of our own. The integer
-    formats clip at full scale; FLOAT keeps what is above. Raises ValueError for samples that are no numbers.
+    formats clip at full scale; FLOAT keeps what is above. info: RIFF's four-letter tags (INAM, ISFT ...). loop: mark
+    the whole wave as a loop, as samplers read it. Raises ValueError for samples that are no numbers.
     """
-    if wave.ndim != 1:
-        raise ValueError(f"a mono wave has one dimension, not {wave.ndim}")
+    if wave.ndim not in (1, 2):
+        raise ValueError(f"a wave has one or two dimensions, not {wave.ndim}")
     if not np.isfinite(wave).all():
         raise ValueError("a wave with NaN or infinite samples cannot be written")
     data = _samples(wave, subtype)
@@ -51,11 +61,25 @@ def wave_bytes(wave: np.ndarray, sample_rate: int, subtype: Subtype = "PCM_16") 
         raise ValueError("a WAV file holds at most 4 GiB")
     bits = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}[subtype]
     kind = 3 if subtype == "FLOAT" else 1
-    form = struct.pack("<HHIIHH", kind, 1, sample_rate, sample_rate * bits // 8, bits // 8, bits)
+    channels = 1 if wave.ndim == 1 else wave.shape[1]
+    block = channels * bits // 8
+    form = struct.pack("<HHIIHH", kind, channels, sample_rate, sample_rate * block, block, bits)
     chunks = _chunk(b"fmt ", form)
     if subtype == "FLOAT":  # every format but integer PCM has a size of extensions and a count of samples
-        chunks = _chunk(b"fmt ", form + struct.pack("<H", 0)) + _chunk(b"fact", struct.pack("<I", wave.size))
-    return _chunk(b"RIFF", b"WAVE" + chunks + _chunk(b"data", data))
+        chunks = _chunk(b"fmt ", form + struct.pack("<H", 0)) + _chunk(b"fact", struct.pack("<I", len(wave)))
+    chunks += _chunk(b"data", data)
+    if loop and len(wave):
+        chunks += _chunk(b"smpl", _whole_loop(len(wave), sample_rate))
+    if info:
+        tags = b"".join(_chunk(name.encode("ascii"), text.encode() + b"\0") for name, text in info.items())
+        chunks += _chunk(b"LIST", b"INFO" + tags)
+    return _chunk(b"RIFF", b"WAVE" + chunks)
+
+
+def _whole_loop(samples: int, sample_rate: int) -> bytes:
+    """The body of a "smpl" chunk: middle C as it sounds, one endless forward loop over all samples."""
+    header = struct.pack("<9I", 0, 0, round(1e9 / sample_rate), 60, 0, 0, 0, 1, 0)
+    return header + struct.pack("<6I", 0, 0, 0, samples - 1, 0, 0)
 
 
 def _samples(wave: np.ndarray, subtype: Subtype) -> bytes:

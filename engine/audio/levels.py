@@ -28,6 +28,19 @@ def rms(wave: np.ndarray) -> float:
     return math.sqrt(float(np.mean(np.square(wave, dtype=np.float64)))) if wave.size else 0.0
 
 
+def active_rms(wave: np.ndarray, frame: int = 1024, range_db: float = 25.0) -> float:
+    """RMS over the frames of a wave [T] within ``range_db`` of its loudest one: silence around a sound weighs nothing.
+
+    0 for silence and for an empty wave.
+    """
+    padded = np.pad(wave, (0, -wave.size % frame)).reshape(-1, frame)
+    energy = np.mean(np.square(padded, dtype=np.float64), axis=1)
+    loudest = float(energy.max(initial=0.0))
+    if loudest == 0.0:
+        return 0.0
+    return math.sqrt(float(energy[energy >= loudest * 10 ** (-range_db / 10)].mean()))
+
+
 def match_rms(wave: np.ndarray, target: float, ceiling_db: float = -1.0) -> np.ndarray:
     """``wave`` at the RMS ``target``, or quieter where its peak would pass ``ceiling_db``. Silence stays silence."""
     level, top = rms(wave), peak(wave)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 DEPTH_DB = 62.0
-WIDTH, HEIGHT = 640, 112
+SIZE = (640, 112)
 
 # Sixteen steps of matplotlib's colour map "magma" (N. Smith and S. van der Walt, CC0), dark to bright.
 _MAGMA = np.array(
@@ -23,20 +23,26 @@ _MAGMA = np.array(
 
 
 def mel_png(db: NDArray[np.float32], seconds: float, frame_s: float) -> bytes:
-    """PNG of mel power in dB [bands, frames]: 640 x 112, low notes at the bottom, -62...0 dB below its own maximum.
+    """PNG of :func:`mel_image`."""
+    out = io.BytesIO()
+    mel_image(db, seconds, frame_s).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def mel_image(
+    db: NDArray[np.float32], seconds: float, frame_s: float, depth_db: float = DEPTH_DB, size: tuple[int, int] = SIZE
+) -> Image.Image:
+    """Mel power in dB [bands, frames], low notes at the bottom, from ``depth_db`` below its own maximum up to it.
 
     seconds: the time the whole width stands for; frame_s: from one frame to the next. What is missing stays dark.
     """
     frames = max(1, round(seconds / frame_s))
-    canvas = np.full((db.shape[0], frames), db.max() - DEPTH_DB, dtype=np.float64)
+    canvas = np.full((db.shape[0], frames), db.max() - depth_db, dtype=np.float64)
     shown = min(frames, db.shape[1])
     canvas[:, :shown] = db[:, :shown]
-    level = np.clip((canvas[::-1] - db.max()) / DEPTH_DB + 1, 0, 1)
+    level = np.clip((canvas[::-1] - db.max()) / depth_db + 1, 0, 1)
     steps = level * (len(_MAGMA) - 1)
     low = np.minimum(steps.astype(int), len(_MAGMA) - 2)
     part = (steps - low)[..., None]
     colours = _MAGMA[low] * (1 - part) + _MAGMA[low + 1] * part
-    image = Image.fromarray(colours.round().astype(np.uint8)).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
-    out = io.BytesIO()
-    image.save(out, "PNG", optimize=True)
-    return out.getvalue()
+    return Image.fromarray(colours.round().astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)

@@ -6,30 +6,37 @@ wrong in cut-off downloads, in recordings whose device lost power, and in files 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from engine.audio.riff import Mended, Sizes, sizes
 from engine.errors import DataError
 
 MAX_DURATION_S = 3 * 3600.0
 ABSURD = 1e6  # 120 dB above full scale: a broken sample, and enough to bury all others when it sets the peak
 _BLOCK = 65_536  # values in one block, all channels together
 _RATES = range(1_000, 768_001)
-_OPENING = re.compile(r"^(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
-_UNREADABLE = {
-    b"ftyp": "an M4A or MP4",
-    b"\x1a\x45\xdf\xa3": "a Matroska or WebM",
-    b"\x30\x26\xb2\x75": "a WMA",
-    b"MThd": "a MIDI",
-    b"ID3": "a damaged MP3",
+_OPENING = re.compile(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_CONVERT = "convert it to WAV or FLAC"
+_INSIDE = {
+    b"ftyp": f"an M4A or MP4 file inside: {_CONVERT}",
+    b"\x1a\x45\xdf\xa3": f"a Matroska or WebM file inside: {_CONVERT}",
+    b"\x30\x26\xb2\x75": f"a WMA file inside: {_CONVERT}",
+    b"MThd": "a MIDI file inside, notes and no sound: play it and record that",
+    b"ID3": "damaged: it begins like an MP3 and no sound follows",
+    b"\x00\x05\x16\x07": "not sound: the companion that a Mac leaves beside a file on other disks",
+    b"<!DO": "not sound but a web page: download the file again",
+    b"<htm": "not sound but a web page: download the file again",
 }
 
 
@@ -50,16 +57,20 @@ class SoundFile:
 
     sample_rate, channels: as the file has them. frames: read so far, at the file's own rate. broken: samples that
     were NaN, infinite or above 120 dBFS, replaced by silence. missing_s: seconds that the file declares and does not
-    contain, 0 when nothing is missing. shortened: whether reading stopped at ``max_duration_s``.
-    channel_peak: the largest absolute sample of any channel, before mixing. Raises AudioError.
+    contain, 0 when nothing is missing. unfinished: whether its header never got its size, so that all behind it was
+    read. beyond: bytes behind the sound that its header leaves out. coded: whether samples come out of a decoder, which
+    damage can keep from giving any. shortened: whether reading stopped at ``max_duration_s``. channel_peak: the
+    largest absolute sample of any channel, before mixing. Raises AudioError.
     """
 
     def __init__(self, path: Path, sample_rate: int, max_duration_s: float = MAX_DURATION_S) -> None:
         refuse_special(path)
         self._out_rate = sample_rate
-        self._file = _open(path)
+        self._file, self._under, found = _open(path)
+        self.unfinished, self.beyond = found.mend is not None, found.beyond
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
+        self.coded = self._file.format in ("FLAC", "OGG", "MP3", "MPEG")
         self.frames = 0
         self.broken = 0
         self.missing_s = 0.0
@@ -67,7 +78,8 @@ class SoundFile:
         self.channel_peak = 0.0
         self._limit = int(max_duration_s * self.sample_rate)
         if self.sample_rate not in _RATES:
-            self._file.close()
+            with self._file, self._under:
+                pass
             raise AudioError(f"its header says {self.sample_rate:,} Hz, which is no sample rate of a sound")
 
     @property
@@ -76,7 +88,7 @@ class SoundFile:
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Mono float32 blocks of any length, [samples], at the rate asked for; channels averaged."""
-        with self._file:
+        with self._under, self._file:
             if self.sample_rate == self._out_rate:
                 yield from self._mono()
                 return
@@ -133,34 +145,49 @@ def refuse_special(path: Path) -> None:
         reason = "a link to a file that is not there" if path.is_symlink() else "not there any more"
         raise AudioError(reason, lasting=False) from None
     except OSError as error:
-        raise AudioError(f"cannot be reached: {(error.strerror or str(error)).lower()}", lasting=False) from None
+        loop = error.errno == errno.ELOOP
+        reason = "a link that leads back to itself" if loop else f"cannot be reached: {(error.strerror or '').lower()}"
+        raise AudioError(reason, lasting=False) from None
     if not stat.S_ISREG(mode):
         raise AudioError("not a file but a pipe, device or folder", lasting=False)
     if not os.access(path, os.R_OK):
         raise AudioError("may not be read: its permissions forbid it", lasting=False)
 
 
-def _open(path: Path) -> soundfile.SoundFile:
+def _open(path: Path) -> tuple[soundfile.SoundFile, AbstractContextManager[object], Sizes]:
+    """The open file, what has to be closed after it, and what its own header says of its size."""
     # Bytes, so that a name that is no valid UTF-8 reaches the system as it is.
     name = str(path) if sys.platform == "win32" else os.fsencode(path)
     try:
-        return soundfile.SoundFile(name)
+        found = sizes(path)
+        if found.mend is None:
+            return soundfile.SoundFile(name), nullcontext(), found
+        under = Mended(path, found.mend)
+        return soundfile.SoundFile(under), under, found
     except (soundfile.SoundFileError, TypeError, ValueError):
-        raise _diagnosis(path) from None
+        raise _diagnosis(path, found.fault) from None
+    except OSError as error:
+        raise _unreadable(error) from None
 
 
-def _diagnosis(path: Path) -> AudioError:
+def _diagnosis(path: Path, fault: str | None) -> AudioError:
     """Why a file that cannot be opened as sound is none."""
+    if fault:
+        return AudioError(fault)
     try:
         with path.open("rb") as file:
             head = file.read(16)
     except OSError as error:
-        return AudioError(f"cannot be read: {(error.strerror or str(error)).lower()}", lasting=False)
+        return _unreadable(error)
     if not head:
         return AudioError("empty: the file has no bytes")
-    for mark, name in _UNREADABLE.items():
+    for mark, reason in _INSIDE.items():
         if mark in (head[: len(mark)], head[4 : 4 + len(mark)]):
-            return AudioError(f"{name} file inside: convert it to WAV or FLAC")
-    if head[:4] in (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS", b"caff"):
-        return AudioError("damaged: it begins like a sound file and cannot be read further")
+            return AudioError(reason)
+    if head[:4] in (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS", b"caff", b"riff", b".snd"):
+        return AudioError("damaged: it begins like a sound file and cannot be read further; export it again")
     return AudioError("not sound: nothing in it looks like audio")
+
+
+def _unreadable(error: OSError) -> AudioError:
+    return AudioError(f"cannot be read: {(error.strerror or str(error)).lower()}", lasting=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from engine.audio.find import escaped
 from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode
@@ -46,7 +47,7 @@ def command(run_dir: Path, as_json: bool) -> None:
     if not reader.exists:
         raise RunDirectoryError(f"{run_dir} holds no run.", "Name the directory that a training printed first.")
     facts = inspect(reader)
-    click.echo(encode(facts, indent=2).decode().rstrip() if as_json else "\n".join(_sentences(facts)))
+    click.echo(encode(facts, indent=2).decode().rstrip() if as_json else "\n".join(map(escaped, _sentences(facts))))
 
 
 def inspect(reader: RunReader) -> dict[str, Any]:
@@ -105,7 +106,9 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     if facts["best"]:
         best = facts["best"]
         yield f"  best: {best['metric']} {best['raw']:.4g} in epoch {best['epoch']}, step {best['step']}"
-    for warning in facts["warnings"] or ():
+    said = [found["message"] for found in facts["diagnosis"] or ()]
+    yield from (f"  {message}" for message in said)
+    for warning in (warning for warning in facts["warnings"] or () if warning not in said):
         yield f"  warning: {warning}"
     counts = {name: len(facts[name]) for name in ("snapshots", "checkpoints")}
     yield f"  {facts['previews']} previews, {counts['snapshots']} snapshots, {counts['checkpoints']} checkpoints"

@@ -15,6 +15,7 @@ from engine.config import TrainingConfig, validated
 from engine.errors import SweetspotError
 
 _MARKS = {"good": "+", "info": "-", "warning": "!", "error": "x"}
+_NAME_WIDTH = 60
 _SIDES = {"train": "learn", "val": "check", None: ""}
 
 
@@ -80,12 +81,20 @@ def _page(folder: Path, health: Health) -> str:
             f"{row.peak_db:.1f}" if row.peak_db is not None else "",
         )
         said = [row.reason] if row.reason else []
-        said += [f"same sound as {escaped(row.same_as)}"] if row.same_as else []
+        said += [f"same sound as {_short(escaped(row.same_as))}"] if row.same_as else []
         side = "skipped" if row.verdict == "skipped" else _SIDES[row.split]
-        table.append((escaped(row.path), *numbers, side, "; ".join(said)))
+        table.append((_short(escaped(row.path)), *numbers, side, "; ".join(said)))
     widths = [max(len(cells[column]) for cells in table) for column in range(6)]
     lines = [_line(cells, widths) for cells in table]
     return "\n".join([*lines, "", _summary(folder, health), *_findings(health)])
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the rest of its line; --json has it whole."""
+    if len(name) <= _NAME_WIDTH:
+        return name
+    half = (_NAME_WIDTH - 1) // 2
+    return f"{name[:half]}…{name[-half:]}"
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:

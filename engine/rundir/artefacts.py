@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from pydantic import ValidationError
 
 from engine.rundir import layout
+from engine.rundir.inside import own_file, read_own
+from engine.rundir.plausible import plausible
 from engine.rundir.schema import PROTOCOL, Manifest
 
 
@@ -41,10 +44,15 @@ def read_verified(path: Path) -> tuple[bytes, Manifest] | None:
     """
     manifest = _manifest(path)
     try:
-        data = path.read_bytes() if path.is_file() else b""
+        # First its size: a file that is one hole may claim any number of bytes.
+        if manifest is None or not own_file(path) or path.stat().st_size != manifest.bytes:
+            return None
+        if manifest.bytes > psutil.virtual_memory().available:
+            return None
+        data = path.read_bytes()
     except OSError:
         return None
-    if manifest is None or len(data) != manifest.bytes or hashlib.sha256(data).hexdigest() != manifest.sha256:
+    if len(data) != manifest.bytes or hashlib.sha256(data).hexdigest() != manifest.sha256:
         return None
     return data, manifest
 
@@ -96,10 +104,12 @@ def _find(root: Path, directory: Path, order: Callable[[str], tuple[int, int] | 
 def _manifest(path: Path) -> Manifest | None:
     beside = layout.manifest(path)
     try:
-        manifest = Manifest.model_validate_json(beside.read_bytes()) if beside.is_file() else None
+        raw = read_own(beside)
+        manifest = Manifest.model_validate_json(raw) if raw is not None else None
     except (OSError, ValidationError):
         return None
-    return manifest if manifest and manifest.file == path.name and manifest.protocol <= PROTOCOL else None
+    known = manifest and manifest.file == path.name and manifest.protocol <= PROTOCOL
+    return manifest if manifest and known and plausible(manifest) else None
 
 
 def _files(root: Path, directory: Path) -> Iterator[Path]:

@@ -20,6 +20,7 @@ if sys.platform != "win32":
 
 RENAME_PATIENCE_S = 2.5
 _BINARY = getattr(os, "O_BINARY", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _TEMPORARY = re.compile(r"^\.staged\.\d+-\d+\.tmp$")
 _serial = itertools.count()
 
@@ -85,8 +86,8 @@ def discard(path: Path) -> None:
 
 
 def open_append(path: Path) -> int:
-    """A descriptor whose every ``write()`` lands at the end of the file, whoever else appends."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY, 0o666)
+    """A descriptor whose every ``write()`` lands at the end of the file, whoever else appends. Follows no link."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINK | _BINARY, 0o666)
 
 
 def append_line(descriptor: int, line: bytes) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from engine.errors import RunDirectoryError
 from engine.rundir.atomic import sweep
 from engine.rundir.encoding import decode
+from engine.rundir.inside import links, read_own
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import this_process
 from engine.rundir.schema import PROTOCOL, SessionRecord, State, Status
@@ -38,6 +39,10 @@ def check_entry(place: Layout, *, resume: bool) -> None:
         )
     if not resume:
         _check_empty(place)
+    for link in links(place):
+        raise RunDirectoryError(
+            f"{link} is a link, and a run writes to no other place than its own.", "Put what it leads to in its place."
+        )
     _check_protocol(place)
 
 
@@ -66,11 +71,11 @@ def new_session(
 def first_status(place: Layout, session: str) -> Status:
     """Starting; in a resumed run from where the last session stood, so that no viewer sees it fall back to zero."""
     try:
-        last = Status.model_validate_json(place.status.read_bytes())
+        last = Status.model_validate_json(read_own(place.status) or b"")
     except (OSError, ValidationError):
         return Status(session=session, state=State.STARTING)
     begun = {"session": session, "state": State.STARTING, "phase": ""}
-    gone = dict.fromkeys(("error", "progress", "eta_s", "steps_per_s", "memory"))
+    gone = dict.fromkeys(("error", "progress", "eta_s", "steps_per_s", "memory", "kept_awake_by"))
     return last.model_copy(update={**begun, **gone, "commands": []})
 
 
@@ -88,10 +93,10 @@ def _check_empty(place: Layout) -> None:
 def _check_protocol(place: Layout) -> None:
     """A run of a newer version is not continued by an older one."""
     try:
-        record = decode(place.run.read_bytes()) or {}
+        raw = read_own(place.run)
     except OSError:
         return
-    protocol = record.get("protocol")
+    protocol = (decode(raw or b"") or {}).get("protocol")
     if isinstance(protocol, int) and protocol > PROTOCOL:
         raise newer_protocol(place.id, protocol)
 

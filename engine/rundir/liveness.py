@@ -1,14 +1,17 @@
 """Whether the process that a session names still runs.
 
-A pid alone says little: it is used again. On the same host a process is its pid, its start and the boot it belongs
-to. From another host only a heartbeat counter that moves says alive, timed on the viewer's own clock: two hosts'
-clocks need not agree.
+A pid alone says little: it is used again. On the same machine a process is its pid, its start and the boot it belongs
+to. From another machine only a heartbeat counter that moves says alive, timed on the viewer's own clock: two machines'
+clocks need not agree. A host's name says nothing where anything better is known: many laptops share one, and some
+change theirs with the network.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -41,20 +44,36 @@ class ProcessIdentity:
     process_start_ticks: int | None
     boot_id: str
     host: str
+    machine_id: str
 
 
 def this_process() -> ProcessIdentity:
     """The identity of the calling process."""
     pid = os.getpid()
-    return ProcessIdentity(pid, psutil.Process(pid).create_time(), _start_ticks(pid), boot_id(), host())
+    return ProcessIdentity(pid, psutil.Process(pid).create_time(), _start_ticks(pid), boot_id(), host(), machine_id())
+
+
+def is_here(session: SessionRecord) -> bool:
+    """Whether ``session`` belongs to this machine. Its name is asked last: two may share one, one may change it."""
+    if session.boot_id and session.boot_id == boot_id():
+        return True
+    if session.machine_id and machine_id():
+        return session.machine_id == machine_id()
+    return not session.boot_id and not boot_id() and session.host == host()
+
+
+def of_this_boot(session: SessionRecord) -> bool:
+    """Whether the session's pid means anything here: the same boot, as far as the system tells them apart."""
+    return is_here(session) and session.boot_id == boot_id()
 
 
 def process_liveness(session: SessionRecord) -> Liveness:
-    """Whether the process of ``session`` runs; ``UNKNOWN`` from another host. A stopped one is alive, a zombie dead."""
-    if session.host != host():
-        return Liveness.UNKNOWN
-    if session.boot_id and boot_id() and session.boot_id != boot_id():
-        return Liveness.DEAD
+    """Whether the process of ``session`` runs; ``UNKNOWN`` on another machine. A stopped one is alive, a zombie dead.
+
+    One of an earlier boot of this machine is dead.
+    """
+    if not of_this_boot(session):
+        return Liveness.DEAD if is_here(session) else Liveness.UNKNOWN
     try:
         process = psutil.Process(session.pid)
         same = _same_start(session, process) and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
@@ -91,15 +110,55 @@ def host() -> str:
 
 @cache
 def boot_id() -> str:
-    """An identifier of this boot, "" where the system has none (then pid and start have to do)."""
+    """An identifier of what pids count in, "" where the system has none (then pid and start have to do).
+
+    This boot; on Linux also the namespace of pids: two containers of one machine share the boot and no pid.
+    """
     if sys.platform == "darwin":
-        done = subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip()
+        return _said("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid").strip()
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
+        return ""
+
+
+@cache
+def machine_id() -> str:
+    """An identifier of this machine that survives its boots, "" where the system has none.
+
+    A digest: the system's own number is nobody's business, and run directories are given away.
+    """
+    number = _machine_number()
+    return hashlib.sha256(f"sweetspot {number}".encode()).hexdigest()[:32] if number else ""
+
+
+def _machine_number() -> str:
+    if sys.platform == "darwin":
+        found = re.search(
+            r'"IOPlatformUUID" = "([^"]+)"', _said("/usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice")
+        )
+        return found[1] if found else ""
+    if sys.platform == "win32":
+        import winreg
+
+        try:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\Microsoft\Cryptography") as key:
+                return str(winreg.QueryValueEx(key, "MachineGuid")[0])
+        except OSError:
+            return ""
+    for place in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        try:
+            return Path(place).read_text().strip()
+        except OSError:
+            continue
+    return ""
+
+
+def _said(*command: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.SubprocessError):
         return ""
 
 

@@ -16,8 +16,10 @@ from pydantic import BaseModel, ValidationError
 from engine.rundir.artefacts import Artefact, PreviewSet, find_checkpoints, find_previews, find_snapshots
 from engine.rundir.encoding import decode
 from engine.rundir.entry import holds_run, newer_protocol
+from engine.rundir.inside import MOST_BYTES, MOST_DATASET_BYTES, own_file, read_own
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch
+from engine.rundir.plausible import plausible
 from engine.rundir.schema import PROTOCOL, DatasetRecord, RunRecord, SessionRecord, Status
 from engine.rundir.view import RunView, ShownState, look
 
@@ -73,11 +75,13 @@ class RunReader:
     def sessions(self) -> list[SessionRecord]:
         """Every process that trained this run, the first one first; damaged lines are left out."""
         found = []
-        for line in _whole_lines(self.layout.sessions, 0, None).lines:
+        for line in (_read(self.layout.sessions, MOST_BYTES) or b"").split(b"\n")[:-1]:
             try:
-                found.append(SessionRecord.model_validate_json(line))
+                session = SessionRecord.model_validate_json(line)
             except ValidationError:
                 continue
+            if plausible(session):
+                found.append(session)
         return found
 
     def lines(self, offset: int = 0, limit_bytes: int | None = None) -> Lines:
@@ -104,7 +108,7 @@ class RunReader:
 
     def line_start(self, position: int) -> int:
         """Where the first whole line at or after ``position`` of metrics.jsonl begins; negative counts from its end."""
-        if not self.layout.metrics.is_file():
+        if not own_file(self.layout.metrics):
             return 0
         try:
             with self.layout.metrics.open("rb") as file:
@@ -137,7 +141,7 @@ class RunReader:
         return view
 
     def _load(self, path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
-        raw = _read(path)
+        raw = _read(path, MOST_DATASET_BYTES if kind is DatasetRecord else MOST_BYTES)
         if raw is None:
             return None
         try:
@@ -148,7 +152,7 @@ class RunReader:
             protocol = getattr(record, "protocol", None)
         if isinstance(protocol, int) and protocol > PROTOCOL:
             raise newer_protocol(self.id, protocol)
-        return record
+        return record if record is not None and plausible(record) else None
 
 
 def list_runs(runs_dir: Path) -> list[RunReader]:
@@ -165,11 +169,14 @@ def _trained_at(reader: RunReader) -> tuple[float, str]:
     return (sessions[-1].started_at if sessions else 0.0), reader.id
 
 
-def _read(path: Path) -> bytes | None:
-    """The bytes of a regular file, or None. Windows refuses for the moment in which the writer replaces it."""
+def _read(path: Path, most: int) -> bytes | None:
+    """The bytes of a file of the run, at most ``most``, or None.
+
+    Windows refuses for the moment in which the writer replaces it.
+    """
     for _ in range(5 if sys.platform == "win32" else 1):
         try:
-            return path.read_bytes() if path.is_file() else None
+            return read_own(path, most)
         except PermissionError:
             time.sleep(0.01)
         except OSError:
@@ -179,7 +186,7 @@ def _read(path: Path) -> bytes | None:
 
 def _whole_lines(path: Path, offset: int, limit_bytes: int | None) -> Lines:
     try:
-        if not path.is_file():
+        if not own_file(path):
             return Lines([], 0)
         with path.open("rb") as file:
             if file.seek(0, os.SEEK_END) < offset:

@@ -59,6 +59,9 @@ class Monitor(Record):
     baseline_db: float | None = Field(
         default=None, description="What the best constant answer scores on the metric, in its unit (dB for sound)."
     )
+    standard_error: str | None = Field(
+        default=None, description="The metric that holds the standard error of ``metric`` over the held-out files."
+    )
 
 
 class Source(Record):
@@ -138,6 +141,7 @@ class SessionRecord(Record):
     )
     boot_id: str
     host: str
+    machine_id: str = Field(default="", description="A digest; tells machines of one host name apart.")
     started_at: float
     device: str
     threads: int
@@ -234,6 +238,7 @@ class Status(Record):
     diagnosis: list[Diagnosis] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
     last_checkpoint: CheckpointRef | None = None
+    kept_awake_by: str | None = Field(default=None, description="The program that keeps the machine from sleeping.")
     commands: list[HandledCommand] = Field(default_factory=list, description="The last fifty.")
     error: ErrorInfo | None = None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from engine.rundir.liveness import HeartbeatWatch, Liveness, host, process_liveness
+from engine.rundir.liveness import HeartbeatWatch, Liveness, is_here, of_this_boot, process_liveness
 from engine.rundir.schema import RunRecord, SessionRecord, State, Status
 
 
@@ -66,7 +66,7 @@ def look(
     session = sessions[-1] if sessions else None
     liveness = _liveness(session, status, watch)
     state = _state(status, session, liveness)
-    foreign = session is not None and session.host != host() and liveness is not Liveness.ALIVE
+    foreign = session is not None and not is_here(session) and liveness is not Liveness.ALIVE
     return RunView(
         id=run_id,
         name=run.name if run else run_id,
@@ -84,9 +84,11 @@ def _liveness(session: SessionRecord | None, status: Status | None, watch: Heart
     if session is None:
         return Liveness.UNKNOWN
     liveness = process_liveness(session)
-    if liveness is Liveness.UNKNOWN and watch is not None and status is not None:
-        return watch.observe(status.session, status.heartbeat)
-    return liveness
+    if watch is None or status is None or of_this_boot(session):
+        return liveness
+    # A rested heartbeat proves nothing. One that moves lives somewhere, also where a cloned system has our number.
+    moving = watch.observe(status.session, status.heartbeat) is Liveness.ALIVE
+    return Liveness.ALIVE if moving else liveness
 
 
 def _state(status: Status | None, session: SessionRecord | None, liveness: Liveness) -> ShownState:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 from app import charts
+from app.exposure import exposure
 from app.library import runs_directory, unknown_arguments
 from tests.conftest import ROOT
 
@@ -20,8 +22,38 @@ def test_the_configuration_listens_to_this_computer_alone_and_tells_nobody() -> 
     assert server["enableCORS"] and server["enableXsrfProtection"] and server["fileWatcherType"] == "none"
     assert config["browser"]["gatherUsageStats"] is False
     assert config["client"]["showErrorDetails"] == "type" and config["client"]["toolbarMode"] == "minimal"
+    assert config["runner"]["magicEnabled"] is False, "a bare expression would be written on the page"
     for theme in ("light", "dark"):
         assert len(config["theme"][theme]["chartCategoricalColors"]) == len(charts.ROLES)
+
+
+OWN = ("localhost", "127.0.0.1", "[::1]")
+
+
+def test_settings_that_were_not_found_stop_the_app() -> None:
+    unasked = exposure(None, True, OWN)
+    assert unasked is not None and unasked.refused and "Start it in the project's folder" in unasked.text
+    unprotected = exposure("127.0.0.1", False, OWN)
+    assert unprotected is not None and unprotected.refused
+    for hosts in ((), (*OWN, "evil.example")):
+        any_name = exposure("127.0.0.1", True, hosts)
+        assert any_name is not None and any_name.refused and "any name" in any_name.strong
+    asked = exposure("0.0.0.0", True, ())
+    assert asked is not None and not asked.refused, "who says so means it, and is told what it means"
+    assert exposure("127.0.0.1", True, OWN) is None and exposure("::1", True, OWN) is None
+
+
+def test_started_elsewhere_the_app_shows_nothing_but_why(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.argv = ['main.py']; from streamlit.testing.v1 import AppTest; "
+        f"app = AppTest.from_file({str(ROOT / 'app' / 'main.py')!r}, default_timeout=60).run(); "
+        "said = ' '.join(e.proto.body for e in app.get('html')); "
+        "assert 'settings were not found' in said and not app.button, said"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()[-500:]
 
 
 def test_every_line_and_text_colour_can_be_read_on_its_ground() -> None:

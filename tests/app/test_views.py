@@ -83,12 +83,58 @@ def test_a_model_that_has_learnt_nothing_is_too_early_to_tell(visit: Visit, runs
     live.close()
 
 
+def test_the_only_epoch_there_is_is_no_sweet_spot(visit: Visit, runs_dir: Path) -> None:
+    error = ErrorInfo(kind="TrainingFailedError", cause="The loss became NaN.", remedy="Wait.")
+    write(runs_dir / "drums", state=State.FAILED, done=1, best=1, error=error)
+    assert "sweet spot" not in strip(visit("run", run="drums"))
+    assert list(visit().dataframe[0].value["Sweet spot"]) == [None]
+    write(runs_dir / "two", state=State.FAILED, done=3, best=2, error=error)
+    assert "sweet spot at epoch 2" in strip(visit("run", run="two"))
+
+
+def strip(app: AppTest) -> str:
+    """What the strip says to those who cannot see it."""
+    return str(app.get("vega_lite_chart")[0].proto.alt)
+
+
+def test_an_ended_run_is_deleted_after_a_confirming_click(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums")
+    app = visit("run", run="drums")
+    app.button(key="delete").click().run()
+    assert "Your own recordings stay where they are." in said(app)
+    assert (runs_dir / "drums").exists(), "nothing goes before it is confirmed"
+    app.button(key="delete-not").click().run()
+    assert "Your own recordings" not in said(app)
+    app.button(key="delete").click().run()
+    app.button(key="delete-now").click().run()
+    assert not app.exception
+    assert list(runs_dir.iterdir()) == []
+    assert "Nothing here yet" in said(app)
+
+
+def test_a_live_run_cannot_be_deleted(visit: Visit, runs_dir: Path) -> None:
+    live = write(runs_dir / "drums", state=State.RUNNING, done=15, close=False)
+    assert all(button.key != "delete" for button in visit("run", run="drums").button)
+    live.close()
+
+
+def test_a_done_run_says_when_it_came_to_rest(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums", done=60, epochs=60, best=60)
+    assert "Little changed after epoch" in said(visit("run", run="drums"))
+    write(runs_dir / "short", done=8, epochs=8, best=8)
+    assert "It was still improving at the end" in said(visit("run", run="short"))
+
+
 def test_a_failed_run_gives_cause_and_remedy(visit: Visit, runs_dir: Path) -> None:
-    error = ErrorInfo(kind="TrainingFailedError", cause="The loss became NaN.", remedy="Try --learning-rate 0.0005.")
+    error = ErrorInfo(
+        kind="TrainingFailedError",
+        cause="The loss became NaN.",
+        remedy="Use a lower learning rate: --learning-rate 0.0005.",
+    )
     write(runs_dir / "drums", state=State.FAILED, done=15, error=error)
     app = visit("run", run="drums")
     assert "It failed at epoch 15: the loss became NaN." in said(app)
-    assert "Try learning rate 0.0005." in said(app)
+    assert "Use a lower learning rate: 0.0005." in said(app)
     assert app.button(key="resume").label == "Resume from epoch 10"
 
 
@@ -110,7 +156,7 @@ def test_a_run_from_another_computer_is_read_only(visit: Visit, runs_dir: Path) 
     write(runs_dir / "drums", state=State.RUNNING, done=15)
     sessions = Layout(runs_dir / "drums").sessions
     session = json.loads(sessions.read_text())
-    sessions.write_text(json.dumps(session | {"host": "elsewhere"}) + "\n")
+    sessions.write_text(json.dumps(session | {"host": "elsewhere", "boot_id": "theirs", "machine_id": "theirs"}) + "\n")
     before = {path: path.stat().st_mtime_ns for path in (runs_dir / "drums").rglob("*")}
     app = visit("run", run="drums")
     assert "Read only" in badges(app)
@@ -164,6 +210,48 @@ def test_a_folder_that_is_none_is_said_in_a_sentence(visit: Visit, tmp_path: Pat
     app.text_input(key="folder").set_value(str(tmp_path / "missing")).run()
     assert "neither a folder or table here nor a data set" in said(app)
     assert app.button(key="start").disabled
+
+
+def test_a_folder_of_sub_folders_can_be_told_apart(visit: Visit, drums: Path, tmp_path: Path) -> None:
+    for number, path in enumerate(sorted(drums.iterdir())):
+        target = tmp_path / "sorted" / ("hard", "soft")[number % 2] / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    app = visit("new")
+    app.segmented_control(key="source").set_value("A folder on this computer").run()
+    app.text_input(key="folder").set_value(str(tmp_path / "sorted")).run()
+    assert "Good to go" in said(app) and app.metric[0].value == "10", "by default its sounds are learned from"
+    app.segmented_control(key="wish").set_value("Tell them apart by sub-folder").run()
+    assert not app.exception
+    assert [metric.value for metric in app.metric] == ["tell classes apart", "2", "121"]
+    assert not app.button(key="start").disabled
+
+
+def test_a_table_is_read_before_anything_starts(visit: Visit, tmp_path: Path) -> None:
+    table = tmp_path / "points.csv"
+    table.write_text("a,b,kind\n1,2,x\n2,1,y\n3,red,x\n4,4,y\n")
+    app = visit("new")
+    app.segmented_control(key="source").set_value("A folder on this computer").run()
+    app.text_input(key="folder").set_value(str(table)).run()
+    assert "on line 4" in said(app) and app.button(key="start").disabled
+    table.write_text("a,b,kind\n1,2,x\n2,1,y\n3,5,x\n4,4,y\n")
+    app.run()
+    assert not app.exception and not app.button(key="start").disabled
+    assert app.metric[1].value == "2"
+
+
+def test_the_link_of_an_empty_library_leads_to_the_folder(visit: Visit) -> None:
+    app = visit("new", **{"from": "folder"})
+    assert app.segmented_control(key="source").value == "A folder on this computer"
+
+
+@pytest.mark.parametrize("pasted", ['"{}"', "'{}'", "  {} ", "file://{}"])
+def test_a_path_is_taken_as_it_was_pasted(pasted: str) -> None:
+    from app.source import as_path
+
+    assert as_path(pasted.format("/home/ana/my%20drums" if "file" in pasted else "/home/ana/my drums")) == (
+        "/home/ana/my drums"
+    )
 
 
 def test_a_wrong_setting_is_named_at_its_field(visit: Visit, drums: Path) -> None:

@@ -131,3 +131,20 @@ def test_a_killed_parent_leaves_no_child(folder: Path) -> None:
     assert found
     _, alive = psutil.wait_procs(found, timeout=30)
     assert not alive
+
+
+def test_a_decoder_that_stops_the_interpreter_outlives_no_parent(tmp_path: Path) -> None:
+    """A sleep that keeps the interpreter's lock stands for it: the end of stdin cannot be seen then."""
+    program = (
+        "import ctypes, sys; from engine.audio import decode_child; decode_child.ORPHAN_S = 2.0; "
+        "decode_child.decode = lambda *job: ctypes.PyDLL(None).sleep(500); decode_child.main()"
+    )
+    argv = [sys.executable, "-c", program, str(tmp_path), "48000", "1"]
+    child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdin is not None and child.stdout is not None
+    child.stdin.write(b'{"id": 0, "path": "x.wav", "key": "x"}\n')
+    child.stdin.flush()
+    assert b"begin" in child.stdout.readline()
+    time.sleep(1.0)  # until it sleeps
+    _, words = child.communicate(timeout=60)  # which ends stdin, as a killed parent does
+    assert child.returncode == 1 and b"Timeout" in words

@@ -82,7 +82,7 @@ def test_a_file_without_sound_says_why(tmp_path: Path) -> None:
         (b"", "empty: the file has no bytes"),
         (b"dear diary " * 20, "not sound: nothing in it looks like audio"),
         (b"\0\0\0\x20ftypM4A \0\0\0\0" * 4, "an M4A or MP4 file inside: convert it to WAV or FLAC"),
-        (b"RIFF\x24\0\0\0WAVEfmt ", "damaged: it begins like a sound file and cannot be read further"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "damaged: it begins like a sound file and cannot be read further; export it again"),
     ):
         (tmp_path / "a.wav").write_bytes(content)
         with pytest.raises(AudioError) as caught:

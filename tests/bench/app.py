@@ -1,13 +1,16 @@
 """``python -m tests.bench app``: what watching costs.
 
-CPU of the server with one and five tabs on a live run, the way from an appended line to changed pixels, and how long a
-run of a million steps takes to open. The last line printed is JSON.
+CPU of the server with one and five tabs on a live run, the way from an appended line to changed pixels, how long a
+run of a million steps takes to open, how soon a killed trainer shows as crashed, and how many clicks and seconds lie
+between the open page and the demo's first sound. The last line printed is JSON.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 import statistics
 import tempfile
 import threading
@@ -18,13 +21,14 @@ from typing import Any
 import click
 import psutil
 
-from engine.rundir.reader import RunReader
+from engine.rundir.reader import RunReader, list_runs
 from engine.rundir.schema import Best, MetricSpec, Monitor, RunConfig, RunRecord, Source, State
 from engine.rundir.writer import RunWriter
-from tests.browser.chromium import Server, chromium, server
+from tests.browser.chromium import Server, chromium, server, start_trainer, until
 
 STEPS_PER_EPOCH = 250
 WATCH_S = 20.0
+SMALL = ("--threads", "1", "--channels", "8", "--batch-size", "4", "--max-epochs", "400")
 SPECS = [
     MetricSpec(name="val_recon_db", label="new sounds", unit="dB", chart="quality", better="lower"),
     MetricSpec(name="train_recon_db", label="its own sounds", unit="dB", chart="quality", better="lower"),
@@ -156,6 +160,56 @@ def open_million(browser: Any, app: Server, root: Path) -> float:
     return taken
 
 
+def crash_shown(browser: Any, runs: Path, rounds: int = 3) -> list[float]:
+    """Seconds from the kill of a real trainer to the badge that says so."""
+    taken = []
+    with server(runs) as app:
+        for number in range(rounds):
+            root = runs / f"killed-{number}"
+            process = start_trainer("demo", "--run-dir", str(root), *SMALL)
+            context = browser.new_context(viewport={"width": 1400, "height": 900})
+            try:
+                until(lambda root=root: (status := RunReader(root).status()) and status.step >= 10)
+                page = context.new_page()
+                page.goto(f"{app.url}/run?run={root.name}")
+                page.locator(".stMarkdownBadge", has_text="Learning").wait_for(timeout=60_000)
+                page.wait_for_timeout(3000 + 250 * number)
+            finally:
+                process.kill()
+            began = time.monotonic()
+            page.locator(".stMarkdownBadge", has_text="Crashed").wait_for(timeout=60_000)
+            taken.append(time.monotonic() - began)
+            process.wait()
+            context.close()
+    return taken
+
+
+def first_sound(browser: Any, runs: Path) -> tuple[int, float]:
+    """(clicks, seconds) from the open page of an empty library to the demo's first preview that plays."""
+    with server(runs) as app:
+        context = browser.new_context(viewport={"width": 1400, "height": 900})
+        page = context.new_page()
+        page.goto(app.url)
+        demo = page.get_by_role("button", name="Start the demo")
+        demo.wait_for(timeout=60_000)
+        began, clicks = time.monotonic(), 1
+        demo.click()
+        try:
+            player = page.locator(".st-key-timeline audio").first
+            player.wait_for(timeout=300_000)
+            player.scroll_into_view_if_needed()
+            box = player.bounding_box()
+            page.mouse.click(box["x"] + 20, box["y"] + box["height"] / 2)
+            clicks += 1
+            page.wait_for_function("[...document.querySelectorAll('audio')].some(a => a.currentTime > 0)")
+            taken = time.monotonic() - began
+        finally:
+            context.close()
+            for reader in list_runs(runs):
+                os.kill(reader.sessions()[-1].pid, signal.SIGKILL)
+    return clicks, taken
+
+
 @click.command()
 @click.option("--steps", default=1_000_000, show_default=True, help="Steps of the long run.")
 def command(steps: int) -> None:
@@ -182,4 +236,8 @@ def command(steps: int) -> None:
             size = RunReader(runs / "long").layout.metrics.stat().st_size
             taken_s = open_million(browser, app, long.writer.root)
             figures |= {"steps": steps, "megabytes": round(size / 1e6), "open_s": round(taken_s, 2)}
+        crashed = crash_shown(browser, runs)
+        figures |= {"crashed_median_s": round(statistics.median(crashed), 2), "crashed_max_s": round(max(crashed), 2)}
+        clicks, seconds = first_sound(browser, runs / "none")
+        figures |= {"first_sound_clicks": clicks, "first_sound_s": round(seconds, 1)}
     click.echo(json.dumps(figures))

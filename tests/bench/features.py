@@ -59,5 +59,17 @@ def onset_s(db: torch.Tensor) -> float:
     return float(rise.argmax()) * HOP / RATE
 
 
+def seam(db: torch.Tensor, period: int, shift: int = 0) -> float:
+    """How much more a sound [128, F] changes at multiples of ``period`` samples than elsewhere; 1: no more.
+
+    shift: samples by which those places are moved; what other shifts give is what chance gives.
+    """
+    change = db.diff(dim=1).abs().mean(0)
+    places = torch.arange(1, db.shape[1]) * HOP - HOP // 2 - shift
+    meets = ((places + period // 2) % period - period // 2).abs() <= 2 * HOP
+    meets &= places > period // 2
+    return float(change[meets].mean() / change[~meets].mean().clamp_min(1e-6))
+
+
 def quartiles(values: Sequence[float]) -> list[float]:
     return [round(float(value), 3) for value in np.quantile(values, (0.25, 0.5, 0.75))]

@@ -28,11 +28,13 @@ from engine.rundir.reader import RunReader
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.load import load_codec
 from engine.tasks.vae.memory import measure_memorisation, nearest_pieces
+from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import TexturePrior
-from tests.bench.features import WINDOW, diversity, features, frechet, onset_s, quartiles
+from tests.bench.features import WINDOW, diversity, features, frechet, onset_s, quartiles, seam
 from tests.bench.scoring import RATE, best_constants, error_db, mean_score, mel_power, relative_db, score
 
 TEXTURE_SECONDS = 4
+LONG_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,33 @@ def sample_figures(codec: Codec, train: Sounds, held_out: Sounds, count: int, se
     }
 
 
+def long_figures(codec: Codec, held_out: Sounds, seed: int) -> dict[str, list[float]]:
+    """Ten seconds in one pass: change at the edges of chunks and of latent frames, against the change elsewhere.
+
+    Two numbers each: at the edges, and the most that any of fifteen shifts of them gives. A seam is there when the
+    first is above the second. copy: held-out sounds strung together and reconstructed, over the original's figures.
+    sample: a new texture; one-shots end before.
+    """
+    samples = LONG_SECONDS * RATE
+    original = np.resize(np.concatenate(held_out.waves), samples)
+    frames = codec.config.frames(samples)
+    db = codec.reconstruct_db(torch.from_numpy(original))
+    made = {"copy": relative_db(mel_power(codec.to_wave(db[None], samples, FAST)[0]))}
+    if isinstance(codec.prior, TexturePrior):
+        sample = codec.sample_db(1, frames, seed, 0.85, 0)
+        made["sample"] = relative_db(mel_power(codec.to_wave(sample, samples, FAST)[0]))
+    real = relative_db(mel_power(original))
+    result = {}
+    for name, part in made.items():
+        for edge, period in (("chunk", RATE), ("latent", STRIDE * codec.config.hop_length)):
+            found = [
+                seam(part, period, shift) / (seam(real, period, shift) if name == "copy" else 1.0)
+                for shift in range(0, period, period // 16)
+            ]
+            result[f"{name}_{edge}"] = [round(found[0], 3), round(max(found[1:]), 3)]
+    return result
+
+
 def figures(run_dir: Path, folder: Path, seed: int, samples: int, keep: Path | None) -> dict[str, object]:
     """All that is measured of one run, on its best state."""
     codec = load_codec(run_dir, None)
@@ -182,6 +211,7 @@ def figures(run_dir: Path, folder: Path, seed: int, samples: int, keep: Path | N
     result: dict[str, object] = {name: _rounded(mean_score(part)) for name, part in (scores | controls).items()}
     result["wins"] = f"{sum(a < b for a, b in zip(ours, nearest, strict=True))} of {len(ours)}"
     result["part_of_constant"] = float(np.mean(ours)) / mean_score(controls["constant"])["active_db"]
+    result["ten_seconds"] = long_figures(codec, held_out, seed)
     if samples:
         result["samples"] = sample_figures(codec, train_side, held_out, samples, seed)
     return result

@@ -1,21 +1,21 @@
 """How well the tables are learned, beside scikit-learn on the same rows.
 
-    python -m tests.bench.tables [NAME ...] [--splits 10] [--spoken FOLDER]
+    python -m tests.bench tables [NAME ...] [--splits 10] [--folder FOLDER]
 
 Every figure is of held-out rows at the end of training, not at the best epoch: accuracy in percent, or R². The others
-get standardised features, as ours do. ``--spoken`` takes a folder of digits, each named after its first letter, and
+get standardised features, as ours do. ``--folder`` takes a folder of digits, each named after its first letter, and
 sorts them by a CSV of file and label.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
+import click
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -62,26 +62,22 @@ def spoken(folder: Path, split: int) -> float:
         return ours(str(folder), split, {"labels": str(labels)})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="*", default=TABLES)
-    parser.add_argument("--splits", type=int, default=10)
-    parser.add_argument("--spoken", type=Path)
-    arguments = parser.parse_args()
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--splits", default=10, show_default=True, help="Splits of each table.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Labelled sounds: the digit begins each file's name.")
+def command(names: tuple[str, ...], splits: int, folder: Path | None) -> None:
+    """Train on the built-in tables NAMES (all) beside scikit-learn's network and a linear model on the same splits."""
     warnings.simplefilter("ignore", ConvergenceWarning)
     print(f"{'':<14}{'ours':>8}{'network':>9}{'linear':>9}{'ours - best':>13}{'seconds':>9}", flush=True)
-    for name in arguments.names:
+    for name in names or TABLES:
         began = time.monotonic()
-        own = [ours(name, split) for split in range(arguments.splits)]
-        seconds = (time.monotonic() - began) / arguments.splits
-        network, linear = np.mean([theirs(name, split) for split in range(arguments.splits)], axis=0)
+        own = [ours(name, split) for split in range(splits)]
+        seconds = (time.monotonic() - began) / splits
+        network, linear = np.mean([theirs(name, split) for split in range(splits)], axis=0)
         mean = float(np.mean(own))
         margin = mean - max(network, linear)
         print(f"{name:<14}{mean:8.3f}{network:9.3f}{linear:9.3f}{margin:+13.3f}{seconds:9.1f}", flush=True)
-    if arguments.spoken:
-        scores = [spoken(arguments.spoken, split) for split in range(5)]
+    if folder is not None:
+        scores = [spoken(folder, split) for split in range(5)]
         print(f"spoken digits {np.mean(scores):8.3f}   five splits: {', '.join(f'{score:.2f}' for score in scores)}")
-
-
-if __name__ == "__main__":
-    main()

@@ -7,12 +7,9 @@ interrupted, one killed, one that diverged, one copied from "another computer".
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,24 +20,14 @@ from engine.registry import find_source
 from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from tests.browser.chromium import ROOT, chromium, server
+from tests.browser.chromium import chromium, server, start_trainer, until
 
 WIDTHS = {1400: 900, 500: 900}
 TALLEST = 3_600
 
 
-def train(root: Path, source: Path, *options: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "engine", "train", str(source), "--run-dir", str(root), *options]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
-
-
-def until(condition: Callable[[], Any], seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError("a run did not get as far as it should")
-        time.sleep(0.2)
+def train(root: Path, source: Path | str, *options: str) -> subprocess.Popen[bytes]:
+    return start_trainer(str(source), "--run-dir", str(root), *options)
 
 
 def epoch(root: Path) -> int:
@@ -68,6 +55,9 @@ def make_runs(runs: Path, source: Path, minutes: float) -> None:
     if not (runs / "kitchen-field").exists():
         limit = ("--max-minutes", str(minutes))
         train(runs / "kitchen-field", source, "--name", "kitchen-field", "--threads", "2", *limit).wait()
+    for name in ("iris", "diabetes"):
+        if not (runs / name).exists():
+            train(runs / name, name).wait()
     if not (runs / "studio-mac").exists():
         _copy_from_elsewhere(runs / "rain-40", runs / "studio-mac")
 
@@ -114,6 +104,31 @@ def _tab(label: str) -> Callable[[Any], None]:
     return lambda page: page.get_by_role("tab", name=label).first.click()
 
 
+def _folder(path: Path, learn: str | None = None) -> Callable[[Any], None]:
+    """The form once a folder was typed into it."""
+
+    def fill(page: Any) -> None:
+        page.get_by_text("A folder on this computer").click()
+        field = page.get_by_role("textbox", name="Folder")
+        field.fill(str(path))
+        field.press("Enter")
+        page.wait_for_timeout(5000)
+        if learn is not None:
+            page.get_by_text(learn).click()
+
+    return fill
+
+
+def _table(page: Any) -> None:
+    page.get_by_text("A data set", exact=True).click()
+    page.wait_for_timeout(2000)
+
+
+def _delete(page: Any) -> None:
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_text("go for good").wait_for()
+
+
 def _dialog(page: Any) -> None:
     page.get_by_role("button", name="Resume from").click()
     page.get_by_text("Steps left").wait_for()
@@ -133,11 +148,24 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
     make_runs(runs_dir, path, minutes)
     nothing = runs_dir.parent / f"{runs_dir.name}-none"
     nothing.mkdir(exist_ok=True)
+    wrong = runs_dir.parent / f"{runs_dir.name}-wrong"
+    wrong.mkdir(exist_ok=True)
+    (wrong / "broken.wav").write_bytes(b"no sound")
+    (wrong / "empty.flac").write_bytes(b"")
     live = runs_dir / "drums-20"
     shutil.rmtree(live, ignore_errors=True)
     pictures: dict[str, tuple[str, Callable[[Any], None] | None]] = {
         "new": ("/new", None),
         "new-advanced": ("/new", _advanced),
+        "new-folder": ("/new", _folder(path)),
+        "new-nothing": ("/new?from=folder", None),
+        "new-wrong": ("/new", _folder(wrong)),
+        "new-table": ("/new", _table),
+        "run-iris": ("/run?run=iris", None),
+        "run-diabetes": ("/run?run=diabetes", None),
+        "run-delete": ("/run?run=voices-a", _delete),
+        "run-notes": ("/run?run=diabetes", _tab("Notes")),
+        "run-log": ("/run?run=drums-20", _tab("Log")),
         "run-stopped": ("/run?run=voices-a", None),
         "run-interrupted": ("/run?run=bells-low", None),
         "run-crashed": ("/run?run=rain-40", None),

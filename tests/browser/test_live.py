@@ -73,6 +73,18 @@ def test_a_link_to_a_run_is_the_same_app_for_the_first_visitor(app: Server, open
     assert page.url.rstrip("/") == app.url, "the pages were run without main.py"
 
 
+def test_the_browser_asks_no_other_computer_for_anything(app: Server, training: Training, open_page: Open) -> None:
+    reader = training()
+    page = open_page(app.url)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for place in ("/", "/new", f"/run?run={reader.id}"):
+        page.goto(app.url + place)
+        page.wait_for_selector(".ss-brand")
+        page.wait_for_timeout(2000)
+    assert asked and not [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
+
+
 def test_a_preview_plays_on_through_two_new_ones_and_nothing_plays_by_itself(
     app: Server, training: Training, open_page: Open
 ) -> None:
@@ -175,7 +187,6 @@ def test_a_stopped_run_resumes_after_a_summary_and_a_confirming_click(
     page.get_by_text("Steps left").wait_for()
     assert len(reader.sessions()) == 1, "nothing starts before it is confirmed"
     before = reader.status().step
-    page.wait_for_timeout(1500)  # a refresh under way replaces the dialog's buttons, and a click with them
     page.get_by_role("button", name="Resume now").click()
     until(lambda: len(reader.sessions()) == 2, 60)
     badge(page, "Learning").wait_for(timeout=60_000)

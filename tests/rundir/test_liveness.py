@@ -71,7 +71,7 @@ def test_a_pid_that_cannot_be_is_dead(writer: RunWriter, pid: int) -> None:
 
 
 def move_to_another_host(root: Path, session: SessionRecord) -> None:
-    moved = session.model_copy(update={"host": "somewhere-else"})
+    moved = session.model_copy(update={"host": "somewhere-else", "boot_id": "theirs", "machine_id": "theirs"})
     (root / "sessions.jsonl").write_text(moved.model_dump_json() + "\n")
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from engine import rng
 from engine.config import Settings, validated
 from engine.errors import DataError
-from engine.registry import Claim, Dataset, Description
-from engine.tasks.mlp.config import MLPConfig
+from engine.registry import Claim, Dataset, Description, Offer
+from engine.tasks.mlp.config import FOLDERS, MLPConfig
 from engine.tasks.mlp.csv_table import SUFFIXES, read_table
 from engine.tasks.mlp.labels import FEATURE_NAMES, read_labels
 from engine.tasks.mlp.table import Table, choose_kind, encode_target
@@ -96,6 +96,14 @@ def claim(path: Path, named: Collection[str]) -> Claim | None:
     if path.is_dir():
         return Claim(by_option=True, defaults=DEFAULTS) if "labels" in named else None
     return Claim(defaults=DEFAULTS) if path.suffix.lower() in SUFFIXES else None
+
+
+def offers(path: Path) -> list[Offer]:
+    """A folder whose sounds lie in sub-folders can be sorted by them."""
+    if not path.is_dir():
+        return []
+    labels, _ = read_labels(path, FOLDERS, None)
+    return [Offer("Tell them apart by sub-folder", {"labels": FOLDERS})] if len(set(labels.values())) > 1 else []
 
 
 def describe(path: Path, config: Settings) -> tuple[Description, Settings]:

@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 PAPER, INK, PALE, TRAIN = (251, 250, 247), (29, 28, 26), (226, 222, 212), (58, 102, 168)
 SWEET = (11, 116, 102)
 WIDTH, HEIGHT = 640, 480
-LEFT, RIGHT, TOP, BOTTOM = 116, 24, 44, 56
+LEFT, RIGHT, TOP, BOTTOM = 140, 24, 52, 76
 MOST_NAMED = 24
+FONT = 19  # half as large where a page shows it: the app's panel is 400 pixels wide
 SCALE = 2  # drawn larger and reduced, so that lines and points have smooth edges
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -36,17 +37,17 @@ def confusion_png(counts: NDArray[np.int64], names: Sequence[str], title: str) -
         hue = SWEET if row == column else (194, 65, 12)
         box = (LEFT + column * cell, TOP + row * cell, LEFT + (column + 1) * cell - 1, TOP + (row + 1) * cell - 1)
         canvas.box(box, _mix(PAPER if share[row, column] else (243, 241, 235), hue, float(share[row, column]) ** 0.6))
-        if counts[row, column] and cell >= 18:
+        if counts[row, column] and cell >= 30:
             shade = PAPER if share[row, column] > 0.45 else INK
             canvas.text(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), str(counts[row, column]), "mm", shade)
     step = max(1, -(-classes // MOST_NAMED))
     for place in range(0, classes, step):
         middle = (place + 0.5) * cell
-        canvas.text((LEFT - 8, TOP + middle), _short(names[place], 14), "rm")
-        letters = max(1, int(cell * step / 8))
+        canvas.text((LEFT - 8, TOP + middle), _short(names[place], 12), "rm")
+        letters = max(1, int(cell * step / 10))
         canvas.text((LEFT + middle, TOP + classes * cell + 6), _short(names[place], letters), "mt")
     canvas.text((LEFT - 8, TOP - 8), "true", "rb")
-    canvas.text((LEFT + classes * cell, TOP + classes * cell + 26), "taken for", "rt")
+    canvas.text((LEFT + classes * cell, TOP + classes * cell + 34), "taken for", "rt")
     return canvas.png()
 
 
@@ -83,7 +84,7 @@ class _Canvas:
     def __init__(self, title: str) -> None:
         self.image = Image.new("RGB", (WIDTH * SCALE, HEIGHT * SCALE), PAPER)
         self.draw = ImageDraw.Draw(self.image)
-        self.font: _Font = ImageFont.load_default(13 * SCALE)
+        self.font: _Font = ImageFont.load_default(FONT * SCALE)
         self.text((WIDTH - RIGHT, 16), title, "rt")
 
     def box(self, box: tuple[float, float, float, float], colour: tuple[int, ...]) -> None:

@@ -16,6 +16,7 @@ from engine import rng
 from engine.audio.inversion import FAST, Quality, invert_mel
 from engine.audio.mel import AudioSpectrogram, Scale
 from engine.audio.settings import SpectrogramConfig
+from engine.tasks.vae.atlas import Atlas
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, prior_state
 
@@ -52,7 +53,12 @@ class Texture:
 
 @dataclass
 class Codec:
-    """Model, scale and prior together. ``ceiling`` [M]: the loudest each band was in training, in dB."""
+    """Model, scale and prior together.
+
+    ceiling [M]: the loudest each band was in training, in dB. atlas: where the sounds of the collection lie. level:
+    the median of the training sounds' active RMS (:func:`engine.audio.levels.active_rms`). Runs of an older version
+    have neither of the two.
+    """
 
     model: ConvVAE
     config: SpectrogramConfig
@@ -60,6 +66,8 @@ class Codec:
     ceiling: torch.Tensor
     prior: Prior | None = None
     texture: Texture | None = None
+    atlas: Atlas | None = None
+    level: float | None = None
 
     def __post_init__(self) -> None:
         self.device = next(self.model.parameters()).device
@@ -100,10 +108,13 @@ class Codec:
         db = self.reconstruct_db(torch.from_numpy(wave / peak))
         return np.asarray(self.to_wave(db[None], len(wave), quality)[0] * peak)
 
-    def to_wave(self, db: torch.Tensor, samples: int, quality: Quality = FAST) -> np.ndarray:
-        """Mel power in dB [B, M, F] to float32 waves [B, samples]. The same input gives the same wave."""
+    def to_wave(self, db: torch.Tensor, samples: int, quality: Quality = FAST, variant: int = 0) -> np.ndarray:
+        """Mel power in dB [B, M, F] to float32 waves [B, samples]. The same input gives the same wave.
+
+        variant: another number gives the same spectrogram with other phases.
+        """
         shape = (1, self.config.n_fft // 2 + 1, db.shape[-1])
-        phase = torch.from_numpy(rng.generator(0, "phase").random(shape, dtype=np.float32)).to(self.device)
+        phase = torch.from_numpy(rng.generator(variant, "phase").random(shape, dtype=np.float32)).to(self.device)
         with torch.inference_mode():
             wave = invert_mel(
                 self.scale.power(db.to(self.device)), self.config, samples, phase.expand(len(db), -1, -1), quality
@@ -126,12 +137,13 @@ class Codec:
             length = -(-frames // STRIDE) + BURN_IN
             codes = self.prior.sample(_normal(noise, (count, self.model.latent_dim, length)), temperature, sound)
         db = self.decode(codes.to(self.device)).cpu()[..., :frames]
-        return self._with_texture(db, seed)
+        return self.roughen(db, _normal(rng.generator(seed, "sample-texture"), tuple(db.shape)))
 
-    def _with_texture(self, db: torch.Tensor, seed: int) -> torch.Tensor:
+    def roughen(self, db: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+        """``db`` [B, M, F] with the roughness that the model's output lacks, from normal ``draws`` of that shape."""
         if self.texture is None:
             return db
-        rough = self.texture.noise(_normal(rng.generator(seed, "sample-texture"), tuple(db.shape)))
+        rough = self.texture.noise(draws)
         return torch.where(db > self.scale.floor + 6, db + RESIDUAL_AMOUNT * rough, db)
 
     def _windows(self, x: torch.Tensor) -> torch.Tensor:
@@ -155,6 +167,10 @@ class Codec:
             state["prior"] = prior_state(self.prior)
         if self.texture is not None:
             state["texture"] = {"deviation": self.texture.deviation, "memory": self.texture.memory}
+        if self.atlas is not None:
+            state["atlas"] = self.atlas.state_dict()
+        if self.level is not None:
+            state["level"] = self.level
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -166,6 +182,8 @@ class Codec:
         self.prior = load_prior(state["prior"]) if "prior" in state else None
         texture = state.get("texture")
         self.texture = Texture(texture["deviation"].float(), texture["memory"].float()) if texture else None
+        self.atlas = Atlas.load(state["atlas"]) if "atlas" in state else None
+        self.level = state.get("level")
 
 
 def _normal(generator: np.random.Generator, shape: tuple[int, ...]) -> torch.Tensor:

@@ -14,7 +14,7 @@ from engine.audio.find import find_files
 from engine.audio.synthesis import synthesise_demo
 from engine.config import Settings
 from engine.errors import DataError
-from engine.registry import Claim, Dataset, Description
+from engine.registry import Claim, Dataset, Description, Offer
 
 # Counts up whenever the sounds change, so that an older folder is not taken for them.
 DEMO_VERSION = 1
@@ -50,6 +50,10 @@ DATASETS = (
 def claim(path: Path, named: Collection[str]) -> Claim | None:
     """Any folder is a collection of sounds, unless an option of another task says more."""
     return Claim() if path.is_dir() else None
+
+
+def offers(path: Path) -> list[Offer]:
+    return [Offer("Make new ones")] if path.is_dir() else []
 
 
 def describe(path: Path, config: Settings) -> tuple[Description, Settings]:

@@ -7,6 +7,7 @@ import math
 from engine.config import TrainingConfig
 from engine.metrics import MetricsHistory
 from engine.task import Diagnosis
+from engine.tasks.vae.memory import MemoryReading
 
 COLLAPSED_NATS = 0.5
 IDLE_PART = 0.5
@@ -14,8 +15,10 @@ DIVERSE_RATIO = 2.0
 FEW_FILES = 3
 
 
-def diagnose(history: MetricsHistory, config: TrainingConfig, num_val_files: int) -> list[Diagnosis]:
-    """Findings on the last epoch; nothing before the first."""
+def diagnose(
+    history: MetricsHistory, config: TrainingConfig, num_val_files: int, memory: MemoryReading | None
+) -> list[Diagnosis]:
+    """Findings on the last epoch; nothing before the first. memory: what the meter said at the last preview."""
     found: list[Diagnosis] = []
     if num_val_files < FEW_FILES:
         files = "One sound is" if num_val_files == 1 else f"{num_val_files} sounds are"
@@ -59,4 +62,23 @@ def diagnose(history: MetricsHistory, config: TrainingConfig, num_val_files: int
                 message="New sounds look foreign to the model: this collection is too small or too diverse for it.",
             )
         )
+    if memory is not None:
+        found.append(_of_memory(memory))
     return found
+
+
+def _of_memory(memory: MemoryReading) -> Diagnosis:
+    ours, theirs = f"{memory.samples_db:.1f} dB", f"{memory.held_out_db:.1f} dB"
+    if memory.repeats:
+        return Diagnosis(
+            code="repeats",
+            severity="warning",
+            message=f"New sounds come nearer to what it learnt ({ours}) than unheard sounds do ({theirs}): it repeats. "
+            f"The nearest training sound is {memory.file}: listen to both.",
+        )
+    return Diagnosis(
+        code="new",
+        severity="good",
+        message=f"New sounds are as far from what it learnt ({ours}) as unheard sounds are ({theirs}): no copies. "
+        f"The nearest training sound is {memory.file} ({memory.file_db:.1f} dB).",
+    )

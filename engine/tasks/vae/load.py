@@ -1,13 +1,13 @@
-"""A trained model of sounds, ready to use: from a run directory or from an exported model.zip."""
+"""A trained model of sounds, ready to use: from a run directory, or from the model.zip of an export."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
 
 from engine.audio.mel import Scale
@@ -15,7 +15,8 @@ from engine.config import TrainingConfig, validated
 from engine.errors import DataError, RunDirectoryError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.snapshot import find, parse_snapshot
+from engine.rundir.schema import FileRow, RunRecord
+from engine.snapshot import UNREADABLE, find, parse_snapshot
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.model import ConvVAE
@@ -23,59 +24,94 @@ from engine.tasks.vae.model_file import WEIGHTS, read_model
 
 
 @dataclass(frozen=True)
-class Model:
-    """A codec and where it comes from: name and uuid of its run, and the state's name (``best.pt``)."""
+class Trained:
+    """A model in use, and whose it is.
+
+    run, uuid: of the run. state: the file it came from. weights: a digest of the weights and of all that was measured
+    with them: equal ones make equal sounds. temperature: the run's own. source: the collection's folder, when the run
+    names one; it may be gone. files: those that were trained or checked on, as rows of the run's data set.
+    """
 
     codec: Codec
-    config: TrainingConfig
-    task: VAEConfig
     run: str
     uuid: str
     state: str
+    weights: str
+    temperature: float
+    source: Path | None
+    files: tuple[FileRow, ...]
 
 
-def open_model(path: Path, which: str | None = None) -> Model:
-    """The model in ``path``, on the CPU: a run directory (``which`` as in :func:`engine.snapshot.find`) or a model.zip.
+def open_model(place: Path, which: str | None) -> Trained:
+    """The model in ``place``, on the CPU: a run's directory or a model.zip. Reads only.
 
-    ``RunDirectoryError`` or ``DataError`` when there is none, it does not fit, or a model.zip was not left as it was.
+    which: of a run of sounds, as :func:`engine.snapshot.find` takes it; a model.zip holds one state, so there it is
+    None or that state's name. ``RunDirectoryError`` or ``DataError`` when there is none, or it does not fit.
     """
-    return _from_file(path, which) if path.is_file() else _from_run(path, which)
-
-
-def load_codec(path: Path, which: str | None) -> Codec:
-    """The codec of :func:`open_model`."""
-    return open_model(path, which).codec
-
-
-def _from_run(run_dir: Path, which: str | None) -> Model:
-    record = RunReader(run_dir).run()
-    if record is None:
-        raise RunDirectoryError(
-            f"{run_dir} holds no run that began to train.", "Name a run's directory or an exported model."
-        )
-    if record.task != "vae":
-        raise DataError(f"This run learned a {record.task}, not sounds.", "Name a run that was trained on sounds.")
+    if place.is_file():
+        return _from_file(place, which)
+    reader = RunReader(place)
+    record = check_is_of_sounds(place)
     config = validated(TrainingConfig, record.config.training)
     task = validated(VAEConfig, record.config.task)
-    name, state = find(Layout(run_dir), which)
-    return Model(_codec(config, task, name, state), config, task, record.name, record.uuid, name)
+    name, state = find(Layout(place), which)
+    dataset = reader.dataset()
+    return Trained(
+        codec=build_codec(config, task, name, state),
+        run=reader.id,
+        uuid=record.uuid,
+        state=name,
+        weights=digest(state),
+        temperature=task.temperature,
+        source=Path(record.source.path) if record.source.path else None,
+        files=tuple(row for row in dataset.files if row.split) if dataset else (),
+    )
 
 
-def _from_file(path: Path, which: str | None) -> Model:
-    if which is not None:
-        raise DataError(f"{path.name} holds one state of a run, not {which}.", "Leave --checkpoint out.")
+def _from_file(path: Path, which: str | None) -> Trained:
     file = read_model(path)
-    config = validated(TrainingConfig, file.config.get("training", {}))
-    task = validated(VAEConfig, file.config.get("task", {}))
+    made = file.manifest
+    if which not in (None, made.checkpoint):
+        raise DataError(f"{path.name} holds {made.checkpoint} and no other state.", "Leave the checkpoint out.")
+    config = validated(TrainingConfig, file.config.training)
+    task = validated(VAEConfig, file.config.task)
     try:
         state = parse_snapshot(file.members[WEIGHTS])
-    except (KeyError, ValueError, safetensors.SafetensorError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path.name} is damaged: its weights cannot be read.", "Use another copy of it.") from error
-    made = file.manifest
-    return Model(_codec(config, task, path.name, state), config, task, made.run, made.uuid, made.checkpoint)
+    return Trained(
+        codec=build_codec(config, task, path.name, state),
+        run=made.run,
+        uuid=made.uuid,
+        state=made.checkpoint,
+        weights=digest(state),
+        temperature=task.temperature,
+        source=None,
+        files=tuple(file.config.files),
+    )
 
 
-def _codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
+def check_is_of_sounds(place: Path) -> RunRecord:
+    """What the run is; ``RunDirectoryError`` when there is none, ``DataError`` when it learned something else."""
+    record = RunReader(place).run()
+    if record is None:
+        raise RunDirectoryError(
+            f"{place} holds no run that began to train.", "Name a run's directory, or an exported model."
+        )
+    if record.task != "vae":
+        raise DataError(
+            f"This run trained the task {record.task}, which makes no sounds.", "Name a run that was trained on sounds."
+        )
+    return record
+
+
+def load_codec(run_dir: Path, which: str | None) -> Codec:
+    """The model of :func:`open_model` alone."""
+    return open_model(run_dir, which).codec
+
+
+def build_codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
+    """A codec from {"average": weights, "task": state}; ``RunDirectoryError`` when they do not fit."""
     spectrogram = task.spectrogram
     chunk = max(spectrogram.n_fft, round(config.chunk_duration_s * spectrogram.sample_rate))
     shape = (spectrogram.n_mels, config.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
@@ -84,10 +120,32 @@ def _codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mapping[st
             ConvVAE(*shape).load_state_dict(state["average"], assign=True)
         model = ConvVAE(*shape)
         model.load_state_dict(state["average"])
-        # A checkpoint's weights lie as training left them; one layout for all, or a copy would differ in its last bits.
+        # A checkpoint's weights lie as training left them; one layout for all, or copies differ in their last bits.
         model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        codec = Codec(model.eval().requires_grad_(False), spectrogram, Scale(0.0, 0.0, 1.0), state["task"]["ceiling"])
+        ceiling = state["task"]["ceiling"]
+        codec = Codec(model.eval().requires_grad_(False), spectrogram, Scale(0.0, 0.0, 1.0), ceiling)
         codec.load_state_dict(state["task"])
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise RunDirectoryError(f"{name} does not fit this run: {error}".splitlines()[0], "Use another one.") from error
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise RunDirectoryError(
+            f"{name} does not fit this run, or another version of Sweetspot made it.", "Use another one."
+        ) from error
     return codec
+
+
+def digest(state: Mapping[str, Any]) -> str:
+    """Names the model in {"average": weights, "task": state}: equal numbers, equal names, whatever file held them."""
+    found = hashlib.sha256()
+    _feed(found, {"average": dict(state["average"]), "task": dict(state["task"])})
+    return found.hexdigest()
+
+
+def _feed(found: hashlib._Hash, value: Any) -> None:
+    if isinstance(value, dict):
+        for name in sorted(value):
+            found.update(f"{name}\0".encode())
+            _feed(found, value[name])
+    elif isinstance(value, torch.Tensor):
+        found.update(f"{tuple(value.shape)}\0".encode())
+        found.update(value.detach().float().contiguous().numpy().tobytes())
+    else:
+        found.update(f"{value!r}\0".encode())

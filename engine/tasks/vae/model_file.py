@@ -1,7 +1,8 @@
 """model.zip: one trained model to pass on. Its names, its version, its writer and its reader.
 
 ``manifest.json`` says what it is and holds size and SHA-256 of every other member; ``model.safetensors`` the weights
-and the task's state at full precision; ``config.json`` the settings; ``encoder.pt2`` and ``decoder.pt2`` the programs.
+and the task's state at full precision; ``config.json`` the settings; ``encoder.pt2`` and ``decoder.pt2`` the programs;
+``mel_bank.npy`` the matrix of the mel bands; ``map.json`` where its sounds lie, when it knows.
 ``docs/export.md`` describes them for who reads them without this project.
 """
 
@@ -17,7 +18,7 @@ from pydantic import Field, ValidationError
 
 from engine.errors import DataError
 from engine.rundir.encoding import decode, encode
-from engine.rundir.schema import Record
+from engine.rundir.schema import FileRow, Record
 from engine.zipped import read_zip, write_zip
 
 FORMAT = "sweetspot-model"
@@ -29,6 +30,8 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 ENCODER = "encoder.pt2"
 DECODER = "decoder.pt2"
+MEL_BANK = "mel_bank.npy"
+MAP = "map.json"
 
 
 class Member(Record):
@@ -56,16 +59,26 @@ class ModelManifest(Record):
     members: dict[str, Member] = Field(default_factory=dict)
 
 
+class ModelConfig(Record):
+    """config.json. ``files``: the sounds it learned from or was checked with. ``scale``: of mel power, in dB."""
+
+    training: dict[str, Any]
+    task: dict[str, Any]
+    scale: dict[str, float]
+    prior: str | None = None
+    files: list[FileRow] = Field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class ModelFile:
     """A model.zip whose every member is what its manifest says."""
 
     manifest: ModelManifest
-    config: dict[str, Any]
+    config: ModelConfig
     members: Mapping[str, bytes]
 
 
-def write_model(path: Path, manifest: ModelManifest, config: Mapping[str, Any], members: Mapping[str, bytes]) -> None:
+def write_model(path: Path, manifest: ModelManifest, config: ModelConfig, members: Mapping[str, bytes]) -> None:
     """Write a model.zip whole; the same arguments give the same bytes. Raises OSError."""
     everything = {CONFIG: encode(config, indent=1), **members}
     sums = {name: Member(bytes=len(data), sha256=_sha256(data)) for name, data in sorted(everything.items())}
@@ -87,10 +100,11 @@ def read_model(path: Path) -> ModelFile:
         )
     try:
         manifest = ModelManifest.model_validate(raw)
+        _verify(path, manifest, members)
+        config = ModelConfig.model_validate(decode(members[CONFIG]) or {})
     except ValidationError as error:
-        raise DataError(f"{path.name} is damaged: its manifest makes no sense.", "Use another copy of it.") from error
-    _verify(path, manifest, members)
-    return ModelFile(manifest, decode(members[CONFIG]) or {}, members)
+        raise DataError(f"{path.name} is damaged: its records make no sense.", "Use another copy of it.") from error
+    return ModelFile(manifest, config, members)
 
 
 def _verify(path: Path, manifest: ModelManifest, members: Mapping[str, bytes]) -> None:

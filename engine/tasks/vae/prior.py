@@ -39,10 +39,13 @@ class OneShotPrior:
         factor = torch.linalg.cholesky(covariance)
         return cls(codes.mean(0).float(), factor.float(), mean.shape[-1])
 
+    def deviate(self, noise: torch.Tensor, temperature: float) -> torch.Tensor:
+        """Deviations [count, D, L] from the mean for standard normal ``noise`` of that shape."""
+        return (temperature * noise.flatten(1) @ self.factor.T).view(noise.shape)
+
     def sample(self, noise: torch.Tensor, temperature: float) -> torch.Tensor:
         """Codes [count, D, L] for standard normal ``noise`` of that shape."""
-        flat = self.mean + temperature * noise.flatten(1) @ self.factor.T
-        return flat.view(noise.shape)
+        return self.mean.view(noise.shape[1:]) + self.deviate(noise, temperature)
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ class TexturePrior:
         covariance = left.T @ left / max(1, len(left) - 1) + torch.diag(variance.double() + JITTER)
         return cls(transition.float(), torch.linalg.cholesky(covariance).float(), means.float())
 
-    def sample(self, noise: torch.Tensor, temperature: float, sound: int) -> torch.Tensor:
-        """Codes [count, D, L - 16] around training sound ``sound`` for standard normal ``noise`` [count, D, L].
+    def deviate(self, noise: torch.Tensor, temperature: float) -> torch.Tensor:
+        """Deviations [count, D, L - 16] from a sound's mean for standard normal ``noise`` [count, D, L].
 
         The first 16 frames let the process forget that it began at rest.
         """
@@ -83,7 +86,11 @@ class TexturePrior:
         for shock in shocks:
             before, now = now, torch.cat([now, before], dim=1) @ self.transition + shock
             frames.append(now)
-        return torch.stack(frames, dim=-1)[..., BURN_IN:] + self.means[sound][:, None]
+        return torch.stack(frames, dim=-1)[..., BURN_IN:]
+
+    def sample(self, noise: torch.Tensor, temperature: float, sound: int) -> torch.Tensor:
+        """Codes [count, D, L - 16] around training sound ``sound`` for standard normal ``noise`` [count, D, L]."""
+        return self.deviate(noise, temperature) + self.means[sound][:, None]
 
 
 Prior = OneShotPrior | TexturePrior
@@ -111,10 +118,17 @@ def prior_state(prior: Prior) -> dict[str, Any]:
 
 
 def load_prior(state: Mapping[str, Any]) -> Prior:
-    """The prior that :func:`prior_state` described; ``ValueError`` for any other."""
+    """The prior that :func:`prior_state` described; ``ValueError`` for any other, or when its shapes contradict."""
     if state.get("kind") == "one-shots":
+        size, frames = len(state["mean"]), int(state["frames"])
+        if tuple(state["factor"].shape) != (size, size) or frames < 1 or size % frames:
+            raise ValueError(f"a prior of {size} numbers over {frames} frames")
         return OneShotPrior(state["mean"].float(), state["factor"].float(), int(state["frames"]))
     if state.get("kind") == "textures":
+        dim = len(state["factor"])
+        shapes = [tuple(state[name].shape) for name in ("transition", "factor")]
+        if shapes != [(ORDER * dim, dim), (dim, dim)] or state["means"].shape[1:] != (dim,):
+            raise ValueError(f"a prior of shapes {shapes}")
         return TexturePrior(state["transition"].float(), state["factor"].float(), state["means"].float())
     raise ValueError(f"unknown prior {state.get('kind')!r}")
 

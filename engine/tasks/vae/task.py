@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,16 +14,19 @@ import torch
 from engine import rng
 from engine.audio import augment
 from engine.audio.collection import Collection, open_collection
+from engine.audio.levels import active_rms, rms
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.split import assign_sides, split_files
 from engine.config import TrainingConfig, get_adaptive_split, plan, resolve
 from engine.metrics import MetricsHistory
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
+from engine.tasks.vae.atlas import Atlas, Side
 from engine.tasks.vae.codec import Codec, Texture
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.dataset import AudioTrainingDataset, EvaluationItems, create_data_loaders, measure, to_float
 from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
+from engine.tasks.vae.memory import MemoryMeter, MemoryReading
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.previews import previews
 from engine.tasks.vae.prior import OneShotPrior, Prior, TexturePrior, is_texture
@@ -30,8 +34,10 @@ from engine.tasks.vae.prior import OneShotPrior, Prior, TexturePrior, is_texture
 WARMUP_STEPS = 20
 EVALUATION_BATCH = 32
 PRIOR_SOUNDS = 256
+ATLAS_HELD_OUT = 64
 TEXTURE_SECONDS = 20.0
 IDLE_NATS = 0.1
+METERED_SAMPLES = 6
 
 METRICS = (
     MetricSpec(name="val_recon_db", label="new sounds", unit="dB", chart="quality", better="lower"),
@@ -103,10 +109,18 @@ class VAETask:
         self.codec.ceiling = torch.minimum(ceiling, torch.tensor(scale.ref))
         self.baseline_db = float(self.val_items.error_db(average[None, :, None]).mean())
         self.monitor = Monitor(
-            metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=self.baseline_db
+            metric="val_recon_db",
+            reference="train_recon_db",
+            unit="dB",
+            baseline_db=self.baseline_db,
+            standard_error="val_recon_se_db",
         )
         self._kind = _kind(self.train)
-        self._rms = _rms(self.train)
+        self._rms = _median(self.train, rms)
+        self.codec.level = _median(self.train, active_rms)
+        names = [self.train.sounds[sound].path for sound in self.train_items.files]
+        self._meter = MemoryMeter(self.train_items.db, self.val_items.db, names)
+        self._memory: MemoryReading | None = None
 
     def _new_model(self) -> ConvVAE:
         seed = int(rng.generator(self.config.seed, "init").integers(2**32))
@@ -162,7 +176,8 @@ class VAETask:
         items = self.val_items if part == "val" else self.train_items
         x = self.codec.scale.standardise(items.db)[:, None]
         output, mean, log_var = self._forward(model, x)
-        error = float(items.error_db(self.codec.scale.restore(output[:, 0])).mean())
+        errors = items.error_db(self.codec.scale.restore(output[:, 0]))
+        error = float(errors.mean())
         out = self._loss(x, output, mean, log_var, 1.0)
         if part == "train":
             return {"train_recon_db": error, "train_kl_divergence": float(out.divergence)}
@@ -172,6 +187,7 @@ class VAETask:
             "val_recon_loss": float(out.recon),
             "val_kl_loss": float(out.kl),
             "val_recon_db": error,
+            "val_recon_se_db": float(errors.std() / math.sqrt(len(errors))) if len(errors) > 1 else math.nan,
             "baseline_db": self.baseline_db,
             "kl_divergence": float(out.divergence),
             "kl_max_dim": float(per_dim.max()),
@@ -194,9 +210,23 @@ class VAETask:
         most = round(seconds * self.task_config.spectrogram.sample_rate)
         held_out = self.val.whole(self._listening(), most).numpy()
         temperature, seed = self.task_config.temperature, self.config.seed
-        yield from previews(
-            self._codec_of(model), held_out, seconds, self._rms, seed, temperature, self._listening_texture()
-        )
+        codec = self._codec_of(model)
+        if epoch > 0:
+            self._memory = self._read_meter(codec)
+        yield from previews(codec, held_out, seconds, self._rms, seed, temperature, self._listening_texture())
+
+    @torch.inference_mode()
+    def _read_meter(self, codec: Codec) -> MemoryReading:
+        """New sounds from the same noise every time, and copies of held-out chunks, against all training chunks."""
+        frames = self.train.frames
+        count = min(len(self.train.sounds), PRIOR_SOUNDS)
+        drawn = [
+            codec.sample_db(1, frames, self.config.seed + item, self.task_config.temperature, item % count)[0]
+            for item in range(METERED_SAMPLES)
+        ]
+        x = codec.scale.standardise(self.val_items.db[self._meter.places])[:, None]
+        copies, _, _ = self._forward(codec.model, x)
+        return self._meter.read(torch.stack(drawn), codec.scale.restore(copies[:, 0]))
 
     def _listening(self) -> int:
         """The held-out sound one listens to: the one whose length is the middle of all."""
@@ -207,37 +237,62 @@ class VAETask:
         return min(len(self.train.sounds), PRIOR_SOUNDS) // 2
 
     def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
-        return diagnosis.diagnose(history, self.config, self.num_val_files)
+        return diagnosis.diagnose(history, self.config, self.num_val_files, self._memory)
 
     @torch.inference_mode()
     def prepare_snapshot(self, model: ConvVAE) -> None:
         """Fit prior and residual texture to ``model``, on at most 256 training sounds."""
         codec = self._codec_of(model)
-        self.codec.prior = self._fit_prior(codec)
+        learned, variances = self._codes(codec, self.train, PRIOR_SOUNDS)
+        self.codec.prior = self._fit_prior(learned, variances)
+        self.codec.atlas = self._atlas(learned, self._codes(codec, self.val, ATLAS_HELD_OUT)[0])
         items = self.train_items
         output, _, _ = self._forward(model, codec.scale.standardise(items.db)[:, None])
         self.codec.texture = Texture.measure(items.db - codec.scale.restore(output[:, 0]), items.active)
 
-    def _fit_prior(self, codec: Codec) -> Prior:
-        rate = self.task_config.spectrogram.sample_rate
-        count = min(len(self.train.sounds), PRIOR_SOUNDS)
-        if self._kind == "textures" and not codec.model.vector:
-            posteriors = [
-                codec.encode(self.train.whole(sound, round(TEXTURE_SECONDS * rate))) for sound in range(count)
-            ]
-            variance = torch.stack([log_var.exp().mean((0, 2)) for _, log_var in posteriors]).mean(0)
-            return TexturePrior.fit([mean[0].cpu() for mean, _ in posteriors], variance.cpu())
-        samples = self._one_shot_samples()
-        # Read past the end: a longer sound cut right there would end in a click, and every new sound with it.
-        beyond = 0 if codec.model.vector else STRIDE * self.task_config.spectrogram.hop_length
+    def _codes(
+        self, codec: Codec, data: AudioTrainingDataset, most: int
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Posterior means and variances [D, L] of the first ``most`` sounds, as the prior and the map need them.
+
+        One-shots are of one length, silence after them; textures are at most 20 seconds.
+        """
+        samples, frames = self._code_samples()
         means, variances = [], []
-        for sound in range(count):
-            wave = self.train.whole(sound, samples + beyond)
-            wave = torch.nn.functional.pad(wave, (0, samples + beyond - len(wave)))
-            mean, log_var = (codes[0, :, : codes.shape[-1] - (beyond > 0)] for codes in codec.encode(wave))
-            means.append(mean)
-            variances.append(log_var.exp())
-        return OneShotPrior.fit(torch.stack(means).cpu(), torch.stack(variances).cpu())
+        for sound in range(min(len(data.sounds), most)):
+            wave = data.whole(sound, samples)
+            if not self._of_textures:
+                wave = torch.nn.functional.pad(wave, (0, samples - len(wave)))
+            mean, log_var = codec.encode(wave)
+            means.append(mean[0, :, :frames].cpu())
+            variances.append(log_var[0, :, :frames].exp().cpu())
+        return means, variances
+
+    def _code_samples(self) -> tuple[int, int | None]:
+        """How much of a sound is read for its code, and how many latent frames of that are kept."""
+        if self._of_textures:
+            return round(TEXTURE_SECONDS * self.task_config.spectrogram.sample_rate), None
+        samples = self._one_shot_samples()
+        if self.model.vector:
+            return samples, 1
+        # Read past the end: a longer sound cut right there would end in a click, and every new sound with it.
+        hop = self.task_config.spectrogram.hop_length
+        return samples + STRIDE * hop, (samples // hop + 1) // STRIDE
+
+    @property
+    def _of_textures(self) -> bool:
+        return self._kind == "textures" and not self.model.vector
+
+    def _fit_prior(self, means: list[torch.Tensor], variances: list[torch.Tensor]) -> Prior:
+        if self._of_textures:
+            return TexturePrior.fit(means, torch.stack([variance.mean(1) for variance in variances]).mean(0))
+        return OneShotPrior.fit(torch.stack(means), torch.stack(variances))
+
+    def _atlas(self, learned: list[torch.Tensor], held_out: list[torch.Tensor]) -> Atlas:
+        sounds = self.train.sounds[: len(learned)] + self.val.sounds[: len(held_out)]
+        sides: list[Side] = ["train"] * len(learned) + ["val"] * len(held_out)  # type: ignore[assignment]
+        codes = [code.mean(1, keepdim=True) if self._of_textures else code for code in learned + held_out]
+        return Atlas(tuple(sound.path for sound in sounds), tuple(sides), torch.stack(codes))
 
     def _one_shot_samples(self) -> int:
         """The common length of one-shots: nine in ten fit in, up to a preview's length; a vector's is its chunk."""
@@ -250,13 +305,15 @@ class VAETask:
 
     def _codec_of(self, model: ConvVAE) -> Codec:
         codec = self.codec
-        return Codec(model, codec.config, codec.scale, codec.ceiling, codec.prior, codec.texture)
+        return replace(codec, model=model)
 
     def state_dict(self) -> dict[str, Any]:
-        return self.codec.state_dict()
+        memory = {} if self._memory is None else {"memory": self._memory.state()}
+        return self.codec.state_dict() | memory
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.codec.load_state_dict(state)
+        self._memory = MemoryReading.from_state(state["memory"]) if "memory" in state else None
 
 
 def _kind(data: AudioTrainingDataset) -> Literal["one-shots", "textures"]:
@@ -271,10 +328,10 @@ def _kind(data: AudioTrainingDataset) -> Literal["one-shots", "textures"]:
     return "textures" if is_texture(torch.tensor(halves), torch.tensor(actives)) else "one-shots"
 
 
-def _rms(data: AudioTrainingDataset) -> float:
-    """The median RMS of the training sounds (peak-normalised): the one level of all previews."""
-    values = [float(data.whole(sound).square().mean().sqrt()) for sound in range(min(len(data.sounds), PRIOR_SOUNDS))]
-    return float(np.median(values))
+def _median(data: AudioTrainingDataset, level: Callable[[np.ndarray], float]) -> float:
+    """The median level of the training sounds (peak-normalised): the one level of all that is made."""
+    count = min(len(data.sounds), PRIOR_SOUNDS)
+    return float(np.median([level(data.whole(sound).numpy()) for sound in range(count)]))
 
 
 def open_task(

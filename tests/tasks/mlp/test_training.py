@@ -130,6 +130,17 @@ def test_a_shape_that_does_not_fit_is_refused_with_both_numbers(model: dict[str,
         new_task("iris", model)
 
 
+@pytest.mark.parametrize(("source", "model", "said"), [
+    (Source(kind="dataset", name="iris"), {"target": "species"}, "'iris' says itself .* --target"),
+    (Source(kind="dataset", name="iris"), {"labels": "folders"}, "'iris' says itself .* --labels"),
+    (Source(kind="file", name="t", path="t.csv"), {"labels": "folders"}, "one of its columns: --labels"),
+    (Source(kind="folder", name="t", path="."), {"labels": "folders", "target": "pitch"}, "sub-folders .* --target"),
+])  # fmt: skip
+def test_a_setting_that_would_go_unheard_is_an_error(source: Source, model: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        open_task(source, TrainingConfig(), MLPConfig.model_validate(model), CPU, OpenContext())
+
+
 def test_every_dimension_is_filled_in_and_kept() -> None:
     config = new_task("digits").task_config
     assert (config.input_dim, config.output_dim, config.task_type) == (64, 10, "classification")

@@ -1,0 +1,156 @@
+"""``sweetspot generate RUN_DIR``: new sounds as files, each with the recipe that makes it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.config import validated
+from engine.errors import ConfigError, DataError
+from engine.tasks.vae.request import FileRequest, Recipe, SoundRequest
+
+
+@click.command("generate")
+@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Directory for the sounds.")
+@click.option("--count", type=click.IntRange(1, 10_000), help="How many sounds. [default: 8]")
+@click.option("--duration", type=float, metavar="S", help=SoundRequest.model_fields["duration_s"].description)
+@click.option("--seed", type=int, default=0, show_default=True, help=SoundRequest.model_fields["seed"].description)
+@click.option("--checkpoint", help="best, last, step-N or epoch-N; by default best, else last.")
+@click.option("--temperature", type=float, help=SoundRequest.model_fields["temperature"].description)
+@click.option("--quality", type=click.Choice(["best", "fast"]), default="best", show_default=True,
+              help=SoundRequest.model_fields["quality"].description)  # fmt: skip
+@click.option("--loop", is_flag=True, help=SoundRequest.model_fields["loop"].description)
+@click.option("--stereo", is_flag=True, help=SoundRequest.model_fields["stereo"].description)
+@click.option("--format", "kind", type=click.Choice(["wav", "flac", "ogg"]), default="wav", show_default=True)
+@click.option("--sample-rate", type=int, metavar="HZ", help=FileRequest.model_fields["sample_rate"].description)
+@click.option("--bit-depth", type=int, help=FileRequest.model_fields["bit_depth"].description)
+@click.option("--from", "source", metavar="FILE", help="Vary this sound; or the one of the collection with that name.")
+@click.option("--amount", type=float, help="How far from it: 0 is the sound as the model knows it, 1 nothing of it.")
+@click.option("--between", nargs=2, metavar="A B", help="Morph from sound A to sound B, both included.")
+@click.option("--steps", type=click.IntRange(2, 1000), help="How many sounds on that way. [default: 8]")
+@click.option(
+    "--again", metavar="JSON", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Make the sound of this recipe again; may be named several times. Takes no other option but --out.",
+)  # fmt: skip
+@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
+def command(run_dir: Path, out: Path, again: tuple[Path, ...], threads: int | None, **options: Any) -> None:
+    """Make new sounds with a trained model, also while it trains.
+
+    Writes exactly --count sounds into --out and a JSON beside each, from which --again makes it again. The same seed
+    gives the same bytes, and sound 3 is the same however many are made. Nothing is overwritten.
+    """
+    if again:
+        _refuse_others(options, click.get_current_context())
+        _make_again(run_dir, out, again)
+        return
+    wanted = _wanted(options)
+    file: FileRequest = validated(
+        FileRequest, {name: options[name] for name in ("sample_rate", "bit_depth")} | {"format": options["kind"]}
+    )
+    from engine.device import choose
+    from engine.tasks.vae.deliver import deliver
+    from engine.tasks.vae.generate import Studio
+    from engine.tasks.vae.load import open_model
+
+    choose("cpu", threads)
+    studio = Studio(open_model(run_dir, options["checkpoint"]))
+    names = [f"{studio.trained.run}-{name}" for name, _ in wanted]
+    _prepare(out, names, file)
+    remarks: dict[str, None] = {}
+    for name, (_, sound) in zip(names, wanted, strict=True):
+        done = deliver(studio, sound, file, out, name)
+        remarks |= dict.fromkeys(done.remarks)
+        click.echo(done.path)
+    for remark in remarks:
+        click.echo(remark, err=True)
+
+
+def _wanted(options: dict[str, Any]) -> list[tuple[str, SoundRequest]]:
+    """What to make, and the end of its name."""
+    seed = options["seed"]
+    if options["between"]:
+        first, second = options["between"]
+        _refuse(options, "between", "source", "amount", "count")
+        steps = options["steps"] or 8
+        origins = [
+            {"kind": "between", "first": first, "second": second, "position": step / (steps - 1)}
+            for step in range(steps)
+        ]
+        stem = f"{_stem(first)}-to-{_stem(second)}"
+    elif options["source"] is not None:
+        _refuse(options, "from", "steps")
+        amount = 0.5 if options["amount"] is None else options["amount"]
+        same = {"kind": "file", "file": options["source"], "amount": amount}
+        origins = [{**same, "index": index} for index in range(options["count"] or 8)]
+        stem = f"{_stem(options['source'])}-varied-seed{seed}"
+    else:
+        _refuse(options, "count", "steps", "amount")
+        origins = [{"kind": "prior", "index": index} for index in range(options["count"] or 8)]
+        stem = f"seed{seed}"
+    common = {name: options[name] for name in ("seed", "temperature", "quality", "loop", "stereo")}
+    common["duration_s"] = options["duration"]
+    sounds = [validated(SoundRequest, {**common, "origin": origin}) for origin in origins]
+    digits = max(3, len(str(len(sounds))))
+    return [(f"{stem}-{number:0{digits}d}", sound) for number, sound in enumerate(sounds, 1)]
+
+
+def _refuse(options: dict[str, Any], mode: str, *others: str) -> None:
+    for name in others:
+        if options[name] is not None:
+            flag = {"source": "from"}.get(name, name)
+            raise ConfigError(f"--{flag} says nothing beside --{mode}.", "Leave one of them out.")
+
+
+def _refuse_others(options: dict[str, Any], context: click.Context) -> None:
+    for name in options:
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            flag = {"source": "from", "kind": "format"}.get(name, name).replace("_", "-")
+            raise ConfigError(f"--{flag} says nothing beside --again.", "A recipe says all; leave it out.")
+
+
+def _stem(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in Path(name).stem)[:64]
+
+
+def _prepare(out: Path, names: list[str], file: FileRequest) -> None:
+    """Make the directory; ``DataError`` when it is a file, or holds one of the files to come."""
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file.", "Name a directory for the sounds.")
+    there = [path for name in names for path in (out / f"{name}.{file.format}", out / f"{name}.json") if path.exists()]
+    if there:
+        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        raise DataError(f"{there[0]}{more} would be overwritten.", "Name another directory, or another seed.")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def _make_again(run_dir: Path, out: Path, paths: tuple[Path, ...]) -> None:
+    import hashlib
+
+    from engine.device import choose
+    from engine.tasks.vae.deliver import check_model, deliver
+    from engine.tasks.vae.generate import Studio
+    from engine.tasks.vae.load import open_model
+
+    for path in paths:
+        recipe = _recipe(path)
+        choose("cpu", recipe.threads)
+        trained = open_model(run_dir, recipe.state)
+        check_model(trained, recipe)
+        _prepare(out, [path.stem], recipe.file)
+        done = deliver(Studio(trained), recipe.sound, recipe.file, out, path.stem)
+        click.echo(done.path)
+        if hashlib.sha256(done.path.read_bytes()).hexdigest() != recipe.sha256:
+            click.echo(
+                "It is not the same to the last bit: it was made on another machine, or with other versions.", err=True
+            )
+
+
+def _recipe(path: Path) -> Recipe:
+    try:
+        recipe: Recipe = Recipe.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is no recipe of this version.", "Name a JSON that generate wrote.") from error
+    return recipe

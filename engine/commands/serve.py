@@ -1,0 +1,84 @@
+"""``sweetspot serve RUN_DIR``: one warm process that makes sounds for a viewer. The protocol is in docs/serve.md."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from engine.errors import SweetspotError
+from engine.rundir.encoding import encode
+
+IDLE_S = 600.0
+LONGEST_LINE = 1 << 20
+
+
+@click.command("serve")
+@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
+@click.option(
+    "--idle-s", type=click.FloatRange(0.1), default=IDLE_S, show_default=True, help="Ends after so long idle."
+)
+def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
+    """Answer requests for sounds: one JSON object a line on stdin, one answer a line on stdout.
+
+    Reads the run only, also while it trains. Ends when stdin closes, or after ten idle minutes.
+    """
+    answers_to = _own_stdout()
+    lines = _lines(sys.stdin.buffer)
+    from engine.device import choose
+    from engine.tasks.vae.answers import Answers
+    from engine.tasks.vae.load import check_is_of_sounds
+
+    choose("cpu", threads)
+    try:
+        check_is_of_sounds(run_dir)
+    except SweetspotError as error:
+        told = {"kind": type(error).__name__, "cause": error.cause, "remedy": error.remedy}
+        _send(answers_to, {"id": None, "ok": False, "error": told})
+        raise
+    answers = Answers(run_dir)
+    while True:
+        try:
+            line = lines.get(timeout=idle_s)
+        except queue.Empty:
+            return
+        if line is None or not _send(answers_to, answers.answer(line)):
+            return
+
+
+def _own_stdout() -> BinaryIO:
+    """The stream of the answers. Whatever else prints in this process goes to stderr from now on."""
+    sys.stdout.flush()
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return stream
+
+
+def _send(stream: BinaryIO, answer: dict[str, object]) -> bool:
+    """Whether anybody still reads."""
+    try:
+        stream.write(encode(answer))
+        stream.flush()
+    except BrokenPipeError:
+        return False
+    return True
+
+
+def _lines(stream: BinaryIO) -> queue.Queue[bytes | None]:
+    """Lines as they come; None at the end. By a thread: Windows cannot wait for a pipe."""
+    found: queue.Queue[bytes | None] = queue.Queue(maxsize=64)
+
+    def read() -> None:
+        while line := stream.readline(LONGEST_LINE):
+            if line.strip():
+                found.put(line)
+        found.put(None)
+
+    threading.Thread(target=read, daemon=True, name="requests").start()
+    return found

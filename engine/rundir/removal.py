@@ -1,0 +1,41 @@
+"""A whole run directory goes: only one that nobody trains, and out of sight before anything in it is lost."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from engine.errors import RunDirectoryError, StorageError
+from engine.rundir.entry import holds_run
+from engine.rundir.layout import Layout
+from engine.rundir.lock import RunLock
+
+_GONE = ".deleted-"  # No run's name begins with a dot: a directory of this name is listed nowhere.
+
+
+def delete_run(root: Path) -> None:
+    """Remove the run in ``root`` for good.
+
+    ``RunDirectoryError`` when a process trains it, or when it holds no run or is a link to one; ``StorageError`` when
+    the disk refuses. It is renamed first: a removal that is cut short leaves no half run, and the next one ends it.
+    """
+    place = Layout(root)
+    if root.is_symlink() or not holds_run(place):
+        raise RunDirectoryError(f"{root} holds no run.", "Remove it by hand, if it may go.")
+    lock = RunLock(place.lock, "being deleted")
+    try:
+        if sys.platform == "win32":  # where a directory with an open file in it cannot be renamed
+            lock.release()
+        _sweep(root.parent)
+        root.rename(root.with_name(_GONE + root.name))
+    except OSError as error:
+        raise StorageError(f"{root} cannot be removed: {error.strerror or error}.", "Check its rights.") from error
+    finally:
+        lock.release()
+    _sweep(root.parent)
+
+
+def _sweep(runs_dir: Path) -> None:
+    for gone in runs_dir.glob(f"{_GONE}*"):
+        shutil.rmtree(gone, ignore_errors=True)

@@ -1,0 +1,38 @@
+"""Where the sounds of the collection lie among the codes. Kept with the weights, so that a map needs no sound files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+Side = Literal["train", "val"]
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Codes [N, D, L] of N files: whole one-shots, or the mean over time (L = 1) of textures.
+
+    paths: relative to the collection, forward slashes. sides: whether the model learned from a file or was checked on
+    it.
+    """
+
+    paths: tuple[str, ...]
+    sides: tuple[Side, ...]
+    codes: torch.Tensor
+
+    @property
+    def learned(self) -> torch.Tensor:
+        """bool [N]: the files that the model learned from."""
+        return torch.tensor([side == "train" for side in self.sides])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Codes in half precision: they place points on a map."""
+        return {"paths": list(self.paths), "sides": list(self.sides), "codes": self.codes.half()}
+
+    @classmethod
+    def load(cls, state: Mapping[str, Any]) -> Atlas:
+        """Take back what :meth:`state_dict` gave."""
+        return cls(tuple(state["paths"]), tuple(state["sides"]), state["codes"].float())
