@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from engine import __version__
 from engine.audio.mel import mel_filterbank
+from engine.config import TrainingConfig, validated
 from engine.errors import DataError
-from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord
-from engine.snapshot import serialise_snapshot
+from engine.rundir.schema import Manifest
+from engine.snapshot import find, serialise_snapshot
 from engine.tasks.vae.codec import Codec
+from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.explore import CodeMap
-from engine.tasks.vae.load import Trained, open_model
+from engine.tasks.vae.load import build_codec, check_is_of_sounds
 from engine.tasks.vae.model_file import (
     DECODER,
     ENCODER,
@@ -39,15 +41,16 @@ def export_model(run_dir: Path, which: str | None, out: Path, licence: str = "",
     """
     if run_dir.is_file():
         raise DataError(f"{run_dir.name} is an exported model already.", "Name the run it came from.")
-    trained = open_model(run_dir, which)
+    record = check_is_of_sounds(run_dir)
     reader = RunReader(run_dir)
-    record = reader.run()
-    assert record is not None, "open_model has read it"
-    moment = _artefact(reader, trained.state).manifest
+    name, state = find(reader.layout, which)
+    training, task = validated(TrainingConfig, record.config.training), validated(VAEConfig, record.config.task)
+    codec = build_codec(training, task, name, state)
+    moment = _moment(reader, name)
     manifest = ModelManifest(
-        run=trained.run,
-        uuid=trained.uuid,
-        checkpoint=trained.state,
+        run=reader.id,
+        uuid=record.uuid,
+        checkpoint=name,
         epoch=moment.epoch if moment else None,
         step=moment.step if moment else None,
         fingerprint=record.fingerprint,
@@ -56,26 +59,24 @@ def export_model(run_dir: Path, which: str | None, out: Path, licence: str = "",
         notes=notes,
         versions={"sweetspot": __version__, "torch": str(torch.__version__)},
     )
-    write_model(out, manifest, _config(trained, record), _members(trained.codec))
-    return manifest
-
-
-def _config(trained: Trained, record: RunRecord) -> ModelConfig:
-    scale = trained.codec.scale
-    return ModelConfig(
+    dataset = reader.dataset()
+    scale = codec.scale
+    config = ModelConfig(
         training=record.config.training,
         task=record.config.task,
         scale={"ref": scale.ref, "mean": scale.mean, "std": scale.std, "floor": scale.floor},
-        prior=trained.codec.state_dict().get("prior", {}).get("kind"),
-        files=list(trained.files),
+        prior=state["task"].get("prior", {}).get("kind"),
+        files=[row for row in dataset.files if row.split] if dataset else [],
     )
+    write_model(out, manifest, config, _members(codec, state["task"]))
+    return manifest
 
 
-def _members(codec: Codec) -> dict[str, bytes]:
+def _members(codec: Codec, task: dict[str, Any]) -> dict[str, bytes]:
     bank = io.BytesIO()
     np.save(bank, mel_filterbank(codec.config).numpy())
     members = {
-        WEIGHTS: serialise_snapshot(codec.model, codec.state_dict(), half=False),
+        WEIGHTS: serialise_snapshot(codec.model, task, half=False),
         ENCODER: encoder_program(codec),
         DECODER: decoder_program(codec),
         MEL_BANK: bank.getvalue(),
@@ -86,5 +87,7 @@ def _members(codec: Codec) -> dict[str, bytes]:
     return members
 
 
-def _artefact(reader: RunReader, name: str) -> Artefact:
-    return next(one for one in (*reader.checkpoints(), *reader.snapshots()) if one.path.name == name)
+def _moment(reader: RunReader, name: str) -> Manifest | None:
+    """The manifest of the checkpoint or snapshot called ``name``."""
+    found = (*reader.checkpoints(), *reader.snapshots())
+    return next((one.manifest for one in found if one.path.name == name), None)
