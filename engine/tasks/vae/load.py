@@ -42,7 +42,7 @@ class Trained:
     files: tuple[FileRow, ...]
 
 
-def open_model(place: Path, which: str | None) -> Trained:
+def open_model(place: Path, which: str | None = None) -> Trained:
     """The model in ``place``, on the CPU: a run's directory or a model.zip. Reads only.
 
     which: of a run of sounds, as :func:`engine.snapshot.find` takes it; a model.zip holds one state, so there it is
@@ -120,16 +120,23 @@ def build_codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mappi
             ConvVAE(*shape).load_state_dict(state["average"], assign=True)
         model = ConvVAE(*shape)
         model.load_state_dict(state["average"])
-        # A checkpoint's weights lie as training left them; one layout for all, or copies differ in their last bits.
         model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        ceiling = state["task"]["ceiling"]
-        codec = Codec(model.eval().requires_grad_(False), spectrogram, Scale(0.0, 0.0, 1.0), ceiling)
-        codec.load_state_dict(state["task"])
+        measured = _in_rows(state["task"])
+        codec = Codec(model.eval().requires_grad_(False), spectrogram, Scale(0.0, 0.0, 1.0), measured["ceiling"])
+        codec.load_state_dict(measured)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise RunDirectoryError(
             f"{name} does not fit this run, or another version of Sweetspot made it.", "Use another one."
         ) from error
     return codec
+
+
+def _in_rows(value: Any) -> Any:
+    """Tensors laid out row by row, as in an exported file: a checkpoint keeps the layout training left them in, and
+    products of the same numbers in another layout differ in their last bits."""
+    if isinstance(value, torch.Tensor):
+        return value.contiguous()
+    return {name: _in_rows(item) for name, item in value.items()} if isinstance(value, Mapping) else value
 
 
 def digest(state: Mapping[str, Any]) -> str:
