@@ -122,7 +122,7 @@ class Answers:
         ask: _Ask = _checked(_Ask, request)
         states = list(_states(self.place))
         found: dict[str, Any] = {"protocol": PROTOCOL, "program": PROGRAM, "checkpoints": states}
-        if not states:
+        if not states and not self.place.is_file():
             return {**found, "run": RunReader(self.place).id, "model": None}
         studio = self._studio(ask)
         codec, prior = studio.codec, studio.prior
