@@ -23,7 +23,7 @@ class VAEConfig(Settings):
     )
     kind: Literal["auto", "one-shots", "textures"] = Field(
         "auto",
-        description="Strokes that begin and die away, or sounds that go on: decides how new ones are drawn; automatic: by "
+        description="Strokes that die away, or sounds that go on: decides how new ones are drawn; automatic: by "
         "where their energy lies.",
     )
     augment_strength: float = Field(
