@@ -178,5 +178,6 @@ def length_histogram() -> Spec:
 STRIP = strip_chart()
 SMALL = small_chart()
 SMALL_EPOCHS = small_chart(x_format="d")
+SMALL_MINUTES = small_chart(x_format="~g")
 DOTS = length_dots()
 HISTOGRAM = length_histogram()

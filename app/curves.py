@@ -14,6 +14,7 @@ from app.words import figure
 
 Window = tuple[float, float]
 MOST_BAND_POINTS = 200
+MARKS_PX = 24  # What the marks of the previews need below the curves.
 MOST_PREVIEWS = 40  # Marks under the axis; the list beside the chart has them all.
 
 
@@ -49,7 +50,10 @@ def main_rows(
     extra = [baseline] if baseline is not None and math.isfinite(baseline) else []
     low = min([*values, *extra], default=0.0)
     high = max([*_clamped(values), *extra], default=1.0)
+    lowest = low
     low, high = nice_range(low, high)
+    if previews:
+        low = min(low, lowest - MARKS_PX * (high - low) / height)
     rows = Rows()
     begin, end = _span(x)
     margin = 0.02 * (end - begin)  # so that the first and the last mark are whole

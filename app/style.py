@@ -24,6 +24,7 @@ CSS = """<style>
 [data-stale=true]{opacity:1!important;transition:none!important}
 [data-testid=stBaseButton-primary]:not(:disabled){color:light-dark(#FFFFFF,#0E2A25)!important}
 [data-testid=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
+.st-key-delete-now [data-testid=stBaseButton-primary]{background:light-dark(#9B1C16,#FF9E97);border-color:transparent}
 .st-key-run{display:grid!important;grid-template-columns:minmax(0,5fr) minmax(0,3fr);column-gap:2.4rem;row-gap:1rem}
 .st-key-run>:has(.st-key-top),.st-key-run>*>:has(>*>.st-key-top){display:contents!important}
 .st-key-run :has(>.st-key-top),.st-key-run :has(>.st-key-curves),.st-key-run>*{grid-column:1/-1;min-width:0}
@@ -38,6 +39,10 @@ CSS = """<style>
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
 [data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%}
 [data-testid=stElementContainer]:has(+[data-testid=stElementContainer] audio) img{height:58px;object-fit:fill}
+@property --ss-ground{syntax:"\\3c color\\3e ";inherits:true;initial-value:#fff}
+.stApp{--ss-ground:light-dark(#fff,#000)}
+@container style(--ss-ground:#000){[data-testid=stElementContainer]:has(.ss-above)+[data-testid=stElementContainer] img{
+  filter:invert(.94) hue-rotate(180deg)}}
 .ss-name{font-size:1.75rem;font-weight:650;line-height:1.25;margin:0;overflow-wrap:anywhere}
 .ss-card-name{font-size:1.2rem;font-weight:600;line-height:1.3;margin:0;overflow-wrap:anywhere}
 .ss-brand{font-weight:700;line-height:1.2;padding:.45rem .6rem .45rem 0}
@@ -95,6 +100,12 @@ def head() -> None:
         st.html('<div class="ss-brand">Sweetspot</div>', width="content")
         st.page_link("views/runs.py", label="Runs", icon=":material/list:")
         st.page_link("views/new.py", label="New run", icon=":material/add:")
+
+
+def dialog() -> None:
+    """What every dialog begins with: it lies outside the element that tells light-dark() which theme it is."""
+    scheme = st.context.theme.type or "light dark"
+    st.html(f"<style>[data-testid=stDialog]{{color-scheme:{scheme}}}</style>")
 
 
 def name(text: str, small: bool = False) -> None:

@@ -149,7 +149,7 @@ def _row(reader: RunReader, view: RunView, sounds_only: bool) -> dict[str, Any]:
     sounds = run.num_train_files + run.num_val_files if run else None
     finished = f"{status.epoch} of {status.total_epochs}" if status and status.total_epochs else None
     when = status.updated_at if status and status.updated_at else view.session.started_at if view.session else None
-    spot = words.sweet_spot(status)
+    spot = words.sweet_spot(status, run)
     return {
         "Run": launcher().name_of(view, reader.root),
         "State": [badge.label for badge in states.badges(view)],

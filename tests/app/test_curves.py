@@ -35,3 +35,10 @@ def test_the_error_of_few_files_is_a_band_around_the_curve(tmp_path: Path, asked
 
 def test_an_unknown_error_draws_nothing(tmp_path: Path) -> None:
     assert not [row for row in chart(tmp_path / "metrics.jsonl", "missing").to_pylist() if "spread" in row.values()]
+
+
+def test_the_marks_of_the_previews_lie_below_the_curves(tmp_path: Path) -> None:
+    table = chart(tmp_path / "metrics.jsonl", None).to_pylist()
+    low, high = sorted(row["y"] for row in table if row["k"] == "frame")
+    lowest = min(row["y"] for row in table if row["k"] in ("val", "train"))
+    assert lowest - low >= 0.06 * (high - low)
