@@ -88,7 +88,7 @@ def build_codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mappi
     shape = (spectrogram.n_mels, config.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
     try:
         with torch.device("meta"):  # settings that do not belong to these weights may ask for any amount of memory
-            ConvVAE(*shape).load_state_dict(state["average"])
+            ConvVAE(*shape).load_state_dict(state["average"], assign=True)
         model = ConvVAE(*shape)
         model.load_state_dict(state["average"])
         ceiling = state["task"]["ceiling"]
