@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +49,7 @@ def has_saved(reader: RunReader) -> bool:
     return any(one.manifest is not None for one in saved)
 
 
-def open_model(page: str, icon: str) -> Model | None:
+def open_model() -> Model | None:
     """Draw the head of a page about a model, let its state be chosen; None after saying why there is none."""
     found = _find(library())
     if found is None:
@@ -61,18 +60,10 @@ def open_model(page: str, icon: str) -> Model | None:
             style.name(launcher().name_of(view, reader.root))
             summary.badges(view)
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
-            for other, label, look in _WAYS:
-                if other != page:
-                    st.page_link(f"views/{other}.py", label=label, icon=look, query_params={"run": reader.id})
+            about = {"run": reader.id}
+            st.page_link("views/run.py", label="How it learnt", icon=":material/show_chart:", query_params=about)
     studio = studio_of(reader.root)
     return _chosen(reader, view, studio)
-
-
-_WAYS = (
-    ("run", "The run", ":material/monitoring:"),
-    ("sounds", "Sounds", ":material/graphic_eq:"),
-    ("explore", "Explore", ":material/explore:"),
-)
 
 
 def _chosen(reader: RunReader, view: RunView, studio: Studio) -> Model | None:
@@ -83,6 +74,8 @@ def _chosen(reader: RunReader, view: RunView, studio: Studio) -> Model | None:
         with _waking(studio):
             hello = studio.known("hello", None)
             states = {one["name"]: _state_label(one) for one in hello["checkpoints"]}
+            if not states:
+                raise SweetspotError(*_too_early(view))
             key = f"state-{reader.id}"
             if st.session_state.get(key) not in states:
                 st.session_state.pop(key, None)
@@ -159,13 +152,3 @@ def _nothing(name: str, strong: str, text: str) -> None:
     style.name(name)
     style.note("gray", "search_off", strong, text)
     st.page_link("views/runs.py", label="All runs", icon=":material/list:")
-
-
-def attempt(action: Callable[[], None]) -> bool:
-    """Do something that may be refused; whether it was done. What went wrong is said in place."""
-    try:
-        action()
-    except SweetspotError as error:
-        style.note("red", "error", error.cause, error.remedy)
-        return False
-    return True

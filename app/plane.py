@@ -66,30 +66,35 @@ def picked(state: Any, name: str) -> tuple[str, Place] | None:
         return None
 
 
-def axis_words(axis: Mapping[str, Any]) -> tuple[str, int]:
-    """(what an axis changes and how surely, direction): direction -1 when the first of it grows the other way."""
-    changes = axis["changes"]
-    if not changes:
-        return f"Direction {axis['number']}: several things at once", 1
-    turned = -1 if changes[0]["r"] < 0 else 1
-    parts = []
-    for number, change in enumerate(changes):
-        strength = change["r"] * turned
-        sign = "" if number == 0 else "more " if strength > 0 else "less "
-        parts.append(f"{sign}{change['name']} ({_surely(abs(strength))}, {abs(strength):.2f})")
-    said = ", ".join(parts)
-    return said[:1].upper() + said[1:], turned
+# What it sounds like when a figure grows, and when it falls.
+_MORE_AND_LESS = {
+    "loudness": ("louder", "softer"),
+    "brightness": ("brighter", "darker"),
+    "noisiness": ("noisier", "purer"),
+    "attack": ("slower to begin", "quicker to begin"),
+    "length": ("longer", "shorter"),
+    "pitch": ("higher", "lower"),
+}
 
 
-def _surely(strength: float) -> str:
-    return "very strong" if strength >= 0.9 else "strong" if strength >= 0.75 else "clear"
+def axis_words(axis: Mapping[str, Any]) -> str:
+    """What going up an axis changes, and how surely: "shorter (clear, 0.66), brighter (strong, 0.81)"."""
+    parts = [f"{_becomes(change)} ({_surely(abs(change['r']))}, {abs(change['r']):.2f})" for change in axis["changes"]]
+    return ", ".join(parts) or f"direction {axis['number']}: no one word for it"
 
 
 def axis_title(axes: Sequence[Mapping[str, Any]], number: int, share: float, arrow: str) -> str:
     """The title of one side of the map."""
     found = next((one for one in axes if one["number"] == number), None)
-    names = (
-        [f"{'more' if change['r'] > 0 else 'less'} {change['name']}" for change in found["changes"]] if found else []
-    )
-    said = ", ".join(names[:2]) or f"direction {number}"
-    return f"{said} {arrow} · {share * 100:.0f} % of the differences"
+    said = ", ".join(_becomes(change) for change in (found["changes"][:2] if found else ()))
+    return f"{said or f'direction {number}'} {arrow} · {share * 100:.0f} % of the differences"
+
+
+def _becomes(change: Mapping[str, Any]) -> str:
+    name = str(change["name"])
+    more, less = _MORE_AND_LESS.get(name, (f"more {name}", f"less {name}"))
+    return more if change["r"] > 0 else less
+
+
+def _surely(strength: float) -> str:
+    return "very strong" if strength >= 0.9 else "strong" if strength >= 0.75 else "clear"

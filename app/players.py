@@ -11,6 +11,7 @@ from app import media, style
 from app.shelf import Shelf, Sound, detail, file_name, label, state_words
 from app.words import counted, sound_length
 from engine.errors import SweetspotError
+from engine.rundir.inside import own_file
 
 LABEL_PX, TOOLS_PX = 84, 40
 GROUP = 20  # Each player loads its whole file: older groups render when they are opened.
@@ -71,7 +72,7 @@ def player(
 
 def _heard(path: Path, says: str, autoplay: bool) -> None:
     picture = path.with_suffix(".png")
-    if picture.is_file() and media.refusal(picture) is None:
+    if own_file(picture) and media.refusal(picture) is None:
         st.image(str(picture), width="stretch", alt=f"Picture of {says}")
     why = media.refusal(path)
     if why is None:

@@ -220,7 +220,7 @@ def bundle(run: str, sounds: Sequence[Sound]) -> io.RawIOBase:
     digits = max(3, len(str(max((one.number for one in sounds), default=0))))
     # Unbuffered, because the download button takes no other kind of file that can also be written.
     out = tempfile.TemporaryFile(buffering=0, prefix="sweetspot-", suffix=".zip")  # noqa: SIM115
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for one in sounds:
             name = file_name(run, one, digits)
             archive.write(one.path, name)

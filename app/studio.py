@@ -28,7 +28,7 @@ _KINDS = {
 
 
 class _GoneError(Exception):
-    """The process has ended."""
+    """The process has ended, maybe with this code."""
 
 
 class Studio:
@@ -54,12 +54,13 @@ class Studio:
             warm = self._running
             try:
                 return self._exchange(op, request, timeout_s)
-            except _GoneError:
+            except _GoneError as gone:
                 if not warm:  # it was started for this very question
-                    raise self._left() from None
-            with contextlib.suppress(_GoneError):  # its ten idle minutes ended just now
-                return self._exchange(op, request, timeout_s)
-            raise self._left()
+                    raise _left(gone) from None
+            try:
+                return self._exchange(op, request, timeout_s)  # its ten idle minutes ended just now
+            except _GoneError as gone:
+                raise _left(gone) from None
         finally:
             self._lock.release()
 
@@ -88,14 +89,6 @@ class Studio:
     def _running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def _left(self) -> SweetspotError:
-        code = self._process.poll() if self._process is not None else None
-        self.close()
-        said = f" with code {code}" if code is not None else ""
-        return SweetspotError(
-            f"The process that makes the sounds ended{said}.", "Try again; the app's own window says more."
-        )
-
     def _start(self) -> None:
         self.close()
         try:
@@ -117,7 +110,10 @@ class Studio:
             pass
         while True:
             answer = self._line(timeout_s)
-            if answer.get("id") == number or (answer.get("id") is None and not answer.get("ok")):
+            if answer.get("id") is None and not answer.get("ok"):  # its last word: it serves no such run
+                self.close()
+                return _checked(answer)
+            if answer.get("id") == number:
                 return _checked(answer)
 
     def _line(self, timeout_s: float) -> dict[str, Any]:
@@ -130,7 +126,9 @@ class Studio:
                 "Ask for a shorter one, or when less is going on here.",
             ) from None
         if line is None:
-            raise _GoneError
+            gone = _GoneError(self._process.poll() if self._process is not None else None)
+            self.close()  # also when it has only closed its side and not left yet
+            raise gone
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -141,6 +139,14 @@ class Studio:
             with contextlib.suppress(OSError):
                 found.append(directory.stat().st_mtime_ns)
         return tuple(found)
+
+
+def _left(gone: _GoneError) -> SweetspotError:
+    code = gone.args[0]
+    said = "" if code is None else f" with code {code}"
+    return SweetspotError(
+        f"The process that makes the sounds ended{said}.", "Try again; the window that the app runs in says more."
+    )
 
 
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:

@@ -49,8 +49,9 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 [class*=st-key-star-] button,[class*=st-key-take-] button{min-height:0;padding:.15rem .3rem}
 [class*=st-key-star-] [data-testid=stMarkdownContainer],[class*=st-key-take-] [data-testid=stMarkdownContainer]{
   position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-[class*=st-key-star-on-] [data-testid=stIconMaterial]{color:light-dark(#7A4E00,#F0CC70);
-  font-variation-settings:"FILL" 1}
+[class*=st-key-star-] [data-testid=stIconMaterial],[class*=st-key-take-] [data-testid=stIconMaterial]{font-size:1.3rem}
+[class*=st-key-star-on-] [data-testid=stIconMaterial]{font-size:0;color:light-dark(#7A4E00,#F0CC70)}
+[class*=st-key-star-on-] [data-testid=stIconMaterial]::before{content:"★";font:1.35rem/1 sans-serif}
 .ss-above{margin-top:.4rem}.ss-above small{display:inline;margin-left:.6rem}
 .ss-note{display:flex;gap:.7rem;border-radius:8px;padding:.85rem 1rem;line-height:1.5}
 .ss-note b{font-weight:650}.ss-note .ss-icon{font-size:1.35rem;line-height:1.5rem}

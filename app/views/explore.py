@@ -21,7 +21,7 @@ Origin = dict[str, Any]
 
 def page() -> None:
     style.head()
-    model = open_model("explore", ":material/explore:")
+    model = open_model()
     if model is None:
         return
     actions.complaint()
@@ -32,12 +32,16 @@ def page() -> None:
         style.note("yellow", "explore_off", error.cause, error.remedy)
         return
     _forget_others(model)
-    trouble = _hear_what_was_asked(model)
     above = st.columns([5, 3], gap="large")
+    with above[1]:
+        style.title("Listen", "newest on top")
+        with st.container(height=HEIGHT + 14, key="heard"):
+            slot = st.empty()
+            with slot, st.spinner("Making it."):
+                trouble = _hear_what_was_asked(model)
+            _listen(model, trouble, slot)
     with above[0]:
         _map(model, found, axes)
-    with above[1]:
-        _listen(model, trouble)
     below = st.columns([5, 3], gap="large")
     with below[0]:
         _axes(model, axes)
@@ -139,25 +143,23 @@ def _want_place(x: float, y: float) -> None:
     _want("place", {"kind": "place", "x": x, "y": y}, x=x, y=y)
 
 
-def _listen(model: Model, trouble: SweetspotError | None) -> None:
-    style.title("Listen", "newest on top")
-    with st.container(height=HEIGHT + 14, key="heard"):
+def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
+    heard: list[tuple[str, str]] = st.session_state.get("heard", [])
+    with slot:
         if trouble is not None:
             style.note("red", "error", trouble.cause, trouble.remedy)
         elif st.session_state.get("remarks-here"):
             style.note("yellow", "explore", "Far out.", " ".join(st.session_state["remarks-here"]))
-        elif st.session_state.get("near"):
-            style.quiet(f"Nearest: {', '.join(st.session_state['near'])}")
-        heard: list[tuple[str, str]] = st.session_state.get("heard", [])
-        if not heard and trouble is None:
+        elif heard:
+            style.quiet(f"Nearest: {', '.join(st.session_state.get('near', []))}")
+        else:
             style.quiet("Nothing heard yet. A click on the map makes the sound of that place; one on a file plays it.")
-            return
-        fresh = st.session_state.pop("fresh", None)
-        by_name = {one.path.name: one for one in model.shelf.sounds()}
-        with st.container(key="timeline-heard", gap="small"):
-            for number, (original, name) in enumerate(heard):
-                with st.container(key=f"heard-{number}-{name}"):
-                    _heard(model, original, name, by_name.get(name), name == fresh)
+    fresh = st.session_state.pop("fresh", None)
+    by_name = {one.path.name: one for one in model.shelf.sounds()}
+    with st.container(key="timeline-heard", gap="small"):
+        for number, (original, name) in enumerate(heard):
+            with st.container(key=f"heard-{number}-{name}"):
+                _heard(model, original, name, by_name.get(name), name == fresh)
 
 
 def _heard(model: Model, original: str, name: str, sound: Sound | None, fresh: bool) -> None:
@@ -169,23 +171,21 @@ def _heard(model: Model, original: str, name: str, sound: Sound | None, fresh: b
 
 def _axes(model: Model, axes: list[dict[str, Any]]) -> None:
     base: Origin = st.session_state.get("base") or {"kind": "place", "x": 0.0, "y": 0.0}
-    style.title("Move it", f"from {_base_words(base)}, along what sets these sounds apart most")
+    style.title("Move it", f"from {_base_words(base)}. To the right it becomes …")
     serial = st.session_state.get("serial", 0)
     keys = {int(axis["number"]): f"axis-{axis['number']}-{serial}" for axis in axes}
-    turned = {int(axis["number"]): plane.axis_words(axis)[1] for axis in axes}
     columns = st.columns(2, gap="medium")
     for index, axis in enumerate(axes):
-        said, _ = plane.axis_words(axis)
         columns[index % 2].slider(
-            said, -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])], on_change=_moved, args=(base, keys, turned),
+            plane.axis_words(axis), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])], on_change=_moved,
+            args=(base, keys),
             help=f"{axis['share'] * 100:.0f} % of the differences between these sounds. "
             "In standard deviations; beyond 2 it becomes unusual. The number is the correlation, 1 at most.",
         )  # fmt: skip
 
 
-def _moved(base: Origin, keys: dict[int, str], turned: dict[int, int]) -> None:
-    values = {number: st.session_state.get(key, 0.0) * turned[number] for number, key in keys.items()}
-    moved = {str(number): value for number, value in values.items() if value}
+def _moved(base: Origin, keys: dict[int, str]) -> None:
+    moved = {str(number): value for number, key in keys.items() if (value := st.session_state.get(key, 0.0))}
     if moved:
         _want("move", of=base, axes=moved)
     elif base["kind"] == "place":

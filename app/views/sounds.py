@@ -19,7 +19,7 @@ ALL, STARRED = "All", "With a star"
 
 def page() -> None:
     style.head()
-    model = open_model("sounds", ":material/graphic_eq:")
+    model = open_model()
     if model is None:
         return
     actions.complaint()
