@@ -65,8 +65,10 @@ def player(
         st.html(f'<div class="ss-mark">{style.safe(title)}{small}</div>', width=LABEL_PX)
         with st.container(gap=None):
             _heard(path, f"{title}, {', '.join(note for note in notes if note)}", autoplay)
-        if tools is not None:
-            with st.container(gap=None, width=TOOLS_PX):
+        with st.container(gap=None, width=TOOLS_PX):
+            if tools is None:
+                st.html('<div class="ss-space"></div>')  # so that all pictures are equally wide
+            else:
                 tools()
 
 

@@ -180,7 +180,7 @@ def detail(origin: Mapping[str, Any]) -> str:
         far = words.percent(_number(origin.get("position")))
         return f"{far} {stem(origin.get('first'))} → {stem(origin.get('second'))}"
     if kind == "place":
-        return f"{_number(origin.get('x')):.1f}, {_number(origin.get('y')):.1f}"
+        return f"{shown(_number(origin.get('x')))}, {shown(_number(origin.get('y')))}"
     inner = origin.get("of")
     return f"from {label(inner).lower()} {detail(inner)}".strip() if isinstance(inner, dict) else ""
 
@@ -189,6 +189,11 @@ def state_words(state: str) -> str:
     """Which state of the model: "epoch 59", "best", "last"."""
     moment = snapshot_moment(state)
     return f"epoch {moment[0]}" if moment else "best" if state.startswith("best") else "last"
+
+
+def shown(coordinate: float) -> str:
+    """One coordinate of the map."""
+    return f"{coordinate:.1f}".replace("-", "−")
 
 
 def stem(name: object) -> str:

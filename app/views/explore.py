@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import actions, charts, plane, players, style
 from app.model import Model, choose_state, open_model
-from app.shelf import Sound, stem
+from app.shelf import Sound, shown, stem
 from engine.errors import SweetspotError
 
 HEIGHT = 440
@@ -51,6 +51,8 @@ def page() -> None:
 
 def _forget_others(model: Model) -> None:
     """What was heard of another model, or of another state of this one, has no place on this map."""
+    if _map_key(model) not in st.session_state:  # one comes from another page, and wished for nothing yet
+        st.session_state.pop("fresh", None)
     own = (model.reader.id, model.facts["weights"])
     if st.session_state.get("explored") != own:
         st.session_state["explored"] = own
@@ -93,7 +95,7 @@ def _original(model: Model, file: str, heard: list[tuple[str, str]]) -> None:
     point = next((one for one in model.known("map")["points"] if one["path"] == file), None)
     if point is not None and point["file"] is not None:
         answer = model.ask("original", file=file)
-        heard.append((file if answer["whole"] else f"{file}, its first minute", Path(answer["path"]).name))
+        heard.append((stem(file) if answer["whole"] else f"{stem(file)}, its first minute", Path(answer["path"]).name))
 
 
 def _find_place(model: Model, origin: Origin) -> None:
@@ -101,6 +103,10 @@ def _find_place(model: Model, origin: Origin) -> None:
     st.session_state["here"] = (found["x"], found["y"])
     st.session_state["near"] = [stem(one["path"]) for one in found["nearest"]]
     st.session_state["remarks-here"] = found["remarks"]
+
+
+def _map_key(model: Model) -> str:
+    return f"map-{model.reader.id}-{model.facts['weights'][:8]}"
 
 
 @lru_cache(maxsize=16)
@@ -115,8 +121,8 @@ def _map(model: Model, found: dict[str, Any], axes: list[dict[str, Any]]) -> Non
         '<span class="ss-learn">● learnt</span> <span class="ss-check">○ checked</span></div>'
     )
     titles = plane.axis_title(axes, 1, share[0], "→"), plane.axis_title(axes, 2, share[1], "↑")
-    key = f"map-{model.reader.id}-{model.facts['weights'][:8]}"
-    st.vega_lite_chart(
+    key = _map_key(model)
+    st.container(key="plane").vega_lite_chart(
         plane.map_rows(points, st.session_state.get("here")), _spec(*titles), width="stretch", key=key,
         on_select=lambda: _clicked(key), alt=f"Map of {len(points)} sounds. Its places can be typed in below as well.",
     )  # fmt: skip
@@ -154,7 +160,7 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
             style.quiet(f"Nearest: {', '.join(st.session_state.get('near', []))}")
         else:
             style.quiet("Nothing heard yet. A click on the map makes the sound of that place; one on a file plays it.")
-    fresh = st.session_state.pop("fresh", None)
+    fresh = st.session_state.get("fresh")  # it stays so until the next: a player that changes falls silent
     by_name = {one.path.name: one for one in model.shelf.sounds()}
     with st.container(key="timeline-heard", gap="small"):
         for number, (original, name) in enumerate(heard):
@@ -164,7 +170,7 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
 
 def _heard(model: Model, original: str, name: str, sound: Sound | None, fresh: bool) -> None:
     if original:
-        players.player("Original", [original], model.shelf.place / name, lambda: None)
+        players.player("Original", [original], model.shelf.place / name)
     elif sound is not None:
         players.row(model.view.name, model.shelf, sound, "explore", autoplay=fresh)
 
@@ -174,14 +180,14 @@ def _axes(model: Model, axes: list[dict[str, Any]]) -> None:
     style.title("Move it", f"from {_base_words(base)}. To the right it becomes …")
     serial = st.session_state.get("serial", 0)
     keys = {int(axis["number"]): f"axis-{axis['number']}-{serial}" for axis in axes}
-    columns = st.columns(2, gap="medium")
-    for index, axis in enumerate(axes):
-        columns[index % 2].slider(
-            plane.axis_words(axis), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])], on_change=_moved,
-            args=(base, keys),
-            help=f"{axis['share'] * 100:.0f} % of the differences between these sounds. "
-            "In standard deviations; beyond 2 it becomes unusual. The number is the correlation, 1 at most.",
-        )  # fmt: skip
+    for start in range(0, len(axes), 2):
+        for column, axis in zip(st.columns(2, gap="medium"), axes[start : start + 2], strict=False):
+            column.slider(
+                plane.axis_words(axis), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])], on_change=_moved,
+                args=(base, keys),
+                help=f"{axis['share'] * 100:.0f} % of the differences between these sounds. "
+                "In standard deviations; beyond 2 it becomes unusual. The number is the correlation, 1 at most.",
+            )  # fmt: skip
 
 
 def _moved(base: Origin, keys: dict[int, str]) -> None:
@@ -197,7 +203,7 @@ def _base_words(base: Origin) -> str:
         return stem(base["file"])
     if base["kind"] == "between":
         return f"between {stem(base['first'])} and {stem(base['second'])}"
-    return "the middle" if base["x"] == base["y"] == 0 else f"{base['x']:.1f}, {base['y']:.1f}"
+    return "the middle" if base["x"] == base["y"] == 0 else f"{shown(base['x'])}, {shown(base['y'])}"
 
 
 def _ways(model: Model, points: list[dict[str, Any]]) -> None:

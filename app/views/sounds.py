@@ -29,9 +29,9 @@ def page() -> None:
         wish = _wish(model)
         first = _next(model, wish)
         count = int(st.session_state.get("count", 8))
-        more = f" {words.small(count)} more" if first else f" {words.small(count)}"
+        more = f"{words.small(count)} {'more' if first else 'sound' if count == 1 else 'sounds'}"
         pressed = st.button(
-            f"Make{more}", type="primary", icon=":material/graphic_eq:", width="stretch", key="make-now"
+            f"Make {more}", type="primary", icon=":material/graphic_eq:", width="stretch", key="make-now"
         )
         style.quiet("A moment for each. The same seed and number is always the same sound.")
     with right:

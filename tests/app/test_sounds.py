@@ -64,7 +64,7 @@ def test_sounds_are_made_and_what_gets_a_star_keeps_it(visit: Visit, trained: Pa
 def test_another_temperature_begins_at_the_first_number_again(visit: Visit, trained: Path) -> None:
     app = make(visit("sounds", run="drums"), 1)
     app.slider(key="temperature-drums").set_value(1.5).run()
-    assert app.button(key="make-now").label == "Make one"
+    assert app.button(key="make-now").label == "Make one sound"
     app = make(app, 1)
     recipes = [json.loads(path.read_text())["sound"] for path in Layout(trained).sounds.glob("prior*.json")]
     assert [one["origin"]["index"] for one in recipes] == [0, 0]
