@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.encoding import decode, encode
+from engine.rundir.inside import own_file
 from engine.rundir.layout import manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import SessionRecord
@@ -66,7 +67,7 @@ def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]
     yield layout.sessions.name, b"".join(encode(scrub.value(_anywhere(one))) for one in reader.sessions())
     events = (decode(line) for line in reader.lines().lines)
     yield layout.metrics.name, b"".join(encode(scrub.value(event)) for event in events if event is not None)
-    if layout.log.is_file() and not layout.log.is_symlink():
+    if own_file(layout.log):
         yield layout.log.name, scrub.text(layout.log.read_text(encoding="utf-8", errors="replace")).encode()
     for preview in reader.previews():
         for path in sorted(preview.files.values()):
@@ -76,7 +77,7 @@ def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]
 
 
 def _anywhere(session: SessionRecord) -> dict[str, object]:
-    return session.model_dump() | {"host": ELSEWHERE, "boot_id": ""}
+    return session.model_dump() | {"host": ELSEWHERE, "boot_id": "", "machine_id": ""}
 
 
 def _artefact(reader: RunReader, found: Artefact, scrub: Scrubber) -> Iterator[tuple[str, bytes]]:
