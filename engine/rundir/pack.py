@@ -9,7 +9,6 @@ from pathlib import Path
 from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.encoding import decode, encode
-from engine.rundir.inside import own_file
 from engine.rundir.layout import manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import SessionRecord
@@ -17,6 +16,7 @@ from engine.rundir.scrub import ELSEWHERE, Scrubber
 from engine.rundir.zipped import write_zip
 
 NOTE = "PACKED.txt"
+NOWHERE = "packed"
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,18 @@ def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]
     yield layout.sessions.name, b"".join(encode(scrub.value(_anywhere(one))) for one in reader.sessions())
     events = (decode(line) for line in reader.lines().lines)
     yield layout.metrics.name, b"".join(encode(scrub.value(event)) for event in events if event is not None)
-    if own_file(layout.log):
+    if layout.log.is_file() and not layout.log.is_symlink():
         yield layout.log.name, scrub.text(layout.log.read_text(encoding="utf-8", errors="replace")).encode()
     for preview in reader.previews():
-        for path in sorted(preview.files.values()):
-            yield path, (reader.root / path).read_bytes()
+        for name in sorted(preview.files.values()):
+            yield name, (reader.root / name).read_bytes()
     for found in (*reader.snapshots(), *(reader.checkpoints() if checkpoints else ())):
         yield from _artefact(reader, found, scrub)
 
 
 def _anywhere(session: SessionRecord) -> dict[str, object]:
-    return session.model_dump() | {"host": ELSEWHERE, "boot_id": "", "machine_id": ""}
+    """A session of no machine that there is: nobody takes the copy for a run of his own."""
+    return session.model_dump() | {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE}
 
 
 def _artefact(reader: RunReader, found: Artefact, scrub: Scrubber) -> Iterator[tuple[str, bytes]]:
