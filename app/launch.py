@@ -199,8 +199,14 @@ def _detached() -> dict[str, Any]:
 
 def flags(settings: Mapping[str, Any]) -> list[str]:
     """Settings as command-line options: {"learning_rate": 0.001} -> ["--learning-rate", "0.001"]; None is left out."""
-    given = ((name, value) for name, value in settings.items() if value is not None)
-    return [part for name, value in given for part in (f"--{name.replace('_', '-')}", _text(value))]
+    found: list[str] = []
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None:
+            found += [f"--{flag}", _text(value)]
+    return found
 
 
 def _text(value: Any) -> str:

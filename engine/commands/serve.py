@@ -25,9 +25,9 @@ LONGEST_LINE = 1 << 20
     "--idle-s", type=click.FloatRange(0.1), default=IDLE_S, show_default=True, help="Ends after so long idle."
 )
 def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
-    """Answer requests for sounds: one JSON object a line on stdin, one answer a line on stdout.
+    """Answer requests for sounds over stdin and stdout.
 
-    Reads the run only, also while it trains. Ends when stdin closes, after ten idle minutes, or with a line over 1 MiB.
+    One JSON object a line comes in, one goes out (docs/serve.md). Reads the run only, also while it trains. Ends when stdin closes, after ten idle minutes, or with a line over 1 MiB.
     """
     answers_to = _own_stdout()
     lines = _lines(sys.stdin.fileno())
