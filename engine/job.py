@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import Settings, TrainingConfig, validated
-from engine.errors import ConfigError, DataError, RunDirectoryError
+from engine.errors import ConfigError, DataError
 from engine.flags import collect
 from engine.registry import Resolved, find_source
 from engine.rundir.reader import RunReader

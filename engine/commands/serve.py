@@ -27,7 +27,8 @@ LONGEST_LINE = 1 << 20
 def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
     """Answer requests for sounds over stdin and stdout.
 
-    One JSON object a line comes in, one goes out (docs/serve.md). Reads the run only, also while it trains. Ends when stdin closes, after ten idle minutes, or with a line over 1 MiB.
+    One JSON object a line comes in, one goes out (docs/serve.md). Reads the run only, also while it trains. Ends when
+    stdin closes, after ten idle minutes, or with a line over 1 MiB.
     """
     answers_to = _own_stdout()
     lines = _lines(sys.stdin.fileno())
