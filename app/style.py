@@ -53,6 +53,13 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-line{line-height:1.5}.ss-line b{font-weight:650}
 .ss-mark{font-weight:600;line-height:1.25}.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
 .ss-mark .sweet{color:light-dark(#0A6558,#7ADBC7);opacity:1;font-weight:600}
+.ss-mark small{overflow-wrap:anywhere}.st-key-plane [data-testid=stElementToolbar]{display:none}
+[class*=st-key-star-] button,[class*=st-key-take-] button{min-height:0;padding:.15rem .3rem}
+[class*=st-key-star-] [data-testid=stMarkdownContainer],[class*=st-key-take-] [data-testid=stMarkdownContainer]{
+  position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+[class*=st-key-star-] [data-testid=stIconMaterial],[class*=st-key-take-] [data-testid=stIconMaterial]{font-size:1.3rem}
+[class*=st-key-star-on-] [data-testid=stIconMaterial]{font-size:0;color:light-dark(#7A4E00,#F0CC70)}
+[class*=st-key-star-on-] [data-testid=stIconMaterial]::before{content:"★";font:1.35rem/1 sans-serif}
 .ss-above{margin-top:.4rem}.ss-above small{display:inline;margin-left:.6rem}
 .ss-note{display:flex;gap:.7rem;border-radius:8px;padding:.85rem 1rem;line-height:1.5}
 .ss-note b{font-weight:650}.ss-note .ss-icon{font-size:1.35rem;line-height:1.5rem}
@@ -102,6 +109,10 @@ def head() -> None:
         st.html('<div class="ss-brand">Sweetspot</div>', width="content")
         st.page_link("views/runs.py", label="Runs", icon=":material/list:")
         st.page_link("views/new.py", label="New run", icon=":material/add:")
+        run = st.query_params.get("run")
+        about = {"run": run} if run else None
+        st.page_link("views/sounds.py", label="Sounds", icon=":material/graphic_eq:", query_params=about)
+        st.page_link("views/explore.py", label="Explore", icon=":material/explore:", query_params=about)
 
 
 def dialog() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine import __version__
 from engine.rundir.layout import checkpoint_step
+from engine.rundir.liveness import is_here
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord, SessionRecord, Status
 
@@ -101,7 +102,7 @@ def _changed(session: SessionRecord, record: RunRecord, device: str | None) -> l
         changed.append(f"it trained on {_kind(session.device)}, now {_kind(device)}")
     elif _kind(session.device) != "cpu":
         changed.append("it trains on an accelerator")
-    elif session.host != platform.node():
+    elif not is_here(session):
         changed.append("it ran on another machine")
     return changed
 

@@ -179,9 +179,12 @@ class Trainer:
         return self._ended_early or self.tracker.step >= self.plan.total_steps
 
     def _may_end(self) -> bool:
-        """Whether its user asked to end here: a pure function of the epochs, so a resumed run ends here too."""
+        """Whether its user asked to end here. The tracker alone decides, so that a resumed run ends here too."""
         asked = self.config.stop_after_sweet_spot and self.plan.ends_epoch(self.tracker.step)
-        return asked and sweet_spot_is_behind(self.history, self.task.monitor)
+        best, now = self.tracker.best_record(), self.tracker.smoothed
+        if not asked or best is None or now is None:
+            return False
+        return sweet_spot_is_behind(best, now, self._epoch(), self.task.monitor)
 
     def _report_step(self, values: dict[str, float], seconds: float) -> None:
         epoch = self._epoch()

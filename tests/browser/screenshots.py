@@ -135,6 +135,35 @@ def _dialog(page: Any) -> None:
     page.get_by_text("Steps left").wait_for()
 
 
+def _make(page: Any) -> None:
+    """Eight sounds, once; the second has a star."""
+    made = page.locator("audio")
+    if not made.count():
+        page.get_by_role("button", name="Make").click()
+        made.nth(7).wait_for(state="attached", timeout=120_000)
+        page.wait_for_timeout(1500)
+        page.get_by_role("button", name="Give it a star").nth(1).click()
+
+
+def _explore(page: Any) -> None:
+    """A place near the others, one far out, and a file."""
+    chart = page.locator(".stVegaLiteChart")
+    chart.wait_for(timeout=120_000)
+    page.wait_for_timeout(1500)
+    box = chart.bounding_box()
+    for number, (across, down) in enumerate(((0.55, 0.5), (0.16, 0.86))):
+        page.mouse.click(box["x"] + box["width"] * across, box["y"] + box["height"] * down)
+        page.locator("audio").nth(number).wait_for(state="attached", timeout=120_000)
+        page.wait_for_timeout(1500)
+
+
+def _explore_file(page: Any) -> None:
+    """A recording and its copy, chosen from the list."""
+    page.get_by_role("tab", name="A file").click()
+    page.get_by_role("button", name="Hear it").locator("visible=true").click()
+    page.locator("audio").nth(1).wait_for(state="attached", timeout=120_000)
+
+
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the pictures go.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), required=True, help="Where the runs are made and kept.")
@@ -155,6 +184,7 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
     (wrong / "empty.flac").write_bytes(b"")
     live = runs_dir / "drums-20"
     shutil.rmtree(live, ignore_errors=True)
+    shutil.rmtree(Layout(runs_dir / "kitchen-field").sounds, ignore_errors=True)
     pictures: dict[str, tuple[str, Callable[[Any], None] | None]] = {
         "run-live": ("/run?run=drums-20", None),  # first: all the pictures take longer than it learns
         "run-log": ("/run?run=drums-20", _tab("Log")),
@@ -180,6 +210,12 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
         "run-curves": ("/run?run=kitchen-field", _tab("More curves")),
         "run-memory": ("/run?run=kitchen-field", _tab("Memory")),
         "run-none": ("/run?run=nothing", None),
+        "sounds-empty": ("/sounds?run=kitchen-field", None),
+        "sounds": ("/sounds?run=kitchen-field", _make),
+        "sounds-tables": ("/sounds?run=iris", None),
+        "explore-empty": ("/explore?run=kitchen-field", None),
+        "explore": ("/explore?run=kitchen-field", _explore),
+        "explore-file": ("/explore?run=kitchen-field", _explore_file),
     }
     wanted = {name: what for name, what in pictures.items() if only is None or name.startswith(only)}
     with chromium() as browser:

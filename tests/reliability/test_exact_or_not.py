@@ -39,11 +39,15 @@ def test_the_same_machine_and_versions_are_exact(stopped: Path) -> None:
     assert "step 5 of 12" in said(stopped, "cpu (x)", {})
 
 
+def test_a_machine_is_the_same_under_another_name(stopped: Path) -> None:
+    assert "(exact)" in said(stopped, "cpu (x)", {"host": "named by another network"})
+
+
 @pytest.mark.parametrize(
     ("first", "device", "why"),
     [
         ({"versions": {"torch": "1.0"}}, "cpu (x)", "torch was 1.0, is 2"),
-        ({"host": "studio"}, "cpu (x)", "it ran on another machine"),
+        ({"boot_id": "another", "machine_id": "another"}, "cpu (x)", "it ran on another machine"),
         ({"device": "cuda:0 (H100)"}, "cuda:1 (H100)", "it trains on an accelerator"),
         ({"device": "cuda:0 (H100)"}, "cpu (x)", "it trained on cuda, now cpu"),
         ({}, "mps (M3)", "it trained on cpu, now mps"),

@@ -94,8 +94,8 @@ class CodeMap:
 
         The plane through the collection's mean, and what its sounds have beside the plane, blended by nearness: inverse
         distance weights (Shepard 1968) meet each point exactly. Each file placed by a map of the others came out with
-        7.7 dB (drums) and 13.2 dB (demo) of error, against 10.0 and 14.3 dB by the plane alone, 8.3 and 14.9 dB by the
-        nearest file.
+        7.7 dB (drums) and 13.3 dB (demo) of error, against 10.0 and 14.3 dB by the plane alone, 8.3 and 14.9 dB by the
+        nearest file. Over five runs the powers 1, 2, 3, 4 and 6 gave 8.10, 7.64, 7.58, 7.61 and 7.69 dB.
         """
         place = torch.tensor([x, y], dtype=torch.double)
         flat = self._on_plane(place[None])[0]

@@ -190,10 +190,16 @@ class Studio:
         given = open_sound(self.trained, origin.file)
         own = self._lasting(self._encode(given, request), request, given)
         centre = self._centre(own)
-        fresh = self._wander(request, own.shape[-1])
+        fresh = self._fresh(origin, request, centre, own.shape[-1])
         kept = (1 - origin.amount**2) ** 0.5
         values = centre + kept * (own - centre) + origin.amount * fresh
         return _Code(values, given.samples)
+
+    def _fresh(self, origin: FromFile, request: SoundRequest, centre: torch.Tensor, frames: int) -> torch.Tensor:
+        """What a new sound of ``frames`` latent frames differs by from ``centre``; a texture keeps its identity."""
+        if self.of_textures:
+            return self._wander(request, frames)
+        return fitted(self._new(FromPrior(index=origin.index), request).values, frames) - centre
 
     def _morph(self, origin: Between, request: SoundRequest) -> _Code:
         """One-shots: a straight line. Textures: their means on a line, what moves around them at equal power."""

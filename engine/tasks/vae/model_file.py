@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from engine.errors import DataError
 from engine.rundir.encoding import decode, encode
 from engine.rundir.schema import FileRow, Record
-from engine.zipped import read_zip, write_zip
+from engine.rundir.zipped import read_zip, write_zip
 
 FORMAT = "sweetspot-model"
 VERSION = 1

@@ -16,27 +16,29 @@ from engine.tasks.vae.codec import SHORTEST_FRAMES, Codec
 from engine.tasks.vae.model import LOG_VAR_RANGE, STRIDE
 
 MOST_FRAMES = 2**24
+MOST_WINDOWS = 4096
 _KEPT_META = {"val", "torch_fn"}
 
 
 class Encoder(nn.Module):
-    """Mel power in dB [M, F] to posterior mean and log-variance [windows, D, L], as :meth:`Codec.encode`."""
+    """Mel power in dB [M, F] to posterior mean and log-variance [1, D, L], as :meth:`Codec.encode`.
+
+    A vector code takes a sound cut into its chunks, [windows, M, 16 L'], and gives [windows, D, 1].
+    """
 
     def __init__(self, codec: Codec) -> None:
         super().__init__()
         model, scale = codec.model, codec.scale
-        self.encoder, self.to_code = model.encoder, model.to_code
-        self.unit = STRIDE * (model.latent_frames if model.vector else 1)
-        self.vector = model.vector
+        self.encoder, self.to_code, self.vector = model.encoder, model.to_code, model.vector
         self.floor, self.mean, self.std = scale.floor, scale.mean, scale.std
 
     def forward(self, db: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         x = (db.clamp_min(self.floor) - self.mean) / self.std
-        frames = torch.sym_max(SHORTEST_FRAMES, x.shape[-1])  # type: ignore[no-untyped-call]
-        missing = frames + -frames % self.unit - x.shape[-1]
-        x = nn.functional.pad(x, (0, missing), value=(self.floor - self.mean) / self.std)
-        windows = x.view(x.shape[0], -1, self.unit).movedim(1, 0)[:, None] if self.vector else x[None, None]
-        mean, log_var = self.to_code(self.encoder(windows)).chunk(2, dim=1)
+        if not self.vector:
+            frames = torch.sym_max(SHORTEST_FRAMES, x.shape[-1])  # type: ignore[no-untyped-call]
+            missing = frames + -frames % STRIDE - x.shape[-1]
+            x = nn.functional.pad(x, (0, missing), value=(self.floor - self.mean) / self.std)[None]
+        mean, log_var = self.to_code(self.encoder(x[:, None])).chunk(2, dim=1)
         return mean, log_var.clamp(*LOG_VAR_RANGE)
 
 
@@ -61,8 +63,12 @@ class Decoder(nn.Module):
 
 
 def encoder_program(codec: Codec) -> bytes:
-    """The encoder for 1 to 2^24 frames, serialised. The same codec gives the same bytes."""
-    example = torch.zeros(codec.config.n_mels, 3 * SHORTEST_FRAMES + 1)
+    """The encoder, serialised: 1 to 2^24 frames, or any number of a vector's chunks. One codec, one result in bytes."""
+    bands = codec.config.n_mels
+    if codec.model.vector:
+        example = torch.zeros(3, bands, STRIDE * codec.model.latent_frames)
+        return _serialise(Encoder(codec).eval(), example, {0: Dim("windows", min=1, max=MOST_WINDOWS)})
+    example = torch.zeros(bands, 3 * SHORTEST_FRAMES + 1)
     return _serialise(Encoder(codec).eval(), example, {1: Dim("frames", min=1, max=MOST_FRAMES)})
 
 
@@ -71,7 +77,7 @@ def decoder_program(codec: Codec) -> bytes:
     model = codec.model
     example = torch.zeros(3, model.latent_dim, 1 if model.vector else 7)
     length = {} if model.vector else {2: Dim("latent_frames", min=1, max=MOST_FRAMES // STRIDE)}
-    return _serialise(Decoder(codec).eval(), example, {0: Dim("batch", min=1, max=4096), **length})
+    return _serialise(Decoder(codec).eval(), example, {0: Dim("batch", min=1, max=MOST_WINDOWS), **length})
 
 
 def _serialise(module: nn.Module, example: torch.Tensor, dynamic: dict[int, Dim]) -> bytes:

@@ -115,7 +115,7 @@ class VAETask:
             baseline_db=self.baseline_db,
             standard_error="val_recon_se_db",
         )
-        self._kind = _kind(self.train)
+        self._kind = _kind(self.train) if self.task_config.kind == "auto" else self.task_config.kind
         self._rms = _median(self.train, rms)
         self.codec.level = _median(self.train, active_rms)
         names = [self.train.sounds[sound].path for sound in self.train_items.files]
