@@ -63,7 +63,7 @@ def main_rows(
         rows.add("base", "base", y=extra[0])
         labels.append((names[2], "base", extra[0]))
     # Scores crowd at the top, errors at the bottom: the label of the sweet spot stands where the curves are not.
-    _add_sweet_spot(rows, x, curves["val"], best_epoch, high if better == "lower" else _free(low, high, height, extra))
+    _add_sweet_spot(rows, x, curves["val"], best_epoch, _free(low, high, height, extra, above=better == "lower"))
     for (role, curve), name in zip(curves.items(), names[:2], strict=True):
         if not np.isfinite(curve).any():
             continue
@@ -83,10 +83,10 @@ def main_rows(
     return rows.table()
 
 
-def _free(low: float, high: float, height: int, taken: list[float]) -> float:
-    """A height near the bottom where a label meets none of the level lines at ``taken``."""
+def _free(low: float, high: float, height: int, taken: list[float], above: bool) -> float:
+    """A height near the top (``above``) or the bottom where a label meets none of the level lines at ``taken``."""
     pixel = (high - low) / height
-    places = [low + above * pixel for above in (36, 66, 96)]
+    places = [high - down * pixel for down in (0, 26, 52)] if above else [low + up * pixel for up in (36, 66, 96)]
     return next((place for place in places if all(abs(place - 8 * pixel - y) > 14 * pixel for y in taken)), places[0])
 
 

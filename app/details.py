@@ -56,7 +56,7 @@ def _checkpoints(reader: RunReader, view: RunView) -> None:
                 "Step": words.number(manifest.step) if manifest else None,
                 "Size": words.size(item.path.stat().st_size) if item.path.exists() else "–",
                 "Written": words.moment(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
-                "For": _purpose(item.path.name, manifest is not None),
+                "For": _purpose(item.path.name, manifest is not None, view),
             }
         )
     if not rows:
@@ -70,10 +70,12 @@ def _checkpoints(reader: RunReader, view: RunView) -> None:
     style.quiet("The newest ones and the best stay; resuming takes the newest that is intact.")
 
 
-def _purpose(name: str, whole: bool) -> str:
+def _purpose(name: str, whole: bool, view: RunView) -> str:
     if not whole:
         return "damaged: its manifest is missing"
-    return "the sweet spot, to use" if name.startswith("best") else "to resume from"
+    if not name.startswith("best"):
+        return "to resume from"
+    return "the sweet spot, to use" if words.sweet_spot(view.status, view.run) else "the best so far"
 
 
 def _more(reader: RunReader, view: RunView) -> None:
