@@ -18,12 +18,13 @@ from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
 from engine.audio.mel import to_db
 from engine.errors import ConfigError
-from engine.tasks.vae.explore import CodeMap, fitted, survey
+from engine.tasks.vae.explore import CodeMap, fitted
 from engine.tasks.vae.given import Given, open_sound
 from engine.tasks.vae.load import Trained
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior
 from engine.tasks.vae.request import Between, FromFile, FromPrior, Moved, Place, SoundRequest
+from engine.tasks.vae.survey import survey
 
 TEXTURE_S = 4.0
 LEVEL = 0.1  # for runs of a version that did not keep the level of its collection
