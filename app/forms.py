@@ -112,7 +112,7 @@ def advanced(task: str, preset: BaseModel, start: Mapping[str, Any]) -> tuple[di
     slots: dict[str, Any] = {}
     shown = fields(task)
     for row in range(0, len(shown), 2):
-        for column, field in zip(st.columns(2), shown[row : row + 2], strict=False):
+        for column, field in zip(st.columns(2, wrap=False), shown[row : row + 2], strict=False):
             with column:
                 value = _input(field, follows.get(field.name, field.info.default), start.get(field.name))
                 slots[field.name] = st.empty()
@@ -132,7 +132,7 @@ def _input(field: Field, follows: Any, start: Any) -> Any:
         start = str(start).lower()
     if field.choices or field.kind is bool:
         choices = field.choices or ["true", "false"]
-        plain = f"{follows} (default)"
+        plain = f"{str(follows).lower() if field.kind is bool else follows} (default)"
         index = choices.index(str(start)) + 1 if str(start) in choices else 0
         chosen = st.selectbox(field.label, [plain, *choices], index=index, key=key, help=help_text)
         if chosen == plain:

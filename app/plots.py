@@ -50,7 +50,7 @@ def main(reader: RunReader, view: RunView, preview_epochs: Sequence[int]) -> Non
     monitor, key = run.monitor, f"zoom-main-{reader.id}"
     seen = window(key)
     base = words.baseline(status, run)
-    best = spot.epoch if (spot := words.sweet_spot(status)) else None
+    best = spot.epoch if (spot := words.sweet_spot(status, run)) else None
     rows = store.cached(
         ("main", seen, best, base, tuple(preview_epochs)),
         lambda: main_rows(
