@@ -151,6 +151,7 @@ def _answered() -> None:
 
 @st.dialog("Resume this run?", on_dismiss=_answered)
 def _confirm(reader: RunReader) -> None:
+    style.dialog()
     try:
         point = resume_point(reader.root)
     except SweetspotError as error:
@@ -204,6 +205,7 @@ def _resume(reader: RunReader) -> None:
 
 @st.dialog("Delete this run?", on_dismiss=_answered)
 def _confirm_deletion(reader: RunReader, view: RunView) -> None:
+    style.dialog()
     style.name(view.name, small=True)
     size = words.size(sum(path.stat().st_size for path in reader.root.rglob("*") if path.is_file()))
     style.line(f"*{size}* go for good: what it learnt, its curves, and every sound it made.")

@@ -83,6 +83,9 @@ def main_chart(x_title: str, y_title: str, height: int = 368) -> Spec:
         _rows("train")
         .mark_line(strokeWidth=1.75, strokeDash=[7, 2.5], interpolate="monotone", clip=True)
         .encode(x=x, y=y, color=_COLOUR),
+        _rows("spread")
+        .mark_area(opacity=0.13, interpolate="monotone", clip=True)
+        .encode(x=x, y=y, y2="y2:Q", color=_COLOUR),
         _rows("val").mark_line(strokeWidth=3, interpolate="monotone", clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("dot").mark_point(size=40, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("best").mark_point(size=90, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
@@ -204,5 +207,6 @@ def map_chart(x_title: str, y_title: str, height: int = 440) -> Spec:
 STRIP = strip_chart()
 SMALL = small_chart()
 SMALL_EPOCHS = small_chart(x_format="d")
+SMALL_MINUTES = small_chart(x_format="~g")
 DOTS = length_dots()
 HISTOGRAM = length_histogram()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 REACH = 4  # Steps a band looks round itself while every step has its own point.
 MOST_COLUMNS = 1_000  # A figure for each of some hundred latent dimensions is the most a task has.
+MOST_ROWS = 2_000_000  # Above, every second one goes: a screen has a thousand points, a laptop not all the memory.
 MAX_STEPS = 200_000_000  # A step beyond this is a damaged line, not an update: it must not claim the memory.
 
 
@@ -19,20 +20,37 @@ class Columns:
 
     The last record of an index wins, and the last record says where the run stands: after a resume, what a killed
     process wrote beyond the checkpoint disappears until it is written again.
+
+    count: the last index. stride: how many indices one row stands for, by the last of them that was put; it doubles
+    when there would be more than ``MOST_ROWS``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stride: int = 1) -> None:
         self.count = 0
+        self.stride = stride
         self._columns: dict[str, Floats] = {}
         self._capacity = 0
 
     def names(self) -> list[str]:
         return list(self._columns)
 
+    @property
+    def rows(self) -> int:
+        return -(-self.count // self.stride)
+
+    def index(self) -> NDArray[np.int64]:
+        """The index each row stands at: 1...count, thinned by ``stride``."""
+        return np.minimum(np.arange(1, self.rows + 1) * self.stride, self.count)
+
     def get(self, name: str) -> Floats:
-        """The column over indices 1...count (a view: do not write); all NaN for a name never seen."""
+        """The column, a value a row (a view: do not write); all NaN for a name never seen."""
         column = self._columns.get(name)
-        return np.full(self.count, np.nan) if column is None else column[: self.count]
+        return np.full(self.rows, np.nan) if column is None else column[: self.rows]
+
+    def at(self, name: str, index: Floats) -> Floats:
+        """The values at indices, each within 1...count."""
+        found: Floats = self.get(name)[(index.astype(np.int64) - 1) // self.stride]
+        return found
 
     def last(self, name: str) -> float | None:
         """The latest value that is there, also when it is NaN at the last index; None when there is none."""
@@ -46,14 +64,28 @@ class Columns:
             index, values = index[sane], {name: column[sane] for name, column in values.items()}
         if not len(index):
             return
-        self._reserve(int(index.max()))
+        while (int(index.max()) - 1) // self.stride >= MOST_ROWS:
+            self._halve()
+        row = (index - 1) // self.stride
+        self._reserve(int(row.max()) + 1)
         for name, column in values.items():
             if name not in self._columns:
                 if len(self._columns) == MOST_COLUMNS:
                     continue
                 self._columns[name] = np.full(self._capacity, np.nan)
-            self._columns[name][index - 1] = column  # of equal indices numpy keeps the last
+            self._columns[name][row] = column  # of equal rows numpy keeps the last
         self.count = int(index[-1])
+
+    def _halve(self) -> None:
+        for name, column in self._columns.items():
+            kept = column[1::2].copy()
+            if self.rows % 2:  # the last one has no second yet
+                kept = np.append(kept[: self.rows // 2], column[self.rows - 1])
+            grown = np.full(-(-self._capacity // 2), np.nan)
+            grown[: len(kept)] = kept
+            self._columns[name] = grown
+        self._capacity = -(-self._capacity // 2)
+        self.stride *= 2
 
     def _reserve(self, size: int) -> None:
         if size <= self._capacity:
@@ -75,14 +107,16 @@ class Band:
     high: Floats
 
 
-def band(values: Floats, first: int, last: int, points: int = 500, window: int = 17) -> Band:
-    """``values`` (index 1 first) from ``first`` to ``last``, both included, as at most 2 * ``points`` buckets.
+def band(values: Floats, first: int, last: int, points: int = 500, window: int = 17, stride: int = 1) -> Band:
+    """``values`` from index ``first`` to ``last``, both included, as at most 2 * ``points`` buckets.
+
+    The first value stands for the indices 1 to ``stride``, and so on.
 
     Buckets hold a power of two of steps and begin at fixed multiples of it, so that points which are drawn hardly move
     when rows arrive; minimum and maximum keep every spike. The line is the mean over ``window`` steps round the middle
     of each bucket (or over the bucket, when that is longer). What is not finite is left out, and breaks the line.
     """
-    first, last = max(1, first), min(len(values), last)
+    first, last = max(1, -(-first // stride)), min(len(values), -(-last // stride))
     if last < first:
         return Band(*(np.empty(0) for _ in range(4)))
     size = 1
@@ -97,7 +131,7 @@ def band(values: Floats, first: int, last: int, points: int = 500, window: int =
     if size < REACH:
         low, high = _reach(low, np.fmin), _reach(high, np.fmax)
     return Band(
-        x=start + (edges + 1 + ends) / 2,
+        x=(start + (edges + ends) / 2) * stride + 0.5,
         line=_mean_round(values, start + (edges + ends - 1) // 2, max(window, size)),
         low=low,
         high=high,

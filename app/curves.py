@@ -13,6 +13,8 @@ from app.rows import Rows, extent, finite, nice_range, spread_labels, thin
 from app.words import figure
 
 Window = tuple[float, float]
+MOST_BAND_POINTS = 200
+MARKS_PX = 24  # What the marks of the previews need below the curves.
 MOST_PREVIEWS = 40  # Marks under the axis; the list beside the chart has them all.
 
 
@@ -33,10 +35,14 @@ def main_rows(
     better: str,
     previews: Sequence[int],
     names: tuple[str, str, str],
+    standard_error: str | None = None,
     window: Window | None = None,
     height: int = 368,
 ) -> pa.Table:
-    """The main chart. names: what new items, its own items and the best constant answer are called here."""
+    """The main chart. names: what new items, its own items and the best constant answer are called here.
+
+    standard_error: the metric that says how sure ``metric`` is; drawn as a pale band around it.
+    """
     x = np.arange(1, epochs.count + 1, dtype=float)
     curves = {"val": epochs.get(metric), "train": epochs.get(reference)}
     shown = _in_window(x, window)
@@ -44,7 +50,10 @@ def main_rows(
     extra = [baseline] if baseline is not None and math.isfinite(baseline) else []
     low = min([*values, *extra], default=0.0)
     high = max([*_clamped(values), *extra], default=1.0)
+    lowest = low
     low, high = nice_range(low, high)
+    if previews:
+        low = min(low, lowest - MARKS_PX * (high - low) / height)
     rows = Rows()
     begin, end = _span(x)
     margin = 0.02 * (end - begin)  # so that the first and the last mark are whole
@@ -54,11 +63,13 @@ def main_rows(
         rows.add("base", "base", y=extra[0])
         labels.append((names[2], "base", extra[0]))
     # Scores crowd at the top, errors at the bottom: the label of the sweet spot stands where the curves are not.
-    _add_sweet_spot(rows, x, curves["val"], best_epoch, high if better == "lower" else _free(low, high, height, extra))
+    _add_sweet_spot(rows, x, curves["val"], best_epoch, _free(low, high, height, extra, above=better == "lower"))
     for (role, curve), name in zip(curves.items(), names[:2], strict=True):
         if not np.isfinite(curve).any():
             continue
         thin_x, thin_y = thin(x, np.minimum(curve, high))
+        if role == "val" and standard_error is not None:
+            _add_spread(rows, x, curve, epochs.get(standard_error), low, high)
         rows.add("dot" if np.isfinite(curve).sum() == 1 else role, role, x=thin_x, y=thin_y)
         rows.add("hover", role, x=thin_x, y=thin_y)
         labels.append((name, role, float(curve[np.isfinite(curve)][-1])))
@@ -72,11 +83,20 @@ def main_rows(
     return rows.table()
 
 
-def _free(low: float, high: float, height: int, taken: list[float]) -> float:
-    """A height near the bottom where a label meets none of the level lines at ``taken``."""
+def _free(low: float, high: float, height: int, taken: list[float], above: bool) -> float:
+    """A height near the top (``above``) or the bottom where a label meets none of the level lines at ``taken``."""
     pixel = (high - low) / height
-    places = [low + above * pixel for above in (36, 66, 96)]
+    places = [high - down * pixel for down in (0, 26, 52)] if above else [low + up * pixel for up in (36, 66, 96)]
     return next((place for place in places if all(abs(place - 8 * pixel - y) > 14 * pixel for y in taken)), places[0])
+
+
+def _add_spread(rows: Rows, x: Floats, curve: Floats, error: Floats, low: float, high: float) -> None:
+    known = np.isfinite(curve) & np.isfinite(error)
+    if known.sum() < 2:
+        return
+    below, above = (np.clip(curve + sign * error, low, high)[known] for sign in (-1, 1))
+    places = np.unique(np.linspace(0, known.sum() - 1, MOST_BAND_POINTS).round().astype(int))
+    rows.add("spread", "val", x=x[known][places], y=below[places], y2=above[places])
 
 
 def _clamped(values: Floats) -> Floats:
@@ -103,7 +123,7 @@ def loss_rows(steps: Columns, epochs: Columns, train: str, val: str | None, wind
     """A value of every step: a smoothed line over the band it moves in; the axis fits the line, spikes are clamped."""
     values = steps.get(train)
     first, last = (1, steps.count) if window is None else (math.floor(window[0]), math.ceil(window[1]))
-    curve = band(values, first, last)
+    curve = band(values, first, last, stride=steps.stride)
     val_x, val_y = _epoch_curve(steps, epochs, val)
     seen = _in_window(val_x, window)
     fit = finite(curve.line, val_y[seen])

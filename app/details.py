@@ -17,6 +17,7 @@ from app import charts, launch, plots, states, style, words
 from app.curves import small_rows
 from app.forms import changed, label
 from app.store import metrics_of
+from engine.audio.find import escaped
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import Status
 from engine.rundir.view import RunView
@@ -55,7 +56,7 @@ def _checkpoints(reader: RunReader, view: RunView) -> None:
                 "Step": words.number(manifest.step) if manifest else None,
                 "Size": words.size(item.path.stat().st_size) if item.path.exists() else "–",
                 "Written": words.moment(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
-                "For": _purpose(item.path.name, manifest is not None),
+                "For": _purpose(item.path.name, manifest is not None, view),
             }
         )
     if not rows:
@@ -69,10 +70,12 @@ def _checkpoints(reader: RunReader, view: RunView) -> None:
     style.quiet("The newest ones and the best stay; resuming takes the newest that is intact.")
 
 
-def _purpose(name: str, whole: bool) -> str:
+def _purpose(name: str, whole: bool, view: RunView) -> str:
     if not whole:
         return "damaged: its manifest is missing"
-    return "the sweet spot, to use" if name.startswith("best") else "to resume from"
+    if not name.startswith("best"):
+        return "to resume from"
+    return "the sweet spot, to use" if words.sweet_spot(view.status, view.run) else "the best so far"
 
 
 def _more(reader: RunReader, view: RunView) -> None:
@@ -84,7 +87,7 @@ def _more(reader: RunReader, view: RunView) -> None:
     if store.steps.count:
         left, right = st.columns(2)
         left.download_button(
-            "Every step as CSV", lambda: _csv(store.steps, "step"), f"{reader.id}-steps.csv", "text/csv",
+            _steps_label(store.steps.stride), lambda: _csv(store.steps, "step"), f"{reader.id}-steps.csv", "text/csv",
             icon=":material/download:", key="csv-steps", on_click="ignore", width="stretch",
         )  # fmt: skip
         right.download_button(
@@ -93,11 +96,15 @@ def _more(reader: RunReader, view: RunView) -> None:
         )  # fmt: skip
 
 
+def _steps_label(stride: int) -> str:
+    return "Every step as CSV" if stride == 1 else f"One step in {stride} as CSV"
+
+
 def _csv(columns: Any, index: str) -> bytes:
-    """The full data, nothing thinned."""
+    """All there is in memory: everything, or of a very long run every so many steps."""
     # A name that a spreadsheet would take for a formula, in a file from a stranger, is none of ours.
     names = [name for name in columns.names() if name != index and name[:1] not in "=+-@\t\r"]
-    table = pa.table({index: np.arange(1, columns.count + 1), **{name: columns.get(name) for name in names}})
+    table = pa.table({index: columns.index(), **{name: columns.get(name) for name in names}})
     out = io.BytesIO()
     pyarrow.csv.write_csv(table, out)
     return out.getvalue()
@@ -130,7 +137,9 @@ def _memory(reader: RunReader, view: RunView) -> None:
         with column:
             style.title(title, "GB, by minutes")
             table = store.cached(("memory", name), lambda used=used: small_rows(used, minutes))  # type: ignore[misc]
-            st.vega_lite_chart(table, charts.SMALL, width="stretch", key=f"memory-{name}-{reader.id}", alt=title)
+            st.vega_lite_chart(
+                table, charts.SMALL_MINUTES, width="stretch", key=f"memory-{name}-{reader.id}", alt=title
+            )
 
 
 _MEMORY = {"process_bytes": "This process", "system_used_bytes": "The whole system", "device_used_bytes": "The device"}
@@ -149,10 +158,13 @@ def _sounds(reader: RunReader, view: RunView) -> None:
     side = {"train": "learns", "val": "checks", None: ""}
     table = pd.DataFrame(
         {
-            "File": [row.path for row in dataset.files],
+            "File": [escaped(row.path) for row in dataset.files],
             "Use": [side[row.split] if row.verdict != "skipped" else "skipped" for row in dataset.files],
             "Length": [None if row.duration_s is None else words.sound_length(row.duration_s) for row in dataset.files],
-            "Note": [row.reason or (f"same sound as {row.same_as}" if row.same_as else None) for row in dataset.files],
+            "Note": [
+                row.reason or (f"same sound as {escaped(row.same_as)}" if row.same_as else None)
+                for row in dataset.files
+            ],
         }
     )
     st.dataframe(table, hide_index=True, placeholder="–", row_height=36, height=min(400, 38 * (len(table) + 1)))
@@ -176,7 +188,7 @@ def _settings(reader: RunReader, view: RunView) -> None:
         facts |= {
             "Trained on": f"{view.session.host}, {view.session.device}, {words.counted(view.session.threads, 'thread')}"
         }
-    settings = {label(name): str(value) for name, value in changed(run.task, run.config.model_dump()).items()}
+    settings = {label(name): _plain(value) for name, value in changed(run.task, run.config.model_dump()).items()}
     left, right = st.columns(2)
     for column, rows in ((left, facts), (right, settings)):
         frame = pd.DataFrame({"Fact" if rows is facts else "Setting": list(rows), "Value": list(rows.values())})
@@ -184,6 +196,10 @@ def _settings(reader: RunReader, view: RunView) -> None:
     with left:
         style.quiet("Its directory, with every sound as a WAV file:")
         st.code(str(reader.root), language=None, wrap_lines=True)
+
+
+def _plain(value: Any) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
 
 
 def _notes(reader: RunReader, view: RunView) -> list[states.Note]:

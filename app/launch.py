@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from engine.errors import StorageError
 from engine.job import new_root
 from engine.rundir import control
 from engine.rundir.atomic import open_append
@@ -62,17 +63,26 @@ class Launcher:
         self._asked: dict[tuple[str, ...], Path] = {}
 
     def start(self, runs_dir: Path, source: str, name: str, settings: Mapping[str, Any]) -> Launch:
-        """Train on ``source`` in a new run. The same request while its run still trains gives that run again."""
+        """Train on ``source`` in a new run. The same request while its run still trains gives that run again.
+
+        ``StorageError`` when there is no room or no right to begin one.
+        """
         wish = (str(runs_dir), source, name, *map(str, sorted(settings.items())))
         with self._lock:
             known = self._launches.get(self._asked.get(wish, Path()))
             if known is not None and known.running:
                 return known
             root = new_root(runs_dir, name or Path(source).name)
-            root.mkdir(parents=True)
             arguments = [source, "--run-dir", str(root), *(["--name", name] if name else []), *flags(settings)]
             self._asked[wish] = root
-            return self._begin(root, name or Path(source).name, arguments)
+            try:
+                root.mkdir(parents=True)
+                return self._begin(root, name or Path(source).name, arguments)
+            except OSError as error:
+                raise StorageError(
+                    f"{runs_dir} takes no new run: {error.strerror or error}.",
+                    "Free some space or check its rights, or start the app with another place: -- --runs-dir DIR.",
+                ) from error
 
     def resume(self, root: Path) -> Launch | None:
         """Go on with the run in ``root``; None when a process trains it already."""
@@ -189,8 +199,14 @@ def _detached() -> dict[str, Any]:
 
 def flags(settings: Mapping[str, Any]) -> list[str]:
     """Settings as command-line options: {"learning_rate": 0.001} -> ["--learning-rate", "0.001"]; None is left out."""
-    given = ((name, value) for name, value in settings.items() if value is not None)
-    return [part for name, value in given for part in (f"--{name.replace('_', '-')}", _text(value))]
+    found: list[str] = []
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None:
+            found += [f"--{flag}", _text(value)]
+    return found
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -28,6 +29,14 @@ class Library:
     runs_dir: Path
     _watches: dict[str, HeartbeatWatch] = field(default_factory=dict)
     _listings: dict[str, tuple[int, list[PreviewSet]]] = field(default_factory=dict)
+
+    def trouble(self) -> str | None:
+        """Why no run can be found in this directory, and what to do; None also when it does not exist yet."""
+        if self.runs_dir.exists() and not self.runs_dir.is_dir():
+            return f"{self.runs_dir} is a file. Start the app with another place: -- --runs-dir DIR."
+        if self.runs_dir.exists() and not os.access(self.runs_dir, os.R_OK | os.X_OK):
+            return f"{self.runs_dir} may not be read by you. Check its rights, or start the app with -- --runs-dir DIR."
+        return None
 
     def readers(self) -> list[RunReader]:
         return list_runs(self.runs_dir)

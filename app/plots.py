@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from app import charts, style, words
-from app.columns import Floats
+from app.columns import Columns, Floats
 from app.curves import Window, loss_rows, main_rows, small_rows
 from app.store import MetricsStore, metrics_of
 from engine.rundir.reader import RunReader
@@ -50,12 +50,13 @@ def main(reader: RunReader, view: RunView, preview_epochs: Sequence[int]) -> Non
     monitor, key = run.monitor, f"zoom-main-{reader.id}"
     seen = window(key)
     base = words.baseline(status, run)
-    best = spot.epoch if (spot := words.sweet_spot(status)) else None
+    best = spot.epoch if (spot := words.sweet_spot(status, run)) else None
     rows = store.cached(
         ("main", seen, best, base, tuple(preview_epochs)),
         lambda: main_rows(
             store.epochs, monitor.metric, monitor.reference, unit=monitor.unit, baseline=base, best_epoch=best,
-            better=monitor.better, previews=preview_epochs, names=_names(run), window=seen, height=MAIN_HEIGHT,
+            better=monitor.better, previews=preview_epochs, names=_names(run),
+            standard_error=words.uncertain(run), window=seen, height=MAIN_HEIGHT,
         ),
     )  # fmt: skip
     st.vega_lite_chart(
@@ -146,11 +147,11 @@ def _kl(reader: RunReader, store: MetricsStore, specs: Sequence[MetricSpec]) -> 
 
 def _weights(store: MetricsStore, name: str) -> tuple[Floats, Floats]:
     """A metric of steps where each epoch ended."""
-    values, ends = store.steps.get(name), store.epochs.get("step")
+    ends = store.epochs.get("step")
     if not np.isfinite(ends).any():
         return np.empty(0), np.empty(0)
-    good = np.isfinite(ends) & (ends >= 1) & (ends <= len(values))
-    return (np.arange(1, store.epochs.count + 1, dtype=float)[good], values[ends[good].astype(int) - 1])
+    good = np.isfinite(ends) & (ends >= 1) & (ends <= store.steps.count)
+    return (np.arange(1, store.epochs.count + 1, dtype=float)[good], store.steps.at(name, ends[good]))
 
 
 def _rate(reader: RunReader, store: MetricsStore, specs: Sequence[MetricSpec]) -> None:
@@ -158,25 +159,27 @@ def _rate(reader: RunReader, store: MetricsStore, specs: Sequence[MetricSpec]) -
     values = store.steps.get(spec.name)
     power = _power(values)
     style.title(spec.label, f"× 10{_superscript(power)}" if power else "")
-    rows = store.cached(
-        ("rate",), lambda: small_rows(values, np.arange(1, len(values) + 1, dtype=float), scale=10.0**-power)
-    )
+    rows = store.cached(("rate",), lambda: small_rows(values, store.steps.index().astype(float), scale=10.0**-power))
     st.vega_lite_chart(
         rows, charts.SMALL, width="stretch", key=f"zoom-rate-{reader.id}", on_select="rerun", alt=spec.label
     )
+
+
+def _every(steps: Columns) -> str:
+    return "every step" if steps.stride == 1 else f"one step in {steps.stride}"
 
 
 def _line(reader: RunReader, store: MetricsStore, spec: MetricSpec) -> None:
     by_step = spec.name in store.steps.names()
     columns = store.steps if by_step else store.epochs
     values = columns.get(spec.name)
-    style.title(spec.label, ", ".join(filter(None, [spec.unit, "every step" if by_step else "every epoch"])))
+    style.title(spec.label, ", ".join(filter(None, [spec.unit, _every(store.steps) if by_step else "every epoch"])))
     key = f"zoom-{spec.name}-{reader.id}"
     seen = window(key)
     if by_step:
         rows = store.cached(("line", spec.name, seen), lambda: loss_rows(columns, store.epochs, spec.name, None, seen))
     else:
-        x = np.arange(1, len(values) + 1, dtype=float)
+        x = columns.index().astype(float)
         rows = store.cached(("line", spec.name), lambda: small_rows(values, x))
     spec_of = charts.SMALL if by_step else charts.SMALL_EPOCHS
     st.vega_lite_chart(rows, spec_of, width="stretch", key=key, on_select="rerun", alt=spec.label)

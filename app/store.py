@@ -20,6 +20,7 @@ from engine.rundir.layout import Layout
 
 Result = TypeVar("Result")
 BLOCK = 1 << 23
+THIN_BYTES = 1 << 28  # About a million steps. Of a longer run that is read at once, every so many are enough to draw.
 WORKERS = 4
 FARTHEST = 1e39  # beyond single precision
 SHORTEST_LINE, SPARE = 32, 20_000
@@ -27,7 +28,11 @@ KEPT_EVENTS = 2_000  # Beside steps, epochs and memory there are few events; a d
 
 
 class MetricsStore:
-    """Columns of one metrics.jsonl. :meth:`refresh` costs one ``stat`` when nothing was added."""
+    """Columns of one metrics.jsonl. :meth:`refresh` costs one ``stat`` when nothing was added.
+
+    Of a run of many million steps, which would take a minute and gigabytes, every so many steps are taken in (the
+    ``stride`` of ``steps``); epochs and all other events always. Nothing is written anywhere for that.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -78,15 +83,18 @@ class MetricsStore:
 
     def _read(self, size: int) -> None:
         """Blocks are parsed side by side and taken in, in their order."""
+        backlog = size - self._offset
+        if not self.steps.count and backlog > THIN_BYTES:
+            self.steps = Columns(stride=1 << (-(-backlog // THIN_BYTES) - 1).bit_length())
         with self.path.open("rb") as file:
-            if size - self._offset <= BLOCK:
+            if backlog <= BLOCK:
                 for block in self._blocks(file, size):
                     self._take(parse(block))
                 return
             with ThreadPoolExecutor(WORKERS) as pool:
                 waiting: deque[Future[Parsed]] = deque()
                 for block in self._blocks(file, size):
-                    waiting.append(pool.submit(parse, block))
+                    waiting.append(pool.submit(parse, block, self.steps.stride))
                     if len(waiting) > WORKERS:
                         self._take(waiting.popleft().result())
                 for parsed in waiting:

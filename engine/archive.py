@@ -10,9 +10,11 @@ import torch
 
 from engine.checkpoint import WeightAverage, describe, prune, serialise, training_state
 from engine.metrics import MetricsCallback, PreviewEvent
+from engine.rundir.layout import manifest
 from engine.rundir.schema import PROTOCOL, CheckpointRef
 from engine.rundir.writer import RunWriter
 from engine.snapshot import serialise_snapshot, thin_snapshots
+from engine.space import free_bytes, reserve_bytes
 from engine.task import Preview, Task
 from engine.tracker import TrackerState
 
@@ -37,6 +39,12 @@ class Archive:
         self.saved_at = time.monotonic()
         self._best: dict[str, Any] | None = None
 
+    def restored(self, state: dict[str, Any], step: int) -> None:
+        """Go on from the checkpoint ``state`` of ``step``; older ones that a killed session had no time for go."""
+        self.saved_step = step
+        self._best = state.get("best")
+        prune(self.writer.layout, self.task.config.max_checkpoints, step)
+
     def keep_best(self) -> None:
         """Remember the averaged weights of now; they are written with the next checkpoint.
 
@@ -44,25 +52,31 @@ class Archive:
         """
         self._best = copy.deepcopy(self.average.model.state_dict())
 
-    def save(self, tracker: TrackerState, epoch: int, reason: str, figures: dict[str, float]) -> None:
-        """The best state if it is new, then all that exact resume needs; only then the oldest checkpoints go."""
+    def save(self, tracker: TrackerState, epoch: int, reason: str, figures: dict[str, float]) -> bool:
+        """The best state if it is new, then all that exact resume needs; only then the oldest checkpoints go.
+
+        Whether both are on the disk now. A best state that is refused goes into the checkpoint, to be written later.
+        """
         self.saved_at = time.monotonic()
-        if self.saved_step == tracker.step:
-            return
         self.save_best(tracker)
+        if self.saved_step == tracker.step:
+            return self._best is None
         self.task.prepare_snapshot(self.average.model)
         tracker.elapsed_s = self.writer.elapsed_s
         state = training_state(self.task.model, self.optimizer, self.average, tracker, self.task.state_dict())
+        if self._best is not None:  # the disk refused it: it waits here, for a session that may not be this one
+            state["best"] = self._best
         path = self.writer.layout.checkpoint(tracker.step)
         data = serialise(state)
         if not self.writer.write_artefact(path, data, describe(data, path, tracker.step, epoch, figures)):
-            return
+            return False
         self.saved_step = tracker.step
-        prune(self.writer.layout, self.task.config.max_checkpoints)
+        prune(self.writer.layout, self.task.config.max_checkpoints, tracker.step)
         self.writer.event("checkpoint", file=path.name, step=tracker.step, epoch=epoch, reason=reason)
         self.writer.update(
             last_checkpoint=CheckpointRef(file=path.name, step=tracker.step, epoch=epoch, at=time.time())
         )
+        return self._best is None
 
     def save_best(self, tracker: TrackerState) -> None:
         """The best state, when it has not been written yet: averaged weights and what belongs to them."""
@@ -79,11 +93,19 @@ class Archive:
 
     def has_previews(self, epoch: int, step: int) -> bool:
         """Whether the previews of this moment were all written: their snapshot comes last."""
-        return self.writer.layout.snapshot(epoch, step).exists()
+        return manifest(self.writer.layout.snapshot(epoch, step)).is_file()
 
     def write_previews(self, epoch: int, step: int, figures: dict[str, float]) -> None:
-        """Something to hear or see, and the averaged weights that made it."""
+        """Something to hear or see, and the averaged weights that made it; not from the space checkpoints need."""
         model = self.average.model
+        free = free_bytes(self.writer.root)
+        if free is not None and free < reserve_bytes(model):
+            self.writer.warn(
+                "The disk is nearly full: previews and snapshots are left out, what is free is kept for checkpoints. "
+                "Free some space.",
+                code="storage",
+            )
+            return
         self.task.prepare_snapshot(model)
         for preview in self.task.previews(model, epoch):
             self._write_preview(preview, epoch, step)

@@ -22,6 +22,7 @@ from torch import nn
 from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import read_verified
 from engine.rundir.layout import Layout, checkpoint_step, manifest
+from engine.rundir.pair import remove
 from engine.rundir.schema import PROTOCOL, Manifest
 from engine.tracker import TrackerState
 from engine.vetting import DAMAGE, SuspiciousError, vet
@@ -154,9 +155,10 @@ def load_newest(layout: Layout) -> tuple[Loaded | None, list[str]]:
     return None, complaints
 
 
-def prune(layout: Layout, keep: int) -> None:
-    """Remove all but the ``keep`` newest checkpoints; first the manifest, so that no half of one counts."""
-    for step in steps_saved(layout)[keep:]:
-        path = layout.checkpoint(step)
-        manifest(path).unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+def prune(layout: Layout, keep: int, newest: int) -> None:
+    """Remove all but the ``keep`` newest checkpoints up to step ``newest``, the one that was just written or loaded.
+
+    A later one did not verify when this session began, or it would have gone on from it: it counts for none.
+    """
+    for step in [step for step in steps_saved(layout) if step <= newest][keep:]:
+        remove(layout.checkpoint(step))

@@ -15,11 +15,10 @@ from engine.metrics import (
     last_progress,
     smooth,
 )
-from engine.rundir.schema import Diagnosis, Monitor
+from engine.rundir.schema import Best, Diagnosis, Monitor
 
 PAST_EPOCHS = 3
 PAST_PART = 0.02
-BEHIND = ("past", "memorising")
 
 
 def diagnose_fit(history: MetricsHistory, monitor: Monitor) -> list[Diagnosis]:
@@ -53,24 +52,35 @@ def _stagnation(curve: list[float], epochs: list[int], monitor: Monitor) -> list
     ]
 
 
-def sweet_spot_is_behind(history: MetricsHistory, monitor: Monitor) -> bool:
-    """Whether the best epoch lies clearly in the past: new data has come out worse ever since."""
-    return any(found.code in BEHIND for found in diagnose_fit(history, monitor))
+def sweet_spot_is_behind(best: Best, now: float, epoch: int, monitor: Monitor) -> bool:
+    """Whether the best epoch lies clearly in the past: new data has come out worse ever since.
+
+    now: the smoothed monitored metric of ``epoch``.
+    """
+    return not _too_early(best.value, monitor) and _past(best.value, now, epoch - best.epoch, monitor)
+
+
+def _too_early(at_best: float, monitor: Monitor) -> bool:
+    gain = better_than_baseline(at_best, monitor.baseline_db, monitor.better)
+    return gain is not None and gain < LEARNED_SOMETHING
+
+
+def _past(at_best: float, now: float, epochs_since: int, monitor: Monitor) -> bool:
+    worse = (now - at_best) * (1 if monitor.better == "lower" else -1)
+    return epochs_since >= PAST_EPOCHS and worse > PAST_PART * abs(at_best)
 
 
 def _verdict(history: MetricsHistory, monitor: Monitor, best: int, at_best: float, now: float, epoch: int) -> Diagnosis:
     """One of too_early, memorising, past, learning."""
     unit = f" {monitor.unit}" if monitor.unit else ""
-    gain = better_than_baseline(at_best, monitor.baseline_db, monitor.better)
-    if gain is not None and gain < LEARNED_SOMETHING:
+    if _too_early(at_best, monitor):
         return Diagnosis(
             code="too_early",
             severity="info",
             message="Too early to tell: it is hardly better yet than the average of everything it learns from.",
         )
     gap = history.gap()
-    worse = (now - at_best) * (1 if monitor.better == "lower" else -1)
-    past = epoch - best >= PAST_EPOCHS and worse > PAST_PART * abs(at_best)
+    past = _past(at_best, now, epoch - best, monitor)
     if past and gap is not None and gap > OVERFITTING_GAP:
         return Diagnosis(
             code="memorising",

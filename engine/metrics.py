@@ -107,8 +107,8 @@ def better_than_baseline(value: float, baseline: float | None, better: str = "lo
 
 
 def smoothed(previous: float | None, value: float) -> float:
-    """One step of the exponential average that best and gap are judged on; a first or non-finite value starts it."""
-    if previous is None or not math.isfinite(value):
+    """One step of the exponential average that best and gap are judged on; begun anew around a non-finite value."""
+    if previous is None or not (math.isfinite(previous) and math.isfinite(value)):
         return value
     return SMOOTHING * previous + (1 - SMOOTHING) * value
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine import __version__
 from engine.rundir.layout import checkpoint_step
+from engine.rundir.liveness import is_here
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord, SessionRecord, Status
 
@@ -20,7 +21,7 @@ _BITS = ("torch", "numpy", "soundfile", "soxr")
 class ResumePoint:
     """Where a run would go on. ``file`` is None when there is no checkpoint: it then begins at step 1.
 
-    changed: what differs from the last session and may change the bits; empty means exact. losses: of the last epoch.
+    changed: what differs from any session before and may change the bits; empty means exact. losses: of the last epoch.
     """
 
     file: str | None
@@ -59,8 +60,11 @@ def git_commit() -> str | None:
     return result.stdout.strip()
 
 
-def resume_point(root: Path) -> ResumePoint | None:
-    """Where the run in ``root`` would go on; None when it has no run.json, so that there is nothing to go on with."""
+def resume_point(root: Path, device: str | None = None) -> ResumePoint | None:
+    """Where the run in ``root`` would go on; None when it has no run.json, so that there is nothing to go on with.
+
+    device: what it would compute on, as sessions name it; None when that is not known yet.
+    """
     reader = RunReader(root)
     record = reader.run()
     if record is None:
@@ -77,7 +81,7 @@ def resume_point(root: Path) -> ResumePoint | None:
         total_epochs=record.total_epochs,
         elapsed_s=status.elapsed_s if status else 0.0,
         losses=_losses(status, record),
-        changed=_changed(sessions[-1]) if sessions else [],
+        changed=list(dict.fromkeys(reason for session in sessions for reason in _changed(session, record, device))),
     )
 
 
@@ -86,11 +90,23 @@ def _losses(status: Status | None, record: RunRecord) -> dict[str, float]:
     return {name: status.metrics[name] for name in names if status and name in status.metrics}
 
 
-def _changed(last: SessionRecord) -> list[str]:
+def _changed(session: SessionRecord, record: RunRecord, device: str | None) -> list[str]:
+    """How this process would differ from one that trained the run, as far as it may change bits."""
     now = versions()
-    changed = [f"{name} was {old}, is {now[name]}" for name, old in last.versions.items() if now.get(name, old) != old]
-    if not last.device.startswith("cpu"):
+    then = session.versions
+    changed = [f"{name} was {old}, is {now[name]}" for name, old in then.items() if now.get(name, old) != old]
+    threads = record.config.training.get("threads") or session.threads  # a run keeps its number wherever it goes on
+    if threads != session.threads:
+        changed.append(f"it had {session.threads} threads, now {threads}")
+    if device is not None and _kind(device) != _kind(session.device):
+        changed.append(f"it trained on {_kind(session.device)}, now {_kind(device)}")
+    elif _kind(session.device) != "cpu":
         changed.append("it trains on an accelerator")
-    elif last.host != platform.node():
+    elif not is_here(session):
         changed.append("it ran on another machine")
     return changed
+
+
+def _kind(device: str) -> str:
+    """cpu, cuda or mps, of "cuda:0 (its name)"."""
+    return device.partition(" ")[0].partition(":")[0]

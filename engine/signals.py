@@ -29,6 +29,11 @@ class SignalFlag:
             signal.signal(number, handler)
         self._before = {}
 
+    def ignore(self) -> None:
+        """For a process whose run is over: Python gives handlers back before it is gone, and the exit code is said."""
+        for number in self._before:
+            signal.signal(number, signal.SIG_IGN)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.received == signal.SIGINT:
             os._exit(self.exit_code)

@@ -16,21 +16,34 @@ from engine.checkpoint import load, load_newest, steps_saved
 from engine.errors import DataError, RunDirectoryError
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.layout import Layout, checkpoint_step, manifest, snapshot_moment
+from engine.rundir.pair import remove
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import PROTOCOL
 from engine.vetting import DAMAGE
 
 MOST_SNAPSHOTS = 40
+UNREADABLE = (*DAMAGE, safetensors.SafetensorError, RecursionError)
 
 
-def serialise_snapshot(average: nn.Module, task: dict[str, Any]) -> bytes:
-    """Averaged weights in half precision with the task's state, as safetensors: to use, not to resume."""
+def serialise_snapshot(average: nn.Module, task: dict[str, Any], *, half: bool = True) -> bytes:
+    """Averaged weights (in ``half`` precision) with the task's state, as safetensors: to use, not to resume.
+
+    The same state gives the same bytes.
+    """
     tensors: dict[str, torch.Tensor] = {}
     for name, tensor in average.state_dict().items():
-        value = tensor.half() if tensor.is_floating_point() else tensor
+        value = tensor.half() if half and tensor.is_floating_point() else tensor
         tensors[f"model.{name}"] = value.cpu().contiguous()
     plain = _flatten(task, tensors, "task")
-    return safetensors.torch.save(tensors, {"protocol": str(PROTOCOL), "task": json.dumps(plain)})
+    return _in_order(safetensors.torch.save(tensors, {"protocol": str(PROTOCOL), "task": json.dumps(plain)}))
+
+
+def _in_order(data: bytes) -> bytes:
+    """``data`` with its header's keys sorted: safetensors writes its metadata in an order of chance."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors begin at multiples of eight bytes
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
 def _flatten(value: Any, tensors: dict[str, torch.Tensor], name: str) -> Any:
@@ -57,12 +70,13 @@ def load_snapshot(path: Path) -> dict[str, Any]:
     if found is None:
         raise RunDirectoryError(f"{path.name} is damaged or incomplete.", "Use another snapshot.")
     try:
-        return _parse(found[0])
-    except (*DAMAGE, safetensors.SafetensorError, RecursionError) as error:
+        return parse_snapshot(found[0])
+    except UNREADABLE as error:
         raise RunDirectoryError(f"{path.name} is no snapshot of this program.", "Use another one.") from error
 
 
-def _parse(data: bytes) -> dict[str, Any]:
+def parse_snapshot(data: bytes) -> dict[str, Any]:
+    """What :func:`serialise_snapshot` made, weights in full precision; one of ``UNREADABLE`` for anything else."""
     tensors = safetensors.torch.load(data)
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])["__metadata__"]
@@ -76,8 +90,7 @@ def thin_snapshots(layout: Layout, most: int = MOST_SNAPSHOTS) -> None:
     while len(found) > most and (spare := [item for item in found[1:-1] if not _starred(item)]):
         # The one whose neighbours lie closest together is missed least.
         victim = min(spare, key=lambda item: _gap(found, item))
-        manifest(victim.path).unlink(missing_ok=True)
-        victim.path.unlink(missing_ok=True)
+        remove(victim.path)
         found.remove(victim)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,7 +46,7 @@ class TrackerState:
         if reference is not None:
             self.smoothed_reference = smoothed(self.smoothed_reference, reference)
         if self.best is None:
-            return True
+            return math.isfinite(self.smoothed)
         return is_better(self.smoothed, float(self.best["value"]), "lower" if lower else "higher")
 
     def best_record(self) -> Best | None:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from pydantic import ValidationError
 
 from engine.awake import kept_awake
 from engine.config import Plan, TrainingConfig, fix, plan
-from engine.errors import ConfigError, DataError, OutOfMemoryError, StorageError, SweetspotError
+from engine.errors import ConfigError, OutOfMemoryError, StorageError, SweetspotError
 from engine.flags import options
 from engine.job import Job, new_job, new_root, resumed_job
 from engine.progress import Progress
@@ -26,6 +27,7 @@ from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, RunConfig, RunRecord, State
 from engine.rundir.schema import Progress as PhaseProgress
+from engine.same_data import changed_data
 from engine.signals import SignalFlag
 from engine.tasks import task_config, task_names, task_opener
 
@@ -46,7 +48,10 @@ def run(job: Job) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signals = SignalFlag()
     signals.install()
-    return execute(job, signals, Progress())
+    try:
+        return execute(job, signals, Progress())
+    finally:
+        signals.ignore()
 
 
 def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
@@ -87,20 +92,24 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
 
 def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, progress: Progress) -> int:
     from engine.checkpoint import load_newest
+    from engine.space import check_space, needed_bytes, reserve_bytes
     from engine.trainer import Trainer
 
     def check() -> None:
         if signals.received or writer.control.cancel:
             raise Stopped
 
-    task = _open(job, device, writer, progress, check)
+    found: list[FileRow] = []
+    task = _open(job, device, writer, progress, check, found)
     if job.record is None:
         layout = _lay_out(task, check)
+        check_space(writer.root, needed_bytes(task, layout))
         record = _record(job, task, layout)
         writer.write_run(record)
     else:
         record = job.record
-        _compare(record, task)
+        _compare(record, task, RunReader(writer.root).dataset(), found)
+        check_space(writer.root, reserve_bytes(task.model))
         layout = plan(task.config, task.num_train)
     progress.begin(record)
     trainer = Trainer(
@@ -123,7 +132,8 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
     return _end(writer, state, signals)
 
 
-def _open(job: Job, device: Device, writer: RunWriter, progress: Progress, check: Any) -> Task:
+def _open(job: Job, device: Device, writer: RunWriter, progress: Progress, check: Any, found: list[FileRow]) -> Task:
+    """The task, its data read; ``found`` gets every file of it."""
     from engine.task import OpenContext
 
     def report(phase: str, done: int, total: int) -> None:
@@ -131,6 +141,7 @@ def _open(job: Job, device: Device, writer: RunWriter, progress: Progress, check
         writer.update(phase=phase, progress=PhaseProgress(done=done, total=total) if total else None)
 
     def on_files(rows: list[FileRow]) -> None:
+        found.extend(rows)
         if job.record is None:
             writer.write_dataset(DatasetRecord(files=rows))
 
@@ -172,20 +183,23 @@ def _record(job: Job, task: Task, layout: Plan) -> RunRecord:
     )
 
 
-def _compare(record: RunRecord, task: Task) -> None:
+def _compare(record: RunRecord, task: Task, before: DatasetRecord | None, now: list[FileRow]) -> None:
     if task.fingerprint != record.fingerprint:
-        raise DataError(
-            "The data has changed since this run began: a file was added, removed or edited.",
-            "Put them back as they were, or start a new run.",
-        )
+        raise changed_data(before.files if before else [], now)
 
 
 def _finished_epochs(layout: Layout, loaded: Loaded) -> list[Any]:
     from engine.metrics import EpochMetrics
 
-    events, _ = RunReader(layout.root).events()
-    last = {event["epoch"]: event for event in events if event["event"] == "epoch" and event["step"] <= loaded.step}
-    return [EpochMetrics.model_validate(last[epoch]) for epoch in sorted(last)]
+    last = {}
+    for event in RunReader(layout.root).all_of("epoch"):
+        try:
+            epoch = EpochMetrics.model_validate(event)
+        except ValidationError:  # a line that the disk spoilt is a gap in the curves, no reason to go on no more
+            continue
+        if epoch.step <= loaded.step:
+            last[epoch.epoch] = epoch
+    return [last[epoch] for epoch in sorted(last)]
 
 
 def _end(writer: RunWriter, state: State, signals: SignalFlag) -> int:
@@ -256,7 +270,9 @@ def _resume(root: Path, moved: str | None) -> int:
     if status is not None and status.state is State.COMPLETED:
         click.echo(f"{root} is complete: all {status.total_steps} steps are done.")
         return 0
-    point = resume_point(root)
+    from engine import device as devices
+
+    point = resume_point(root, devices.choose(job.training.device, job.training.threads).name)
     click.echo(point)
     return run(replace(job, resumed_from_step=point.step if point else None))
 

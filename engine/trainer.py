@@ -10,7 +10,7 @@ from engine.archive import Archive
 from engine.checkpoint import Loaded, WeightAverage, restore
 from engine.config import Plan, get_effective_preview_interval
 from engine.diagnosis import diagnose_fit, sweet_spot_is_behind
-from engine.errors import TrainingFailedError
+from engine.errors import StorageError, TrainingFailedError
 from engine.metrics import (
     EpochMetrics,
     MetricsCallback,
@@ -62,7 +62,7 @@ class Trainer:
         """Go on from ``loaded``; ``epochs`` are the finished ones before it."""
         self.tracker = restore(loaded.state, self.task.model, self.optimizer, self.average)
         self.task.load_state_dict(loaded.state["task"])
-        self.archive.saved_step = self.tracker.step
+        self.archive.restored(loaded.state, self.tracker.step)
         for epoch in epochs:
             self.history.add_epoch(epoch)
         self._ended_early = self._may_end()
@@ -75,7 +75,7 @@ class Trainer:
         while not self._at_end():
             if self.stop():
                 self.writer.state(State.STOPPING)
-                self._save("stop")
+                self._save_last("stop")
                 return State.CANCELLED
             self._step()
 
@@ -88,7 +88,7 @@ class Trainer:
 
             # once in a while, and when asked: all that exact resume needs
             self._save_if_due()
-        self._save("end")
+        self._save_last("end")
         self._complete()
         return State.COMPLETED
 
@@ -179,9 +179,12 @@ class Trainer:
         return self._ended_early or self.tracker.step >= self.plan.total_steps
 
     def _may_end(self) -> bool:
-        """Whether its user asked to end here: a pure function of the epochs, so a resumed run ends here too."""
+        """Whether its user asked to end here. The tracker alone decides, so that a resumed run ends here too."""
         asked = self.config.stop_after_sweet_spot and self.plan.ends_epoch(self.tracker.step)
-        return asked and sweet_spot_is_behind(self.history, self.task.monitor)
+        best, now = self.tracker.best_record(), self.tracker.smoothed
+        if not asked or best is None or now is None:
+            return False
+        return sweet_spot_is_behind(best, now, self._epoch(), self.task.monitor)
 
     def _report_step(self, values: dict[str, float], seconds: float) -> None:
         epoch = self._epoch()
@@ -230,9 +233,17 @@ class Trainer:
         for command in commands:
             self.writer.done(command.id)
 
-    def _save(self, reason: str) -> None:
+    def _save(self, reason: str) -> bool:
         self.writer.update(phase="save")
-        self.archive.save(self.tracker, self._epoch(), reason, self._figures())
+        return self.archive.save(self.tracker, self._epoch(), reason, self._figures())
+
+    def _save_last(self, reason: str) -> None:
+        """A process that ends without its last checkpoint says so, and how to repeat what it could not keep."""
+        if not self._save(reason):
+            raise StorageError(
+                f"The disk refused the last checkpoint or the best state, at step {self.tracker.step}.",
+                "Free some space, then --resume: what is missing is trained again or written from where it waits.",
+            )
 
     def _complete(self) -> None:
         best = self.tracker.best or {}

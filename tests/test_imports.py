@@ -18,8 +18,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("engine.config", "engine.metrics", "engine.rng", "engine.audio", "engine.tracker", "engine.diagnosis"),
     ("engine.task", "engine.vetting", "engine.checkpoint", "engine.snapshot", "engine.device", "engine.resume"),
     ("engine.tasks", "engine.registry", "engine.flags"),
-    ("engine.update", "engine.archive", "engine.trainer", "engine.pace"),
-    ("engine.job", "engine.progress", "engine.signals", "engine.awake"),
+    ("engine.update", "engine.archive", "engine.trainer", "engine.pace", "engine.space"),
+    ("engine.job", "engine.same_data", "engine.progress", "engine.signals", "engine.awake"),
     ("engine.api", "engine.train", "engine.commands", "engine.__main__"),
 )  # fmt: skip
 

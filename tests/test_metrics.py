@@ -19,6 +19,7 @@ from engine.metrics import (
     smooth,
 )
 from engine.rundir.schema import Monitor
+from engine.tracker import TrackerState
 
 MONITOR = Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=14.0)
 
@@ -56,6 +57,16 @@ def test_best_is_judged_on_the_smoothed_curve() -> None:
     assert min(range(9), key=lambda place: smooth([10, 9, 4, 9, 8, 7, 6.4, 6.2, 6.3])[place]) + 1 == 9
     assert lucky.get_best_epoch() == 9, "one lucky epoch is not the sweet spot"
     assert MetricsHistory().get_best_epoch() is None
+
+
+def test_an_epoch_without_a_number_is_never_the_best_and_hides_none_after_it() -> None:
+    values = [math.nan, 10.0, 8.0, math.nan, 7.0, 6.0, 6.5]
+    assert history(values).get_best_epoch() == 6
+    tracker = TrackerState()
+    for epoch, value in enumerate(values, 1):
+        if tracker.judge(value, None, lower=True):
+            tracker.best = {"value": tracker.smoothed, "epoch": epoch}
+    assert tracker.best is not None and tracker.best["epoch"] == 6
 
 
 def test_a_curve_at_rest_keeps_its_first_best() -> None:

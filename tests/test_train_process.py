@@ -213,7 +213,7 @@ def test_changed_sounds_refuse_to_be_resumed(drums: Path, tmp_path: Path, engine
     extra = sorted(drums.iterdir())[7]
     (moved / extra.name).write_bytes(extra.read_bytes())
     grown = engine("train", "--resume", root, "--source", moved)
-    assert grown.returncode == 2 and "changed since this run began" in grown.stderr
+    assert grown.returncode == 2 and "has grown since this run began" in grown.stderr and extra.name in grown.stderr
     (moved / extra.name).unlink()
     found = engine("train", "--resume", root, "--source", moved)
     assert found.returncode == 0, found.stderr

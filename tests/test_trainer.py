@@ -240,13 +240,10 @@ def test_a_run_resumed_where_it_was_to_end_ends_there(tmp_path: Path) -> None:
     with open_run(tmp_path / "run") as writer:
         first = new_trainer(turning(stop_after_sweet_spot=True), writer)
         first.fit()
-    last = first.tracker.step
-    epochs = [EpochMetrics.model_validate(event) for event in RunReader(tmp_path / "run").events().events
-              if event["event"] == "epoch"]  # fmt: skip
     newest, _ = load_newest(Layout(tmp_path / "run"))
     assert newest is not None
     with open_run(tmp_path / "run", resume=True) as writer:
         again = new_trainer(turning(stop_after_sweet_spot=True), writer)
-        again.restore(newest, epochs)
+        again.restore(newest, epochs=[])  # as if every line of the curves were lost
         again.fit()
-    assert again.tracker.step == last
+    assert again.tracker.step == first.tracker.step < 160

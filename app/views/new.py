@@ -12,6 +12,7 @@ from app.launch import launcher
 from app.library import Library, library
 from app.source import Chosen
 from engine.config import OverfittingPreset, TrainingConfig, preset_for, resolve
+from engine.errors import StorageError
 from engine.registry import get_dataset
 from engine.rundir.schema import RunRecord
 
@@ -125,7 +126,7 @@ def _minutes(minutes: int) -> str:
 def _start(shelf: Library, wanted: str, name: str, settings: Mapping[str, Any]) -> None:
     try:
         launch = launcher().start(shelf.runs_dir, wanted, name, settings)
-    except OSError as error:
+    except StorageError as error:
         style.note("red", "error", "The trainer could not be started.", str(error))
         return
     st.switch_page("views/run.py", query_params={"run": launch.root.name})

@@ -14,6 +14,7 @@ from app import states, style, summary, words
 from app.launch import Launch, launcher
 from app.library import Library, library, unknown_arguments
 from app.store import metrics_of
+from engine.errors import StorageError
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -29,6 +30,8 @@ def page() -> None:
     shelf = library()
     for strange in unknown_arguments(sys.argv[1:])[:1]:
         style.note("yellow", "info", f"{strange} is no option of the app.", "It knows --runs-dir DIR.")
+    if trouble := shelf.trouble():
+        style.note("red", "error", "There is no folder of runs.", trouble)
     found, refused = shelf.views()
     for sentence in refused:
         style.note("yellow", "info", "One run is left out.", sentence)
@@ -145,8 +148,8 @@ def _row(reader: RunReader, view: RunView, sounds_only: bool) -> dict[str, Any]:
     best = status.best if status else None
     sounds = run.num_train_files + run.num_val_files if run else None
     finished = f"{status.epoch} of {status.total_epochs}" if status and status.total_epochs else None
-    when = status.updated_at if status and status.updated_at else view.session.started_at if view.session else None
-    spot = words.sweet_spot(status)
+    started = view.session.started_at if view.session else None  # the runs stand in this order
+    spot = words.sweet_spot(status, run)
     return {
         "Run": launcher().name_of(view, reader.root),
         "State": [badge.label for badge in states.badges(view)],
@@ -155,7 +158,7 @@ def _row(reader: RunReader, view: RunView, sounds_only: bool) -> dict[str, Any]:
         "Error": _spark(reader, view),
         "Epochs": finished,
         "Sounds": sounds,
-        "When": words.moment(when, time.time()) if when else None,
+        "Started": words.moment(started, time.time()) if started else None,
     }
 
 
@@ -180,12 +183,20 @@ def _empty(shelf: Library) -> None:
             "The first sound comes after about a minute.</p></div>"
         )
         if st.button("Start the demo", type="primary", icon=":material/play_arrow:", key="demo"):
-            launch = launcher().start(shelf.runs_dir, "demo", "demo", {})
-            _open(launch.root.name)
+            _start_demo(shelf)
         st.page_link(
             "views/new.py", label="or learn from a folder of your own", icon=":material/folder_open:",
             query_params={"from": "folder"},
         )  # fmt: skip
+
+
+def _start_demo(shelf: Library) -> None:
+    try:
+        launch = launcher().start(shelf.runs_dir, "demo", "demo", {})
+    except StorageError as error:
+        style.note("red", "error", "The trainer could not be started.", str(error))
+        return
+    _open(launch.root.name)
 
 
 page()

@@ -3,7 +3,8 @@
 A transform draws its parameters apart from applying them, so that a variant is a pure function of its draws. In
 decibels a gain is an offset, exactly; a change of pitch moves the frequency axis and leaves time; a change of speed
 moves the time axis and leaves pitch; noise adds in power; a colour is a smooth curve over the bands, as of another
-microphone or room; a mix adds another chunk of the batch in power.
+microphone or room; a mix adds another chunk of the batch in power. Small collections also get sounds that nobody
+recorded (:mod:`engine.audio.made_up`), added or alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from engine.audio.settings import SpectrogramConfig
 
 PROBABILITY = 0.5
 GAIN_DB = 6.0
-PITCH_SEMITONES = 0.5
+PITCH_SEMITONES = (0.5, 4.0)
+PITCH_FILES = 56
 SPEED = 0.03
 COLOUR_DB = 6.0
 COLOUR_KNOTS = 8
@@ -26,7 +28,13 @@ MIX_DB = (-20.0, 0.0)
 NOISE_DB = (-100.0, -85.0)
 
 
-def draw(rng: np.random.Generator, count: int, strength: float) -> dict[str, torch.Tensor]:
+def semitones(files: int) -> float:
+    """How far pitch varies either way: the fewer files show what there is, the farther. 4 to 14 files, 0.5 from 112."""
+    least, most = PITCH_SEMITONES
+    return min(most, max(least, PITCH_FILES / files))
+
+
+def draw(rng: np.random.Generator, count: int, strength: float, pitch_semitones: float) -> dict[str, torch.Tensor]:
     """Parameters for ``count`` chunks: gain_db, pitch (ratio), speed (ratio), noise_db relative to the loudest bin.
 
     colour_db [count, 8] is a curve's height at points evenly spaced over the bands; mix_db is the gain of the chunk
@@ -39,7 +47,7 @@ def draw(rng: np.random.Generator, count: int, strength: float) -> dict[str, tor
     noise = low + (high - low) * (uniform[3] + 1) / 2
     values = {
         "gain_db": np.where(use[0], uniform[0] * GAIN_DB * strength, 0.0),
-        "pitch": np.where(use[1], 2 ** (uniform[1] * PITCH_SEMITONES * strength / 12), 1.0),
+        "pitch": np.where(use[1], 2 ** (uniform[1] * pitch_semitones * strength / 12), 1.0),
         "speed": np.where(use[2], 1 + uniform[2] * SPEED * strength, 1.0),
         "noise_db": np.where(use[3] & (strength > 0), noise, -np.inf),
         "colour_db": use[4][:, None] * rng.uniform(-1, 1, (count, COLOUR_KNOTS)) * COLOUR_DB * strength,
@@ -53,7 +61,8 @@ def apply(
 ) -> torch.Tensor:
     """Mel power in dB [B, M, F], varied.
 
-    noise: [B, M, F] of independent exponential draws, the power of Gaussian noise. ref: dB of the loudest bin.
+    noise: [B, M, F] of independent exponential draws, the power of Gaussian noise. ref: dB of the loudest bin. draws
+    may hold made_db [B, M, F] and alone [B] from :func:`engine.audio.made_up.draw`.
     """
     varied = _warp(db, draws["pitch"], draws["speed"], config)
     level = to_power(ref + draws["noise_db"])[:, None, None]
@@ -63,7 +72,10 @@ def apply(
     )
     varied = varied + draws["gain_db"][:, None, None] + colour.mT
     added = to_power(varied + draws["mix_db"][:, None, None]).roll(1, 0)
-    return to_db(to_power(varied) + added)
+    power = to_power(varied) + added
+    if "made_db" in draws:
+        power = torch.where(draws["alone"][:, None, None], 0.0, power) + to_power(ref + draws["made_db"])
+    return to_db(power)
 
 
 def _warp(db: torch.Tensor, pitch: torch.Tensor, speed: torch.Tensor, config: SpectrogramConfig) -> torch.Tensor:

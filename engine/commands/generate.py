@@ -13,7 +13,7 @@ from engine.tasks.vae.request import FileRequest, Recipe, SoundRequest
 
 
 @click.command("generate")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Directory for the sounds.")
 @click.option("--count", type=click.IntRange(1, 10_000), help="How many sounds. [default: 8]")
 @click.option("--duration", type=float, metavar="S", help=SoundRequest.model_fields["duration_s"].description)

@@ -10,13 +10,13 @@ from engine.errors import DataError
 
 
 @click.command("reconstruct")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.argument("model", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Directory for the sounds."
 )
 @click.option("--checkpoint", help="best, last, step-N or epoch-N; by default best, else last.")
-def command(run_dir: Path, files: tuple[Path, ...], out: Path, checkpoint: str | None) -> None:
+def command(model: Path, files: tuple[Path, ...], out: Path, checkpoint: str | None) -> None:
     """Pass sounds through a trained model and back.
 
     Writes NAME.recon.wav beside NAME.orig.wav into --out: 48 kHz float, channels averaged, levels untouched. A sound
@@ -26,10 +26,12 @@ def command(run_dir: Path, files: tuple[Path, ...], out: Path, checkpoint: str |
     from engine.audio.io import AudioError, read_wave, write_wave
     from engine.tasks.vae.load import load_codec
 
-    codec = load_codec(run_dir, checkpoint)
+    codec = load_codec(model, checkpoint)
     rate = codec.config.sample_rate
     out.mkdir(parents=True, exist_ok=True)
     for path, name in zip(files, _names(files), strict=True):
+        if not path.exists():
+            raise DataError(f"{path} does not exist.", "Name a sound file.")
         try:
             wave = read_wave(path, rate)
         except (AudioError, OSError) as error:

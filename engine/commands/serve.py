@@ -19,15 +19,16 @@ LONGEST_LINE = 1 << 20
 
 
 @click.command("serve")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
 @click.option(
     "--idle-s", type=click.FloatRange(0.1), default=IDLE_S, show_default=True, help="Ends after so long idle."
 )
 def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
-    """Answer requests for sounds: one JSON object a line on stdin, one answer a line on stdout.
+    """Answer requests for sounds over stdin and stdout.
 
-    Reads the run only, also while it trains. Ends when stdin closes, after ten idle minutes, or with a line over 1 MiB.
+    One JSON object a line comes in, one goes out (docs/serve.md). Reads the run only, also while it trains. Ends when
+    stdin closes, after ten idle minutes, or with a line over 1 MiB.
     """
     answers_to = _own_stdout()
     lines = _lines(sys.stdin.fileno())
@@ -40,7 +41,8 @@ def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
 
     choose("cpu", threads)
     try:
-        check_is_of_sounds(run_dir)
+        if not run_dir.is_file():  # an exported model is checked when it is opened
+            check_is_of_sounds(run_dir)
     except SweetspotError as error:
         told = {"kind": type(error).__name__, "cause": error.cause, "remedy": error.remedy}
         _send(answers_to, {"id": None, "ok": False, "error": told})

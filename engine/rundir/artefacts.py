@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from pydantic import ValidationError
 
 from engine.rundir import layout
-from engine.rundir.inside import own_file, read_own
-from engine.rundir.plausible import plausible
-from engine.rundir.schema import PROTOCOL, Manifest
+from engine.rundir.inside import own_file
+from engine.rundir.pair import describes, manifest_of, manifests_of
+from engine.rundir.schema import Manifest
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,7 @@ class Artefact:
     @property
     def verified(self) -> bool:
         """Whether the file is, bit for bit, what its manifest says. Reads the whole file each time."""
-        if self.manifest is None:
-            return False
-        try:
-            if self.path.stat().st_size != self.manifest.bytes:
-                return False
-            with self.path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == self.manifest.sha256
-        except OSError:
-            return False
+        return self.manifest is not None and describes(self.manifest, self.path)
 
 
 def read_verified(path: Path) -> tuple[bytes, Manifest] | None:
@@ -42,19 +33,27 @@ def read_verified(path: Path) -> tuple[bytes, Manifest] | None:
 
     What was hashed is what is returned: nothing can change in between.
     """
-    manifest = _manifest(path)
+    for _ in range(2):  # again: it may have been replaced between its manifest and itself
+        for manifest in manifests_of(path):
+            data = _read_as(manifest, path)
+            if data is not None:
+                return data, manifest
+    return None
+
+
+def _read_as(manifest: Manifest, path: Path) -> bytes | None:
+    """The bytes of ``path`` when they are those that ``manifest`` describes."""
     try:
         # First its size: a file that is one hole may claim any number of bytes.
-        if manifest is None or not own_file(path) or path.stat().st_size != manifest.bytes:
+        if not own_file(path) or path.stat().st_size != manifest.bytes:
             return None
         if manifest.bytes > psutil.virtual_memory().available:
             return None
         data = path.read_bytes()
     except OSError:
         return None
-    if len(data) != manifest.bytes or hashlib.sha256(data).hexdigest() != manifest.sha256:
-        return None
-    return data, manifest
+    whole = len(data) == manifest.bytes and hashlib.sha256(data).hexdigest() == manifest.sha256
+    return data if whole else None
 
 
 @dataclass(frozen=True)
@@ -98,18 +97,7 @@ def find_previews(root: Path, directory: Path) -> list[PreviewSet]:
 
 def _find(root: Path, directory: Path, order: Callable[[str], tuple[int, int] | None]) -> list[Artefact]:
     named = [(key, path) for path in _files(root, directory) if (key := order(path.name)) is not None]
-    return [Artefact(path, _manifest(path)) for _, path in sorted(named)]
-
-
-def _manifest(path: Path) -> Manifest | None:
-    beside = layout.manifest(path)
-    try:
-        raw = read_own(beside)
-        manifest = Manifest.model_validate_json(raw) if raw is not None else None
-    except (OSError, ValidationError):
-        return None
-    known = manifest and manifest.file == path.name and manifest.protocol <= PROTOCOL
-    return manifest if manifest and known and plausible(manifest) else None
+    return [Artefact(path, manifest_of(path)) for _, path in sorted(named)]
 
 
 def _files(root: Path, directory: Path) -> Iterator[Path]:

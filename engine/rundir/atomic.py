@@ -119,11 +119,23 @@ def flush_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def is_temporary(name: str) -> bool:
+    """Whether ``name`` is one that :func:`stage` gives."""
+    return _TEMPORARY.match(name) is not None
+
+
+def make_directory(path: Path) -> None:
+    """Make ``path`` unless it exists, and bring its name to the medium: a file in it is not safe before that is."""
+    if not path.is_dir():
+        path.mkdir(exist_ok=True)
+        flush_directory(path.parent)
+
+
 def sweep(directory: Path) -> int:
     """Remove temporaries that a killed process left in ``directory``; how many. Only for the holder of the lock."""
     if not directory.is_dir():
         return 0
-    left_over = [path for path in directory.iterdir() if _TEMPORARY.match(path.name)]
+    left_over = [path for path in directory.iterdir() if is_temporary(path.name)]
     for path in left_over:
         discard(path)
     return len(left_over)

@@ -9,17 +9,24 @@ import uuid
 from pydantic import ValidationError
 
 from engine.errors import RunDirectoryError
-from engine.rundir.atomic import sweep
+from engine.rundir.atomic import is_temporary, sweep
 from engine.rundir.encoding import decode
 from engine.rundir.inside import links, read_own
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import this_process
+from engine.rundir.pair import sweep_halves
 from engine.rundir.schema import PROTOCOL, SessionRecord, State, Status
 
 
 def holds_run(place: Layout) -> bool:
-    """Whether a session has ever begun in this directory."""
-    return any(path.exists() for path in (place.run, place.sessions, place.status))
+    """Whether a session has ever begun in this directory, not yet that it got as far as to train.
+
+    One that nobody may look into counts as such.
+    """
+    try:
+        return any(path.exists() for path in (place.run, place.sessions, place.status))
+    except PermissionError:
+        return True
 
 
 def check_entry(place: Layout, *, resume: bool) -> None:
@@ -33,7 +40,7 @@ def check_entry(place: Layout, *, resume: bool) -> None:
         raise RunDirectoryError(f"{place.root} is a file.", "Name a directory that is empty or does not exist yet.")
     if resume and not holds_run(place):
         raise RunDirectoryError(f"{place.root} holds no run that could be resumed.", "Start one with --run-dir.")
-    if not resume and holds_run(place):
+    if not resume and place.run.exists():
         raise RunDirectoryError(
             f"{place.root} holds a run already.", f"Continue it with --resume {place.root}, or name another directory."
         )
@@ -50,6 +57,8 @@ def prepare(place: Layout) -> None:
     """Remove what a killed session left half written. Only for the holder of the lock."""
     for directory in (place.root, place.checkpoints, place.snapshots, place.previews):
         sweep(directory)
+    for directory in (place.checkpoints, place.snapshots):
+        sweep_halves(directory)
 
 
 def new_session(
@@ -80,10 +89,15 @@ def first_status(place: Layout, session: str) -> Status:
 
 
 def _check_empty(place: Layout) -> None:
-    """Beside nothing, a fresh run may find the log its launcher opened and the lock of one that ended at once."""
+    """Beside nothing, a fresh run may find the log its launcher opened, and what one left that ended before run.json.
+
+    That one cannot be resumed, for want of a configuration: it is begun again in its place.
+    """
     if not place.root.exists():
         return
-    strange = sorted({path.name for path in place.root.iterdir()} - {place.log.name, place.lock.name})
+    before = (place.log, place.lock, place.sessions, place.status, place.metrics, place.control, place.dataset)
+    names = {path.name for path in place.root.iterdir() if not is_temporary(path.name)}
+    strange = sorted(names - {path.name for path in before})
     if strange:
         raise RunDirectoryError(
             f"{place.root} is not empty and holds no run (it has {strange[0]}).", "Name an empty or a new directory."

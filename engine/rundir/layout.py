@@ -116,6 +116,16 @@ def snapshot_moment(name: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
+def names_artefact(name: str) -> bool:
+    """Whether ``name`` is one of a checkpoint (the best too) or a snapshot."""
+    return name == "best.pt" or bool(_CHECKPOINT.match(name) or _SNAPSHOT.match(name))
+
+
+def described_by(name: str) -> list[str]:
+    """The files that a manifest called ``name`` may describe."""
+    return [Path(name).with_suffix(suffix).name for suffix in (".pt", ".safetensors")]
+
+
 def preview_name(name: str) -> PreviewName | None:
     """What a preview's file name says, or None when it is no such name."""
     match = _PREVIEW.match(name)

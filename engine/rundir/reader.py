@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import Artefact, PreviewSet, find_checkpoints, find_previews, find_snapshots
 from engine.rundir.encoding import decode
 from engine.rundir.entry import holds_run, newer_protocol
@@ -24,6 +26,7 @@ from engine.rundir.schema import PROTOCOL, DatasetRecord, RunRecord, SessionReco
 from engine.rundir.view import RunView, ShownState, look
 
 _BLOCK = 1 << 16
+_STREAM = 1 << 20
 _AnyRecord = TypeVar("_AnyRecord", bound=BaseModel)
 
 
@@ -64,6 +67,15 @@ class RunReader:
         """run.json; None before the first update or when damaged. ``RunDirectoryError`` from a newer version."""
         return self._load(self.layout.run, RunRecord)
 
+    def begun(self, remedy: str = "Name the directory that a training printed first.") -> RunRecord:
+        """run.json of a run that began to train; ``RunDirectoryError`` when there is none, or none that can be read."""
+        record = self.run()
+        if record is not None:
+            return record
+        if self.layout.run.exists() and not os.access(self.layout.run, os.R_OK):
+            raise RunDirectoryError(f"{self.layout.run} may not be read by you.", "Check its permissions.")
+        raise RunDirectoryError(f"{self.root} holds no run that began to train.", remedy)
+
     def dataset(self) -> DatasetRecord | None:
         """dataset.json; None before the scan is over or when damaged."""
         return self._load(self.layout.dataset, DatasetRecord)
@@ -95,6 +107,21 @@ class RunReader:
         """
         lines, end = self.lines(offset, limit_bytes)
         return Events([event for event in map(decode, lines) if event is not None], end)
+
+    def all_of(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Every event of one kind in order. A part of the file in memory at a time: it may be larger than that."""
+        steps, offset = b'{"event":"step"', 0
+        while True:
+            lines, end = self.lines(offset, _STREAM)
+            for line in lines:
+                if kind != "step" and line.startswith(steps):  # nearly all of a long run: spared the parsing
+                    continue
+                event = decode(line)
+                if event is not None and event.get("event") == kind:
+                    yield event
+            if end <= offset:
+                return
+            offset = end
 
     def metrics_tail(self, count: int, kind: str | None = None) -> list[dict[str, Any]]:
         """The last ``count`` events (of one kind), oldest first. Reads from the end, no more than it needs."""
@@ -134,7 +161,14 @@ class RunReader:
         return find_snapshots(self.root, self.layout.snapshots)
 
     def view(self, watch: HeartbeatWatch | None = None) -> RunView:
-        """The run as it is to be shown now. ``watch`` (one per run, kept by the viewer) judges from another host."""
+        """The run as it is to be shown now. ``watch`` (one per run, kept by the viewer) judges from another host.
+
+        ``RunDirectoryError`` when a newer version wrote it, or when its owner lets nobody else read it.
+        """
+        if self.exists and not os.access(self.root, os.R_OK | os.X_OK):
+            raise RunDirectoryError(
+                f"{self.root} may not be read by you.", f"Ask its owner for: chmod -R a+rX {self.root}"
+            )
         view = look(self.id, self.root, self.status(), self.sessions(), self.run(), watch)
         if view.state is ShownState.CRASHED:  # or it ended well between the two looks: what stands there now is final
             view = look(self.id, self.root, self.status(), self.sessions(), view.run, watch)

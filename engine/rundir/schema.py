@@ -263,6 +263,10 @@ class Manifest(Record):
     sha256: str
     starred: bool = False
     metrics: dict[str, float] = Field(default_factory=dict)
+    previous: Manifest | None = Field(
+        default=None, description="Of the file that is being replaced: until it is, this one describes it."
+    )
+    digest: str | None = Field(default=None, description="SHA-256 of this manifest's other keys, as sorted JSON.")
 
 
 EventKind = Literal["step", "epoch", "memory", "preview", "checkpoint", "warning", "control", "state", "complete"]

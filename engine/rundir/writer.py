@@ -15,8 +15,8 @@ from typing import Any, Literal, Self
 import psutil
 
 from engine.errors import RunDirectoryError, StorageError
-from engine.rundir import layout
-from engine.rundir.atomic import commit, create_once, flush_directory, replace_bytes, stage
+from engine.rundir import pair
+from engine.rundir.atomic import create_once, make_directory, replace_bytes
 from engine.rundir.board import StatusBoard
 from engine.rundir.encoding import encode
 from engine.rundir.entry import check_entry, first_status, new_session, prepare
@@ -168,21 +168,13 @@ class RunWriter:
     def write_artefact(self, path: Path, data: bytes, manifest: Manifest | None, *, durable: bool = True) -> bool:
         """Write a checkpoint or snapshot, then its manifest, each whole or not at all; False when the disk refuses.
 
-        Both are written beside before either is renamed: one that is replaced (best.pt) is without its own manifest
-        for microseconds only. When it is refused the old files stay and a warning is told.
+        When it is refused the old files stay and a warning is told.
         """
         try:
-            path.parent.mkdir(exist_ok=True)
+            make_directory(path.parent)
             if durable:
                 self._events.flush()  # no checkpoint is ahead of its events
-            staged = [(stage(path, data, durable=durable), path)]
-            if manifest is not None:
-                self_described = layout.manifest(path)
-                staged.append((stage(self_described, encode(manifest, indent=1), durable=durable), self_described))
-            for temporary, final in staged:
-                commit(temporary, final)
-            if durable:
-                flush_directory(path.parent)
+            pair.write(path, data, manifest, durable=durable)
         except OSError as error:
             return self._refused(error)
         return True
@@ -190,8 +182,8 @@ class RunWriter:
     def write_preview(self, path: Path, data: bytes) -> bool:
         """Write a preview unless it exists (a resumed run keeps what it had); False when the disk refuses."""
         try:
-            path.parent.mkdir(exist_ok=True)
-            create_once(path, data, durable=False)
+            make_directory(path.parent)
+            create_once(path, data, durable=True)
         except OSError as error:
             return self._refused(error)
         return True

@@ -59,9 +59,9 @@ def test_noise_stays_under_what_can_be_heard() -> None:
 
 
 def test_without_strength_every_draw_is_neutral_and_draws_repeat() -> None:
-    off = augment.draw(np.random.default_rng(1), 50, 0.0)
+    off = augment.draw(np.random.default_rng(1), 50, 0.0, 4.0)
     assert (off["gain_db"] == 0).all() and (off["pitch"] == 1).all() and (off["speed"] == 1).all()
     assert (off["colour_db"] == 0).all() and (off["noise_db"] == -torch.inf).all()
     assert (off["mix_db"] == -torch.inf).all()
-    one, two = (augment.draw(np.random.default_rng(1), 50, 1.0) for _ in range(2))
+    one, two = (augment.draw(np.random.default_rng(1), 50, 1.0, 4.0) for _ in range(2))
     assert all(torch.equal(one[name], two[name]) for name in one)

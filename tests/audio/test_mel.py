@@ -93,7 +93,7 @@ def test_silence_inverts_to_silence() -> None:
 
 def test_neutral_draws_change_nothing() -> None:
     db = AudioSpectrogram(CONFIG)(tone(500.0)[None])
-    neutral = augment.draw(rng.generator(0, "augment"), 1, 0.0)
+    neutral = augment.draw(rng.generator(0, "augment"), 1, 0.0, 0.5)
     varied = augment.apply(db, neutral, torch.ones_like(db), float(db.max()), CONFIG)
     torch.testing.assert_close(varied, db, atol=0.02, rtol=0)
 
@@ -117,21 +117,21 @@ def test_gain_is_an_offset_and_pitch_moves_a_tone_by_its_ratio() -> None:
 
 def test_speed_shortens_and_leaves_pitch() -> None:
     db = AudioSpectrogram(CONFIG)(tone(500.0)[None])
-    draws = augment.draw(rng.generator(0, "augment"), 1, 0.0) | {"speed": torch.tensor([2.0])}
+    draws = augment.draw(rng.generator(0, "augment"), 1, 0.0, 0.5) | {"speed": torch.tensor([2.0])}
     varied = augment.apply(db, draws, torch.zeros_like(db), 0.0, CONFIG)
     torch.testing.assert_close(varied[0, :, 10:40], db[0, :, 20:80:2], atol=0.1, rtol=0)
 
 
 def test_noise_adds_in_power_at_its_level() -> None:
     silence = torch.full((1, 128, 2000), -120.0)
-    draws = augment.draw(rng.generator(0, "augment"), 1, 0.0) | {"noise_db": torch.tensor([-50.0])}
+    draws = augment.draw(rng.generator(0, "augment"), 1, 0.0, 0.5) | {"noise_db": torch.tensor([-50.0])}
     noise = torch.from_numpy(rng.generator(0, "noise").standard_exponential((1, 128, 2000), dtype=np.float32))
     varied = augment.apply(silence, draws, noise, 20.0, CONFIG)
     assert float(to_db(to_power(varied).mean())) == pytest.approx(-30.0, abs=0.1)
 
 
 def test_about_half_the_chunks_are_left_alone_by_each_variation() -> None:
-    draws = augment.draw(rng.generator(0, "augment"), 4000, 1.0)
+    draws = augment.draw(rng.generator(0, "augment"), 4000, 1.0, 0.5)
     for name, neutral in {"gain_db": 0.0, "pitch": 1.0, "speed": 1.0, "noise_db": -math.inf}.items():
         assert 0.45 < float((draws[name] == neutral).float().mean()) < 0.55, name
 

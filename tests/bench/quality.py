@@ -124,8 +124,7 @@ def new_sounds(codec: Codec, count: int, seed: int, temperature: float) -> list[
         samples = TEXTURE_SECONDS * RATE
         frames = codec.config.frames(samples)
         made = [
-            codec.sample_db(1, frames, seed + item, temperature, item % len(codec.prior.means))
-            for item in range(max(1, count // TEXTURE_SECONDS))
+            codec.sample_db(1, frames, seed + item, temperature) for item in range(max(1, count // TEXTURE_SECONDS))
         ]
         waves = [codec.to_wave(db, samples, FAST)[0] for db in made]
         parts = [part for wave in waves for part in np.split(wave, TEXTURE_SECONDS)]
@@ -180,7 +179,7 @@ def long_figures(codec: Codec, held_out: Sounds, seed: int) -> dict[str, list[fl
     db = codec.reconstruct_db(torch.from_numpy(original))
     made = {"copy": relative_db(mel_power(codec.to_wave(db[None], samples, FAST)[0]))}
     if isinstance(codec.prior, TexturePrior):
-        sample = codec.sample_db(1, frames, seed, 0.85, 0)
+        sample = codec.sample_db(1, frames, seed, 0.85)
         made["sample"] = relative_db(mel_power(codec.to_wave(sample, samples, FAST)[0]))
     real = relative_db(mel_power(original))
     result = {}

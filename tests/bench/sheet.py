@@ -74,5 +74,5 @@ def command(
     sheet = Image.new("RGB", (left.width + right.width + 3 * GAP, left.height), (90, 90, 90))
     sheet.paste(left, (0, 0))
     sheet.paste(right, (left.width + 3 * GAP, 0))
-    sheet.save(out, "PNG", optimize=True)
+    sheet.quantize(128).save(out, "PNG", optimize=True)
     click.echo(out)

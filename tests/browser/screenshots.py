@@ -66,7 +66,8 @@ def _copy_from_elsewhere(source: Path, target: Path) -> None:
     """As a run looks that was trained on another computer and copied here."""
     shutil.copytree(source, target)
     sessions = Layout(target).sessions
-    lines = [json.loads(line) | {"host": "studio-mac"} for line in sessions.read_text().splitlines()]
+    elsewhere = {"host": "studio-mac", "boot_id": "its own", "machine_id": "its own"}
+    lines = [json.loads(line) | elsewhere for line in sessions.read_text().splitlines()]
     sessions.write_text("".join(json.dumps(line) + "\n" for line in lines))
     record = Layout(target).run
     record.write_text(json.dumps(json.loads(record.read_text()) | {"name": "studio-mac"}))
@@ -222,7 +223,10 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
             with server(nothing) as app:
                 take(browser, app.url, out, "runs-empty")
         with server(runs_dir) as app:
-            process = train(live, path, "--name", "drums-20", "--threads", "1", "--max-minutes", "12")
+            live.mkdir()
+            limits = ("--name", "drums-20", "--threads", "1", "--max-minutes", "12")
+            with Layout(live).log.open("wb") as log:  # as one that was started in the app
+                process = start_trainer(str(path), "--run-dir", str(live), *limits, log=log)
             try:
                 if only is None or "run-ready".startswith(only):
                     until(lambda: RunReader(live).sessions())

@@ -55,10 +55,11 @@ def test_a_system_without_a_way_is_no_failure(tmp_path: Path, monkeypatch: pytes
 
 def test_a_killed_trainer_lets_the_machine_sleep(program: Path) -> None:
     write(program, HOLDS)
-    code = (
-        "import time; from engine.awake import kept_awake\nwith kept_awake(): print('held', flush=True); time.sleep(60)"
+    lines = (
+        "import time; from engine.awake import kept_awake",
+        "with kept_awake(): print('held', flush=True); time.sleep(60)",
     )
-    argv = [sys.executable, "-c", code]
+    argv = [sys.executable, "-c", "\n".join(lines)]
     with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE) as trainer:
         assert trainer.stdout is not None and trainer.stdout.readline() == b"held\n"
         holders = psutil.Process(trainer.pid).children()

@@ -102,11 +102,23 @@ def test_elapsed_time_goes_on_where_the_last_session_stopped(root: Path) -> None
 
 
 def test_a_run_that_exists_is_only_entered_to_resume_it(root: Path) -> None:
-    open_writer(root).close()
+    with open_writer(root) as writer:
+        writer.write_run(RUN)
     with pytest.raises(RunDirectoryError, match=r"holds a run already\. Continue it with --resume"):
         open_writer(root)
     open_writer(root, resume=True).close()
     assert len(RunReader(root).sessions()) == 2
+
+
+def test_a_run_that_ended_before_it_was_laid_out_is_begun_again_in_its_place(root: Path) -> None:
+    """It has no configuration to go on with: if neither a fresh run nor --resume could enter, nothing could."""
+    with open_writer(root) as writer:
+        writer.write_dataset(schema.DatasetRecord(files=[]))
+        (root / ".staged.1-0.tmp").write_bytes(b"half")
+    with open_writer(root) as writer:
+        writer.write_run(RUN)
+    assert len(RunReader(root).sessions()) == 2
+    assert not list(root.glob(".*"))
 
 
 def test_a_directory_with_other_things_in_it_is_left_alone(root: Path) -> None:

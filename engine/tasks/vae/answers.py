@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from engine.config import Settings, validated
-from engine.errors import ConfigError, RunDirectoryError, SweetspotError
+from engine.errors import ConfigError, StorageError, SweetspotError
 from engine.rundir.layout import snapshot_moment
 from engine.rundir.reader import RunReader
 from engine.tasks.vae.deliver import PROGRAM, deliver, fingerprint
@@ -123,15 +123,13 @@ class Answers:
         except SweetspotError as error:
             return {"id": number, "ok": False, "error": _error(error)}
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            told = RunDirectoryError(f"{error.filename or 'A file'} cannot be written or read: {reason}.", "Check it.")
-            return {"id": number, "ok": False, "error": {**_error(told), "kind": "StorageError"}}
+            return {"id": number, "ok": False, "error": _error(StorageError.of(error))}
 
     def hello(self, request: dict[str, Any]) -> dict[str, Any]:
         ask: _Ask = _checked(_Ask, request)
         states = list(_states(self.place))
         found: dict[str, Any] = {"protocol": PROTOCOL, "program": PROGRAM, "checkpoints": states}
-        if not states:
+        if not states and not self.place.is_file():
             return {**found, "run": RunReader(self.place).id, "model": None}
         studio = self._studio(ask)
         codec, prior = studio.codec, studio.prior

@@ -122,20 +122,24 @@ class Codec:
         out: np.ndarray = wave.cpu().numpy()
         return out
 
-    def sample_db(self, count: int, frames: int, seed: int, temperature: float, sound: int = 0) -> torch.Tensor:
+    def sample_db(
+        self, count: int, frames: int, seed: int, temperature: float, sound: int | None = None
+    ) -> torch.Tensor:
         """``count`` new sounds from the prior, mel power in dB [count, M, F], F at most ``frames`` for one-shots.
 
-        sound: the training sound whose identity a texture keeps.
+        sound: the training sound whose identity a texture keeps; none: each lies between two of them.
         """
         if self.prior is None:
             raise ValueError("this state has no prior")
         noise = rng.generator(seed, "sample-latent")
-        if isinstance(self.prior, OneShotPrior):
-            shape = (count, self.model.latent_dim, self.prior.frames)
-            codes = self.prior.sample(_normal(noise, shape), temperature)
+        picks = torch.from_numpy(rng.generator(seed, "sample-picks").random((count, 3), dtype=np.float32))
+        one_shot = isinstance(self.prior, OneShotPrior)
+        length = self.prior.frames if isinstance(self.prior, OneShotPrior) else -(-frames // STRIDE) + BURN_IN
+        deviation = self.prior.deviate(_normal(noise, (count, self.model.latent_dim, length)), temperature)
+        if one_shot or sound is None:
+            codes = self.prior.new(deviation, picks)
         else:
-            length = -(-frames // STRIDE) + BURN_IN
-            codes = self.prior.sample(_normal(noise, (count, self.model.latent_dim, length)), temperature, sound)
+            codes = self.prior.means[sound][:, None] + deviation
         db = self.decode(codes.to(self.device)).cpu()[..., :frames]
         return self.roughen(db, _normal(rng.generator(seed, "sample-texture"), tuple(db.shape)))
 

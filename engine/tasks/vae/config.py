@@ -21,6 +21,11 @@ class VAEConfig(Settings):
     code: Literal["local", "temporal", "vector"] = Field(
         "local", description="A code that keeps time and frequency apart, only time, or one vector for a whole chunk."
     )
+    kind: Literal["auto", "one-shots", "textures"] = Field(
+        "auto",
+        description="Strokes that die away, or sounds that go on: decides how new ones are drawn; automatic: by "
+        "where their energy lies.",
+    )
     augment_strength: float = Field(
         1.0, ge=0, le=3, description="Scale of the variations in pitch, speed, noise and volume; 0 turns them off."
     )

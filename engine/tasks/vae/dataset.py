@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from engine import rng
-from engine.audio import augment
+from engine.audio import augment, made_up
 from engine.audio.collection import Sound
 from engine.audio.mel import ACTIVE_DB, AudioSpectrogram, Scale
 from engine.audio.segments import LEAD_IN_S, Chunk, cut, evenly, random_start, read_window
@@ -88,11 +88,17 @@ class TrainingLoader:
         self.strength = task.augment_strength
         self.dropout = config.regularization.dropout
         self.latent_shape = latent_shape
+        files = len(data.sounds)
+        self.pitch_semitones = augment.semitones(files)
+        self.made_up = made_up.share(files) if self.strength > 0 else 0.0
         self.lead_in = round(LEAD_IN_S * data.spectrogram.sample_rate)
         self._order = lru_cache(maxsize=2)(self._permutation)
 
     def batch(self, seed: int, step: int) -> Batch:
-        """wave int16 [B, T + n_fft]; parameters of the variation [B]; noise, keep [B, M, F]; latent [B, D, L]."""
+        """wave int16 [B, T + n_fft]; parameters of the variation [B]; noise, keep [B, M, F]; latent [B, D, L].
+
+        Small collections: also made_db [B, M, F] and alone [B].
+        """
         size = self.plan.batch_size
         picked = self._items(seed, step)
         starts = rng.generator(seed, "crop", step).random(size)
@@ -101,7 +107,10 @@ class TrainingLoader:
         noise = rng.generator(seed, "noise", step).standard_exponential(shape, dtype=np.float32)
         keep = rng.generator(seed, "dropout", step).random(shape, dtype=np.float32) >= self.dropout
         latent = rng.generator(seed, "latent", step).standard_normal((size, *self.latent_shape), dtype=np.float32)
-        draws = augment.draw(rng.generator(seed, "augment", step), size, self.strength)
+        draws = augment.draw(rng.generator(seed, "augment", step), size, self.strength, self.pitch_semitones)
+        if self.made_up:
+            made, alone = made_up.draw(rng.generator(seed, "made-up", step), *shape, self.made_up)
+            draws |= {"made_db": torch.from_numpy(made), "alone": torch.from_numpy(alone)}
         return {
             "wave": torch.stack(windows),
             "noise": torch.from_numpy(noise),

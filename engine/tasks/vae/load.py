@@ -1,4 +1,4 @@
-"""A run directory's model, ready to use."""
+"""A trained model of sounds, ready to use: from a run directory, or from the model.zip of an export."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from engine.errors import DataError, RunDirectoryError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import FileRow, RunRecord
-from engine.snapshot import find
+from engine.snapshot import UNREADABLE, find, parse_snapshot
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.model import ConvVAE
+from engine.tasks.vae.model_file import WEIGHTS, read_model
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,14 @@ class Trained:
     files: tuple[FileRow, ...]
 
 
-def open_model(place: Path, which: str | None) -> Trained:
-    """The state called ``which`` (see :func:`engine.snapshot.find`) of a run of sounds, on the CPU. Reads only.
+def open_model(place: Path, which: str | None = None) -> Trained:
+    """The model in ``place``, on the CPU: a run's directory or a model.zip. Reads only.
 
-    ``RunDirectoryError`` or ``DataError`` when there is none or it does not fit.
+    which: of a run of sounds, as :func:`engine.snapshot.find` takes it; a model.zip holds one state, so there it is
+    None or that state's name. ``RunDirectoryError`` or ``DataError`` when there is none, or it does not fit.
     """
+    if place.is_file():
+        return _from_file(place, which)
     reader = RunReader(place)
     record = check_is_of_sounds(place)
     config = validated(TrainingConfig, record.config.training)
@@ -64,11 +68,32 @@ def open_model(place: Path, which: str | None) -> Trained:
     )
 
 
+def _from_file(path: Path, which: str | None) -> Trained:
+    file = read_model(path)
+    made = file.manifest
+    if which not in (None, made.checkpoint):
+        raise DataError(f"{path.name} holds {made.checkpoint} and no other state.", "Leave the checkpoint out.")
+    config = validated(TrainingConfig, file.config.training)
+    task = validated(VAEConfig, file.config.task)
+    try:
+        state = parse_snapshot(file.members[WEIGHTS])
+    except UNREADABLE as error:
+        raise DataError(f"{path.name} is damaged: its weights cannot be read.", "Use another copy of it.") from error
+    return Trained(
+        codec=build_codec(config, task, path.name, state),
+        run=made.run,
+        uuid=made.uuid,
+        state=made.checkpoint,
+        weights=digest(state),
+        temperature=task.temperature,
+        source=None,
+        files=tuple(file.config.files),
+    )
+
+
 def check_is_of_sounds(place: Path) -> RunRecord:
     """What the run is; ``RunDirectoryError`` when there is none, ``DataError`` when it learned something else."""
-    record = RunReader(place).run()
-    if record is None:
-        raise RunDirectoryError(f"{place} holds no run that began to train.", "Name a run's directory.")
+    record = RunReader(place).begun("Name a run's directory, or an exported model.")
     if record.task != "vae":
         raise DataError(
             f"This run trained the task {record.task}, which makes no sounds.", "Name a run that was trained on sounds."
@@ -88,17 +113,25 @@ def build_codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mappi
     shape = (spectrogram.n_mels, config.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
     try:
         with torch.device("meta"):  # settings that do not belong to these weights may ask for any amount of memory
-            ConvVAE(*shape).load_state_dict(state["average"], assign=True)
-        model = ConvVAE(*shape)
-        model.load_state_dict(state["average"])
-        ceiling = state["task"]["ceiling"]
-        codec = Codec(model.eval().requires_grad_(False), spectrogram, Scale(0.0, 0.0, 1.0), ceiling)
-        codec.load_state_dict(state["task"])
+            model = ConvVAE(*shape)
+        model.load_state_dict(state["average"], assign=True)
+        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        measured = _in_rows(state["task"])
+        codec = Codec(model.eval().requires_grad_(False), spectrogram, Scale(0.0, 0.0, 1.0), measured["ceiling"])
+        codec.load_state_dict(measured)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise RunDirectoryError(
             f"{name} does not fit this run, or another version of Sweetspot made it.", "Use another one."
         ) from error
     return codec
+
+
+def _in_rows(value: Any) -> Any:
+    """Tensors laid out row by row, as in an exported file: a checkpoint keeps the layout training left them in, and
+    products of the same numbers in another layout differ in their last bits."""
+    if isinstance(value, torch.Tensor):
+        return value.contiguous()
+    return {name: _in_rows(item) for name, item in value.items()} if isinstance(value, Mapping) else value
 
 
 def digest(state: Mapping[str, Any]) -> str:

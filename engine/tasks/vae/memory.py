@@ -20,6 +20,7 @@ COPYING_RATIO = 0.8
 _METER_PIECES = 6
 _METER_STRIDE = 2
 _MANY_FRAMES = 10_000
+_MUCH = 0.1
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,10 @@ def _stride(train: Sequence[torch.Tensor]) -> int:
 
 
 def _audible(sound: torch.Tensor, frames: int) -> list[torch.Tensor]:
-    """Pieces of ``frames`` frames in which something is active: silence is near to everything."""
-    return [piece for piece in torch.split(_heard(sound), frames, dim=1) if (piece > -ACTIVE_DB).any()]
+    """Pieces of ``frames`` frames with much in them: next to nothing is near to everything."""
+    pieces = torch.split(_heard(sound), frames, dim=1)
+    active = [int((piece > -ACTIVE_DB).sum()) for piece in pieces]
+    return [piece for piece, bins in zip(pieces, active, strict=True) if bins > _MUCH * max(active)]
 
 
 def _median(near: Sequence[Nearest]) -> float:

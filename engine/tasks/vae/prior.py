@@ -2,7 +2,10 @@
 
 Decoding independent N(0, I) draws is wrong even when all else is right, and worse with a temporal code, whose onsets
 scatter. One-shots: one Gaussian over the flattened codes of whole sounds, so that every onset falls where it should.
-Textures: a vector autoregression over latent frames around the mean of one sound, whose identity it keeps.
+Textures: a vector autoregression over latent frames around the mean of a sound, whose identity it keeps.
+
+A new sound turns around a place between two sounds of the collection. Around the mean of all, few sounds' covariance
+adds some with a minus sign, and a decoder makes clouds of those.
 
 Letters: N sounds, D latent_dim, L latent frames.
 """
@@ -20,15 +23,21 @@ RIDGE = 1e-2
 ORDER = 2
 POSTERIOR_PART = 0.25
 BURN_IN = 16
+BETWEEN = (0.3, 0.7)
+WITHIN = 0.7  # of the whole spread is left around a place between two one-shots
 
 
 @dataclass(frozen=True)
 class OneShotPrior:
-    """mean [D * L] and lower-triangular factor [D * L, D * L] of the codes of whole sounds of L latent frames."""
+    """mean [D * L] and lower-triangular factor [D * L, D * L] of the codes of whole sounds of L latent frames.
+
+    means [N, D, L]: those codes; none in runs of an older version, whose sounds all turn around the mean.
+    """
 
     mean: torch.Tensor
     factor: torch.Tensor
     frames: int
+    means: torch.Tensor
 
     @classmethod
     def fit(cls, mean: torch.Tensor, variance: torch.Tensor) -> OneShotPrior:
@@ -42,15 +51,18 @@ class OneShotPrior:
         covariance = centred.T @ centred / max(1, len(codes) - 1)
         covariance += torch.diag(POSTERIOR_PART * variance.flatten(1).double().mean(0) + JITTER)
         factor = torch.linalg.cholesky(covariance)
-        return cls(codes.mean(0).float(), factor.float(), mean.shape[-1])
+        return cls(codes.mean(0).float(), factor.float(), mean.shape[-1], mean.float())
 
     def deviate(self, noise: torch.Tensor, temperature: float) -> torch.Tensor:
         """Deviations [count, D, L] from the mean for standard normal ``noise`` of that shape."""
         return (temperature * noise.flatten(1) @ self.factor.T).view(noise.shape)
 
-    def sample(self, noise: torch.Tensor, temperature: float) -> torch.Tensor:
-        """Codes [count, D, L] for standard normal ``noise`` of that shape."""
-        return self.mean.view(noise.shape[1:]) + self.deviate(noise, temperature)
+    def new(self, deviation: torch.Tensor, picks: torch.Tensor) -> torch.Tensor:
+        """Codes [count, D, L] of new sounds: places between two for uniform ``picks`` [count, 3], and what
+        :meth:`deviate` gave."""
+        if not len(self.means):
+            return self.mean.view(deviation.shape[1:]) + deviation
+        return between(self.means, picks) + WITHIN * deviation
 
 
 @dataclass(frozen=True)
@@ -93,9 +105,21 @@ class TexturePrior:
             frames.append(now)
         return torch.stack(frames, dim=-1)[..., BURN_IN:]
 
-    def sample(self, noise: torch.Tensor, temperature: float, sound: int) -> torch.Tensor:
-        """Codes [count, D, L - 16] around training sound ``sound`` for standard normal ``noise`` [count, D, L]."""
-        return self.deviate(noise, temperature) + self.means[sound][:, None]
+    def new(self, deviation: torch.Tensor, picks: torch.Tensor) -> torch.Tensor:
+        """Codes [count, D, L] of new textures: places between two for uniform ``picks`` [count, 3], and what
+        :meth:`deviate` gave."""
+        return between(self.means, picks)[..., None] + deviation
+
+
+def between(means: torch.Tensor, picks: torch.Tensor) -> torch.Tensor:
+    """Places [count, ...] between two of ``means`` [N, ...] for draws [count, 3] from [0, 1): first, second, where."""
+    count = len(means)
+    first = (picks[:, 0] * count).long().clamp_max(count - 1)
+    others = max(1, count - 1)
+    second = (first + 1 + (picks[:, 1] * others).long().clamp_max(others - 1)) % count
+    low, high = BETWEEN
+    weight = (low + (high - low) * picks[:, 2]).view(-1, *[1] * (means.ndim - 1))
+    return torch.lerp(means[first], means[second], weight.to(means))
 
 
 Prior = OneShotPrior | TexturePrior
@@ -118,7 +142,13 @@ def _stable(transition: torch.Tensor, radius: float = 0.98) -> torch.Tensor:
 def prior_state(prior: Prior) -> dict[str, Any]:
     """Tensors and words that :func:`load_prior` takes back."""
     if isinstance(prior, OneShotPrior):
-        return {"kind": "one-shots", "mean": prior.mean, "factor": prior.factor, "frames": prior.frames}
+        return {
+            "kind": "one-shots",
+            "mean": prior.mean,
+            "factor": prior.factor,
+            "frames": prior.frames,
+            "means": prior.means,
+        }
     return {"kind": "textures", "transition": prior.transition, "factor": prior.factor, "means": prior.means}
 
 
@@ -128,7 +158,11 @@ def load_prior(state: Mapping[str, Any]) -> Prior:
         size, frames = len(state["mean"]), int(state["frames"])
         if tuple(state["factor"].shape) != (size, size) or frames < 1 or size % frames:
             raise ValueError(f"a prior of {size} numbers over {frames} frames")
-        return OneShotPrior(state["mean"].float(), state["factor"].float(), int(state["frames"]))
+        mean = state["mean"].float()
+        means = state["means"].float() if "means" in state else mean.new_zeros(0, size // frames, frames)
+        if tuple(means.shape[1:]) != (size // frames, frames):
+            raise ValueError(f"a prior of shapes {tuple(mean.shape)} and {tuple(means.shape)}")
+        return OneShotPrior(mean, state["factor"].float(), int(state["frames"]), means)
     if state.get("kind") == "textures":
         dim = len(state["factor"])
         shapes = [tuple(state[name].shape) for name in ("transition", "factor")]

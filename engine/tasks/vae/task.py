@@ -115,7 +115,7 @@ class VAETask:
             baseline_db=self.baseline_db,
             standard_error="val_recon_se_db",
         )
-        self._kind = _kind(self.train)
+        self._kind = _kind(self.train) if self.task_config.kind == "auto" else self.task_config.kind
         self._rms = _median(self.train, rms)
         self.codec.level = _median(self.train, active_rms)
         names = [self.train.sounds[sound].path for sound in self.train_items.files]
@@ -219,9 +219,8 @@ class VAETask:
     def _read_meter(self, codec: Codec) -> MemoryReading:
         """New sounds from the same noise every time, and copies of held-out chunks, against all training chunks."""
         frames = self.train.frames
-        count = min(len(self.train.sounds), PRIOR_SOUNDS)
         drawn = [
-            codec.sample_db(1, frames, self.config.seed + item, self.task_config.temperature, item % count)[0]
+            codec.sample_db(1, frames, self.config.seed + item, self.task_config.temperature)[0]
             for item in range(METERED_SAMPLES)
         ]
         x = codec.scale.standardise(self.val_items.db[self._meter.places])[:, None]

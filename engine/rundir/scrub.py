@@ -1,0 +1,61 @@
+"""What a run says of the computer it was trained on, taken out of a copy that goes to others."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePath, PureWindowsPath
+from typing import Any
+
+from engine.rundir.liveness import host
+from engine.rundir.schema import RunRecord, SessionRecord
+
+ELSEWHERE = "another computer"
+# A path from its root on; the last part is what a reader of the text needs. Addresses on the web have no such root.
+_ROOTED = re.compile(r"(?<![\w/.:~…])(?:[A-Za-z]:)?[\\/](?:[^\s\\/\"'`,;:()<>|]+[\\/])+([^\s\\/\"'`,;:()<>|]*)")
+
+
+class Scrubber:
+    """Replaces the absolute paths, the hosts and the user of a run wherever a text names them."""
+
+    def __init__(self, root: Path, run: RunRecord | None, sessions: list[SessionRecord]) -> None:
+        places = [root.absolute(), root.resolve(), Path.home()]
+        known = {str(place): f"…/{place.name}" for place in places if len(place.parts) > 1}
+        known[str(Path.home())] = "~"
+        if run is not None and run.source.path:
+            source = _pure(run.source.path)
+            known |= {str(parent): "…" for parent in source.parents if len(parent.parts) > 2}
+            known[str(source)] = f"…/{source.name}"
+        # The longest first: what lies in a folder is named before the folder itself is.
+        self._places = sorted(known.items(), key=lambda item: -len(item[0]))
+        names = {session.host for session in sessions} | {host(), host().partition(".")[0]}
+        self._hosts = _words(names - {"", ELSEWHERE})
+        self._user = _words({getpass.getuser()})
+
+    def text(self, text: str) -> str:
+        for place, word in self._places:
+            text = text.replace(place, word)
+        text = _ROOTED.sub(r"…/\1", text)
+        for pattern, word in ((self._hosts, ELSEWHERE), (self._user, "somebody")):
+            if pattern is not None:
+                text = pattern.sub(word, text)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """The same for every text in a JSON value; keys are our own."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self.value(item) for key, item in value.items()}
+        return [self.value(item) for item in value] if isinstance(value, list) else value
+
+
+def _pure(path: str) -> PurePath:
+    return PureWindowsPath(path) if re.match(r"^[A-Za-z]:[\\/]|^\\\\", path) else PurePath(path)
+
+
+def _words(names: set[str]) -> re.Pattern[str] | None:
+    """Any of ``names`` where it stands for itself and not inside another word."""
+    found = sorted(map(re.escape, filter(None, names)), key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(found)})(?!\w)", re.IGNORECASE) if found else None

@@ -1,0 +1,65 @@
+"""Zip archives with nothing in them but their members: the same members give the same bytes, on every machine.
+
+Members are stored, not compressed: what is inside is compressed already or does not compress, no version of zlib
+changes a byte, and an archive that holds more than it weighs cannot be.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from engine.errors import DataError
+from engine.rundir.atomic import commit, discard
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip can name
+_MODE = 0o100644 << 16
+_MOST_MEMBERS = 4096
+
+
+def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    """Put an archive of ``members`` at ``path``, whole or not at all. Raises OSError."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".staged.", suffix=".tmp", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for name, data in members:
+                    info = zipfile.ZipInfo(name, _EPOCH)
+                    info.create_system, info.external_attr = 3, _MODE  # Unix, or Windows would write its own number
+                    archive.writestr(info, data)
+        except BaseException:
+            discard(temporary)
+            raise
+    temporary.chmod(0o644)
+    commit(temporary, path)
+
+
+def read_zip(path: Path, most_bytes: int) -> dict[str, bytes]:
+    """Every member of an archive that :func:`write_zip` could have written.
+
+    ``DataError`` when it is none: not a zip, damaged, compressed, encrypted, of one name twice, or more than
+    ``most_bytes``. No more is ever read than the file holds.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = archive.infolist()
+            _check(path, found, most_bytes)
+            return {info.filename: archive.read(info) for info in found}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError, ValueError) as error:
+        raise DataError(f"{path.name} is damaged or no zip archive ({error}).", "Use another copy of it.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}).", "Name a file that can.") from error
+
+
+def _check(path: Path, found: list[zipfile.ZipInfo], most_bytes: int) -> None:
+    names = {info.filename for info in found}
+    compressed = any(info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size for info in found)
+    if compressed or len(names) != len(found) or len(found) > _MOST_MEMBERS:
+        raise DataError(
+            f"{path.name} was packed by another program.", "Use the file as Sweetspot wrote it, not a repacked one."
+        )
+    size = sum(info.file_size for info in found)
+    if size > min(most_bytes, path.stat().st_size):
+        raise DataError(f"{path.name} claims to hold {size} bytes, more than it can.", "Use another copy of it.")

@@ -1,0 +1,42 @@
+"""Whether a run that goes on finds the data it began with, and if not, what is different. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.errors import DataError
+from engine.rundir.schema import FileRow
+
+_NAMED = 3
+
+
+def changed_data(before: Sequence[FileRow], now: Sequence[FileRow]) -> DataError:
+    """What became of the files since the run began, as an error that says so; call it when the fingerprints differ."""
+    old, new = _used(before), _used(now)
+    more = sorted(new.keys() - old.keys())
+    fewer = sorted(old.keys() - new.keys())
+    edited = sorted(path for path in old.keys() & new.keys() if _facts(old[path]) != _facts(new[path]))
+    parts = [
+        f"{_files(names)} {word}" for names, word in ((more, "came"), (fewer, "went"), (edited, "changed")) if names
+    ]
+    if more and not fewer and not edited:
+        fact, remedy = f"The data has grown since this run began: {_files(more)} came.", "Take them out again to go on"
+    elif fewer and not more and not edited:
+        fact, remedy = f"Some of the data is gone since this run began: {_files(fewer)}.", "Put it back to go on"
+    else:
+        what = ", ".join(parts) or "the content of a file is another"
+        fact, remedy = f"The data has changed since this run began: {what}.", "Put it back as it was to go on"
+    return DataError(fact, f"{remedy}, or start a new run with what is there.")
+
+
+def _used(rows: Sequence[FileRow]) -> dict[str, FileRow]:
+    return {row.path: row for row in rows if row.verdict != "skipped"}
+
+
+def _facts(row: FileRow) -> tuple[object, ...]:
+    return row.duration_s, row.sample_rate, row.channels, row.peak_db
+
+
+def _files(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    return f"{len(names)} {'file' if len(names) == 1 else 'files'} ({shown})"

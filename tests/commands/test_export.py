@@ -1,0 +1,165 @@
+"""``sweetspot export``: a model that leaves the house, whole, the same every time, and refused when it is not."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from engine.audio.io import read_wave
+from engine.commands.export import command
+from engine.errors import DataError
+from engine.tasks.vae.config import VAEConfig
+from engine.tasks.vae.load import build_codec, open_model
+from engine.tasks.vae.model_file import read_model
+from engine.tasks.vae.programs import decoder_program, encoder_program
+from tests.conftest import ROOT
+from tests.tasks.vae.test_codec import codec as small_codec
+
+
+@pytest.fixture(scope="session")
+def model(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("export") / "model.zip"
+    words = ["--licence", "CC0 1.0", "--notes", "Ten drums, recorded in a kitchen."]
+    result = CliRunner().invoke(command, [str(trained), "--out", str(out), *words])
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_the_same_run_gives_the_same_bytes_in_another_process(model: Path, trained: Path, tmp_path: Path) -> None:
+    words = ["--licence", "CC0 1.0", "--notes", "Ten drums, recorded in a kitchen."]
+    argv = [sys.executable, "-m", "engine", "export", str(trained), "--out", str(tmp_path / "again.zip"), *words]
+    assert subprocess.run(argv, cwd=ROOT, capture_output=True, timeout=300).returncode == 0
+    assert (tmp_path / "again.zip").read_bytes() == model.read_bytes()
+
+
+def test_the_manifest_vouches_for_every_member_and_keeps_the_words(model: Path) -> None:
+    with zipfile.ZipFile(model) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        others = {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}
+    assert (manifest["format"], manifest["version"]) == ("sweetspot-model", 1)
+    assert (manifest["licence"], manifest["notes"]) == ("CC0 1.0", "Ten drums, recorded in a kitchen.")
+    sums = {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in others.items()}
+    assert manifest["members"] == sums
+    assert {"config.json", "model.safetensors", "encoder.pt2", "decoder.pt2", "mel_bank.npy", "map.json"} == set(sums)
+
+
+def test_file_and_run_are_the_same_model(model: Path, trained: Path, drums: Path) -> None:
+    ours, theirs = open_model(trained), open_model(model)
+    assert (ours.weights, ours.run, ours.uuid, ours.state) == (theirs.weights, theirs.run, theirs.uuid, theirs.state)
+    wave = read_wave(sorted(drums.iterdir())[0], ours.codec.config.sample_rate)
+    assert (ours.codec.reconstruct(wave) == theirs.codec.reconstruct(wave)).all()
+    both = [one.codec.sample_db(2, 96, seed=3, temperature=0.8) for one in (ours, theirs)]
+    assert torch.equal(*both)
+
+
+def test_the_programs_do_what_the_model_does_at_every_length(model: Path) -> None:
+    _check_parity(
+        open_model(model).codec, read_model(model).members["encoder.pt2"], read_model(model).members["decoder.pt2"]
+    )
+
+
+@pytest.mark.parametrize("code", ["temporal", "vector"])
+def test_so_do_those_of_other_codes(code: str, trained: Path) -> None:
+    from engine.config import TrainingConfig
+    from engine.tasks.vae.model import ConvVAE
+
+    torch.manual_seed(0)
+    state = {"average": ConvVAE(128, 16, 8, code, 94).state_dict(), "task": small_codec().state_dict()}
+    codec = build_codec(TrainingConfig(latent_dim=16), VAEConfig(channels=8, code=code), "a test", state)
+    _check_parity(codec, encoder_program(codec), decoder_program(codec))
+
+
+def _check_parity(codec, encoder: bytes, decoder: bytes) -> None:
+    encode, decode = (torch.export.load(io.BytesIO(data)).module() for data in (encoder, decoder))
+    for samples in (1, 5_000, 49_151, 200_000):
+        wave = torch.randn(samples, generator=torch.Generator().manual_seed(samples))
+        wave /= wave.abs().max()
+        mean, log_var = codec.encode(wave)
+        db = codec.transform(wave[None])[0]
+        if codec.model.vector:  # cut into the chunks that a vector stands for
+            unit = 16 * codec.model.latent_frames
+            db = torch.nn.functional.pad(db, (0, -db.shape[-1] % unit), value=codec.scale.floor)
+            db = db.view(len(db), -1, unit).movedim(1, 0)
+        for ours, theirs in zip((mean, log_var), encode(db), strict=True):
+            torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(decode(mean), codec.decode(mean), rtol=1e-5, atol=1e-4)
+
+
+def test_nothing_inside_says_where_it_was_made(model: Path, trained: Path, drums: Path) -> None:
+    from engine.rundir.liveness import host
+
+    with zipfile.ZipFile(model) as archive:
+        for info in archive.infolist():
+            data = archive.read(info)
+            for secret in (str(drums), str(trained), str(Path.home()), str(ROOT), host(), "site-packages"):
+                assert len(secret) < 4 or secret.encode() not in data, (info.filename, secret)
+
+
+def _rezip(model: Path, out: Path, change, compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(model) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out
+
+
+def test_what_is_damaged_foreign_or_a_bomb_is_refused_with_a_sentence(model: Path, tmp_path: Path) -> None:
+    def flip(members: dict[str, bytes]) -> None:
+        data = bytearray(members["model.safetensors"])
+        data[-5] ^= 1
+        members["model.safetensors"] = bytes(data)
+
+    def newer(members: dict[str, bytes]) -> None:
+        members["manifest.json"] = json.dumps(json.loads(members["manifest.json"]) | {"version": 2}).encode()
+
+    cases = {
+        "flipped.zip": (flip, "model.safetensors is not what its manifest says"),
+        "missing.zip": (lambda members: members.pop("config.json"), "config.json is not what"),
+        "added.zip": (lambda members: members.update({"evil.py": b"x"}), "evil.py is not what"),
+        "foreign.zip": (lambda members: members.pop("manifest.json"), "is no model of Sweetspot"),
+        "newer.zip": (newer, "newer version"),
+    }
+    for name, (change, said) in cases.items():
+        with pytest.raises(DataError, match=re.escape(said)):
+            open_model(_rezip(model, tmp_path / name, change))
+    bomb = _rezip(model, tmp_path / "bomb.zip", lambda members: members.update(x=bytes(10**7)), zipfile.ZIP_DEFLATED)
+    with pytest.raises(DataError, match="packed by another program"):
+        open_model(bomb)
+    whole = model.read_bytes()
+    for size in (0, 100, len(whole) // 2, len(whole) - 30):
+        (tmp_path / "cut.zip").write_bytes(whole[:size])
+        with pytest.raises(DataError, match="damaged or no zip archive"):
+            open_model(tmp_path / "cut.zip")
+    with pytest.raises(DataError, match="no other state"):
+        open_model(model, "epoch-1")
+
+
+def test_the_pages_program_makes_a_sound_without_this_project(model: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    program = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
+    assert len(program.splitlines()) <= 30
+    (tmp_path / "model.zip").write_bytes(model.read_bytes())
+    ending = (
+        "\nimport sys; assert not {name.partition('.')[0] for name in sys.modules} & {'engine', 'app', 'torchaudio'}"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    argv = [sys.executable, "-c", program + ending]
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    import soundfile
+
+    wave, rate = soundfile.read(tmp_path / "new.wav")
+    assert rate == 48_000 and len(wave) > 10_000 and 0.01 < abs(wave).max() <= 1

@@ -1,0 +1,129 @@
+"""``sweetspot pack``: a run that opens elsewhere and tells nothing of the computer it was made on."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from engine.commands.pack import command
+from engine.rundir.layout import manifest
+from engine.rundir.liveness import boot_id, host, machine_id
+from engine.rundir.reader import RunReader
+from engine.rundir.view import ShownState
+from tests.rundir.conftest import open_writer
+
+
+def pack(run: Path, out: Path, *options: str) -> Any:
+    result = CliRunner().invoke(command, [str(run), "--out", str(out), *options])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def unpacked(out: Path, place: Path) -> RunReader:
+    with zipfile.ZipFile(out) as archive:
+        archive.extractall(place)
+    return RunReader(next(place.iterdir()))
+
+
+@pytest.fixture
+def talkative(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run whose every text names where it was made, and by whom."""
+    run = tmp_path / "library" / "drums-1"
+    shutil.copytree(trained, run)
+    reader = RunReader(run)
+    record = reader.run()
+    assert record is not None and record.source.path is not None
+    monkeypatch.setattr(platform, "node", lambda: "annelieses-studio")
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.setenv(name, "anneliese")
+    monkeypatch.setenv("HOME", "/home/anneliese")
+    where = f"{record.source.path}/snare one.wav on {host()}, for anneliese, in {run} and /home/anneliese/.cache/x"
+    (run / "log.txt").write_text(
+        f'{where}\n  File "{sys.prefix}/lib/torch/nn.py", line 3\nsee https://example.org/a/b\n'
+    )
+    with open_writer(run, resume=True) as writer:
+        writer.warn(where)
+    return run
+
+
+def test_no_byte_of_it_names_a_path_a_host_or_a_user(talkative: Path, tmp_path: Path) -> None:
+    record = RunReader(talkative).run()
+    assert record is not None and record.source.path is not None
+    pack(talkative, tmp_path / "run.zip")
+    secrets = [
+        host(),
+        machine_id(),
+        boot_id(),
+        "anneliese",
+        "/home/anneliese",
+        str(talkative),
+        record.source.path,
+        str(tmp_path),
+        sys.prefix,
+    ]
+    with zipfile.ZipFile(tmp_path / "run.zip") as archive:
+        for info in archive.infolist():
+            data = archive.read(info)
+            for secret in secrets:
+                assert not secret or secret.encode() not in data, (info.filename, secret)
+        log = archive.read("drums-1/log.txt").decode()
+    assert "snare one.wav" in log and "…/nn.py" in log and "https://example.org/a/b" in log
+
+
+def test_it_opens_elsewhere_to_look_at_and_to_use(trained: Path, tmp_path: Path) -> None:
+    from engine.tasks.vae.load import open_model
+
+    pack(trained, tmp_path / "run.zip")
+    ours, theirs = RunReader(trained), unpacked(tmp_path / "run.zip", tmp_path / "there")
+    view = theirs.view()
+    assert (view.state, view.read_only, view.name) == (ShownState.COMPLETED, True, ours.view().name)
+    assert theirs.events().events == ours.events().events
+    assert [one.files for one in theirs.previews()] == [one.files for one in ours.previews()]
+    assert theirs.checkpoints() and all(one.verified for one in (*theirs.checkpoints(), *theirs.snapshots()))
+    assert open_model(theirs.root).weights == open_model(trained).weights
+
+
+def test_the_same_run_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
+    for name in ("one.zip", "two.zip"):
+        pack(trained, tmp_path / name)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_checkpoints_can_stay_and_damaged_ones_do(trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "drums-1"
+    shutil.copytree(trained, run)
+    first = RunReader(run).snapshots()[0].path
+    first.write_bytes(first.read_bytes()[:-1])
+    pack(run, tmp_path / "run.zip", "--without-checkpoints")
+    theirs = unpacked(tmp_path / "run.zip", tmp_path / "there")
+    names = [one.path.name for one in theirs.snapshots()]
+    assert not theirs.checkpoints() and names and first.name not in names
+    assert not manifest(theirs.layout.snapshots / first.name).exists()
+
+
+def test_a_live_run_is_packed_whole_and_called_live(tmp_path: Path) -> None:
+    run = tmp_path / "live-1"
+    with open_writer(run) as writer:
+        writer.event("step", step=1, epoch=1, train_loss=0.5)
+        writer.update(step=1, epoch=1)
+        with (run / "metrics.jsonl").open("ab") as lines:
+            lines.write(b'{"event":"step","at":1.0,"elapsed_s":1.0,"st')
+        result = pack(run, tmp_path / "run.zip")
+        assert "still be training" in result.stderr
+        theirs = unpacked(tmp_path / "run.zip", tmp_path / "there")
+    assert theirs.events().events[-1]["step"] == 1
+    assert theirs.layout.metrics.read_bytes().endswith(b"\n")
+    assert "still training" in (theirs.root / "PACKED.txt").read_text()
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path, engine: Callable[..., Any]) -> None:
+    done = engine("pack", tmp_path, "--out", tmp_path / "run.zip")
+    assert done.returncode == 2 and "holds no run" in done.stderr and not (tmp_path / "run.zip").exists()

@@ -1,0 +1,61 @@
+"""Before it goes on, a run says whether it will be exact, and if not, why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.resume import resume_point
+from engine.rundir.layout import Layout
+from tests.reliability.sessions import session, write_table
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exact")
+    assert session(write_table(folder / "table.csv"), folder / "run", stop_at=5) == 143
+    return folder / "run"
+
+
+def said(root: Path, device: str | None, of_the_first_session: dict[str, Any]) -> str:
+    """What is said when the run's first session was another than this process, and the second was like this one."""
+    path = Layout(root).sessions
+    whole = path.read_bytes()
+    last = json.loads(whole.splitlines()[-1])
+    first = last | of_the_first_session
+    try:
+        path.write_text("".join(json.dumps(one) + "\n" for one in (first, last)))
+        return str(resume_point(root, device))
+    finally:
+        path.write_bytes(whole)
+
+
+def test_the_same_machine_and_versions_are_exact(stopped: Path) -> None:
+    assert "(exact)" in said(stopped, "cpu (x)", {})
+    assert "(exact)" in said(stopped, None, {})
+    assert "step 5 of 12" in said(stopped, "cpu (x)", {})
+
+
+def test_a_machine_is_the_same_under_another_name(stopped: Path) -> None:
+    assert "(exact)" in said(stopped, "cpu (x)", {"host": "named by another network"})
+
+
+@pytest.mark.parametrize(
+    ("first", "device", "why"),
+    [
+        ({"versions": {"torch": "1.0"}}, "cpu (x)", "torch was 1.0, is 2"),
+        ({"boot_id": "another", "machine_id": "another"}, "cpu (x)", "it ran on another machine"),
+        ({"device": "cuda:0 (H100)"}, "cuda:1 (H100)", "it trains on an accelerator"),
+        ({"device": "cuda:0 (H100)"}, "cpu (x)", "it trained on cuda, now cpu"),
+        ({}, "mps (M3)", "it trained on cpu, now mps"),
+        ({"threads": 4}, "cpu (x)", "it had 4 threads, now 1"),
+    ],
+)
+def test_what_differs_from_any_session_before_is_named(
+    stopped: Path, first: dict[str, Any], device: str, why: str
+) -> None:
+    words = said(stopped, device, first)
+    assert "continues, not bit for bit: " in words and why in words and "(exact)" not in words

@@ -1,0 +1,188 @@
+"""Told to end at any moment of its life, a run leaves a checkpoint, the right exit code, no child and no lock."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import psutil
+import pytest
+
+from engine.rundir.lock import RunLock
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from tests.conftest import ROOT, SMALL
+from tests.test_train_process import comparable
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+ROUNDS = 50
+STEPS = 10
+LINES = 30  # of metrics.jsonl in such a run
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+
+
+class Warm:
+    """Trainers that start at once, one after the other."""
+
+    def __init__(self, log: IO[str]) -> None:
+        argv = [sys.executable, "-m", "tests.reliability.warm"]
+        self._process = subprocess.Popen(
+            argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+        assert self._hear() == "ready"
+
+    def start(self, cache: Path, *arguments: object) -> int:
+        """Its pid."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([str(cache), *map(str, arguments)]) + "\n")
+        self._process.stdin.flush()
+        return int(self._hear())
+
+    def wait(self) -> int:
+        """Its exit code, or minus the signal that killed it."""
+        return int(self._hear())
+
+    def over(self) -> bool:
+        """Whether it has ended: its exit code waits to be read."""
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)
+
+    def _hear(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    with (tmp_path_factory.mktemp("warm") / "log.txt").open("w") as log:
+        process = Warm(log)
+        yield process
+        process.close()
+
+
+def arguments(source: Path, root: Path) -> list[object]:
+    return [source, "--run-dir", root, "--max-steps", STEPS, "--checkpoint-interval", 1, *SMALL]
+
+
+def left_over(cache: Path) -> list[psutil.Process]:
+    """Decode children: they have the cache among their arguments."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            found += [process] if str(cache) in process.cmdline() else []
+    return found
+
+
+def hold(root: Path, cache: Path, code: int, number: signal.Signals, sessions: int) -> None:
+    """All that must hold of a run that got signal ``number`` in its session number ``sessions``, whenever it came."""
+    reader = RunReader(root)
+    if len(reader.sessions()) < sessions:  # it had not begun
+        assert code in (128 + number, -number)
+        return
+    view, status = reader.view(), reader.status()
+    assert status is not None and not view.session_may_live
+    assert status.state in (State.INTERRUPTED, State.COMPLETED), status
+    assert code == (128 + number if status.state is State.INTERRUPTED else 0)
+    saved = {found.manifest.step for found in reader.checkpoints() if found.verified and found.manifest}
+    assert status.step == 0 or status.step in saved
+    _, alive = psutil.wait_procs(left_over(cache), timeout=30)
+    assert not alive
+    RunLock(reader.layout.lock, "the test").release()
+    assert not [path for path in root.rglob("*") if path.name.startswith(".")]
+
+
+def wait_for_moment(draw: random.Random, root: Path, gone: Callable[[], bool]) -> None:
+    """Until a line is written that is drawn among those a session may still write, and a little longer.
+
+    Counted in lines, not seconds: a busy machine must not move all moments to the beginning or behind the end. Before
+    the first update there are few lines and much time.
+    """
+    metrics = RunReader(root).layout.metrics
+
+    def lines() -> int:
+        return metrics.read_bytes().count(b"\n") if metrics.exists() else 0
+
+    wanted = lines() + draw.randrange(LINES)
+    deadline = time.monotonic() + 60
+    while lines() < wanted and not gone() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(draw.uniform(0, 1.0 if lines() < 3 else 0.2))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_signals_at_fifty_moments_of_a_life_leave_what_they_promise(warm: Warm, drums: Path, tmp_path: Path) -> None:
+    """Hit, resumed and hit again until it is complete, then the next run: reading sounds and resuming are hit too.
+
+    What comes out in the end is, bit for bit, what was never disturbed.
+    """
+    draw, sounds = random.Random(11), tmp_path / "sounds"
+    sounds.mkdir()
+    for path in sorted(drums.iterdir())[:4]:
+        (sounds / path.name).write_bytes(path.read_bytes())
+    warm.start(tmp_path / "cache", *arguments(sounds, tmp_path / "whole"))
+    assert warm.wait() == 0
+    whole = comparable(tmp_path / "whole")
+    hits = runs = 0
+    while hits < ROUNDS:
+        runs += 1
+        root, cache, sessions = tmp_path / f"run-{runs}", tmp_path / f"cache-{runs // 3}", 1
+        pid = warm.start(cache, *arguments(sounds, root))
+        while True:
+            wait_for_moment(draw, root, warm.over)
+            number = draw.choice(SIGNALS)
+            if not warm.over():
+                os.kill(pid, number)
+                hits += 1
+            hold(root, cache, warm.wait(), number, sessions)
+            status = RunReader(root).status()
+            if status is None or RunReader(root).run() is None or status.state is State.COMPLETED:
+                break
+            sessions = len(RunReader(root).sessions()) + 1
+            pid = warm.start(cache, "--resume", root)
+        if status is not None and status.state is State.COMPLETED:
+            assert comparable(root) == whole
+
+
+def test_a_second_ctrl_c_leaves_at_once() -> None:
+    """Whatever it is at: this one would sleep on."""
+    code = "import time; from engine.signals import SignalFlag; SignalFlag().install(); print('ready', flush=True); "
+    argv = [sys.executable, "-c", code + "time.sleep(500); print('woken', flush=True)"]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.0)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stdout.read() == ""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_it_still_imports_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    """Before there is a run there is nothing to save: the system's own way to end, or ours if it has got that far."""
+    root = tmp_path / "run"
+    argv = [sys.executable, "-m", "engine.train", "demo", "--run-dir", str(root)]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        time.sleep(0.02 + 0.1 * SIGNALS.index(number))
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=120)
+    ends = {-number, 128 + number}
+    if number is signal.SIGINT and "KeyboardInterrupt" in said:
+        ends.add(1)  # Python's own way while it sets itself up
+    assert process.returncode in ends, said
+    if root.exists():
+        status = RunReader(root).status()
+        assert status is not None and status.state is State.INTERRUPTED
