@@ -17,11 +17,11 @@ from engine.errors import DataError
 from engine.rundir.atomic import replace_bytes
 from engine.tasks.vae.given import open_sound
 from engine.tasks.vae.load import Trained
-from engine.tasks.vae.previews import PEAK
 
 MOST_FRAMES = 2_000  # of a picture that is 640 pixels wide
 BLOCK_S = 20.0
 LONGEST_S = 60.0
+PEAK = 10 ** (-1 / 20)
 
 
 @dataclass(frozen=True)
