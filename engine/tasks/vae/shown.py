@@ -22,6 +22,7 @@ from engine.tasks.vae.load import Trained
 MOST_FRAMES = 2_000  # of a picture that is 640 pixels wide
 BLOCK_S = 20.0
 LONGEST_S = 60.0
+PEAK = 10 ** (-1 / 20)
 
 
 @dataclass(frozen=True)
