@@ -24,6 +24,7 @@ POLICY = (
 WIDE = {"wide": 760, "slim": 440}
 STRIP = {"wide": 1240, "slim": 440}
 SMALL = {"any": 400}
+MOST_ROWS = 2_000  # of a table: a collection has at most some hundred files
 FOLDED_ABOVE = 12  # rows; a longer table is opened by who wants it
 
 
@@ -163,7 +164,9 @@ def _checkpoints(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _folded(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    table = _table(names, rows)
+    table = _table(names, rows[:MOST_ROWS])
+    if len(rows) > MOST_ROWS:
+        table += f'<p class="quiet">and {words.number(len(rows) - MOST_ROWS)} more.</p>'
     return table if len(rows) <= FOLDED_ABOVE else f"<details><summary>All {len(rows)}</summary>{table}</details>"
 
 
@@ -222,7 +225,7 @@ section{margin-top:1.6rem;min-width:0}.middle>section{margin-top:.4rem}
   overscroll-behavior:contain}
 .panel>.quiet{margin:.9rem 0 .5rem;font-size:.93rem}.panel>.quiet:first-child{margin-top:0}
 .preview{margin-bottom:.8rem;break-inside:avoid}.preview .quiet{font-size:.93rem}
-.sound{display:grid;grid-template-columns:74px minmax(0,1fr);gap:.8rem;align-items:center}
+.sound{display:grid;grid-template-columns:84px minmax(0,1fr);gap:.8rem;align-items:center}
 .preview img{display:block;width:100%;border-radius:6px}.sound img{height:58px}
 audio{display:block;width:100%;height:34px}
 audio::-webkit-media-controls-enclosure{background:transparent}
@@ -245,11 +248,11 @@ a:focus-visible,summary:focus-visible,.panel:focus-visible{outline:2px solid var
     + """
 @media(max-width:900px){.middle{grid-template-columns:minmax(0,1fr);gap:.4rem}.panel{height:auto;max-height:75vh}}
 @media(max-width:640px){.cards{grid-template-columns:repeat(2,minmax(0,1fr));gap:.7rem}
-  .chart .slim{display:block}.chart .wide{display:none}.card strong{font-size:1.45rem}}
-@media screen and (prefers-color-scheme:dark){.chart .dark{display:block}.chart .light,.chart .dark.slim{display:none}
-  .whole img{filter:invert(.94) hue-rotate(180deg)}}
-@media screen and (prefers-color-scheme:dark) and (max-width:640px){.chart .dark.slim{display:block}
-  .chart .dark.wide{display:none}}
+  .chart .wide{display:none}.chart .light.slim{display:block}.card strong{font-size:1.45rem}}
+@media screen and (prefers-color-scheme:dark){.chart .light,.chart .light.slim{display:none}
+  .chart .dark:not(.slim){display:block}.whole img{filter:invert(.94) hue-rotate(180deg)}}
+@media screen and (prefers-color-scheme:dark) and (max-width:640px){.chart .dark.wide:not(.slim){display:none}
+  .chart .dark.slim{display:block}}
 @media print{body{background:#fff;font-size:10pt}audio,details:not([open]){display:none}.panel{height:auto;
   max-height:none;overflow:visible}*{print-color-adjust:exact}section{break-inside:auto}.chart,.card{break-inside:avoid}
   .middle{grid-template-columns:minmax(0,1fr)}.small{grid-template-columns:repeat(3,minmax(0,1fr))}}

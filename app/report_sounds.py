@@ -69,7 +69,7 @@ def thinned(
     """As many of ``samples`` as ``budget`` holds, evenly spread, with the first, the last and those to ``keep``."""
     known: dict[int, Shown] = {}
     count = min(len(samples), MOST_PREVIEWS)
-    while count:
+    while count > 0:
         places = _evenly(len(samples), count, keep)
         for place in places:
             known[place] = known.get(place) or show(samples[place])
