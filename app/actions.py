@@ -12,7 +12,7 @@ from engine.errors import SweetspotError, TrainingFailedError
 from engine.resume import ResumePoint, resume_point
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import HandledCommand, Status
-from engine.rundir.view import RunView
+from engine.rundir.view import RunView, ShownState
 
 Wish = Literal["cancel", "save_now"]
 FRESH_S = 8.0
@@ -31,6 +31,7 @@ _ICONS = {"requested": "schedule", "acknowledged": "progress_activity", "done": 
 
 def buttons(reader: RunReader, view: RunView) -> None:
     """Those that make sense in the state the run is in."""
+    _make_sounds(reader, view)
     if view.state.live and view.session_may_live:
         _command(reader, view.status, "save_now", ":material/save:")
         _command(reader, view.status, "cancel", ":material/stop_circle:")
@@ -58,6 +59,15 @@ def buttons(reader: RunReader, view: RunView) -> None:
             label, icon=":material/resume:", type=kind, key="resume", on_click=_ask, args=("resume", reader.id)
         ):
             st.rerun()  # the dialog belongs to the page, not to the part of it that moves
+
+
+def _make_sounds(reader: RunReader, view: RunView) -> None:
+    """To the page where the model is used, once it can be."""
+    if view.run is None or view.run.monitor.unit != "dB" or view.status is None or not view.status.last_checkpoint:
+        return
+    done: Literal["primary", "secondary"] = "primary" if view.state is ShownState.COMPLETED else "secondary"
+    if st.button("Make sounds", icon=":material/graphic_eq:", key="make-sounds", type=done):
+        st.switch_page("views/sounds.py", query_params={"run": reader.id})
 
 
 def may_be_deleted(view: RunView) -> bool:
@@ -141,6 +151,7 @@ def _answered() -> None:
 
 @st.dialog("Resume this run?", on_dismiss=_answered)
 def _confirm(reader: RunReader) -> None:
+    style.dialog()
     try:
         point = resume_point(reader.root)
     except SweetspotError as error:
@@ -194,6 +205,7 @@ def _resume(reader: RunReader) -> None:
 
 @st.dialog("Delete this run?", on_dismiss=_answered)
 def _confirm_deletion(reader: RunReader, view: RunView) -> None:
+    style.dialog()
     style.name(view.name, small=True)
     size = words.size(sum(path.stat().st_size for path in reader.root.rglob("*") if path.is_file()))
     style.line(f"*{size}* go for good: what it learnt, its curves, and every sound it made.")

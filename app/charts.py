@@ -14,7 +14,7 @@ import altair as alt
 
 Spec = dict[str, Any]
 ROLES = ["train", "val", "sweet", "base", "done", "track"]
-ZOOM = "zoom"
+ZOOM, PICK = "zoom", "pick"
 
 _COLOUR = alt.Color("s:N", scale=alt.Scale(domain=ROLES), legend=None)
 # Alone, the wheel scrolls the page; with Ctrl, Cmd or Shift (a pinch on a trackpad says Ctrl) it zooms.
@@ -175,8 +175,38 @@ def length_histogram() -> Spec:
     return _finish(alt.layer(*layers), 130, {"top": 4, "right": 12, "bottom": 4, "left": 4})
 
 
+def map_chart(x_title: str, y_title: str, height: int = 440) -> Spec:
+    """The collection on a plane, every place of which can be clicked: filled learns, ring checks, target: heard now.
+
+    An unseen tile under every place (and one round each file, above those) is what a click selects: Vega's own
+    selections of points know only marks.
+    """
+    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis("~g", x_title))
+    y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=_y_axis(y_title))
+    pick = alt.selection_point(name=PICK, fields=["x", "x2", "y", "y2", "t"], on="click", toggle=False, clear=False)
+    name = alt.Tooltip("t:N", title="sound")
+    hit = {"condition": {"test": "datum.t === ''", "value": None}, "field": "t", "type": "nominal"}
+    layers = [
+        _frame(x, y),
+        _rows("learn").mark_point(size=90, filled=True, opacity=0.85, clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("check")
+        .mark_point(size=74, filled=False, strokeWidth=2.2, opacity=1, clip=True)
+        .encode(x=x, y=y, color=_COLOUR, tooltip=name),
+        _rows("here").mark_point(size=420, filled=False, strokeWidth=2.2, clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("here").mark_point(size=36, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("tile")
+        .mark_rect(opacity=0, cursor="crosshair", clip=True)
+        .encode(x=x, x2="x2:Q", y=y, y2="y2:Q")
+        .add_params(pick),
+    ]
+    spec = _finish(alt.layer(*layers), height, {"top": 10, "right": 8, "bottom": 4, "left": 4})
+    spec["layer"][-1]["encoding"]["tooltip"] = hit
+    return spec
+
+
 STRIP = strip_chart()
 SMALL = small_chart()
 SMALL_EPOCHS = small_chart(x_format="d")
+SMALL_MINUTES = small_chart(x_format="~g")
 DOTS = length_dots()
 HISTOGRAM = length_histogram()

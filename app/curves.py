@@ -14,6 +14,7 @@ from app.words import figure
 
 Window = tuple[float, float]
 MOST_BAND_POINTS = 200
+MARKS_PX = 24  # What the marks of the previews need below the curves.
 MOST_PREVIEWS = 40  # Marks under the axis; the list beside the chart has them all.
 
 
@@ -49,7 +50,10 @@ def main_rows(
     extra = [baseline] if baseline is not None and math.isfinite(baseline) else []
     low = min([*values, *extra], default=0.0)
     high = max([*_clamped(values), *extra], default=1.0)
+    lowest = low
     low, high = nice_range(low, high)
+    if previews:
+        low = min(low, lowest - MARKS_PX * (high - low) / height)
     rows = Rows()
     begin, end = _span(x)
     margin = 0.02 * (end - begin)  # so that the first and the last mark are whole
@@ -59,7 +63,7 @@ def main_rows(
         rows.add("base", "base", y=extra[0])
         labels.append((names[2], "base", extra[0]))
     # Scores crowd at the top, errors at the bottom: the label of the sweet spot stands where the curves are not.
-    _add_sweet_spot(rows, x, curves["val"], best_epoch, high if better == "lower" else _free(low, high, height, extra))
+    _add_sweet_spot(rows, x, curves["val"], best_epoch, _free(low, high, height, extra, above=better == "lower"))
     for (role, curve), name in zip(curves.items(), names[:2], strict=True):
         if not np.isfinite(curve).any():
             continue
@@ -79,10 +83,10 @@ def main_rows(
     return rows.table()
 
 
-def _free(low: float, high: float, height: int, taken: list[float]) -> float:
-    """A height near the bottom where a label meets none of the level lines at ``taken``."""
+def _free(low: float, high: float, height: int, taken: list[float], above: bool) -> float:
+    """A height near the top (``above``) or the bottom where a label meets none of the level lines at ``taken``."""
     pixel = (high - low) / height
-    places = [low + above * pixel for above in (36, 66, 96)]
+    places = [high - down * pixel for down in (0, 26, 52)] if above else [low + up * pixel for up in (36, 66, 96)]
     return next((place for place in places if all(abs(place - 8 * pixel - y) > 14 * pixel for y in taken)), places[0])
 
 

@@ -17,6 +17,7 @@ from app import charts, launch, plots, states, style, words
 from app.curves import small_rows
 from app.forms import changed, label
 from app.store import metrics_of
+from engine.audio.find import escaped
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, RunRecord, Status
 from engine.rundir.view import RunView
@@ -45,7 +46,7 @@ def tabs(reader: RunReader, view: RunView) -> None:
 
 
 def _checkpoints(reader: RunReader, view: RunView) -> None:
-    rows = checkpoint_rows(reader)
+    rows = checkpoint_rows(reader, view)
     if not rows:
         style.quiet("Nothing saved yet. A checkpoint is written every few epochs, at least every five minutes.")
         return
@@ -57,7 +58,7 @@ def _checkpoints(reader: RunReader, view: RunView) -> None:
     style.quiet("The newest ones and the best stay; resuming takes the newest that is intact.")
 
 
-def checkpoint_rows(reader: RunReader) -> list[dict[str, Any]]:
+def checkpoint_rows(reader: RunReader, view: RunView) -> list[dict[str, Any]]:
     """What is saved, by column, the oldest first."""
     rows = []
     for item in reader.checkpoints():
@@ -69,16 +70,18 @@ def checkpoint_rows(reader: RunReader) -> list[dict[str, Any]]:
                 "Step": words.number(manifest.step) if manifest else None,
                 "Size": words.size(item.path.stat().st_size) if item.path.exists() else "–",
                 "Written": words.moment(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
-                "For": _purpose(item.path.name, manifest is not None),
+                "For": _purpose(item.path.name, manifest is not None, view),
             }
         )
     return rows
 
 
-def _purpose(name: str, whole: bool) -> str:
+def _purpose(name: str, whole: bool, view: RunView) -> str:
     if not whole:
         return "damaged: its manifest is missing"
-    return "the sweet spot, to use" if name.startswith("best") else "to resume from"
+    if not name.startswith("best"):
+        return "to resume from"
+    return "the sweet spot, to use" if words.sweet_spot(view.status, view.run) else "the best so far"
 
 
 def _more(reader: RunReader, view: RunView) -> None:
@@ -140,7 +143,9 @@ def _memory(reader: RunReader, view: RunView) -> None:
         with column:
             style.title(title, "GB, by minutes")
             table = store.cached(("memory", name), lambda used=used: small_rows(used, minutes))  # type: ignore[misc]
-            st.vega_lite_chart(table, charts.SMALL, width="stretch", key=f"memory-{name}-{reader.id}", alt=title)
+            st.vega_lite_chart(
+                table, charts.SMALL_MINUTES, width="stretch", key=f"memory-{name}-{reader.id}", alt=title
+            )
 
 
 _MEMORY = {"process_bytes": "This process", "system_used_bytes": "The whole system", "device_used_bytes": "The device"}
@@ -165,10 +170,10 @@ def file_rows(dataset: DatasetRecord) -> list[dict[str, str | None]]:
     side = {"train": "learns", "val": "checks", None: ""}
     return [
         {
-            "File": row.path,
+            "File": escaped(row.path),
             "Use": side[row.split] if row.verdict != "skipped" else "skipped",
             "Length": None if row.duration_s is None else words.sound_length(row.duration_s),
-            "Note": row.reason or (f"same sound as {row.same_as}" if row.same_as else None),
+            "Note": row.reason or (f"same sound as {escaped(row.same_as)}" if row.same_as else None),
         }
         for row in dataset.files
     ]
@@ -196,7 +201,7 @@ def _settings(reader: RunReader, view: RunView) -> None:
 
 def chosen(run: RunRecord) -> dict[str, str]:
     """Every setting as the form calls it, and its value."""
-    return {label(name): str(value) for name, value in changed(run.task, run.config.model_dump()).items()}
+    return {label(name): _plain(value) for name, value in changed(run.task, run.config.model_dump()).items()}
 
 
 def basic_facts(run: RunRecord) -> dict[str, str]:
@@ -210,6 +215,10 @@ def basic_facts(run: RunRecord) -> dict[str, str]:
         "Preset": str(run.config.training.get("preset", "–")),
         "Run": run.uuid,
     }
+
+
+def _plain(value: Any) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
 
 
 def all_notes(root: Path, view: RunView) -> list[states.Note]:

@@ -112,7 +112,7 @@ def advanced(task: str, preset: BaseModel, start: Mapping[str, Any]) -> tuple[di
     slots: dict[str, Any] = {}
     shown = fields(task)
     for row in range(0, len(shown), 2):
-        for column, field in zip(st.columns(2), shown[row : row + 2], strict=False):
+        for column, field in zip(st.columns(2, wrap=False), shown[row : row + 2], strict=False):
             with column:
                 value = _input(field, follows.get(field.name, field.info.default), start.get(field.name))
                 slots[field.name] = st.empty()
@@ -128,12 +128,16 @@ def advanced(task: str, preset: BaseModel, start: Mapping[str, Any]) -> tuple[di
 def _input(field: Field, follows: Any, start: Any) -> Any:
     key = f"setting-{field.name}"
     help_text = field.info.description
+    if isinstance(start, bool):
+        start = str(start).lower()
     if field.choices or field.kind is bool:
         choices = field.choices or ["true", "false"]
-        plain = f"{follows} (default)"
+        plain = f"{str(follows).lower() if field.kind is bool else follows} (default)"
         index = choices.index(str(start)) + 1 if str(start) in choices else 0
         chosen = st.selectbox(field.label, [plain, *choices], index=index, key=key, help=help_text)
-        return None if chosen == plain else chosen
+        if chosen == plain:
+            return None
+        return chosen == "true" if field.kind is bool else chosen
     begin = "" if start is None else _shown(start)
     hint = "automatic" if follows is None else _shown(follows)
     text = st.text_input(field.label, value=begin, placeholder=hint, key=key, help=help_text)

@@ -13,6 +13,7 @@ import streamlit as st
 from app import charts, style, words
 from app.lengths import length_rows
 from engine.audio.collection import open_collection
+from engine.audio.find import escaped
 from engine.audio.health import Health, examine
 from engine.audio.settings import DecodeSettings
 from engine.config import OverfittingPreset
@@ -139,5 +140,5 @@ def _lengths(used: list[FileRow]) -> None:
 
 def _skipped(skipped: list[FileRow], opened: bool) -> None:
     with st.expander(f"{words.counted(len(skipped), 'file')} skipped", expanded=opened):
-        table = pd.DataFrame({"File": [row.path for row in skipped], "Why": [row.reason for row in skipped]})
+        table = pd.DataFrame({"File": [escaped(row.path) for row in skipped], "Why": [row.reason for row in skipped]})
         st.dataframe(table, hide_index=True, row_height=36)

@@ -1,10 +1,11 @@
-"""The only place that starts a training process or speaks to one. It outlives this app and every tab of it.
+"""The only place that starts a process or speaks to one that trains. A trainer outlives this app and every tab of it.
 
 The process is kept, so that it can be reaped: an ended child stays a zombie until its parent asks for it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from engine.rundir.schema import Command
 from engine.rundir.view import RunView
 
 LOG_TAIL_BYTES = 64_000
+SERVING_THREADS = 2  # Beside a trainer that has the other cores.
 LEAVING_S = 20.0  # A process that has ended its run still has to leave: seconds on a busy machine.
 
 
@@ -126,12 +128,41 @@ class Launcher:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 close_fds=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(_search_path()), "PYTHONUNBUFFERED": "1"},
+                env=_environment(),
                 **_detached(),
             )
         launch = Launch(root, name, process)
         self._launches[root] = launch
         return launch
+
+
+def serve(root: Path) -> subprocess.Popen[bytes]:
+    """A process that makes sounds with the models in ``root``: asked on its stdin, it answers on its stdout.
+
+    It ends by itself when its stdin closes, so also with this app, and when nobody asks for ten minutes.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "engine", "serve", os.fspath(root), "--threads", str(SERVING_THREADS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        close_fds=True,
+        env=_environment(),
+        **_detached(),
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Let a process of :func:`serve` go at once, and reap it. It only reads, so nothing is lost."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    process.kill()
+    process.wait()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(_search_path()), "PYTHONUNBUFFERED": "1"}
 
 
 def _has_ended(root: Path) -> bool:
@@ -168,8 +199,14 @@ def _detached() -> dict[str, Any]:
 
 def flags(settings: Mapping[str, Any]) -> list[str]:
     """Settings as command-line options: {"learning_rate": 0.001} -> ["--learning-rate", "0.001"]; None is left out."""
-    given = ((name, value) for name, value in settings.items() if value is not None)
-    return [part for name, value in given for part in (f"--{name.replace('_', '-')}", _text(value))]
+    found: list[str] = []
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None:
+            found += [f"--{flag}", _text(value)]
+    return found
 
 
 def _text(value: Any) -> str:

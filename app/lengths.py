@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from app.columns import Floats
 from app.rows import Rows, nice_range
+from engine.audio.find import escaped
 from engine.rundir.schema import FileRow
 
 
@@ -34,7 +35,7 @@ def length_rows(files: Sequence[FileRow], many: int = 150) -> tuple[bool, pa.Tab
         check = row.split == "val"
         rows.add(
             "check" if check else "learn", "val" if check else "train", x=low + bucket * (high - low) / bins,
-            y=float(height[bucket]), y2=float(row.duration_s or 0), t=row.path,
+            y=float(height[bucket]), y2=float(row.duration_s or 0), t=escaped(row.path),
         )  # fmt: skip
     return True, rows.table()
 

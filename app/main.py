@@ -36,6 +36,8 @@ st.navigation(
         st.Page("views/runs.py", title="Runs", default=True),
         st.Page("views/new.py", title="New run", url_path="new"),
         st.Page("views/run.py", title="Run", url_path="run"),
+        st.Page("views/sounds.py", title="Sounds", url_path="sounds"),
+        st.Page("views/explore.py", title="Explore", url_path="explore"),
     ],
     position="hidden",
 ).run()

@@ -74,7 +74,7 @@ def main_drawing(
         return None
     monitor = run.monitor
     base = words.baseline(status, run)
-    best = spot.epoch if (spot := words.sweet_spot(status)) else None
+    best = spot.epoch if (spot := words.sweet_spot(status, run)) else None
     rows = store.cached(
         ("main", seen, best, base, tuple(preview_epochs)),
         lambda: main_rows(

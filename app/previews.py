@@ -48,7 +48,7 @@ def marks(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[
     """What stands beside each preview: its epoch, how well the model did there, and which is nearest the sweet spot."""
     store = metrics_of(root)
     store.refresh()
-    run, best = view.run, words.sweet_spot(view.status)
+    run, best = view.run, words.sweet_spot(view.status, view.run)
     moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
     ends = dict(moments)
     sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None

@@ -58,7 +58,7 @@ def command(run_dir: Path, out: Path) -> None:
     if not reader.exists:
         raise RunDirectoryError(f"{run_dir} holds no run.", "Name the directory that a training printed first.")
     report = gather(reader)
-    data = page(report).encode()
+    data = page(report).encode(errors="backslashreplace")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         replace_bytes(out, data, durable=False)
@@ -93,7 +93,7 @@ def gather(reader: RunReader) -> Report:
         notes=[note for one in details.all_notes(root, view) if (note := _note(one, scrub))],
         facts=_facts(view),
         settings=scrub.value(details.chosen(run)) if run else {},
-        checkpoints=[_without(row, "Written") for row in details.checkpoint_rows(reader)[::-1]],
+        checkpoints=[_without(row, "Written") for row in details.checkpoint_rows(reader, view)[::-1]],
     )
 
 

@@ -56,7 +56,7 @@ def nice_range(low: float, high: float, ticks: int = 4, from_zero: bool = False)
     span = high - low
     raw = span / ticks
     power = 10 ** math.floor(math.log10(raw))
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw * 0.999) / (1 if from_zero else 2)
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw * 0.999) / (1 if from_zero else 4)
     return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
 
 

@@ -152,10 +152,10 @@ def _card(described: Description) -> None:
     sorts = described.num_classes > 0
     with st.container(border=True, key="health"):
         style.head_words("Good to go")
-        wide, first, second = st.columns([2, 1, 1], wrap=False)
-        wide.metric("It learns to", "tell classes apart" if sorts else "predict a number")
-        first.metric("Classes" if sorts else "Numbers", words.number(described.num_classes or 1))
-        second.metric("Features", words.number(described.num_features))
+        what, out_of = st.columns(2, wrap=False)
+        classes = words.counted(described.num_classes, "class", "classes")
+        what.metric("It learns to tell apart" if sorts else "It learns to predict", classes if sorts else "a number")
+        out_of.metric("From", words.counted(described.num_features, "feature"))
 
 
 def _task_of(source: str, settings: Mapping[str, Any]) -> tuple[str, str]:

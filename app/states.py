@@ -146,6 +146,7 @@ def _failed(status: Status | None) -> Note:
 
 
 _STILL = " It was still improving at the end: a longer run may go further."
+_APART = " It was still improving at the end, but knows its own better: more {} may help more than more time."
 _FLAG = re.compile(r"--([a-z][a-z-]*)")
 _TWICE = re.compile(r"\b([a-z]+(?: [a-z]+)*): \1 ")  # "a lower learning rate: learning rate 0.001"
 
@@ -164,16 +165,21 @@ def _crashed(status: Status) -> Note:
 
 
 def _completed(status: Status, run: RunRecord | None, settled: int | None) -> Note:
-    best = words.sweet_spot(status)
+    best = words.sweet_spot(status, run)
+    if best is None and run is not None and (words.best_better_than_average(status, run) or 0.0) < 0:
+        said = f"it never did better than the average {words.nouns(run).item}."
+        more = f"More time or more {words.nouns(run).more} may help."
+        return Note("yellow", "info", "Done, without having learnt:", f"{said} {more}")
     if best is None or run is None:
         return Note("green", "check_circle", "Done.", "Everything it was to learn is learnt.")
     gain = words.best_better_than_average(status, run)
     said = f", {words.better(gain)} than the average {words.nouns(run).item}" if gain is not None else ""
-    memorised = status.overfitting_gap is not None and status.overfitting_gap > OVERFITTING_GAP
-    later = "memorise" if memorised else "came out no better"
+    later = "memorise" if words.memorises(status) else "came out no better"
     later = f" Later epochs {later}: use {best.epoch} unless {words.nouns(run).prefer}."
     end = status.total_epochs is not None and best.epoch >= 0.9 * status.total_epochs
-    more = f" Little changed after {_epoch(settled)}." if settled else _STILL
+    apart = status.overfitting_gap is not None and status.overfitting_gap > OVERFITTING_GAP
+    still = _APART.format(words.nouns(run).more) if apart else _STILL
+    more = f" Little changed after {_epoch(settled)}." if settled else still
     more = more if end else later
     return Note("green", "check_circle", "Done.", f"The sweet spot was epoch {best.epoch}{said}.{more}")
 

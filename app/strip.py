@@ -11,6 +11,7 @@ import pyarrow as pa
 from app.rows import Rows
 
 MOST_DOTS = 40
+SLIVER = 0.012  # What lies beyond the sweet spot by less is no part to be seen yet.
 
 
 def strip_rows(done: float, sweet: tuple[float, int] | None, previews: Sequence[float]) -> pa.Table:
@@ -18,7 +19,7 @@ def strip_rows(done: float, sweet: tuple[float, int] | None, previews: Sequence[
     rows = Rows()
     rows.add("left", "track", x=0.0, x2=1.0)
     if done > 0:
-        if sweet is not None and sweet[0] < done:
+        if sweet is not None and sweet[0] < done - SLIVER:
             rows.add("past", "val", x=0.0, x2=done)
             rows.add("done", "done", x=0.0, x2=sweet[0])
             if sweet[0] > 0.01:

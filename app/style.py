@@ -24,6 +24,7 @@ CSS = """<style>
 [data-stale=true]{opacity:1!important;transition:none!important}
 [data-testid=stBaseButton-primary]:not(:disabled){color:light-dark(#FFFFFF,#0E2A25)!important}
 [data-testid=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
+.st-key-delete-now [data-testid=stBaseButton-primary]{background:light-dark(#9B1C16,#FF9E97);border-color:transparent}
 .st-key-run{display:grid!important;grid-template-columns:minmax(0,5fr) minmax(0,3fr);column-gap:2.4rem;row-gap:1rem}
 .st-key-run>:has(.st-key-top),.st-key-run>*>:has(>*>.st-key-top){display:contents!important}
 .st-key-run :has(>.st-key-top),.st-key-run :has(>.st-key-curves),.st-key-run>*{grid-column:1/-1;min-width:0}
@@ -31,13 +32,19 @@ CSS = """<style>
 .st-key-run>:has(>.st-key-aside){grid-column:2;grid-row:2}
 @media(max-width:640px){.st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
   .st-key-run>:has(>.st-key-aside){order:2}.st-key-run :has(>.st-key-curves){order:3}
-  .st-key-run>:has(.st-key-details){order:4}}
+  .st-key-run>:has(.st-key-details){order:4}
+  .st-key-title:has(.st-key-resume){flex-direction:column!important;align-items:stretch!important}
+  .st-key-title:has(.st-key-resume)>*{flex:none!important}}
 .st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
 [data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%}
 [data-testid=stElementContainer]:has(+[data-testid=stElementContainer] audio) img{height:58px;object-fit:fill}
+@property --ss-ground{syntax:"\\3c color\\3e ";inherits:true;initial-value:#fff}
+.stApp{--ss-ground:light-dark(#fff,#000)}
+@container style(--ss-ground:#000){[data-testid=stElementContainer]:has(.ss-above)+[data-testid=stElementContainer] img{
+  filter:invert(.94) hue-rotate(180deg)}}
 .ss-name{font-size:1.75rem;font-weight:650;line-height:1.25;margin:0;overflow-wrap:anywhere}
 .ss-card-name{font-size:1.2rem;font-weight:600;line-height:1.3;margin:0;overflow-wrap:anywhere}
 .ss-brand{font-weight:700;line-height:1.2;padding:.45rem .6rem .45rem 0}
@@ -46,6 +53,13 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-line{line-height:1.5}.ss-line b{font-weight:650}
 .ss-mark{font-weight:600;line-height:1.25}.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
 .ss-mark .sweet{color:light-dark(#0A6558,#7ADBC7);opacity:1;font-weight:600}
+.ss-mark small{overflow-wrap:anywhere}.st-key-plane [data-testid=stElementToolbar]{display:none}
+[class*=st-key-star-] button,[class*=st-key-take-] button{min-height:0;padding:.15rem .3rem}
+[class*=st-key-star-] [data-testid=stMarkdownContainer],[class*=st-key-take-] [data-testid=stMarkdownContainer]{
+  position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+[class*=st-key-star-] [data-testid=stIconMaterial],[class*=st-key-take-] [data-testid=stIconMaterial]{font-size:1.3rem}
+[class*=st-key-star-on-] [data-testid=stIconMaterial]{font-size:0;color:light-dark(#7A4E00,#F0CC70)}
+[class*=st-key-star-on-] [data-testid=stIconMaterial]::before{content:"★";font:1.35rem/1 sans-serif}
 .ss-above{margin-top:.4rem}.ss-above small{display:inline;margin-left:.6rem}
 .ss-note{display:flex;gap:.7rem;border-radius:8px;padding:.85rem 1rem;line-height:1.5}
 .ss-note b{font-weight:650}.ss-note .ss-icon{font-size:1.35rem;line-height:1.5rem}
@@ -95,6 +109,16 @@ def head() -> None:
         st.html('<div class="ss-brand">Sweetspot</div>', width="content")
         st.page_link("views/runs.py", label="Runs", icon=":material/list:")
         st.page_link("views/new.py", label="New run", icon=":material/add:")
+        run = st.query_params.get("run")
+        about = {"run": run} if run else None
+        st.page_link("views/sounds.py", label="Sounds", icon=":material/graphic_eq:", query_params=about)
+        st.page_link("views/explore.py", label="Explore", icon=":material/explore:", query_params=about)
+
+
+def dialog() -> None:
+    """What every dialog begins with: it lies outside the element that tells light-dark() which theme it is."""
+    scheme = st.context.theme.type or "light dark"
+    st.html(f"<style>[data-testid=stDialog]{{color-scheme:{scheme}}}</style>")
 
 
 def name(text: str, small: bool = False) -> None:

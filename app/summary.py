@@ -14,11 +14,15 @@ import streamlit as st
 from app import charts, states, style, words
 from app.store import MetricsStore, metrics_of
 from app.strip import strip_rows
-from engine.metrics import OVERFITTING_GAP, compute_overfitting_gap, last_progress, quality, smooth
+from engine.metrics import compute_overfitting_gap, last_progress, quality, smooth
 from engine.rundir.schema import Best, RunRecord, Status
 from engine.rundir.view import RunView, ShownState
 
 WARNING_FRESH_S = 120.0
+QUALITY = {  # what compute_overfitting_gap makes of an error and of a score
+    "lower": "1 when new ones come out as well as those it learns from, 0 when their error is twice as large or more.",
+    "higher": "1 when new ones score as well as those it learns from, 0.5 when half as well.",
+}
 STILL_MOVING = 0.8  # Progress in the last fifth of a run says that more time might have helped.
 
 
@@ -30,6 +34,7 @@ class Card:
     value: str
     chip: str = ""
     colour: str = "gray"
+    help: str | None = None
 
 
 def strip(view: RunView, preview_steps: Sequence[int], key: str) -> None:
@@ -49,7 +54,7 @@ def strip_drawing(view: RunView, preview_steps: Sequence[int]) -> tuple[pa.Table
         done, sweet, said = status.progress.done / status.progress.total, None, words.phase(status)
     else:
         done = min(1.0, status.step / total) if total else 0.0
-        best = words.sweet_spot(status)
+        best = words.sweet_spot(status, view.run)
         sweet = (min(1.0, best.step / total), best.epoch) if best and total else None
         said = f"{words.percent(done)} done" + (f", sweet spot at epoch {sweet[1]}" if sweet else "")
     heard = [step / total for step in preview_steps] if total else []
@@ -63,7 +68,7 @@ def cards(view: RunView, root: Path) -> list[Card]:
         return []
     store = metrics_of(root)
     store.refresh()
-    best = words.sweet_spot(status)
+    best = words.sweet_spot(status, run)
     if view.state is ShownState.COMPLETED and run is not None and best is not None:
         return _finished(status, run, best, store)
     return [_time(view, status), _quality(status, run), _gain(status, run), _error(status, run)]
@@ -83,6 +88,7 @@ def show(shown: Sequence[Card]) -> None:
                     delta_arrow="off",
                     border=True,
                     height="stretch",
+                    help=card.help,
                 )
 
 
@@ -108,7 +114,7 @@ def _quality(status: Status, run: RunRecord | None) -> Card:
     if run is None:
         return Card("Quality", "–", "too early to tell")
     value, said, colour = words.quality_of(status, run)
-    return Card("Quality", "–" if value is None else f"{value:.2f}", said, colour)
+    return Card("Quality", "–" if value is None else f"{value:.2f}", said, colour, QUALITY[run.monitor.better])
 
 
 def _gain(status: Status, run: RunRecord | None) -> Card:
@@ -117,6 +123,8 @@ def _gain(status: Status, run: RunRecord | None) -> Card:
     best = words.best_better_than_average(status, run) if run else None
     if gain is None or best is None or status.best is None:
         return Card(label, "–", "too early to tell")
+    if gain < 0:
+        return Card(label, "not yet" if status.state.live else "no", words.better(gain))
     here = status.best.epoch >= status.epoch
     return Card(
         label, words.percent(gain), "the best so far" if here else f"{words.percent(best)} at epoch {status.best.epoch}"
@@ -128,12 +136,9 @@ def _error(status: Status, run: RunRecord | None) -> Card:
     value = status.metrics.get(run.monitor.metric) if run else None
     if run is None or value is None:
         return Card(label, "–", "after the first epoch")
-    shown = words.figure(value, run.monitor.unit)
     if not math.isfinite(value):
-        return Card(label, shown, "not a number", "red")
-    sure = status.metrics.get(words.uncertain(run) or "", math.nan)
-    if math.isfinite(sure):
-        shown = f"{shown.removesuffix(' ' + run.monitor.unit)} ± {words.figure(sure, run.monitor.unit)}"
+        return Card(label, words.figure(value, run.monitor.unit), "not a number", "red")
+    shown = words.give_or_take(value, status.metrics.get(words.uncertain(run) or "", math.nan), run.monitor.unit)
     if status.best is None or status.best.epoch >= status.epoch:
         return Card(label, shown, "the best so far", "green")
     change = value - status.best.raw
@@ -142,21 +147,20 @@ def _error(status: Status, run: RunRecord | None) -> Card:
     worse = (change > 0) == (run.monitor.better == "lower")
     arrow = "↑" if change > 0 else "↓"
     said = f"{arrow} {words.figure(abs(change), run.monitor.unit)} since epoch {status.best.epoch}"
-    memorising = status.overfitting_gap is not None and status.overfitting_gap > OVERFITTING_GAP
-    return Card(label, shown, said, "orange" if worse and memorising else "gray")
+    return Card(label, shown, said, "orange" if worse and words.memorises(status) else "gray")
 
 
 def _finished(status: Status, run: RunRecord, best: Best, store: MetricsStore) -> list[Card]:
     gap = _gap_at(store, run, best.epoch)
-    value, said, colour = (None, "not measured", "gray") if gap is None else words.judged(quality(gap))
+    value, said, colour = (None, "not measured", "gray") if gap is None else words.judged(quality(gap), worsens=False)
     gain = words.best_better_than_average(status, run)
     last = status.metrics.get(run.monitor.metric)
     return [
         Card("Sweet spot", f"epoch {best.epoch}", f"of {status.total_epochs} in {words.duration(status.elapsed_s)}"),
-        Card("Quality there", "–" if value is None else f"{value:.2f}", said, colour),
+        Card("Quality there", "–" if value is None else f"{value:.2f}", said, colour, QUALITY[run.monitor.better]),
         Card(words.nouns(run).gain, "–" if gain is None else words.percent(gain), "at the sweet spot"),
         Card(
-            words.nouns(run).error, words.figure(best.raw, run.monitor.unit),
+            words.nouns(run).error, words.give_or_take(best.raw, _error_at(store, run, best.epoch), run.monitor.unit),
             f"{words.figure(last, run.monitor.unit)} at the end",
         ),
     ]  # fmt: skip
@@ -169,6 +173,12 @@ def _gap_at(store: MetricsStore, run: RunRecord, epoch: int) -> float | None:
     metric, reference = (smooth(store.epochs.get(n).tolist()) for n in (run.monitor.metric, run.monitor.reference))
     pair = reference[epoch - 1], metric[epoch - 1]
     return compute_overfitting_gap(*pair, run.monitor.better) if all(map(math.isfinite, pair)) else None
+
+
+def _error_at(store: MetricsStore, run: RunRecord, epoch: int) -> float:
+    """The standard error there, where so few check that it matters; NaN elsewhere."""
+    errors = store.epochs.get(words.uncertain(run) or "")
+    return float(errors[epoch - 1]) if 1 <= epoch <= len(errors) else math.nan
 
 
 def badges(view: RunView) -> None:

@@ -112,6 +112,12 @@ def figure(value: float | None, unit: str = "") -> str:
     return f"{value:.3f} {unit}".strip() if 0.001 <= abs(value) < 10 else f"{value:.3g} {unit}".strip()
 
 
+def give_or_take(value: float, error: float, unit: str = "") -> str:
+    """A value with its standard error: "4.4 ± 0.6 dB"; without one that is known, the value alone."""
+    shown = figure(value, unit)
+    return f"{shown.removesuffix(' ' + unit)} ± {figure(error, unit)}" if math.isfinite(error) else shown
+
+
 def percent(fraction: float) -> str:
     return f"{fraction * 100:.0f} %"
 
@@ -124,16 +130,27 @@ def better(fraction: float) -> str:
 def quality_of(status: Status, run: RunRecord) -> tuple[float | None, str, str]:
     """(quality or None, its words, its colour). Grey while nothing is learnt: such a model has no gap either."""
     gap, gain = status.overfitting_gap, better_than_average(status, run)
-    if gap is None or sweet_spot(status) is None or (gain is not None and gain < LEARNED_SOMETHING):
+    if gap is None or sweet_spot(status, run) is None or (gain is not None and gain < LEARNED_SOMETHING):
         return None, "too early to tell", "gray"
-    return judged(quality(gap))
+    return judged(quality(gap), memorises(status))
 
 
-def judged(value: float) -> tuple[float, str, str]:
-    """A quality from 0 to 1 with its words and its colour."""
+def memorises(status: Status) -> bool:
+    """Whether new items come out worse by now while its own still improve, as the engine judges it."""
+    return any(found.code == "memorising" for found in status.diagnosis)
+
+
+def judged(value: float, worsens: bool) -> tuple[float, str, str]:
+    """A quality from 0 to 1 with its words and its colour.
+
+    worsens: whether new items come out worse by now. Until they do, a gap is only that: its own come out better.
+    """
     if value >= GOOD_QUALITY:
         return value, "healthy", "green"
-    return (value, "begins to memorise", "yellow") if value >= FAIR_QUALITY else (value, "memorising", "red")
+    far = value < FAIR_QUALITY
+    if worsens:
+        return (value, "memorising", "red") if far else (value, "begins to memorise", "yellow")
+    return value, f"knows its own {'far ' if far else ''}better", "yellow"
 
 
 def better_than_average(status: Status, run: RunRecord) -> float | None:
@@ -149,10 +166,16 @@ def best_better_than_average(status: Status, run: RunRecord) -> float | None:
     return better_than_baseline(status.best.raw, baseline(status, run), run.monitor.better)
 
 
-def sweet_spot(status: Status | None) -> Best | None:
-    """Where it was best, once there are two epochs to choose from: the only one there is is no spot yet."""
+def sweet_spot(status: Status | None, run: RunRecord | None) -> Best | None:
+    """Where it was best, once there are two epochs to choose from: the only one there is is no spot yet.
+
+    Nor is the best of a run that has come out worse than the best constant answer all along.
+    """
     best = status.best if status else None
-    return best if status and best and (best.epoch > 1 or status.epoch > 2) else None
+    if status is None or best is None or (best.epoch == 1 and status.epoch <= 2):
+        return None
+    gain = best_better_than_average(status, run) if run else None
+    return None if gain is not None and gain < 0 else best
 
 
 def uncertain(run: RunRecord) -> str | None:
@@ -217,6 +240,7 @@ class Nouns:
     panel: str
     one: str
     compare: str
+    more: str
 
 
 _SOUND = Nouns(
@@ -232,6 +256,7 @@ _SOUND = Nouns(
     panel="Listen",
     one="sound",
     compare="Listen to",
+    more="recordings",
 )
 
 
@@ -255,4 +280,5 @@ def nouns(run: RunRecord | None) -> Nouns:
         panel="Its answers",
         one="answer",
         compare="Look at",
+        more="data",
     )

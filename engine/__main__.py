@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import sys
 from importlib.metadata import EntryPoint, entry_points
@@ -11,7 +12,7 @@ import click
 
 from engine import __version__, commands
 from engine.audio.find import escaped
-from engine.errors import SweetspotError
+from engine.errors import StorageError, SweetspotError
 
 ADDED = "sweetspot.commands"
 
@@ -64,6 +65,12 @@ def run(command: click.Command) -> None:
     except SweetspotError as error:
         click.echo(f"Error: {escaped(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # who reads has heard enough; what is left must not be written at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"Error: {escaped(str(StorageError.of(error)))}", err=True)
+        sys.exit(StorageError.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
 

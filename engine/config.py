@@ -232,6 +232,8 @@ def validated(model: type[Settings], values: dict[str, Any]) -> Any:
                 complaints.append(f"{name} is no setting")
             elif item["type"] == "missing":
                 complaints.append(f"{name} is missing")
+            elif item["type"] == "string_pattern_mismatch":
+                complaints.append(f"{name} cannot be {item['input']!r}")
             elif not name:  # a complaint about several settings together
                 complaints.append(item["msg"].removeprefix("Value error, "))
             else:

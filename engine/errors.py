@@ -50,6 +50,12 @@ class StorageError(SweetspotError):
 
     exit_code = 74
 
+    @classmethod
+    def of(cls, error: OSError) -> StorageError:
+        """What the system said, for who named the place."""
+        what, why = error.filename or "A file", (error.strerror or str(error)).lower()
+        return cls(f"{what} cannot be written or read: {why}.", "Free some space or choose another place.")
+
 
 class TrainingFailedError(SweetspotError):
     """Training itself went wrong: the loss became NaN, diverged, or gradients stayed non-finite."""

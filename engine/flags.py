@@ -33,6 +33,8 @@ def options(*models: type[Settings]) -> Callable[[Any], Any]:
     def decorate(command: Any) -> Any:
         for name, info in reversed(found.items()):
             flag = f"--{name.replace('_', '-')}"
+            if info.annotation is bool:
+                flag = f"{flag}/--no-{flag[2:]}"
             command = click.option(flag, name, type=_type(info.annotation), default=None, help=_help(info))(command)
         return command
 
@@ -70,6 +72,13 @@ def _help(info: FieldInfo) -> str:
         for kind, (attribute, word) in signs.items()
         if isinstance(rule, kind) and abs(getattr(rule, attribute)) < 1e9
     ]
-    default = "" if info.default is None else f"default {info.default}"
+    default = "" if info.default is None else f"default {_plain(info.default)}"
     notes = ", ".join(filter(None, [" ".join(bounds), default]))
     return f"{info.description} [{notes}]" if notes else str(info.description)
+
+
+def _plain(value: Any) -> str:
+    """A default as one would type it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

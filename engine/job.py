@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import Settings, TrainingConfig, validated
-from engine.errors import ConfigError, DataError, RunDirectoryError
+from engine.errors import ConfigError, DataError
 from engine.flags import collect
 from engine.registry import Resolved, find_source
 from engine.rundir.reader import RunReader
@@ -62,11 +62,7 @@ def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any]
 
 def resumed_job(root: Path, source: str | None) -> Job:
     """The run in ``root`` once more, as it was laid out; ``source`` names where its sounds are now."""
-    record = RunReader(root).run()
-    if record is None:
-        raise RunDirectoryError(
-            f"{root} holds no run that began to train.", "Start one with: sweetspot train SOURCE --run-dir " + str(root)
-        )
+    record = RunReader(root).begun(f"Start one with: sweetspot train SOURCE --run-dir {root}")
     training = validated(TrainingConfig, record.config.training)
     task = validated(task_config(record.task), record.config.task)
     where = record.source

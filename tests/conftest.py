@@ -44,9 +44,9 @@ def drums(tmp_path_factory: pytest.TempPathFactory) -> Path:
 SMALL = ("--channels", "8", "--batch-size", "4", "--threads", "1", "--augmentation-expansion", "2")
 
 
-def train_small(source: Path, root: Path) -> Path:
+def train_small(source: Path, root: Path, *more: str) -> Path:
     """A run of thirty small updates: sounds like nothing, but has all that a run has."""
-    options = ["--run-dir", root, "--max-steps", "30", "--checkpoint-interval", "1", *SMALL]
+    options = ["--run-dir", root, "--max-steps", "30", "--checkpoint-interval", "1", *SMALL, *more]
     command = [sys.executable, "-m", "engine.train", source, *options]
     done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -57,6 +57,12 @@ def train_small(source: Path, root: Path) -> Path:
 def drum_run(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one-shots. Nobody writes into it."""
     return train_small(drums, tmp_path_factory.mktemp("one-shots") / "drums")
+
+
+@pytest.fixture(scope="session")
+def vector_run(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose chunks are one vector each. Nobody writes into it."""
+    return train_small(drums, tmp_path_factory.mktemp("vectors") / "drums", "--code", "vector")
 
 
 @pytest.fixture(scope="session")

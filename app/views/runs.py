@@ -148,8 +148,8 @@ def _row(reader: RunReader, view: RunView, sounds_only: bool) -> dict[str, Any]:
     best = status.best if status else None
     sounds = run.num_train_files + run.num_val_files if run else None
     finished = f"{status.epoch} of {status.total_epochs}" if status and status.total_epochs else None
-    when = status.updated_at if status and status.updated_at else view.session.started_at if view.session else None
-    spot = words.sweet_spot(status)
+    started = view.session.started_at if view.session else None  # the runs stand in this order
+    spot = words.sweet_spot(status, run)
     return {
         "Run": launcher().name_of(view, reader.root),
         "State": [badge.label for badge in states.badges(view)],
@@ -158,7 +158,7 @@ def _row(reader: RunReader, view: RunView, sounds_only: bool) -> dict[str, Any]:
         "Error": _spark(reader, view),
         "Epochs": finished,
         "Sounds": sounds,
-        "When": words.moment(when, time.time()) if when else None,
+        "Started": words.moment(started, time.time()) if started else None,
     }
 
 

@@ -8,12 +8,11 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from engine.audio.levels import active_rms, from_db, peak, rms
+from engine.audio.levels import active_rms, at_level, rms
 
 Wave = NDArray[np.float32]
 
 FADE_S = 0.005
-CEILING_DB = -1.0
 WIDTH = 0.5
 _MONO_BELOW_HZ = 150.0
 _AROUND = 4096
@@ -89,11 +88,7 @@ def level_out(wave: Wave, target: float) -> Wave:
 
     Silence stays silence.
     """
-    own = active_rms(wave if wave.ndim == 1 else wave.mean(1))
-    top = peak(wave)
-    if own == 0.0 or top == 0.0:
-        return wave
-    return np.asarray(wave * np.float32(min(target / own, from_db(CEILING_DB) / top)))
+    return at_level(wave, active_rms(wave if wave.ndim == 1 else wave.mean(1)), target)
 
 
 def resample(wave: Wave, rate: int, wanted: int, *, loop: bool = False) -> Wave:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 SILENCE_DB = -240.0
+CEILING_DB = -1.0
 
 
 def to_db(amplitude: float) -> float:
@@ -41,9 +42,12 @@ def active_rms(wave: np.ndarray, frame: int = 1024, range_db: float = 25.0) -> f
     return math.sqrt(float(energy[energy >= loudest * 10 ** (-range_db / 10)].mean()))
 
 
-def match_rms(wave: np.ndarray, target: float, ceiling_db: float = -1.0) -> np.ndarray:
-    """``wave`` at the RMS ``target``, or quieter where its peak would pass ``ceiling_db``. Silence stays silence."""
-    level, top = rms(wave), peak(wave)
-    if level == 0.0:
+def at_level(wave: np.ndarray, own: float, target: float) -> np.ndarray:
+    """``wave`` brought from its level ``own`` to ``target``, or less where its peak would pass -1 dBFS.
+
+    Silence stays silence.
+    """
+    top = peak(wave)
+    if own == 0.0 or top == 0.0:
         return wave
-    return (wave * min(target / level, from_db(ceiling_db) / top)).astype(np.float32)
+    return np.asarray(wave * np.float32(min(target / own, from_db(CEILING_DB) / top)))

@@ -17,7 +17,7 @@ from engine.tasks import task_config, task_names
 @click.group("datasets", invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """List the data sets, those that come with Sweetspot and your own."""
+    """List what can be trained on by its name, or give a name."""
     if context.invoked_subcommand is not None:
         return
     for entry in registry.datasets().values():

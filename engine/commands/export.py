@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from engine.errors import StorageError
-
 
 @click.command("export")
 @click.argument("run_dir", type=click.Path(path_type=Path))
@@ -24,10 +22,7 @@ def command(run_dir: Path, out: Path, checkpoint: str | None, licence: str, note
     """
     from engine.tasks.vae.export import export_model
 
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        manifest = export_model(run_dir, checkpoint, out, licence, notes)
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written ({error.strerror or error}).", "Choose another place.") from error
+    out.parent.mkdir(parents=True, exist_ok=True)
+    manifest = export_model(run_dir, checkpoint, out, licence, notes)
     moment = f" of epoch {manifest.epoch}" if manifest.epoch is not None else ""
     click.echo(f"{out}: {manifest.checkpoint}{moment}, {out.stat().st_size / 1e6:.1f} MB")

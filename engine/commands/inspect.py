@@ -39,7 +39,7 @@ _SHOWN = [
 @click.argument("run_dir", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def command(run_dir: Path, as_json: bool) -> None:
-    """Show a run's state, its last figures, its best moment and its checkpoints.
+    """Show where a run stands and whether what it saved is whole.
 
     Every checkpoint is read whole and held against its manifest; one that does not verify is shown as such.
     """

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from engine.errors import StorageError
 from engine.rundir.pack import pack
 from engine.rundir.reader import RunReader
 
@@ -22,11 +21,8 @@ def command(run_dir: Path, out: Path, without_checkpoints: bool) -> None:
     Paths, the names of computers and of their user are taken out; the names of the sound files stay. A run that still
     trains is packed as it stands.
     """
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        packed = pack(RunReader(run_dir), out, checkpoints=not without_checkpoints)
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written ({error.strerror or error}).", "Choose another place.") from error
+    out.parent.mkdir(parents=True, exist_ok=True)
+    packed = pack(RunReader(run_dir), out, checkpoints=not without_checkpoints)
     click.echo(f"{out}: {packed.members} files, {out.stat().st_size / 1e6:.1f} MB")
     if packed.live:
         click.echo(f"It may still be training: this is how it stood at step {packed.step}.", err=True)

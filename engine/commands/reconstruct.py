@@ -30,6 +30,8 @@ def command(model: Path, files: tuple[Path, ...], out: Path, checkpoint: str | N
     rate = codec.config.sample_rate
     out.mkdir(parents=True, exist_ok=True)
     for path, name in zip(files, _names(files), strict=True):
+        if not path.exists():
+            raise DataError(f"{path} does not exist.", "Name a sound file.")
         try:
             wave = read_wave(path, rate)
         except (AudioError, OSError) as error:

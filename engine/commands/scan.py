@@ -40,9 +40,10 @@ _SIDES = {"train": "learn", "val": "check", None: ""}
     help=TrainingConfig.model_fields["split_seed"].description,
 )
 def command(folder: Path, as_json: bool, min_duration_s: float, val_fraction: float | None, split_seed: int) -> None:
-    """Say which sounds in FOLDER can be trained on, and whether they suffice.
+    """Say which sounds of a folder can be trained on.
 
-    Ends with 0 also when files are skipped, with 2 when the folder has no sounds or cannot be read.
+    And whether they suffice, and what to do where they do not. Ends with 0 also when files are skipped, with 2 when
+    the folder has no sounds or cannot be read.
     """
     try:
         settings: DecodeSettings = validated(DecodeSettings, {"min_duration_s": min_duration_s})

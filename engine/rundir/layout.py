@@ -78,6 +78,11 @@ class Layout:
         return self.root / "previews"
 
     @property
+    def sounds(self) -> Path:
+        """What was made with the run's model, by whoever uses it; the run itself never looks there."""
+        return self.root / "sounds"
+
+    @property
     def best(self) -> Path:
         return self.checkpoints / "best.pt"
 

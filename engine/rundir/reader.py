@@ -67,6 +67,15 @@ class RunReader:
         """run.json; None before the first update or when damaged. ``RunDirectoryError`` from a newer version."""
         return self._load(self.layout.run, RunRecord)
 
+    def begun(self, remedy: str = "Name the directory that a training printed first.") -> RunRecord:
+        """run.json of a run that began to train; ``RunDirectoryError`` when there is none, or none that can be read."""
+        record = self.run()
+        if record is not None:
+            return record
+        if self.layout.run.exists() and not os.access(self.layout.run, os.R_OK):
+            raise RunDirectoryError(f"{self.layout.run} may not be read by you.", "Check its permissions.")
+        raise RunDirectoryError(f"{self.root} holds no run that began to train.", remedy)
+
     def dataset(self) -> DatasetRecord | None:
         """dataset.json; None before the scan is over or when damaged."""
         return self._load(self.layout.dataset, DatasetRecord)

@@ -12,7 +12,7 @@ from app.curves import main_rows
 from app.store import MetricsStore
 
 
-def chart(path: Path, standard_error: str | None) -> pa.Table:
+def chart(path: Path, standard_error: str | None = None, baseline: float = 12.0) -> pa.Table:
     epochs = [
         {"event": "epoch", "epoch": epoch, "step": epoch, "val": 10.0 - epoch, "own": 9.0 - epoch, "se": 0.5}
         for epoch in range(1, 6)
@@ -21,7 +21,7 @@ def chart(path: Path, standard_error: str | None) -> pa.Table:
     store = MetricsStore(path)
     store.refresh()
     return main_rows(
-        store.epochs, "val", "own", unit="dB", baseline=12.0, best_epoch=5, better="lower", previews=[2],
+        store.epochs, "val", "own", unit="dB", baseline=baseline, best_epoch=5, better="lower", previews=[2],
         names=("new", "own", "average"), standard_error=standard_error,
     )  # fmt: skip
 
@@ -35,3 +35,19 @@ def test_the_error_of_few_files_is_a_band_around_the_curve(tmp_path: Path, asked
 
 def test_an_unknown_error_draws_nothing(tmp_path: Path) -> None:
     assert not [row for row in chart(tmp_path / "metrics.jsonl", "missing").to_pylist() if "spread" in row.values()]
+
+
+def test_the_marks_of_the_previews_lie_below_the_curves(tmp_path: Path) -> None:
+    table = chart(tmp_path / "metrics.jsonl").to_pylist()
+    low, high = sorted(row["y"] for row in table if row["k"] == "frame")
+    lowest = min(row["y"] for row in table if row["k"] in ("val", "train"))
+    assert lowest - low >= 0.06 * (high - low)
+
+
+@pytest.mark.parametrize("baseline", [10.0, 11.7, 12.0, 12.4, 13.0])
+def test_the_name_of_the_sweet_spot_meets_no_level_line(tmp_path: Path, baseline: float) -> None:
+    table = chart(tmp_path / "metrics.jsonl", baseline=baseline).to_pylist()
+    low, high = sorted(row["y"] for row in table if row["k"] == "frame")
+    pixel = (high - low) / 368
+    label = next(row["y"] for row in table if row["k"] == "sweet-left") - 8 * pixel  # where its middle is drawn
+    assert abs(label - baseline) > 10 * pixel

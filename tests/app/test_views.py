@@ -14,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.rundir.layout import Layout
-from engine.rundir.schema import Diagnosis, ErrorInfo, Progress, State
+from engine.rundir.schema import Diagnosis, ErrorInfo, FileRow, Progress, State
 from tests.app.conftest import said
 from tests.app.library import write
 from tests.conftest import ROOT
@@ -122,7 +122,32 @@ def test_a_done_run_says_when_it_came_to_rest(visit: Visit, runs_dir: Path) -> N
     write(runs_dir / "drums", done=60, epochs=60, best=60)
     assert "Little changed after epoch" in said(visit("run", run="drums"))
     write(runs_dir / "short", done=8, epochs=8, best=8)
-    assert "It was still improving at the end" in said(visit("run", run="short"))
+    assert "It was still improving at the end: a longer run may go further." in said(visit("run", run="short"))
+
+
+def test_a_done_run_that_knows_its_own_better_is_told_to_have_more(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums", done=8, epochs=8, best=8, apart=4.0)
+    app = visit("run", run="drums")
+    assert "more recordings may help more than more time" in said(app)
+    assert app.metric[1].delta == "knows its own better"  # at the sweet spot nothing has come out worse yet
+
+
+def test_a_run_that_stayed_worse_than_the_average_has_no_sweet_spot(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums", done=8, epochs=8, best=8, apart=40.0)
+    app = visit("run", run="drums")
+    assert "it never did better than the average sound" in said(app) and "sweet spot" not in said(app)
+    assert [metric.value for metric in app.metric][2] == "no"
+
+
+def test_a_file_name_cannot_turn_the_text_around(visit: Visit, runs_dir: Path) -> None:
+    files = [FileRow(path="kick\u202egpj.\n.wav", verdict="used", split="train", same_as="a\u202e.wav", duration_s=1.0)]
+    write(runs_dir / "drums", files=files)
+    app = visit("run", run="drums")
+    app.session_state["tabs-drums"] = "Sounds"
+    app.run()
+    table = app.dataframe[0].value
+    assert list(table["File"]) == ["kick\\u202egpj.\\n.wav"]
+    assert list(table["Note"]) == ["same sound as a\\u202e.wav"]
 
 
 def test_a_failed_run_gives_cause_and_remedy(visit: Visit, runs_dir: Path) -> None:
@@ -223,7 +248,7 @@ def test_a_folder_of_sub_folders_can_be_told_apart(visit: Visit, drums: Path, tm
     assert "Good to go" in said(app) and app.metric[0].value == "10", "by default its sounds are learned from"
     app.segmented_control(key="wish").set_value("Tell them apart by sub-folder").run()
     assert not app.exception
-    assert [metric.value for metric in app.metric] == ["tell classes apart", "2", "121"]
+    assert [metric.value for metric in app.metric] == ["2 classes", "121 features"]
     assert not app.button(key="start").disabled
 
 
@@ -237,7 +262,7 @@ def test_a_table_is_read_before_anything_starts(visit: Visit, tmp_path: Path) ->
     table.write_text("a,b,kind\n1,2,x\n2,1,y\n3,5,x\n4,4,y\n")
     app.run()
     assert not app.exception and not app.button(key="start").disabled
-    assert app.metric[1].value == "2"
+    assert app.metric[0].value == "2 classes"
 
 
 def test_the_link_of_an_empty_library_leads_to_the_folder(visit: Visit) -> None:

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from engine.audio.io import AudioError, read_wave, wave_bytes, write_wave
-from engine.audio.levels import match_rms, peak, rms, to_db
+from engine.audio.levels import at_level, peak, rms, to_db
 
 
 def test_a_wave_written_and_read_again_is_the_same_to_half_a_step(tmp_path: Path) -> None:
@@ -90,11 +90,11 @@ def test_a_file_without_sound_says_why(tmp_path: Path) -> None:
         assert caught.value.reason == reason
 
 
-def test_match_rms_reaches_the_level_unless_the_peak_would_pass_the_ceiling() -> None:
+def test_a_wave_reaches_its_level_unless_the_peak_would_pass_the_ceiling() -> None:
     wave = np.sin(np.arange(48_000) / 10).astype(np.float32) * 0.1
-    assert rms(match_rms(wave, 0.2)) == pytest.approx(0.2, rel=1e-5)
-    assert to_db(peak(match_rms(wave, 5.0))) == pytest.approx(-1.0, abs=1e-3)
-    assert not match_rms(np.zeros(10, np.float32), 0.2).any()
+    assert rms(at_level(wave, rms(wave), 0.2)) == pytest.approx(0.2, rel=1e-5)
+    assert to_db(peak(at_level(wave, rms(wave), 5.0))) == pytest.approx(-1.0, abs=1e-3)
+    assert not at_level(np.zeros(10, np.float32), 0.0, 0.2).any()
 
 
 def test_a_wave_is_replaced_as_a_whole_so_that_a_reader_of_the_old_one_is_not_disturbed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = [
@@ -86,11 +86,11 @@ class Server:
             self.process.wait()
 
 
-def start_trainer(*arguments: str) -> subprocess.Popen[bytes]:
-    """``python -m engine train`` with ``arguments``, left running."""
+def start_trainer(*arguments: str, log: int | IO[bytes] = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """``python -m engine train`` with ``arguments``, left running; what it prints goes to ``log``."""
     command = [sys.executable, "-m", "engine", "train", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment)
 
 
 def until(condition: Callable[[], Any], seconds: float = 300) -> None:

@@ -66,7 +66,8 @@ def _copy_from_elsewhere(source: Path, target: Path) -> None:
     """As a run looks that was trained on another computer and copied here."""
     shutil.copytree(source, target)
     sessions = Layout(target).sessions
-    lines = [json.loads(line) | {"host": "studio-mac"} for line in sessions.read_text().splitlines()]
+    elsewhere = {"host": "studio-mac", "boot_id": "its own", "machine_id": "its own"}
+    lines = [json.loads(line) | elsewhere for line in sessions.read_text().splitlines()]
     sessions.write_text("".join(json.dumps(line) + "\n" for line in lines))
     record = Layout(target).run
     record.write_text(json.dumps(json.loads(record.read_text()) | {"name": "studio-mac"}))
@@ -134,6 +135,35 @@ def _dialog(page: Any) -> None:
     page.get_by_text("Steps left").wait_for()
 
 
+def _make(page: Any) -> None:
+    """Eight sounds, once; the second has a star."""
+    made = page.locator("audio")
+    if not made.count():
+        page.get_by_role("button", name="Make").click()
+        made.nth(7).wait_for(state="attached", timeout=120_000)
+        page.wait_for_timeout(1500)
+        page.get_by_role("button", name="Give it a star").nth(1).click()
+
+
+def _explore(page: Any) -> None:
+    """A place near the others, one far out, and a file."""
+    chart = page.locator(".stVegaLiteChart")
+    chart.wait_for(timeout=120_000)
+    page.wait_for_timeout(1500)
+    box = chart.bounding_box()
+    for number, (across, down) in enumerate(((0.55, 0.5), (0.16, 0.86))):
+        page.mouse.click(box["x"] + box["width"] * across, box["y"] + box["height"] * down)
+        page.locator("audio").nth(number).wait_for(state="attached", timeout=120_000)
+        page.wait_for_timeout(1500)
+
+
+def _explore_file(page: Any) -> None:
+    """A recording and its copy, chosen from the list."""
+    page.get_by_role("tab", name="A file").click()
+    page.get_by_role("button", name="Hear it").locator("visible=true").click()
+    page.locator("audio").nth(1).wait_for(state="attached", timeout=120_000)
+
+
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the pictures go.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), required=True, help="Where the runs are made and kept.")
@@ -154,6 +184,7 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
     (wrong / "empty.flac").write_bytes(b"")
     live = runs_dir / "drums-20"
     shutil.rmtree(live, ignore_errors=True)
+    shutil.rmtree(Layout(runs_dir / "kitchen-field").sounds, ignore_errors=True)
     pictures: dict[str, tuple[str, Callable[[Any], None] | None]] = {
         "run-live": ("/run?run=drums-20", None),  # first: all the pictures take longer than it learns
         "run-log": ("/run?run=drums-20", _tab("Log")),
@@ -179,6 +210,12 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
         "run-curves": ("/run?run=kitchen-field", _tab("More curves")),
         "run-memory": ("/run?run=kitchen-field", _tab("Memory")),
         "run-none": ("/run?run=nothing", None),
+        "sounds-empty": ("/sounds?run=kitchen-field", None),
+        "sounds": ("/sounds?run=kitchen-field", _make),
+        "sounds-tables": ("/sounds?run=iris", None),
+        "explore-empty": ("/explore?run=kitchen-field", None),
+        "explore": ("/explore?run=kitchen-field", _explore),
+        "explore-file": ("/explore?run=kitchen-field", _explore_file),
     }
     wanted = {name: what for name, what in pictures.items() if only is None or name.startswith(only)}
     with chromium() as browser:
@@ -186,7 +223,10 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
             with server(nothing) as app:
                 take(browser, app.url, out, "runs-empty")
         with server(runs_dir) as app:
-            process = train(live, path, "--name", "drums-20", "--threads", "1", "--max-minutes", "12")
+            live.mkdir()
+            limits = ("--name", "drums-20", "--threads", "1", "--max-minutes", "12")
+            with Layout(live).log.open("wb") as log:  # as one that was started in the app
+                process = start_trainer(str(path), "--run-dir", str(live), *limits, log=log)
             try:
                 if only is None or "run-ready".startswith(only):
                     until(lambda: RunReader(live).sessions())

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from engine.commands.generate import command as generate
 from tests.conftest import ROOT
@@ -157,3 +158,26 @@ def test_a_run_that_cannot_be_served_says_so_and_ends_with_2(tmp_path: Path) -> 
     answer = json.loads(served.process.stdout.readline())
     assert answer["id"] is None and not answer["ok"] and answer["error"]["remedy"]
     assert served.end() == 2
+
+
+def test_a_picture_stands_beside_a_sound_when_asked_for(served: Served, tmp_path: Path) -> None:
+    plain, drawn = (served.ask("generate", out=str(tmp_path / name), picture=name == "b") for name in "ab")
+    assert "picture" not in plain["sounds"][0] and len(list((tmp_path / "a").iterdir())) == 2
+    sound, picture = (Path(drawn["sounds"][0][key]) for key in ("path", "picture"))
+    assert sound.read_bytes() == Path(plain["sounds"][0]["path"]).read_bytes(), "the picture is no part of the sound"
+    with Image.open(picture) as image:
+        assert picture.stem == sound.stem and image.size == (640, 112)
+        assert np.ptp(np.asarray(image.convert("L"))) > 100
+
+
+def test_a_recording_of_the_collection_can_be_heard_and_nothing_else(
+    served: Served, drums: Path, tmp_path: Path
+) -> None:
+    name = served.ask("map")["points"][0]["path"]
+    answer = served.ask("original", file=name, out=str(tmp_path), picture=True)
+    wave, rate = soundfile.read(answer["path"])
+    assert answer["whole"] and abs(len(wave) / rate - soundfile.info(drums / name).duration) < 0.001
+    assert abs(np.abs(wave).max() - 0.891) < 0.01 and Path(answer["picture"]).is_file()
+    for strange in (str(drums / name), "../drums/" + name, "/etc/hostname"):
+        refused = served.ask("original", file=strange, out=str(tmp_path))
+        assert not refused["ok"] and "is no sound of this collection" in refused["error"]["cause"]

@@ -109,12 +109,26 @@ def test_what_one_may_not_read_is_a_sentence() -> None:
     assert f"None {drums} may not be read by you. Check its rights" in done.stdout
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no such pipes")
+def test_a_reader_who_has_heard_enough_is_no_error(tmp_path: Path) -> None:
+    write(tmp_path / "run", done=1)
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "engine", "inspect", str(tmp_path / "run"), "--json"]
+    done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
         (("train", "demo", "--run-dir", "FILE/run"), 74, "cannot be written: Not a directory. Free some space"),
         (("train", "demo", "--run-dir", "FILE"), 2, "is a file. Name a directory"),
         (("inspect", "FILE"), 2, "holds no run. Name the directory"),
+        (("pack", "NEW", "--out", "FILE/run.zip"), 74, "cannot be written or read: file exists. Free some space"),
+        (("export", "FILE", "--out", "m.zip"), 2, "is a file. Name a run's directory"),
+        (("train", "demo", "--device", "tpu"), 2, "device cannot be 'tpu'. See --help"),
         (("control", "FILE", "cancel"), 1, "there is no run. Name a run directory."),
         (("train", "--resume", "FILE"), 2, "holds no run"),
         (("inspect", "NEWER"), 2, "was written by a newer version (protocol 99, this one reads up to 1)"),
@@ -134,7 +148,8 @@ def test_a_command_says_what_is_wrong_and_what_to_do(
     write(tmp_path / "newer", done=1)
     newer(tmp_path / "newer" / "status.json")
     newer(tmp_path / "newer" / "run.json")
-    places = {"FILE": str(file), "NEWER": str(tmp_path / "newer")}
+    write(tmp_path / "new", done=1)
+    places = {"FILE": str(file), "NEW": str(tmp_path / "new"), "NEWER": str(tmp_path / "newer")}
     given = [places.get(word, word.replace("FILE", places["FILE"])) for word in arguments]
     result = engine(*given)
     assert result.returncode == code and sentence in result.stderr, result.stderr

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.timeout(2400)
 PARTS = 2
 
 
@@ -19,7 +22,7 @@ def reports(program: str, folder: Path, parts: int = PARTS) -> list[dict[str, An
         place.mkdir()
         command = [sys.executable, "-m", f"tests.reliability.{program}", str(place), str(part), str(parts)]
         running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-    said = [process.communicate(timeout=560)[0] for process in running]
+    said = [process.communicate(timeout=2300)[0] for process in running]
     found = [json.loads(text.splitlines()[-1]) for text in said]
     wrong = [complaint for report in found for complaint in report["wrong"]]
     assert not wrong, "\n".join(wrong[:20])

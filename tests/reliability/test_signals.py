@@ -122,6 +122,7 @@ def wait_for_moment(draw: random.Random, root: Path, gone: Callable[[], bool]) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)
 def test_signals_at_fifty_moments_of_a_life_leave_what_they_promise(warm: Warm, drums: Path, tmp_path: Path) -> None:
     """Hit, resumed and hit again until it is complete, then the next run: reading sounds and resuming are hit too.
 
@@ -178,7 +179,10 @@ def test_a_signal_while_it_still_imports_leaves_nothing_behind(tmp_path: Path, n
         time.sleep(0.02 + 0.1 * SIGNALS.index(number))
         process.send_signal(number)
         said, _ = process.communicate(timeout=120)
-    assert process.returncode in (-number, 128 + number), said
+    ends = {-number, 128 + number}
+    if number is signal.SIGINT and "KeyboardInterrupt" in said:
+        ends.add(1)  # Python's own way while it sets itself up
+    assert process.returncode in ends, said
     if root.exists():
         status = RunReader(root).status()
         assert status is not None and status.state is State.INTERRUPTED

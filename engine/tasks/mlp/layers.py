@@ -16,3 +16,8 @@ class LayerConfig(Settings):
     activation: Literal["relu", "silu", "gelu", "tanh", "identity"] = Field("silu", description="Nonlinearity.")
     dropout: float | None = Field(None, ge=0, lt=1, description="Fraction masked in training; by default the run's.")
     layer_norm: bool = Field(False, description="Normalise the layer's values of each row before the nonlinearity.")
+
+    def __str__(self) -> str:
+        """As one would type it: the width alone, where the rest is usual."""
+        usual = self == LayerConfig(units=self.units)
+        return str(self.units) if usual else self.model_dump_json(exclude_defaults=True)

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from engine.config import Settings, validated
-from engine.errors import ConfigError, RunDirectoryError, SweetspotError
+from engine.errors import ConfigError, StorageError, SweetspotError
 from engine.rundir.layout import snapshot_moment
 from engine.rundir.reader import RunReader
 from engine.tasks.vae.deliver import PROGRAM, deliver, fingerprint
@@ -31,6 +31,7 @@ from engine.tasks.vae.request import (
     SoundRequest,
     Treatment,
 )
+from engine.tasks.vae.shown import depict, original
 
 PROTOCOL = 1
 MOST_MODELS = 4
@@ -47,6 +48,7 @@ class _Make(_Ask, Treatment, FileRequest):
 
     quality: Any = "fast"
     out: str = Field(min_length=1)
+    picture: bool = False
 
 
 class _Generate(_Make):
@@ -76,6 +78,12 @@ class _Morph(_Make):
     steps: int = Field(5, ge=2, le=100)
 
 
+class _Original(_Ask):
+    file: str
+    out: str = Field(min_length=1)
+    picture: bool = False
+
+
 class _Nearest(_Ask, Treatment):
     origin: Origin
     count: int = Field(5, ge=1, le=100)
@@ -96,6 +104,7 @@ class Answers:
             "axes": self.axes,
             "move": self.move,
             "morph": self.morph,
+            "original": self.original,
             "nearest": self.nearest,
         }
 
@@ -114,9 +123,7 @@ class Answers:
         except SweetspotError as error:
             return {"id": number, "ok": False, "error": _error(error)}
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            told = RunDirectoryError(f"{error.filename or 'A file'} cannot be written or read: {reason}.", "Check it.")
-            return {"id": number, "ok": False, "error": {**_error(told), "kind": "StorageError"}}
+            return {"id": number, "ok": False, "error": _error(StorageError.of(error))}
 
     def hello(self, request: dict[str, Any]) -> dict[str, Any]:
         ask: _Ask = _checked(_Ask, request)
@@ -200,19 +207,34 @@ class Answers:
             "remarks": studio.map.remarks(code),
         }
 
+    def original(self, request: dict[str, Any]) -> dict[str, Any]:
+        ask: _Original = _checked(_Original, request)
+        studio = self._studio(ask)
+        out = Path(ask.out).expanduser()
+        out.mkdir(parents=True, exist_ok=True)
+        found = original(studio.trained, ask.file, out)
+        picture = {"picture": str(depict(found.path, studio.codec.config))} if ask.picture else {}
+        return {
+            "path": str(found.path),
+            "duration_s": round(found.duration_s, 4),
+            "whole": found.whole,
+            **picture,
+        }
+
     def _made(self, ask: _Make, origins: list[Any]) -> dict[str, Any]:
         studio, out = self._studio(ask), Path(ask.out).expanduser()
         out.mkdir(parents=True, exist_ok=True)
         file: FileRequest = _checked(FileRequest, {name: getattr(ask, name) for name in FileRequest.model_fields})
         return {
             "state": studio.trained.state,
-            "sounds": [self._one(studio, _sound(ask, origin), file, out) for origin in origins],
+            "sounds": [self._one(studio, _sound(ask, origin), file, out, ask.picture) for origin in origins],
         }
 
-    def _one(self, studio: Studio, sound: SoundRequest, file: FileRequest, out: Path) -> dict[str, Any]:
+    def _one(self, studio: Studio, sound: SoundRequest, file: FileRequest, out: Path, picture: bool) -> dict[str, Any]:
         """One sound, under a name of its own; one that was made before lies there and is made over, bit for bit."""
         name = f"{sound.origin.kind}-{fingerprint(studio.trained, sound, file)[:16]}"
         done = deliver(studio, sound, file, out, name)
+        drawn = {"picture": str(depict(done.path, studio.codec.config))} if picture else {}
         return {
             "path": str(done.path),
             "recipe": str(done.recipe),
@@ -220,6 +242,7 @@ class Answers:
             "sample_rate": done.sample_rate,
             "origin": sound.origin.model_dump(),
             "remarks": list(done.remarks),
+            **drawn,
         }
 
     def _studio(self, ask: _Ask) -> Studio:

@@ -13,17 +13,13 @@ from functools import cached_property
 import torch
 
 from engine import rng
-from engine.errors import ConfigError, DataError
+from engine.errors import ConfigError
 from engine.tasks.vae.atlas import Atlas, Side
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.descriptors import describe
-from engine.tasks.vae.given import find_sound, open_sound
-from engine.tasks.vae.load import Trained
 from engine.tasks.vae.prior import OneShotPrior
 
 MOST_AXES = 6
-SURVEYED_FILES = 256
-SURVEYED_S = 20.0
 FAR = 0.95
 NEARNESS = 3  # power of the inverse distance in the blend around a place
 STRONG = 0.6
@@ -221,37 +217,3 @@ def fitted(code: torch.Tensor, frames: int) -> torch.Tensor:
     if missing <= 0:
         return code[..., :frames]
     return torch.cat([code, code[..., -1:].expand(*code.shape[:-1], missing)], dim=-1)
-
-
-def survey(trained: Trained) -> Atlas:
-    """Where the collection lies: what the model kept of it, else measured from the files themselves.
-
-    ``DataError`` when the run is of a version that kept nothing, and the files are gone.
-    """
-    if trained.codec.atlas is not None:
-        return trained.codec.atlas
-    rows = [row for row in trained.files if row.split and find_sound(trained, row.path)][:SURVEYED_FILES]
-    if not any(row.split == "train" for row in rows):
-        raise DataError(
-            "The recordings this run learned from are not where they were, and it kept no map of them.",
-            f"Put them back at {trained.source}." if trained.source else "Train again to have one.",
-        )
-    codes = [_measured(trained, row.path) for row in rows]
-    sides: list[Side] = [row.split for row in rows if row.split]
-    return Atlas(tuple(row.path for row in rows), tuple(sides), torch.stack(codes))
-
-
-def _measured(trained: Trained, path: str) -> torch.Tensor:
-    """The code [D, L] of a file of the collection, as training keeps it."""
-    codec = trained.codec
-    wave = open_sound(trained, path).wave
-    assert wave is not None
-    if not isinstance(codec.prior, OneShotPrior):
-        mean, _ = codec.encode(torch.from_numpy(wave[: round(SURVEYED_S * codec.config.sample_rate)]))
-        return mean[0].mean(-1, keepdim=True)
-    frames = codec.prior.frames
-    samples = (codec.frames_of(frames + (not codec.model.vector)) - 1) * codec.config.hop_length
-    whole = torch.zeros(samples)
-    whole[: len(wave)] = torch.from_numpy(wave[:samples])
-    mean, _ = codec.encode(whole)
-    return mean[0, :, :frames]

@@ -40,7 +40,7 @@ def export_model(run_dir: Path, which: str | None, out: Path, licence: str = "",
     The same state and words give the same bytes. ``RunDirectoryError`` or ``DataError`` when there is no such state.
     """
     if run_dir.is_file():
-        raise DataError(f"{run_dir.name} is an exported model already.", "Name the run it came from.")
+        raise DataError(f"{run_dir.name} is a file.", "Name a run's directory; an exported model is one already.")
     record = check_is_of_sounds(run_dir)
     reader = RunReader(run_dir)
     name, state = find(reader.layout, which)

@@ -18,12 +18,13 @@ from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
 from engine.audio.mel import to_db
 from engine.errors import ConfigError
-from engine.tasks.vae.explore import CodeMap, fitted, survey
+from engine.tasks.vae.explore import CodeMap, fitted
 from engine.tasks.vae.given import Given, open_sound
 from engine.tasks.vae.load import Trained
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior
 from engine.tasks.vae.request import Between, FromFile, FromPrior, Moved, Place, SoundRequest
+from engine.tasks.vae.survey import survey
 
 TEXTURE_S = 4.0
 LEVEL = 0.1  # for runs of a version that did not keep the level of its collection
@@ -164,11 +165,12 @@ class Studio:
             values = self.map.code_at(origin.x, origin.y)
             remarks.extend(self.map.remarks(values[None]))
             return _Code((values + self._wander(request))[None]) if self.of_textures else _Code(values[None])
-        return self._new(origin, request)
+        return _Code(self._new(request))
 
-    def _new(self, origin: FromPrior, request: SoundRequest) -> _Code:
-        draws = rng.generator(request.seed, "generate-place", origin.index).random((1, 3), dtype=np.float32)
-        return _Code(self.prior.new(self._wander(request)[None], torch.from_numpy(draws)))
+    def _new(self, request: SoundRequest) -> torch.Tensor:
+        """The code [1, D, L] of a new sound."""
+        draws = rng.generator(request.seed, "generate-place", _index(request)).random((1, 3), dtype=np.float32)
+        return self.prior.new(self._wander(request)[None], torch.from_numpy(draws))
 
     def _wander(self, request: SoundRequest, frames: int | None = None) -> torch.Tensor:
         """Deviations [D, L] as the prior draws them; of ``frames`` latent frames, or what the request asks for."""
@@ -186,13 +188,16 @@ class Studio:
         return wandered if frames is None else fitted(wandered, frames)
 
     def _variation(self, origin: FromFile, request: SoundRequest) -> _Code:
-        """The sound's own deviation and a drawn one, mixed so that the spread stays what it was."""
+        """What the sound and a drawn one have beside their centre, mixed so that the spread stays what it was."""
         given = open_sound(self.trained, origin.file)
         own = self._lasting(self._encode(given, request), request, given)
         centre = self._centre(own)
-        fresh = self._wander(request, own.shape[-1])
+        if self.of_textures:
+            drawn = self._wander(request, own.shape[-1])
+        else:
+            drawn = fitted(self._new(request), own.shape[-1]) - centre
         kept = (1 - origin.amount**2) ** 0.5
-        values = centre + kept * (own - centre) + origin.amount * fresh
+        values = centre + kept * (own - centre) + origin.amount * drawn
         return _Code(values, given.samples)
 
     def _morph(self, origin: Between, request: SoundRequest) -> _Code:

@@ -93,11 +93,7 @@ def _from_file(path: Path, which: str | None) -> Trained:
 
 def check_is_of_sounds(place: Path) -> RunRecord:
     """What the run is; ``RunDirectoryError`` when there is none, ``DataError`` when it learned something else."""
-    record = RunReader(place).run()
-    if record is None:
-        raise RunDirectoryError(
-            f"{place} holds no run that began to train.", "Name a run's directory, or an exported model."
-        )
+    record = RunReader(place).begun("Name a run's directory, or an exported model.")
     if record.task != "vae":
         raise DataError(
             f"This run trained the task {record.task}, which makes no sounds.", "Name a run that was trained on sounds."

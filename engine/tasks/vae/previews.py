@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from engine.audio import levels
 from engine.audio.io import wave_bytes
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_png
@@ -16,17 +17,7 @@ from engine.task import Preview
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.prior import OneShotPrior
 
-PEAK = 10 ** (-1 / 20)
 FADE_S = 0.005
-
-
-def even_level(wave: np.ndarray, rms: float) -> np.ndarray:
-    """``wave`` at the training set's RMS, its peak at most -1 dBFS. Silence stays silence."""
-    own = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
-    if own == 0.0:
-        return wave
-    gain = min(rms / own, PEAK / float(np.abs(wave).max()))
-    return np.asarray(wave * np.float32(gain))
 
 
 def sample_wave(codec: Codec, samples: int, seed: int, temperature: float, sound: int) -> np.ndarray:
@@ -49,7 +40,7 @@ def audio_preview(
     wave: np.ndarray, role: str, config: SpectrogramConfig, seconds: float, rms: float, index: int = 0
 ) -> Preview:
     """A wave as sound, mel spectrogram and picture, at the level all previews share."""
-    levelled = even_level(wave, rms)
+    levelled = levels.at_level(wave, levels.rms(wave), rms)
     with torch.inference_mode():
         db = AudioSpectrogram(config)(torch.from_numpy(levelled)[None])[0].numpy()
     array = io.BytesIO()

@@ -15,12 +15,13 @@ from engine.errors import ConfigError, DataError
 from engine.tasks.vae.atlas import Atlas
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.descriptors import describe
-from engine.tasks.vae.explore import CodeMap, fitted, survey
+from engine.tasks.vae.explore import CodeMap, fitted
 from engine.tasks.vae.generate import Studio
 from engine.tasks.vae.load import open_model
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.request import FromFile, FromPrior, Moved, Place, SoundRequest
+from engine.tasks.vae.survey import survey
 
 
 def made_up(count: int = 12, held_out: int = 2, seed: int = 0) -> CodeMap:

@@ -10,7 +10,7 @@ import torch
 
 from engine.tasks.vae.generate import Studio
 from engine.tasks.vae.load import open_model
-from engine.tasks.vae.request import Between, FromFile, FromPrior, SoundRequest
+from engine.tasks.vae.request import Between, FromFile, FromPrior, Moved, Place, SoundRequest
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +87,27 @@ def test_a_new_sound_neither_shares_its_roughness_nor_repeats(strokes: Studio) -
     )
     samples = min(len(first), len(second))
     assert not np.allclose(first[:samples], second[:samples])
+
+
+@pytest.mark.parametrize("kind", ["drum_run", "wind_run", "vector_run"])
+def test_every_kind_of_model_makes_every_kind_of_sound(kind: str, request: pytest.FixtureRequest) -> None:
+    studio = Studio(open_model(request.getfixturevalue(kind), None))
+    first, *_, last = studio.map.points()
+    origins = [
+        FromPrior(index=1),
+        FromFile(file=first.path, amount=0.5),
+        Between(first=first.path, second=last.path, position=0.5),
+        Place(x=(first.x + last.x) / 2, y=(first.y + last.y) / 2),
+        Moved(of=FromFile(file=last.path, amount=0.2), axes={1: -1.0}),
+    ]
+    sounds = []
+    for origin in origins:
+        wish = SoundRequest(origin=origin, duration_s=1.5, quality="fast", stereo=origin is origins[0])
+        wave = studio.make(wish).wave
+        assert len(wave) == 72_000 and np.isfinite(wave).all(), origin
+        assert 0.02 < np.abs(wave).max() <= 10 ** (-1 / 20) + 1e-4, origin
+        sounds.append(wave.tobytes())
+    assert len(set(sounds)) == len(origins)
+    code = studio.code(SoundRequest(origin=FromFile(file=first.path, amount=0)))
+    assert studio.map.nearest(code)[0].path == first.path and studio.map.where(code) != (0.0, 0.0)
+    assert studio.map.remarks(code) == [] and studio.map.axes

@@ -1,0 +1,252 @@
+"""Explore: the collection as a map where every place can be heard, and ways to move about in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app import actions, charts, plane, players, style
+from app.model import Model, choose_state, open_model
+from app.shelf import Sound, shown, stem
+from engine.errors import SweetspotError
+
+HEIGHT = 440
+MOST_HEARD = 12
+Origin = dict[str, Any]
+
+
+def page() -> None:
+    style.head()
+    model = open_model()
+    if model is None:
+        return
+    actions.complaint()
+    try:
+        with st.spinner("Drawing the map."):
+            found, axes = model.known("map"), model.known("axes")["axes"]
+    except SweetspotError as error:
+        style.note("yellow", "explore_off", error.cause, error.remedy)
+        return
+    _forget_others(model)
+    above = st.columns([5, 3], gap="large")
+    with above[1]:
+        style.title("Listen", "newest on top")
+        with st.container(height=HEIGHT + 14, key="heard"):
+            slot = st.empty()
+            with slot, st.spinner("Making it."):
+                trouble = _hear_what_was_asked(model)
+            _listen(model, trouble, slot)
+    with above[0]:
+        _map(model, found, axes)
+    below = st.columns([5, 3], gap="large")
+    with below[0]:
+        _axes(model, axes)
+    with below[1]:
+        _ways(model, found["points"])
+
+
+def _forget_others(model: Model) -> None:
+    """What was heard of another model, or of another state of this one, has no place on this map."""
+    if _map_key(model) not in st.session_state:  # one comes from another page, and wished for nothing yet
+        st.session_state.pop("fresh", None)
+    own = (model.reader.id, model.facts["weights"])
+    if st.session_state.get("explored") != own:
+        st.session_state["explored"] = own
+        for name in ("wanted", "base", "here", "near", "remarks-here", "heard"):
+            st.session_state.pop(name, None)
+        st.session_state["serial"] = st.session_state.get("serial", 0) + 1
+
+
+def _want(op: str, base: Origin | None = None, **request: Any) -> None:
+    """Ask for a sound; it is made when the page is drawn next. base: where the sliders move from now on."""
+    st.session_state["wanted"] = (op, request)
+    if base is not None:
+        st.session_state["base"] = base
+        st.session_state["serial"] = st.session_state.get("serial", 0) + 1
+
+
+def _hear_what_was_asked(model: Model) -> SweetspotError | None:
+    wanted = st.session_state.pop("wanted", None)
+    if wanted is None:
+        return None
+    op, request = wanted
+    heard: list[tuple[str, str]] = st.session_state.setdefault("heard", [])
+    try:
+        if op == "vary":
+            _original(model, request["file"], heard)
+        for sound in model.ask(op, **request)["sounds"]:
+            heard.append(("", Path(sound["path"]).name))
+        _find_place(model, sound["origin"])
+        model.shelf.prune()
+    except SweetspotError as error:
+        return error
+    finally:
+        st.session_state["heard"] = heard[-MOST_HEARD:]
+    st.session_state["fresh"] = heard[-1][1]
+    return None
+
+
+def _original(model: Model, file: str, heard: list[tuple[str, str]]) -> None:
+    """The recording itself, where it still lies on this disk."""
+    point = next((one for one in model.known("map")["points"] if one["path"] == file), None)
+    if point is not None and point["file"] is not None:
+        answer = model.ask("original", file=file)
+        heard.append((stem(file) if answer["whole"] else f"{stem(file)}, its first minute", Path(answer["path"]).name))
+
+
+def _find_place(model: Model, origin: Origin) -> None:
+    found = model.studio.ask("nearest", checkpoint=model.checkpoint, origin=origin, count=3)
+    st.session_state["here"] = (found["x"], found["y"])
+    st.session_state["near"] = [stem(one["path"]) for one in found["nearest"]]
+    st.session_state["remarks-here"] = found["remarks"]
+
+
+def _map_key(model: Model) -> str:
+    return f"map-{model.reader.id}-{model.facts['weights'][:8]}"
+
+
+@lru_cache(maxsize=16)
+def _spec(x_title: str, y_title: str) -> charts.Spec:
+    return charts.map_chart(x_title, y_title, HEIGHT)
+
+
+def _map(model: Model, found: dict[str, Any], axes: list[dict[str, Any]]) -> None:
+    points, share = found["points"], [*found["share"], 0.0, 0.0]
+    st.html(
+        '<div class="ss-head">The map <span>click anywhere to hear that place</span> '
+        '<span class="ss-learn">● learnt</span> <span class="ss-check">○ checked</span></div>'
+    )
+    titles = plane.axis_title(axes, 1, share[0], "→"), plane.axis_title(axes, 2, share[1], "↑")
+    key = _map_key(model)
+    st.container(key="plane").vega_lite_chart(
+        plane.map_rows(points, st.session_state.get("here")), _spec(*titles), width="stretch", key=key,
+        on_select=lambda: _clicked(key), alt=f"Map of {len(points)} sounds. Its places can be typed in below as well.",
+    )  # fmt: skip
+    if found["files"] > len(points):
+        style.quiet(f"The first {len(points)} of {found['files']} files.")
+
+
+def _clicked(key: str) -> None:
+    spot = plane.picked(st.session_state.get(key), charts.PICK)
+    if spot is None:
+        return
+    file, (x, y) = spot
+    if file:
+        _want_file(file)
+    else:
+        _want_place(x, y)
+
+
+def _want_file(file: str) -> None:
+    _want("vary", {"kind": "file", "file": file, "amount": 0.0}, file=file, amount=0.0)
+
+
+def _want_place(x: float, y: float) -> None:
+    _want("place", {"kind": "place", "x": x, "y": y}, x=x, y=y)
+
+
+def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
+    heard: list[tuple[str, str]] = st.session_state.get("heard", [])
+    with slot:
+        if trouble is not None:
+            style.note("red", "error", trouble.cause, trouble.remedy)
+        elif st.session_state.get("remarks-here"):
+            style.note("yellow", "explore", "Far out.", " ".join(st.session_state["remarks-here"]))
+        elif heard:
+            style.quiet(f"Nearest: {', '.join(st.session_state.get('near', []))}")
+        else:
+            style.quiet("Nothing heard yet. A click on the map makes the sound of that place; one on a file plays it.")
+    fresh = st.session_state.get("fresh")  # it stays so until the next: a player that changes falls silent
+    by_name = {one.path.name: one for one in model.shelf.sounds()}
+    with st.container(key="timeline-heard", gap="small"):
+        for number, (original, name) in enumerate(heard):
+            with st.container(key=f"heard-{number}-{name}"):
+                _heard(model, original, name, by_name.get(name), name == fresh)
+
+
+def _heard(model: Model, original: str, name: str, sound: Sound | None, fresh: bool) -> None:
+    if original:
+        players.player("Original", [original], model.shelf.place / name)
+    elif sound is not None:
+        players.row(model.view.name, model.shelf, sound, "explore", autoplay=fresh)
+
+
+def _axes(model: Model, axes: list[dict[str, Any]]) -> None:
+    base: Origin = st.session_state.get("base") or {"kind": "place", "x": 0.0, "y": 0.0}
+    style.title("Move it", f"from {_base_words(base)}. To the right it becomes …")
+    serial = st.session_state.get("serial", 0)
+    keys = {int(axis["number"]): f"axis-{axis['number']}-{serial}" for axis in axes}
+    for start in range(0, len(axes), 2):
+        for column, axis in zip(st.columns(2, gap="medium"), axes[start : start + 2], strict=False):
+            column.slider(
+                plane.axis_words(axis), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])], on_change=_moved,
+                args=(base, keys),
+                help=f"{axis['share'] * 100:.0f} % of the differences between these sounds. "
+                "In standard deviations; beyond 2 it becomes unusual. The number is the correlation, 1 at most.",
+            )  # fmt: skip
+
+
+def _moved(base: Origin, keys: dict[int, str]) -> None:
+    moved = {str(number): value for number, key in keys.items() if (value := st.session_state.get(key, 0.0))}
+    if moved:
+        _want("move", of=base, axes=moved)
+    elif base["kind"] == "place":
+        _want("place", x=base["x"], y=base["y"])
+
+
+def _base_words(base: Origin) -> str:
+    if base["kind"] == "file":
+        return stem(base["file"])
+    if base["kind"] == "between":
+        return f"between {stem(base['first'])} and {stem(base['second'])}"
+    return "the middle" if base["x"] == base["y"] == 0 else f"{shown(base['x'])}, {shown(base['y'])}"
+
+
+def _ways(model: Model, points: list[dict[str, Any]]) -> None:
+    """The same without a mouse, and what a click cannot say."""
+    with st.container(border=True, key="ways"):
+        choose_state(model)
+        files = [str(point["path"]) for point in points]
+        tabs: dict[str, Callable[[list[str]], None]] = {"Morph": _morph, "A file": _file, "A place": _place}
+        for tab, draw in zip(st.tabs(list(tabs)), tabs.values(), strict=True):
+            with tab:
+                draw(files)
+
+
+def _morph(files: list[str]) -> None:
+    first = st.selectbox("From", files, 0, format_func=stem, key="morph-first")
+    second = st.selectbox("To", files, min(1, len(files) - 1), format_func=stem, key="morph-second")
+    ends = {"first": first, "second": second}
+    position = st.slider("How far", 0, 100, 50, 5, format="%d %%", key="morph-position") / 100
+    one, five = st.columns(2)
+    one.button(
+        "Hear it", icon=":material/play_arrow:", width="stretch", key="morph-one", on_click=_want,
+        args=("morph", {"kind": "between", **ends, "position": position}), kwargs={**ends, "position": position},
+    )  # fmt: skip
+    five.button(
+        "Five steps", icon=":material/more_horiz:", width="stretch", key="morph-five", on_click=_want,
+        args=("morph",), kwargs={**ends, "steps": 5},
+    )  # fmt: skip
+
+
+def _file(files: list[str]) -> None:
+    file = st.selectbox("File", files, key="file", help="The recording, and what the model makes of it.")
+    st.button(
+        "Hear it", icon=":material/play_arrow:", width="stretch", key="file-hear", on_click=_want_file, args=(file,)
+    )
+
+
+def _place(files: list[str]) -> None:
+    left, right = st.columns(2, wrap=False)
+    x = left.number_input("Across", value=0.0, step=0.5, format="%.2f", key="place-x")
+    y = right.number_input("Up", value=0.0, step=0.5, format="%.2f", key="place-y")
+    st.button(
+        "Hear it", icon=":material/play_arrow:", width="stretch", key="place-hear", on_click=_want_place, args=(x, y)
+    )
+
+
+page()

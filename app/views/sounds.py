@@ -1,0 +1,157 @@
+"""Sounds: what a trained model makes, to hear, to star and to take along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import actions, players, style, words
+from app.model import Model, choose_state, open_model
+from app.shelf import MOST_ZIPPED, NEW, Sound, bundle
+from engine.errors import SweetspotError
+
+MOST_AT_ONCE = 64
+LONGEST_S = 60.0
+ALL, STARRED = "All", "With a star"
+
+
+def page() -> None:
+    style.head()
+    model = open_model()
+    if model is None:
+        return
+    actions.complaint()
+    left, right = st.columns([3, 5], gap="large")
+    with left, st.container(border=True, key="make"):
+        choose_state(model)
+        wish = _wish(model)
+        first = _next(model, wish)
+        count = int(st.session_state.get("count", 8))
+        more = f"{words.small(count)} {'more' if first else 'sound' if count == 1 else 'sounds'}"
+        pressed = st.button(
+            f"Make {more}", type="primary", icon=":material/graphic_eq:", width="stretch", key="make-now"
+        )
+        style.quiet("A moment for each. The same seed and number is always the same sound.")
+    with right:
+        slot = st.empty()
+        if pressed:
+            _make(model, wish, first, count, slot)
+        _remarks()
+        _list(model)
+
+
+def _wish(model: Model) -> dict[str, Any]:
+    """How the sounds are to be, as the keys of a request."""
+    run, facts = model.reader.id, model.facts
+    st.number_input("How many", 1, MOST_AT_ONCE, 8, key="count")
+    longest = facts.get("longest_s")
+    duration = st.number_input(
+        "Length, seconds", 0.05, LONGEST_S, None, 0.5, key=f"length-{run}",
+        placeholder="until it has died away" if longest else "4 seconds",
+        help=f"This model makes sounds of up to {longest:.1f} s; silence follows where more is asked for."
+        if longest
+        else "As long as you like, up to a minute here; “sweetspot generate” makes longer ones.",
+    )  # fmt: skip
+    usual = float(facts["temperature"])
+    temperature = st.slider(
+        "Temperature", 0.0, 2.0, usual, 0.05, key=f"temperature-{run}",
+        help=f"How far from the typical sound it may go. The run's own is {usual:g}; above 1 it becomes daring.",
+    )  # fmt: skip
+    with st.expander("Advanced", key="advanced-sounds"):
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", help="Another seed, other sounds.")
+        care = st.toggle("Best quality", key="care", help="More care for phases: takes 2.5 times as long.")
+        loop = st.toggle("Loop", key="loop", help="The end leads into the beginning.")
+        stereo = st.toggle("Stereo", key="stereo", help="Two channels whose sum is the mono sound.")
+    return {
+        "seed": int(seed),
+        "duration_s": duration,
+        "temperature": temperature,
+        "quality": "best" if care else "fast",
+        "loop": loop,
+        "stereo": stereo,
+    }
+
+
+def _next(model: Model, wish: dict[str, Any]) -> int:
+    """The number of the first sound of this wish that is not on the shelf yet."""
+    made = [
+        int(one.origin.get("index", -1))
+        for one in model.shelf.sounds()
+        if one.kind == NEW
+        and one.state == model.facts["state"]
+        and all(one.request.get(name) == value for name, value in wish.items())
+    ]
+    return max(made, default=-1) + 1
+
+
+def _make(model: Model, wish: dict[str, Any], first: int, count: int, slot: Any) -> None:
+    """One by one: each is there as soon as it is made, and another window may ask in between."""
+    try:
+        for number in range(count):
+            slot.progress(number / count, f"Making sound {number + 1} of {count}")
+            answer = model.ask("generate", first=first + number, **wish)
+    except SweetspotError as error:
+        slot.empty()
+        style.note("red", "error", error.cause, error.remedy)
+        return
+    slot.empty()
+    st.session_state["remarks"] = answer["sounds"][0]["remarks"]
+    st.rerun()  # what the button says next follows from what there is now
+
+
+def _remarks() -> None:
+    remarks = st.session_state.pop("remarks", None)
+    if remarks:
+        style.note("gray", "info", "About these.", " ".join(remarks))
+
+
+@st.fragment
+def _list(model: Model) -> None:
+    """What was made, newest first. A star draws only this anew."""
+    everything = [one for one in model.shelf.sounds() if one.kind == NEW or one.starred]
+    if not everything:
+        _empty()
+        return
+    starred = [one for one in everything if one.starred]
+    with st.container(horizontal=True, vertical_alignment="center", key="sounds-head"):
+        shown = st.segmented_control(
+            "Which", [ALL, STARRED], default=ALL, key="which", required=True, label_visibility="collapsed",
+            format_func=lambda name: f"{name}: {len(starred if name == STARRED else everything)}",
+        )  # fmt: skip
+        chosen = starred if shown == STARRED else everything
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            _download(model, chosen)
+    if not chosen:
+        style.quiet("None has a star yet. Give one to what you want to keep.")
+    players.rows(model.view.name, model.shelf, chosen, f"{model.reader.id}-{shown}")
+    with st.expander("Where they lie", key="where"):
+        style.quiet(
+            "Each is a 24-bit WAV file, with a recipe beside it from which “sweetspot generate” makes it again."
+        )
+        st.code(str(model.shelf.place), language=None, wrap_lines=True)
+
+
+def _download(model: Model, chosen: Sequence[Sound]) -> None:
+    total = sum(one.bytes for one in chosen)
+    if total > MOST_ZIPPED:
+        style.quiet(f"{words.size(total)} is much for a download: take them from their folder, below.")
+        return
+    st.download_button(
+        f"{words.counted(len(chosen), 'sound')} as ZIP", lambda: bundle(model.view.name, chosen),
+        f"{model.reader.id}-sounds.zip", "application/zip", icon=":material/folder_zip:", key="zip",
+        on_click="ignore", disabled=not chosen, help=f"{words.size(total)}, named in the order they were made",
+    )  # fmt: skip
+
+
+def _empty() -> None:
+    with st.container(border=True, horizontal_alignment="center", key="empty"):
+        st.html(
+            '<div class="ss-empty"><div class="ss-card-name">No sounds yet.</div>'
+            "<p>Press “Make”: the model makes new sounds that it never heard, in the manner of what it learnt. "
+            "Star what you like, and take it to your audio workstation.</p></div>"
+        )
+
+
+page()

@@ -1,0 +1,103 @@
+"""The page Explore over a real run and the real process that makes sounds, and the arithmetic of its map."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import plane
+from engine.rundir.layout import Layout
+from tests.app.conftest import said
+
+Visit = Callable[..., AppTest]
+POINTS = [
+    {"path": "kick.wav", "side": "train", "x": 2.0, "y": -1.0},
+    {"path": "hat.wav", "side": "val", "x": -3.0, "y": 1.5},
+]
+
+
+@pytest.fixture
+def trained(drum_run: Path, runs_dir: Path) -> Path:
+    return Path(shutil.copytree(drum_run, runs_dir / "drums"))
+
+
+def test_places_files_morphs_and_moves_can_be_heard_without_a_mouse(visit: Visit, trained: Path) -> None:
+    app = visit("explore", run="drums")
+    assert "Nothing heard yet." in said(app) and not app.get("audio")
+    app.button(key="place-hear").click().run()
+    assert len(app.get("audio")) == 1 and "Nearest:" in said(app)
+    assert app.get("audio")[0].proto.autoplay, "a click is a wish to hear"
+    app.button(key="file-hear").click().run()
+    assert len(app.get("audio")) == 3, "the recording and its copy"
+    assert "Original" in said(app) and "Copy" in said(app)
+    assert [audio.proto.autoplay for audio in app.get("audio")] == [False, False, True]
+    app.slider[0].set_value(2.0).run()
+    assert len(app.get("audio")) == 4 and "Moved" in said(app)
+    app.button(key="morph-five").click().run()
+    assert len(app.get("audio")) == 9 and not app.exception
+    star = [one for one in app.button if (one.key or "").startswith("star-off")][-1]
+    star.click().run()
+    kept = visit("sounds", run="drums")
+    assert len(kept.get("audio")) == 1 and "Morph" in said(kept), "a star here is a star there"
+
+
+def test_a_place_far_from_everything_is_warned_of(visit: Visit, trained: Path) -> None:
+    app = visit("explore", run="drums")
+    app.number_input(key="place-x").set_value(500.0).run()
+    app.button(key="place-hear").click().run()
+    assert "far from everything learned" in said(app)
+
+
+def test_recordings_that_are_gone_are_heard_as_the_model_knows_them(
+    visit: Visit, trained: Path, drums: Path, tmp_path: Path
+) -> None:
+    record = Layout(trained).run
+    record.write_text(record.read_text().replace(str(drums), str(tmp_path / "gone")))
+    app = visit("explore", run="drums")
+    app.button(key="file-hear").click().run()
+    assert len(app.get("audio")) == 1 and "Original" not in said(app)
+
+
+def test_every_place_has_a_tile_and_files_lie_above() -> None:
+    table = plane.map_rows(POINTS, (0.0, 0.0))
+    rows = [row for row in table.to_pylist() if row["k"] == "tile"]
+    (left, right), (low, high) = plane.extent(POINTS)
+    rng = np.random.default_rng(0)
+    for x, y in zip(rng.uniform(left, right, 50), rng.uniform(low, high, 50), strict=True):
+        under = [row for row in rows if row["x"] <= x <= row["x2"] and row["y"] <= y <= row["y2"]]
+        assert under and abs((under[0]["x"] + under[0]["x2"]) / 2 - x) <= (right - left) / plane.ACROSS
+    assert [row["t"] for row in rows[-2:]] == ["kick.wav", "hat.wav"]
+    for point, row in zip(POINTS, rows[-2:], strict=True):
+        assert plane.picked({"selection": {"pick": [row]}}, "pick") == (
+            point["path"],
+            (pytest.approx(point["x"]), pytest.approx(point["y"])),
+        )
+
+
+@pytest.mark.parametrize(
+    "state", [None, {}, {"selection": {}}, {"selection": {"pick": []}}, {"selection": {"pick": {}}}]
+)
+def test_no_tile_is_no_place(state: object) -> None:
+    assert plane.picked(state, "pick") is None
+
+
+@pytest.mark.parametrize("points", [[], POINTS[:1], [POINTS[0], POINTS[0]], [POINTS[0], {**POINTS[0], "x": 9.0}]])
+def test_a_map_has_room_on_all_sides(points: list[dict[str, object]]) -> None:
+    (left, right), (low, high) = plane.extent(points)
+    assert right > left and high > low
+    for point in points:
+        assert left < point["x"] < right and low < point["y"] < high  # type: ignore[operator]
+    assert plane.map_rows(points, None).num_rows > plane.ACROSS * plane.DOWN
+
+
+def test_an_axis_is_named_after_what_it_changes_and_how_surely() -> None:
+    axis = {"number": 1, "changes": [{"name": "length", "r": -0.81}, {"name": "brightness", "r": 0.64}]}
+    assert plane.axis_words(axis) == "shorter (strong, 0.81), brighter (clear, 0.64)"
+    assert "no one word" in plane.axis_words({"number": 2, "changes": []})
+    assert plane.axis_title([axis], 1, 0.4, "→") == "shorter, brighter → · 40 % of the differences"
+    assert plane.axis_title([], 2, 0.1, "↑") == "direction 2 ↑ · 10 % of the differences"

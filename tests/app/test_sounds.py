@@ -1,0 +1,195 @@
+"""The page Sounds over a real run and the real process that makes sounds, and what lies behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.shelf import Shelf, bundle, file_name
+from app.studio import Studio, studio_of
+from engine.audio.io import write_wave
+from engine.errors import ConfigError, DataError, SweetspotError
+from engine.rundir.layout import Layout
+from engine.rundir.schema import Monitor, State
+from tests.app.conftest import said
+from tests.app.library import write
+
+Visit = Callable[..., AppTest]
+
+
+@pytest.fixture
+def trained(drum_run: Path, runs_dir: Path) -> Path:
+    """A copy of a run of drums, in the library."""
+    return Path(shutil.copytree(drum_run, runs_dir / "drums"))
+
+
+def made(root: Path) -> list[str]:
+    return sorted(path.name for path in Layout(root).sounds.glob("*.wav"))
+
+
+def make(app: AppTest, count: int) -> AppTest:
+    app.number_input(key="count").set_value(count).run()
+    app.button(key="make-now").click().run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_sounds_are_made_and_what_gets_a_star_keeps_it(visit: Visit, trained: Path) -> None:
+    app = visit("sounds", run="drums")
+    assert "No sounds yet." in said(app) and not app.get("audio")
+    app = make(app, 2)
+    assert len(app.get("audio")) == len(made(trained)) == 2
+    assert app.button(key="make-now").label == "Make two more"
+    assert all((Layout(trained).sounds / name).with_suffix(".png").is_file() for name in made(trained))
+    app = make(app, 1)
+    assert len(made(trained)) == 3, "the seed goes on where it stopped"
+    assert "New 3" in said(app)
+    star = next(one for one in app.button if (one.key or "").startswith("star-off"))
+    star.click().run()
+    again = visit("sounds", run="drums")
+    assert [one.label for one in again.button if (one.key or "").startswith("star-")].count("Take its star away") == 1
+    again.segmented_control(key="which").set_value("With a star").run()
+    assert len(again.get("audio")) == 1
+
+
+def test_another_temperature_begins_at_the_first_number_again(visit: Visit, trained: Path) -> None:
+    app = make(visit("sounds", run="drums"), 1)
+    app.slider(key="temperature-drums").set_value(1.5).run()
+    assert app.button(key="make-now").label == "Make one sound"
+    app = make(app, 1)
+    recipes = [json.loads(path.read_text())["sound"] for path in Layout(trained).sounds.glob("prior*.json")]
+    assert [one["origin"]["index"] for one in recipes] == [0, 0]
+    assert len({one["temperature"] for one in recipes}) == 2
+
+
+def test_nothing_is_written_into_a_run_that_may_only_be_looked_at(
+    visit: Visit, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEETSPOT_DATA", str(tmp_path / "data"))
+    sessions = Layout(trained).sessions
+    lines = [json.loads(line) | {"host": "x", "boot_id": "y", "machine_id": "z"} for line in sessions.open()]
+    sessions.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
+    app = make(visit("sounds", run="drums"), 1)
+    next(one for one in app.button if (one.key or "").startswith("star-off")).click().run()
+    assert len(app.get("audio")) == 1
+    assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
+    assert len(list((tmp_path / "data" / "sounds").rglob("*.wav"))) == 1
+
+
+def test_a_run_of_tables_says_in_its_own_words_that_it_makes_none(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "iris", task="mlp", monitor=Monitor(metric="val_loss", reference="train_loss", unit=""))
+    assert "makes no sounds" in said(visit("sounds", run="iris"))
+    assert all(button.key != "make-sounds" for button in visit("run", run="iris").button)
+
+
+def test_a_run_that_saved_nothing_says_what_to_wait_for(visit: Visit, runs_dir: Path) -> None:
+    live = write(runs_dir / "live", state=State.RUNNING, done=3, close=False)
+    assert "Nothing is saved yet." in said(visit("sounds", run="live"))
+    live.close()
+    write(runs_dir / "ended", done=3)
+    assert "Nothing was saved before this run ended." in said(visit("explore", run="ended"))
+
+
+@pytest.mark.parametrize("strange", ["../../etc", "nothing", "x" * 80])
+def test_an_address_leads_to_a_listed_run_or_nowhere(visit: Visit, strange: str) -> None:
+    assert "There is no run of this name here" in said(visit("sounds", run=strange))
+
+
+def test_an_empty_library_says_that_a_model_comes_first(visit: Visit) -> None:
+    assert "No model yet." in said(visit("sounds")) and "No model yet." in said(visit("explore"))
+
+
+def test_a_run_that_can_sound_leads_there_with_one_button(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums")
+    assert visit("run", run="drums").button(key="make-sounds").label == "Make sounds"
+    write(runs_dir / "young", done=3)
+    assert all(button.key != "make-sounds" for button in visit("run", run="young").button)
+
+
+def test_all_tabs_share_one_process_and_a_dead_one_comes_again(trained: Path, runs_dir: Path) -> None:
+    studio = studio_of(trained)
+    assert studio_of(trained) is studio and studio.pid is None
+    studio.ask("hello")
+    first = studio.pid
+    assert first is not None and studio.ask("hello")["ok"] and studio.pid == first
+    os.kill(first, signal.SIGKILL)
+    assert studio.ask("hello")["ok"] and studio.pid != first
+    with pytest.raises(ConfigError, match="no operation"):
+        studio.ask("sing")
+    with pytest.raises(DataError, match="no snapshot of epoch 99") as caught:
+        studio.ask("hello", checkpoint="epoch-99")
+    assert caught.value.remedy
+    with pytest.raises(SweetspotError, match="No sound came within"):
+        studio.ask("axes", timeout_s=0.0)
+    assert studio.pid is None and studio.ask("hello")["ok"], "a late answer is never taken for the next one's"
+    studio.close()
+
+
+def test_a_process_that_cannot_serve_says_why_each_time(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    for _ in range(2):
+        with pytest.raises(SweetspotError, match="holds no run"):
+            studio.ask("hello")
+    studio.close()
+
+
+def lay(place: Path, name: str, **origin: object) -> Path:
+    """A sound as the engine writes it."""
+    place.mkdir(exist_ok=True)
+    write_wave(place / f"{name}.wav", np.zeros(480, np.float32), 48_000, "PCM_24")
+    recipe = {"state": "epoch-0059-step-00002006.safetensors", "sound": {"seed": 7, "origin": origin}}
+    (place / f"{name}.json").write_text(json.dumps(recipe))
+    return place / f"{name}.wav"
+
+
+def test_a_zip_sorts_in_the_order_of_making_under_names_that_every_system_takes(tmp_path: Path) -> None:
+    for number in range(12):
+        path = lay(tmp_path / "s", f"{99 - number}", kind="prior", index=number)
+        os.utime(path, (1_000 + number, 1_000 + number))
+    sounds = Shelf(tmp_path / "s").sounds()
+    with zipfile.ZipFile(bundle("../Übung ’n’ Bass", sounds)) as archive:  # type: ignore[arg-type]
+        names = [name for name in archive.namelist() if name.endswith(".wav")]
+        assert archive.testzip() is None and archive.read(names[0]) == (tmp_path / "s" / "99.wav").read_bytes()
+        assert sum(name.startswith("recipes/") for name in archive.namelist()) == 12
+    assert names == sorted(names) and names[0] == "ubung-n-bass-001-seed7-1-epoch-59.wav"
+    assert names[11] == "ubung-n-bass-012-seed7-12-epoch-59.wav" == file_name("../Übung ’n’ Bass", sounds[11])
+
+
+def test_only_sounds_with_a_recipe_lie_on_the_shelf(tmp_path: Path) -> None:
+    place = tmp_path / "s"
+    good = lay(place, "good", kind="place", x=1.0, y=2.0)
+    lay(place, "torn", kind="prior", index=0).with_suffix(".json").write_text("{torn")
+    lay(place, "odd", kind="prior", index=0).with_suffix(".json").write_text('{"sound": []}')
+    lay(place, "noise", kind="prior", index=0).write_bytes(b"RIFF")
+    outside = lay(tmp_path / "elsewhere", "secret", kind="prior", index=0)
+    (place / "link.wav").symlink_to(outside)
+    shutil.copy(outside.with_suffix(".json"), place / "link.json")
+    (place / "stars.json").write_text('{"starred": ["good.wav", 7, "gone.wav"]}')
+    shelf = Shelf(place)
+    assert [(one.path, one.starred) for one in shelf.sounds()] == [(good, True)]
+    shelf.star("good.wav", False)
+    assert json.loads((place / "stars.json").read_text()) == {"starred": []}
+
+
+def test_what_was_only_passed_by_goes_and_new_and_starred_sounds_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.shelf.MOST_PASSING", 2)
+    for number in range(5):
+        os.utime(lay(tmp_path / "s", f"place-{number}", kind="place", x=0, y=0), (number, number))
+    lay(tmp_path / "s", "prior-0", kind="prior", index=0)
+    shelf = Shelf(tmp_path / "s")
+    shelf.star("place-1.wav", True)
+    shelf.prune()
+    assert {one.path.stem for one in shelf.sounds()} == {"place-1", "place-3", "place-4", "prior-0"}
+    assert not (tmp_path / "s" / "place-0.json").exists()

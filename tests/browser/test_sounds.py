@@ -1,0 +1,75 @@
+"""Sounds and Explore in a real browser: made, heard, starred, taken along; and a click on the map."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from engine.rundir.layout import Layout
+from tests.browser.chromium import Server
+from tests.browser.conftest import until
+
+pytestmark = pytest.mark.browser
+Open = Callable[[str], Any]
+SLOW_MS = 120_000
+
+
+@pytest.fixture
+def trained(drum_run: Path, runs_dir: Path) -> Path:
+    return Path(shutil.copytree(drum_run, runs_dir / "drums"))
+
+
+def lengths(page: Any) -> list[float]:
+    """Of all players that know theirs, from the oldest on."""
+    found = page.evaluate("[...document.querySelectorAll('audio')].map(a => a.duration)")
+    return [round(float(one), 2) for one in found if one]
+
+
+def test_sounds_are_made_heard_starred_and_taken_along(
+    app: Server, trained: Path, open_page: Open, tmp_path: Path
+) -> None:
+    page = open_page(f"{app.url}/run?run=drums")
+    page.get_by_role("button", name="Make sounds").click()
+    page.get_by_text("No sounds yet.").wait_for(timeout=SLOW_MS)
+    many = page.get_by_role("spinbutton", name="How many")
+    many.fill("2")
+    many.press("Enter")
+    page.get_by_role("button", name="Make two sounds").click()
+    page.locator("audio").nth(1).wait_for(state="attached", timeout=SLOW_MS)
+    files = sorted(Layout(trained).sounds.glob("*.wav"), key=lambda path: path.stat().st_mtime_ns)
+    assert until(lambda: len(lengths(page)) == 2)
+    assert lengths(page) == [round(soundfile.info(path).duration, 2) for path in files]
+    assert page.evaluate("[...document.querySelectorAll('audio')].every(a => a.paused)"), "nothing plays by itself"
+    page.locator("audio").first.evaluate("a => { a.loop = true; a.muted = true; return a.play() }")
+    page.get_by_role("button", name="Give it a star").last.click()
+    page.get_by_role("button", name="Take its star away").wait_for()
+    assert page.evaluate("[...document.querySelectorAll('audio')].some(a => !a.paused)"), "a star stops no sound"
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="2 sounds as ZIP").click()
+    taken.value.save_as(tmp_path / "sounds.zip")
+    with zipfile.ZipFile(tmp_path / "sounds.zip") as archive:
+        names = [name for name in archive.namelist() if name.endswith(".wav")]
+        assert [archive.read(name) for name in sorted(names)] == [path.read_bytes() for path in files]
+
+
+def test_a_click_on_the_map_makes_that_place_sound(app: Server, trained: Path, open_page: Open) -> None:
+    page = open_page(f"{app.url}/explore?run=drums")
+    chart = page.locator(".stVegaLiteChart svg")
+    chart.wait_for(timeout=SLOW_MS)
+    page.locator(".stVegaLiteChart .mark-rect path").nth(2_000).wait_for(state="attached")
+    box = chart.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    page.locator("audio").wait_for(state="attached", timeout=SLOW_MS)
+    until(lambda: lengths(page))
+    page.get_by_text("Place", exact=False).first.wait_for()
+    until(lambda: page.evaluate("document.querySelector('audio').currentTime") > 0)
+    file = page.locator(".stVegaLiteChart .mark-rect path").last  # files lie above the tiles
+    file.click(force=True)
+    page.locator("audio").nth(2).wait_for(state="attached", timeout=SLOW_MS)
+    page.get_by_text("Original").wait_for()

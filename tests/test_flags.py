@@ -1,0 +1,50 @@
+"""Command-line options made from configurations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from app.launch import flags
+from engine.config import TrainingConfig
+from engine.flags import options
+from engine.tasks.mlp.config import MLPConfig
+from engine.tasks.mlp.layers import LayerConfig
+
+
+def parsed(*arguments: str) -> dict[str, Any]:
+    heard: dict[str, Any] = {}
+
+    @click.command
+    @click.argument("source", required=False)
+    @options(TrainingConfig, MLPConfig)
+    def command(**values: Any) -> None:
+        heard.update(values)
+
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 0, result.output
+    return {name: value for name, value in heard.items() if value is not None}
+
+
+def test_what_is_not_given_is_not_there() -> None:
+    assert parsed() == {}
+
+
+def test_a_switch_needs_no_word_and_can_be_turned_off() -> None:
+    assert parsed("--stop-after-sweet-spot", "demo") == {"stop_after_sweet_spot": True, "source": "demo"}
+    assert parsed("--no-stop-after-sweet-spot") == {"stop_after_sweet_spot": False}
+
+
+@pytest.mark.parametrize("wish", [{"stop_after_sweet_spot": True}, {"stop_after_sweet_spot": False}, {"seed": 3}])
+def test_what_the_app_asks_for_is_what_the_command_line_hears(wish: dict[str, Any]) -> None:
+    assert parsed(*flags(wish | {"device": None})) == wish
+
+
+def test_a_layers_text_is_the_layer() -> None:
+    layers = (LayerConfig(units=32), LayerConfig(units=8, activation="relu"), LayerConfig(units=64))
+    text = ",".join(map(str, layers))
+    assert text.startswith("32,") and text.endswith(",64")
+    assert MLPConfig.model_validate({"layers": text}).layers == layers
