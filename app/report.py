@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from app import details, plots, previews, states, summary, words
 from app.report_page import page
 from app.report_sounds import Panel, panel
-from engine.errors import RunDirectoryError, StorageError
+from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.reader import RunReader
@@ -59,11 +59,8 @@ def command(run_dir: Path, out: Path) -> None:
         raise RunDirectoryError(f"{run_dir} holds no run.", "Name the directory that a training printed first.")
     report = gather(reader)
     data = page(report).encode(errors="backslashreplace")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        replace_bytes(out, data, durable=False)
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written ({error.strerror or error}).", "Choose another place.") from error
+    out.parent.mkdir(parents=True, exist_ok=True)
+    replace_bytes(out, data, durable=False)
     shown = report.panel
     click.echo(f"{out}: {words.size(len(data))}, {len(shown.held_out) + len(shown.made)} previews")
     if len(shown.made) < shown.total:

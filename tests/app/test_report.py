@@ -8,6 +8,8 @@ import os
 import platform
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,12 @@ from PIL import Image
 from app import report_sounds
 from app.report import command
 from engine.audio.io import write_wave
-from engine.errors import RunDirectoryError, StorageError
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import boot_id, host, machine_id
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import ErrorInfo, MetricSpec, Monitor, State
 from tests.app.library import write
+from tests.conftest import ROOT
 
 MARKUP = '<script>alert(1)</script> & "drums"'
 RATE = 48_000
@@ -243,18 +245,19 @@ def test_a_live_run_is_shown_as_it_stands(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_done_is_said_with_its_code(run: Path, tmp_path: Path) -> None:
-    def fail(*arguments: object) -> BaseException:
-        result = CliRunner().invoke(command, list(map(str, arguments)))
-        assert result.exception is not None
-        return result.exception
+    def fail(*arguments: object) -> tuple[int, str]:
+        line = [sys.executable, "-m", "app.report", *map(str, arguments)]
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stderr
 
-    nothing = fail(tmp_path, "--out", tmp_path / "x.html")
-    assert isinstance(nothing, RunDirectoryError) and nothing.exit_code == 2
+    code, said = fail(tmp_path, "--out", tmp_path / "x.html")
+    assert code == 2 and "holds no run" in said
     (tmp_path / "file").touch()
-    nowhere = fail(run, "--out", tmp_path / "file" / "x.html")
-    assert isinstance(nowhere, StorageError) and nowhere.exit_code == 74
+    assert fail(run, "--out", tmp_path / "file" / "x.html")[0] == 74
     Layout(run).status.write_text('{"protocol": 99}')
-    assert isinstance(fail(run, "--out", tmp_path / "x.html"), RunDirectoryError)
+    code, said = fail(run, "--out", tmp_path / "x.html")
+    assert code == 2 and "newer" in said
     assert not (tmp_path / "x.html").exists()
 
 
