@@ -36,7 +36,7 @@ def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
     # threads beside ten busy ones, 7.8 s a sound with spinning and 0.22 s without. Read once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from engine.device import choose
-    from engine.tasks.vae.answers import Answers
+    from engine.tasks.vae.answers import Answers, told
     from engine.tasks.vae.load import check_is_of_sounds
 
     choose("cpu", threads)
@@ -44,8 +44,7 @@ def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
         if not run_dir.is_file():  # an exported model is checked when it is opened
             check_is_of_sounds(run_dir)
     except SweetspotError as error:
-        told = {"kind": type(error).__name__, "cause": error.cause, "remedy": error.remedy}
-        _send(answers_to, {"id": None, "ok": False, "error": told})
+        _send(answers_to, {"id": None, "ok": False, "error": told(error)})
         raise
     answers = Answers(run_dir)
     while True:

@@ -121,9 +121,9 @@ class Answers:
                 raise ConfigError(f"There is no operation {name!r}.", f"Use one of {known}.")
             return {"id": number, "ok": True, **operation(request)}
         except SweetspotError as error:
-            return {"id": number, "ok": False, "error": _error(error)}
+            return {"id": number, "ok": False, "error": told(error)}
         except OSError as error:
-            return {"id": number, "ok": False, "error": _error(StorageError.of(error))}
+            return {"id": number, "ok": False, "error": told(StorageError.of(error))}
 
     def hello(self, request: dict[str, Any]) -> dict[str, Any]:
         ask: _Ask = _checked(_Ask, request)
@@ -281,7 +281,8 @@ def _parsed(line: bytes) -> dict[str, Any]:
     return request
 
 
-def _error(error: SweetspotError) -> dict[str, str]:
+def told(error: SweetspotError) -> dict[str, str]:
+    """A failure as an answer has it."""
     return {"kind": type(error).__name__, "cause": error.cause, "remedy": error.remedy}
 
 

@@ -165,12 +165,11 @@ class Studio:
             values = self.map.code_at(origin.x, origin.y)
             remarks.extend(self.map.remarks(values[None]))
             return _Code((values + self._wander(request))[None]) if self.of_textures else _Code(values[None])
-        return _Code(self._new(request))
+        return self._new(origin, request)
 
-    def _new(self, request: SoundRequest) -> torch.Tensor:
-        """The code [1, D, L] of a new sound."""
-        draws = rng.generator(request.seed, "generate-place", _index(request)).random((1, 3), dtype=np.float32)
-        return self.prior.new(self._wander(request)[None], torch.from_numpy(draws))
+    def _new(self, origin: FromPrior, request: SoundRequest) -> _Code:
+        draws = rng.generator(request.seed, "generate-place", origin.index).random((1, 3), dtype=np.float32)
+        return _Code(self.prior.new(self._wander(request)[None], torch.from_numpy(draws)))
 
     def _wander(self, request: SoundRequest, frames: int | None = None) -> torch.Tensor:
         """Deviations [D, L] as the prior draws them; of ``frames`` latent frames, or what the request asks for."""
@@ -188,17 +187,20 @@ class Studio:
         return wandered if frames is None else fitted(wandered, frames)
 
     def _variation(self, origin: FromFile, request: SoundRequest) -> _Code:
-        """What the sound and a drawn one have beside their centre, mixed so that the spread stays what it was."""
+        """The sound's own deviation and a drawn one, mixed so that the spread stays what it was."""
         given = open_sound(self.trained, origin.file)
         own = self._lasting(self._encode(given, request), request, given)
         centre = self._centre(own)
-        if self.of_textures:
-            drawn = self._wander(request, own.shape[-1])
-        else:
-            drawn = fitted(self._new(request), own.shape[-1]) - centre
+        fresh = self._fresh(origin, request, centre, own.shape[-1])
         kept = (1 - origin.amount**2) ** 0.5
-        values = centre + kept * (own - centre) + origin.amount * drawn
+        values = centre + kept * (own - centre) + origin.amount * fresh
         return _Code(values, given.samples)
+
+    def _fresh(self, origin: FromFile, request: SoundRequest, centre: torch.Tensor, frames: int) -> torch.Tensor:
+        """What a new sound of ``frames`` latent frames differs by from ``centre``; a texture keeps its identity."""
+        if self.of_textures:
+            return self._wander(request, frames)
+        return fitted(self._new(FromPrior(index=origin.index), request).values, frames) - centre
 
     def _morph(self, origin: Between, request: SoundRequest) -> _Code:
         """One-shots: a straight line. Textures: their means on a line, what moves around them at equal power."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from engine.audio.io import read_wave, wave_bytes
+from engine.audio.levels import at_level, peak
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_png
 from engine.audio.settings import SpectrogramConfig
@@ -17,7 +18,6 @@ from engine.errors import DataError
 from engine.rundir.atomic import replace_bytes
 from engine.tasks.vae.given import open_sound
 from engine.tasks.vae.load import Trained
-from engine.tasks.vae.previews import PEAK
 
 MOST_FRAMES = 2_000  # of a picture that is 640 pixels wide
 BLOCK_S = 20.0
@@ -72,7 +72,7 @@ def original(trained: Trained, name: str, out: Path) -> Original:
         raise DataError(f"The recording {name} is not where it was.", "The model's own copy of it can still be heard.")
     rate = trained.codec.config.sample_rate
     shown = wave[: round(LONGEST_S * rate)]
-    data = wave_bytes(shown * np.float32(PEAK), rate)
+    data = wave_bytes(at_level(shown, peak(shown), 1.0), rate)
     path = out / f"original-{hashlib.sha256(data).hexdigest()[:16]}.wav"
     replace_bytes(path, data, durable=False)
     return Original(path, len(shown) / rate, len(shown) == len(wave))
