@@ -19,13 +19,13 @@ from app.forms import changed, label
 from app.store import metrics_of
 from engine.audio.find import escaped
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Status
+from engine.rundir.schema import DatasetRecord, RunRecord, Status
 from engine.rundir.view import RunView
 
 
 def tabs(reader: RunReader, view: RunView) -> None:
     """The tabs; only the open one is drawn."""
-    notes = _notes(reader, view)
+    notes = all_notes(reader.root, view)
     labels = [
         "Checkpoints",
         "More curves",
@@ -46,6 +46,20 @@ def tabs(reader: RunReader, view: RunView) -> None:
 
 
 def _checkpoints(reader: RunReader, view: RunView) -> None:
+    rows = checkpoint_rows(reader, view)
+    if not rows:
+        style.quiet("Nothing saved yet. A checkpoint is written every few epochs, at least every five minutes.")
+        return
+    table = pd.DataFrame(rows[::-1])
+    st.dataframe(
+        table, hide_index=True, placeholder="–", row_height=38,
+        column_config={"Epoch": st.column_config.NumberColumn(alignment="left")},
+    )  # fmt: skip
+    style.quiet("The newest ones and the best stay; resuming takes the newest that is intact.")
+
+
+def checkpoint_rows(reader: RunReader, view: RunView) -> list[dict[str, Any]]:
+    """What is saved, by column, the oldest first."""
     rows = []
     for item in reader.checkpoints():
         manifest = item.manifest
@@ -59,15 +73,7 @@ def _checkpoints(reader: RunReader, view: RunView) -> None:
                 "For": _purpose(item.path.name, manifest is not None, view),
             }
         )
-    if not rows:
-        style.quiet("Nothing saved yet. A checkpoint is written every few epochs, at least every five minutes.")
-        return
-    table = pd.DataFrame(rows[::-1])
-    st.dataframe(
-        table, hide_index=True, placeholder="–", row_height=38,
-        column_config={"Epoch": st.column_config.NumberColumn(alignment="left")},
-    )  # fmt: skip
-    style.quiet("The newest ones and the best stay; resuming takes the newest that is intact.")
+    return rows
 
 
 def _purpose(name: str, whole: bool, view: RunView) -> str:
@@ -155,19 +161,22 @@ def _sounds(reader: RunReader, view: RunView) -> None:
             learn, check = view.run.num_train_files, view.run.num_val_files
             style.line(f"*{words.number(learn)}* rows to learn from, *{words.number(check)}* to check with.")
         return
-    side = {"train": "learns", "val": "checks", None: ""}
-    table = pd.DataFrame(
-        {
-            "File": [escaped(row.path) for row in dataset.files],
-            "Use": [side[row.split] if row.verdict != "skipped" else "skipped" for row in dataset.files],
-            "Length": [None if row.duration_s is None else words.sound_length(row.duration_s) for row in dataset.files],
-            "Note": [
-                row.reason or (f"same sound as {escaped(row.same_as)}" if row.same_as else None)
-                for row in dataset.files
-            ],
-        }
-    )
+    table = pd.DataFrame(file_rows(dataset))
     st.dataframe(table, hide_index=True, placeholder="–", row_height=36, height=min(400, 38 * (len(table) + 1)))
+
+
+def file_rows(dataset: DatasetRecord) -> list[dict[str, str | None]]:
+    """What became of every file, by column."""
+    side = {"train": "learns", "val": "checks", None: ""}
+    return [
+        {
+            "File": escaped(row.path),
+            "Use": side[row.split] if row.verdict != "skipped" else "skipped",
+            "Length": None if row.duration_s is None else words.sound_length(row.duration_s),
+            "Note": row.reason or (f"same sound as {escaped(row.same_as)}" if row.same_as else None),
+        }
+        for row in dataset.files
+    ]
 
 
 def _settings(reader: RunReader, view: RunView) -> None:
@@ -175,20 +184,12 @@ def _settings(reader: RunReader, view: RunView) -> None:
     if run is None:
         style.quiet("Fixed once the sounds are read.")
         return
-    facts = {
-        "Source": run.source.path or run.source.name,
-        "Task": run.task,
-        f"{'Chunks' if run.monitor.unit == 'dB' else 'Items'} to learn from": words.number(run.num_train),
-        "Steps an epoch": words.number(run.steps_per_epoch),
-        "Items an update": words.number(run.batch_size),
-        "Preset": str(run.config.training.get("preset", "–")),
-        "Run": run.uuid,
-    }
+    facts = basic_facts(run)
     if view.session is not None:
         facts |= {
             "Trained on": f"{view.session.host}, {view.session.device}, {words.counted(view.session.threads, 'thread')}"
         }
-    settings = {label(name): _plain(value) for name, value in changed(run.task, run.config.model_dump()).items()}
+    settings = chosen(run)
     left, right = st.columns(2)
     for column, rows in ((left, facts), (right, settings)):
         frame = pd.DataFrame({"Fact" if rows is facts else "Setting": list(rows), "Value": list(rows.values())})
@@ -198,16 +199,34 @@ def _settings(reader: RunReader, view: RunView) -> None:
         st.code(str(reader.root), language=None, wrap_lines=True)
 
 
+def chosen(run: RunRecord) -> dict[str, str]:
+    """Every setting as the form calls it, and its value."""
+    return {label(name): _plain(value) for name, value in changed(run.task, run.config.model_dump()).items()}
+
+
+def basic_facts(run: RunRecord) -> dict[str, str]:
+    """What a run learns, and in what portions."""
+    return {
+        "Source": run.source.path or run.source.name,
+        "Task": run.task,
+        f"{'Chunks' if run.monitor.unit == 'dB' else 'Items'} to learn from": words.number(run.num_train),
+        "Steps an epoch": words.number(run.steps_per_epoch),
+        "Items an update": words.number(run.batch_size),
+        "Preset": str(run.config.training.get("preset", "–")),
+        "Run": run.uuid,
+    }
+
+
 def _plain(value: Any) -> str:
     return ("no", "yes")[value] if isinstance(value, bool) else str(value)
 
 
-def _notes(reader: RunReader, view: RunView) -> list[states.Note]:
+def all_notes(root: Path, view: RunView) -> list[states.Note]:
     """What the engine finds now, after what it warned of before; what it still finds is not said twice."""
     status: Status | None = view.status
     if status is None:
         return []
-    store = metrics_of(reader.root)
+    store = metrics_of(root)
     store.refresh()
     codes = {str(one.get("message")): one.get("code") for one in store.events if one.get("event") == "warning"}
     found = {one.code for one in status.diagnosis}
@@ -216,7 +235,7 @@ def _notes(reader: RunReader, view: RunView) -> list[states.Note]:
 
 
 def _show_notes(reader: RunReader, view: RunView) -> None:
-    notes = _notes(reader, view)
+    notes = all_notes(reader.root, view)
     if not notes:
         style.quiet("Nothing to remark.")
     for note in notes:

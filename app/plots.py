@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import streamlit as st
 
 from app import charts, style, words
@@ -18,6 +21,17 @@ from engine.rundir.schema import MetricSpec, RunRecord
 from engine.rundir.view import RunView
 
 MAIN_HEIGHT = 368
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One chart: its heading with a quiet half, its rows, its specification, and what it says to who cannot see it."""
+
+    title: str
+    quiet: str
+    rows: pa.Table
+    spec: charts.Spec
+    alt: str
 
 
 @lru_cache(maxsize=8)
@@ -37,18 +51,28 @@ def window(key: str) -> Window | None:
 
 def main(reader: RunReader, view: RunView, preview_epochs: Sequence[int]) -> None:
     """Error on new and own items by epoch, against the best constant answer, with the sweet spot."""
-    run, status = view.run, view.status
-    style.title(words.nouns(run).main)
-    if run is None:
+    style.title(words.nouns(view.run).main)
+    if view.run is None:
         _empty("The curve begins with the first epoch.")
         return
-    store = metrics_of(reader.root)
-    store.refresh()
-    if not store.epochs.count:
+    key = f"zoom-main-{reader.id}"
+    drawn = main_drawing(reader.root, view, preview_epochs, window(key))
+    if drawn is None:
         _empty("The curve begins when the first epoch is over.")
         return
-    monitor, key = run.monitor, f"zoom-main-{reader.id}"
-    seen = window(key)
+    st.vega_lite_chart(drawn.rows, drawn.spec, width="stretch", key=key, on_select="rerun", alt=drawn.alt)
+
+
+def main_drawing(
+    root: Path, view: RunView, preview_epochs: Sequence[int], seen: Window | None = None
+) -> Drawing | None:
+    """The main chart of a run, within the part of the x axis that is in sight; None before its first epoch."""
+    run, status = view.run, view.status
+    store = metrics_of(root)
+    store.refresh()
+    if run is None or not store.epochs.count:
+        return None
+    monitor = run.monitor
     base = words.baseline(status, run)
     best = spot.epoch if (spot := words.sweet_spot(status, run)) else None
     rows = store.cached(
@@ -59,9 +83,7 @@ def main(reader: RunReader, view: RunView, preview_epochs: Sequence[int]) -> Non
             standard_error=words.uncertain(run), window=seen, height=MAIN_HEIGHT,
         ),
     )  # fmt: skip
-    st.vega_lite_chart(
-        rows, _main_spec(words.nouns(run).unit_line), width="stretch", key=key, on_select="rerun", alt=_alt(run, store)
-    )
+    return Drawing(words.nouns(run).main, "", rows, _main_spec(words.nouns(run).unit_line), _alt(run, store))
 
 
 def _names(run: RunRecord) -> tuple[str, str, str]:
@@ -85,17 +107,30 @@ def _empty(text: str) -> None:
 
 def small(reader: RunReader, view: RunView) -> None:
     """Three beside one another: loss with its band, the regulariser with its weight, the learning rate."""
-    run = view.run
-    store = metrics_of(reader.root)
-    store.refresh()
-    if run is None or not store.steps.count:
+    drawn = small_drawings(reader.root, view, lambda group: window(f"zoom-{group}-{reader.id}"))
+    if not drawn:
         return
-    columns = iter(st.columns(3, gap="medium"))
-    for group in ("loss", "kl", "rate"):
-        specs = [spec for spec in run.metrics if spec.chart == group]
-        if specs:
-            with next(columns):
-                _GROUPS[group](reader, store, specs)
+    for column, (group, one) in zip(st.columns(3, gap="medium"), drawn.items(), strict=False):
+        with column:
+            style.title(one.title, one.quiet)
+            if not one.rows.num_rows:
+                st.caption("After the first epoch.")
+                continue
+            key = f"zoom-{group}-{reader.id}"
+            st.vega_lite_chart(one.rows, one.spec, width="stretch", key=key, on_select="rerun", alt=one.alt)
+
+
+def small_drawings(root: Path, view: RunView, seen: Callable[[str], Window | None]) -> dict[str, Drawing]:
+    """The small charts that a run has, by the name of their group; one that has nothing to show yet has no rows.
+
+    seen: the part of a group's x axis that is in sight.
+    """
+    store = metrics_of(root)
+    store.refresh()
+    if view.run is None or not store.steps.count:
+        return {}
+    specs = {group: [one for one in view.run.metrics if one.chart == group] for group in _GROUPS}
+    return {group: _GROUPS[group](store, found, seen(group)) for group, found in specs.items() if found}
 
 
 def more(reader: RunReader, run: RunRecord) -> None:
@@ -117,32 +152,26 @@ def more(reader: RunReader, run: RunRecord) -> None:
                 _line(reader, store, spec)
 
 
-def _loss(reader: RunReader, store: MetricsStore, specs: Sequence[MetricSpec]) -> None:
+def _loss(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None) -> Drawing:
     by_step = next((one.name for one in specs if one.name in store.steps.names()), specs[0].name)
     by_epoch = next((one.name for one in specs if one.name != by_step and one.name in store.epochs.names()), None)
-    style.title("Loss", "every step, smoothed" + (" · new data by epoch" if by_epoch else ""))
-    key = f"zoom-loss-{reader.id}"
-    seen = window(key)
     rows = store.cached(("loss", seen), lambda: loss_rows(store.steps, store.epochs, by_step, by_epoch, seen))
-    st.vega_lite_chart(rows, charts.SMALL, width="stretch", key=key, on_select="rerun", alt="Loss of every step")
+    quiet = "every step, smoothed" + (" · new data by epoch" if by_epoch else "")
+    return Drawing("Loss", quiet, rows, charts.SMALL, "Loss of every step")
 
 
-def _kl(reader: RunReader, store: MetricsStore, specs: Sequence[MetricSpec]) -> None:
+def _kl(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None) -> Drawing:
     main = specs[0]
     weight = next((one for one in specs[1:] if one.better == "neither" and one.name in store.steps.names()), None)
-    style.title(main.label, ", ".join(filter(None, [main.unit, "every epoch"])))
-    key = f"zoom-kl-{reader.id}"
     x = np.arange(1, store.epochs.count + 1, dtype=float)
-    if not len(x):
-        st.caption("After the first epoch.")
-        return
     area = None
     if weight is not None:
         at_epoch, values = _weights(store, weight.name)
         now = store.steps.last(weight.name)
         area = (at_epoch, values, f"its weight, now {now:.2g}") if now is not None else None
-    rows = store.cached(("kl",), lambda: small_rows(store.epochs.get(main.name), x, area))
-    st.vega_lite_chart(rows, charts.SMALL_EPOCHS, width="stretch", key=key, on_select="rerun", alt=main.label)
+    rows = store.cached(("kl",), lambda: small_rows(store.epochs.get(main.name), x, area)) if len(x) else _NO_ROWS
+    quiet = ", ".join(filter(None, [main.unit, "every epoch"]))
+    return Drawing(main.label, quiet, rows, charts.SMALL_EPOCHS, main.label)
 
 
 def _weights(store: MetricsStore, name: str) -> tuple[Floats, Floats]:
@@ -154,15 +183,12 @@ def _weights(store: MetricsStore, name: str) -> tuple[Floats, Floats]:
     return (np.arange(1, store.epochs.count + 1, dtype=float)[good], store.steps.at(name, ends[good]))
 
 
-def _rate(reader: RunReader, store: MetricsStore, specs: Sequence[MetricSpec]) -> None:
+def _rate(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None) -> Drawing:
     spec = specs[0]
     values = store.steps.get(spec.name)
     power = _power(values)
-    style.title(spec.label, f"× 10{_superscript(power)}" if power else "")
     rows = store.cached(("rate",), lambda: small_rows(values, store.steps.index().astype(float), scale=10.0**-power))
-    st.vega_lite_chart(
-        rows, charts.SMALL, width="stretch", key=f"zoom-rate-{reader.id}", on_select="rerun", alt=spec.label
-    )
+    return Drawing(spec.label, f"× 10{_superscript(power)}" if power else "", rows, charts.SMALL, spec.label)
 
 
 def _every(steps: Columns) -> str:
@@ -185,6 +211,7 @@ def _line(reader: RunReader, store: MetricsStore, spec: MetricSpec) -> None:
     st.vega_lite_chart(rows, spec_of, width="stretch", key=key, on_select="rerun", alt=spec.label)
 
 
+_NO_ROWS = pa.table({})
 _GROUPS = {"loss": _loss, "kl": _kl, "rate": _rate}
 
 

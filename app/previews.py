@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
-from app import media, style
+from app import media, style, words
+from app.store import metrics_of
 from app.words import counted
 from engine.rundir.artefacts import PreviewSet
+from engine.rundir.schema import Best
+from engine.rundir.view import RunView
 
 LABEL_PX = 74
 GROUP = 20  # Each player loads its whole file: older groups render when they are opened.
@@ -38,6 +42,36 @@ def sort_previews(found: Sequence[PreviewSet]) -> tuple[list[PreviewSet], list[P
 
 def _order(one: PreviewSet) -> tuple[str, int, int, int]:
     return one.role, one.epoch, one.step, one.index
+
+
+def marks(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[int, int], Mark]:
+    """What stands beside each preview: its epoch, how well the model did there, and which is nearest the sweet spot."""
+    store = metrics_of(root)
+    store.refresh()
+    run, best = view.run, words.sweet_spot(view.status, view.run)
+    moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
+    ends = dict(moments)
+    sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
+    curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
+    said = {}
+    for epoch, step in moments:
+        ended = ends[epoch] == step and 1 <= epoch <= len(curve)
+        label = "Start" if step == 0 else f"{epoch}" if ended else f"step {words.number(step)}"
+        detail = (
+            "untrained"
+            if step == 0
+            else words.figure(float(curve[epoch - 1]), run.monitor.unit)
+            if ended and run
+            else f"epoch {epoch}"
+        )
+        said[epoch, step] = Mark(label, detail, _sweetness(epoch, step, best) if (epoch, step) == sweet else "")
+    return said
+
+
+def _sweetness(epoch: int, step: int, best: Best | None) -> str:
+    if best is None or step == 0:
+        return ""
+    return "sweet spot" if epoch == best.epoch else "nearest the sweet spot"
 
 
 def listen(root: Path, found: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark], nouns: tuple[str, str]) -> None:

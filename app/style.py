@@ -139,8 +139,12 @@ def head_words(text: str) -> None:
 
 def line(text: str) -> None:
     """One line of our own words; what stands between asterisks is bold."""
-    strong = _STRONG.sub(r"<b>\1</b>", safe(text))
-    st.html(f'<div class="ss-line">{strong}</div>')
+    st.html(f'<div class="ss-line">{strong(text)}</div>')
+
+
+def strong(text: str) -> str:
+    """``text`` as safe HTML; what stands between asterisks is bold."""
+    return _STRONG.sub(r"<b>\1</b>", safe(text))
 
 
 def quiet(text: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import streamlit as st
 
 from app import charts, states, style, words
@@ -38,9 +39,16 @@ class Card:
 
 def strip(view: RunView, preview_steps: Sequence[int], key: str) -> None:
     """The whole run as one bar."""
+    drawn = strip_drawing(view, preview_steps)
+    if drawn is not None:
+        st.vega_lite_chart(drawn[0], charts.STRIP, width="stretch", key=key, alt=drawn[1])
+
+
+def strip_drawing(view: RunView, preview_steps: Sequence[int]) -> tuple[pa.Table, str] | None:
+    """The rows of that bar, and the same in words."""
     status = view.status
     if status is None:
-        return
+        return None
     total = status.total_steps or 0
     if states.getting_ready(view) and status.progress and status.progress.total:
         done, sweet, said = status.progress.done / status.progress.total, None, words.phase(status)
@@ -50,8 +58,7 @@ def strip(view: RunView, preview_steps: Sequence[int], key: str) -> None:
         sweet = (min(1.0, best.step / total), best.epoch) if best and total else None
         said = f"{words.percent(done)} done" + (f", sweet spot at epoch {sweet[1]}" if sweet else "")
     heard = [step / total for step in preview_steps] if total else []
-    rows = strip_rows(done, sweet, heard)
-    st.vega_lite_chart(rows, charts.STRIP, width="stretch", key=key, alt=f"The whole run: {said}")
+    return strip_rows(done, sweet, heard), f"The whole run: {said}"
 
 
 def cards(view: RunView, root: Path) -> list[Card]:
@@ -179,9 +186,23 @@ def badges(view: RunView) -> None:
         st.badge(badge.label, icon=f":material/{badge.icon}:", color=badge.colour)  # type: ignore[arg-type]
 
 
-def note(view: RunView, root: Path) -> None:
+def where(view: RunView) -> str:
+    """One line on where it stands; what is bold stands between asterisks."""
+    if view.status is None:
+        return ""
+    if states.getting_ready(view):
+        return f"{words.phase(view.status).capitalize()}. The first {words.nouns(view.run).one} comes soon after."
+    return words.where(view.status, view.state.live)
+
+
+def message(view: RunView, root: Path) -> states.Note | None:
+    """The most important thing to say about a run, if there is one."""
     store = metrics_of(root)
-    said = states.message(view, _fresh_warnings(view, store), _settled(view, store))
+    return states.message(view, _fresh_warnings(view, store), _settled(view, store))
+
+
+def note(view: RunView, root: Path) -> None:
+    said = message(view, root)
     if said is not None:
         style.note(said.colour, said.icon, said.strong, said.text)
 

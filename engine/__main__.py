@@ -6,6 +6,7 @@ import importlib
 import os
 import pkgutil
 import sys
+from importlib.metadata import EntryPoint, entry_points
 
 import click
 
@@ -13,18 +14,35 @@ from engine import __version__, commands
 from engine.audio.find import escaped
 from engine.errors import StorageError, SweetspotError
 
+ADDED = "sweetspot.commands"
+
 
 class Commands(click.Group):
-    """One module a command, imported when it is called: ``control`` must not wait for torch."""
+    """One module a command, imported when it is called: ``control`` must not wait for torch.
+
+    Beside those of the engine, the commands that an installed package names under the entry point ``ADDED``.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+        return sorted(_own() | _added().keys())
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in self.list_commands(ctx):
+        command: click.Command
+        if name in _own():
+            command = importlib.import_module(f"engine.commands.{name}").command
+        elif name in _added():
+            command = _added()[name].load()
+        else:
             return None
-        command: click.Command = importlib.import_module(f"engine.commands.{name}").command
         return command
+
+
+def _own() -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(commands.__path__)}
+
+
+def _added() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ADDED)}
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

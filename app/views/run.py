@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
 from app import actions, details, plots, previews, states, style, summary, words
 from app.launch import Launch, launcher
 from app.library import Library, library
-from app.store import metrics_of
 from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Best, Status
 from engine.rundir.view import RunView, ShownState
 
 LIVE_S, DETAILS_S = 1.0, 4.0
@@ -97,17 +94,11 @@ def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
             actions.buttons(reader, view)
     if view.status is not None:
-        style.line(_where(view.status, view))
+        style.line(summary.where(view))
     summary.strip(view, sorted({one.step for one in found}), f"strip-{reader.id}")
     summary.show(summary.cards(view, reader.root))
     actions.complaint()
     summary.note(view, reader.root)
-
-
-def _where(status: Status, view: RunView) -> str:
-    if states.getting_ready(view):
-        return f"{words.phase(status).capitalize()}. The first {words.nouns(view.run).one} comes soon after."
-    return words.where(status, view.state.live)
 
 
 def _details(shelf: Library, reader: RunReader) -> None:
@@ -121,39 +112,7 @@ def _listen(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
         if not found:
             style.quiet(f"The first {nouns.one} comes before the first step." if view.state.live else "There is none.")
             return
-        previews.listen(reader.root, found, _marks(reader, view, found), (nouns.held_out, nouns.made))
-
-
-def _marks(reader: RunReader, view: RunView, found: list[PreviewSet]) -> dict[tuple[int, int], previews.Mark]:
-    """What stands beside each preview: its epoch, how well the model did there, and which is nearest the sweet spot."""
-    store = metrics_of(reader.root)
-    store.refresh()
-    run, best = view.run, words.sweet_spot(view.status, view.run)
-    moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
-    ends = dict(moments)
-    sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
-    curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
-    marks = {}
-    for epoch, step in moments:
-        ended = ends[epoch] == step and 1 <= epoch <= len(curve)
-        label = "Start" if step == 0 else f"{epoch}" if ended else f"step {words.number(step)}"
-        detail = (
-            "untrained"
-            if step == 0
-            else words.figure(float(curve[epoch - 1]), run.monitor.unit)
-            if ended and run
-            else f"epoch {epoch}"
-        )
-        marks[epoch, step] = previews.Mark(
-            label, detail, _sweetness(epoch, step, best) if (epoch, step) == sweet else ""
-        )
-    return marks
-
-
-def _sweetness(epoch: int, step: int, best: Best | None) -> str:
-    if best is None or step == 0:
-        return ""
-    return "sweet spot" if epoch == best.epoch else "nearest the sweet spot"
+        previews.listen(reader.root, found, previews.marks(reader.root, view, found), (nouns.held_out, nouns.made))
 
 
 def _starting(launch: Launch) -> None:
