@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,12 @@ class Library:
             return None
         return next((reader for reader in self.readers() if reader.id == run_id), None)
 
+    def models(self) -> list[Path]:
+        """Exported models that lie among the runs, by name."""
+        if self.trouble() is not None or not self.runs_dir.exists():
+            return []
+        return sorted(path for path in self.runs_dir.glob("*.zip") if is_run_id(path.name) and _is_model(path))
+
     def view(self, reader: RunReader) -> RunView:
         """The run now. ``RunDirectoryError`` when a newer version wrote it."""
         return reader.view(self._watches.setdefault(reader.id, HeartbeatWatch()))
@@ -74,6 +81,17 @@ class Library:
             if settled:
                 self._listings[reader.id] = known
         return known[1]
+
+
+def _is_model(path: Path) -> bool:
+    """Whether a file looks like an exported model. What is wrong with it, the process that opens it says."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"manifest.json", "model.safetensors"} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile, ValueError):
+        return False
 
 
 def _whole(preview: PreviewSet) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -20,13 +21,17 @@ from engine.rundir.view import RunView
 
 @dataclass(frozen=True)
 class Model:
-    """A run that makes sounds, and the state of it that was chosen. facts: what hello says of that state."""
+    """What makes sounds, and the state of it that was chosen. facts: what hello says of that state.
 
-    reader: RunReader
-    view: RunView
+    reader: of the run; None for an exported model, which has one state.
+    """
+
+    id: str
+    name: str
+    reader: RunReader | None
     studio: Studio
     shelf: Shelf
-    checkpoint: str
+    checkpoint: str | None
     facts: dict[str, Any]
 
     def ask(self, op: str, **values: Any) -> dict[str, Any]:
@@ -48,6 +53,8 @@ def open_model() -> Model | None:
     found = _find(library())
     if found is None:
         return None
+    if isinstance(found, Path):
+        return _exported(found)
     reader, view = found
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
@@ -58,6 +65,35 @@ def open_model() -> Model | None:
             st.page_link("views/run.py", label="How it learnt", icon=":material/show_chart:", query_params=about)
     studio = studio_of(reader.root)
     return _chosen(reader, view, studio)
+
+
+def _exported(path: Path) -> Model | None:
+    """A model that was passed on as one file."""
+    with st.container(horizontal=True, vertical_alignment="center", key="title"):
+        style.name(path.stem)
+        st.badge("Exported model", icon=":material/inventory_2:", color="gray")
+    studio = studio_of(path)
+    try:
+        with _waking(studio):
+            facts = studio.known("hello", None)["model"]
+    except SweetspotError as error:
+        style.note("yellow", "music_off", error.cause, error.remedy)
+        return None
+    place = shelf_at(str(shelf.place_of_model(facts["weights"])))
+    return Model(path.name, path.stem, None, studio, place, None, facts)
+
+
+def others(model: Model) -> None:
+    """Links to the exported models that lie among the runs, and how one gets there."""
+    with st.expander("Exported models", key="exported"):
+        runs = library()
+        for path in runs.models():
+            if path.name != model.id:
+                st.page_link(
+                    "views/sounds.py", label=f"Open {path.stem}".replace("_", r"\_"), icon=":material/inventory_2:",
+                    query_params={"run": path.name},
+                )  # fmt: skip
+        style.quiet(f"A file of “sweetspot export” can be used here once it lies in {runs.runs_dir}.")
 
 
 def _chosen(reader: RunReader, view: RunView, studio: Studio) -> Model | None:
@@ -75,7 +111,7 @@ def _chosen(reader: RunReader, view: RunView, studio: Studio) -> Model | None:
         if of_sounds(view) and len(states) > 1:
             _choose(reader)  # one state that cannot be used may have neighbours that can
         return None
-    return Model(reader, view, studio, place, checkpoint, facts)
+    return Model(reader.id, view.name, reader, studio, place, checkpoint, facts)
 
 
 def _waking(studio: Studio) -> Any:
@@ -105,7 +141,10 @@ def _remembered(reader: RunReader, states: dict[str, str]) -> str:
 
 def choose_state(model: Model) -> None:
     """Let the saved state be chosen: the sweet spot, the last one, or any epoch that was kept."""
-    _choose(model.reader)
+    if model.reader is None:
+        style.quiet("An exported model has the one state that was exported.")
+    else:
+        _choose(model.reader)
 
 
 def _choose(reader: RunReader) -> None:
@@ -133,11 +172,14 @@ def states_of(reader: RunReader) -> dict[str, str]:
     return found
 
 
-def _find(runs: Library) -> tuple[RunReader, RunView] | None:
-    """The run in the address; without one, the newest that can make sounds."""
+def _find(runs: Library) -> tuple[RunReader, RunView] | Path | None:
+    """The run or the exported model in the address; without one, the newest run that can make sounds."""
     run_id = st.query_params.get("run")
     if run_id is None:
         return _newest(runs)
+    exported = next((path for path in runs.models() if path.name == run_id), None)
+    if exported is not None:
+        return exported
     reader = runs.find(run_id)
     if reader is None:
         _nothing("No such run", "There is no run of this name here.", "It may lie in another directory, or be gone.")
@@ -149,12 +191,15 @@ def _find(runs: Library) -> tuple[RunReader, RunView] | None:
         return None
 
 
-def _newest(runs: Library) -> tuple[RunReader, RunView] | None:
+def _newest(runs: Library) -> tuple[RunReader, RunView] | Path | None:
     found, _ = runs.views()
     for reader, view in found:
         if of_sounds(view) and states_of(reader):
             st.query_params["run"] = reader.id
             return reader, view
+    for path in runs.models():
+        st.query_params["run"] = path.name
+        return path
     _, middle, _ = st.columns([1, 2, 1])
     with middle.container(border=True, horizontal_alignment="center", key="empty"):
         st.html(

@@ -149,10 +149,18 @@ def place_of(reader: RunReader, view: RunView) -> Path:
         and os.access(inside if inside.exists() else reader.root, os.W_OK)
     ):
         return inside
-    named = os.environ.get("SWEETSPOT_DATA")
-    home = Path(named) if named else Path(platformdirs.user_data_dir("sweetspot", appauthor=False))
     uuid = view.run.uuid if view.run else ""
-    return home / "sounds" / (uuid if is_run_id(uuid) else reader.id)
+    return _own_data() / (uuid if is_run_id(uuid) else reader.id)
+
+
+def place_of_model(weights: str) -> Path:
+    """Where sounds of an exported model go, by the name that ``hello`` gives its weights."""
+    return _own_data() / weights[:32]
+
+
+def _own_data() -> Path:
+    named = os.environ.get("SWEETSPOT_DATA")
+    return (Path(named) if named else Path(platformdirs.user_data_dir("sweetspot", appauthor=False))) / "sounds"
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

@@ -53,7 +53,7 @@ def _forget_others(model: Model) -> None:
     """What was heard of another model, or of another state of this one, has no place on this map."""
     if _map_key(model) not in st.session_state:  # one comes from another page, and wished for nothing yet
         st.session_state.pop("fresh", None)
-    own = (model.reader.id, model.facts["weights"])
+    own = (model.id, model.facts["weights"])
     if st.session_state.get("explored") != own:
         st.session_state["explored"] = own
         for name in ("wanted", "base", "here", "near", "remarks-here", "heard"):
@@ -106,7 +106,7 @@ def _find_place(model: Model, origin: Origin) -> None:
 
 
 def _map_key(model: Model) -> str:
-    return f"map-{model.reader.id}-{model.facts['weights'][:8]}"
+    return f"map-{model.id}-{model.facts['weights'][:8]}"
 
 
 @lru_cache(maxsize=16)
@@ -172,7 +172,7 @@ def _heard(model: Model, original: str, name: str, sound: Sound | None, fresh: b
     if original:
         players.player("Original", [original], model.shelf.place / name)
     elif sound is not None:
-        players.row(model.view.name, model.shelf, sound, "explore", autoplay=fresh)
+        players.row(model.name, model.shelf, sound, "explore", autoplay=fresh)
 
 
 def _axes(model: Model, axes: list[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import actions, players, style, words
-from app.model import Model, choose_state, open_model
+from app.model import Model, choose_state, open_model, others
 from app.shelf import MOST_ZIPPED, NEW, Sound, bundle
 from engine.errors import SweetspotError
 
@@ -34,6 +34,8 @@ def page() -> None:
             f"Make {more}", type="primary", icon=":material/graphic_eq:", width="stretch", key="make-now"
         )
         style.quiet("A moment for each. The same seed and number is always the same sound.")
+    with left:
+        others(model)
     with right:
         slot = st.empty()
         if pressed:
@@ -44,7 +46,7 @@ def page() -> None:
 
 def _wish(model: Model) -> dict[str, Any]:
     """How the sounds are to be, as the keys of a request."""
-    run, facts = model.reader.id, model.facts
+    run, facts = model.id, model.facts
     st.number_input("How many", 1, MOST_AT_ONCE, 8, key="count")
     longest = facts.get("longest_s")
     duration = st.number_input(
@@ -125,7 +127,7 @@ def _list(model: Model) -> None:
             _download(model, chosen)
     if not chosen:
         style.quiet("None has a star yet. Give one to what you want to keep.")
-    players.rows(model.view.name, model.shelf, chosen, f"{model.reader.id}-{shown}")
+    players.rows(model.name, model.shelf, chosen, f"{model.id}-{shown}")
     with st.expander("Where they lie", key="where"):
         style.quiet(
             "Each is a 24-bit WAV file, with a recipe beside it from which “sweetspot generate” makes it again."
@@ -139,8 +141,8 @@ def _download(model: Model, chosen: Sequence[Sound]) -> None:
         style.quiet(f"{words.size(total)} is much for a download: take them from their folder, below.")
         return
     st.download_button(
-        f"{words.counted(len(chosen), 'sound')} as ZIP", lambda: bundle(model.view.name, chosen),
-        f"{model.reader.id}-sounds.zip", "application/zip", icon=":material/folder_zip:", key="zip",
+        f"{words.counted(len(chosen), 'sound')} as ZIP", lambda: bundle(model.name, chosen),
+        f"{model.id}-sounds.zip", "application/zip", icon=":material/folder_zip:", key="zip",
         on_click="ignore", disabled=not chosen, help=f"{words.size(total)}, named in the order they were made",
     )  # fmt: skip
 

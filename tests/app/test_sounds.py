@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.schema import Monitor, State
 from tests.app.conftest import said
 from tests.app.library import write
+from tests.conftest import ROOT
 
 Visit = Callable[..., AppTest]
 
@@ -209,3 +212,36 @@ def test_a_state_that_cannot_be_used_leaves_the_choice_of_another(visit: Visit, 
     app.query_params["run"] = "drums"
     app.run()
     assert app.selectbox(key="state-drums").value == chosen, "the choice goes along to the other page"
+
+
+@pytest.fixture
+def exported(drum_run: Path, runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An exported model among the runs, and nothing else there."""
+    monkeypatch.setenv("SWEETSPOT_DATA", str(tmp_path / "data"))
+    path = runs_dir / "of_drums.zip"
+    command = [sys.executable, "-m", "engine", "export", str(drum_run), "--out", str(path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    return path
+
+
+def test_an_exported_model_makes_sounds_and_has_its_map(visit: Visit, exported: Path, tmp_path: Path) -> None:
+    app = visit("sounds")
+    assert not app.exception, app.exception
+    assert "of_drums" in said(app) and "the one state that was exported" in said(app)
+    app = make(app, 1)
+    assert len(app.get("audio")) == 1
+    assert len(list((tmp_path / "data" / "sounds").rglob("*.wav"))) == 1, "the user's own data, not the library"
+    mapped = visit("explore", run=exported.name)
+    assert not mapped.exception and "of_drums" in said(mapped)
+
+
+def test_a_damaged_model_says_so_and_another_archive_is_none(visit: Visit, exported: Path) -> None:
+    data = bytearray(exported.read_bytes())
+    data[len(data) // 2] ^= 1
+    exported.write_bytes(data)
+    app = visit("sounds", run=exported.name)
+    assert not app.exception and not app.get("audio")
+    assert "of_drums.zip is damaged" in said(app)
+    with zipfile.ZipFile(exported.with_name("photos.zip"), "w") as archive:
+        archive.writestr("a.txt", "no model")
+    assert "No such run" in said(visit("sounds", run="photos.zip"))
