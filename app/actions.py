@@ -31,8 +31,8 @@ _ICONS = {"requested": "schedule", "acknowledged": "progress_activity", "done": 
 
 def buttons(reader: RunReader, view: RunView) -> None:
     """Those that make sense in the state the run is in."""
-    _make_sounds(reader, view)
     if view.state.live and view.session_may_live:
+        _make_sounds(reader, view)
         _command(reader, view.status, "save_now", ":material/save:")
         _command(reader, view.status, "cancel", ":material/stop_circle:")
         return
@@ -51,6 +51,7 @@ def buttons(reader: RunReader, view: RunView) -> None:
             on_click=_copy,
             args=(reader.id,),
         )
+    _make_sounds(reader, view)
     if view.resumable:
         saved = view.status.last_checkpoint if view.status else None
         label = f"Resume from epoch {saved.epoch}" if saved else "Resume from the start"

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import shelf, style, summary
+from app import shelf, style, summary, words
 from app.launch import launcher
 from app.library import Library, library
 from app.shelf import Shelf, shelf_at
@@ -43,12 +43,6 @@ def of_sounds(view: RunView) -> bool:
     return view.run is not None and view.run.monitor.unit == "dB"
 
 
-def has_saved(reader: RunReader) -> bool:
-    """Whether there is something to make sounds with."""
-    saved = (*reader.checkpoints(), *reader.snapshots())
-    return any(one.manifest is not None for one in saved)
-
-
 def open_model() -> Model | None:
     """Draw the head of a page about a model, let its state be chosen; None after saying why there is none."""
     found = _find(library())
@@ -68,21 +62,18 @@ def open_model() -> Model | None:
 
 def _chosen(reader: RunReader, view: RunView, studio: Studio) -> Model | None:
     place = shelf_at(str(shelf.place_of(reader, view)))
+    states = states_of(reader)
+    if of_sounds(view) and not states:
+        style.note("yellow", "hourglass_top", *_too_early(view))
+        return None
+    checkpoint = _remembered(reader, states)
     try:
-        if of_sounds(view) and not has_saved(reader):
-            raise SweetspotError(*_too_early(view))
         with _waking(studio):
-            hello = studio.known("hello", None)
-            states = {one["name"]: _state_label(one) for one in hello["checkpoints"]}
-            if not states:
-                raise SweetspotError(*_too_early(view))
-            key = f"state-{reader.id}"
-            if st.session_state.get(key) not in states:
-                st.session_state.pop(key, None)
-            checkpoint = st.session_state.get(key) or next(iter(states))
-            facts = studio.known("hello", checkpoint)["model"]
+            facts = studio.known("hello", checkpoint or None)["model"]
     except SweetspotError as error:
-        style.note("gray" if not of_sounds(view) else "yellow", "music_off", error.cause, error.remedy)
+        style.note("yellow" if of_sounds(view) else "gray", "music_off", error.cause, error.remedy)
+        if of_sounds(view) and len(states) > 1:
+            _choose(reader)  # one state that cannot be used may have neighbours that can
         return None
     return Model(reader, view, studio, place, checkpoint, facts)
 
@@ -97,23 +88,49 @@ def _too_early(view: RunView) -> tuple[str, str]:
     return "Nothing was saved before this run ended.", "Resume it or train again, then sounds can be made."
 
 
+def _remembered(reader: RunReader, states: dict[str, str]) -> str:
+    """The state that was chosen, on this page or before on another; "" while there is none.
+
+    It is handed to the widget each time: the one of another page has the same key and another identity.
+    """
+    key, kept = f"state-{reader.id}", f"epoch-{reader.id}"
+    wish = st.session_state.get(key, st.session_state.get(kept))
+    if wish not in states:
+        wish = next(iter(states), None)
+    if wish is None:
+        return ""
+    st.session_state[key] = st.session_state[kept] = wish
+    return str(wish)
+
+
 def choose_state(model: Model) -> None:
     """Let the saved state be chosen: the sweet spot, the last one, or any epoch that was kept."""
-    states = {one["name"]: _state_label(one) for one in model.studio.known("hello", None)["checkpoints"]}
+    _choose(model.reader)
+
+
+def _choose(reader: RunReader) -> None:
+    states = states_of(reader)
     st.selectbox(
-        "Epoch", list(states), format_func=lambda name: states.get(name, name), key=f"state-{model.reader.id}",
+        "Epoch", list(states), format_func=lambda name: states.get(name, name), key=f"state-{reader.id}",
         help="Every snapshot that was kept can be used: the one your ear chose, too.",
     )  # fmt: skip
 
 
-def _state_label(state: dict[str, Any]) -> str:
-    name, epoch = str(state["name"]), state["epoch"]
-    if name == "best":
-        return f"Sweet spot, epoch {epoch}"
-    if name == "last":
-        return f"Last save, epoch {epoch}"
-    moment = snapshot_moment(name)
-    return f"Epoch {epoch}" + (f", step {moment[1]:,}" if moment else "")
+def states_of(reader: RunReader) -> dict[str, str]:
+    """What sounds can be made with, by its name in a request: best and last, then all snapshots, the newest first."""
+    found = {}
+    saved = [one for one in reader.checkpoints() if one.manifest is not None]
+    best = [one.manifest for one in saved if one.path == reader.layout.best]
+    last = [one.manifest for one in saved if one.path != reader.layout.best]
+    for name, label, manifests in (("best", "Sweet spot", best), ("last", "Last save", last)):
+        if manifests and manifests[-1] is not None:
+            found[name] = f"{label}, epoch {manifests[-1].epoch}"
+    kept = [one.path.name for one in reader.snapshots() if one.manifest is not None]
+    moments = {name: moment for name in kept if (moment := snapshot_moment(name))}
+    epochs = [epoch for epoch, _ in moments.values()]
+    for name, (epoch, step) in sorted(moments.items(), key=lambda one: one[1], reverse=True):
+        found[name] = f"Epoch {epoch}" + (f", step {words.number(step)}" if epochs.count(epoch) > 1 else "")
+    return found
 
 
 def _find(runs: Library) -> tuple[RunReader, RunView] | None:
@@ -135,7 +152,7 @@ def _find(runs: Library) -> tuple[RunReader, RunView] | None:
 def _newest(runs: Library) -> tuple[RunReader, RunView] | None:
     found, _ = runs.views()
     for reader, view in found:
-        if of_sounds(view) and has_saved(reader):
+        if of_sounds(view) and states_of(reader):
             st.query_params["run"] = reader.id
             return reader, view
     _, middle, _ = st.columns([1, 2, 1])

@@ -60,7 +60,8 @@ def player(
     title: str, notes: Sequence[str], path: Path, tools: Callable[[], None] | None = None, autoplay: bool = False
 ) -> None:
     """A label beside a picture over its player, and what can be done with it."""
-    small = "".join(f"<small>{style.safe(note)}</small>" for note in notes if note)
+    # A long name breaks where its words end.
+    small = "".join(f"<small>{style.safe(note).replace('_', '_<wbr>')}</small>" for note in notes if note)
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(f'<div class="ss-mark">{style.safe(title)}{small}</div>', width=LABEL_PX)
         with st.container(gap=None):

@@ -33,8 +33,8 @@ CSS = """<style>
 @media(max-width:640px){.st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
   .st-key-run>:has(>.st-key-aside){order:2}.st-key-run :has(>.st-key-curves){order:3}
   .st-key-run>:has(.st-key-details){order:4}
-  .st-key-title:has(.st-key-resume){flex-direction:column!important;align-items:stretch!important}
-  .st-key-title:has(.st-key-resume)>*{flex:none!important}}
+  .st-key-title:has(.st-key-copy,.st-key-make-sounds){flex-direction:column!important;align-items:stretch!important}
+  .st-key-title:has(.st-key-copy,.st-key-make-sounds)>*{flex:none!important}}
 .st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}

@@ -68,7 +68,7 @@ def test_a_click_on_the_map_makes_that_place_sound(app: Server, trained: Path, o
     page.locator("audio").wait_for(state="attached", timeout=SLOW_MS)
     until(lambda: lengths(page))
     page.get_by_text("Place", exact=False).first.wait_for()
-    until(lambda: page.evaluate("document.querySelector('audio').currentTime") > 0)
+    page.locator("audio").evaluate("a => { a.muted = true; return a.play() }")
     file = page.locator(".stVegaLiteChart .mark-rect path").last  # files lie above the tiles
     file.click(force=True)
     page.locator("audio").nth(2).wait_for(state="attached", timeout=SLOW_MS)

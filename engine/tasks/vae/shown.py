@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from engine.audio.io import read_wave, wave_bytes
-from engine.audio.levels import at_level, peak
+from engine.audio.levels import CEILING_DB, from_db
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_png
 from engine.audio.settings import SpectrogramConfig
@@ -22,6 +22,7 @@ from engine.tasks.vae.load import Trained
 MOST_FRAMES = 2_000  # of a picture that is 640 pixels wide
 BLOCK_S = 20.0
 LONGEST_S = 60.0
+PEAK = 10 ** (-1 / 20)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def original(trained: Trained, name: str, out: Path) -> Original:
         raise DataError(f"The recording {name} is not where it was.", "The model's own copy of it can still be heard.")
     rate = trained.codec.config.sample_rate
     shown = wave[: round(LONGEST_S * rate)]
-    data = wave_bytes(at_level(shown, peak(shown), 1.0), rate)
+    data = wave_bytes(shown * np.float32(from_db(CEILING_DB)), rate)
     path = out / f"original-{hashlib.sha256(data).hexdigest()[:16]}.wav"
     replace_bytes(path, data, durable=False)
     return Original(path, len(shown) / rate, len(shown) == len(wave))
