@@ -255,6 +255,7 @@ a:focus-visible,summary:focus-visible,.panel:focus-visible{outline:2px solid var
   .chart .dark.slim{display:block}}
 @media print{body{background:#fff;font-size:10pt}audio,details:not([open]){display:none}.panel{height:auto;
   max-height:none;overflow:visible}*{print-color-adjust:exact}section{break-inside:auto}.chart,.card{break-inside:avoid}
-  .middle{grid-template-columns:minmax(0,1fr)}.small{grid-template-columns:repeat(3,minmax(0,1fr))}}
+  .middle{grid-template-columns:minmax(0,1fr);gap:0}.small{grid-template-columns:repeat(3,minmax(0,1fr))}
+  .panel{columns:2}.panel>.quiet{column-span:all}dl{columns:2}.card strong{font-size:1.2rem}}
 """
 )
