@@ -113,7 +113,7 @@ def test_short_runs_are_heard_more_often() -> None:
         ({"max_epochs": 0}, "max_epochs = 0: input should be greater than or equal to 1."),
         ({"regularization": {"dropout": 1.0}}, "regularization.dropout = 1.0: input should be less than 1."),
         ({"learning_rat": 1e-3}, "learning_rat is no setting."),
-        ({"device": "tpu"}, "device = 'tpu': string should match pattern"),
+        ({"device": "tpu"}, "device cannot be 'tpu'."),
         ({"learning_rate": float("nan")}, "learning_rate = nan: input should be a finite number."),
     ],
 )
