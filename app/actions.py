@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Literal
 
 import streamlit as st
@@ -162,12 +163,17 @@ def _confirm(reader: RunReader) -> None:
         style.note("gray", "info", "It had not begun.", "Start a new run instead.")
         return
     _summary(point, {spec.name: (spec.label, spec.unit) for spec in run.metrics} if (run := reader.run()) else {})
+    _choice("resume", ("Resume now", "Not now"), _resume, reader)
+
+
+def _choice(key: str, labels: tuple[str, str], act: Callable[[RunReader], None], reader: RunReader) -> None:
+    """The two buttons under a question. key: what it does, which is its icon too. labels: to do it, and not to."""
     yes, no = st.columns(2)
     pressed = yes.button(
-        "Resume now", type="primary", icon=":material/resume:", width="stretch", key="resume-now",
-        on_click=_resume, args=(reader,),
+        labels[0], type="primary", icon=f":material/{key}:", width="stretch", key=f"{key}-now",
+        on_click=act, args=(reader,),
     )  # fmt: skip
-    if no.button("Not now", width="stretch", key="resume-not", on_click=_answered) or pressed:
+    if no.button(labels[1], width="stretch", key=f"{key}-not", on_click=_answered) or pressed:
         st.rerun()
 
 
@@ -212,13 +218,7 @@ def _confirm_deletion(reader: RunReader, view: RunView) -> None:
     style.line(f"*{size}* go for good: what it learnt, its curves, and every sound it made.")
     style.quiet("Your own recordings stay where they are.")
     st.code(str(reader.root), language=None, wrap_lines=True)
-    yes, no = st.columns(2)
-    pressed = yes.button(
-        "Delete for good", type="primary", icon=":material/delete:", width="stretch", key="delete-now",
-        on_click=_delete, args=(reader,),
-    )  # fmt: skip
-    if no.button("Keep it", width="stretch", key="delete-not", on_click=_answered) or pressed:
-        st.rerun()
+    _choice("delete", ("Delete for good", "Keep it"), _delete, reader)
 
 
 def _delete(reader: RunReader) -> None:

@@ -177,11 +177,11 @@ def _find(runs: Library) -> tuple[RunReader, RunView] | Path | None:
     run_id = st.query_params.get("run")
     if run_id is None:
         return _newest(runs)
-    exported = next((path for path in runs.models() if path.name == run_id), None)
-    if exported is not None:
-        return exported
     reader = runs.find(run_id)
     if reader is None:
+        exported = next((path for path in runs.models() if path.name == run_id), None)
+        if exported is not None:
+            return exported
         _nothing("No such run", "There is no run of this name here.", "It may lie in another directory, or be gone.")
         return None
     try:

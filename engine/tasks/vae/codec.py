@@ -135,13 +135,13 @@ class Codec:
         picks = torch.from_numpy(rng.generator(seed, "sample-picks").random((count, 3), dtype=np.float32))
         one_shot = isinstance(self.prior, OneShotPrior)
         length = self.prior.frames if isinstance(self.prior, OneShotPrior) else -(-frames // STRIDE) + BURN_IN
-        deviation = self.prior.deviate(_normal(noise, (count, self.model.latent_dim, length)), temperature)
+        deviation = self.prior.deviate(normal(noise, (count, self.model.latent_dim, length)), temperature)
         if one_shot or sound is None:
             codes = self.prior.new(deviation, picks)
         else:
             codes = self.prior.means[sound][:, None] + deviation
         db = self.decode(codes.to(self.device)).cpu()[..., :frames]
-        return self.roughen(db, _normal(rng.generator(seed, "sample-texture"), tuple(db.shape)))
+        return self.roughen(db, normal(rng.generator(seed, "sample-texture"), tuple(db.shape)))
 
     def roughen(self, db: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
         """``db`` [B, M, F] with the roughness that the model's output lacks, from normal ``draws`` of that shape."""
@@ -190,5 +190,6 @@ class Codec:
         self.level = state.get("level")
 
 
-def _normal(generator: np.random.Generator, shape: tuple[int, ...]) -> torch.Tensor:
+def normal(generator: np.random.Generator, shape: tuple[int, ...]) -> torch.Tensor:
+    """Standard normal draws of ``shape``, float32."""
     return torch.from_numpy(generator.standard_normal(shape, dtype=np.float32))

@@ -18,6 +18,7 @@ from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
 from engine.audio.mel import to_db
 from engine.errors import ConfigError
+from engine.tasks.vae.codec import normal
 from engine.tasks.vae.explore import CodeMap, fitted
 from engine.tasks.vae.given import Given, open_sound
 from engine.tasks.vae.load import Trained
@@ -145,8 +146,8 @@ class Studio:
         # Variations of one sound share their roughness: at amount 0 they are one.
         index = 0 if request.origin.kind == "file" else _index(request)
         draws = rng.generator(request.seed, "generate-texture", index, variant)
-        normal = torch.from_numpy(draws.standard_normal((frames, bands), dtype=np.float32)).T
-        rough = self.codec.roughen(db[None].cpu(), normal[None])
+        drawn = normal(draws, (frames, bands)).T
+        rough = self.codec.roughen(db[None].cpu(), drawn[None])
         quality = BEST if request.quality == "best" else FAST
         return np.asarray(self.codec.to_wave(rough, frames * self.hop, quality, variant)[0])
 
@@ -182,8 +183,8 @@ class Studio:
             length = (frames or -(-needed // STRIDE)) + BURN_IN
         draws = rng.generator(request.seed, "generate-code", _index(request))
         shape = (length, self.codec.model.latent_dim)  # time first: a longer sound begins like a shorter one
-        normal = torch.from_numpy(draws.standard_normal(shape, dtype=np.float32)).T
-        wandered = self.prior.deviate(normal[None].contiguous(), temperature)[0]
+        drawn = normal(draws, shape).T
+        wandered = self.prior.deviate(drawn[None].contiguous(), temperature)[0]
         return wandered if frames is None else fitted(wandered, frames)
 
     def _variation(self, origin: FromFile, request: SoundRequest) -> _Code:

@@ -85,8 +85,8 @@ class MemoryMeter:
 
     def __init__(self, train: torch.Tensor, held_out: torch.Tensor, names: Sequence[str]) -> None:
         self._train = [relative_db(chunk) for chunk in train]
-        self.held_out = [relative_db(chunk) for chunk in _spread(list(held_out), _METER_PIECES)]
-        self.places = np.linspace(0, len(held_out) - 1, len(self.held_out)).round().astype(int)
+        self.places = _places(len(held_out), _METER_PIECES)
+        self.held_out = [relative_db(chunk) for chunk in held_out[self.places]]
         self._names = list(names)
         self._held_out_db = _median(self._nearest(self.held_out))
 
@@ -149,5 +149,9 @@ def _heard(sound: torch.Tensor) -> torch.Tensor:
 
 
 def _spread(sounds: Sequence[torch.Tensor], most: int = MOST_PIECES) -> list[torch.Tensor]:
-    places = np.linspace(0, len(sounds) - 1, min(len(sounds), most)).round().astype(int)
-    return [sounds[place] for place in places]
+    return [sounds[place] for place in _places(len(sounds), most)]
+
+
+def _places(count: int, most: int) -> np.ndarray:
+    """At most ``most`` of ``count`` places, evenly spread."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(int)
