@@ -78,7 +78,7 @@ def may_be_deleted(view: RunView) -> bool:
 
 
 def _copy(run_id: str) -> None:
-    st.session_state["copy"] = run_id
+    st.session_state["to-copy"] = run_id  # a button's key, "copy", may not be written to
 
 
 def _command(reader: RunReader, status: Status | None, wish: Wish, icon: str) -> None:

@@ -158,12 +158,13 @@ def _reach(model: BaseModel, path: tuple[str, ...]) -> Any:
 def differing(task: str, preset: TrainingConfig, config: Mapping[str, Any]) -> dict[str, Any]:
     """What a stored configuration says otherwise than the preset and the task do: what a copy of it begins with.
 
-    Limits in epochs and steps follow from the data and the time, and threads from the machine: they are left out.
+    Steps and epochs that were measured to fill a limit in minutes are measured again: then they are left out.
     """
     own = task_config(task)()
     usual = {path[-1]: _reach(model, path) for model in (preset, own) for path, _ in leaves(type(model))}
     stored = changed(task, config)
-    left_out = {"max_epochs", "max_steps", "threads", "batch_size"}
+    timed = config.get("training", {}).get("max_minutes") is not None
+    left_out = {"max_epochs", "max_steps"} if timed else set()
     return {name: value for name, value in stored.items() if name not in left_out and value != usual.get(name)}
 
 

@@ -23,7 +23,7 @@ _FITS = {
     "aggressive": "For 200 sounds and more",
 }
 MINUTES = (0, 1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480)
-DEMO_MINUTES, USUAL_MINUTES = 3, 20
+DEMO_MINUTES, USUAL_MINUTES, MOST_MINUTES = 3, 20, 100_000
 
 
 def page() -> None:
@@ -59,7 +59,7 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
     settings: dict[str, Any] = {}
     if chosen is None or chosen.of_sounds:
         settings["preset"] = _preset(chosen.usable if chosen else 0, model)
-    settings["max_minutes"] = _limit(chosen)
+    settings["max_minutes"] = _limit(chosen, model)
     st.session_state.setdefault("name", "")
     name = st.text_input("Name", key="name", placeholder=chosen.name if chosen else "my sounds", max_chars=80)
     with st.expander("Advanced", key="advanced"):
@@ -107,20 +107,31 @@ def _preset(usable: int, model: RunRecord | None) -> str:
     return str(chosen)
 
 
-def _limit(chosen: Chosen | None) -> float | None:
-    """Minutes, or None for no limit; what a small table needs is seconds, and its own settings say it best."""
-    usual = DEMO_MINUTES if chosen and chosen.source == "demo" else USUAL_MINUTES
-    if chosen and not chosen.of_sounds:
-        usual = 0
+def _limit(chosen: Chosen | None, model: RunRecord | None) -> float | None:
+    """Minutes, or None for no limit."""
+    usual = _usual_minutes(chosen) if model is None else _minutes_of(model)
     minutes = st.select_slider(
-        "Stop after", MINUTES, value=usual, format_func=_minutes, key=f"minutes-{usual}",
+        "Stop after", sorted({*MINUTES, usual}), value=usual, format_func=_minutes, key=f"minutes-{usual}",
         help="It plans its whole course to end there. Without a limit it ends after a good number of steps.",
     )  # fmt: skip
     return float(minutes) if minutes else None
 
 
-def _minutes(minutes: int) -> str:
-    return words.duration(minutes * 60.0) if minutes >= 2 else "1 min" if minutes else "no limit"
+def _minutes_of(model: RunRecord) -> float:
+    """The limit of a run that is copied; its record may be anybody's."""
+    minutes = model.config.training.get("max_minutes")
+    return minutes if isinstance(minutes, int | float) and 0 < minutes <= MOST_MINUTES else 0
+
+
+def _usual_minutes(chosen: Chosen | None) -> int:
+    """What a small table needs is seconds, and its own settings say it best."""
+    if chosen and not chosen.of_sounds:
+        return 0
+    return DEMO_MINUTES if chosen and chosen.source == "demo" else USUAL_MINUTES
+
+
+def _minutes(minutes: float) -> str:
+    return "no limit" if not minutes else "1 min" if minutes == 1 else words.duration(minutes * 60.0)
 
 
 def _start(shelf: Library, wanted: str, name: str, settings: Mapping[str, Any]) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.rundir.layout import Layout
-from engine.rundir.schema import Diagnosis, ErrorInfo, FileRow, Progress, State
+from engine.rundir.schema import Diagnosis, ErrorInfo, FileRow, Progress, RunConfig, State
 from tests.app.conftest import said
 from tests.app.library import write
 from tests.conftest import ROOT
@@ -110,6 +113,52 @@ def test_an_ended_run_is_deleted_after_a_confirming_click(visit: Visit, runs_dir
     assert not app.exception
     assert list(runs_dir.iterdir()) == []
     assert "Nothing here yet" in said(app)
+
+
+def copied(visit: Visit, root: Path, **training: Any) -> AppTest:
+    """The page of a new run after a press of "Copy as a new run"."""
+    write(root, config=RunConfig(training={"preset": "conservative", **training}, task={"channels": 24}))
+    app = visit("run", run=root.name)
+    app.button(key="copy").click().run()
+    assert not app.exception, app.exception
+    assert "With the data and the settings of drums." in said(app)
+    return app
+
+
+def test_a_copy_begins_with_all_settings_of_its_run(visit: Visit, runs_dir: Path) -> None:
+    given = {"max_epochs": 77, "max_steps": 1234, "batch_size": 3, "threads": 2, "learning_rate": 0.0125}
+    app = copied(visit, runs_dir / "drums", **given)
+    fields = {one.key: one.value for one in app.text_input}
+    assert {name: fields[f"setting-{name}"] for name in given} == {name: f"{value:g}" for name, value in given.items()}
+    assert fields["setting-channels"] == "24" and fields["folder"] == "/nowhere/drums"
+    assert app.select_slider[0].value == 0, "its run had no limit in minutes"
+
+
+def test_the_copy_of_a_run_with_a_time_limit_measures_its_steps_anew(visit: Visit, runs_dir: Path) -> None:
+    app = copied(visit, runs_dir / "drums", max_minutes=7, max_epochs=77, max_steps=1234)
+    assert app.select_slider[0].value == 7
+    fields = {one.key: one.value for one in app.text_input}
+    assert fields["setting-max_steps"] == fields["setting-max_epochs"] == ""
+
+
+def test_the_copy_of_a_run_with_an_absurd_time_limit_has_none(visit: Visit, runs_dir: Path) -> None:
+    assert copied(visit, runs_dir / "drums", max_minutes="NaN").select_slider[0].value == 0
+
+
+def test_no_button_has_the_name_of_a_state_that_is_written() -> None:
+    """Streamlit refuses to set what a button's key names, and only when the button is pressed."""
+    buttons: set[str] = set()
+    for path in (ROOT / "app").rglob("*.py"):
+        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+            if isinstance(call.func, ast.Attribute) and call.func.attr in ("button", "download_button"):
+                buttons |= {str(word.value.value) for word in call.keywords
+                            if word.arg == "key" and isinstance(word.value, ast.Constant)}  # fmt: skip
+    written = {name for path in (ROOT / "app").rglob("*.py") for name in _WRITTEN.findall(path.read_text())}
+    assert {"copy", "delete", "demo"} <= buttons and "to-copy" in written
+    assert not buttons & written
+
+
+_WRITTEN = re.compile(r'session_state\["([^"]+)"\](?: = |\.)')
 
 
 def test_a_live_run_cannot_be_deleted(visit: Visit, runs_dir: Path) -> None:
