@@ -43,15 +43,10 @@ def buttons(reader: RunReader, view: RunView) -> None:
         st.rerun()
     # What went wrong in training goes wrong again with the same settings: then a changed copy is the way on.
     again = view.status is not None and view.status.error is not None and view.status.error.kind == _WENT_WRONG
-    if view.run is not None:
-        st.button(
-            "Copy as a new run",
-            icon=":material/content_copy:",
-            key="copy",
-            type="primary" if again else "secondary",
-            on_click=_copy,
-            args=(reader.id,),
-        )
+    if view.run is not None and st.button(
+        "Copy as a new run", icon=":material/content_copy:", key="copy", type="primary" if again else "secondary"
+    ):
+        st.switch_page("views/new.py", query_params={"copy": reader.id})
     _make_sounds(reader, view)
     if view.resumable:
         saved = view.status.last_checkpoint if view.status else None
@@ -75,10 +70,6 @@ def _make_sounds(reader: RunReader, view: RunView) -> None:
 def may_be_deleted(view: RunView) -> bool:
     """Whether it has ended, and not on another computer that may still be at it."""
     return not view.state.live and not view.session_may_live
-
-
-def _copy(run_id: str) -> None:
-    st.session_state["to-copy"] = run_id  # a button's key, "copy", may not be written to
 
 
 def _command(reader: RunReader, status: Status | None, wish: Wish, icon: str) -> None:

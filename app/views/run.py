@@ -19,8 +19,6 @@ Signature = tuple[bool, bool, int]
 def page() -> None:
     style.head()
     shelf = library()
-    if wanted := st.session_state.pop("to-copy", None):
-        st.switch_page("views/new.py", query_params={"copy": wanted})
     run_id = st.query_params.get("run")
     if st.session_state.get("deleted") == run_id:
         del st.session_state["deleted"]

@@ -154,7 +154,7 @@ def test_no_button_has_the_name_of_a_state_that_is_written() -> None:
                 buttons |= {str(word.value.value) for word in call.keywords
                             if word.arg == "key" and isinstance(word.value, ast.Constant)}  # fmt: skip
     written = {name for path in (ROOT / "app").rglob("*.py") for name in _WRITTEN.findall(path.read_text())}
-    assert {"copy", "delete", "demo"} <= buttons and "to-copy" in written
+    assert {"copy", "delete", "demo"} <= buttons and "complaint" in written
     assert not buttons & written
 
 

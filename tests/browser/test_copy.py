@@ -1,0 +1,28 @@
+"""A run is copied from its page: there the button lies in a part that is drawn alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.rundir.schema import ErrorInfo, State
+from tests.app.library import write
+from tests.browser.chromium import server
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED])
+def test_copying_a_run_opens_the_form_with_its_settings(
+    state: State, tmp_path: Path, open_page: Callable[[str], Any]
+) -> None:
+    failed = ErrorInfo(kind="TrainingFailedError", cause="The loss became NaN.", remedy="Wait.")
+    write(tmp_path / "drums", state=state, error=failed if state is State.FAILED else None)
+    with server(tmp_path) as app:
+        page = open_page(f"{app.url}/run?run=drums")
+        page.get_by_role("button", name="Copy as a new run").click()
+        page.get_by_text("With the data and the settings of drums.").wait_for()
+        assert page.locator("[data-testid=stException]").count() == 0
