@@ -9,6 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from app import launch, style, words
+from app.plain import plain
 from engine.errors import SweetspotError, TrainingFailedError
 from engine.resume import ResumePoint, resume_point
 from engine.rundir.reader import RunReader
@@ -112,7 +113,7 @@ def _latest(status: Status | None, wish: Wish) -> HandledCommand | None:
 
 def _reason(status: Status | None, wish: Wish) -> str | None:
     handled = _latest(status, wish)
-    return handled.reason if handled else None
+    return plain(handled.reason) if handled and handled.reason else None
 
 
 def complaint() -> None:

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from app import style
 from engine.config import Settings, TrainingConfig
 from engine.flags import collect, leaves
-from engine.tasks import task_config
+from engine.tasks import task_config, task_names
 
 SHOWN_ELSEWHERE = frozenset({"preset", "max_minutes", "num_workers"})
 FIRST = ("learning_rate", "dropout", "augmentation_expansion", "max_epochs", "batch_size", "seed")
@@ -171,7 +171,10 @@ def differing(task: str, preset: TrainingConfig, config: Mapping[str, Any]) -> d
 def changed(task: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a stored configuration, flat and by name: what "copy as a new run" begins with."""
     flat: dict[str, Any] = {}
-    for model, part in ((TrainingConfig, config.get("training", {})), (task_config(task), config.get("task", {}))):
+    parts = [(TrainingConfig, config.get("training", {}))]
+    if task in task_names():  # a newer version's run may be of one that is not known here
+        parts.append((task_config(task), config.get("task", {})))
+    for model, part in parts:
         for path, _ in leaves(model):
             value: Any = part
             for key in path:

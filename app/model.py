@@ -11,6 +11,7 @@ import streamlit as st
 from app import shelf, style, summary, words
 from app.launch import launcher
 from app.library import Library, library
+from app.plain import plain
 from app.shelf import Shelf, shelf_at
 from app.studio import Studio, studio_of
 from engine.errors import RunDirectoryError, SweetspotError
@@ -90,7 +91,7 @@ def others(model: Model) -> None:
         for path in runs.models():
             if path.name != model.id:
                 st.page_link(
-                    "views/sounds.py", label=f"Open {path.stem}".replace("_", r"\_"), icon=":material/inventory_2:",
+                    "views/sounds.py", label=f"Open {plain(path.stem)}", icon=":material/inventory_2:",
                     query_params={"run": path.name},
                 )  # fmt: skip
         style.quiet(f"A file of “sweetspot export” can be used here once it lies in {runs.runs_dir}.")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import streamlit as st
 
 from app import charts, states, style, words
+from app.plain import plain
 from app.store import MetricsStore, metrics_of
 from app.strip import strip_rows
 from engine.metrics import compute_overfitting_gap, last_progress, quality, smooth
@@ -81,9 +82,9 @@ def show(shown: Sequence[Card]) -> None:
         with half:
             for column, card in zip(st.columns(2, wrap=False), pair, strict=False):
                 column.metric(
-                    card.label,
-                    card.value,
-                    card.chip or None,
+                    plain(card.label),
+                    plain(card.value),
+                    plain(card.chip) or None,
                     delta_color=card.colour,  # type: ignore[arg-type]
                     delta_arrow="off",
                     border=True,

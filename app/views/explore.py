@@ -11,6 +11,7 @@ import streamlit as st
 
 from app import actions, charts, plane, players, style
 from app.model import Model, choose_state, open_model
+from app.plain import plain
 from app.shelf import Sound, shown, stem
 from engine.errors import SweetspotError
 
@@ -183,7 +184,7 @@ def _axes(model: Model, axes: list[dict[str, Any]]) -> None:
     for start in range(0, len(axes), 2):
         for column, axis in zip(st.columns(2, gap="medium"), axes[start : start + 2], strict=False):
             column.slider(
-                plane.axis_words(axis), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])], on_change=_moved,
+                plain(plane.axis_words(axis)), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])], on_change=_moved,
                 args=(base, keys),
                 help=f"{axis['share'] * 100:.0f} % of the differences between these sounds. "
                 "In standard deviations; beyond 2 it becomes unusual. The number is the correlation, 1 at most.",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from types import ModuleType
 from typing import Any
 
 from engine.config import Settings
+from engine.errors import ConfigError
 
 
 def task_names() -> list[str]:
@@ -14,8 +16,11 @@ def task_names() -> list[str]:
 
 
 def task_config(name: str) -> type[Settings]:
-    """The configuration of task ``name``: the one Settings class that its config module defines. Imports no torch."""
-    module = importlib.import_module(f"engine.tasks.{name}.config")
+    """The configuration of task ``name``: the one Settings class that its config module defines. Imports no torch.
+
+    ``ConfigError`` when there is no such task: the name may come from anybody's run.
+    """
+    module = _part(name, "config")
     return next(
         value
         for value in vars(module).values()
@@ -24,5 +29,13 @@ def task_config(name: str) -> type[Settings]:
 
 
 def task_opener(name: str) -> Any:
-    """``open_task(source, config, task_config, device, context)`` of task ``name``. Imports torch."""
-    return importlib.import_module(f"engine.tasks.{name}.task").open_task
+    """``open_task(source, config, task_config, device, context)`` of task ``name``. Imports torch; ``ConfigError``."""
+    return _part(name, "task").open_task
+
+
+def _part(name: str, part: str) -> ModuleType:
+    if name not in task_names():
+        raise ConfigError(
+            f"There is no task {name!r} in this version.", f"It knows {', '.join(task_names())}: update Sweetspot."
+        )
+    return importlib.import_module(f"engine.tasks.{name}.{part}")

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from app import words
+from app.plain import plain
 from app.rows import nice_range, spread_labels
 
 
@@ -69,3 +70,19 @@ def test_a_gap_is_memorising_only_where_new_ones_come_out_worse(value: float, wo
 def test_a_standard_error_stands_beside_its_value() -> None:
     assert words.give_or_take(4.41, 0.62, "dB") == "4.4 ± 0.6 dB"
     assert words.give_or_take(4.41, float("nan"), "dB") == "4.4 dB"
+
+
+@pytest.mark.parametrize(
+    "text", ["9.4 dB", "–", "14:20", "done near 14:20", "epoch 12 of 20", "R² on new data", "47 %"]
+)
+def test_what_is_no_markup_passes_as_it_is(text: str) -> None:
+    assert plain(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [("![i](x)", r"!\[i\](x)"), ("<b>", r"\<b\>"), ("*a* $b$", r"\*a\* \$b\$"), ("# a", r"\# a"), ("1. a", r"1\. a"),
+     ("http://a", "http:\u2060//a"), ("www.a", "www\u2060.a"), (":red[a]", ":\u2060red\\[a\\]"), ("a\x1b\u202e", r"a\\x1b\\u202e")],
+)  # fmt: skip
+def test_what_is_markup_is_shown_and_does_nothing(text: str, safe: str) -> None:
+    assert plain(text) == safe
