@@ -11,7 +11,7 @@ import re
 
 from engine.audio.find import escaped
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>&$~|]|^[#+=-]|(?<=^\d)[.)]|(?<=^\d\d)[.)])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>&$~|]|^[#+-](?=[\s#-]|$)|(?<=^\d)[.)](?=\s)|(?<=^\d\d)[.)](?=\s))")
 # Addresses, emoji and icons are looked for once more in the finished text, where no backslash is left to see.
 _FOUND_LATER = re.compile(r"(?i)(:(?=//|[a-z]|[\w+-]+:)|www(?=\.)|@)")
 _JOINER = "\u2060"  # without width, and no line may break there

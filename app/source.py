@@ -13,6 +13,8 @@ import streamlit as st
 from app import health, style, words
 from engine.errors import SweetspotError
 from engine.registry import Description, datasets, describe, find_source, get_dataset, offers
+from engine.rundir.owner import is_own
+from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord
 
 DEMO, FOLDER, NAMED = "Demo sounds", "A folder on this computer", "A data set"
@@ -42,18 +44,18 @@ class Chosen:
         return self.checked is None or self.checked.ready
 
 
-def begin_with(run_id: str, record: RunRecord) -> None:
-    """Fill in the source of a run that is copied, once."""
-    if st.session_state.get("copied") == run_id:
+def begin_with(reader: RunReader, record: RunRecord) -> None:
+    """Fill in the source of a run that is copied, once; what a stranger's run names is not looked into unasked."""
+    if st.session_state.get("copied") == reader.id:
         return
-    st.session_state["copied"] = run_id
+    st.session_state["copied"] = reader.id
     source = record.source
     if source.kind == "dataset":
         st.session_state["source"] = DEMO if source.name == "demo" else NAMED
         st.session_state["named"] = source.name
     else:
         st.session_state["source"] = FOLDER
-        st.session_state["folder"] = source.path or ""
+        st.session_state["folder"] = (source.path or "") if is_own(reader) else ""
 
 
 def choose() -> Chosen | None:

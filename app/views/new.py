@@ -45,11 +45,10 @@ def page() -> None:
 
 def _copied(shelf: Library) -> RunRecord | None:
     """The run to begin from, when the page was opened to copy one."""
-    run_id = st.query_params.get("copy")
-    reader = shelf.find(run_id)
+    reader = shelf.find(st.query_params.get("copy"))
     record = reader.run() if reader else None
-    if record is not None and run_id is not None:
-        source.begin_with(run_id, record)
+    if record is not None and reader is not None:
+        source.begin_with(reader, record)
     return record
 
 

@@ -73,7 +73,7 @@ def test_a_standard_error_stands_beside_its_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["9.4 dB", "–", "14:20", "done near 14:20", "epoch 12 of 20", "R² on new data", "47 %"]
+    "text", ["9.4 dB", "–", "14:20", "done near 14:20", "epoch 12 of 20", "R² on new data", "47 %", "-0.3 dB"]
 )
 def test_what_is_no_markup_passes_as_it_is(text: str) -> None:
     assert plain(text) == text
@@ -82,7 +82,8 @@ def test_what_is_no_markup_passes_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "safe"),
     [("![i](x)", r"!\[i\](x)"), ("<b>", r"\<b\>"), ("*a* $b$", r"\*a\* \$b\$"), ("# a", r"\# a"), ("1. a", r"1\. a"),
-     ("http://a", "http:\u2060//a"), ("www.a", "www\u2060.a"), (":red[a]", ":\u2060red\\[a\\]"), ("a\x1b\u202e", r"a\\x1b\\u202e")],
+     ("http://a", "http:\u2060//a"), ("www.a", "www\u2060.a"), (":red[a]", ":\u2060red\\[a\\]"),
+     ("a\x1b\u202e", r"a\\x1b\\u202e"), ("---", r"\---")],
 )  # fmt: skip
 def test_what_is_markup_is_shown_and_does_nothing(text: str, safe: str) -> None:
     assert plain(text) == safe

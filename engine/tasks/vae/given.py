@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
@@ -51,13 +51,39 @@ def open_sound(trained: Trained, name: str) -> Given:
 
 
 def find_sound(trained: Trained, name: str) -> Path | None:
-    """Where the sound called ``name`` lies on disk; None when it does not."""
-    if trained.source is not None and any(row.path == name for row in trained.files):
-        path = trained.source / name
-        if path.is_file():
-            return path
-    path = Path(name).expanduser()
-    return path if path.is_file() else None
+    """Where the sound called ``name`` lies on disk; None when it does not.
+
+    A name of the collection comes from the run, which may be anybody's: it leads into the collection's folder and
+    nowhere else. Any other name is the path of a file.
+    """
+    if in_collection(trained, name):
+        path = trained.source / name if trained.source is not None and _stays_inside(name) else None
+    else:
+        path = _expanded(name)
+    try:
+        return path if path is not None and path.is_file() else None
+    except (OSError, ValueError):  # a name that is too long, or holds a NUL
+        return None
+
+
+def in_collection(trained: Trained, name: str) -> bool:
+    """Whether ``name`` is one of the run's files, or of those its map knows."""
+    atlas = trained.codec.atlas
+    return any(row.path == name for row in trained.files) or (atlas is not None and name in atlas.paths)
+
+
+def _stays_inside(name: str) -> bool:
+    """Whether a name that is put behind a folder names something in it."""
+    path = PurePath(name)
+    return not path.anchor and ".." not in path.parts
+
+
+def _expanded(name: str) -> Path:
+    """A path as it was typed. One of a user who is not known here stays as it is."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 def _cached(path: Path, rate: int) -> np.ndarray | None:

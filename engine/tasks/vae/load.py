@@ -14,6 +14,7 @@ from engine.audio.mel import Scale
 from engine.config import TrainingConfig, validated
 from engine.errors import DataError, RunDirectoryError
 from engine.rundir.layout import Layout
+from engine.rundir.owner import is_own
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import FileRow, RunRecord
 from engine.snapshot import UNREADABLE, find, parse_snapshot
@@ -29,7 +30,8 @@ class Trained:
 
     run, uuid: of the run. state: the file it came from. weights: a digest of the weights and of all that was measured
     with them: equal ones make equal sounds. temperature: the run's own. source: the collection's folder, when the run
-    names one; it may be gone. files: those that were trained or checked on, as rows of the run's data set.
+    is one's own and names one; it may be gone. files: those that were trained or checked on, as rows of the run's data
+    set.
     """
 
     codec: Codec
@@ -63,7 +65,7 @@ def open_model(place: Path, which: str | None = None) -> Trained:
         state=name,
         weights=digest(state),
         temperature=task.temperature,
-        source=Path(record.source.path) if record.source.path else None,
+        source=Path(record.source.path) if record.source.path and is_own(reader) else None,
         files=tuple(row for row in dataset.files if row.split) if dataset else (),
     )
 
