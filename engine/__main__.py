@@ -13,6 +13,7 @@ import click
 from engine import __version__, commands
 from engine.audio.find import escaped
 from engine.errors import StorageError, SweetspotError
+from engine.streams import open_streams
 
 ADDED = "sweetspot.commands"
 
@@ -57,6 +58,7 @@ def main() -> None:
 
 def run(command: click.Command) -> None:
     """Run a command to its end; a failure the engine knows becomes one sentence and its exit code."""
+    open_streams()
     try:
         sys.exit(command.main(standalone_mode=False, prog_name=f"sweetspot {command.name}".removesuffix(" group")))
     except click.ClickException as error:

@@ -18,7 +18,7 @@ from engine.rundir.reader import RunReader
 from engine.tasks.vae.deliver import PROGRAM, deliver, fingerprint
 from engine.tasks.vae.generate import Studio
 from engine.tasks.vae.given import find_sound
-from engine.tasks.vae.load import open_model
+from engine.tasks.vae.load import open_model, traces
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.request import (
     Between,
@@ -35,6 +35,7 @@ from engine.tasks.vae.shown import depict, original
 
 PROTOCOL = 1
 MOST_MODELS = 4
+LONGEST_CAUSE = 600  # characters: what is quoted of a request may be a megabyte
 
 
 class _Ask(Settings):
@@ -94,7 +95,9 @@ class Answers:
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        self._studios: OrderedDict[str, Studio] = OrderedDict()
+        self._studios: OrderedDict[str, Studio] = OrderedDict()  # by the digest of their weights
+        self._asked: dict[str | None, str] = {}  # what a name of a state stood for when _seen was so
+        self._seen: object = None
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "hello": self.hello,
             "generate": self.generate,
@@ -209,9 +212,7 @@ class Answers:
 
     def original(self, request: dict[str, Any]) -> dict[str, Any]:
         ask: _Original = _checked(_Original, request)
-        studio = self._studio(ask)
-        out = Path(ask.out).expanduser()
-        out.mkdir(parents=True, exist_ok=True)
+        studio, out = self._studio(ask), _folder(ask.out)
         found = original(studio.trained, ask.file, out)
         picture = {"picture": str(depict(found.path, studio.codec.config))} if ask.picture else {}
         return {
@@ -222,8 +223,7 @@ class Answers:
         }
 
     def _made(self, ask: _Make, origins: list[Any]) -> dict[str, Any]:
-        studio, out = self._studio(ask), Path(ask.out).expanduser()
-        out.mkdir(parents=True, exist_ok=True)
+        studio, out = self._studio(ask), _folder(ask.out)
         file: FileRequest = _checked(FileRequest, {name: getattr(ask, name) for name in FileRequest.model_fields})
         return {
             "state": studio.trained.state,
@@ -246,9 +246,17 @@ class Answers:
         }
 
     def _studio(self, ask: _Ask) -> Studio:
-        trained = open_model(self.place, ask.checkpoint)
-        studio = self._studios.pop(trained.weights, None) or Studio(trained)
-        self._studios[trained.weights] = studio
+        """The model that is asked for; its files are read again only when one of them changed."""
+        seen = traces(self.place)  # before the files are read: what changes meanwhile is seen the next time
+        if seen != self._seen:
+            self._asked.clear()
+            self._seen = seen
+        studio = self._studios.pop(self._asked.get(ask.checkpoint, ""), None)
+        if studio is None:
+            trained = open_model(self.place, ask.checkpoint)
+            studio = self._studios.pop(trained.weights, None) or Studio(trained)
+        weights = studio.trained.weights
+        self._studios[weights], self._asked[ask.checkpoint] = studio, weights
         while len(self._studios) > MOST_MODELS:
             self._studios.popitem(last=False)
         return studio
@@ -271,10 +279,23 @@ def _checked(kind: type[Settings], values: dict[str, Any]) -> Any:
         raise ConfigError(error.cause, "See docs/serve.md for what can be asked.") from None
 
 
+def _folder(text: str) -> Path:
+    """The folder that a request names, made when it is not there. ``ConfigError`` when it can be none; OSError."""
+    try:
+        place = Path(text).expanduser()
+        place.mkdir(parents=True, exist_ok=True)
+    except (ValueError, RuntimeError) as error:  # a NUL; a user who is not known here
+        raise ConfigError(f"out = {text!r} cannot be a folder: {error}.", "Name another one.") from error
+    return place
+
+
 def _parsed(line: bytes) -> dict[str, Any]:
     try:
         request = json.loads(line)
-    except ValueError as error:
+        json.dumps(request, ensure_ascii=False).encode()  # half a surrogate pair is read, and written nowhere
+    except UnicodeEncodeError as error:
+        raise ConfigError("This line holds half a character.", "Send one JSON object a line, UTF-8.") from error
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"This line is no JSON: {error}.", "Send one JSON object a line, UTF-8.") from error
     if not isinstance(request, dict):
         raise ConfigError("This line is no JSON object.", 'Send {"id": 1, "op": "hello"}.')
@@ -283,7 +304,8 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 def told(error: SweetspotError) -> dict[str, str]:
     """A failure as an answer has it."""
-    return {"kind": type(error).__name__, "cause": error.cause, "remedy": error.remedy}
+    cause = error.cause if len(error.cause) <= LONGEST_CAUSE else f"{error.cause[:LONGEST_CAUSE]}…"
+    return {"kind": type(error).__name__, "cause": cause, "remedy": error.remedy}
 
 
 def _text(path: Path | None) -> str | None:

@@ -17,7 +17,7 @@ from engine import rng
 from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
 from engine.audio.mel import to_db
-from engine.errors import ConfigError
+from engine.errors import ConfigError, DataError
 from engine.tasks.vae.codec import normal
 from engine.tasks.vae.explore import CodeMap, fitted
 from engine.tasks.vae.given import Given, open_sound
@@ -83,6 +83,8 @@ class Studio:
         remarks: list[str] = []
         code = self._code(request, remarks)
         wave = self._texture(code, request) if self.of_textures else self._one_shot(code, request, remarks)
+        if not np.isfinite(wave).all():
+            raise DataError("There is no sound so far from what the model learned.", "Stay nearer to it.")
         rate = sample_rate or self.rate
         wave = finish.resample(wave, self.rate, rate, loop=request.loop)
         return Made(finish.level_out(wave, self.codec.level or LEVEL), rate, tuple(remarks))

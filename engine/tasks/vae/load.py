@@ -23,6 +23,8 @@ from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.model_file import WEIGHTS, read_model
 
+MOST = 1e9  # of any weight or measure: those of a run that went well stay below a thousand
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -70,6 +72,26 @@ def open_model(place: Path, which: str | None = None) -> Trained:
     )
 
 
+def traces(place: Path) -> object:
+    """Inode, size and time of change of every file that :func:`open_model` may read: equal ones, equal models.
+
+    Costs a look at each: some fifty microseconds a run, where reading, verifying and building takes a second.
+    """
+    if not place.is_dir():
+        return _trace(place)
+    at = Layout(place)
+    saved = sorted(path for folder in (at.checkpoints, at.snapshots) for path in folder.glob("*"))
+    return [(path.name, _trace(path)) for path in (at.run, at.dataset, at.sessions, *saved)]
+
+
+def _trace(path: Path) -> tuple[int, int, int] | None:
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_ino, about.st_size, about.st_mtime_ns
+
+
 def _from_file(path: Path, which: str | None) -> Trained:
     file = read_model(path)
     made = file.manifest
@@ -113,6 +135,10 @@ def build_codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mappi
     spectrogram = task.spectrogram
     chunk = max(spectrogram.n_fft, round(config.chunk_duration_s * spectrogram.sample_rate))
     shape = (spectrogram.n_mels, config.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
+    if not _sane(state):
+        raise RunDirectoryError(
+            f"{name} holds numbers that no training leaves (NaN, infinite or above 1e9).", "Use another one."
+        )
     try:
         with torch.device("meta"):  # settings that do not belong to these weights may ask for any amount of memory
             model = ConvVAE(*shape)
@@ -126,6 +152,17 @@ def build_codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mappi
             f"{name} does not fit this run, or another version of Sweetspot made it.", "Use another one."
         ) from error
     return codec
+
+
+def _sane(value: Any) -> bool:
+    """Whether every number in a state is one that a model can work with."""
+    if isinstance(value, Mapping):
+        return all(map(_sane, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_sane, value))
+    if isinstance(value, torch.Tensor) and value.is_floating_point():
+        return not value.numel() or bool(value.abs().max() <= MOST)  # false for NaN
+    return abs(value) <= MOST if isinstance(value, float) else True
 
 
 def _in_rows(value: Any) -> Any:
