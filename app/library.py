@@ -14,6 +14,7 @@ from pathlib import Path
 import streamlit as st
 
 from engine.errors import RunDirectoryError
+from engine.home import expanded
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.layout import is_run_id
 from engine.rundir.liveness import HeartbeatWatch
@@ -121,7 +122,7 @@ def runs_directory(arguments: Sequence[str]) -> Path:
     except argparse.ArgumentError:
         return Path("runs").absolute()
     chosen: Path = known.runs_dir
-    return chosen.expanduser().absolute()
+    return expanded(chosen).absolute()
 
 
 def unknown_arguments(arguments: Sequence[str]) -> list[str]:

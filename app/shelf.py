@@ -21,6 +21,7 @@ import streamlit as st
 
 from app import words
 from engine.errors import StorageError
+from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.inside import own_file, read_own
 from engine.rundir.layout import is_run_id, snapshot_moment
@@ -159,8 +160,7 @@ def place_of_model(weights: str) -> Path:
 
 
 def _own_data() -> Path:
-    named = os.environ.get("SWEETSPOT_DATA")
-    return (Path(named) if named else Path(platformdirs.user_data_dir("sweetspot", appauthor=False))) / "sounds"
+    return own_place("SWEETSPOT_DATA", lambda: platformdirs.user_data_dir("sweetspot", appauthor=False)) / "sounds"
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

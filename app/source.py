@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,6 +11,7 @@ import streamlit as st
 
 from app import health, style, words
 from engine.errors import SweetspotError
+from engine.home import expanded
 from engine.registry import Description, datasets, describe, find_source, get_dataset, offers
 from engine.rundir.owner import is_own
 from engine.rundir.reader import RunReader
@@ -94,7 +94,7 @@ def as_path(text: str) -> str:
 
 def _wish(folder: str) -> Mapping[str, Any]:
     """The settings that ask for what is to be learned, where a folder can be learned for several things."""
-    found = {offer.label: offer.settings for offer in offers(Path(folder).expanduser())}
+    found = {offer.label: offer.settings for offer in offers(expanded(folder))}
     if len(found) < 2:
         return {}
     label = st.segmented_control("Learn to", list(found), default=next(iter(found)), key="wish", required=True)
@@ -145,7 +145,7 @@ def _described(source: str, settings: Mapping[str, Any], moment: int) -> Descrip
 
 
 def _moment(source: str) -> int:
-    path = Path(source).expanduser()
+    path = expanded(source)
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
@@ -162,7 +162,7 @@ def _card(described: Description) -> None:
 
 def _task_of(source: str, settings: Mapping[str, Any]) -> tuple[str, str]:
     """(task, name) of a path or a data set; a data set by name is not loaded for that."""
-    known = None if Path(source).expanduser().exists() else datasets().get(source)
+    known = None if expanded(source).exists() else datasets().get(source)
     if known is not None:
         return known.task, known.id
     found = find_source(source, settings)

@@ -13,6 +13,7 @@ import click
 from engine import __version__, commands
 from engine.audio.find import escaped
 from engine.errors import StorageError, SweetspotError
+from engine.home import lend_home
 from engine.streams import open_streams
 
 ADDED = "sweetspot.commands"
@@ -32,6 +33,7 @@ class Commands(click.Group):
         if name in _own():
             command = importlib.import_module(f"engine.commands.{name}").command
         elif name in _added():
+            lend_home()
             command = _added()[name].load()
         else:
             return None

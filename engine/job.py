@@ -12,6 +12,7 @@ from typing import Any
 from engine.config import Settings, TrainingConfig, validated
 from engine.errors import ConfigError, DataError
 from engine.flags import collect
+from engine.home import expanded
 from engine.registry import Resolved, find_source
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord, Source
@@ -67,7 +68,7 @@ def resumed_job(root: Path, source: str | None) -> Job:
     task = validated(task_config(record.task), record.config.task)
     where = record.source
     if source is not None:
-        where = where.model_copy(update={"path": str(Path(source).expanduser().resolve())})
+        where = where.model_copy(update={"path": str(expanded(source).resolve())})
     elif where.kind == "dataset":
         where = find_source(where.name).source
     if where.path is not None and not Path(where.path).exists():

@@ -8,7 +8,6 @@ Each task brings its own in ``tasks/<name>/datasets.py``: ``DATASETS``, those th
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.config import validated
 from engine.errors import DataError, StorageError
+from engine.home import expanded, own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.layout import is_run_id
 from engine.rundir.schema import Source
@@ -123,7 +123,7 @@ def find_source(text: str, named: Collection[str] = ()) -> Resolved:
 
     named: the settings that were given beside it; one that a single task knows decides between several.
     """
-    path = Path(text).expanduser()
+    path = expanded(text)
     if path.exists():
         task, claim = _claimant(path.resolve(), named)
         place = path.resolve()
@@ -153,7 +153,7 @@ def describe(text: str, settings: Mapping[str, Any]) -> Description:
 
     settings: the task's own, by name. ``DataError`` when nothing can be learned there; ``ConfigError``.
     """
-    path = Path(text).expanduser()
+    path = expanded(text)
     if not path.exists():
         known = get_dataset(text)
         return Description(known.task_type, known.num_features, known.num_classes)
@@ -176,9 +176,9 @@ def register(dataset_id: str, path: Path, description: str, settings: Mapping[st
     if taken is not None and not (replace and taken.user):
         remedy = "Use --replace to put this in its place." if taken.user else "It comes with Sweetspot: use another."
         raise DataError(f"There is a data set called {dataset_id!r} already.", remedy)
-    if not path.expanduser().exists():
+    if not expanded(path).exists():
         raise DataError(f"{path} does not exist.", "Name a folder of sounds or a CSV file.")
-    path = path.expanduser().resolve()
+    path = expanded(path).resolve()
     task, claim = _claimant(path, settings)
     own = validated(task_config(task), dict(settings))
     described, own = _module(task).describe(path, own)
@@ -239,9 +239,9 @@ def _module(task: str) -> ModuleType:
 
 
 def _home() -> Path:
-    place = os.environ.get("SWEETSPOT_CONFIG")
-    root = Path(place) if place else Path(platformdirs.user_config_dir("sweetspot", appauthor=False))
-    return root / "datasets"
+    return (
+        own_place("SWEETSPOT_CONFIG", lambda: platformdirs.user_config_dir("sweetspot", appauthor=False)) / "datasets"
+    )
 
 
 def _file(dataset_id: str) -> Path:

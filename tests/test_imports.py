@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # The lowest first. A module may import modules of its own level's package, and of lower levels.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("engine.errors", "engine"),
+    ("engine.errors", "engine", "engine.home", "engine.streams"),
     ("engine.rundir",),
     ("engine.config", "engine.metrics", "engine.rng", "engine.audio", "engine.tracker", "engine.diagnosis"),
     ("engine.task", "engine.vetting", "engine.checkpoint", "engine.snapshot", "engine.device", "engine.resume"),

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 
+from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
 
 VERSION = 3
@@ -109,5 +110,6 @@ class Cache:
 
 def default_cache() -> Cache:
     """``$SWEETSPOT_CACHE`` when that is set, else the place the system has for caches."""
-    place = os.environ.get("SWEETSPOT_CACHE")
-    return Cache(Path(place) if place else Path(platformdirs.user_cache_dir("sweetspot", appauthor=False)) / "pcm")
+    return Cache(
+        own_place("SWEETSPOT_CACHE", lambda: f"{platformdirs.user_cache_dir('sweetspot', appauthor=False)}/pcm")
+    )

@@ -19,6 +19,7 @@ from engine.audio.sameness import group_copies
 from engine.audio.settings import DecodeSettings
 from engine.audio.source import AudioError, refuse_special
 from engine.errors import DataError
+from engine.home import expanded
 from engine.rundir.schema import FileRow
 
 
@@ -79,7 +80,7 @@ def open_collection(
     leaves no process behind. minimum: usable sounds below which the folder is refused. Raises DataError, StorageError.
     """
     cache = cache or default_cache()
-    folder = folder.expanduser()
+    folder = expanded(folder)
     report("scan", 0, 0)
     found = find_files(folder, check)
     if not found:

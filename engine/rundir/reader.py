@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from engine.errors import RunDirectoryError
+from engine.home import expanded
 from engine.rundir.artefacts import Artefact, PreviewSet, find_checkpoints, find_previews, find_snapshots
 from engine.rundir.encoding import decode
 from engine.rundir.entry import holds_run, newer_protocol
@@ -48,7 +49,7 @@ class RunReader:
     """Looks into one run directory, live or finished, local or copied; nothing is kept between two calls."""
 
     def __init__(self, root: Path) -> None:
-        self.layout = Layout(root.expanduser().absolute())
+        self.layout = Layout(expanded(root).absolute())
 
     @property
     def root(self) -> Path:

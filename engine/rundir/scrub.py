@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
+from engine.home import home, user_name
 from engine.rundir.liveness import host
 from engine.rundir.schema import RunRecord, SessionRecord
 
 ELSEWHERE = "another computer"
 # A path from its root on; the last part is what a reader of the text needs. Addresses on the web have no such root.
-_ROOTED = re.compile(r"(?<![\w/.:~…])(?:[A-Za-z]:)?[\\/](?:[^\s\\/\"'`,;:()<>|]+[\\/])+([^\s\\/\"'`,;:()<>|]*)")
+# A folder's name may be of up to four words; one with a dot ends a name, or prose behind a file would be taken for it.
+_WORD, _FIRST = r"[^\s\\/\"'`,;:()<>|]+", r"[^\s\\/\"'`,;:()<>|.]+"
+_ROOTED = re.compile(rf"(?<![\w/.:~…])(?:[A-Za-z]:)?[\\/](?:(?:{_FIRST} ){{0,3}}{_WORD}[\\/])+((?:{_WORD})?)")
 
 
 class Scrubber:
     """Replaces the absolute paths, the hosts and the user of a run wherever a text names them."""
 
     def __init__(self, root: Path, run: RunRecord | None, sessions: list[SessionRecord]) -> None:
-        places = [root.absolute(), root.resolve(), Path.home()]
+        places = [root.absolute(), root.resolve()]
         known = {str(place): f"…/{place.name}" for place in places if len(place.parts) > 1}
-        known[str(Path.home())] = "~"
+        if own := home():
+            known[str(own)] = "~"
         if run is not None and run.source.path:
             source = _pure(run.source.path)
             known |= {str(parent): "…" for parent in source.parents if len(parent.parts) > 2}
@@ -31,7 +34,7 @@ class Scrubber:
         self._places = sorted(known.items(), key=lambda item: -len(item[0]))
         names = {session.host for session in sessions} | {host(), host().partition(".")[0]}
         self._hosts = _words(names - {"", ELSEWHERE})
-        self._user = _words({getpass.getuser()})
+        self._user = _words({user_name() or ""})
 
     def text(self, text: str) -> str:
         for place, word in self._places:

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 import psutil
 
 from engine.errors import RunDirectoryError, StorageError
+from engine.home import expanded
 from engine.rundir import pair
 from engine.rundir.atomic import create_once, make_directory, replace_bytes
 from engine.rundir.board import StatusBoard
@@ -79,7 +80,7 @@ class RunWriter:
         ``RunDirectoryError`` when another process trains there, when it holds a run and ``resume`` is False, when it
         holds anything else, or none and ``resume`` is True; ``StorageError`` when it cannot be written.
         """
-        place = Layout(root.expanduser().resolve())
+        place = Layout(expanded(root).resolve())
         check_entry(place, resume=resume)
         try:
             place.root.mkdir(parents=True, exist_ok=True)

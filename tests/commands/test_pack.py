@@ -17,6 +17,7 @@ from engine.commands.pack import command
 from engine.rundir.layout import manifest
 from engine.rundir.liveness import boot_id, host, machine_id
 from engine.rundir.reader import RunReader
+from engine.rundir.scrub import Scrubber
 from engine.rundir.view import ShownState
 from tests.rundir.conftest import open_writer
 
@@ -76,6 +77,24 @@ def test_no_byte_of_it_names_a_path_a_host_or_a_user(talkative: Path, tmp_path: 
                 assert not secret or secret.encode() not in data, (info.filename, secret)
         log = archive.read("drums-1/log.txt").decode()
     assert "snare one.wav" in log and "…/nn.py" in log and "https://example.org/a/b" in log
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("cannot read /Volumes/Ana Maria/My Best Sounds/kick.wav: gone", "cannot read …/kick.wav: gone"),
+        ('File "C:\\Users\\Ana Maria\\x.wav", line 3', 'File "…/x.wav", line 3'),
+        ("/a/kick.wav and train/val stay", "…/kick.wav and train/val stay"),
+        ("1/2 of a/b, https://example.org/My Sounds/a", "1/2 of a/b, https://example.org/My Sounds/a"),
+    ],
+)
+def test_a_path_from_elsewhere_loses_its_folders_also_those_with_blanks(text: str, left: str, tmp_path: Path) -> None:
+    assert Scrubber(tmp_path, None, []).text(text) == left
+
+
+def test_a_home_that_is_the_root_takes_no_slash_out_of_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/")
+    assert Scrubber(tmp_path, None, []).text("1/2 of kick/snare") == "1/2 of kick/snare"
 
 
 def test_it_opens_elsewhere_to_look_at_and_to_use(trained: Path, tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from engine.config import Settings
+from engine.home import expanded
 from engine.tasks.mlp.layers import LayerConfig
 
 FOLDERS = "folders"
@@ -35,7 +35,7 @@ class MLPConfig(Settings):
         """With the labels' file by its absolute path: a run is resumed from another directory."""
         if self.labels in (None, FOLDERS):
             return self
-        return self.model_copy(update={"labels": str(Path(str(self.labels)).expanduser().resolve())})
+        return self.model_copy(update={"labels": str(expanded(str(self.labels)).resolve())})
 
     @field_validator("layers", mode="before")
     @classmethod

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from engine.config import Settings, validated
 from engine.errors import ConfigError, StorageError, SweetspotError
+from engine.home import expanded
 from engine.rundir.layout import snapshot_moment
 from engine.rundir.reader import RunReader
 from engine.tasks.vae.deliver import PROGRAM, deliver, fingerprint
@@ -282,9 +283,9 @@ def _checked(kind: type[Settings], values: dict[str, Any]) -> Any:
 def _folder(text: str) -> Path:
     """The folder that a request names, made when it is not there. ``ConfigError`` when it can be none; OSError."""
     try:
-        place = Path(text).expanduser()
+        place = expanded(text)
         place.mkdir(parents=True, exist_ok=True)
-    except (ValueError, RuntimeError) as error:  # a NUL; a user who is not known here
+    except ValueError as error:  # a NUL
         raise ConfigError(f"out = {text!r} cannot be a folder: {error}.", "Name another one.") from error
     return place
 

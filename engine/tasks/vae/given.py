@@ -12,6 +12,7 @@ from engine.audio.cache import default_cache
 from engine.audio.io import AudioError, read_wave
 from engine.audio.levels import peak
 from engine.errors import DataError
+from engine.home import expanded
 from engine.tasks.vae.load import Trained
 from engine.tasks.vae.model import STRIDE
 
@@ -59,7 +60,7 @@ def find_sound(trained: Trained, name: str) -> Path | None:
     if in_collection(trained, name):
         path = trained.source / name if trained.source is not None and _stays_inside(name) else None
     else:
-        path = _expanded(name)
+        path = expanded(name)
     try:
         return path if path is not None and path.is_file() else None
     except (OSError, ValueError):  # a name that is too long, or holds a NUL
@@ -76,14 +77,6 @@ def _stays_inside(name: str) -> bool:
     """Whether a name that is put behind a folder names something in it."""
     path = PurePath(name)
     return not path.anchor and ".." not in path.parts
-
-
-def _expanded(name: str) -> Path:
-    """A path as it was typed. One of a user who is not known here stays as it is."""
-    try:
-        return Path(name).expanduser()
-    except RuntimeError:
-        return Path(name)
 
 
 def _cached(path: Path, rate: int) -> np.ndarray | None:

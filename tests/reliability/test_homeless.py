@@ -1,0 +1,71 @@
+"""Processes without a user, a home or standard streams, as containers and services start them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="users have names there")
+NOBODY = """
+import os, pwd, runpy, sys
+def unknown(uid):
+    raise KeyError(f"getpwuid(): uid not found: {uid}")
+pwd.getpwuid = unknown  # as under a number that /etc/passwd does not have
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
+def as_nobody(*command: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items()
+            if name not in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME")}  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-c", NOBODY, *map(str, command)], cwd=ROOT, capture_output=True, text=True, timeout=300,
+        env={**kept, "PYTHONPATH": str(ROOT), **environment},
+    )  # fmt: skip
+
+
+@posix
+@pytest.mark.parametrize("home", [{}, {"HOME": "/"}])
+def test_a_run_is_packed_and_reported_by_a_user_whom_the_system_does_not_know(
+    home: dict[str, str], drum_run: Path, tmp_path: Path
+) -> None:
+    for command, out in (("pack", "run.zip"), ("report", "run.html")):
+        done = as_nobody("engine", command, drum_run, "--out", tmp_path / out, **home)
+        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+        assert (tmp_path / out).stat().st_size > 10_000
+
+
+@posix
+def test_training_without_a_home_says_what_to_name(drums: Path, tmp_path: Path) -> None:
+    done = as_nobody("engine.train", drums, "--run-dir", tmp_path / "run", "--max-steps", "1", SWEETSPOT_CACHE="")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "no home directory" in done.stderr and "SWEETSPOT_CACHE" in done.stderr
+    kept = as_nobody("engine.train", "~nosuchuser/x", "--run-dir", tmp_path / "b", SWEETSPOT_CONFIG=str(tmp_path))
+    assert kept.returncode == 2 and "neither a folder or table here nor a data set" in kept.stderr
+
+
+@posix
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_training_goes_on_where_nobody_hears_it(closed: str, drums: Path, tmp_path: Path) -> None:
+    options = "--max-steps 2 --channels 8 --batch-size 4 --threads 1"
+    command = f"{sys.executable} -m engine.train {drums} --run-dir {tmp_path / 'run'} {options} {closed}"
+    assert subprocess.run(["sh", "-c", command], cwd=ROOT, timeout=300).returncode == 0
+    for path in (tmp_path / "run").rglob("*.json*"):
+        assert b"Error" not in path.read_bytes()
+
+
+@posix
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "</dev/null >/dev/full"])
+def test_serving_without_its_streams_ends_quietly(closed: str, drum_run: Path) -> None:
+    command = f"{sys.executable} -m engine serve {drum_run} --threads 1 {closed}"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+    )
+    assert "Traceback" not in done.stderr + done.stdout and done.returncode in (0, 74)
