@@ -82,9 +82,9 @@ def message(view: RunView, fresh: Sequence[str] = (), settled: int | None = None
         return _crashed(status)
     if view.state is ShownState.UNKNOWN:
         return Note(
-            "gray", "lock", "This run comes from another computer.",
+            "gray", "lock", view.doubt or "Nobody can tell whether it still learns.",
             f"Its last word was {words.small(status.epoch)} {'epoch' if status.epoch == 1 else 'epochs'} in. "
-            "It can be looked at and listened to here, not trained.",
+            "It can be looked at and listened to here" + (", not trained." if view.read_only else "."),
         )  # fmt: skip
     if view.state is ShownState.COMPLETED:
         return _completed(status, run, settled)

@@ -6,11 +6,12 @@ import json
 import re
 import time
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from engine.config import Settings, TrainingConfig, validated
-from engine.errors import ConfigError, DataError
+from engine.errors import ConfigError, DataError, StorageError
 from engine.flags import collect
 from engine.registry import Resolved, find_source
 from engine.rundir.reader import RunReader
@@ -96,8 +97,27 @@ def _saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
 
 
 def new_root(runs_dir: Path, name: str) -> Path:
-    """A fresh directory below ``runs_dir``: the name and the moment."""
+    """A fresh directory below ``runs_dir``, made and empty: the name and the moment.
+
+    Made, not looked for: of two runs of one name in one second each gets its own. ``StorageError`` when it cannot be.
+    """
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:40] or "run"
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    candidates = [f"{stem}-{stamp}", *(f"{stem}-{stamp}-{number}" for number in range(2, 100))]
-    return next(runs_dir / candidate for candidate in candidates if not (runs_dir / candidate).exists())
+    candidates = chain([f"{stem}-{stamp}"], (f"{stem}-{stamp}-{number}" for number in count(2)))
+    try:
+        return next(root for name in candidates if _made(root := runs_dir / name))
+    except OSError as error:
+        raise StorageError(
+            f"{runs_dir} takes no new run: {error.strerror or error}.",
+            "Free some space, check its rights, or name another place with --runs-dir.",
+        ) from error
+
+
+def _made(root: Path) -> bool:
+    try:
+        root.mkdir(parents=True)
+    except FileExistsError:
+        if not root.parent.is_dir():
+            raise  # a file is in the way
+        return False
+    return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from engine.progress import Progress
 from engine.registry import find_source
 from engine.resume import git_commit, resume_point, versions
 from engine.rundir.layout import Layout, is_run_id
+from engine.rundir.presence import refuse_living
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, RunConfig, RunRecord, State
 from engine.rundir.schema import Progress as PhaseProgress
@@ -78,10 +80,13 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
         except Stopped:
             return _end(writer, State.INTERRUPTED if signals.received else State.CANCELLED, signals)
         except SweetspotError as error:
-            _fail(writer, error)
-            raise
+            reason = _true_reason(writer, error) or error
+            _fail(writer, reason)
+            if reason is error:
+                raise
+            raise reason from error
         except Exception as error:  # the one wide except: whatever it was, the run says so before it leaves
-            known = _recognise(error)
+            known = _true_reason(writer, _recognise(error))
             _fail(
                 writer, known or SweetspotError(f"{type(error).__name__}: {error}", "This is a fault of the program.")
             )
@@ -96,6 +101,8 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
     from engine.trainer import Trainer
 
     def check() -> None:
+        if writer.lost is not None:
+            raise writer.lost
         if signals.received or writer.control.cancel:
             raise Stopped
 
@@ -112,9 +119,13 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
         check_space(writer.root, reserve_bytes(task.model))
         layout = plan(task.config, task.num_train)
     progress.begin(record)
-    trainer = Trainer(
-        task, layout, writer, lambda: signals.received is not None or writer.control.cancel, progress.callback
-    )
+
+    def stop() -> bool:
+        if writer.lost is not None and not writer.reachable:
+            raise writer.lost
+        return writer.lost is not None or signals.received is not None or writer.control.cancel
+
+    trainer = Trainer(task, layout, writer, stop, progress.callback)
     writer.update(
         total_epochs=layout.total_epochs, total_steps=layout.total_steps, baseline_db=task.monitor.baseline_db
     )
@@ -127,6 +138,8 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
             writer.elapsed_offset_s = trainer.tracker.elapsed_s
             progress.at(loaded.step)
     state = trainer.fit()
+    if writer.lost is not None:
+        raise writer.lost
     if state is State.CANCELLED and signals.received:
         state = State.INTERRUPTED
     return _end(writer, state, signals)
@@ -214,6 +227,12 @@ def _fail(writer: RunWriter, error: SweetspotError) -> None:
     writer.state(State.FAILED, phase="", error=ErrorInfo(kind=kind, cause=error.cause, remedy=error.remedy))
 
 
+def _true_reason(writer: RunWriter, error: SweetspotError | None) -> SweetspotError | None:
+    """Why the run fails: of a directory that is gone every write is refused, and that is not the disk's fault."""
+    writer.look()
+    return writer.lost or error
+
+
 def _recognise(error: Exception) -> SweetspotError | None:
     """A typed error for what torch and the system report in their own ways."""
     import torch
@@ -256,12 +275,19 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
         raise ConfigError("There is nothing to train on.", "Name a folder of sounds, a CSV file, or demo.")
     resolved = find_source(source, {name for name, value in values.items() if value is not None})
     title = name or resolved.source.name
-    root = run_dir or new_root(runs_dir, title)
-    if not is_run_id(root.name):
+    if run_dir is not None and not is_run_id(run_dir.name):
         raise ConfigError(
-            f"{root.name!r} cannot name a run.", "Use 1 to 64 letters, digits, dots, dashes or underscores."
+            f"{run_dir.name!r} cannot name a run.", "Use 1 to 64 letters, digits, dots, dashes or underscores."
         )
-    return run(new_job(values, resolved, root, title, config_file))
+    job = new_job(values, resolved, run_dir or runs_dir, title, config_file)
+    if run_dir is not None:
+        return run(job)
+    root = new_root(runs_dir, title)
+    try:
+        return run(replace(job, root=root))
+    finally:
+        with suppress(OSError):  # nothing was written: it did not begin
+            root.rmdir()
 
 
 def _resume(root: Path, moved: str | None) -> int:
@@ -270,6 +296,7 @@ def _resume(root: Path, moved: str | None) -> int:
     if status is not None and status.state is State.COMPLETED:
         click.echo(f"{root} is complete: all {status.total_steps} steps are done.")
         return 0
+    refuse_living(Layout(root.expanduser()))
     from engine import device as devices
 
     point = resume_point(root, devices.choose(job.training.device, job.training.threads).name)

@@ -74,6 +74,7 @@ def _identity(view: RunView) -> dict[str, Any]:
         "task": run.task if run else None,
         "source": run.source.model_dump() if run else None,
         "state": str(view.state),
+        "doubt": view.doubt or None,
         "read_only": view.read_only,
     }
 
@@ -96,6 +97,8 @@ def _artefact(found: Artefact) -> dict[str, Any]:
 
 def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     yield f"{facts['name']}: {facts['state']}"
+    if facts["doubt"]:
+        yield f"  {facts['doubt']}"
     if facts["step"] is not None:
         yield f"  step {_of(facts['step'], facts['total_steps'])}, epoch {_of(facts['epoch'], facts['total_epochs'])}"
         yield f"  trained for {_duration(facts['elapsed_s'])}"

@@ -42,6 +42,10 @@ class Inbox:
         self._cancels: list[Command] = []
         self._saves: list[Command] = []
 
+    def moved(self, path: Path) -> None:
+        """From now on the file is at ``path``: its directory was renamed."""
+        self._path = path
+
     @property
     def cancel(self) -> bool:
         """Whether a cancel has come to this session. It stays: there is no way back."""

@@ -78,7 +78,7 @@ def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]
 
 def _anywhere(session: SessionRecord) -> dict[str, object]:
     """A session of no machine that there is: nobody takes the copy for a run of his own."""
-    return session.model_dump() | {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE}
+    return session.model_dump() | {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE, "directory": ""}
 
 
 def _artefact(reader: RunReader, found: Artefact, scrub: Scrubber) -> Iterator[tuple[str, bytes]]:

@@ -22,6 +22,7 @@ from engine.rundir.inside import MOST_BYTES, MOST_DATASET_BYTES, own_file, read_
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch
 from engine.rundir.plausible import plausible
+from engine.rundir.presence import read_sessions
 from engine.rundir.schema import PROTOCOL, DatasetRecord, RunRecord, SessionRecord, Status
 from engine.rundir.view import RunView, ShownState, look
 
@@ -86,15 +87,7 @@ class RunReader:
 
     def sessions(self) -> list[SessionRecord]:
         """Every process that trained this run, the first one first; damaged lines are left out."""
-        found = []
-        for line in (_read(self.layout.sessions, MOST_BYTES) or b"").split(b"\n")[:-1]:
-            try:
-                session = SessionRecord.model_validate_json(line)
-            except ValidationError:
-                continue
-            if plausible(session):
-                found.append(session)
-        return found
+        return read_sessions(self.layout)
 
     def lines(self, offset: int = 0, limit_bytes: int | None = None) -> Lines:
         """The whole lines of metrics.jsonl from ``offset`` on, for who parses them himself; at most ``limit_bytes``."""
