@@ -24,8 +24,7 @@ from engine.rundir import control
 from engine.rundir.atomic import open_append
 from engine.rundir.inside import own_file
 from engine.rundir.layout import Layout
-from engine.rundir.liveness import Liveness
-from engine.rundir.presence import presence
+from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.removal import delete_run
 from engine.rundir.schema import Command
@@ -170,7 +169,7 @@ def _has_ended(root: Path) -> bool:
     """Whether the last process of a run is gone. One that has said its last word is given a moment to leave."""
     reader = RunReader(root)
     deadline = time.monotonic() + LEAVING_S
-    while (sessions := reader.sessions()) and presence(root, sessions[-1]) is Liveness.ALIVE:
+    while (sessions := reader.sessions()) and process_liveness(sessions[-1]) is Liveness.ALIVE:
         if not _leaving(reader, sessions[-1].pid) or time.monotonic() > deadline:
             return False
         time.sleep(0.1)

@@ -10,6 +10,7 @@ import time
 import uuid
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +159,7 @@ def _open(job: Job, device: Device, writer: RunWriter, progress: Progress, check
         if job.record is None:
             writer.write_dataset(DatasetRecord(files=rows))
 
-    context = OpenContext(report=report, check=check, on_files=on_files)
+    context = OpenContext(report=report, check=check, on_files=on_files, warn=partial(writer.warn, code="cache"))
     training = job.training.model_copy(update={"threads": device.threads})
     task: Task = task_opener(job.task)(job.source, training, job.task_config, device.torch, context)
     return task
