@@ -76,6 +76,8 @@ def message(view: RunView, fresh: Sequence[str] = (), settled: int | None = None
     status, run = view.status, view.run
     if view.state is ShownState.FAILED:
         return _failed(status)
+    if view.damage is not None:
+        return Note("red", "error", *view.damage)
     if status is None:
         return Note("gray", "question_mark", "Its status cannot be read.", "What else is here is shown below.")
     if view.state is ShownState.CRASHED:

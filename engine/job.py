@@ -16,6 +16,7 @@ from engine.flags import collect
 from engine.registry import Resolved, find_source
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord, Source
+from engine.rundir.seal import unseal
 from engine.tasks import task_config, task_names
 
 LIMITS = ("max_epochs", "max_steps", "max_minutes")
@@ -87,7 +88,13 @@ def _saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
     if file is None:
         return {"training": {}, "task": {}}
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        raw = file.read_bytes()
+        values = json.loads(raw)
+        if "config" in values and unseal(raw) is None:
+            raise ConfigError(
+                f"{file} is no run.json as a training wrote it: it was changed or is damaged.",
+                'To use other settings, put {"training": {…}, "task": {…}} into a file of its own.',
+            )
         values = values.get("config", values)
         return {"training": dict(values["training"]), "task": dict(values["task"])}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from engine.awake import kept_awake
 from engine.config import Plan, TrainingConfig, fix, plan
-from engine.errors import ConfigError, OutOfMemoryError, StorageError, SweetspotError
+from engine.errors import ConfigError, DataError, OutOfMemoryError, StorageError, SweetspotError
 from engine.flags import options
 from engine.job import Job, new_job, new_root, resumed_job
 from engine.progress import Progress
@@ -116,7 +116,11 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
         writer.write_run(record)
     else:
         record = job.record
-        _compare(record, task, RunReader(writer.root).dataset(), found)
+        before = RunReader(writer.root).dataset()
+        _compare(record, task, before, found)
+        if before is None:
+            writer.write_dataset(DatasetRecord(files=found), anew=True)
+            writer.warn("dataset.json was damaged or gone; the data is the same, and it is written anew.", "record")
         check_space(writer.root, reserve_bytes(task.model))
         layout = plan(task.config, task.num_train)
     progress.begin(record)
@@ -198,8 +202,14 @@ def _record(job: Job, task: Task, layout: Plan) -> RunRecord:
 
 
 def _compare(record: RunRecord, task: Task, before: DatasetRecord | None, now: list[FileRow]) -> None:
-    if task.fingerprint != record.fingerprint:
-        raise changed_data(before.files if before else [], now)
+    if task.fingerprint == record.fingerprint:
+        return
+    if before is None:
+        raise DataError(
+            "The data has changed since this run began, and dataset.json, which names its files, is damaged or gone.",
+            "Put the data back as it was to go on, or start a new run with what is there.",
+        )
+    raise changed_data(before.files, now)
 
 
 def _finished_epochs(layout: Layout, loaded: Loaded) -> list[Any]:

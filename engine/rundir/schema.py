@@ -88,7 +88,7 @@ class RunConfig(Record):
 
 
 class RunRecord(Record):
-    """run.json: what this run is. Written once, before the first update."""
+    """run.json: what this run is. Written once, before the first update, and sealed."""
 
     protocol: int = PROTOCOL
     uuid: str
@@ -125,7 +125,7 @@ class FileRow(Record):
 
 
 class DatasetRecord(Record):
-    """dataset.json: every file found."""
+    """dataset.json: every file found. Sealed."""
 
     files: list[FileRow]
 

@@ -36,7 +36,7 @@ class RunView:
 
     liveness: of the last session's process in this directory, whatever its state. session_may_live: a command may find
     somebody who obeys (from another host or container one cannot be sure). read_only: it cannot be trained or commanded
-    from here.
+    from here. damage: what is wrong with run.json, and what to do about it.
     """
 
     id: str
@@ -48,6 +48,7 @@ class RunView:
     run: RunRecord | None
     status: Status | None
     session: SessionRecord | None
+    damage: tuple[str, str] | None = None
 
     @property
     def resumable(self) -> bool:

@@ -37,6 +37,7 @@ from engine.rundir.schema import (
     State,
     Status,
 )
+from engine.rundir.seal import seal
 
 
 class RunWriter:
@@ -145,19 +146,22 @@ class RunWriter:
     def write_run(self, record: RunRecord) -> None:
         """Write run.json, once in a run's life: ``RunDirectoryError`` when it exists, ``StorageError`` when refused."""
         try:
-            written = create_once(self.layout.run, encode(record, indent=1), durable=True)
+            written = create_once(self.layout.run, seal(record), durable=True)
         except OSError as error:
             raise self._indispensable("run.json", error) from error
         if not written:
             raise RunDirectoryError(f"{self.layout.id} has its run.json already.", "Continue it with --resume.")
         self._has_record = True
 
-    def write_dataset(self, record: DatasetRecord) -> None:
-        """Write dataset.json. Once run.json exists the data is part of the run, and what stands there is kept."""
-        if self.layout.run.exists() and self.layout.dataset.exists():
+    def write_dataset(self, record: DatasetRecord, *, anew: bool = False) -> None:
+        """Write dataset.json. Once run.json exists the data is part of the run, and what stands there is kept.
+
+        anew: it is the same data, and what stands there is damaged.
+        """
+        if self.layout.run.exists() and self.layout.dataset.exists() and not anew:
             return
         try:
-            replace_bytes(self.layout.dataset, encode(record, indent=1), durable=True)
+            replace_bytes(self.layout.dataset, seal(record), durable=True)
         except OSError as error:
             raise self._indispensable("dataset.json", error) from error
 
