@@ -302,12 +302,12 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
 
 
 def _resume(root: Path, moved: str | None) -> int:
+    refuse_living(Layout(root.expanduser()))
     job = resumed_job(root, moved)
     status = RunReader(root).status()
     if status is not None and status.state is State.COMPLETED:
         click.echo(f"{root} is complete: all {status.total_steps} steps are done.")
         return 0
-    refuse_living(Layout(root.expanduser()))
     from engine import device as devices
 
     point = resume_point(root, devices.choose(job.training.device, job.training.threads).name)

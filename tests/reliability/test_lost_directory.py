@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from engine.errors import RunDirectoryLostError
+from engine.errors import RunDirectoryLostError, SweetspotError
 from engine.resume import resume_point
 from engine.rundir import control
 from engine.rundir.lock import is_held
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import Manifest, State
 from engine.rundir.view import ShownState
+from tests.app.library import write
 from tests.conftest import ROOT, SMALL
+from tests.reliability.sessions import fork
 from tests.rundir.conftest import StartTrainer, open_writer, root, start_trainer
 
 __all__ = ["root", "start_trainer"]
@@ -126,3 +130,38 @@ def test_who_finds_another_session_in_its_directory_leaves(root: Path, start_tra
         place.sessions.write_bytes(sessions + place.sessions.read_bytes())
         writer.look()
         assert writer.lost is not None and "taken this run over" in writer.lost.cause
+
+
+def test_resuming_a_run_that_trains_says_so_before_anything_else(
+    root: Path, engine: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    write(root, state=State.RUNNING, done=3)  # this very process has it
+    result = engine("train", "--resume", root)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "Another process trains this run (pid " in result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs to become another user")
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (State.RUNNING, "Another process trains this run (pid "),
+        (State.COMPLETED, "Ask its owner for the right"),
+    ],
+)
+def test_another_user_is_told_the_truth(state: State, sentence: str) -> None:
+    """In a place that everybody may enter, unlike those of these tests."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        write(Path(place) / "run", state=state, done=3)
+
+        def enter() -> int:
+            os.seteuid(65534)
+            try:
+                open_writer(Path(place) / "run", resume=True)
+            except SweetspotError as error:
+                os.write(2, str(error).encode())
+            return 0
+
+        code, said = fork(enter)
+    assert code == 0 and sentence in said and "Free some space" not in said, said
