@@ -12,8 +12,9 @@ import streamlit as st
 
 from app import charts, style, words
 from app.lengths import length_rows
+from engine.audio.cache import moment
 from engine.audio.collection import open_collection
-from engine.audio.find import escaped
+from engine.audio.find import escaped, find_files
 from engine.audio.health import Health, examine
 from engine.audio.settings import DecodeSettings
 from engine.config import OverfittingPreset
@@ -44,12 +45,54 @@ class Checked:
         return self.health.ready
 
 
-class _Known:
-    """Results of scans, shared by all tabs; one scan at a time, so that two tabs decode nothing twice."""
+Report = Callable[[str, int, int], None]
+WAIT_S = 0.2
+
+
+class _Scan:
+    """What is known of one source, for all tabs; one of them scans at a time, the others show how far it is.
+
+    seen: the files as they were, by which a folder that changed is noticed.
+    """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.results: dict[str, Checked] = {}
+        self._scanning = threading.Lock()
+        self._progress: tuple[str, int, int] = ("scan", 0, 0)
+        self._seen: object = None
+        self._found: Checked | None = None
+
+    def result(self, source: str, report: Report, again: bool) -> Checked:
+        while not self._scanning.acquire(timeout=WAIT_S):
+            report(*self._progress)
+            again = False  # another tab is at it: its result is new enough
+        try:
+            place = find_source(source).source
+            folder = Path(place.path or source)
+            seen = _files(folder)
+            if again or self._found is None or seen != self._seen:
+                self._found, self._seen = self._scan(place.name, folder, report), seen
+            return self._found
+        finally:
+            self._scanning.release()
+
+    def _scan(self, name: str, folder: Path, report: Report) -> Checked:
+        def told(phase: str, done: int, total: int) -> None:
+            self._progress = (phase, done, total)
+            report(phase, done, total)
+
+        return Checked(name, examine(open_collection(folder, DecodeSettings(), told, minimum=0)))
+
+
+class _Known:
+    """One :class:`_Scan` a source. The lock is held for a look only: no source waits for another's scan."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._scans: dict[str, _Scan] = {}
+
+    def of(self, source: str) -> _Scan:
+        with self._lock:
+            return self._scans.setdefault(source, _Scan())
 
 
 @st.cache_resource(show_spinner=False)
@@ -57,22 +100,24 @@ def _known() -> _Known:
     return _Known()
 
 
-def check(source: str, report: Callable[[str, int, int], None], again: bool) -> Checked:
-    """Look at a folder or a data set of sounds; what was found out is kept until asked ``again``.
+def check(source: str, report: Report, again: bool) -> Checked:
+    """Look at a folder or a data set of sounds; what was found out is kept until a file changes or asked ``again``.
 
     Raises SweetspotError.
     """
-    known = _known()
-    with known.lock:
-        if again or source not in known.results:
-            known.results[source] = _scan(source, report)
-        return known.results[source]
+    return _known().of(source).result(source, report, again)
 
 
-def _scan(source: str, report: Callable[[str, int, int], None]) -> Checked:
-    found = find_source(source).source
-    collection = open_collection(Path(found.path or source), DecodeSettings(), report, minimum=0)
-    return Checked(found.name, examine(collection))
+def _files(folder: Path) -> list[tuple[str, tuple[int, ...]]]:
+    """Every file that a scan would look at, and what changes with its content. Opens none."""
+    return [(found.shown, _moment(found.path)) for found in find_files(folder)]
+
+
+def _moment(path: Path) -> tuple[int, ...]:
+    try:
+        return moment(path)
+    except OSError:
+        return ()
 
 
 def card(health: Health) -> None:

@@ -58,7 +58,8 @@ class Launcher:
     """Starts runs, one for one press of a button however many tabs press it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # held while a run is started, resumed or deleted: seconds at worst
+        self._table = threading.Lock()  # held for a look at the launches, by every page that is drawn
         self._launches: dict[Path, Launch] = {}
         self._asked: dict[tuple[str, ...], Path] = {}
 
@@ -69,14 +70,13 @@ class Launcher:
         """
         wish = (str(runs_dir), source, name, *map(str, sorted(settings.items())))
         with self._lock:
-            known = self._launches.get(self._asked.get(wish, Path()))
+            known = self._known(self._asked.get(wish, Path()))
             if known is not None and known.running:
                 return known
             root = new_root(runs_dir, name or Path(source).name)
             arguments = [source, "--run-dir", str(root), *(["--name", name] if name else []), *flags(settings)]
             self._asked[wish] = root
             try:
-                root.mkdir(parents=True)
                 return self._begin(root, name or Path(source).name, arguments)
             except OSError as error:
                 raise StorageError(
@@ -87,7 +87,7 @@ class Launcher:
     def resume(self, root: Path) -> Launch | None:
         """Go on with the run in ``root``; None when a process trains it already."""
         with self._lock:
-            known = self._launches.get(root)
+            known = self._known(root)
             if known is not None and known.running and not _leaving(RunReader(root), known.process.pid):
                 return known
             if not _has_ended(root):
@@ -98,26 +98,27 @@ class Launcher:
         """Remove a run that nobody trains, and forget that it was started. ``RunDirectoryError``, ``StorageError``."""
         with self._lock:
             delete_run(root)
-            self._launches.pop(root, None)
+            with self._table:
+                self._launches.pop(root, None)
 
     def find(self, run_id: str, runs_dir: Path) -> Launch | None:
         """What this app started as ``run_id``, whether or not it wrote anything yet."""
-        return self._launches.get(runs_dir / run_id) if run_id in {path.name for path in self._launches} else None
+        return next((one for one in self._all() if one.root.name == run_id and one.root == runs_dir / run_id), None)
 
     def name_of(self, view: RunView, root: Path) -> str:
         """What a run is called; before it has written its record, as it was called when it was started here."""
-        launch = self._launches.get(root)
+        launch = self._known(root)
         return launch.name if view.run is None and launch is not None else view.name
 
     def pending(self, runs_dir: Path) -> list[Launch]:
         """Launches whose process has not opened its run directory yet, or ended before it did; newest first."""
-        waiting = [one for one in self._launches.values() if one.root.parent == runs_dir]
+        waiting = [one for one in self._all() if one.root.parent == runs_dir]
         waiting = [one for one in waiting if not RunReader(one.root).exists and (one.running or one.exit_code)]
         return sorted(waiting, key=lambda one: one.started_at, reverse=True)
 
     def reap(self) -> None:
         """Collect ended children: until then the system counts them as processes."""
-        for launch in list(self._launches.values()):
+        for launch in self._all():
             launch.process.poll()
 
     def _begin(self, root: Path, name: str, arguments: Sequence[str]) -> Launch:
@@ -132,8 +133,21 @@ class Launcher:
                 **_detached(),
             )
         launch = Launch(root, name, process)
-        self._launches[root] = launch
+        self.add(launch)
         return launch
+
+    def add(self, launch: Launch) -> None:
+        """Know a process that was started."""
+        with self._table:
+            self._launches[launch.root] = launch
+
+    def _known(self, root: Path) -> Launch | None:
+        with self._table:
+            return self._launches.get(root)
+
+    def _all(self) -> list[Launch]:
+        with self._table:
+            return list(self._launches.values())
 
 
 def serve(root: Path) -> subprocess.Popen[bytes]:

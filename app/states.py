@@ -76,15 +76,17 @@ def message(view: RunView, fresh: Sequence[str] = (), settled: int | None = None
     status, run = view.status, view.run
     if view.state is ShownState.FAILED:
         return _failed(status)
+    if view.damage is not None:
+        return Note("red", "error", *view.damage)
     if status is None:
         return Note("gray", "question_mark", "Its status cannot be read.", "What else is here is shown below.")
     if view.state is ShownState.CRASHED:
         return _crashed(status)
     if view.state is ShownState.UNKNOWN:
         return Note(
-            "gray", "lock", "This run comes from another computer.",
+            "gray", "lock", view.doubt or "Nobody can tell whether it still learns.",
             f"Its last word was {words.small(status.epoch)} {'epoch' if status.epoch == 1 else 'epochs'} in. "
-            "It can be looked at and listened to here, not trained.",
+            "It can be looked at and listened to here" + (", not trained." if view.read_only else "."),
         )  # fmt: skip
     if view.state is ShownState.COMPLETED:
         return _completed(status, run, settled)

@@ -6,6 +6,8 @@ Exit codes: 0 completed or cancelled, 1 anything unforeseen, 2 bad configuration
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class SweetspotError(Exception):
     """A failure with a cause and a remedy. ``str()`` gives both as one sentence or two."""
@@ -55,6 +57,17 @@ class StorageError(SweetspotError):
         """What the system said, for who named the place."""
         what, why = error.filename or "A file", (error.strerror or str(error)).lower()
         return cls(f"{what} cannot be written or read: {why}.", "Free some space or choose another place.")
+
+
+class RunDirectoryLostError(StorageError):
+    """The run directory was moved, removed or taken by another process while this one trained in it.
+
+    now: where it is, when it was moved to a place that is known.
+    """
+
+    def __init__(self, cause: str, remedy: str = "", now: Path | None = None) -> None:
+        super().__init__(cause, remedy)
+        self.now = now
 
 
 class TrainingFailedError(SweetspotError):

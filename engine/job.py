@@ -6,16 +6,18 @@ import json
 import re
 import time
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from engine.config import Settings, TrainingConfig, validated
-from engine.errors import ConfigError, DataError
+from engine.errors import ConfigError, DataError, StorageError
 from engine.flags import collect
 from engine.home import expanded
 from engine.registry import Resolved, find_source
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord, Source
+from engine.rundir.seal import unseal
 from engine.tasks import task_config, task_names
 
 LIMITS = ("max_epochs", "max_steps", "max_minutes")
@@ -87,7 +89,13 @@ def _saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
     if file is None:
         return {"training": {}, "task": {}}
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        raw = file.read_bytes()
+        values = json.loads(raw)
+        if "config" in values and unseal(raw) is None:
+            raise ConfigError(
+                f"{file} is no run.json as a training wrote it: it was changed or is damaged.",
+                'To use other settings, put {"training": {…}, "task": {…}} into a file of its own.',
+            )
         values = values.get("config", values)
         return {"training": dict(values["training"]), "task": dict(values["task"])}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -97,8 +105,27 @@ def _saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
 
 
 def new_root(runs_dir: Path, name: str) -> Path:
-    """A fresh directory below ``runs_dir``: the name and the moment."""
+    """A fresh directory below ``runs_dir``, made and empty: the name and the moment.
+
+    Made, not looked for: of two runs of one name in one second each gets its own. ``StorageError`` when it cannot be.
+    """
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:40] or "run"
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    candidates = [f"{stem}-{stamp}", *(f"{stem}-{stamp}-{number}" for number in range(2, 100))]
-    return next(runs_dir / candidate for candidate in candidates if not (runs_dir / candidate).exists())
+    candidates = chain([f"{stem}-{stamp}"], (f"{stem}-{stamp}-{number}" for number in count(2)))
+    try:
+        return next(root for name in candidates if _made(root := runs_dir / name))
+    except OSError as error:
+        raise StorageError(
+            f"{runs_dir} takes no new run: {error.strerror or error}.",
+            "Free some space, check its rights, or name another place with --runs-dir.",
+        ) from error
+
+
+def _made(root: Path) -> bool:
+    try:
+        root.mkdir(parents=True)
+    except FileExistsError:
+        if not root.parent.is_dir():
+            raise  # a file is in the way
+        return False
+    return True

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from engine import __version__
+from engine.errors import RunDirectoryError
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.liveness import is_here
 from engine.rundir.reader import RunReader
@@ -63,10 +64,14 @@ def git_commit() -> str | None:
 def resume_point(root: Path, device: str | None = None) -> ResumePoint | None:
     """Where the run in ``root`` would go on; None when it has no run.json, so that there is nothing to go on with.
 
+    ``RunDirectoryError`` when that is damaged.
+
     device: what it would compute on, as sessions name it; None when that is not known yet.
     """
     reader = RunReader(root)
     record = reader.run()
+    if damage := reader.damage():
+        raise RunDirectoryError(*damage)
     if record is None:
         return None
     sessions = reader.sessions()

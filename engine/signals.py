@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from types import FrameType
 from typing import Any
 
 _NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGBREAK")
+HELD_OFF_S = 1.0  # two presses within it are one wish: the second must not cost the checkpoint of the first
 SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
 class SignalFlag:
-    """Which signal asked the process to end, if one did. A second Ctrl-C leaves at once."""
+    """Which signal asked the process to end, if one did. A second Ctrl-C leaves at once, a second or more later."""
 
     def __init__(self) -> None:
         self.received: int | None = None
         self._before: dict[int, Any] = {}
+        self._received_at = 0.0
 
     def install(self) -> None:
         """``ValueError`` outside of the main thread: only that one may take signals."""
@@ -36,8 +39,10 @@ class SignalFlag:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.received == signal.SIGINT:
-            os._exit(self.exit_code)
-        self.received = number
+            if time.monotonic() - self._received_at >= HELD_OFF_S:
+                os._exit(self.exit_code)
+            return
+        self.received, self._received_at = number, time.monotonic()
 
     @property
     def name(self) -> str:

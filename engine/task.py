@@ -56,12 +56,14 @@ class OpenContext:
     """What opening a task may use of its surroundings.
 
     report(phase, done, total) shows progress ("decode", 12, 40); check() raises when the run is to stop;
-    on_files(rows) hands over every file found, once, as soon as their verdicts and sides are known.
+    on_files(rows) hands over every file found, once, as soon as their verdicts and sides are known;
+    warn(sentence) tells the run's user of something that did not stop it.
     """
 
     report: Callable[[str, int, int], None] = lambda phase, done, total: None
     check: Callable[[], None] = lambda: None
     on_files: Callable[[list[FileRow]], None] = lambda rows: None
+    warn: Callable[[str], None] = lambda sentence: None
 
 
 class Task(Protocol):

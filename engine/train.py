@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +19,14 @@ from pydantic import ValidationError
 
 from engine.awake import kept_awake
 from engine.config import Plan, TrainingConfig, fix, plan
-from engine.errors import ConfigError, OutOfMemoryError, StorageError, SweetspotError
+from engine.errors import ConfigError, DataError, OutOfMemoryError, StorageError, SweetspotError
 from engine.flags import options
 from engine.job import Job, new_job, new_root, resumed_job
 from engine.progress import Progress
 from engine.registry import find_source
 from engine.resume import git_commit, resume_point, versions
 from engine.rundir.layout import Layout, is_run_id
+from engine.rundir.presence import refuse_living
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, RunConfig, RunRecord, State
 from engine.rundir.schema import Progress as PhaseProgress
@@ -78,10 +81,13 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
         except Stopped:
             return _end(writer, State.INTERRUPTED if signals.received else State.CANCELLED, signals)
         except SweetspotError as error:
-            _fail(writer, error)
-            raise
+            reason = _true_reason(writer, error) or error
+            _fail(writer, reason)
+            if reason is error:
+                raise
+            raise reason from error
         except Exception as error:  # the one wide except: whatever it was, the run says so before it leaves
-            known = _recognise(error)
+            known = _true_reason(writer, _recognise(error))
             _fail(
                 writer, known or SweetspotError(f"{type(error).__name__}: {error}", "This is a fault of the program.")
             )
@@ -96,6 +102,8 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
     from engine.trainer import Trainer
 
     def check() -> None:
+        if writer.lost is not None:
+            raise writer.lost
         if signals.received or writer.control.cancel:
             raise Stopped
 
@@ -108,13 +116,21 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
         writer.write_run(record)
     else:
         record = job.record
-        _compare(record, task, RunReader(writer.root).dataset(), found)
+        before = RunReader(writer.root).dataset()
+        _compare(record, task, before, found)
+        if before is None:
+            writer.write_dataset(DatasetRecord(files=found), anew=True)
+            writer.warn("dataset.json was damaged or gone; the data is the same, and it is written anew.", "record")
         check_space(writer.root, reserve_bytes(task.model))
         layout = plan(task.config, task.num_train)
     progress.begin(record)
-    trainer = Trainer(
-        task, layout, writer, lambda: signals.received is not None or writer.control.cancel, progress.callback
-    )
+
+    def stop() -> bool:
+        if writer.lost is not None and not writer.reachable:
+            raise writer.lost
+        return writer.lost is not None or signals.received is not None or writer.control.cancel
+
+    trainer = Trainer(task, layout, writer, stop, progress.callback)
     writer.update(
         total_epochs=layout.total_epochs, total_steps=layout.total_steps, baseline_db=task.monitor.baseline_db
     )
@@ -127,6 +143,8 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
             writer.elapsed_offset_s = trainer.tracker.elapsed_s
             progress.at(loaded.step)
     state = trainer.fit()
+    if writer.lost is not None:
+        raise writer.lost
     if state is State.CANCELLED and signals.received:
         state = State.INTERRUPTED
     return _end(writer, state, signals)
@@ -145,7 +163,7 @@ def _open(job: Job, device: Device, writer: RunWriter, progress: Progress, check
         if job.record is None:
             writer.write_dataset(DatasetRecord(files=rows))
 
-    context = OpenContext(report=report, check=check, on_files=on_files)
+    context = OpenContext(report=report, check=check, on_files=on_files, warn=partial(writer.warn, code="cache"))
     training = job.training.model_copy(update={"threads": device.threads})
     task: Task = task_opener(job.task)(job.source, training, job.task_config, device.torch, context)
     return task
@@ -184,8 +202,14 @@ def _record(job: Job, task: Task, layout: Plan) -> RunRecord:
 
 
 def _compare(record: RunRecord, task: Task, before: DatasetRecord | None, now: list[FileRow]) -> None:
-    if task.fingerprint != record.fingerprint:
-        raise changed_data(before.files if before else [], now)
+    if task.fingerprint == record.fingerprint:
+        return
+    if before is None:
+        raise DataError(
+            "The data has changed since this run began, and dataset.json, which names its files, is damaged or gone.",
+            "Put the data back as it was to go on, or start a new run with what is there.",
+        )
+    raise changed_data(before.files, now)
 
 
 def _finished_epochs(layout: Layout, loaded: Loaded) -> list[Any]:
@@ -212,6 +236,12 @@ def _end(writer: RunWriter, state: State, signals: SignalFlag) -> int:
 def _fail(writer: RunWriter, error: SweetspotError) -> None:
     kind = type(error).__name__
     writer.state(State.FAILED, phase="", error=ErrorInfo(kind=kind, cause=error.cause, remedy=error.remedy))
+
+
+def _true_reason(writer: RunWriter, error: SweetspotError | None) -> SweetspotError | None:
+    """Why the run fails: of a directory that is gone every write is refused, and that is not the disk's fault."""
+    writer.look()
+    return writer.lost or error
 
 
 def _recognise(error: Exception) -> SweetspotError | None:
@@ -256,15 +286,23 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
         raise ConfigError("There is nothing to train on.", "Name a folder of sounds, a CSV file, or demo.")
     resolved = find_source(source, {name for name, value in values.items() if value is not None})
     title = name or resolved.source.name
-    root = run_dir or new_root(runs_dir, title)
-    if not is_run_id(root.name):
+    if run_dir is not None and not is_run_id(run_dir.name):
         raise ConfigError(
-            f"{root.name!r} cannot name a run.", "Use 1 to 64 letters, digits, dots, dashes or underscores."
+            f"{run_dir.name!r} cannot name a run.", "Use 1 to 64 letters, digits, dots, dashes or underscores."
         )
-    return run(new_job(values, resolved, root, title, config_file))
+    job = new_job(values, resolved, run_dir or runs_dir, title, config_file)
+    if run_dir is not None:
+        return run(job)
+    root = new_root(runs_dir, title)
+    try:
+        return run(replace(job, root=root))
+    finally:
+        with suppress(OSError):  # nothing was written: it did not begin
+            root.rmdir()
 
 
 def _resume(root: Path, moved: str | None) -> int:
+    refuse_living(Layout(root.expanduser()))
     job = resumed_job(root, moved)
     status = RunReader(root).status()
     if status is not None and status.state is State.COMPLETED:

@@ -73,6 +73,24 @@ def comparable(root: Path) -> dict[tuple[str, int], dict[str, Any]]:
     }
 
 
+def test_a_damaged_cache_changes_no_bit_of_a_run_and_is_told_in_it(
+    drums: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEETSPOT_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "run"
+    with subprocess.Popen(arguments(drums, root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: step_of(root) >= 3, process)
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    for path in sorted((tmp_path / "cache").glob("*/*.pcm"))[:2]:
+        path.write_bytes(bytes(path.stat().st_size))
+    resumed = subprocess.run([*arguments(drums, root)[:3], "--resume", str(root)], capture_output=True, timeout=300)
+    assert resumed.returncode == 0
+    status = RunReader(root).status()
+    assert status is not None and any("the cache held of" in warning for warning in status.warnings)
+    assert comparable(root) == comparable(whole)
+
+
 def test_a_run_leaves_everything_a_viewer_needs(whole: Path) -> None:
     reader = RunReader(whole)
     status, record = reader.status(), reader.run()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.audio.cache import Cache, Facts, default_cache
-from engine.audio.decode import DEADLINE_S, Job, decode_files
+from engine.audio.decode import DEADLINE_S, Job, decode_files, usable_cpus
 from engine.audio.find import Found, escaped, find_files, printable
 from engine.audio.levels import to_db
 from engine.audio.sameness import group_copies
@@ -21,6 +23,9 @@ from engine.audio.source import AudioError, refuse_special
 from engine.errors import DataError
 from engine.home import expanded
 from engine.rundir.schema import FileRow
+
+log = logging.getLogger(__name__)
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -70,14 +75,16 @@ def open_collection(
     report: Callable[[str, int, int], None] = lambda phase, done, total: None,
     check: Callable[[], None] = lambda: None,
     *,
+    warn: Callable[[str], None] = log.warning,
     minimum: int = 2,
     cache: Cache | None = None,
     deadline_s: float = DEADLINE_S,
 ) -> Collection:
-    """Find, decode and judge the sounds below ``folder``. What the cache knows is not opened again.
+    """Find, decode and judge the sounds below ``folder``. What the cache holds whole is not decoded again.
 
     report: called with ("scan" or "decode", done, total). check: called often; what it raises stops everything and
-    leaves no process behind. minimum: usable sounds below which the folder is refused. Raises DataError, StorageError.
+    leaves no process behind. warn: told when something in the cache was damaged. minimum: usable sounds below which the
+    folder is refused. Raises DataError, StorageError.
     """
     cache = cache or default_cache()
     folder = expanded(folder)
@@ -86,10 +93,11 @@ def open_collection(
     if not found:
         raise DataError(f"{printable(folder)} has no sound files.", "Put WAV, FLAC, OGG, MP3 or AIFF files into it.")
     entries = []
-    for file in found:
-        check()
-        entries.append(_look_up(file, cache, settings.sample_rate))
-        report("scan", len(entries), len(found))
+    with ThreadPoolExecutor(usable_cpus()) as threads:  # reading and hashing let each other run
+        for entry in threads.map(partial(_look_up, cache=cache, sample_rate=settings.sample_rate), found):
+            check()
+            entries.append(entry)
+            report("scan", len(entries), len(found))
     unknown = [index for index, entry in enumerate(entries) if entry.facts is None]
     if unknown:
         jobs = [Job(entries[index].file.path, entries[index].key) for index in unknown]
@@ -100,6 +108,7 @@ def open_collection(
         )
         for index, facts in zip(unknown, decoded, strict=True):
             entries[index] = replace(entries[index], facts=facts)
+        _tell_damaged([entries[index] for index in unknown], warn)
         cache.prune()
     collection = _judge(folder, entries, settings, cache, check)
     if len(collection.sounds) < minimum:
@@ -109,13 +118,16 @@ def open_collection(
 
 @dataclass(frozen=True)
 class _Entry:
+    """damaged: the cache had it, and not as it was written."""
+
     file: Found
     key: str = ""
     facts: Facts | None = None
+    damaged: bool = False
 
 
 def _look_up(file: Found, cache: Cache, sample_rate: int) -> _Entry:
-    """What can be said of a file without opening it."""
+    """What can be said of a file without decoding it."""
     try:
         refuse_special(file.path)
         if file.convertible:
@@ -126,7 +138,25 @@ def _look_up(file: Found, cache: Cache, sample_rate: int) -> _Entry:
         return _Entry(file, facts=Facts(failure=error.reason))
     except OSError as error:  # it went away in between
         return _Entry(file, facts=Facts(failure=f"cannot be reached: {(error.strerror or str(error)).lower()}"))
-    return _Entry(file, key, cache.load(key))
+    try:
+        return _Entry(file, key, cache.load(key))
+    except ValueError:
+        return _Entry(file, key, damaged=True)
+
+
+def _tell_damaged(entries: Sequence[_Entry], warn: Callable[[str], None]) -> None:
+    """Say which of the entries, all decoded just now, the cache had damaged."""
+    for again in (True, False):
+        names = [
+            escaped(entry.file.shown)
+            for entry in entries
+            if entry.damaged and (entry.facts is not None and entry.facts.failure is None) is again
+        ]
+        if not names:
+            continue
+        shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        what = "has been decoded again" if again else "cannot be decoded again, so it is left out"
+        warn(f"What the cache held of {shown} was damaged and {what}.")
 
 
 def _judge(

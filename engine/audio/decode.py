@@ -55,7 +55,7 @@ def decode_files(
     while crowd or suspects:
         alone = bool(suspects)
         waiting = suspects if alone else crowd
-        threads = 1 if alone else min(_MAX_THREADS, _cpus(), len(waiting))
+        threads = 1 if alone else min(_MAX_THREADS, usable_cpus(), len(waiting))
         before = len(facts)
         with DecodeProcess(cache, sample_rate, threads) as child:
             shift = _Shift(child, jobs, waiting, at_once=1 if alone else 2 * threads, deadline_s=deadline_s)
@@ -145,6 +145,6 @@ def _storage(answer: dict[str, object]) -> StorageError:
     )
 
 
-def _cpus() -> int:
+def usable_cpus() -> int:
     """Processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import hashlib
 import json
 import os
 import queue
@@ -29,7 +28,7 @@ from typing import IO, Any
 import numpy as np
 
 from engine.audio import verdict
-from engine.audio.cache import Cache, Facts
+from engine.audio.cache import Cache, Facts, moment, sample_digest
 from engine.audio.sameness import sketch
 from engine.audio.source import AudioError, SoundFile
 
@@ -148,13 +147,12 @@ def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable
     return replace(found, digest=digest, sketch=sketch(cache.open(key, count), sample_rate))
 
 
-def _moment(path: Path) -> tuple[int, int] | None:
+def _moment(path: Path) -> tuple[int, ...] | None:
     """What changes with a file's content; None when it is gone."""
     try:
-        about = path.stat()
+        return moment(path)
     except OSError:
         return None
-    return about.st_size, about.st_mtime_ns
 
 
 def _spool(
@@ -196,7 +194,7 @@ def _facts(source: SoundFile, low: float, high: float, count: int) -> Facts:
 
 def _normalise(waiting: IO[bytes], peak: float, pcm: Path, pulse: Callable[[], None]) -> str:
     """Write the float samples in ``waiting`` as int16 with their peak at full scale; returns their digest."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = sample_digest()
     temporary = pcm.with_name(f"{uuid.uuid4().hex}.tmp")
     waiting.seek(0)
     try:
@@ -207,6 +205,8 @@ def _normalise(waiting: IO[bytes], peak: float, pcm: Path, pulse: Callable[[], N
                 digest.update(samples)
                 file.write(samples)
                 pulse()
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut leaves a name for samples that were never written
         temporary.replace(pcm)
     except BaseException:
         temporary.unlink(missing_ok=True)

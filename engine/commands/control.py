@@ -47,5 +47,7 @@ def _silence(reader: RunReader) -> str:
     view = reader.view()
     if not view.session_may_live:
         return f"The training process ended before it answered (the run is {view.state})."
+    if view.doubt:
+        return f"No answer, and nothing moves in {reader.root}. {view.doubt} Say it where the run trains."
     where = f"pid {view.session.pid} on {view.session.host}" if view.session else "the process"
     return f"No answer within {ANSWER_S:.0f} seconds from {where}: it may be stopped, or run on another machine."

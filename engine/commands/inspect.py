@@ -62,7 +62,15 @@ def inspect(reader: RunReader) -> dict[str, Any]:
         "snapshots": [found.path.name for found in reader.snapshots()],
         "previews": sum(found.role != "reference" for found in reader.previews()),
         "sessions": len(reader.sessions()),
+        "damage": list(_damage(reader)),
     }
+
+
+def _damage(reader: RunReader) -> Iterator[str]:
+    if damage := reader.damage():
+        yield " ".join(damage)
+    if reader.layout.dataset.exists() and reader.dataset() is None:
+        yield f"{reader.layout.dataset} is damaged: which files were used is not known. Resuming writes it anew."
 
 
 def _identity(view: RunView) -> dict[str, Any]:
@@ -74,6 +82,7 @@ def _identity(view: RunView) -> dict[str, Any]:
         "task": run.task if run else None,
         "source": run.source.model_dump() if run else None,
         "state": str(view.state),
+        "doubt": view.doubt or None,
         "read_only": view.read_only,
     }
 
@@ -96,6 +105,8 @@ def _artefact(found: Artefact) -> dict[str, Any]:
 
 def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     yield f"{facts['name']}: {facts['state']}"
+    if facts["doubt"]:
+        yield f"  {facts['doubt']}"
     if facts["step"] is not None:
         yield f"  step {_of(facts['step'], facts['total_steps'])}, epoch {_of(facts['epoch'], facts['total_epochs'])}"
         yield f"  trained for {_duration(facts['elapsed_s'])}"
@@ -110,6 +121,7 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     yield from (f"  {message}" for message in said)
     for warning in (warning for warning in facts["warnings"] or () if warning not in said):
         yield f"  warning: {warning}"
+    yield from (f"  {sentence}" for sentence in facts["damage"])
     counts = {name: len(facts[name]) for name in ("snapshots", "checkpoints")}
     yield f"  {facts['previews']} previews, {counts['snapshots']} snapshots, {counts['checkpoints']} checkpoints"
     for found in facts["checkpoints"]:

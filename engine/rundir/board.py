@@ -44,6 +44,11 @@ class StatusBoard:
             self._status = Status.model_validate({**self._status.__dict__, **fields})
             self._dirty = True
 
+    def moved(self, path: Path) -> None:
+        """From now on the file is at ``path``: its directory was renamed."""
+        with self._writing:
+            self._path = path
+
     def warn(self, text: str) -> bool:
         """Add a warning; whether it is new."""
         with self._changing:

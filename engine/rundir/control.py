@@ -11,7 +11,8 @@ from typing import Literal
 from engine.errors import RunDirectoryError, StorageError
 from engine.rundir.atomic import append_line, open_append
 from engine.rundir.encoding import encode
-from engine.rundir.liveness import Liveness, process_liveness
+from engine.rundir.liveness import HEARTBEAT_PATIENCE_S, HeartbeatWatch, Liveness
+from engine.rundir.presence import presence
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import Command, HandledCommand
 
@@ -37,7 +38,9 @@ def send(root: Path, command: Literal["cancel", "save_now"], session: str | None
     except OSError as error:
         raise StorageError(
             f"The command cannot be written to {reader.layout.control}: {error.strerror or error}.",
-            "Free some space, or stop the process itself.",
+            "Command it as its owner."
+            if isinstance(error, PermissionError)
+            else "Free some space, or stop the process.",
         ) from error
     return said
 
@@ -45,6 +48,8 @@ def send(root: Path, command: Literal["cancel", "save_now"], session: str | None
 def live_session(reader: RunReader) -> str:
     """The session to command. From another host it may be gone: then only its silence tells."""
     view = reader.view()
+    if view.liveness is Liveness.COPIED:
+        raise RunDirectoryError(f"No process trains {reader.id}. {view.doubt}", "Say it there.")
     if view.session is None or not view.session_may_live:
         raise RunDirectoryError(
             f"No process trains {reader.id} (it is {view.state}).",
@@ -58,14 +63,16 @@ def wait_for(
 ) -> HandledCommand | None:
     """What the engine said of a command: ``result`` or more ("done" or "refused"); None when it said nothing.
 
-    Returns as soon as the process is known to be gone: nobody will answer then.
+    Returns as soon as the process is known to be gone, or where that cannot be known when its heartbeat rests for
+    five seconds: nobody will answer then.
     """
     reader = RunReader(root)
     enough = ("acknowledged", "done", "refused") if result == "acknowledged" else ("done", "refused")
     deadline = time.monotonic() + timeout_s
+    doubt = _Doubt()
     offset = reader.line_start(-_LOOK_BACK_BYTES)
     while True:
-        gone = not _may_answer(reader)  # before reading, so that a last word is not missed
+        gone = doubt.gone(reader)  # before reading, so that a last word is not missed
         events, offset = reader.events(offset)
         for event in events:
             if event.get("event") == "control" and event.get("id") == command_id and event.get("result") in enough:
@@ -75,6 +82,18 @@ def wait_for(
         time.sleep(_LOOK_S)
 
 
-def _may_answer(reader: RunReader) -> bool:
-    sessions = reader.sessions()
-    return bool(sessions) and process_liveness(sessions[-1]) is not Liveness.DEAD
+class _Doubt:
+    """Whether anybody may still answer, asked again and again."""
+
+    def __init__(self) -> None:
+        self._watch = HeartbeatWatch()
+        self._sign_at = time.monotonic()
+
+    def gone(self, reader: RunReader) -> bool:
+        sessions, status = reader.sessions(), reader.status()
+        found = presence(reader.root, sessions[-1]) if sessions else Liveness.DEAD
+        if found is not Liveness.UNKNOWN:
+            return found is not Liveness.ALIVE
+        if status is None or self._watch.observe(status.session, status.heartbeat) is Liveness.ALIVE:
+            self._sign_at = time.monotonic()
+        return time.monotonic() - self._sign_at > HEARTBEAT_PATIENCE_S

@@ -14,6 +14,7 @@ from engine.rundir.encoding import decode
 from engine.rundir.inside import links, read_own
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import this_process
+from engine.rundir.lock import identity
 from engine.rundir.pair import sweep_halves
 from engine.rundir.schema import PROTOCOL, SessionRecord, State, Status
 
@@ -62,11 +63,17 @@ def prepare(place: Layout) -> None:
 
 
 def new_session(
-    device: str, threads: int, versions: dict[str, str], git_commit: str | None, resumed_from_step: int | None
+    place: Layout,
+    device: str,
+    threads: int,
+    versions: dict[str, str],
+    git_commit: str | None,
+    resumed_from_step: int | None,
 ) -> SessionRecord:
-    """This process as one line of sessions.jsonl."""
+    """This process as one line of sessions.jsonl of ``place``, which exists."""
     return SessionRecord(
         session=str(uuid.uuid4()),
+        directory=identity(place.root),
         started_at=time.time(),
         device=device,
         threads=threads,

@@ -1,8 +1,13 @@
-"""The engine's end of control.jsonl: new commands for this session, each of them once."""
+"""The engine's end of control.jsonl: new commands for this session, each of them once.
+
+Anybody may append to the file, and anything. So a line is parsed only when it names this session, and one poll reads so
+much and no more: what is of no use delays a command by seconds, and the heartbeat by the reading of one part.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +16,8 @@ from pydantic import ValidationError
 from engine.rundir.encoding import decode
 from engine.rundir.schema import Command
 
-_LONGEST_READ = 1 << 20
+_BLOCK = 1 << 20  # no command is nearly that long
+_BLOCKS_A_POLL = 64
 
 
 @dataclass(frozen=True)
@@ -27,15 +33,18 @@ class Inbox:
     """Reads control.jsonl from where it ended when the session began; older commands name older sessions anyway."""
 
     def __init__(self, path: Path, session: str) -> None:
-        self.unreadable_lines = 0
         self._path = path
-        self._session = session
+        self._session = session.encode()
         self._offset = path.stat().st_size if path.exists() else 0
         self._seen: set[str] = set()
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._cancels: list[Command] = []
         self._saves: list[Command] = []
+
+    def moved(self, path: Path) -> None:
+        """From now on the file is at ``path``: its directory was renamed."""
+        self._path = path
 
     @property
     def cancel(self) -> bool:
@@ -71,34 +80,39 @@ class Inbox:
                 arrivals.append(arrival)
         return arrivals
 
-    def _new_lines(self) -> list[bytes]:
+    def _new_lines(self) -> Iterator[bytes]:
+        """The whole lines that name this session, of at most ``_BLOCKS_A_POLL`` blocks; the next poll goes on there."""
         try:
             size = self._path.stat().st_size
             if size == self._offset:
-                return []
+                return
             if size < self._offset:  # somebody replaced the file; ids keep a command from being obeyed twice
                 self._offset = 0
             with self._path.open("rb") as file:
-                file.seek(self._offset)
-                block = file.read(_LONGEST_READ)
+                for _ in range(_BLOCKS_A_POLL):
+                    file.seek(self._offset)
+                    block = file.read(_BLOCK)
+                    end = _whole(block)
+                    self._offset += end
+                    if self._session in block[:end]:
+                        yield from (line for line in block[:end].split(b"\n") if self._session in line)
+                    if end == 0:
+                        return
         except OSError:  # not there yet, or held by a viewer on Windows: the next poll comes in a moment
-            return []
-        end = block.rfind(b"\n") + 1
-        if not end and len(block) == _LONGEST_READ:  # no command is that long
-            self.unreadable_lines += 1
-            end = len(block)
-        self._offset += end
-        return [line for line in block[:end].split(b"\n") if line.strip()]
+            return
 
     def _parse(self, line: bytes) -> Arrival | None:
         values = decode(line)
-        if values is None or not isinstance(values.get("id"), str):
-            self.unreadable_lines += 1
-            return None
-        if values.get("session") != self._session:
+        if values is None or not isinstance(values.get("id"), str) or values.get("session") != self._session.decode():
             return None
         try:
             command = Command.model_validate(values)
         except ValidationError:
             return Arrival(values["id"], str(values.get("command")), None)
         return Arrival(command.id, command.command, command)
+
+
+def _whole(block: bytes) -> int:
+    """Where the last whole line of ``block`` ends. A block without any end of a line is passed over: no command."""
+    end = block.rfind(b"\n") + 1
+    return end or (len(block) if len(block) == _BLOCK else 0)

@@ -1,9 +1,10 @@
 """Whether the process that a session names still runs.
 
-A pid alone says little: it is used again. On the same machine a process is its pid, its start and the boot it belongs
-to. From another machine only a heartbeat counter that moves says alive, timed on the viewer's own clock: two machines'
-clocks need not agree. A host's name says nothing where anything better is known: many laptops share one, and some
-change theirs with the network.
+A pid alone says little: it is used again. On the same machine a process is its pid, its start, the boot it belongs to
+and (on Linux) the namespace that its pid counts in: containers of one machine share the boot and no pid. From another
+machine only a heartbeat counter that moves says alive, timed on the viewer's own clock: two machines' clocks need not
+agree. A host's name says nothing where anything better is known: many laptops share one, and some change theirs with
+the network.
 """
 
 from __future__ import annotations
@@ -30,8 +31,11 @@ HEARTBEAT_PATIENCE_S = 5.0  # the writer beats at least once a second
 
 
 class Liveness(StrEnum):
+    """Of a process; ``COPIED`` only of a run directory, see :mod:`engine.rundir.presence`."""
+
     ALIVE = "alive"
     DEAD = "dead"
+    COPIED = "copied"
     UNKNOWN = "unknown"
 
 
@@ -43,6 +47,7 @@ class ProcessIdentity:
     process_started_at: float
     process_start_ticks: int | None
     boot_id: str
+    pid_namespace: str
     host: str
     machine_id: str
 
@@ -50,7 +55,15 @@ class ProcessIdentity:
 def this_process() -> ProcessIdentity:
     """The identity of the calling process."""
     pid = os.getpid()
-    return ProcessIdentity(pid, psutil.Process(pid).create_time(), _start_ticks(pid), boot_id(), host(), machine_id())
+    return ProcessIdentity(
+        pid=pid,
+        process_started_at=psutil.Process(pid).create_time(),
+        process_start_ticks=_start_ticks(pid),
+        boot_id=boot_id(),
+        pid_namespace=pid_namespace(),
+        host=host(),
+        machine_id=machine_id(),
+    )
 
 
 def is_here(session: SessionRecord) -> bool:
@@ -63,17 +76,19 @@ def is_here(session: SessionRecord) -> bool:
 
 
 def of_this_boot(session: SessionRecord) -> bool:
-    """Whether the session's pid means anything here: the same boot, as far as the system tells them apart."""
+    """Whether the session's process, if it lives, runs on this very kernel: its locks are seen here."""
     return is_here(session) and session.boot_id == boot_id()
 
 
 def process_liveness(session: SessionRecord) -> Liveness:
-    """Whether the process of ``session`` runs; ``UNKNOWN`` on another machine. A stopped one is alive, a zombie dead.
+    """Whether the process of ``session`` runs. A stopped one is alive, a zombie dead.
 
-    One of an earlier boot of this machine is dead.
+    One of an earlier boot of this machine is dead. ``UNKNOWN`` on another machine and in another namespace of pids.
     """
     if not of_this_boot(session):
         return Liveness.DEAD if is_here(session) else Liveness.UNKNOWN
+    if session.pid_namespace != pid_namespace():
+        return Liveness.UNKNOWN
     try:
         process = psutil.Process(session.pid)
         same = _same_start(session, process) and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
@@ -110,15 +125,20 @@ def host() -> str:
 
 @cache
 def boot_id() -> str:
-    """An identifier of what pids count in, "" where the system has none (then pid and start have to do).
-
-    This boot; on Linux also the namespace of pids: two containers of one machine share the boot and no pid.
-    """
+    """An identifier of this boot of the machine, "" where the system has none (then pid and start have to do)."""
     if sys.platform == "darwin":
         return _said("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid").strip()
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+@cache
+def pid_namespace() -> str:
+    """An identifier of what pids count in within one boot, "" where the system has but one such space."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return ""
 

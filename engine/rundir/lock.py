@@ -2,13 +2,14 @@
 
 ``lockf`` rather than ``flock``: a child forked by the trainer would inherit a ``flock`` and hold it after the trainer
 was killed. A ``lockf`` belongs to the process, so within one process a table of our own keeps the second writer out;
-it also falls as soon as *any* descriptor of the file is closed, which is why nobody else ever opens ``run.lock``.
+it also falls as soon as *any* descriptor of the file is closed, so its holder never opens ``run.lock`` again.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import struct
 import sys
 import threading
 from pathlib import Path
@@ -20,10 +21,11 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-_held: set[Path] = set()
+_held: set[str] = set()  # by identity: a path may change, and several may lead to one file
 _guard = threading.Lock()
 _WINDOWS_BYTE = 1 << 30  # Windows' locks are mandatory: lock a byte far behind the text, which stays readable
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+_BINARY = getattr(os, "O_BINARY", 0)
 
 
 class RunLock:
@@ -33,44 +35,115 @@ class RunLock:
     """
 
     def __init__(self, path: Path, holder: str) -> None:
-        self._path = path.resolve()
+        self._holder = holder
         with _guard:
-            if self._path in _held:
-                raise _taken(holder)
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-            try:
-                self._acquire()
-                os.ftruncate(self._descriptor, 0)
-                os.write(self._descriptor, f"{holder}\n".encode(errors="replace"))
-            except BaseException:
-                os.close(self._descriptor)
-                raise
-            _held.add(self._path)
+            self._descriptor = _take(path.resolve(), holder)
+
+    def intact(self, path: Path) -> bool:
+        """Whether the file at ``path`` is the one that is locked, and not removed or replaced."""
+        return identity(path) == _identity(os.fstat(self._descriptor))
+
+    def renew(self, path: Path) -> None:
+        """Lock the file at ``path`` as well, made anew if it is gone. ``RunDirectoryError`` when another was faster."""
+        with _guard:
+            descriptor = _take(path, self._holder)
+            self._let_go()
+            self._descriptor = descriptor
 
     def release(self) -> None:
         with _guard:
             if self._descriptor >= 0:
-                os.close(self._descriptor)
-                _held.discard(self._path)
+                self._let_go()
             self._descriptor = -1
 
-    def _acquire(self) -> None:
+    def _let_go(self) -> None:
+        _held.discard(_identity(os.fstat(self._descriptor)))
+        os.close(self._descriptor)
+
+
+def is_held(path: Path) -> bool | None:
+    """Whether a process of this kernel has the lock; None when the file is missing or the system does not say.
+
+    Asks without taking it: a trainer that begins in this moment must not be refused.
+    """
+    with _guard:
+        known = identity(path)
+        if known == "":
+            return None
+        if known in _held:
+            return True  # not opened: closing it again would drop the lock
+        if sys.platform == "win32":
+            return None
         try:
-            if sys.platform == "win32":
-                os.lseek(self._descriptor, _WINDOWS_BYTE, os.SEEK_SET)
-                msvcrt.locking(self._descriptor, msvcrt.LK_NBLCK, 1)
-                os.lseek(self._descriptor, 0, os.SEEK_SET)
-            else:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _TAKEN:
-                raise
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            raise _taken(os.read(self._descriptor, 200).decode(errors="replace").strip()) from None
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        try:
+            return _kind_of_lock(descriptor) != fcntl.F_UNLCK
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
 
 
-def _taken(holder: str) -> RunDirectoryError:
+def identity(path: Path) -> str:
+    """Device and inode of what is at ``path``, "" when nothing is."""
+    try:
+        return _identity(path.stat())
+    except OSError:
+        return ""
+
+
+def taken(holder: str) -> RunDirectoryError:
+    """What who wants a run directory is told when ``holder`` has it."""
     who = f" ({holder})" if holder else ""
     return RunDirectoryError(
         f"Another process trains this run{who}.", "Cancel it or wait for its end, or choose another run directory."
     )
+
+
+def _take(path: Path, holder: str) -> int:
+    """A descriptor of the locked file, with its holder written into it. The caller has the guard."""
+    if identity(path) in _held:
+        raise taken(holder)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
+    try:
+        _acquire(descriptor)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{holder}\n".encode(errors="replace"))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    _held.add(_identity(os.fstat(descriptor)))
+    return descriptor
+
+
+def _acquire(descriptor: int) -> None:
+    try:
+        if sys.platform == "win32":
+            os.lseek(descriptor, _WINDOWS_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        else:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        raise taken(os.read(descriptor, 200).decode(errors="replace").strip()) from None
+
+
+def _identity(about: os.stat_result) -> str:
+    return f"{about.st_dev}:{about.st_ino}"
+
+
+if sys.platform != "win32":
+
+    def _kind_of_lock(descriptor: int) -> int:
+        """The kind of lock that would be in the way of a shared one, ``F_UNLCK`` when none would (F_GETLK)."""
+        wanted, whence, everything = fcntl.F_RDLCK, os.SEEK_SET, 0
+        if sys.platform == "darwin":  # struct flock: start, length, pid, type, whence
+            asked = struct.pack("qqihh", 0, everything, 0, wanted, whence)
+            return int(struct.unpack("qqihh", fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))[3])
+        asked = struct.pack("hhqqi0q", wanted, whence, 0, everything, 0)  # type, whence, start, length, pid
+        return int(struct.unpack("hhqqi0q", fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))[0])

@@ -13,6 +13,7 @@ from engine.rundir.layout import manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import SessionRecord
 from engine.rundir.scrub import ELSEWHERE, Scrubber
+from engine.rundir.seal import seal
 from engine.rundir.zipped import write_zip
 
 NOTE = "PACKED.txt"
@@ -60,10 +61,11 @@ def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]
     status, run, dataset = reader.status(), reader.run(), reader.dataset()
     if run is not None:
         kept = run.model_dump() | {"source": run.source.model_dump() | {"path": None}}
-        yield layout.run.name, encode(scrub.value(kept), indent=1)
-    for path, record in ((layout.status, status), (layout.dataset, dataset)):
-        if record is not None:
-            yield path.name, encode(scrub.value(record.model_dump()), indent=1)
+        yield layout.run.name, seal(scrub.value(kept))
+    if status is not None:
+        yield layout.status.name, encode(scrub.value(status.model_dump()), indent=1)
+    if dataset is not None:
+        yield layout.dataset.name, seal(scrub.value(dataset.model_dump()))
     yield layout.sessions.name, b"".join(encode(scrub.value(_anywhere(one))) for one in reader.sessions())
     events = (decode(line) for line in reader.lines().lines)
     yield layout.metrics.name, b"".join(encode(scrub.value(event)) for event in events if event is not None)
@@ -78,7 +80,7 @@ def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]
 
 def _anywhere(session: SessionRecord) -> dict[str, object]:
     """A session of no machine that there is: nobody takes the copy for a run of his own."""
-    return session.model_dump() | {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE}
+    return session.model_dump() | {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE, "directory": ""}
 
 
 def _artefact(reader: RunReader, found: Artefact, scrub: Scrubber) -> Iterator[tuple[str, bytes]]:
@@ -87,4 +89,4 @@ def _artefact(reader: RunReader, found: Artefact, scrub: Scrubber) -> Iterator[t
         return
     name = found.path.relative_to(reader.root).as_posix()
     yield name, whole[0]
-    yield manifest(found.path).relative_to(reader.root).as_posix(), encode(scrub.value(whole[1].model_dump()), indent=1)
+    yield manifest(found.path).relative_to(reader.root).as_posix(), seal(scrub.value(whole[1].model_dump()))

@@ -8,17 +8,16 @@ the old file and the new: there is no moment without either.
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from engine.rundir import layout
 from engine.rundir.atomic import commit, discard, flush_directory, stage
-from engine.rundir.encoding import encode
 from engine.rundir.inside import read_own
 from engine.rundir.plausible import plausible
 from engine.rundir.schema import PROTOCOL, Manifest
+from engine.rundir.seal import seal, unseal
 
 
 def write(path: Path, data: bytes, manifest: Manifest | None, *, durable: bool) -> None:
@@ -29,9 +28,9 @@ def write(path: Path, data: bytes, manifest: Manifest | None, *, durable: bool) 
     files = [(path, data)]
     if manifest is not None:
         beside, before = layout.manifest(path), manifest_of(path)
-        files.append((beside, sealed(manifest)))
+        files.append((beside, seal(manifest)))
         if before is not None:
-            files.insert(0, (beside, sealed(manifest.model_copy(update={"previous": before}))))
+            files.insert(0, (beside, seal(manifest.model_copy(update={"previous": before}))))
     staged: list[tuple[Path, Path]] = []
     placed: list[Path] = []
     try:
@@ -75,17 +74,6 @@ def sweep_halves(directory: Path) -> None:
             discard(directory / name)
 
 
-def sealed(manifest: Manifest) -> bytes:
-    """``manifest`` as the bytes of its file, with the digest of its other keys."""
-    values = json.loads(encode(manifest))
-    return encode({**values, "digest": _digest(values)}, indent=1)
-
-
-def _digest(values: dict[str, object]) -> str:
-    rest = {key: value for key, value in values.items() if key != "digest"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
 def describes(manifest: Manifest, path: Path) -> bool:
     """Whether the file at ``path`` is, bit for bit, the one that ``manifest`` is about. Reads the whole file."""
     try:
@@ -109,10 +97,10 @@ def manifests_of(path: Path) -> list[Manifest]:
     """What may describe the file: one, two while it is replaced; none when it is missing, damaged or another file's."""
     try:
         raw = read_own(layout.manifest(path))
-        manifest = Manifest.model_validate_json(raw) if raw is not None else None
-        if raw is None or manifest is None or manifest.digest not in (None, _digest(json.loads(raw))):
+        if raw is None or unseal(raw) is None:
             return []
-    except (OSError, ValidationError, ValueError, RecursionError):
+        manifest = Manifest.model_validate_json(raw)
+    except (OSError, ValidationError):
         return []
     own = manifest.model_copy(update={"previous": None})
     found = [own] if manifest.previous is None else [own, manifest.previous]

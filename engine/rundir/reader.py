@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,11 +24,14 @@ from engine.rundir.inside import MOST_BYTES, MOST_DATASET_BYTES, own_file, read_
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch
 from engine.rundir.plausible import plausible
+from engine.rundir.presence import read_sessions
 from engine.rundir.schema import PROTOCOL, DatasetRecord, RunRecord, SessionRecord, Status
+from engine.rundir.seal import unseal
 from engine.rundir.view import RunView, ShownState, look
 
 _BLOCK = 1 << 16
 _STREAM = 1 << 20
+_SEALED = (RunRecord, DatasetRecord)
 _AnyRecord = TypeVar("_AnyRecord", bound=BaseModel)
 
 
@@ -65,7 +69,7 @@ class RunReader:
         return holds_run(self.layout)
 
     def run(self) -> RunRecord | None:
-        """run.json; None before the first update or when damaged. ``RunDirectoryError`` from a newer version."""
+        """run.json; None before the first update or when :meth:`damage` says so. ``RunDirectoryError`` when newer."""
         return self._load(self.layout.run, RunRecord)
 
     def begun(self, remedy: str = "Name the directory that a training printed first.") -> RunRecord:
@@ -75,11 +79,22 @@ class RunReader:
             return record
         if self.layout.run.exists() and not os.access(self.layout.run, os.R_OK):
             raise RunDirectoryError(f"{self.layout.run} may not be read by you.", "Check its permissions.")
+        if damage := self.damage():
+            raise RunDirectoryError(*damage)
         raise RunDirectoryError(f"{self.root} holds no run that began to train.", remedy)
 
     def dataset(self) -> DatasetRecord | None:
-        """dataset.json; None before the scan is over or when damaged."""
+        """dataset.json; None before the scan is over or when it is damaged."""
         return self._load(self.layout.dataset, DatasetRecord)
+
+    def damage(self) -> tuple[str, str] | None:
+        """What is wrong with a run.json that is there and not what was written, and what to do about it."""
+        if not os.access(self.layout.run, os.R_OK) or self.run() is not None:
+            return None
+        return (
+            f"{self.layout.run} is damaged: it is not what the training wrote, so nothing in it is believed.",
+            "Put it back from a copy of the run, or start the run again; its sounds can be played all the same.",
+        )
 
     def status(self) -> Status | None:
         """status.json; None (unknown) when missing or damaged. ``RunDirectoryError`` from a newer version."""
@@ -87,15 +102,7 @@ class RunReader:
 
     def sessions(self) -> list[SessionRecord]:
         """Every process that trained this run, the first one first; damaged lines are left out."""
-        found = []
-        for line in (_read(self.layout.sessions, MOST_BYTES) or b"").split(b"\n")[:-1]:
-            try:
-                session = SessionRecord.model_validate_json(line)
-            except ValidationError:
-                continue
-            if plausible(session):
-                found.append(session)
-        return found
+        return read_sessions(self.layout)
 
     def lines(self, offset: int = 0, limit_bytes: int | None = None) -> Lines:
         """The whole lines of metrics.jsonl from ``offset`` on, for who parses them himself; at most ``limit_bytes``."""
@@ -173,11 +180,12 @@ class RunReader:
         view = look(self.id, self.root, self.status(), self.sessions(), self.run(), watch)
         if view.state is ShownState.CRASHED:  # or it ended well between the two looks: what stands there now is final
             view = look(self.id, self.root, self.status(), self.sessions(), view.run, watch)
-        return view
+        damage = self.damage() if view.run is None else None
+        return replace(view, damage=damage) if damage else view
 
     def _load(self, path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
         raw = _read(path, MOST_DATASET_BYTES if kind is DatasetRecord else MOST_BYTES)
-        if raw is None:
+        if raw is None or (kind in _SEALED and unseal(raw) is None):
             return None
         try:
             record = kind.model_validate_json(raw)

@@ -10,6 +10,7 @@ from engine.errors import RunDirectoryError, StorageError
 from engine.rundir.entry import holds_run
 from engine.rundir.layout import Layout
 from engine.rundir.lock import RunLock
+from engine.rundir.presence import refuse_living
 
 _GONE = ".deleted-"  # No run's name begins with a dot: a directory of this name is listed nowhere.
 
@@ -23,6 +24,7 @@ def delete_run(root: Path) -> None:
     place = Layout(root)
     if root.is_symlink() or not holds_run(place):
         raise RunDirectoryError(f"{root} holds no run.", "Remove it by hand, if it may go.")
+    refuse_living(place)
     lock = RunLock(place.lock, "being deleted")
     try:
         if sys.platform == "win32":  # where a directory with an open file in it cannot be renamed

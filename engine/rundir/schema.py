@@ -88,7 +88,7 @@ class RunConfig(Record):
 
 
 class RunRecord(Record):
-    """run.json: what this run is. Written once, before the first update."""
+    """run.json: what this run is. Written once, before the first update, and sealed."""
 
     protocol: int = PROTOCOL
     uuid: str
@@ -125,7 +125,7 @@ class FileRow(Record):
 
 
 class DatasetRecord(Record):
-    """dataset.json: every file found."""
+    """dataset.json: every file found. Sealed."""
 
     files: list[FileRow]
 
@@ -140,8 +140,12 @@ class SessionRecord(Record):
         default=None, description="Linux: start in ticks since boot, which no change of the wall clock moves."
     )
     boot_id: str
+    pid_namespace: str = Field(default="", description="Linux: what ``pid`` counts in; containers have their own.")
     host: str
     machine_id: str = Field(default="", description="A digest; tells machines of one host name apart.")
+    directory: str = Field(
+        default="", description="Device and inode of the run directory: a copy has others, a renamed one the same."
+    )
     started_at: float
     device: str
     threads: int

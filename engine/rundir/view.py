@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from engine.rundir.liveness import HeartbeatWatch, Liveness, is_here, of_this_boot, process_liveness
+from engine.rundir.liveness import HeartbeatWatch, Liveness, is_here, of_this_boot
+from engine.rundir.presence import presence
 from engine.rundir.schema import RunRecord, SessionRecord, State, Status
 
 
@@ -33,8 +34,9 @@ class ShownState(StrEnum):
 class RunView:
     """One run at one moment.
 
-    liveness: of the last session's process, whatever its state. session_may_live: a command may find somebody who
-    obeys (from another host one cannot be sure). read_only: it cannot be trained or commanded from here.
+    liveness: of the last session's process in this directory, whatever its state. session_may_live: a command may find
+    somebody who obeys (from another host or container one cannot be sure). read_only: it cannot be trained or commanded
+    from here. damage: what is wrong with run.json, and what to do about it.
     """
 
     id: str
@@ -46,12 +48,26 @@ class RunView:
     run: RunRecord | None
     status: Status | None
     session: SessionRecord | None
+    damage: tuple[str, str] | None = None
 
     @property
     def resumable(self) -> bool:
         """Whether training can go on from here: begun, not finished, and no process at it."""
         ended = (ShownState.CANCELLED, ShownState.INTERRUPTED, ShownState.FAILED, ShownState.CRASHED)
         return self.run is not None and self.state in ended and not self.read_only
+
+    @property
+    def doubt(self) -> str:
+        """Why nothing certain can be said of it, as a sentence; "" when the state is known."""
+        if self.state is not ShownState.UNKNOWN or self.session is None:
+            return ""
+        if self.liveness is Liveness.COPIED:
+            return "This is a copy of a run whose process trains in another directory."
+        if not is_here(self.session):
+            return "This run comes from another computer."
+        if self.liveness is Liveness.UNKNOWN:
+            return "This run was begun in another container, and from here its process cannot be seen."
+        return ""
 
 
 def look(
@@ -64,7 +80,7 @@ def look(
 ) -> RunView:
     """Put together what was read; the status first, then the sessions, so that no newer session is overlooked."""
     session = sessions[-1] if sessions else None
-    liveness = _liveness(session, status, watch)
+    liveness = _liveness(root, session, status, watch)
     state = _state(status, session, liveness)
     foreign = session is not None and not is_here(session) and liveness is not Liveness.ALIVE
     return RunView(
@@ -80,11 +96,14 @@ def look(
     )
 
 
-def _liveness(session: SessionRecord | None, status: Status | None, watch: HeartbeatWatch | None) -> Liveness:
+def _liveness(
+    root: Path, session: SessionRecord | None, status: Status | None, watch: HeartbeatWatch | None
+) -> Liveness:
     if session is None:
         return Liveness.UNKNOWN
-    liveness = process_liveness(session)
-    if watch is None or status is None or of_this_boot(session):
+    liveness = presence(root, session)
+    certain = of_this_boot(session) and liveness is not Liveness.UNKNOWN
+    if watch is None or status is None or certain:
         return liveness
     # A rested heartbeat proves nothing. One that moves lives somewhere, also where a cloned system has our number.
     moving = watch.observe(status.session, status.heartbeat) is Liveness.ALIVE
@@ -100,13 +119,13 @@ def _state(status: Status | None, session: SessionRecord | None, liveness: Liven
         return ShownState(status.state)
     if liveness is Liveness.DEAD:
         return ShownState.CRASHED
-    if liveness is Liveness.UNKNOWN:
+    if liveness is not Liveness.ALIVE:
         return ShownState.UNKNOWN
     return ShownState(State.STARTING if newer else status.state)
 
 
 def _may_live(state: ShownState, status: Status | None, session: SessionRecord | None, liveness: Liveness) -> bool:
-    if session is None or liveness is Liveness.DEAD:
+    if session is None or liveness in (Liveness.DEAD, Liveness.COPIED):
         return False
     if state is ShownState.UNKNOWN:
         return status is None or status.state.live or session.session != status.session

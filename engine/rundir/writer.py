@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 import psutil
 
-from engine.errors import RunDirectoryError, StorageError
+from engine.errors import RunDirectoryError, RunDirectoryLostError, StorageError
 from engine.home import expanded
 from engine.rundir import pair
 from engine.rundir.atomic import create_once, make_directory, replace_bytes
@@ -22,10 +22,12 @@ from engine.rundir.board import StatusBoard
 from engine.rundir.encoding import encode
 from engine.rundir.entry import check_entry, first_status, new_session, prepare
 from engine.rundir.heart import DeviceMemory, Heart, measure_memory
+from engine.rundir.hold import Hold
 from engine.rundir.inbox import Inbox
 from engine.rundir.journal import Journal
 from engine.rundir.layout import Layout
 from engine.rundir.lock import RunLock
+from engine.rundir.presence import refuse_living
 from engine.rundir.schema import (
     DatasetRecord,
     EventKind,
@@ -36,6 +38,7 @@ from engine.rundir.schema import (
     State,
     Status,
 )
+from engine.rundir.seal import seal
 
 
 class RunWriter:
@@ -44,15 +47,19 @@ class RunWriter:
     control: the viewers' commands (``control.cancel``, ``control.take_saves()``); answer each with :meth:`done`.
     elapsed_offset_s: seconds of training in earlier sessions; the trainer sets it when it resumes.
     device_memory: gives (used, total) bytes of the accelerator; the trainer sets it once the device is open.
+
+    lost: why this session has to end at once, when its directory was moved, removed or taken; ``root`` follows a move.
     """
 
     def __init__(self, lock: RunLock, place: Layout, session: SessionRecord) -> None:
-        self.layout = place
         self.session = session
+        self.lost: RunDirectoryLostError | None = None
         self.elapsed_offset_s = 0.0
         self.device_memory: DeviceMemory | None = None
         self._began = time.monotonic()
-        self._lock = lock
+        self._hold = Hold(place, lock, session.session)
+        self._holding = threading.RLock()
+        self._has_record = place.run.exists()
         self.control = Inbox(place.control, session.session)  # before the session is known: no command comes too early
         self._events = Journal(place.metrics)
         self._board = StatusBoard(place.status, first_status(place, session.session))
@@ -81,10 +88,11 @@ class RunWriter:
         holds anything else, or none and ``resume`` is True; ``StorageError`` when it cannot be written.
         """
         place = Layout(expanded(root).resolve())
+        refuse_living(place)
         check_entry(place, resume=resume)
         try:
             place.root.mkdir(parents=True, exist_ok=True)
-            session = new_session(device, threads, versions, git_commit, resumed_from_step)
+            session = new_session(place, device, threads, versions, git_commit, resumed_from_step)
             lock = RunLock(place.lock, holder=f"pid {session.pid}, host {session.host}")
             try:
                 check_entry(place, resume=resume)  # again: another may have come and gone since
@@ -95,15 +103,36 @@ class RunWriter:
                 lock.release()
                 raise
         except OSError as error:
+            forbidden = isinstance(error, PermissionError)
             raise StorageError(
                 f"The run directory {place.root} cannot be written: {error.strerror or error}.",
-                "Free some space or choose another place with --run-dir.",
+                f"{'Ask its owner for the right' if forbidden else 'Free some space'} or choose another place with "
+                "--run-dir.",
             ) from error
         return writer
 
     @property
+    def layout(self) -> Layout:
+        return self._hold.place
+
+    @property
     def root(self) -> Path:
         return self.layout.root
+
+    @property
+    def reachable(self) -> bool:
+        """Whether what is written reaches the run: always, but when its directory is lost and not found again."""
+        return self.lost is None or self.lost.now is not None
+
+    def look(self) -> None:
+        """Notice at once, not with the next beat of the heart, when the directory is :attr:`lost`."""
+        with self._holding:
+            if self.lost is not None:
+                return
+            self.lost = self._hold.check(self._has_record)
+            if self.lost is not None and self.lost.now is not None:
+                self._board.moved(self.layout.status)
+                self.control.moved(self.layout.control)
 
     @property
     def status(self) -> Status:
@@ -118,18 +147,22 @@ class RunWriter:
     def write_run(self, record: RunRecord) -> None:
         """Write run.json, once in a run's life: ``RunDirectoryError`` when it exists, ``StorageError`` when refused."""
         try:
-            written = create_once(self.layout.run, encode(record, indent=1), durable=True)
+            written = create_once(self.layout.run, seal(record), durable=True)
         except OSError as error:
             raise self._indispensable("run.json", error) from error
         if not written:
             raise RunDirectoryError(f"{self.layout.id} has its run.json already.", "Continue it with --resume.")
+        self._has_record = True
 
-    def write_dataset(self, record: DatasetRecord) -> None:
-        """Write dataset.json. Once run.json exists the data is part of the run, and what stands there is kept."""
-        if self.layout.run.exists() and self.layout.dataset.exists():
+    def write_dataset(self, record: DatasetRecord, *, anew: bool = False) -> None:
+        """Write dataset.json. Once run.json exists the data is part of the run, and what stands there is kept.
+
+        anew: it is the same data, and what stands there is damaged.
+        """
+        if self.layout.run.exists() and self.layout.dataset.exists() and not anew:
             return
         try:
-            replace_bytes(self.layout.dataset, encode(record, indent=1), durable=True)
+            replace_bytes(self.layout.dataset, seal(record), durable=True)
         except OSError as error:
             raise self._indispensable("dataset.json", error) from error
 
@@ -169,8 +202,11 @@ class RunWriter:
     def write_artefact(self, path: Path, data: bytes, manifest: Manifest | None, *, durable: bool = True) -> bool:
         """Write a checkpoint or snapshot, then its manifest, each whole or not at all; False when the disk refuses.
 
-        When it is refused the old files stay and a warning is told.
+        When it is refused the old files stay and a warning is told. Nothing is written into a directory that is lost.
         """
+        self.look()
+        if not self.reachable:
+            return False
         try:
             make_directory(path.parent)
             if durable:
@@ -182,6 +218,9 @@ class RunWriter:
 
     def write_preview(self, path: Path, data: bytes) -> bool:
         """Write a preview unless it exists (a resumed run keeps what it had); False when the disk refuses."""
+        self.look()
+        if not self.reachable:
+            return False
         try:
             make_directory(path.parent)
             create_once(path, data, durable=True)
@@ -200,7 +239,7 @@ class RunWriter:
             self._answer(command_id, "refused", "training ended first")
         self._publish()
         self._events.close()
-        self._lock.release()
+        self._hold.release()
 
     def __enter__(self) -> Self:
         return self
@@ -221,6 +260,7 @@ class RunWriter:
         self._heart.start()
 
     def _poll(self) -> None:
+        self.look()
         for arrival in self.control.poll():
             self._undone[arrival.id] = arrival.name
             if arrival.command is None:
@@ -240,6 +280,9 @@ class RunWriter:
         self._board.handled(HandledCommand(id=command_id, command=name, result=result, reason=reason, at=time.time()))
 
     def _publish(self) -> None:
+        self.look()
+        if not self.reachable:
+            return
         try:
             self._board.publish(round(self.elapsed_s, 3))
         except OSError as error:

@@ -94,6 +94,8 @@ def write(
         last_checkpoint=CheckpointRef(file="step-00000100.pt", step=100, epoch=10, at=1.0) if done >= 10 else None,
     )  # fmt: skip
     writer.state(state, error=error)
-    if close:
+    if close and state.live:
+        writer._heart.stop()  # a process has the lock of a run that lives, until this one ends
+    elif close:
         writer.close()
     return writer

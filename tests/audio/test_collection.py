@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -96,12 +97,9 @@ def test_a_collection_decoded_once_opens_again_without_touching_a_sound(write: W
     for seed in range(3):
         write(f"{seed}.wav", seed)
     first = open_collection(folder, SETTINGS)
-    for path in folder.iterdir():
-        before = path.stat()
-        path.write_bytes(bytes(before.st_size))
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     script = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from engine.audio.collection import open_collection
 from engine.audio.settings import DecodeSettings
@@ -134,9 +132,84 @@ def test_a_damaged_cache_entry_is_decoded_anew(write: Write, folder: Path, cache
     pcms[0].write_bytes(b"short")
     pcms[1].unlink()
     sorted(cache_place.glob("*/*.json"))[2].write_text('{"failure": 3')
-    second = open_collection(folder, SETTINGS)
+    told: list[str] = []
+    second = open_collection(folder, SETTINGS, warn=told.append)
+    assert told == ["What the cache held of 0.wav, 1.wav, 2.wav was damaged and has been decoded again."]
     assert second.fingerprint == first.fingerprint
     assert [int(np.abs(sound.pcm().astype(int)).max()) for sound in second.sounds] == [32_767] * 3
+
+
+def flip(path: Path, byte: int, bit: int = 3) -> None:
+    content = bytearray(path.read_bytes())
+    content[byte] ^= 1 << bit
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda path: flip(path, 4_001), lambda path: path.write_bytes(bytes(path.stat().st_size))]
+)
+def test_samples_that_are_others_than_were_decoded_are_never_used(
+    write: Write, folder: Path, cache_place: Path, damage: Callable[[Path], None]
+) -> None:
+    """One bit, or all zeros as a power cut leaves them: the size is what it was."""
+    for seed in range(3):
+        write(f"{seed}.wav", seed)
+    first = open_collection(folder, SETTINGS)
+    whole = [np.array(sound.pcm()) for sound in first.sounds]
+    damage(first.sounds[1].cache.pcm(first.sounds[1].key))
+    told: list[str] = []
+    second = open_collection(folder, SETTINGS, warn=told.append)
+    assert told == ["What the cache held of 1.wav was damaged and has been decoded again."]
+    assert all(np.array_equal(sound.pcm(), samples) for sound, samples in zip(second.sounds, whole, strict=True))
+    assert open_collection(folder, SETTINGS, warn=told.append).fingerprint == first.fingerprint and len(told) == 1
+
+
+def test_no_bit_of_the_facts_is_believed_when_it_turned(write: Write, folder: Path) -> None:
+    write("a.wav", 1)
+    sound = open_collection(folder, SETTINGS, minimum=1).sounds[0]
+    path = sound.cache.pcm(sound.key).with_suffix(".json")
+    facts, whole = sound.cache.load(sound.key), path.read_bytes()
+    for byte in range(len(whole)):
+        flip(path, byte, byte % 8)
+        try:
+            assert sound.cache.load(sound.key) == facts  # white space
+        except ValueError:
+            continue
+        finally:
+            path.write_bytes(whole)
+
+
+def test_what_was_damaged_and_cannot_be_decoded_again_is_left_out_with_its_reason(write: Write, folder: Path) -> None:
+    for seed in range(3):
+        write(f"{seed}.wav", seed)
+    first = open_collection(folder, SETTINGS)
+    lost = first.sounds[1]
+    flip(lost.cache.pcm(lost.key), 77)
+
+    def vanish(phase: str, done: int, total: int) -> None:
+        if phase == "decode":  # after it was found, before it is read
+            (folder / "1.wav").unlink(missing_ok=True)
+
+    told: list[str] = []
+    second = open_collection(folder, SETTINGS, vanish, warn=told.append)
+    assert told == ["What the cache held of 1.wav was damaged and cannot be decoded again, so it is left out."]
+    assert second.rows[1].verdict == "skipped" and second.rows[1].reason == "not there any more"
+    assert second.fingerprint != first.fingerprint
+
+
+def test_a_sound_replaced_at_equal_length_with_its_old_time_is_another(write: Write, folder: Path) -> None:
+    path, other = write("a.wav", 1), write("b.wav", 2)
+    before = path.stat()
+    first = open_collection(folder, SETTINGS)
+    path.write_bytes(other.read_bytes())
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    second = open_collection(folder, SETTINGS)
+    assert second.sounds[0].digest == first.sounds[1].digest
+    (folder / "c.wav").write_bytes(first.root.joinpath("a.wav").read_bytes()[:44] + bytes(before.st_size - 45) + b"x")
+    os.utime(folder / "c.wav", ns=(before.st_atime_ns, before.st_mtime_ns))
+    (folder / "c.wav").rename(path)  # another file under the name: only its inode need tell
+    assert open_collection(folder, SETTINGS, minimum=0).sounds[0].digest != second.sounds[0].digest
 
 
 def test_another_shortest_duration_decodes_nothing_again(write: Write, folder: Path) -> None:

@@ -11,14 +11,19 @@ import pytest
 import torch
 
 from engine.checkpoint import Loaded, load, load_newest
-from engine.errors import RunDirectoryError
+from engine.commands.inspect import inspect
+from engine.errors import ConfigError, RunDirectoryError
+from engine.job import _saved_config, resumed_job
+from engine.resume import resume_point
 from engine.rundir.artefacts import read_verified
 from engine.rundir.encoding import decode
 from engine.rundir.inbox import Inbox
 from engine.rundir.layout import Layout, manifest
 from engine.rundir.reader import RunReader
+from engine.rundir.schema import FileRow
 from engine.snapshot import load_snapshot
 from engine.train import _finished_epochs
+from tests.app.library import write
 from tests.test_trainer import line, new_trainer, open_run
 
 FLIPS = 1000
@@ -140,6 +145,42 @@ def test_a_damaged_command_is_the_same_command_or_none(root: Path, flips: Flips)
             assert command is None or command.command == word
         assert len(arrivals) <= 1, "an id that turned is another id, answered under it"
         assert all(command is None or command.command in COMMANDS for command in arrivals.values())
+
+
+@pytest.mark.parametrize("name", ["run.json", "dataset.json"])
+def test_no_bit_of_a_record_is_believed_when_it_turned(tmp_path: Path, name: str) -> None:
+    """Each byte once: it is the record as it was (a bit of white space turned) or none."""
+    root = tmp_path / "run"
+    rows = [FileRow(path=f"{number}.wav", verdict="used", split="train", duration_s=0.5) for number in range(3)]
+    write(root, done=1, files=rows)
+    reader, path = RunReader(root), root / name
+    whole = path.read_bytes()
+    said = reader.run(), reader.dataset()
+    assert None not in said
+    noticed = 0
+    for byte in range(len(whole)):
+        turned = bytearray(whole)
+        turned[byte] ^= 1 << byte % 8
+        path.write_bytes(turned)
+        found = reader.run(), reader.dataset()
+        assert all(now in (before, None) for now, before in zip(found, said, strict=True)), (byte, turned[byte])
+        noticed += found != said
+    assert noticed > len(whole) * 0.6, "most of a record is meaning"
+
+
+def test_a_damaged_record_of_a_run_is_named_with_what_to_do(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    write(root, done=1)
+    path = root / "run.json"
+    path.write_text(path.read_text().replace('"total_steps": 200', '"total_steps": 201'))
+    for refuse in (RunReader(root).begun, lambda: resume_point(root), lambda: resumed_job(root, None)):
+        with pytest.raises(RunDirectoryError, match=r"run\.json is damaged.*Put it back from a copy"):
+            refuse()
+    view = RunReader(root).view()
+    assert view.damage is not None and "run.json is damaged" in view.damage[0]
+    assert "run.json is damaged" in " ".join(inspect(RunReader(root))["damage"])
+    with pytest.raises(ConfigError, match="changed or is damaged"):
+        _saved_config(path)
 
 
 def test_a_manifest_that_says_something_else_is_noticed(root: Path, tmp_path: Path) -> None:

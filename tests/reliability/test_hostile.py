@@ -28,6 +28,7 @@ from engine.rundir import control
 from engine.rundir.layout import is_run_id
 from engine.rundir.reader import RunReader, list_runs
 from engine.rundir.schema import State
+from engine.rundir.seal import seal
 from engine.rundir.writer import RunWriter
 from tests.app.conftest import runs_dir, said, visit  # noqa: F401  (fixtures)
 from tests.app.library import write
@@ -48,7 +49,7 @@ def secret(tmp_path: Path) -> Path:
 
 
 def change(path: Path, **values: Any) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    path.write_bytes(seal(json.loads(path.read_text()) | values))  # who forges a record seals it
 
 
 # Links.

@@ -16,6 +16,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from engine.rundir.schema import State
+from engine.rundir.seal import seal
 from tests.app.conftest import MAIN, runs_dir, said, visit
 from tests.app.library import write
 from tests.conftest import ROOT
@@ -30,7 +31,7 @@ FILES = ("run.json", "status.json", "sessions.jsonl", "metrics.jsonl", "control.
 
 
 def newer(path: Path) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"protocol": 99}))
+    path.write_bytes(seal(json.loads(path.read_text()) | {"protocol": 99}))
 
 
 def into_folder(path: Path) -> None:

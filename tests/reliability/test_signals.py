@@ -170,6 +170,23 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
         assert process.stdout.read() == ""
 
 
+def test_two_presses_of_ctrl_c_in_one_breath_still_leave_a_checkpoint(drums: Path, tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    argv = [sys.executable, "-m", "engine.train", *map(str, arguments(drums, root)), "--max-steps", "100000"]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        reader = RunReader(root)
+        while not reader.metrics_tail(1, "step"):
+            assert process.poll() is None
+            time.sleep(0.02)
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        assert process.wait(60) == 130
+    status = reader.status()
+    assert status is not None and status.state is State.INTERRUPTED
+    assert status.step in [found.manifest.step for found in reader.checkpoints() if found.verified and found.manifest]
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_while_it_still_imports_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     """Before there is a run there is nothing to save: the system's own way to end, or ours if it has got that far."""

@@ -13,6 +13,8 @@ import pytest
 
 from engine.errors import RunDirectoryError
 from engine.rundir import control
+from engine.rundir.inbox import Inbox
+from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.rundir.writer import RunWriter
@@ -85,7 +87,21 @@ def test_a_damaged_line_is_skipped_and_an_unknown_word_refused(writer: RunWriter
     assert (refused.result, refused.command) == ("refused", "dance")
     sent = control.send(writer.root, "save_now")  # begins with a newline, so the torn line costs only itself
     assert control.wait_for(writer.root, sent.id, timeout_s=10) is not None
-    assert writer.control.unreadable_lines == 4
+
+
+@pytest.mark.parametrize("garbage", [b"0\n" * 512, b"x" * 1024])
+def test_three_hundred_megabytes_of_garbage_hold_a_cancel_up_for_a_few_looks(root: Path, garbage: bytes) -> None:
+    """Counted in polls, of which there are four a second: 300 of them would be more than anybody waits."""
+    place = Layout(root)
+    root.mkdir()
+    place.control.write_bytes(b"")
+    inbox = Inbox(place.control, "mine")
+    with place.control.open("ab") as file:
+        while file.tell() < 300 << 20:
+            file.write(garbage * 1024)
+    control.send(root, "cancel", session="mine")
+    arrivals = [arrival for _ in range(8) for arrival in inbox.poll()]
+    assert [arrival.name for arrival in arrivals] == ["cancel"]
 
 
 def test_the_same_id_twice_is_one_command(writer: RunWriter) -> None:

@@ -15,6 +15,7 @@ from engine.rundir.artefacts import PreviewSet
 from engine.rundir.encoding import encode
 from engine.rundir.reader import RunReader, list_runs
 from engine.rundir.schema import Manifest, State
+from engine.rundir.seal import seal
 from engine.rundir.view import ShownState
 from engine.rundir.writer import RunWriter
 from tests.rundir.conftest import open_writer
@@ -169,7 +170,7 @@ def test_directories_and_pipes_in_place_of_files_are_missing_files(finished: Pat
 
 @pytest.mark.parametrize("name", ["run.json", "status.json"])
 def test_a_newer_protocol_is_refused_with_a_sentence(finished: Path, name: str) -> None:
-    (finished / name).write_bytes(encode({"protocol": schema.PROTOCOL + 1, "all": "different"}))
+    (finished / name).write_bytes(seal({"protocol": schema.PROTOCOL + 1, "all": "different"}))
     with pytest.raises(RunDirectoryError, match=r"newer version \(protocol 2, .* Update Sweetspot"):
         RunReader(finished).view()
 

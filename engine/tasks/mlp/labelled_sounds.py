@@ -23,7 +23,7 @@ def read_sounds(folder: Path, config: MLPConfig, context: OpenContext, device: t
     """One row a labelled file. Files that cannot be read, or have no label, are skipped with their reason."""
     assert config.labels is not None
     labels, target = read_labels(folder, config.labels, config.target)
-    collection = open_collection(folder, DecodeSettings(), context.report, context.check)
+    collection = open_collection(folder, DecodeSettings(), context.report, context.check, warn=context.warn)
     sounds = [sound for sound in collection.sounds if sound.path in labels]
     if len(sounds) < MIN_ROWS:
         raise DataError(

@@ -338,7 +338,9 @@ def open_task(
 ) -> VAETask:
     """A folder of sounds, ready to train on. ``DataError`` when there is too little to learn from."""
     assert source.path is not None, "a folder of sounds has a path"
-    collection = open_collection(Path(source.path), task_config.decode, context.report, context.check)
+    collection = open_collection(
+        Path(source.path), task_config.decode, context.report, context.check, warn=context.warn
+    )
     return VAETask(collection, config, task_config, device, context)
 
 

@@ -1,0 +1,167 @@
+"""A run directory that is renamed, removed or robbed of its lock while a process trains in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.errors import RunDirectoryLostError, SweetspotError
+from engine.resume import resume_point
+from engine.rundir import control
+from engine.rundir.lock import is_held
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import Manifest, State
+from engine.rundir.view import ShownState
+from tests.app.library import write
+from tests.conftest import ROOT, SMALL
+from tests.reliability.sessions import fork
+from tests.rundir.conftest import StartTrainer, open_writer, root, start_trainer
+
+__all__ = ["root", "start_trainer"]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows renames no directory with an open file in it")
+RESUMERS = 3
+Train = Callable[[Path], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def train(drums: Path) -> Train:
+    """A real training that would not end by itself, some steps old."""
+
+    def call(root: Path) -> subprocess.Popen[str]:
+        options = ["--run-dir", str(root), "--max-steps", "1000000", *SMALL]
+        command = [sys.executable, "-m", "engine", "train", str(drums), *options]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while not RunReader(root).metrics_tail(3, "step"):
+            assert process.poll() is None
+            time.sleep(0.02)
+        return process
+
+    return call
+
+
+def test_a_renamed_run_stops_with_the_reason_and_keeps_every_step(train: Train, tmp_path: Path) -> None:
+    root, now = tmp_path / "runs" / "before", tmp_path / "elsewhere" / "after"
+    now.parent.mkdir()
+    with train(root) as process:
+        root.rename(now)
+        assert process.wait(30) == 74
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert f"{root} was moved to {now} while it trained." in said and f"--resume {now}" in said
+    reader = RunReader(now)
+    status, point = reader.status(), resume_point(now)
+    assert status is not None and status.error is not None and point is not None
+    assert (status.state, status.error.kind) == (State.FAILED, "RunDirectoryLostError")
+    assert point.step == status.step == reader.metrics_tail(1, "step")[0]["step"]
+    assert not point.changed and not root.exists()
+
+
+def test_a_removed_run_stops_with_the_reason_and_writes_nothing_more(train: Train, tmp_path: Path) -> None:
+    root = tmp_path / "runs" / "run"
+    with train(root) as process:
+        root.rename(tmp_path / "out-of-sight")  # at once, where rmtree would race with what is still written
+        shutil.rmtree(tmp_path / "out-of-sight")
+        assert process.wait(30) == 74
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert f"The run directory {root} is gone" in said and "disk" not in said.lower()
+    assert not root.exists()
+
+
+def test_nothing_is_written_into_a_run_that_began_in_the_old_place(root: Path) -> None:
+    with open_writer(root) as writer:
+        writer.state(State.RUNNING)
+        shutil.rmtree(root)
+        root.mkdir()
+        writer.state(State.FAILED)
+        manifest = Manifest(file="step-00000001.pt", step=1, epoch=1, bytes=1, sha256="")
+        assert not writer.write_artefact(writer.layout.checkpoint(1), b"x", manifest)
+        assert isinstance(writer.lost, RunDirectoryLostError) and writer.lost.exit_code == 74
+    assert list(root.iterdir()) == []
+
+
+def test_a_run_whose_record_is_removed_has_lost_its_directory(root: Path) -> None:
+    with open_writer(root) as writer:
+        writer.layout.run.write_text("{}")
+        writer._has_record = True
+        writer.look()
+        assert writer.lost is None
+        writer.layout.run.unlink()
+        writer.look()
+        assert writer.lost is not None and "was emptied" in writer.lost.cause
+
+
+def test_a_removed_lock_lets_no_second_trainer_in(root: Path, start_trainer: StartTrainer) -> None:
+    """Several try at once, again and again, while the first one makes the file anew."""
+    first = start_trainer(root)
+    for _ in range(3):
+        RunReader(root).layout.lock.unlink()
+        others = [start_trainer(root, "--resume", wait=False) for _ in range(RESUMERS)]
+        said = [other.communicate(timeout=60)[0] for other in others]
+        assert all(text.startswith("refused Another process trains this run (pid ") for text in said), said
+    assert first.poll() is None and len(RunReader(root).sessions()) == 1
+    deadline = time.monotonic() + 10
+    while not is_held(RunReader(root).layout.lock):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert RunReader(root).view().state is ShownState.RUNNING
+    sent = control.send(root, "cancel")
+    assert control.wait_for(root, sent.id, "done", timeout_s=30) is not None
+    assert first.wait(30) == 0
+
+
+def test_who_finds_another_session_in_its_directory_leaves(root: Path, start_trainer: StartTrainer) -> None:
+    """Should somebody have got past it all the same, with a lock of his own, the first one gives way."""
+    with open_writer(root) as writer:
+        place = writer.layout
+        writer._heart.stop()
+        sessions = place.sessions.read_bytes()
+        place.sessions.unlink()
+        place.lock.unlink()
+        start_trainer(root)
+        place.sessions.write_bytes(sessions + place.sessions.read_bytes())
+        writer.look()
+        assert writer.lost is not None and "taken this run over" in writer.lost.cause
+
+
+def test_resuming_a_run_that_trains_says_so_before_anything_else(
+    root: Path, engine: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    write(root, state=State.RUNNING, done=3)  # this very process has it
+    result = engine("train", "--resume", root)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "Another process trains this run (pid " in result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs to become another user")
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (State.RUNNING, "Another process trains this run (pid "),
+        (State.COMPLETED, "Ask its owner for the right"),
+    ],
+)
+def test_another_user_is_told_the_truth(state: State, sentence: str) -> None:
+    """In a place that everybody may enter, unlike those of these tests."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        write(Path(place) / "run", state=state, done=3)
+
+        def enter() -> int:
+            os.seteuid(65534)
+            try:
+                open_writer(Path(place) / "run", resume=True)
+            except SweetspotError as error:
+                os.write(2, str(error).encode())
+            return 0
+
+        code, said = fork(enter)
+    assert code == 0 and sentence in said and "Free some space" not in said, said
