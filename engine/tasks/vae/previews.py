@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from engine.audio import levels
+from engine.audio import finish, levels
 from engine.audio.io import wave_bytes
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_png
@@ -17,23 +17,19 @@ from engine.task import Preview
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.prior import OneShotPrior
 
-FADE_S = 0.005
-
 
 def sample_wave(codec: Codec, samples: int, seed: int, temperature: float, sound: int) -> np.ndarray:
     """New sound of ``samples`` samples: a texture in one piece, or as many one-shots in a row as fit."""
-    rate = codec.config.sample_rate
     frames = codec.config.frames(samples)
     if not isinstance(codec.prior, OneShotPrior):
         db = codec.sample_db(1, frames, seed, temperature, sound)
-        return np.asarray(codec.to_wave(db, samples)[0])
+        return finish.fade_edges(codec.to_wave(db, samples)[0], codec.config.sample_rate)
     count = max(1, round(samples / (codec.frames_of(codec.prior.frames) * codec.config.hop_length)))
     cell = samples // count
     db = codec.sample_db(count, codec.config.frames(cell), seed, temperature)
     waves = codec.to_wave(db, cell)
-    fade = round(FADE_S * rate)
-    waves[:, -fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return np.pad(waves.reshape(-1), (0, samples - count * cell))
+    waves = np.stack([finish.one_shot_edges(wave, codec.config.sample_rate) for wave in waves])
+    return finish.lengthen(waves.reshape(-1), samples)
 
 
 def audio_preview(
