@@ -24,4 +24,6 @@ class DecodeSettings(Settings):
     """What decides how a file is read and judged; part of the cache's key."""
 
     sample_rate: int = Field(48_000, ge=8_000, le=192_000, description="Rate that every sound is resampled to, in Hz.")
-    min_duration_s: float = Field(0.1, ge=0.001, le=60, description="Shorter sounds are skipped.")
+    min_duration_s: float = Field(
+        0.1, ge=0.02, le=60, description="Shorter sounds, from 0.01 s on, get silence up to this, in seconds."
+    )
