@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import Field
 
 from engine.config import Settings
@@ -14,6 +16,11 @@ class SpectrogramConfig(Settings):
     n_fft: int = Field(2048, ge=256, le=8192, description="Length of a spectrogram frame in samples.")
     hop_length: int = Field(512, ge=64, le=4096, description="Samples from one spectrogram frame to the next.")
     n_mels: int = Field(128, ge=16, le=256, description="Mel bands from 0 Hz to half the sample rate.")
+
+    @property
+    def full_scale_db(self) -> float:
+        """Power in dB of a bin that a sine of peak 1 meets in its middle."""
+        return 20 * math.log10(self.n_fft / 4)
 
     def frames(self, samples: int) -> int:
         """Frames of a centred transform of ``samples`` samples."""
