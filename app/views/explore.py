@@ -128,7 +128,7 @@ def _map(model: Model, found: dict[str, Any], axes: list[dict[str, Any]]) -> Non
         on_select=lambda: _clicked(key), alt=f"Map of {len(points)} sounds. Its places can be typed in below as well.",
     )  # fmt: skip
     if found["files"] > len(points):
-        style.quiet(f"The first {len(points)} of {found['files']} files.")
+        style.quiet(f"{len(points)} of {found['files']} sounds, evenly chosen.")
 
 
 def _clicked(key: str) -> None:

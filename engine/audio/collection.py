@@ -26,18 +26,22 @@ from engine.rundir.schema import FileRow
 
 log = logging.getLogger(__name__)
 _NAMED = 3
+LEAST_S = 0.01  # shorter files hold a click and no sound
+_SLACK_S = 1e-6
 
 
 @dataclass(frozen=True)
 class Sound:
     """A usable file. Its samples are ``pcm() / 32767 * gain``: peak at full scale, and the gain that takes them back.
 
-    path: relative to the collection, forward slashes. num_samples: at the collection's rate. group: files with one
-    number hold the same sound.
+    path: relative to the collection, forward slashes. num_samples: at the collection's rate, ``padding`` included: the
+    silence that brings a short sound to the shortest duration. duration_s: of the file. group: files with one number
+    hold the same sound.
     """
 
     path: str
     num_samples: int
+    padding: int
     duration_s: float
     peak_db: float
     gain: float
@@ -48,7 +52,8 @@ class Sound:
 
     def pcm(self) -> np.ndarray:
         """int16 [num_samples], mono, mapped from the cache: reading a slice reads only that slice."""
-        return self.cache.open(self.key, self.num_samples)
+        pcm = self.cache.open(self.key, self.num_samples - self.padding)
+        return np.pad(pcm, (0, self.padding)) if self.padding else pcm
 
 
 @dataclass(frozen=True)
@@ -171,10 +176,12 @@ def _judge(
         settings.sample_rate,
         check,
     )
+    shortest = round(settings.min_duration_s * settings.sample_rate)
     sounds = [
         Sound(
             path=entry.file.shown,
-            num_samples=facts.num_samples,
+            num_samples=max(facts.num_samples, shortest),
+            padding=max(0, shortest - facts.num_samples),
             duration_s=facts.num_samples / settings.sample_rate,
             peak_db=to_db(facts.peak),
             gain=facts.peak,
@@ -187,7 +194,7 @@ def _judge(
     ]
     first: dict[int, str] = {}
     same_as = {sound.path: first.setdefault(sound.group, sound.path) for sound in sounds}
-    rows = [_row(entry.file.shown, facts, failure, same_as) for entry, facts, failure in judged]
+    rows = [_row(entry.file.shown, facts, failure, same_as, settings) for entry, facts, failure in judged]
     return Collection(folder, settings, rows, sounds, _fingerprint(sounds, settings))
 
 
@@ -195,20 +202,32 @@ def _failure(facts: Facts, settings: DecodeSettings) -> str | None:
     """Why a file is skipped. The shortest duration is judged here, so that changing it decodes nothing again."""
     if facts.failure is not None or facts.duration_s is None:
         return facts.failure
-    if facts.duration_s > settings.min_duration_s - 1e-6:
-        return None
-    if facts.missing_s:
+    if facts.missing_s and _is_short(facts, settings):
         return f"cut off: only {facts.duration_s:.3g} s can be read, {settings.min_duration_s:g} s are needed"
-    return f"too short: {facts.duration_s:.3g} s, {settings.min_duration_s:g} s are needed"
+    if facts.duration_s < LEAST_S - _SLACK_S:
+        return f"too short: {facts.duration_s:.3g} s, {LEAST_S:g} s are needed"
+    return None
 
 
-def _row(path: str, facts: Facts, failure: str | None, same_as: dict[str, str]) -> FileRow:
+def _is_short(facts: Facts, settings: DecodeSettings) -> bool:
+    return facts.duration_s is not None and facts.duration_s < settings.min_duration_s - _SLACK_S
+
+
+def _notes(facts: Facts, settings: DecodeSettings) -> str | None:
+    notes = list(facts.notes)
+    if _is_short(facts, settings):
+        notes.append(f"short: {facts.duration_s:.3g} s, silence added up to {settings.min_duration_s:g} s")
+    return "; ".join(notes) or None
+
+
+def _row(path: str, facts: Facts, failure: str | None, same_as: dict[str, str], settings: DecodeSettings) -> FileRow:
     known = facts.peak > 0
+    notes = _notes(facts, settings)
     original = same_as.get(path, path)
     return FileRow(
         path=path,
-        verdict="skipped" if failure else "used_with_note" if facts.notes else "used",
-        reason=failure or "; ".join(facts.notes) or None,
+        verdict="skipped" if failure else "used_with_note" if notes else "used",
+        reason=failure or notes,
         duration_s=facts.duration_s,
         sample_rate=facts.sample_rate,
         channels=facts.channels,

@@ -57,6 +57,18 @@ def nearest_window(sound: torch.Tensor, others: Sequence[torch.Tensor], stride: 
     return min(best, key=lambda item: item.distance_db)
 
 
+def nearest_of(sound: torch.Tensor, candidates: torch.Tensor) -> list[tuple[float, int]]:
+    """The distances in dB of ``sound`` [M, F] to the nearest of ``candidates`` [W, M, F] and which they are, the least
+    first; at most eight. Both relative to their own maxima."""
+    active = (sound > -ACTIVE_DB).flatten().nonzero()[:, 0]
+    if len(active) == 0:
+        return [(0.0, 0)]
+    _, places = _search(sound, candidates, active[:: max(1, len(active) // _COARSE_BINS)])
+    return sorted(
+        (_refine(sound, candidates[place], active, 0, place, 1).distance_db, place) for place in places.tolist()
+    )
+
+
 def windows(sound: torch.Tensor, frames: int, stride: int) -> torch.Tensor:
     """[W, M, frames]: every ``stride``-th window of ``sound`` [M, F], silence around it. A view."""
     padded = torch.nn.functional.pad(sound, (LEAD_IN_FRAMES, max(0, frames - 1)), value=-RANGE_DB)

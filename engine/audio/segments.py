@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 LEAD_IN_S = 0.1
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ def cut(lengths: Sequence[int], chunk_samples: int) -> list[Chunk]:
     ]
 
 
-def evenly(items: Sequence[Chunk], most: int) -> list[Chunk]:
-    """At most ``most`` of ``items``, evenly spread, the first among them."""
+def evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """At most ``most`` of ``items``, evenly spread, the first and the last among them."""
     if len(items) <= most:
         return list(items)
     return [items[index] for index in np.linspace(0, len(items) - 1, most).round().astype(int)]

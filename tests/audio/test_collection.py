@@ -39,6 +39,7 @@ def nasty(folder: Path, write: Write) -> Path:
     soundfile.write(folder / "silent.wav", np.zeros(48_000), 48_000)
     soundfile.write(folder / "phase.wav", np.stack([chirp(4), -chirp(4)], 1), 48_000, subtype="FLOAT")
     write("short.wav", 5, duration_s=0.05)
+    write("click.wav", 5, duration_s=0.008)
     wave = chirp(6)
     wave[100:103] = np.nan
     wave[200] = np.inf
@@ -70,7 +71,8 @@ def test_each_nasty_file_is_used_noted_or_skipped_with_its_reason(nasty: Path) -
         "stub.flac": ("skipped", "damaged: no sample of it can be read"),
         "silent.wav": ("skipped", "silent: it never rises above -60 dB of full scale"),
         "phase.wav": ("skipped", "silent in mono: its channels cancel each other, so save one of them alone"),
-        "short.wav": ("skipped", "too short: 0.05 s, 0.1 s are needed"),
+        "short.wav": ("used_with_note", "short: 0.05 s, silence added up to 0.1 s"),
+        "click.wav": ("skipped", "too short: 0.008 s, 0.01 s are needed"),
         "pipe.wav": ("skipped", "not a file but a pipe, device or folder"),
         "broken.wav": ("skipped", "a link to a file that is not there"),
         "song.m4a": ("skipped", "M4A files cannot be read: convert it to WAV or FLAC"),
@@ -220,18 +222,28 @@ def test_another_shortest_duration_decodes_nothing_again(write: Write, folder: P
     strict = DecodeSettings(min_duration_s=0.25)
     collection = open_collection(folder, strict, lambda phase, done, total: phases.add(phase))
     assert phases == {"scan"}
-    assert said(collection)["0.wav"] == ("skipped", "too short: 0.2 s, 0.25 s are needed")
+    assert said(collection)["0.wav"] == ("used_with_note", "short: 0.2 s, silence added up to 0.25 s")
+
+
+def test_a_short_sound_is_followed_by_silence(write: Write, folder: Path) -> None:
+    path = write("short.wav", 1, duration_s=0.098)
+    write("long.wav", 2)
+    long, short = open_collection(folder, SETTINGS).sounds
+    pcm = short.pcm()
+    assert pcm.shape == (short.num_samples,) == (4_800,) and short.duration_s == pytest.approx(0.098)
+    assert np.abs(pcm[:4_704] / 32_767 * short.gain - read_wave(path, 48_000)).max() <= short.gain / 65_534 * 1.01
+    assert not pcm[4_704:].any() and long.padding == 0
 
 
 def test_too_few_usable_files_are_refused_in_one_sentence(write: Write, folder: Path) -> None:
     write("a.wav", 1)
     (folder / "b.wav").touch()
-    write("c.wav", 2, duration_s=0.02)
+    write("c.wav", 2, duration_s=0.005)
     with pytest.raises(DataError) as caught:
         open_collection(folder, SETTINGS)
     assert str(caught.value) == (
         "3 files found, 1 usable: training needs at least 2 (one to learn from, one to check). "
-        "Skipped: b.wav (empty: the file has no bytes), c.wav (too short: 0.02 s, 0.1 s are needed)."
+        "Skipped: b.wav (empty: the file has no bytes), c.wav (too short: 0.005 s, 0.01 s are needed)."
     )
     assert len(open_collection(folder, SETTINGS, minimum=0).sounds) == 1
 

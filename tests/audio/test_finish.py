@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from engine.audio import finish
+from engine.audio.io import read_wave
 from engine.audio.levels import active_rms, peak, rms, to_db
 
 RATE = 48_000
@@ -69,6 +72,16 @@ def test_edges_are_silent_and_nothing_else_is_touched() -> None:
     assert np.array_equal(faded[240:-240], wave[240:-240])
     assert (np.diff(faded[:240, 0]) > 0).all()
     assert len(finish.fade_edges(wave[:3], RATE)) == 3 and len(finish.fade_edges(wave[:0], RATE)) == 0
+
+
+def test_the_stroke_of_a_one_shot_is_kept(drums: Path) -> None:
+    for path in sorted(drums.iterdir()):
+        wave = read_wave(path, RATE)
+        edged = finish.one_shot_edges(wave, RATE)
+        assert edged[0] == 0.0 and edged[-1] == 0.0, "it begins and ends without a click"
+        first = RATE // 200
+        assert to_db(rms(wave[:first])) - to_db(rms(edged[:first])) < 0.5, path.name
+        assert np.array_equal(edged[first:-first], wave[first:-first])
 
 
 def test_wide_sound_summed_is_the_middle_and_its_bass_is_mono() -> None:

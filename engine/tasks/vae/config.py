@@ -14,7 +14,9 @@ class VAEConfig(Settings):
     """The convolutional VAE over mel spectrograms, and how its sounds are read."""
 
     spectrogram: SpectrogramConfig = Field(default_factory=SpectrogramConfig)
-    min_duration_s: float = Field(0.1, ge=0.02, le=60, description="Sounds shorter than this are skipped, in seconds.")
+    min_duration_s: float = Field(
+        0.1, ge=0.02, le=60, description=DecodeSettings.model_fields["min_duration_s"].description
+    )
     channels: int = Field(
         16, ge=8, le=128, multiple_of=8, description="Width of the first stage; each of the next three doubles it."
     )

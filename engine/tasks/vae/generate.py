@@ -101,7 +101,7 @@ class Studio:
         length = min(audible, wanted) if wanted and not request.loop else audible
         wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], request)[:length]
         still_loud = bool(db[:, length // self.hop - 1].max() > db.max() - LOUD_DB)
-        wave = finish.fade_edges(wave, self.rate, out_s=RELEASE_S if still_loud else finish.FADE_S)
+        wave = finish.one_shot_edges(wave, self.rate, out_s=RELEASE_S if still_loud else finish.FADE_S)
         if wanted is None:
             return wave
         if wanted > audible + self.rate // 2:

@@ -5,20 +5,26 @@ Letters: M mel bands, F frames.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from engine.audio.mel import ACTIVE_DB
-from engine.audio.nearest import Nearest, nearest_window, relative_db
+from engine.audio.mel import ACTIVE_DB, GATE_DB, RANGE_DB, AudioSpectrogram
+from engine.audio.nearest import Nearest, nearest_of, nearest_window, relative_db
+from engine.audio.window_index import Place, WindowIndex
+from engine.tasks.vae.dataset import AudioTrainingDataset
 
 MOST_PIECES = 20
 COPYING_RATIO = 0.8
 _METER_PIECES = 6
-_METER_STRIDE = 2
+_CANDIDATES = 12
+_REFINED = 3
+_AROUND = 4  # frames: half a cell of the index
+_HARDLY_DB = 20.0  # above the floor: what never rises further is no sound to be near to
 _MANY_FRAMES = 10_000
 _MUCH = 0.1
 
@@ -40,6 +46,15 @@ class Memorisation:
     @property
     def copies(self) -> bool:
         return self.ratio < COPYING_RATIO
+
+
+@dataclass(frozen=True)
+class NearWindow:
+    """distance_db: mean absolute error over active bins. sound, frame: the training sound, and where in it."""
+
+    distance_db: float
+    sound: int
+    frame: int
 
 
 @dataclass(frozen=True)
@@ -77,33 +92,66 @@ class MemoryReading:
 
 
 class MemoryMeter:
-    """Compares a few pieces of what a model makes with every training chunk, at any shift and gain.
+    """Compares a few pieces of what a model makes with all training sounds, at any place and gain.
 
-    train, held_out: chunks in dB [N, M, F]. names: the file of each training chunk. Six pieces of a kind, every second
-    shift: 0.2 to 2 s a reading, by the number of chunks.
+    The index names a dozen windows that may be near; those are read from the sounds again and measured exactly, the
+    nearest also between its frames. Docs: docs/model.md, what finds which copies and what it costs.
     """
 
-    def __init__(self, train: torch.Tensor, held_out: torch.Tensor, names: Sequence[str]) -> None:
-        self._train = [relative_db(chunk) for chunk in train]
+    def __init__(
+        self, train: AudioTrainingDataset, transform: AudioSpectrogram, index: WindowIndex, floor_db: float
+    ) -> None:
+        self._train, self._transform, self._index, self._floor_db = train, transform, index, floor_db
+        self._held_out_db = math.nan
+
+    def hear(self, held_out: torch.Tensor) -> None:
+        """Take the yardstick: chunks of sounds that were never learned, in dB [K, M, F]."""
         self.places = _places(len(held_out), _METER_PIECES)
-        self.held_out = [relative_db(chunk) for chunk in held_out[self.places]]
-        self._names = list(names)
-        self._held_out_db = _median(self._nearest(self.held_out))
+        self._held_out_db = _median(self._all_nearest(held_out[self.places]))
 
     def read(self, samples: torch.Tensor, copies: torch.Tensor) -> MemoryReading:
-        """samples, copies: new sounds and copies of ``held_out``'s places, in dB [K, M, F], F at least a chunk's."""
-        near = self._nearest([relative_db(db) for db in _spread(list(samples), _METER_PIECES)])
+        """samples, copies: new sounds and copies of the yardstick's ``places``, in dB [K, M, F]."""
+        near = self._all_nearest(_spread(list(samples), _METER_PIECES))
         closest = min(near, key=lambda item: item.distance_db)
         return MemoryReading(
             _median(near),
-            _median(self._nearest([relative_db(db) for db in copies])),
+            _median(self._all_nearest(copies)),
             self._held_out_db,
-            self._names[closest.sound],
+            self._train.sounds[closest.sound].path,
             closest.distance_db,
         )
 
-    def _nearest(self, sounds: Sequence[torch.Tensor]) -> list[Nearest]:
-        return [nearest_window(_heard(sound), self._train, _METER_STRIDE) for sound in sounds]
+    def _all_nearest(self, sounds: Iterable[torch.Tensor]) -> list[NearWindow]:
+        return [self.nearest(sound) for sound in sounds]
+
+    @torch.inference_mode()
+    def nearest(self, db: torch.Tensor) -> NearWindow:
+        """The window of the training sounds nearest to a piece in dB [M, F]."""
+        floored = db.clamp_min(self._floor_db)
+        # What lies at the floor was cut off there, and is not known: it counts neither for nor against a copy.
+        heard = _heard(relative_db(floored).masked_fill(floored <= self._floor_db + GATE_DB, -RANGE_DB))
+        places = self._index.search(floored[:, : heard.shape[1]], heard > -ACTIVE_DB, _CANDIDATES)
+        near = self._measured(heard, [(place, 0) for place in places])
+        quarter = self._train.spectrogram.hop_length // 4
+        between = [(Place(at.sound, at.frame), part * quarter) for at in near[:_REFINED] for part in (-2, -1, 1, 2)]
+        return min(near[0], self._measured(heard, between)[0], key=lambda at: at.distance_db)
+
+    def _measured(self, heard: torch.Tensor, places: Sequence[tuple[Place, int]]) -> list[NearWindow]:
+        """The nearest windows within four frames of any of ``places``, each so many samples later; the least first."""
+        frames = heard.shape[1]
+        found = []
+        for place, offset in places:
+            first = place.frame - _AROUND
+            db = self._train.frames_db(place.sound, first, frames + 2 * _AROUND, self._transform, offset)
+            found.append(db.clamp_min(self._floor_db).unfold(1, frames, 1).movedim(1, 0))
+        windows = torch.cat(found)
+        loudest = windows.amax((1, 2), keepdim=True).clamp_min(self._floor_db + _HARDLY_DB)
+        near = nearest_of(heard, (windows - loudest).clamp_min(-RANGE_DB))
+        at = [(distance, *divmod(which, 2 * _AROUND + 1)) for distance, which in near]
+        return [
+            NearWindow(distance, places[number][0].sound, places[number][0].frame - _AROUND + step)
+            for distance, number, step in at
+        ]
 
 
 def nearest_pieces(sound: torch.Tensor, train: Sequence[torch.Tensor], frames: int) -> list[Nearest]:
@@ -123,7 +171,7 @@ def _audible(sound: torch.Tensor, frames: int) -> list[torch.Tensor]:
     return [piece for piece, bins in zip(pieces, active, strict=True) if bins > _MUCH * max(active)]
 
 
-def _median(near: Sequence[Nearest]) -> float:
+def _median(near: Sequence[Nearest | NearWindow]) -> float:
     return float(np.median([item.distance_db for item in near]))
 
 

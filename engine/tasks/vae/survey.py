@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from engine.audio.segments import evenly
 from engine.errors import DataError
 from engine.tasks.vae.atlas import Atlas, Side
 from engine.tasks.vae.given import find_sound, open_sound
@@ -21,7 +22,8 @@ def survey(trained: Trained) -> Atlas:
     """
     if trained.codec.atlas is not None:
         return trained.codec.atlas
-    rows = [row for row in trained.files if row.split and find_sound(trained, row.path)][:SURVEYED_FILES]
+    there = [row for row in trained.files if row.split and find_sound(trained, row.path)]
+    rows = evenly(there, SURVEYED_FILES)
     if not any(row.split == "train" for row in rows):
         raise DataError(
             "The recordings this run learned from are not where they were, and it kept no map of them.",

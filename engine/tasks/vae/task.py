@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,28 +15,31 @@ import torch
 from engine import rng
 from engine.audio import augment
 from engine.audio.collection import Collection, open_collection
-from engine.audio.levels import active_rms, rms
-from engine.audio.mel import AudioSpectrogram
+from engine.audio.mel import RANGE_DB, AudioSpectrogram
 from engine.audio.split import assign_sides, split_files
+from engine.audio.window_index import WindowIndex
 from engine.config import TrainingConfig, get_adaptive_split, plan, resolve
 from engine.metrics import MetricsHistory
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
-from engine.tasks.vae.atlas import Atlas, Side
 from engine.tasks.vae.codec import Codec, Texture
 from engine.tasks.vae.config import VAEConfig
-from engine.tasks.vae.dataset import AudioTrainingDataset, EvaluationItems, create_data_loaders, measure, to_float
+from engine.tasks.vae.dataset import (
+    AudioTrainingDataset,
+    EvaluationItems,
+    create_data_loaders,
+    measure,
+    sweep,
+    to_float,
+)
+from engine.tasks.vae.fitting import Fitting
 from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
 from engine.tasks.vae.memory import MemoryMeter, MemoryReading
-from engine.tasks.vae.model import STRIDE, ConvVAE
+from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.previews import previews
-from engine.tasks.vae.prior import OneShotPrior, Prior, TexturePrior, is_texture
 
 WARMUP_STEPS = 20
 EVALUATION_BATCH = 32
-PRIOR_SOUNDS = 256
-ATLAS_HELD_OUT = 64
-TEXTURE_SECONDS = 20.0
 IDLE_NATS = 0.1
 METERED_SAMPLES = 6
 
@@ -96,17 +100,24 @@ class VAETask:
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.transform = AudioSpectrogram(spectrogram).to(self.device)
         context.report("prepare", 0, 0)
-        scale, average = measure(self.train, self.transform)
-        context.check()
-        self.codec = Codec(self.model, spectrogram, scale, torch.full((spectrogram.n_mels,), scale.ref))
+        index = WindowIndex(self.train.frames, spectrogram.full_scale_db - RANGE_DB)
+        found = sweep(self.train, self.transform, index, context.check, partial(context.report, "prepare"))
+        loudest = found.loudest, sweep(self.val, self.transform, check=context.check).loudest
+        scale, average = measure(self.train, self.transform, float(found.ceiling.max()))
+        self.codec = Codec(self.model, spectrogram, scale, found.ceiling)
         shape = (self.config.latent_dim, 1 if self.model.vector else self.model.latent_frames)
         layout = plan(self.config, self.num_train)
         self.loader, self.train_items, self.val_items = create_data_loaders(
-            self.train, self.val, self.transform, layout, self.config, self.task_config, shape
+            self.train,
+            self.val,
+            self.transform,
+            layout,
+            self.config,
+            self.task_config,
+            shape,
+            loudest,
         )
         context.check()
-        ceiling = self.train_items.db.amax((0, 2))
-        self.codec.ceiling = torch.minimum(ceiling, torch.tensor(scale.ref))
         self.baseline_db = float(self.val_items.error_db(average[None, :, None]).mean())
         self.monitor = Monitor(
             metric="val_recon_db",
@@ -115,11 +126,10 @@ class VAETask:
             baseline_db=self.baseline_db,
             standard_error="val_recon_se_db",
         )
-        self._kind = _kind(self.train) if self.task_config.kind == "auto" else self.task_config.kind
-        self._rms = _median(self.train, rms)
-        self.codec.level = _median(self.train, active_rms)
-        names = [self.train.sounds[sound].path for sound in self.train_items.files]
-        self._meter = MemoryMeter(self.train_items.db, self.val_items.db, names)
+        self._fitting = Fitting(self.train, self.val, self.task_config, context.check)
+        self.codec.level = self._fitting.level
+        self._meter = MemoryMeter(self.train, self.transform, index, scale.floor)
+        self._meter.hear(self.val_items.db)
         self._memory: MemoryReading | None = None
 
     def _new_model(self) -> ConvVAE:
@@ -213,7 +223,7 @@ class VAETask:
         codec = self._codec_of(model)
         if epoch > 0:
             self._memory = self._read_meter(codec)
-        yield from previews(codec, held_out, seconds, self._rms, seed, temperature, self._listening_texture())
+        yield from previews(codec, held_out, seconds, seed, temperature, self._listening_texture())
 
     @torch.inference_mode()
     def _read_meter(self, codec: Codec) -> MemoryReading:
@@ -233,74 +243,19 @@ class VAETask:
         return int(order[len(order) // 2])
 
     def _listening_texture(self) -> int:
-        return min(len(self.train.sounds), PRIOR_SOUNDS) // 2
+        return len(self._fitting.learned) // 2
 
     def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
         return diagnosis.diagnose(history, self.config, self.num_val_files, self._memory)
 
     @torch.inference_mode()
     def prepare_snapshot(self, model: ConvVAE) -> None:
-        """Fit prior and residual texture to ``model``, on at most 256 training sounds."""
+        """Fit prior, map and residual texture to ``model``."""
         codec = self._codec_of(model)
-        learned, variances = self._codes(codec, self.train, PRIOR_SOUNDS)
-        self.codec.prior = self._fit_prior(learned, variances)
-        self.codec.atlas = self._atlas(learned, self._codes(codec, self.val, ATLAS_HELD_OUT)[0])
+        self.codec.prior, self.codec.atlas = self._fitting.fit(codec)
         items = self.train_items
         output, _, _ = self._forward(model, codec.scale.standardise(items.db)[:, None])
         self.codec.texture = Texture.measure(items.db - codec.scale.restore(output[:, 0]), items.active)
-
-    def _codes(
-        self, codec: Codec, data: AudioTrainingDataset, most: int
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Posterior means and variances [D, L] of the first ``most`` sounds, as the prior and the map need them.
-
-        One-shots are of one length, silence after them; textures are at most 20 seconds.
-        """
-        samples, frames = self._code_samples()
-        means, variances = [], []
-        for sound in range(min(len(data.sounds), most)):
-            wave = data.whole(sound, samples)
-            if not self._of_textures:
-                wave = torch.nn.functional.pad(wave, (0, samples - len(wave)))
-            mean, log_var = codec.encode(wave)
-            means.append(mean[0, :, :frames].cpu())
-            variances.append(log_var[0, :, :frames].exp().cpu())
-        return means, variances
-
-    def _code_samples(self) -> tuple[int, int | None]:
-        """How much of a sound is read for its code, and how many latent frames of that are kept."""
-        if self._of_textures:
-            return round(TEXTURE_SECONDS * self.task_config.spectrogram.sample_rate), None
-        samples = self._one_shot_samples()
-        if self.model.vector:
-            return samples, 1
-        # Read past the end: a longer sound cut right there would end in a click, and every new sound with it.
-        hop = self.task_config.spectrogram.hop_length
-        return samples + STRIDE * hop, (samples // hop + 1) // STRIDE
-
-    @property
-    def _of_textures(self) -> bool:
-        return self._kind == "textures" and not self.model.vector
-
-    def _fit_prior(self, means: list[torch.Tensor], variances: list[torch.Tensor]) -> Prior:
-        if self._of_textures:
-            return TexturePrior.fit(means, torch.stack([variance.mean(1) for variance in variances]).mean(0))
-        return OneShotPrior.fit(torch.stack(means), torch.stack(variances))
-
-    def _atlas(self, learned: list[torch.Tensor], held_out: list[torch.Tensor]) -> Atlas:
-        sounds = self.train.sounds[: len(learned)] + self.val.sounds[: len(held_out)]
-        sides: list[Side] = ["train"] * len(learned) + ["val"] * len(held_out)  # type: ignore[assignment]
-        codes = [code.mean(1, keepdim=True) if self._of_textures else code for code in learned + held_out]
-        return Atlas(tuple(sound.path for sound in sounds), tuple(sides), torch.stack(codes))
-
-    def _one_shot_samples(self) -> int:
-        """The common length of one-shots: nine in ten fit in, up to a preview's length; a vector's is its chunk."""
-        hop, rate = self.task_config.spectrogram.hop_length, self.task_config.spectrogram.sample_rate
-        if self.model.vector:
-            return (self.train.frames - 1) * hop
-        longest = min(np.quantile(self.train.lengths, 0.9), self.task_config.preview_duration_s * rate)
-        frames = max(6 * STRIDE, -(-int(longest) // hop // STRIDE) * STRIDE)
-        return int((frames - 1) * hop)
 
     def _codec_of(self, model: ConvVAE) -> Codec:
         codec = self.codec
@@ -313,24 +268,6 @@ class VAETask:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.codec.load_state_dict(state)
         self._memory = MemoryReading.from_state(state["memory"]) if "memory" in state else None
-
-
-def _kind(data: AudioTrainingDataset) -> Literal["one-shots", "textures"]:
-    halves, actives = [], []
-    for sound in range(min(len(data.sounds), PRIOR_SOUNDS)):
-        wave = data.whole(sound)
-        hop = data.spectrogram.hop_length
-        energy = torch.nn.functional.pad(wave, (0, -len(wave) % hop)).view(-1, hop).square().mean(1)
-        passed = energy.cumsum(0)
-        halves.append(int((passed < passed[-1] / 2).sum()) / len(energy))
-        actives.append(int((energy > energy.max() * 10**-2.5).sum()) * hop / data.spectrogram.sample_rate)
-    return "textures" if is_texture(torch.tensor(halves), torch.tensor(actives)) else "one-shots"
-
-
-def _median(data: AudioTrainingDataset, level: Callable[[np.ndarray], float]) -> float:
-    """The median level of the training sounds (peak-normalised): the one level of all that is made."""
-    count = min(len(data.sounds), PRIOR_SOUNDS)
-    return float(np.median([level(data.whole(sound).numpy()) for sound in range(count)]))
 
 
 def open_task(

@@ -1,0 +1,139 @@
+"""An index of all windows of a collection: which of them may be like a given sound, found in one correlation.
+
+Sounds are kept as cells of 8 frames and a sixteenth of the mel bands, the mean dB of each in half precision: 45 kB a
+minute. A sought sound is cut into the same cells at each of the 8 shifts, so a copy meets its own cells exactly,
+wherever it was taken from. Distances are squared, over what is active in the sought sound, at the best gain.
+
+Letters: M mel bands, F frames, G groups of bands, C cells in time, N cells of the whole collection.
+"""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+CELL_FRAMES = 8
+GROUPS = 16
+LEAD_IN_CELLS = 2
+_BLOCK = 1 << 15  # cells in one correlation: what does not fit a processor's cache is slow
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a window begins. frame: of sound number ``sound``; below 0, silence comes first."""
+
+    sound: int
+    frame: int
+
+
+class WindowIndex:
+    """All windows of at most ``frames`` frames. floor_db: mel power below counts as this."""
+
+    def __init__(self, frames: int, floor_db: float) -> None:
+        self.frames, self.floor_db = frames, floor_db
+        self._silence = torch.full((GROUPS, -(-frames // CELL_FRAMES) + LEAD_IN_CELLS), floor_db, dtype=torch.half)
+        self._parts = [self._silence]
+        self._starts: list[int] = []  # the first cell of each sound
+        self._ends: list[int] = []
+        self._size = self._silence.shape[1]
+
+    def add(self, db: torch.Tensor, *, goes_on: bool) -> None:
+        """The next frames [M, F] of a sound in dB. goes_on: of the sound before, whose F was a multiple of 8."""
+        if not goes_on:
+            if self._starts:
+                self._append(self._silence)
+            self._starts.append(self._size)
+            self._ends.append(self._size)
+        self._append(self._cells(db).half())
+        self._ends[-1] = self._size
+
+    def _append(self, cells: torch.Tensor) -> None:
+        self._parts.append(cells)
+        self._size += cells.shape[1]
+
+    def search(self, sound: torch.Tensor, active: torch.Tensor, count: int) -> list[Place]:
+        """At most ``count`` places of windows like ``sound`` [M, F] in dB, F at most ``frames``, the likeliest first.
+
+        active: bool [M, F], the bins that matter.
+        """
+        errors, shifts = self._errors(_Query(*self._shifted(sound, active.float())))
+        order = errors.topk(min(len(errors), 8 * count), largest=False).indices.tolist()
+        found: list[Place] = []
+        for cell in order:
+            place = self._place(cell, int(shifts[cell]))
+            if place is not None and not any(_same(place, other) for other in found):
+                found.append(place)
+        return found[:count]
+
+    def _place(self, cell: int, shift: int) -> Place | None:
+        sound = bisect.bisect_right(self._starts, cell + LEAD_IN_CELLS) - 1
+        if sound < 0 or cell >= self._ends[sound]:
+            return None
+        return Place(sound, (cell - self._starts[sound]) * CELL_FRAMES - shift)
+
+    def _errors(self, query: _Query) -> tuple[torch.Tensor, torch.Tensor]:
+        """For windows from each cell [N] the least error in dB squared over all shifts, and that shift."""
+        reach = query.weight.shape[-1] - 1
+        cells = functional.pad(self._gathered(), (0, reach), value=self.floor_db)
+        blocks = [cells[:, start : start + _BLOCK + reach] for start in range(0, self._size, _BLOCK)]
+        least = [query.errors(block.float()).min(0) for block in blocks]
+        return torch.cat([part.values for part in least]), torch.cat([part.indices for part in least])
+
+    def _gathered(self) -> torch.Tensor:
+        if len(self._parts) > 1:
+            self._parts = [torch.cat(self._parts, dim=1)]
+        return self._parts[0]
+
+    def _shifted(self, sound: torch.Tensor, active: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """``sound`` without its first 0 ... 7 frames in cells [shifts, G, C], and what part of each cell is active."""
+        shifts = min(CELL_FRAMES, max(1, sound.shape[1] - CELL_FRAMES + 1))
+        most = max(1, sound.shape[1] // CELL_FRAMES)
+        cells, weights = [], []
+        for shift in range(shifts):
+            whole = max(1, (sound.shape[1] - shift) // CELL_FRAMES)
+            part = slice(shift, shift + whole * CELL_FRAMES)
+            padding = (0, most - whole)
+            cells.append(functional.pad(self._cells(sound[:, part]), padding, value=self.floor_db))
+            missing = -active[:, part].shape[1] % CELL_FRAMES
+            mask = functional.pad(active[:, part], (0, missing))[None]
+            weights.append(functional.pad(functional.adaptive_avg_pool2d(mask, (GROUPS, whole))[0], padding))
+        return torch.stack(cells), torch.stack(weights)
+
+    def _cells(self, db: torch.Tensor) -> torch.Tensor:
+        missing = -db.shape[1] % CELL_FRAMES
+        floored = functional.pad(db.clamp_min(self.floor_db), (0, missing), value=self.floor_db)
+        return functional.adaptive_avg_pool2d(floored[None], (GROUPS, floored.shape[1] // CELL_FRAMES))[0]
+
+
+class _Query:
+    """A sought sound in cells [S, G, C] and their weights: its weighted squared error at the best gain, anywhere.
+
+    sum w (x + g - q)^2 is least at g = sum w (q - x) / sum w, so three correlations are enough: w with x squared, w q
+    and w with x.
+    """
+
+    def __init__(self, cells: torch.Tensor, weight: torch.Tensor) -> None:
+        self.weight = weight
+        self._middle = float((weight * cells).sum() / weight.sum().clamp_min(1e-9))  # near zero, squares stay exact
+        cells = cells - self._middle
+        self._total = weight.sum((1, 2)).clamp_min(1e-9)[:, None]
+        self._first = (weight * cells).sum((1, 2))[:, None]
+        self._second = (weight * cells.square()).sum((1, 2))[:, None]
+        self._kernels = torch.cat([weight, weight * cells])
+
+    def errors(self, cells: torch.Tensor) -> torch.Tensor:
+        """[S, windows] for cells [G, windows + C - 1]."""
+        x = (cells - self._middle)[None]
+        shifts = len(self.weight)
+        squares = functional.conv1d(x.square(), self.weight)[0]
+        both = functional.conv1d(x, self._kernels)[0]
+        sums, products = both[:shifts], both[shifts:]
+        apart: torch.Tensor = squares - 2 * products + self._second - (sums - self._first).square() / self._total
+        return apart / self._total
+
+
+def _same(place: Place, other: Place) -> bool:
+    return place.sound == other.sound and abs(place.frame - other.frame) < CELL_FRAMES

@@ -1,0 +1,117 @@
+"""What is fitted to the codes of the sounds each time a state is kept: where new sounds come from, and the map.
+
+Letters: D latent_dim, L latent frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+
+from engine.audio.levels import active_rms, even_level
+from engine.audio.segments import evenly
+from engine.tasks.vae.atlas import Atlas, Side
+from engine.tasks.vae.codec import Codec
+from engine.tasks.vae.config import VAEConfig
+from engine.tasks.vae.dataset import AudioTrainingDataset
+from engine.tasks.vae.model import STRIDE
+from engine.tasks.vae.prior import OneShotPrior, Prior, TexturePrior, is_texture
+
+FITTED_SOUNDS = 256
+MAPPED_HELD_OUT = 64
+TEXTURE_SECONDS = 20.0
+Kind = Literal["one-shots", "textures"]
+
+
+class Fitting:
+    """Fits prior and map to at most 256 sounds of the training side and 64 held-out ones, evenly chosen of each.
+
+    kind: of sounds; a code that is one vector knows one-shots alone. level: of all that is made, see
+    :func:`engine.audio.levels.even_level`.
+    """
+
+    def __init__(
+        self, train: AudioTrainingDataset, val: AudioTrainingDataset, config: VAEConfig, check: Callable[[], None]
+    ) -> None:
+        self.train, self.config = train, config
+        self.learned = evenly(range(len(train.sounds)), FITTED_SOUNDS)
+        self._val, self._held_out = val, evenly(range(len(val.sounds)), MAPPED_HELD_OUT)
+        halves, actives, levels = [], [], []
+        for sound in self.learned:
+            check()
+            wave = train.whole(sound)
+            half, active = _shape(wave, train.spectrogram.hop_length, train.spectrogram.sample_rate)
+            halves.append(half)
+            actives.append(active)
+            levels.append(active_rms(wave.numpy()))
+        found: Kind = "textures" if is_texture(torch.tensor(halves), torch.tensor(actives)) else "one-shots"
+        self.kind: Kind = found if config.kind == "auto" else config.kind
+        self.of_textures = self.kind == "textures" and config.code != "vector"
+        self.level = even_level(levels)
+
+    def fit(self, codec: Codec) -> tuple[Prior, Atlas]:
+        """For the codes that ``codec`` gives the sounds."""
+        means, variances = self._codes(codec, self.train, self.learned)
+        held_out, _ = self._codes(codec, self._val, self._held_out)
+        return self._prior(means, variances), self._atlas(means, held_out)
+
+    def _codes(
+        self, codec: Codec, data: AudioTrainingDataset, sounds: Sequence[int]
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Posterior means and variances [D, L] of ``sounds``, as the prior and the map need them.
+
+        One-shots are of one length, silence after them; textures are at most 20 seconds.
+        """
+        samples, frames = self._code_samples()
+        means, variances = [], []
+        for sound in sounds:
+            wave = data.whole(sound, samples)
+            if not self.of_textures:
+                wave = torch.nn.functional.pad(wave, (0, samples - len(wave)))
+            mean, log_var = codec.encode(wave)
+            means.append(mean[0, :, :frames].cpu())
+            variances.append(log_var[0, :, :frames].exp().cpu())
+        return means, variances
+
+    def _code_samples(self) -> tuple[int, int | None]:
+        """How much of a sound is read for its code, and how many latent frames of that are kept."""
+        if self.of_textures:
+            return round(TEXTURE_SECONDS * self.config.spectrogram.sample_rate), None
+        samples = self._one_shot_samples()
+        if self.config.code == "vector":
+            return samples, 1
+        # Read past the end: a longer sound cut right there would end in a click, and every new sound with it.
+        hop = self.config.spectrogram.hop_length
+        return samples + STRIDE * hop, (samples // hop + 1) // STRIDE
+
+    def _one_shot_samples(self) -> int:
+        """The common length of one-shots: nine in ten fit in, up to a preview's length; a vector's is its chunk."""
+        hop, rate = self.config.spectrogram.hop_length, self.config.spectrogram.sample_rate
+        if self.config.code == "vector":
+            return (self.train.frames - 1) * hop
+        longest = min(np.quantile(self.train.lengths, 0.9), self.config.preview_duration_s * rate)
+        frames = max(6 * STRIDE, -(-int(longest) // hop // STRIDE) * STRIDE)
+        return int((frames - 1) * hop)
+
+    def _prior(self, means: list[torch.Tensor], variances: list[torch.Tensor]) -> Prior:
+        if self.of_textures:
+            return TexturePrior.fit(means, torch.stack([variance.mean(1) for variance in variances]).mean(0))
+        return OneShotPrior.fit(torch.stack(means), torch.stack(variances))
+
+    def _atlas(self, learned: list[torch.Tensor], held_out: list[torch.Tensor]) -> Atlas:
+        paths = [self.train.sounds[sound].path for sound in self.learned]
+        paths += [self._val.sounds[sound].path for sound in self._held_out]
+        sides: list[Side] = ["train"] * len(learned) + ["val"] * len(held_out)  # type: ignore[assignment]
+        codes = [code.mean(1, keepdim=True) if self.of_textures else code for code in learned + held_out]
+        return Atlas(tuple(paths), tuple(sides), torch.stack(codes))
+
+
+def _shape(wave: torch.Tensor, hop: int, sample_rate: int) -> tuple[float, float]:
+    """Where in a wave [T] half its energy has passed (0...1), and the seconds within 25 dB of its peak."""
+    energy = torch.nn.functional.pad(wave, (0, -len(wave) % hop)).view(-1, hop).square().mean(1)
+    passed = energy.cumsum(0)
+    half = int((passed < passed[-1] / 2).sum()) / len(energy)
+    return half, int((energy > energy.max() * 10**-2.5).sum()) * hop / sample_rate
