@@ -22,7 +22,7 @@ from engine.rundir.inside import MOST_BYTES, MOST_DATASET_BYTES, own_file, read_
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch
 from engine.rundir.plausible import plausible
-from engine.rundir.schema import PROTOCOL, DatasetRecord, RunRecord, SessionRecord, Status
+from engine.rundir.schema import PROTOCOL, DatasetRecord, PlanRecord, RunRecord, SessionRecord, Status
 from engine.rundir.view import RunView, ShownState, look
 
 _BLOCK = 1 << 16
@@ -86,15 +86,12 @@ class RunReader:
 
     def sessions(self) -> list[SessionRecord]:
         """Every process that trained this run, the first one first; damaged lines are left out."""
-        found = []
-        for line in (_read(self.layout.sessions, MOST_BYTES) or b"").split(b"\n")[:-1]:
-            try:
-                session = SessionRecord.model_validate_json(line)
-            except ValidationError:
-                continue
-            if plausible(session):
-                found.append(session)
-        return found
+        return self._records(self.layout.sessions, SessionRecord)
+
+    def plans(self) -> list[PlanRecord]:
+        """How the run was planned anew while it ran, the first one first; damaged lines are left out."""
+        found = self._records(self.layout.plans, PlanRecord)
+        return [record for record in found if record.total_steps > record.step and record.epoch_ends >= record.step]
 
     def lines(self, offset: int = 0, limit_bytes: int | None = None) -> Lines:
         """The whole lines of metrics.jsonl from ``offset`` on, for who parses them himself; at most ``limit_bytes``."""
@@ -173,6 +170,18 @@ class RunReader:
         if view.state is ShownState.CRASHED:  # or it ended well between the two looks: what stands there now is final
             view = look(self.id, self.root, self.status(), self.sessions(), view.run, watch)
         return view
+
+    def _records(self, path: Path, kind: type[_AnyRecord]) -> list[_AnyRecord]:
+        """The whole lines of a small file of lines."""
+        found = []
+        for line in (_read(path, MOST_BYTES) or b"").split(b"\n")[:-1]:
+            try:
+                record = kind.model_validate_json(line)
+            except ValidationError:
+                continue
+            if plausible(record):
+                found.append(record)
+        return found
 
     def _load(self, path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
         raw = _read(path, MOST_DATASET_BYTES if kind is DatasetRecord else MOST_BYTES)
