@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -248,3 +249,19 @@ def test_a_run_resumed_where_it_was_to_end_ends_there(tmp_path: Path) -> None:
         again.restore(newest, epochs=[])  # as if every line of the curves were lost
         again.fit()
     assert again.tracker.step == first.tracker.step < 160
+
+
+class Heavy(torch.optim.AdamW):
+    """Takes its time over an update."""
+
+    def step(self, *given: Any, **named: Any) -> Any:
+        time.sleep(0.03)
+        return super().step(*given, **named)
+
+
+def test_the_time_of_a_step_is_that_of_the_whole_update(tmp_path: Path) -> None:
+    task = line(max_steps=3)
+    task.optimizer = Heavy
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(task, writer).fit()
+    assert all(event["step_time_s"] >= 0.03 for event in RunReader(tmp_path / "run").all_of("step"))
