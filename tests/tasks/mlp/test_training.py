@@ -218,6 +218,6 @@ def test_a_table_of_wrong_numbers_never_gets_a_run(tmp_path: Path, engine: Engin
 
 
 def test_rows_are_laid_out_once_an_epoch() -> None:
-    task = new_task("digits", batch_size=32, max_epochs=20)
+    task = new_task("digits", batch_size=32, max_steps=None, max_epochs=20)
     layout: Plan = plan(task.config, task.num_train)
     assert layout.expansion == 1 and layout.steps_per_epoch == math.ceil(task.num_train / 32)
