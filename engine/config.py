@@ -1,22 +1,20 @@
 """What a training run can be told. Values only: no torch, no paths, no Python names.
 
 A configuration keeps which fields were set by its user (pydantic's ``model_fields_set``); :func:`resolve` fills the
-others from the preset that fits the collection. A run stores the resolved one, which sets them all.
+others, once, from the preset that fits the collection. A run stores the resolved one, which sets them all.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import ConfigError
+from engine.plan import automatic_steps, batch_size, pass_steps, variants
 
-MIN_ITEMS_PER_EPOCH = 2000
-MAX_STEPS_PER_EPOCH = 250
 SHORT_RUN_EPOCHS = 50
 
 
@@ -51,10 +49,14 @@ class TrainingConfig(Settings):
     preset: Literal["auto", "conservative", "balanced", "aggressive"] = Field(
         "auto", description="Guard against memorising; auto takes it from the number of usable files."
     )
-    max_epochs: int | None = Field(200, ge=1, description="Most epochs; without limit when steps or minutes are named.")
-    max_steps: int | None = Field(None, ge=1, description="Most updates; schedules shorten with it.")
+    max_epochs: int | None = Field(
+        200, ge=1, description="Most epochs; set by you, each is a pass over the data; a preset's only divides the run."
+    )
+    max_steps: int | None = Field(
+        None, ge=1, description="Most updates; automatic: what such a collection needs. Schedules shorten with it."
+    )
     max_minutes: float | None = Field(
-        None, gt=0, description="Wall time from the first update, everything included; fixes the number of steps."
+        None, gt=0, description="Wall time from the first update, everything included; planned anew as the pace moves."
     )
     stop_after_sweet_spot: bool = Field(
         False, description="End the run once the sweet spot lies clearly behind; otherwise it is only said."
@@ -124,26 +126,42 @@ def preset_for(file_count: int) -> OverfittingPreset:
 
 
 def get_adaptive_config(file_count: int) -> TrainingConfig:
-    """The configuration that fits a collection of ``file_count`` usable files."""
+    """The configuration that fits a collection of ``file_count`` usable files, counted as one training item each."""
     return resolve(TrainingConfig(), file_count)
 
 
 def resolve(config: TrainingConfig, file_count: int, num_train: int | None = None) -> TrainingConfig:
-    """``config`` with every field its user did not set taken from the preset, and the preset named.
+    """``config`` with every field its user did not set filled in: from the preset, the files and the training items.
 
-    num_train: training items, once they are known; a run whose user named no limit then gets one in steps.
-    The result sets every field, so resolving it again changes nothing.
+    num_train: training items; where nothing is known of them, one for each file to learn from. A length is filled in
+    where none was named, and epochs that were named become updates. One that is resolved already (a run's own) stands.
     """
+    if _is_resolved(config):
+        return config
     preset = preset_for(file_count) if config.preset == "auto" else OverfittingPreset(config.preset)
     values = _merge(TrainingConfig().model_dump(), _PRESETS[preset])
-    values = _merge(values, config.model_dump(exclude_unset=True))
-    if "max_epochs" not in config.model_fields_set:
-        if config.max_steps is not None or config.max_minutes is not None:
-            # A limit that was named replaces the preset's: `--max-minutes 60` means an hour, not 100 epochs of it.
-            values["max_epochs"] = None
-        elif num_train is not None:
-            values["max_steps"] = automatic_steps(num_train)
-    return TrainingConfig.model_validate(values | {"preset": str(preset)})
+    values = _merge(values, config.model_dump(exclude_unset=True)) | {"preset": str(preset)}
+    values["val_fraction"] = fraction = config.val_fraction or get_adaptive_split(file_count)
+    num_train = num_train or max(1, file_count - round(fraction * file_count))
+    items = num_train * variants(values["regularization"]["augmentation_expansion"], num_train)
+    values["batch_size"] = config.batch_size or batch_size(items)
+    values["max_steps"] = _most_steps(config, num_train, pass_steps(items, values["batch_size"]))
+    return TrainingConfig.model_validate(values)
+
+
+def _is_resolved(config: TrainingConfig) -> bool:
+    whole = config.model_dump(exclude_unset=True) == config.model_dump()
+    return whole and config.batch_size is not None and config.val_fraction is not None
+
+
+def _most_steps(config: TrainingConfig, num_train: int, once: int) -> int | None:
+    """The tightest limit in updates; ``once`` are those of one pass. None where minutes alone were named."""
+    epochs = config.max_epochs if "max_epochs" in config.model_fields_set else None
+    limits = [config.max_steps, None if epochs is None else epochs * once]
+    named = [limit for limit in limits if limit is not None]
+    if named:
+        return min(named)
+    return None if config.max_minutes is not None else automatic_steps(num_train)
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -161,62 +179,12 @@ def get_adaptive_split(file_count: int) -> float:
     return 0.1
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How a run is laid out in time. A pure function of the configuration and the number of training items."""
+def get_effective_preview_interval(config: TrainingConfig, total_epochs: int | None = None) -> int:
+    """Epochs between previews: the short interval in runs shorter than 50 epochs.
 
-    expansion: int
-    batch_size: int
-    steps_per_epoch: int
-    total_steps: int
-
-    @property
-    def total_epochs(self) -> int:
-        return math.ceil(self.total_steps / self.steps_per_epoch)
-
-    def epoch_of(self, step: int) -> int:
-        """The epoch that ``step`` (from 1) belongs to; step 0 is epoch 0."""
-        return math.ceil(step / self.steps_per_epoch)
-
-    def ends_epoch(self, step: int) -> bool:
-        return step % self.steps_per_epoch == 0 or step == self.total_steps
-
-
-def plan(config: TrainingConfig, num_train: int, steps_for_minutes: int | None = None) -> Plan:
-    """Expansion, batch size and steps for ``num_train`` items, from a resolved ``config``.
-
-    steps_for_minutes: what ``max_minutes`` was measured to allow; None while it has not been measured. Of the limits
-    given the tightest holds. An epoch has at most 250 steps, so that a large collection is heard of soon as well.
+    total_epochs: those that are planned; without them the most that ``config`` allows.
     """
-    ceiling = math.ceil(MIN_ITEMS_PER_EPOCH / num_train)
-    expansion = min(config.regularization.augmentation_expansion, ceiling)
-    items = num_train * expansion
-    batch_size = config.batch_size or max(1, min(8, items // 4))
-    steps_per_epoch = min(MAX_STEPS_PER_EPOCH, math.ceil(items / batch_size))
-    epochs = None if config.max_epochs is None else config.max_epochs * steps_per_epoch
-    limits = [limit for limit in (epochs, config.max_steps, steps_for_minutes) if limit is not None]
-    # max_minutes alone, not measured yet: a year of steps stands in for "no limit".
-    return Plan(expansion, batch_size, steps_per_epoch, total_steps=min(limits, default=10**9))
-
-
-def fix(config: TrainingConfig, plan: Plan) -> TrainingConfig:
-    """``config`` with the limits and batch size that ``plan`` made of it: planning it again gives the same."""
-    return config.model_copy(
-        update={"max_epochs": plan.total_epochs, "max_steps": plan.total_steps, "batch_size": plan.batch_size}
-    )
-
-
-def automatic_steps(num_train: int) -> int:
-    """A good number of updates when no limit was named.
-
-    With chunks mixed and coloured, sounds held out still gain from 800 to 1,600 updates of 8 on 14 and on 18 files.
-    """
-    return round(2000 * math.pow(num_train / 20, 0.35))
-
-
-def get_effective_preview_interval(config: TrainingConfig) -> int:
-    """Epochs between previews: the short interval in runs shorter than 50 epochs."""
-    epochs = math.inf if config.max_epochs is None else config.max_epochs
+    epochs = total_epochs or config.max_epochs or math.inf
     return config.preview_interval_short if epochs < SHORT_RUN_EPOCHS else config.preview_interval
 
 

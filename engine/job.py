@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -48,17 +49,13 @@ def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, c
         raise ConfigError(
             f"--{min(stray).replace('_', '-')} is no setting of the task {resolved.task!r}.", "Leave it out."
         )
-    return plain_job(
-        resolved, _over(saved["training"], training), _over(saved["task"], collect(own, values)), root, name
-    )
+    kept = _without_limits(saved["training"], training)
+    return plain_job(resolved, _over(kept, training), _over(saved["task"], collect(own, values)), root, name)
 
 
 def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any], root: Path, name: str) -> Job:
     """A fresh run from the settings of training and of the task, over the data set's own."""
-    defaults = dict(resolved.defaults)
-    if any(limit in training for limit in LIMITS):
-        defaults = {key: value for key, value in defaults.items() if key not in LIMITS}
-    config = validated(TrainingConfig, _over(defaults, training))
+    config = validated(TrainingConfig, _over(_without_limits(resolved.defaults, training), training))
     own = validated(task_config(resolved.task), _over(resolved.task_defaults, task))
     return Job(resolved.source, resolved.task, config, own, root, name)
 
@@ -76,6 +73,12 @@ def resumed_job(root: Path, source: str | None) -> Job:
     if where.path is not None and not Path(where.path).exists():
         raise DataError(f"The data is no longer in {where.path}.", "Name where it is now: --source PATH.")
     return Job(where, record.task, training, task, root, record.name, record)
+
+
+def _without_limits(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """``below`` as it is, but for its limits where ``above`` names one of its own: that one alone is meant."""
+    named = any(limit in above for limit in LIMITS)
+    return {key: value for key, value in below.items() if not (named and key in LIMITS)}
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -193,13 +193,13 @@ class MetricsHistory:
                 best, found = value, epoch
         return found
 
-    def compute_eta(self, total_steps: int) -> float | None:
-        """Seconds left at the pace of the last hundred steps; None before the first step."""
+    def compute_eta(self, current: int, total: int) -> float | None:
+        """Seconds from step ``current`` to step ``total`` at the pace of the last hundred; None before the first."""
         last = list(self.steps.values())[-100:]
         if not last:
             return None
         pace = sum(step.step_time_s for step in last) / len(last)
-        return max(0, total_steps - last[-1].step) * pace
+        return max(0, total - current) * pace
 
     def gap(self) -> float | None:
         """The overfitting gap of the smoothed monitored metric now; None without both curves."""

@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
+from engine.plan import in_words
 from engine.rundir.schema import RunRecord
 
 LINE_EVERY_S = 10.0
@@ -51,13 +52,15 @@ class Progress:
                 print(text, flush=True)
 
     def begin(self, record: RunRecord) -> None:
-        """The run is laid out: from now on its steps are counted, and its monitored metric is told."""
+        """The run is laid out: its plan is told, from now on its steps are counted, and its monitored metric."""
         labels = {spec.name: spec.label for spec in record.metrics}
         self._metric, self._unit = record.monitor.metric, record.monitor.unit
         self._label = labels.get(self._metric, self._metric)
-        if self._live:
-            with suppress(OSError):
+        with suppress(OSError):
+            if self._live:
                 print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+            print(f"plan: {in_words(record.total_epochs, record.total_steps, record.planned_s)}", flush=True)
+            if self._live:
                 self._bar = tqdm(total=record.total_steps, unit="step", dynamic_ncols=True)
 
     def at(self, step: int) -> None:
@@ -78,6 +81,7 @@ class Progress:
     def _step(self, event: StepMetrics) -> None:
         if self._bar is not None:
             self._bar.set_description(f"epoch {event.epoch}", refresh=False)
+            self._bar.total = event.total_steps
             self._bar.set_postfix_str(f"loss {event.train_loss:.3f}{self._val}", refresh=False)
             self._bar.update(1)
 

@@ -77,13 +77,14 @@ def resume_point(root: Path, device: str | None = None) -> ResumePoint | None:
     sessions = reader.sessions()
     steps = [item for item in reversed(reader.checkpoints()) if checkpoint_step(item.path.name)]
     found = next((item.manifest for item in steps if item.verified), None)
-    status = reader.status()
+    status, plans = reader.status(), reader.plans()
+    present = plans[-1] if plans else record
     return ResumePoint(
         file=found.file if found else None,
         step=found.step if found else 0,
         epoch=found.epoch if found else 0,
-        total_steps=record.total_steps,
-        total_epochs=record.total_epochs,
+        total_steps=present.total_steps,
+        total_epochs=present.total_epochs,
         elapsed_s=status.elapsed_s if status else 0.0,
         losses=_losses(status, record),
         changed=list(dict.fromkeys(reason for session in sessions for reason in _changed(session, record, device))),

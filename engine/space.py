@@ -7,8 +7,9 @@ from pathlib import Path
 
 from torch import nn
 
-from engine.config import Plan, get_effective_preview_interval
+from engine.config import get_effective_preview_interval
 from engine.errors import StorageError
+from engine.plan import Plan
 from engine.snapshot import MOST_SNAPSHOTS
 from engine.task import Task
 
@@ -28,7 +29,7 @@ def reserve_bytes(model: nn.Module) -> int:
 
 def needed_bytes(task: Task, plan: Plan) -> int:
     """About what a whole run writes, previews aside: how large a sound is, the task knows."""
-    moments = 4 + plan.total_epochs // get_effective_preview_interval(task.config)
+    moments = 4 + plan.total_epochs // get_effective_preview_interval(task.config, plan.total_epochs)
     snapshots = min(MOST_SNAPSHOTS, moments) * _weight_bytes(task.model) // 2
     kept = task.config.max_checkpoints * checkpoint_bytes(task.model)
     return kept + reserve_bytes(task.model) + snapshots + plan.total_steps * _LINE_BYTES

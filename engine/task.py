@@ -84,8 +84,12 @@ class Task(Protocol):
     monitor: Monitor
     optimizer: type[torch.optim.AdamW] | type[torch.optim.Adam]
 
-    def schedule(self, step: int, total: int) -> dict[str, float]:
-        """Knobs of one step as closed forms of it; "learning_rate" at least."""
+    def schedule(self, step: int, progress: float) -> dict[str, float]:
+        """Knobs of one step (from 1) as closed forms; "learning_rate" at least.
+
+        progress: how much of the run lies behind, from 0 at the first step to nearly 1 at the last. A run whose end
+        moves goes on from the progress it has, so a function of it never jumps.
+        """
 
     def batch(self, seed: int, step: int) -> Batch:
         """The items and draws of one step (from 1), always of the same shapes."""

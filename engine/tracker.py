@@ -26,6 +26,7 @@ class TrackerState:
     warned: list[str] = field(default_factory=list)
     evaluated_epoch: int = 0
     elapsed_s: float = 0.0
+    clock: dict[str, float] = field(default_factory=dict)  # of a run with minutes: see engine.timekeeper
     last_epoch: dict[str, float] = field(default_factory=dict)
 
     def add(self, values: Mapping[str, float]) -> None:

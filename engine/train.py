@@ -18,10 +18,11 @@ import click
 from pydantic import ValidationError
 
 from engine.awake import kept_awake
-from engine.config import Plan, TrainingConfig, fix, plan
+from engine.config import TrainingConfig
 from engine.errors import ConfigError, DataError, OutOfMemoryError, StorageError, SweetspotError
 from engine.flags import options
 from engine.job import Job, new_job, new_root, resumed_job
+from engine.plan import Plan, plan
 from engine.progress import Progress
 from engine.registry import find_source
 from engine.resume import git_commit, resume_point, versions
@@ -37,6 +38,7 @@ from engine.tasks import task_config, task_names, task_opener
 if TYPE_CHECKING:
     from engine.checkpoint import Loaded
     from engine.device import Device
+    from engine.pace import Costs
     from engine.rundir.writer import RunWriter
     from engine.task import Task
 
@@ -110,9 +112,9 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
     found: list[FileRow] = []
     task = _open(job, device, writer, progress, check, found)
     if job.record is None:
-        layout = _lay_out(task, check)
+        layout, costs = _lay_out(task, check)
         check_space(writer.root, needed_bytes(task, layout))
-        record = _record(job, task, layout)
+        record = _record(job, task, layout, costs)
         writer.write_run(record)
     else:
         record = job.record
@@ -122,7 +124,8 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
             writer.write_dataset(DatasetRecord(files=found), anew=True)
             writer.warn("dataset.json was damaged or gone; the data is the same, and it is written anew.", "record")
         check_space(writer.root, reserve_bytes(task.model))
-        layout = plan(task.config, task.num_train)
+        first = {"steps_per_epoch": record.steps_per_epoch, "total_steps": record.total_steps}
+        layout, costs = replace(plan(task.config, task.num_train), **first), None
     progress.begin(record)
 
     def stop() -> bool:
@@ -130,10 +133,8 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
             raise writer.lost
         return writer.lost is not None or signals.received is not None or writer.control.cancel
 
-    trainer = Trainer(task, layout, writer, stop, progress.callback)
-    writer.update(
-        total_epochs=layout.total_epochs, total_steps=layout.total_steps, baseline_db=task.monitor.baseline_db
-    )
+    trainer = Trainer(task, layout, writer, stop, progress.callback, costs)
+    writer.update(baseline_db=task.monitor.baseline_db)
     if job.record is not None:
         loaded, complaints = load_newest(writer.layout)
         for complaint in complaints:
@@ -169,18 +170,21 @@ def _open(job: Job, device: Device, writer: RunWriter, progress: Progress, check
     return task
 
 
-def _lay_out(task: Task, check: Any) -> Plan:
+def _lay_out(task: Task, check: Any) -> tuple[Plan, Costs]:
+    """The first plan, and what its parts cost."""
+    from engine.pace import measure, steps_for_minutes
+
     layout = plan(task.config, task.num_train)
+    costs = measure(task, layout)
+    check()
     if task.config.max_minutes is not None:
-        from engine.pace import steps_for_minutes
-
-        layout = plan(task.config, task.num_train, steps_for_minutes(task, layout, task.config.max_minutes))
-        check()
-    task.config = fix(task.config, layout)
-    return layout
+        layout = plan(task.config, task.num_train, steps_for_minutes(task.config, task.num_train, costs))
+    return layout, costs
 
 
-def _record(job: Job, task: Task, layout: Plan) -> RunRecord:
+def _record(job: Job, task: Task, layout: Plan, costs: Costs) -> RunRecord:
+    from engine.pace import planned_seconds
+
     return RunRecord(
         uuid=str(uuid.uuid4()),
         name=job.name,
@@ -196,6 +200,7 @@ def _record(job: Job, task: Task, layout: Plan) -> RunRecord:
         steps_per_epoch=layout.steps_per_epoch,
         total_steps=layout.total_steps,
         total_epochs=layout.total_epochs,
+        planned_s=round(planned_seconds(layout, task.config, costs), 1),
         metrics=list(task.metrics),
         monitor=task.monitor,
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 
 from engine.archive import Archive
 from engine.checkpoint import Loaded, WeightAverage, restore
-from engine.config import Plan, get_effective_preview_interval
+from engine.course import Course, Leg
 from engine.diagnosis import diagnose_fit, sweet_spot_is_behind
 from engine.errors import StorageError, TrainingFailedError
 from engine.metrics import (
@@ -19,13 +20,16 @@ from engine.metrics import (
     TrainingCompleteEvent,
     compute_overfitting_gap,
 )
-from engine.rundir.schema import State
+from engine.pace import EARLY_PREVIEWS, Costs, Intervals
+from engine.plan import Plan
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import PlanRecord, State
 from engine.rundir.writer import RunWriter
 from engine.task import Task
+from engine.timekeeper import Part, Timekeeper
 from engine.tracker import TrackerState
 from engine.update import new_optimizer, optimise
 
-EARLY_PREVIEWS = (0, 50, 200)
 SAVE_EVERY_S = 300.0
 DIVERGED = 1e6
 SKIPS_IN_A_ROW = 5
@@ -35,6 +39,7 @@ class Trainer:
     """One task trained into one run directory.
 
     stop: says whether the run is to end after the step under way; asked once a step. callback: told every event.
+    costs: what the parts of the run were measured to take, for one that has minutes.
     """
 
     def __init__(
@@ -44,8 +49,10 @@ class Trainer:
         writer: RunWriter,
         stop: Callable[[], bool],
         callback: MetricsCallback = lambda event: None,
+        costs: Costs | None = None,
     ) -> None:
-        self.task, self.plan, self.writer = task, plan, writer
+        self.task, self.writer = task, writer
+        self.course = Course(plan, RunReader(writer.root).plans())
         self.stop, self.callback = stop, callback
         self.config = task.config
         self.optimizer = new_optimizer(task)
@@ -54,13 +61,18 @@ class Trainer:
         self.archive = Archive(task, writer, self.optimizer, self.average, callback)
         monitor = task.monitor
         self.history = MetricsHistory(monitor.metric, monitor.reference, monitor.better)
-        self.preview_interval = get_effective_preview_interval(self.config)
+        self.intervals = Intervals.of(self.config, plan.total_epochs)
+        self.timekeeper = None
+        if self.config.max_minutes is not None:
+            self.timekeeper = Timekeeper(self.config, self.intervals, costs or Costs())
         self._began = (time.monotonic(), 0)
         self._ended_early = False
 
     def restore(self, loaded: Loaded, epochs: list[EpochMetrics]) -> None:
         """Go on from ``loaded``; ``epochs`` are the finished ones before it."""
         self.tracker = restore(loaded.state, self.task.model, self.optimizer, self.average)
+        if self.timekeeper is not None:
+            self.timekeeper.restore(self.tracker.clock)
         self.task.load_state_dict(loaded.state["task"])
         self.archive.restored(loaded.state, self.tracker.step)
         for epoch in epochs:
@@ -71,6 +83,9 @@ class Trainer:
         """Train to the end, or until told to stop. Leaves a checkpoint either way."""
         self._began = (time.monotonic(), self.tracker.step)
         self.writer.state(State.RUNNING, phase="train", progress=None, step=self.tracker.step, epoch=self._epoch())
+        self._say_plan()
+        if self.timekeeper is not None:
+            self.timekeeper.begin()
         self._previews_if_due()
         while not self._at_end():
             if self.stop():
@@ -80,7 +95,7 @@ class Trainer:
             self._step()
 
             # once an epoch: clean figures on both sides, best so far, what they say
-            if self.plan.ends_epoch(self.tracker.step):
+            if self._ends_epoch():
                 self._close_epoch()
 
             # once in a while: something to hear, and the weights that made it
@@ -88,6 +103,9 @@ class Trainer:
 
             # once in a while, and when asked: all that exact resume needs
             self._save_if_due()
+
+            # when the pace has moved: another end, so that the minutes hold
+            self._plan_anew_if_due()
         self._save_last("end")
         self._complete()
         return State.COMPLETED
@@ -95,26 +113,32 @@ class Trainer:
     def _step(self) -> None:
         began = time.monotonic()
         step = self.tracker.step + 1
-        knobs = self.task.schedule(step, self.plan.total_steps)
+        knobs = self._knobs(step)
         batch = self.task.batch(self.config.seed, step)
         values = optimise(self.task, self.optimizer, batch, knobs)
         self.tracker.step = step
-        self._report_step(values | knobs, time.monotonic() - began)
-        self._check_loss(values["train_loss"])
-        if math.isfinite(values["grad_norm"]):
+        sound = math.isfinite(values["train_loss"]) and values["train_loss"] <= DIVERGED
+        moves = sound and math.isfinite(values["grad_norm"])
+        if moves:
             self.optimizer.step()
             self.average.update(step)
             self.tracker.skipped_in_a_row = 0
-        else:
-            self._skip()
         self.optimizer.zero_grad(set_to_none=True)
+        self._report_step(values | knobs, time.monotonic() - began)
+        if not sound:
+            raise self._diverged(values["train_loss"])
+        if not moves:
+            self._skip()
         self.tracker.add({name: value for name, value in values.items() if name != "grad_norm"})
+        self._tick("step")
 
-    def _check_loss(self, loss: float) -> None:
-        if math.isfinite(loss) and loss <= DIVERGED:
-            return
+    def _knobs(self, step: int) -> dict[str, float]:
+        """The schedule of update ``step``, at the progress that lies behind it."""
+        return self.task.schedule(step, self.course.at(step).progress_at(step - 1))
+
+    def _diverged(self, loss: float) -> TrainingFailedError:
         what = "became NaN" if math.isnan(loss) else f"grew to {loss:.3g}"
-        raise self._failure(f"The loss {what} at epoch {self._epoch()} (step {self.tracker.step}).")
+        return self._failure(f"The loss {what} at epoch {self._epoch()} (step {self.tracker.step}).")
 
     def _failure(self, cause: str) -> TrainingFailedError:
         """What was best is kept; the weights of now are not worth resuming from."""
@@ -135,7 +159,7 @@ class Trainer:
 
     def _close_epoch(self) -> None:
         tracker = self.tracker
-        epoch = self.plan.epoch_of(tracker.step)
+        epoch = self._epoch()
         self.writer.update(phase="validate")
         figures = self.task.evaluate(self.average.model, "train") | self.task.evaluate(self.average.model, "val")
         means = tracker.close_epoch()
@@ -156,14 +180,14 @@ class Trainer:
         gap = None
         if tracker.smoothed_reference is not None:
             gap = compute_overfitting_gap(tracker.smoothed_reference, tracker.smoothed, monitor.better)
-        knobs = self.task.schedule(tracker.step, self.plan.total_steps)
+        knobs = self._knobs(tracker.step)
         metrics = EpochMetrics.model_validate(
             {
                 **means,
                 **figures,
                 "epoch": epoch,
                 "step": tracker.step,
-                "total_epochs": self.plan.total_epochs,
+                "total_epochs": self.course.at(tracker.step).total_epochs,
                 "learning_rate": knobs["learning_rate"],
                 "overfitting_gap": gap,
                 "eta_seconds": self._eta() or 0.0,
@@ -174,13 +198,14 @@ class Trainer:
         tracker.last_epoch = {"train_loss": metrics.train_loss, "val_loss": metrics.val_loss}
         self._report_epoch(metrics)
         self._ended_early = self._may_end()
+        self._tick("epoch")
 
     def _at_end(self) -> bool:
-        return self._ended_early or self.tracker.step >= self.plan.total_steps
+        return self._ended_early or self.tracker.step >= self._ahead.total_steps
 
     def _may_end(self) -> bool:
         """Whether its user asked to end here. The tracker alone decides, so that a resumed run ends here too."""
-        asked = self.config.stop_after_sweet_spot and self.plan.ends_epoch(self.tracker.step)
+        asked = self.config.stop_after_sweet_spot and self._ends_epoch()
         best, now = self.tracker.best_record(), self.tracker.smoothed
         if not asked or best is None or now is None:
             return False
@@ -188,7 +213,8 @@ class Trainer:
 
     def _report_step(self, values: dict[str, float], seconds: float) -> None:
         epoch = self._epoch()
-        fields = {"step": self.tracker.step, "total_steps": self.plan.total_steps, **values, "step_time_s": seconds}
+        total = self.course.at(self.tracker.step).total_steps
+        fields = {"step": self.tracker.step, "total_steps": total, **values, "step_time_s": seconds}
         self.writer.event("step", epoch=epoch, **fields)
         self.writer.update(
             phase="train",
@@ -219,15 +245,16 @@ class Trainer:
     def _previews_if_due(self) -> None:
         """At fixed early steps, every so many epochs and at the end; none that is there already."""
         step, epoch = self.tracker.step, self._epoch()
-        at_epoch = step > 0 and self.plan.ends_epoch(step) and epoch % self.preview_interval == 0
+        at_epoch = self._ends_epoch() and epoch % self.intervals.preview == 0
         due = step in EARLY_PREVIEWS or at_epoch or self._at_end()
         if due and not self.stop() and not self.archive.has_previews(epoch, step):
             self.writer.update(phase="preview")
             self.archive.write_previews(epoch, step, self._figures())
+            self._tick("preview")
 
     def _save_if_due(self) -> None:
         commands = self.writer.control.take_saves()
-        at_epoch = self.plan.ends_epoch(self.tracker.step) and self._epoch() % self.config.checkpoint_interval == 0
+        at_epoch = self._ends_epoch() and self._epoch() % self.intervals.save == 0
         if commands or at_epoch or time.monotonic() - self.archive.saved_at > SAVE_EVERY_S:
             self._save("asked" if commands else "interval")
         for command in commands:
@@ -235,7 +262,11 @@ class Trainer:
 
     def _save(self, reason: str) -> bool:
         self.writer.update(phase="save")
-        return self.archive.save(self.tracker, self._epoch(), reason, self._figures())
+        if self.timekeeper is not None:
+            self.tracker.clock = self.timekeeper.state()
+        saved = self.archive.save(self.tracker, self._epoch(), reason, self._figures())
+        self._tick("save")
+        return saved
 
     def _save_last(self, reason: str) -> None:
         """A process that ends without its last checkpoint says so, and how to repeat what it could not keep."""
@@ -271,7 +302,43 @@ class Trainer:
         return {} if value is None else {self.task.monitor.metric: float(value)}
 
     def _epoch(self) -> int:
-        return self.plan.epoch_of(self.tracker.step)
+        return self.course.at(self.tracker.step).epoch_of(self.tracker.step)
+
+    def _ends_epoch(self) -> bool:
+        return self.course.at(self.tracker.step).ends_epoch(self.tracker.step)
+
+    @property
+    def _ahead(self) -> Leg:
+        return self.course.ahead(self.tracker.step)
+
+    def _tick(self, part: Part) -> None:
+        if self.timekeeper is not None:
+            self.timekeeper.tick(part)
+
+    def _plan_anew_if_due(self) -> None:
+        """Once the plans of earlier sessions are behind: what they decided comes again at the same steps."""
+        step, keeper = self.tracker.step, self.timekeeper
+        if keeper is None or self._at_end() or step <= self.course.last.step:
+            return
+        leg = keeper.better(self.course.last, step)
+        if leg is not None and self.writer.plan_anew(self._plan_record(leg, 1 / keeper.costs.step_s)):
+            self.course.add(leg)
+            self._say_plan()
+
+    def _plan_record(self, leg: Leg, pace: float) -> PlanRecord:
+        slower = leg.total_steps < self.course.last.total_steps
+        return PlanRecord(
+            **asdict(leg),
+            total_epochs=leg.total_epochs,
+            reason="slower than planned" if slower else "faster than planned",
+            steps_per_s=pace,
+            at=round(time.time(), 3),
+            elapsed_s=round(self.writer.elapsed_s, 3),
+            session=self.writer.session.session,
+        )
+
+    def _say_plan(self) -> None:
+        self.writer.update(total_steps=self._ahead.total_steps, total_epochs=self._ahead.total_epochs)
 
     def _pace(self) -> float | None:
         """Steps a second in this process, everything included."""
@@ -282,4 +349,4 @@ class Trainer:
 
     def _eta(self) -> float | None:
         pace = self._pace()
-        return None if pace is None else (self.plan.total_steps - self.tracker.step) / pace
+        return None if pace is None else (self._ahead.total_steps - self.tracker.step) / pace

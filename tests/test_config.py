@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from pydantic import ValidationError
 
 from engine.config import (
     OverfittingPreset,
     TrainingConfig,
-    fix,
     get_adaptive_config,
     get_adaptive_split,
     get_effective_preview_interval,
-    plan,
     resolve,
     validated,
 )
 from engine.errors import ConfigError
+from engine.plan import about, automatic_steps, in_words, plan
 
 
 @pytest.mark.parametrize(
@@ -62,44 +63,98 @@ def test_the_split_follows_the_number_of_files(files: int, fraction: float) -> N
     assert get_adaptive_split(files) == fraction
 
 
+@pytest.mark.parametrize(("files", "fraction"), [(10, 0.3), (100, 0.2), (300, 0.1)])
+def test_an_adaptive_configuration_leaves_nothing_open(files: int, fraction: float) -> None:
+    config = get_adaptive_config(files)
+    learning = files - round(fraction * files)
+    assert config.val_fraction == fraction and config.batch_size == 8
+    assert config.max_steps == automatic_steps(learning)
+    assert resolve(config, 3, 70_000) == config
+
+
+def test_a_stored_configuration_is_planned_as_it_was() -> None:
+    for wish in ({}, {"max_epochs": 7}, {"max_minutes": 3.0}, {"max_steps": 90, "max_epochs": 4}):
+        config = resolve(TrainingConfig.model_validate(wish), 20, 17)
+        stored = TrainingConfig.model_validate_json(config.model_dump_json())
+        assert resolve(stored, 20, 17) == config
+        assert plan(stored, 17, 4000) == plan(config, 17, 4000)
+
+
 def test_the_expansion_multiplies_the_chunks_of_a_small_collection() -> None:
-    layout = plan(get_adaptive_config(20), 17)
+    layout = plan(resolve(TrainingConfig(max_epochs=60), 20, 17), 17)
     assert layout.expansion == 15 and layout.batch_size == 8
     assert layout.steps_per_epoch == 32, "twenty one-shots must not be one step an epoch"
 
 
 def test_the_expansion_fades_and_an_epoch_is_bounded_for_a_large_collection() -> None:
-    layout = plan(get_adaptive_config(40), 5000)
+    layout = plan(resolve(TrainingConfig(max_epochs=60), 40, 5000), 5000)
     assert layout.expansion == 1 and layout.steps_per_epoch == 250
 
 
 def test_the_smallest_collection_still_has_batches() -> None:
-    layout = plan(resolve(TrainingConfig.model_validate({"regularization": {"augmentation_expansion": 1}}), 2), 1)
-    assert layout.batch_size == 1 and layout.steps_per_epoch == 1
+    wish = {"regularization": {"augmentation_expansion": 1}, "max_epochs": 3}
+    layout = plan(resolve(TrainingConfig.model_validate(wish), 2, 1), 1)
+    assert layout.batch_size == 1 and layout.steps_per_epoch == 1 and layout.total_epochs == 3
 
 
-def test_steps_shorten_the_run_and_a_fixed_plan_is_the_same_again() -> None:
-    config = resolve(TrainingConfig(max_steps=100), 20, 17)
-    layout = plan(config, 17)
-    assert layout.total_steps == 100 and layout.total_epochs == 4
-    assert plan(fix(config, layout), 17) == layout
+def test_a_length_that_nobody_named_follows_the_training_items() -> None:
+    steps = [plan(resolve(TrainingConfig(), files, chunks), chunks).total_steps for files, chunks in COLLECTIONS]
+    assert steps == [automatic_steps(chunks) for _, chunks in COLLECTIONS]
+    assert steps == sorted(steps), "more to learn takes no fewer updates"
 
 
-def test_named_minutes_replace_the_limit_of_the_preset() -> None:
+COLLECTIONS = [(2, 1), (5, 4), (20, 25), (49, 40), (50, 45), (100, 110), (199, 300), (200, 400), (500, 9000)]
+CEILINGS = {"conservative": 100, "balanced": 200, "aggressive": 500}
+
+
+@pytest.mark.parametrize("preset", list(CEILINGS))
+@pytest.mark.parametrize(
+    "limits", [{}, {"max_minutes": 60.0}, {"max_steps": 123_457}, {"max_minutes": 5.0, "max_steps": 9_999}]
+)
+@pytest.mark.parametrize("measured", [1, 77, 3_000, 41_000, 2_000_000])
+def test_the_epochs_of_a_preset_are_a_ceiling_beside_every_limit(
+    preset: str, limits: dict[str, float], measured: int
+) -> None:
+    for files, chunks in COLLECTIONS:
+        config = resolve(TrainingConfig.model_validate({"preset": preset, **limits}), files, chunks)
+        layout = plan(config, chunks, measured if config.max_minutes else None)
+        assert layout.total_epochs <= CEILINGS[preset]
+        named = [config.max_steps, measured if config.max_minutes else None]
+        assert layout.total_steps == min(limit for limit in named if limit), "and costs no update"
+
+
+def test_a_larger_collection_has_no_fewer_epochs() -> None:
+    layouts = [plan(resolve(TrainingConfig(), files, chunks), chunks) for files, chunks in COLLECTIONS]
+    epochs = [layout.total_epochs for layout in layouts]
+    rounding = 4
+    assert all(later > earlier - rounding for earlier, later in pairwise(epochs)) and min(epochs) > 40, epochs
+
+
+def test_epochs_that_were_named_are_passes() -> None:
+    for epochs in (1, 10, 100, 333):
+        layout = plan(resolve(TrainingConfig(max_epochs=epochs), 20, 17), 17)
+        assert layout.total_epochs == epochs and layout.steps_per_epoch == 32
+
+
+def test_named_minutes_replace_the_automatic_length() -> None:
     config = resolve(TrainingConfig(max_minutes=60), 20, 17)
-    assert config.max_epochs is None
+    assert config.max_steps is None and config.max_epochs == 100
     assert plan(config, 17, steps_for_minutes=4000).total_steps == 4000
 
 
 def test_the_tightest_of_several_limits_holds() -> None:
     config = resolve(TrainingConfig(max_minutes=60, max_epochs=3, max_steps=1000), 20, 17)
-    assert plan(config, 17, steps_for_minutes=4000).total_steps == 3 * 32
+    layout = plan(config, 17, steps_for_minutes=4000)
+    assert layout.total_steps == 3 * 32 and layout.total_epochs == 3
+    assert plan(resolve(TrainingConfig(max_steps=40, max_epochs=3), 20, 17), 17).total_epochs == 2
 
 
-def test_epochs_and_steps_count_from_one() -> None:
-    layout = plan(resolve(TrainingConfig(max_steps=40), 20, 17), 17)
-    assert [layout.epoch_of(step) for step in (0, 1, 32, 33, 40)] == [0, 1, 1, 2, 2]
-    assert [step for step in range(1, 41) if layout.ends_epoch(step)] == [32, 40]
+def test_a_plan_is_said_in_epochs_updates_and_about_minutes() -> None:
+    assert in_words(50, 2142, 170.0) == "50 epochs, 2,142 updates, about 3 minutes"
+    assert in_words(1, 1, None) == "1 epoch, 1 update"
+    assert [about(seconds) for seconds in (0.2, 38.0, 59.0, 5 * 3600)] == [
+        "about 5 seconds", "about 40 seconds", "about 1 minute", "about 5.0 hours"
+    ]  # fmt: skip
 
 
 def test_short_runs_are_heard_more_often() -> None:

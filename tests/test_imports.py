@@ -15,16 +15,20 @@ ROOT = Path(__file__).resolve().parents[1]
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("engine.errors", "engine", "engine.home", "engine.streams"),
     ("engine.rundir",),
-    ("engine.config", "engine.metrics", "engine.rng", "engine.audio", "engine.tracker", "engine.diagnosis"),
+    (
+        "engine.config", "engine.plan", "engine.course", "engine.metrics", "engine.rng", "engine.audio",
+        "engine.tracker", "engine.diagnosis",
+    ),
     ("engine.task", "engine.vetting", "engine.checkpoint", "engine.snapshot", "engine.device", "engine.resume"),
     ("engine.tasks", "engine.registry", "engine.flags"),
-    ("engine.update", "engine.archive", "engine.trainer", "engine.pace", "engine.space"),
+    ("engine.update", "engine.archive", "engine.trainer", "engine.pace", "engine.timekeeper", "engine.space"),
     ("engine.job", "engine.same_data", "engine.progress", "engine.signals", "engine.awake"),
     ("engine.api", "engine.train", "engine.commands", "engine.__main__"),
 )  # fmt: skip
 
 TORCH_FREE = (
-    "engine", "engine.config", "engine.metrics", "engine.rng", "engine.registry", "engine.tasks.vae.config",
+    "engine", "engine.config", "engine.plan", "engine.course", "engine.metrics", "engine.rng", "engine.registry",
+    "engine.tasks.vae.config",
     "engine.rundir.writer", "engine.rundir.reader", "engine.resume", "engine.job", "engine.flags", "engine.train",
     "engine.commands.control", "engine.commands.scan", "engine.commands.inspect", "engine.commands.train",
     "engine.audio.io", "engine.audio.decode", "engine.audio.collection", "engine.audio.health", "engine.__main__",

@@ -87,12 +87,14 @@ def test_overfitting_is_a_gap_above_a_fifth() -> None:
 
 def test_the_time_left_follows_the_pace() -> None:
     kept = MetricsHistory()
-    assert kept.compute_eta(100) is None
+    assert kept.compute_eta(0, 100) is None
     for step in range(1, 11):
         kept.add_step(
             StepMetrics(epoch=1, step=step, total_steps=100, train_loss=1.0, learning_rate=1e-3, step_time_s=0.5)
         )
-    assert kept.compute_eta(100) == pytest.approx(45.0)
+    assert kept.compute_eta(10, 100) == pytest.approx(45.0)
+    assert kept.compute_eta(current=90, total=100) == pytest.approx(5.0)
+    assert kept.compute_eta(101, 100) == 0
 
 
 def test_a_history_survives_the_round_trip_through_json() -> None:

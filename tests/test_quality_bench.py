@@ -80,3 +80,17 @@ def test_the_bench_trains_and_prints_one_line_of_figures(drums: Path) -> None:
         "ten_seconds",
         "wins",
     } <= line.keys()
+
+
+def test_the_bench_of_lengths_keeps_what_it_measured_and_goes_on(drums: Path, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "lengths.jsonl"
+    (data / "sonicpi").mkdir(parents=True)
+    for number, path in enumerate(sorted(drums.iterdir())):
+        (data / "sonicpi" / f"drum_{number}{path.suffix}").write_bytes(path.read_bytes())
+    options = ["--data", str(data), "--set", "drums", "--out", str(out)]
+    program = [sys.executable, "-m", "tests.bench", "lengths", *options]
+    for wanted in (["--steps", "2"], ["--steps", "2", "--steps", "3"]):
+        subprocess.run([*program, *wanted], cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["steps"] for line in lines] == [2, 3], "what stands there is not trained again"
+    assert all(line["files"] == 10 and line["best_db"] > 0 and line["constant_db"] > 0 for line in lines)

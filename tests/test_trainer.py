@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 import torch
 
 from engine.checkpoint import load, load_newest
-from engine.config import Plan, TrainingConfig, plan
+from engine.config import TrainingConfig
 from engine.errors import TrainingFailedError
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
+from engine.plan import plan
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
@@ -67,9 +69,9 @@ def test_steps_are_one_per_update_and_epochs_only_when_finished(tmp_path: Path) 
     with open_run(tmp_path / "run") as writer:
         trainer = new_trainer(task, writer, callback=heard.append)
         trainer.fit()
-    layout: Plan = trainer.plan
+    leg = trainer.course.last
     epochs = [event for event in heard if isinstance(event, EpochMetrics)]
-    assert [epoch.step for epoch in epochs] == [step for step in range(1, 46) if layout.ends_epoch(step)]
+    assert [epoch.step for epoch in epochs] == [step for step in range(1, 46) if leg.ends_epoch(step)]
 
 
 @pytest.mark.parametrize("stopped_at", [1, 7, 32, 33, 39])
@@ -229,9 +231,9 @@ def test_a_run_ends_after_its_sweet_spot_only_when_asked(tmp_path: Path) -> None
     with open_run(tmp_path / "ends") as writer:
         ends = new_trainer(turning(stop_after_sweet_spot=True), writer, callback=heard.append)
         assert ends.fit() is State.COMPLETED
-    assert ends.tracker.step < 160 and ends.plan.ends_epoch(ends.tracker.step)
+    assert ends.tracker.step < 160 and ends.course.last.ends_epoch(ends.tracker.step)
     assert ends.tracker.best is not None and ends.tracker.best["step"] < ends.tracker.step
-    assert heard[-1].total_epochs == ends.plan.epoch_of(ends.tracker.step)
+    assert heard[-1].total_epochs == ends.course.last.epoch_of(ends.tracker.step)
     newest, _ = load_newest(Layout(tmp_path / "ends"))
     assert newest is not None and newest.state["tracker"]["step"] == ends.tracker.step
 
@@ -247,3 +249,19 @@ def test_a_run_resumed_where_it_was_to_end_ends_there(tmp_path: Path) -> None:
         again.restore(newest, epochs=[])  # as if every line of the curves were lost
         again.fit()
     assert again.tracker.step == first.tracker.step < 160
+
+
+class Heavy(torch.optim.AdamW):
+    """Takes its time over an update."""
+
+    def step(self, *given: Any, **named: Any) -> Any:
+        time.sleep(0.03)
+        return super().step(*given, **named)
+
+
+def test_the_time_of_a_step_is_that_of_the_whole_update(tmp_path: Path) -> None:
+    task = line(max_steps=3)
+    task.optimizer = Heavy
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(task, writer).fit()
+    assert all(event["step_time_s"] >= 0.03 for event in RunReader(tmp_path / "run").all_of("step"))

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from engine import rng
-from engine.config import Settings, TrainingConfig, plan, resolve
+from engine.config import Settings, TrainingConfig, resolve
+from engine.plan import plan
 from engine.task import MetricSpec, Monitor, Preview, StepOutput
 
 
@@ -25,7 +26,7 @@ class Line:
         self.model = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
         self.size = plan(self.config, self.num_train).batch_size
 
-    def schedule(self, step, total):
+    def schedule(self, step, progress):
         return {"learning_rate": self.config.learning_rate}
 
     def batch(self, seed, step):

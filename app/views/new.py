@@ -7,13 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from app import forms, source, style, words
+from app import forms, plans, source, style, words
 from app.launch import launcher
 from app.library import Library, library
 from app.source import Chosen
 from engine.config import OverfittingPreset, TrainingConfig, preset_for, resolve
 from engine.errors import StorageError
-from engine.registry import get_dataset
+from engine.job import LIMITS
+from engine.registry import datasets, get_dataset
 from engine.rundir.schema import RunRecord
 
 _GUARD = {"conservative": "Strong", "balanced": "Medium", "aggressive": "Light"}
@@ -63,18 +64,33 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
     name = st.text_input("Name", key="name", placeholder=chosen.name if chosen else "my sounds", max_chars=80)
     with st.expander("Advanced", key="advanced"):
         style.quiet("What is left empty follows the choice above and the data.")
-        follows = resolve(TrainingConfig(preset=settings.get("preset", "auto")), max(1, chosen.usable if chosen else 1))
+        decided = TrainingConfig.model_validate({name: value for name, value in settings.items() if value is not None})
+        follows = resolve(decided, max(1, chosen.usable if chosen else 1))
         begin = forms.differing(task, follows, model.config.model_dump()) if model and model.task == task else {}
         values, errors = forms.advanced(task, follows, begin)
     if errors:
         count = words.counted(len(errors), "setting needs", "settings need")
         style.note("red", "error", f"{count} mending:", ", ".join(sorted(forms.label(one) for one in errors)))
     ready = chosen is not None and chosen.ready and not errors
+    if ready and chosen is not None and chosen.checked is not None:
+        settings |= _said_plan(shelf, chosen, {**settings, **values})
     play = ":material/play_arrow:"
     pressed = st.button("Start learning", type="primary", icon=play, width="stretch", disabled=not ready, key="start")
     if pressed and chosen is not None:
         _start(shelf, chosen.source, name.strip() or chosen.name, {**settings, **chosen.settings, **values})
     style.quiet(_promise(chosen, bool(errors)))
+
+
+def _said_plan(shelf: Library, chosen: Chosen, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what will be trained; the settings that make the run keep it: a length that follows from the sounds."""
+    assert chosen.checked is not None
+    named = {name for name in LIMITS if settings.get(name) is not None}
+    known = datasets().get(chosen.source)
+    defaults = {} if known is None else {name: value for name, value in known.defaults.items() if name not in LIMITS}
+    pace = plans.pace_here(shelf, chosen.task)
+    coming = plans.coming(settings, defaults, chosen.checked.health.files, pace)
+    style.line(f"*The plan:* {coming}")
+    return {} if named else {"max_steps": coming.plan.total_steps}
 
 
 def _promise(chosen: Chosen | None, errors: bool) -> str:
@@ -111,7 +127,7 @@ def _limit(chosen: Chosen | None, model: RunRecord | None) -> float | None:
     usual = _usual_minutes(chosen) if model is None else _minutes_of(model)
     minutes = st.select_slider(
         "Stop after", sorted({*MINUTES, usual}), value=usual, format_func=_minutes, key=f"minutes-{usual}",
-        help="It plans its whole course to end there. Without a limit it ends after a good number of steps.",
+        help="It plans its whole course to end there. Without a limit it ends when your sounds need no more.",
     )  # fmt: skip
     return float(minutes) if minutes else None
 

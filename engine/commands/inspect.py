@@ -10,6 +10,7 @@ import click
 
 from engine.audio.find import escaped
 from engine.errors import RunDirectoryError
+from engine.plan import in_words
 from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode
 from engine.rundir.layout import checkpoint_step
@@ -57,6 +58,8 @@ def inspect(reader: RunReader) -> dict[str, Any]:
     return {
         **_identity(view),
         **_standing(view),
+        "planned": _planned(view),
+        "plans": [record.model_dump() for record in reader.plans()],
         "last_epoch": last_epoch[0] if last_epoch else None,
         "checkpoints": [_artefact(found) for found in reader.checkpoints()],
         "snapshots": [found.path.name for found in reader.snapshots()],
@@ -92,6 +95,12 @@ def _standing(view: RunView) -> dict[str, Any]:
     return {name: values.get(name) for name in _SHOWN}
 
 
+def _planned(view: RunView) -> dict[str, Any] | None:
+    """The plan that the run began with."""
+    names = ("total_epochs", "total_steps", "planned_s")
+    return None if view.run is None else {name: getattr(view.run, name) for name in names}
+
+
 def _artefact(found: Artefact) -> dict[str, Any]:
     manifest = found.manifest
     return {
@@ -110,6 +119,7 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     if facts["step"] is not None:
         yield f"  step {_of(facts['step'], facts['total_steps'])}, epoch {_of(facts['epoch'], facts['total_epochs'])}"
         yield f"  trained for {_duration(facts['elapsed_s'])}"
+    yield from _plan_sentences(facts)
     if facts["error"]:
         yield f"  {facts['error']['cause']} {facts['error']['remedy']}".rstrip()
     if facts["metrics"]:
@@ -127,6 +137,15 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     for found in facts["checkpoints"]:
         step = "" if found["step"] is None else f", step {found['step']}"
         yield f"    {found['file']}{step}: {'verified' if found['verified'] else 'NOT VERIFIED, it will not be loaded'}"
+
+
+def _plan_sentences(facts: dict[str, Any]) -> Iterator[str]:
+    first, later = facts["planned"], facts["plans"]
+    if first is not None:
+        yield f"  planned {in_words(first['total_epochs'], first['total_steps'], first['planned_s'])}"
+    if later:
+        times = "once" if len(later) == 1 else f"{len(later)} times"
+        yield f"  planned anew {times}, last at step {later[-1]['step']}: {later[-1]['reason']}"
 
 
 def _of(count: int, total: int | None) -> str:

@@ -36,7 +36,7 @@ def read_own(path: Path, most: int = MOST_BYTES) -> bytes | None:
 def links(place: Layout) -> Iterator[Path]:
     """The names of a run directory that are links, where a run would write through them."""
     named = (
-        place.run, place.dataset, place.sessions, place.lock, place.status, place.metrics, place.control, place.log,
-        place.checkpoints, place.snapshots, place.previews,
+        place.run, place.dataset, place.sessions, place.lock, place.status, place.metrics, place.plans, place.control,
+        place.log, place.checkpoints, place.snapshots, place.previews,
     )  # fmt: skip
     return (path for path in named if path.is_symlink())

@@ -7,7 +7,7 @@ import os
 import threading
 from pathlib import Path
 
-from engine.rundir.atomic import append_line, flush, open_append
+from engine.rundir.atomic import append_line, flush, flush_directory, open_append
 
 _BLOCK = 1 << 16
 
@@ -16,18 +16,25 @@ class Journal:
     """One line per ``write()`` on a descriptor kept open. Opening it cuts a torn tail, never more."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._lock = threading.Lock()
         self._descriptor = open_append(path)
         self._end = _end_of_last_line(self._descriptor)
         os.ftruncate(self._descriptor, self._end)
         self._torn = False
 
-    def append(self, line: bytes) -> None:
-        """Append ``line`` (with its newline). ``OSError`` when the disk refuses; no part of the line stays then."""
+    def append(self, line: bytes, *, durable: bool = False) -> None:
+        """Append ``line`` (with its newline). ``OSError`` when the disk refuses; no part of the line stays then.
+
+        durable: it survives a power cut once this returns, the file's name too.
+        """
         with self._lock:
             self._repair()
             try:
                 append_line(self._descriptor, line)
+                if durable:
+                    flush(self._descriptor)
+                    flush_directory(self._path.parent)
             except OSError:
                 self._torn = True
                 with contextlib.suppress(OSError):  # else the next line tries again, before it is written

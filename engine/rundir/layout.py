@@ -58,6 +58,10 @@ class Layout:
         return self.root / "metrics.jsonl"
 
     @property
+    def plans(self) -> Path:
+        return self.root / "plans.jsonl"
+
+    @property
     def control(self) -> Path:
         return self.root / "control.jsonl"
 

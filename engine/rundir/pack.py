@@ -67,6 +67,9 @@ def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]
     if dataset is not None:
         yield layout.dataset.name, seal(scrub.value(dataset.model_dump()))
     yield layout.sessions.name, b"".join(encode(scrub.value(_anywhere(one))) for one in reader.sessions())
+    plans = reader.plans()
+    if plans:
+        yield layout.plans.name, b"".join(encode(scrub.value(one.model_dump())) for one in plans)
     events = (decode(line) for line in reader.lines().lines)
     yield layout.metrics.name, b"".join(encode(scrub.value(event)) for event in events if event is not None)
     if layout.log.is_file() and not layout.log.is_symlink():

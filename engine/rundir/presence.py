@@ -9,13 +9,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from engine.rundir.inside import read_own
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, of_this_boot, process_liveness
 from engine.rundir.lock import identity, is_held, taken
-from engine.rundir.plausible import plausible
+from engine.rundir.records import read_records
 from engine.rundir.schema import SessionRecord, Status
 
 _BEAT_PATIENCE_S = 2.5  # the writer beats at least once a second
@@ -24,19 +21,7 @@ _LOOK_S = 0.1
 
 def read_sessions(place: Layout) -> list[SessionRecord]:
     """Every process that trained in ``place``, the first one first; damaged lines are left out."""
-    try:
-        raw = read_own(place.sessions) or b""
-    except OSError:
-        return []
-    found = []
-    for line in raw.split(b"\n")[:-1]:
-        try:
-            session = SessionRecord.model_validate_json(line)
-        except ValidationError:
-            continue
-        if plausible(session):
-            found.append(session)
-    return found
+    return read_records(place.sessions, SessionRecord)
 
 
 def presence(root: Path, session: SessionRecord) -> Liveness:

@@ -25,7 +25,8 @@ from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch
 from engine.rundir.plausible import plausible
 from engine.rundir.presence import read_sessions
-from engine.rundir.schema import PROTOCOL, DatasetRecord, RunRecord, SessionRecord, Status
+from engine.rundir.records import read_records
+from engine.rundir.schema import PROTOCOL, DatasetRecord, PlanRecord, RunRecord, SessionRecord, Status
 from engine.rundir.seal import unseal
 from engine.rundir.view import RunView, ShownState, look
 
@@ -103,6 +104,11 @@ class RunReader:
     def sessions(self) -> list[SessionRecord]:
         """Every process that trained this run, the first one first; damaged lines are left out."""
         return read_sessions(self.layout)
+
+    def plans(self) -> list[PlanRecord]:
+        """How the run was planned anew while it ran, the first one first; damaged lines are left out."""
+        found = read_records(self.layout.plans, PlanRecord)
+        return [record for record in found if record.total_steps > record.step and record.epoch_ends >= record.step]
 
     def lines(self, offset: int = 0, limit_bytes: int | None = None) -> Lines:
         """The whole lines of metrics.jsonl from ``offset`` on, for who parses them himself; at most ``limit_bytes``."""

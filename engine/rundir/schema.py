@@ -103,11 +103,29 @@ class RunRecord(Record):
     num_val_files: int = 0
     batch_size: int
     steps_per_epoch: int
-    total_steps: int
+    total_steps: int = Field(description="As planned first; plans.jsonl has what was planned later.")
     total_epochs: int
+    planned_s: float | None = Field(default=None, description="About how long it was to take, when it began.")
     metrics: list[MetricSpec]
     monitor: Monitor
     parent: Parent | None = None
+
+
+class PlanRecord(Record):
+    """One line of plans.jsonl: after update ``step`` the rest of the run was planned anew. Holds until the next one."""
+
+    step: int = Field(ge=1)
+    total_steps: int
+    progress: float = Field(ge=0, lt=1, description="How much of the run lay behind then; 1 at ``total_steps``.")
+    epoch: int = Field(ge=1, description="The epoch under way, or just ended.")
+    epoch_ends: int = Field(description="Its last update; later epochs hold ``steps_per_epoch``.")
+    steps_per_epoch: int = Field(ge=1)
+    total_epochs: int
+    reason: str
+    steps_per_s: float = Field(description="The pace of updates alone that it was made from.")
+    at: float
+    elapsed_s: float
+    session: str
 
 
 class FileRow(Record):

@@ -33,6 +33,7 @@ from engine.rundir.schema import (
     EventKind,
     HandledCommand,
     Manifest,
+    PlanRecord,
     RunRecord,
     SessionRecord,
     State,
@@ -62,6 +63,7 @@ class RunWriter:
         self._has_record = place.run.exists()
         self.control = Inbox(place.control, session.session)  # before the session is known: no command comes too early
         self._events = Journal(place.metrics)
+        self._plans: Journal | None = None  # opened for the first new plan: most runs keep the one they began with
         self._board = StatusBoard(place.status, first_status(place, session.session))
         self._lost_lines = 0
         self._untold_loss = ""
@@ -180,6 +182,21 @@ class RunWriter:
             text, self._untold_loss = self._untold_loss, ""
             self.event("warning", message=text, code="storage", lost_lines=self._lost_lines)
 
+    def plan_anew(self, record: PlanRecord) -> bool:
+        """Append a line to plans.jsonl, durable before it is followed; False (with a warning) when the disk refuses."""
+        try:
+            if self._plans is None:
+                self._plans = Journal(self.layout.plans)
+            self._plans.append(encode(record), durable=True)
+        except OSError as error:
+            self.warn(
+                f"The disk refused to note a new plan ({error.strerror or error}): the run keeps the one it has, and "
+                "may take longer or shorter than asked. Free some space.",
+                code="storage",
+            )
+            return False
+        return True
+
     def update(self, **fields: Any) -> None:
         """Change fields of :class:`Status`; ``metrics`` is merged. In the file within a second."""
         self._board.update(**fields)
@@ -239,6 +256,8 @@ class RunWriter:
             self._answer(command_id, "refused", "training ended first")
         self._publish()
         self._events.close()
+        if self._plans is not None:
+            self._plans.close()
         self._hold.release()
 
     def __enter__(self) -> Self:

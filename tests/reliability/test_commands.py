@@ -14,7 +14,8 @@ from subprocess import Popen
 
 import pytest
 
-from engine.config import Plan, TrainingConfig
+from engine.config import TrainingConfig
+from engine.plan import Plan
 from engine.rundir import control
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State

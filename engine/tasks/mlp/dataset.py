@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from engine import rng
-from engine.config import Plan
 from engine.errors import DataError
+from engine.plan import Plan
 from engine.task import Batch
 from engine.tasks.mlp.table import Table
 
@@ -107,17 +107,17 @@ def make_rows(table: Table, chosen: Sequence[bool], standard: Standard, device: 
 
 
 class TableLoader:
-    """Batches as a pure function of (seed, step): every epoch runs through the rows in a new order."""
+    """Batches as a pure function of (seed, step): every pass runs through the rows in a new order."""
 
     def __init__(self, rows: Rows, plan: Plan, dropout_width: int) -> None:
         self.rows, self.plan, self.width = rows, plan, dropout_width
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
     def batch(self, seed: int, step: int) -> Batch:
-        """x [B, D], y [B], keep [B, U]: uniform draws for dropout. An epoch's end is filled up from its beginning."""
-        epoch, place = divmod(step - 1, self.plan.steps_per_epoch)
+        """x [B, D], y [B], keep [B, U]: uniform draws for dropout. A pass's end is filled up from its beginning."""
         size = self.plan.batch_size
-        order = self._order(seed, epoch)
+        passed, place = divmod(step - 1, -(-len(self.rows) * self.plan.expansion // size))
+        order = self._order(seed, passed)
         chosen = torch.from_numpy(order[np.arange(place * size, (place + 1) * size) % len(order)]).to(
             self.rows.x.device
         )
@@ -128,7 +128,7 @@ class TableLoader:
             "keep": torch.from_numpy(keep).to(self.rows.x.device),
         }
 
-    def _shuffled(self, seed: int, epoch: int) -> NDArray[np.int64]:
-        """The rows once for each time that an epoch has them, every time in another order."""
-        draw = rng.generator(seed, "order", epoch)
+    def _shuffled(self, seed: int, passed: int) -> NDArray[np.int64]:
+        """The rows once for each time that a pass has them, every time in another order."""
+        draw = rng.generator(seed, "order", passed)
         return np.concatenate([draw.permutation(len(self.rows)) for _ in range(self.plan.expansion)])

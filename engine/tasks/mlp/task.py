@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from engine import rng
 from engine.audio.split import assign_sides
-from engine.config import TrainingConfig, get_adaptive_split, plan, resolve
+from engine.config import TrainingConfig, get_adaptive_split, resolve
 from engine.errors import ConfigError
 from engine.metrics import MetricsHistory
+from engine.plan import plan
 from engine.registry import get_dataset
 from engine.rundir.schema import FileRow
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
@@ -65,11 +66,11 @@ class MLPTask:
         self.regression = table.task_type == "regression"
         self.metrics = METRICS[table.task_type]
         rows = len(table.target)
-        self.config = resolve(_once_an_epoch(config), rows)
-        self.task_config = _fitted(task_config, table, self.config.regularization.dropout)
-        sides = split_rows(table, self.config.val_fraction or get_adaptive_split(rows), self.config.split_seed)
+        sides = split_rows(table, config.val_fraction or get_adaptive_split(rows), config.split_seed)
         context.on_files(_files(table, sides))
         own = np.array([side == "train" for side in sides])
+        self.config = resolve(_once_an_epoch(config), rows, int(own.sum()))
+        self.task_config = _fitted(task_config, table, self.config.regularization.dropout)
         self.standard = Standard.measure(table.features[own], table.target[own], self.regression)
         self.train = make_rows(table, own.tolist(), self.standard, device)
         self.val = make_rows(table, (~own).tolist(), self.standard, device)
@@ -96,9 +97,9 @@ class MLPTask:
             return _r2(rows.y, torch.zeros_like(rows.y))
         return float((rows.y == torch.mode(self.train.y).values).float().mean())
 
-    def schedule(self, step: int, total: int) -> dict[str, float]:
+    def schedule(self, step: int, progress: float) -> dict[str, float]:
         """20 steps of warm-up, then half a cosine to zero."""
-        decay = 0.5 * (1 + math.cos(math.pi * (step - 1) / max(1, total)))
+        decay = 0.5 * (1 + math.cos(math.pi * progress))
         return {"learning_rate": self.config.learning_rate * min(1.0, step / WARMUP_STEPS) * decay}
 
     def batch(self, seed: int, step: int) -> Batch:

@@ -16,7 +16,8 @@ from engine.audio.mel import ACTIVE_DB, AudioSpectrogram, Scale
 from engine.audio.segments import LEAD_IN_S, Chunk, cut, evenly, random_start, read_window
 from engine.audio.settings import SpectrogramConfig
 from engine.audio.window_index import WindowIndex
-from engine.config import Plan, TrainingConfig
+from engine.config import TrainingConfig
+from engine.plan import Plan
 from engine.task import Batch
 from engine.tasks.vae.config import VAEConfig
 
@@ -143,13 +144,16 @@ class TrainingLoader:
         }
 
     def _items(self, seed: int, step: int) -> np.ndarray:
-        epoch, position = divmod(step - 1, self.plan.steps_per_epoch)
-        order = self._order(seed, epoch)
-        places = position * self.plan.batch_size + np.arange(self.plan.batch_size)
+        """Pass after pass over all chunks in each of their variants, whatever is counted as an epoch."""
+        size = self.plan.batch_size
+        once = -(-len(self.data.chunks) * self.plan.expansion // size)
+        passed, position = divmod(step - 1, once)
+        order = self._order(seed, passed)
+        places = position * size + np.arange(size)
         return order[places % len(order)] % len(self.data.chunks)
 
-    def _permutation(self, seed: int, epoch: int) -> np.ndarray:
-        return rng.generator(seed, "order", epoch).permutation(len(self.data.chunks) * self.plan.expansion)
+    def _permutation(self, seed: int, passed: int) -> np.ndarray:
+        return rng.generator(seed, "order", passed).permutation(len(self.data.chunks) * self.plan.expansion)
 
     def _crop(self, chunk: Chunk, draw: float) -> torch.Tensor:
         length = self.data.lengths[chunk.sound]

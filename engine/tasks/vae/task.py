@@ -18,8 +18,9 @@ from engine.audio.collection import Collection, open_collection
 from engine.audio.mel import RANGE_DB, AudioSpectrogram
 from engine.audio.split import assign_sides, split_files
 from engine.audio.window_index import WindowIndex
-from engine.config import TrainingConfig, get_adaptive_split, plan, resolve
+from engine.config import TrainingConfig, get_adaptive_split, resolve
 from engine.metrics import MetricsHistory
+from engine.plan import plan
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
 from engine.tasks.vae.codec import Codec, Texture
@@ -76,7 +77,6 @@ class VAETask:
         self.device = device
         self.fingerprint = collection.fingerprint
         sounds = collection.sounds
-        config = resolve(config, len(sounds))
         fraction = config.val_fraction or get_adaptive_split(len(sounds))
         sides = split_files(collection.groups, fraction, config.split_seed)
         context.on_files(assign_sides(collection.rows, sides))
@@ -144,12 +144,12 @@ class VAETask:
                 self.train.frames,
             )
 
-    def schedule(self, step: int, total: int) -> dict[str, float]:
+    def schedule(self, step: int, progress: float) -> dict[str, float]:
         """Learning rate: 20 steps of warm-up, then half a cosine to zero. KL weight: see ``get_kl_weight``."""
-        decay = 0.5 * (1 + math.cos(math.pi * (step - 1) / max(1, total)))
+        decay = 0.5 * (1 + math.cos(math.pi * progress))
         return {
             "learning_rate": self.config.learning_rate * min(1.0, step / WARMUP_STEPS) * decay,
-            "kl_weight": get_kl_weight(step, total, self.config.kl_warmup_fraction),
+            "kl_weight": get_kl_weight(progress, 1.0, self.config.kl_warmup_fraction),
         }
 
     def batch(self, seed: int, step: int) -> Batch:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.config import Plan
 from engine.errors import DataError
+from engine.plan import Plan
 from engine.tasks.mlp.dataset import Rows, Standard, TableLoader, split_rows
 from engine.tasks.mlp.table import Table
 

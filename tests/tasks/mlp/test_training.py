@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 
 from engine.checkpoint import load, load_newest
-from engine.config import Plan, TrainingConfig, plan
+from engine.config import TrainingConfig
 from engine.errors import ConfigError, TrainingFailedError
+from engine.plan import Plan, plan
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
@@ -217,6 +218,6 @@ def test_a_table_of_wrong_numbers_never_gets_a_run(tmp_path: Path, engine: Engin
 
 
 def test_rows_are_laid_out_once_an_epoch() -> None:
-    task = new_task("digits", batch_size=32)
+    task = new_task("digits", batch_size=32, max_steps=None, max_epochs=20)
     layout: Plan = plan(task.config, task.num_train)
     assert layout.expansion == 1 and layout.steps_per_epoch == math.ceil(task.num_train / 32)

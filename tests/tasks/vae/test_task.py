@@ -9,16 +9,18 @@ import pytest
 import torch
 
 from engine.config import TrainingConfig
+from engine.plan import automatic_steps, plan
 from engine.task import OpenContext, Source
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.prior import OneShotPrior, TexturePrior
 from engine.tasks.vae.task import VAETask, open_task
 
 
-def task(folder: Path, kind: Literal["auto", "one-shots", "textures"]) -> VAETask:
+def task(folder: Path, kind: Literal["auto", "one-shots", "textures"], config: TrainingConfig | None = None) -> VAETask:
     source = Source(kind="folder", name="drums", path=str(folder))
     settings = VAEConfig(channels=8, kind=kind)
-    return open_task(source, TrainingConfig(max_steps=1), settings, torch.device("cpu"), OpenContext())
+    config = config or TrainingConfig(max_steps=1)
+    return open_task(source, config, settings, torch.device("cpu"), OpenContext())
 
 
 @pytest.mark.parametrize(
@@ -31,3 +33,14 @@ def test_the_kind_of_sounds_is_found_and_can_be_said(
     opened.prepare_snapshot(opened.model)
     assert isinstance(opened.codec.prior, prior)
     assert torch.isfinite(opened.codec.sample_db(2, 94, 0, 0.85)).all()
+
+
+def test_sounds_without_a_limit_are_trained_as_long_as_they_need(drums: Path) -> None:
+    opened = task(drums, "one-shots", TrainingConfig())
+    config = opened.config
+    assert config.max_steps == automatic_steps(opened.num_train) and config.max_epochs == 100
+    assert config.val_fraction == 0.3 and config.batch_size == 8
+    layout = plan(config, opened.num_train)
+    assert layout.total_steps == config.max_steps and layout.total_epochs <= 100
+    again = task(drums, "one-shots", TrainingConfig.model_validate(config.model_dump(mode="json")))
+    assert again.config == config and plan(again.config, again.num_train) == layout

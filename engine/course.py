@@ -1,0 +1,83 @@
+"""Where a run stands on its way to its end: the first plan, and every later one from the step it was made at.
+
+All of it is a pure function of the plans and a step. Two sides of a step are told apart: what belongs to update
+``step`` itself (its epoch, its schedule) follows the plan that was in force when it was made, :meth:`Course.at`; what
+lies ahead of it follows the newest one, :meth:`Course.ahead`. So a run that is resumed reports the same as before.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.plan import Plan
+from engine.rundir.schema import PlanRecord
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One plan, in force for the updates after ``step``.
+
+    progress: how much of the run lies behind at ``step``, 0...1; it is 1 at ``total_steps``. epoch: the one under way
+    (or just ended) at ``step``, which ends with update ``epoch_ends``; later ones hold ``steps_per_epoch`` updates.
+    """
+
+    step: int
+    total_steps: int
+    progress: float
+    epoch: int
+    epoch_ends: int
+    steps_per_epoch: int
+
+    @classmethod
+    def of(cls, record: PlanRecord) -> Leg:
+        return cls(**{name: getattr(record, name) for name in cls.__dataclass_fields__})
+
+    @property
+    def total_epochs(self) -> int:
+        return self.epoch_of(self.total_steps)
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch that update ``step`` (from 1) belongs to; step 0 is epoch 0."""
+        return self.epoch + max(0, math.ceil((step - self.epoch_ends) / self.steps_per_epoch))
+
+    def ends_epoch(self, step: int) -> bool:
+        whole = step >= self.epoch_ends and (step - self.epoch_ends) % self.steps_per_epoch == 0
+        return step > 0 and (whole or step == self.total_steps)
+
+    def end_of_epoch(self, step: int) -> int:
+        """The last update of the epoch that ``step`` belongs to."""
+        return self.epoch_ends + (self.epoch_of(step) - self.epoch) * self.steps_per_epoch
+
+    def progress_at(self, step: int) -> float:
+        """How much of the run lies behind once ``step`` updates are made, 0...1."""
+        return self.progress + (1 - self.progress) * (step - self.step) / (self.total_steps - self.step)
+
+
+class Course:
+    """The plans of one run in order. ``later``: those of its plans.jsonl."""
+
+    def __init__(self, first: Plan, later: Iterable[PlanRecord] = ()) -> None:
+        self._legs = [Leg(0, first.total_steps, 0.0, 0, 0, first.steps_per_epoch)]
+        for record in later:
+            if record.step > self.last.step:
+                self._legs.append(Leg.of(record))
+
+    @property
+    def last(self) -> Leg:
+        return self._legs[-1]
+
+    def add(self, leg: Leg) -> None:
+        """Plan anew from ``leg.step`` on, which lies after every plan before."""
+        assert leg.step > self.last.step and leg.total_steps > leg.step
+        self._legs.append(leg)
+
+    def at(self, step: int) -> Leg:
+        """The plan that was in force for update ``step``."""
+        return self._legs[max(0, bisect_left(self._legs, step, key=lambda leg: leg.step) - 1)]
+
+    def ahead(self, step: int) -> Leg:
+        """The plan for what comes after update ``step``."""
+        return self._legs[bisect_right(self._legs, step, key=lambda leg: leg.step) - 1]

@@ -1,0 +1,99 @@
+"""How long a run is and how it is divided: updates, epochs, batches. Pure functions; imports no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.config import TrainingConfig
+
+BATCH_SIZE = 8
+MIN_ITEMS_PER_PASS = 2000
+MOST_STEPS_PER_EPOCH = 250
+FEWEST_STEPS_PER_EPOCH = 32
+USUAL_EPOCHS = 50
+MEASURED_STEPS, MEASURED_ITEMS, GROWTH = 6000, 25, 0.25  # see docs/model.md; the growth is an estimate
+UNLIMITED = 10**9  # updates: stands in for minutes that have not been measured yet
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run is laid out before its first update. A pure function of the configuration and the training items."""
+
+    expansion: int
+    batch_size: int
+    steps_per_epoch: int
+    total_steps: int
+
+    @property
+    def total_epochs(self) -> int:
+        return math.ceil(self.total_steps / self.steps_per_epoch)
+
+
+def plan(config: TrainingConfig, num_train: int, steps_for_minutes: int | None = None) -> Plan:
+    """Expansion, batch size, updates and epochs for ``num_train`` items, from a resolved ``config``.
+
+    steps_for_minutes: what ``max_minutes`` was measured to allow; None while it has not been measured. The tighter of
+    that and ``max_steps`` is the length. ``max_epochs`` shortens nothing here (:func:`engine.config.resolve` has made
+    updates of epochs that were asked for): it is how many epochs the length is divided into at most.
+    """
+    expansion = variants(config.regularization.augmentation_expansion, num_train)
+    size = config.batch_size or batch_size(num_train * expansion)
+    limits = [limit for limit in (config.max_steps, steps_for_minutes) if limit is not None]
+    total = min(limits, default=UNLIMITED)
+    return Plan(expansion, size, _steps_per_epoch(total, pass_steps(num_train * expansion, size), config), total)
+
+
+def _steps_per_epoch(total: int, once: int, config: TrainingConfig) -> int:
+    """A fiftieth of the run, from 32 (or one pass) to 250 updates; more where the ceiling on epochs asks for it.
+
+    A pass over few sounds is too short to be an epoch: checking would cost more than learning, and a preset's hundred
+    epochs would end before the model is done. Where epochs themselves decide the length, an epoch is one pass.
+    """
+    ceiling = config.max_epochs
+    if ceiling is not None and total == ceiling * once:
+        return once
+    part = max(min(once, FEWEST_STEPS_PER_EPOCH), math.ceil(total / USUAL_EPOCHS))
+    return max(min(part, MOST_STEPS_PER_EPOCH), 1 if ceiling is None else math.ceil(total / ceiling))
+
+
+def variants(most: int, num_train: int) -> int:
+    """How often a pass shows each item, every time varied anew: ``most``, fewer when 2,000 items are reached."""
+    return min(most, math.ceil(MIN_ITEMS_PER_PASS / num_train))
+
+
+def batch_size(items: int) -> int:
+    """8, or fewer when a pass of ``items`` would be less than four updates."""
+    return max(1, min(BATCH_SIZE, items // 4))
+
+
+def pass_steps(items: int, size: int) -> int:
+    """Updates of ``size`` in which each of ``items`` comes once; at most 250, so that a large one is heard of soon."""
+    return min(MOST_STEPS_PER_EPOCH, math.ceil(items / size))
+
+
+def automatic_steps(num_train: int) -> int:
+    """A good number of updates when no limit was named: where twice as many are not expected to gain 0.15 dB."""
+    return round(MEASURED_STEPS * math.pow(num_train / MEASURED_ITEMS, GROWTH))
+
+
+def in_words(epochs: int, steps: int, seconds: float | None) -> str:
+    """ "50 epochs, 2,142 updates, about 3 minutes"; ``seconds`` are estimated, None where nothing is known of them."""
+    said = [_counted(epochs, "epoch"), _counted(steps, "update")]
+    return ", ".join([*said, *([] if seconds is None else [about(seconds)])])
+
+
+def about(seconds: float) -> str:
+    """An estimated time, no finer than it can be known: "about 40 seconds", "about 3 minutes", "about 2.5 hours"."""
+    if seconds < 55:
+        return f"about {_counted(max(5, 5 * round(seconds / 5)), 'second')}"
+    minutes = seconds / 60
+    if minutes < 90:
+        return f"about {_counted(round(minutes), 'minute')}"
+    return f"about {minutes / 60:.1f} hours"
+
+
+def _counted(value: int, one: str) -> str:
+    return f"{value:,} {one}" + ("" if value == 1 else "s")
