@@ -9,7 +9,7 @@ from collections.abc import Callable
 from engine.archive import Archive
 from engine.checkpoint import Loaded, WeightAverage, restore
 from engine.config import Plan, get_effective_preview_interval
-from engine.diagnosis import diagnose_fit, sweet_spot_is_behind
+from engine.diagnosis import diagnose_fit
 from engine.errors import StorageError, TrainingFailedError
 from engine.metrics import (
     EpochMetrics,
@@ -18,9 +18,11 @@ from engine.metrics import (
     StepMetrics,
     TrainingCompleteEvent,
     compute_overfitting_gap,
+    smooth,
 )
 from engine.rundir.schema import State
 from engine.rundir.writer import RunWriter
+from engine.sweet_range import ends_here
 from engine.task import Task
 from engine.tracker import TrackerState
 from engine.update import new_optimizer, optimise
@@ -141,12 +143,13 @@ class Trainer:
         means = tracker.close_epoch()
         monitor = self.task.monitor
         value = figures.get(monitor.metric, figures["val_loss"])
-        is_best = tracker.judge(value, figures.get(monitor.reference), monitor.better == "lower")
-        assert tracker.smoothed is not None
-        if is_best:
+        tracker.judge(epoch, value, figures.get(monitor.files, []), figures.get(monitor.reference))
+        now = smooth(tracker.values)[-1]
+        found = tracker.sweet_range(monitor.better)
+        if found is not None and found.best == epoch:
             tracker.best = {
                 "metric": monitor.metric,
-                "value": tracker.smoothed,
+                "value": now,
                 "raw": value,
                 "epoch": epoch,
                 "step": tracker.step,
@@ -155,7 +158,7 @@ class Trainer:
             self.archive.keep_best()
         gap = None
         if tracker.smoothed_reference is not None:
-            gap = compute_overfitting_gap(tracker.smoothed_reference, tracker.smoothed, monitor.better)
+            gap = compute_overfitting_gap(tracker.smoothed_reference, now, monitor.better)
         knobs = self.task.schedule(tracker.step, self.plan.total_steps)
         metrics = EpochMetrics.model_validate(
             {
@@ -166,6 +169,7 @@ class Trainer:
                 "total_epochs": self.plan.total_epochs,
                 "learning_rate": knobs["learning_rate"],
                 "overfitting_gap": gap,
+                "sweet_range": found,
                 "eta_seconds": self._eta() or 0.0,
                 "elapsed_seconds": self.writer.elapsed_s,
             }
@@ -181,10 +185,7 @@ class Trainer:
     def _may_end(self) -> bool:
         """Whether its user asked to end here. The tracker alone decides, so that a resumed run ends here too."""
         asked = self.config.stop_after_sweet_spot and self.plan.ends_epoch(self.tracker.step)
-        best, now = self.tracker.best_record(), self.tracker.smoothed
-        if not asked or best is None or now is None:
-            return False
-        return sweet_spot_is_behind(best, now, self._epoch(), self.task.monitor)
+        return asked and ends_here(self.tracker.sweet_range(self.task.monitor.better))
 
     def _report_step(self, values: dict[str, float], seconds: float) -> None:
         epoch = self._epoch()
@@ -212,6 +213,7 @@ class Trainer:
             metrics={name: value for name, value in named.items() if not name.endswith("_seconds")},
             overfitting_gap=metrics.overfitting_gap,
             best=self.tracker.best_record(),
+            sweet_range=metrics.sweet_range,
             diagnosis=found,
         )
         self.callback(metrics)

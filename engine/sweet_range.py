@@ -1,0 +1,128 @@
+"""The sweet range: which epochs the held-out files cannot tell from the best one, and whether it lies behind.
+
+The files differ from one another by far more than one epoch differs from the next, so epochs are compared **in pairs**,
+file by file. Three things would make a difference out of nothing, and are kept from doing so:
+
+- The best of many epochs looks better than it is on the very files that chose it. So each file is compared with the
+  epoch that the *other* files chose (leave-one-out); what that adds on average is the :func:`optimism`.
+- The wobble of one epoch hits all files alike, which their scatter does not show: it is read off the curve (its
+  second differences) and added to the standard error.
+- Who looks after every epoch finds a bad one sooner or later. So a difference counts from a hundredth of the best
+  error on, and the range lies behind only after epochs in a row outside of it, at a level of one in a hundred.
+
+Source: the paired t-test (Student 1908), of cross-fitted differences. Pure numpy, no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.metrics import SMOOTHING, STAGNATION_PART, best_place
+from engine.rundir.schema import SweetRange
+
+__all__ = ["SweetRange", "optimism", "sweet_range"]
+
+Floats = NDArray[np.float64]
+
+FEWEST_FILES = 3
+PATIENCE, PATIENCE_PART = 5, 0.1
+RECENT = 30
+# Student's t, one-sided, for 2, 3, ... degrees of freedom: at 0.05 for the range, at 0.01 for its lying behind.
+_LIKELY = (2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771, 1.761, 1.753, 1.746,
+           1.740, 1.734, 1.729, 1.725)  # fmt: skip
+_SURE = (6.965, 4.541, 3.747, 3.365, 3.143, 2.998, 2.896, 2.821, 2.764, 2.718, 2.681, 2.650, 2.624, 2.602, 2.583,
+         2.567, 2.552, 2.539, 2.528)  # fmt: skip
+
+
+def sweet_range(
+    epochs: Sequence[int], values: Sequence[float], files: Sequence[Sequence[float]], better: str = "lower"
+) -> SweetRange | None:
+    """The range after the last of ``epochs``; None while no value is finite.
+
+    values [epochs]: the monitored metric. files [epochs][files]: the same file by file, empty where a task has none.
+    """
+    place = best_place(values, better)
+    if place is None:
+        return None
+    errors = _smoothed(_comparable(files, better))
+    count = errors.shape[1]
+    if count < FEWEST_FILES or not np.isfinite(errors[[place, -1]]).all():
+        return SweetRange(epochs[place], epochs[place], epochs[-1], count, False, False, None, None)
+    worse = errors - _chosen_by_others(errors)
+    mean, spread = worse.mean(1), _standard_error(worse, errors.mean(1))
+    floor = STAGNATION_PART * abs(float(errors[place].mean()))
+    alike = mean <= np.maximum(floor, _quantile(_LIKELY, count - 1) * spread)
+    alike[place] = True
+    first, last = (int(end) for end in np.flatnonzero(alike)[[0, -1]])
+    long = len(epochs) - 1 - last >= max(PATIENCE, math.ceil(PATIENCE_PART * len(epochs)))
+    sure = bool(mean[-1] > max(floor, _quantile(_SURE, count - 1) * spread[-1]))
+    return SweetRange(
+        best=epochs[place],
+        first=epochs[first],
+        last=epochs[last],
+        files=count,
+        certain=True,
+        behind=long and sure,
+        worse_by=float(mean[-1]),
+        give_or_take=float(spread[-1]),
+    )
+
+
+def optimism(values: Sequence[float], files: Sequence[Sequence[float]], better: str = "lower") -> float | None:
+    """By how much the error at the best epoch flatters, because the files that measure it also chose the epoch.
+
+    In the metric's unit, at least 0: what files lose, on average, at the epoch that the others would have chosen. None
+    with fewer than three files, or without a finite value.
+    """
+    errors = _smoothed(_comparable(files, better))
+    place = best_place(values, better)
+    if place is None or errors.shape[1] < FEWEST_FILES or not np.isfinite(errors[place]).all():
+        return None
+    return max(0.0, float((_chosen_by_others(errors) - errors[place]).mean()))
+
+
+def _comparable(files: Sequence[Sequence[float]], better: str) -> Floats:
+    """Errors [epochs, files], lower is better. A file without any figure is left out, copies of one sound count once."""
+    errors = np.array(files, np.float64).reshape(len(files), -1)
+    errors = errors[:, np.isfinite(errors).any(0)]
+    return np.unique(errors if better == "lower" else 1.0 - errors, axis=1)
+
+
+def _smoothed(errors: Floats) -> Floats:
+    """:func:`engine.metrics.smooth` file by file, begun anew round an epoch that is not finite for all of them."""
+    out = errors.copy()
+    for epoch in range(1, len(out)):
+        if np.isfinite(out[epoch - 1]).all() and np.isfinite(errors[epoch]).all():
+            out[epoch] = SMOOTHING * out[epoch - 1] + (1 - SMOOTHING) * errors[epoch]
+    return out
+
+
+def _chosen_by_others(errors: Floats) -> Floats:
+    """The error of each file [files] in the epoch that is best for all the others."""
+    others = errors.sum(1, keepdims=True) - errors
+    best = np.where(np.isfinite(others), others, np.inf).argmin(0)
+    return errors[best, np.arange(errors.shape[1])]
+
+
+def _standard_error(worse: Floats, curve: Floats) -> Floats:
+    """Of the mean paired difference in each epoch: the files' scatter, and the curve's own wobble."""
+    files = worse.std(1, ddof=1) / math.sqrt(worse.shape[1])
+    bends = np.abs(np.diff(curve[-RECENT:], 2))
+    bends = bends[np.isfinite(bends)]
+    # White noise, smoothed like this, has a median bend of 1.07 of its deviation; two epochs are compared.
+    wobble = math.sqrt(2) * float(np.median(bends)) / 1.07 if len(bends) else 0.0
+    return np.hypot(files, wobble)
+
+
+def _quantile(table: Sequence[float], freedom: int) -> float:
+    """The quantile for ``freedom`` (from 2); beyond the table its last one, which is 0.2 too careful at most."""
+    return table[min(freedom - 2, len(table) - 1)]
+
+
+def ends_here(found: SweetRange | None) -> bool:
+    """Whether a run whose user asked for it ends now: only on the evidence of pairs."""
+    return found is not None and found.behind
