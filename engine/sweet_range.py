@@ -86,7 +86,7 @@ def optimism(values: Sequence[float], files: Sequence[Sequence[float]], better: 
 
 
 def _comparable(files: Sequence[Sequence[float]], better: str) -> Floats:
-    """Errors [epochs, files], lower is better. A file without any figure is left out, copies of one sound count once."""
+    """Errors [epochs, files], lower is better. Files without any figure are left out, copies count once."""
     errors = np.array(files, np.float64).reshape(len(files), -1)
     errors = errors[:, np.isfinite(errors).any(0)]
     return np.unique(errors if better == "lower" else 1.0 - errors, axis=1)

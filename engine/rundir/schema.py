@@ -65,7 +65,7 @@ class Monitor(Record):
     )
     files: str | None = Field(
         default=None,
-        description="The list in epoch events that holds ``metric`` of each held-out file, as dataset.json orders them.",
+        description="The list in epoch events of ``metric`` for each held-out file, in dataset.json's order.",
     )
 
 
