@@ -22,7 +22,6 @@ from engine.metrics import (
 )
 from engine.rundir.schema import State
 from engine.rundir.writer import RunWriter
-from engine.sweet_range import ends_here
 from engine.task import Task
 from engine.tracker import TrackerState
 from engine.update import new_optimizer, optimise
@@ -185,7 +184,8 @@ class Trainer:
     def _may_end(self) -> bool:
         """Whether its user asked to end here. The tracker alone decides, so that a resumed run ends here too."""
         asked = self.config.stop_after_sweet_spot and self.plan.ends_epoch(self.tracker.step)
-        return asked and ends_here(self.tracker.sweet_range(self.task.monitor.better))
+        found = self.tracker.sweet_range(self.task.monitor.better) if asked else None
+        return found is not None and found.behind
 
     def _report_step(self, values: dict[str, float], seconds: float) -> None:
         epoch = self._epoch()
