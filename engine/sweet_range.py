@@ -3,14 +3,14 @@
 The files differ from one another by far more than one epoch differs from the next, so epochs are compared **in pairs**,
 file by file. Three things would make a difference out of nothing, and are kept from doing so:
 
-- The best of many epochs looks better than it is on the very files that chose it. So each file is compared with the
-  epoch that the *other* files chose (leave-one-out). How much the best flatters itself says :func:`optimism`.
+- The best of many epochs looks better than it is on the very files that chose it: by the :func:`optimism`, which is
+  taken off every difference before it counts.
 - The wobble of one epoch hits all files alike, which their scatter does not show: it is read off the curve (its
   second differences) and added to the standard error.
 - Who looks after every epoch finds a bad one sooner or later. So a difference counts from a hundredth of the best
   error on, and the range lies behind only after epochs in a row outside of it: five, and a tenth of all.
 
-Source: the paired t-test (Student 1908), of cross-fitted differences. Pure numpy, no torch.
+Source: the paired t-test (Student 1908). Pure numpy, no torch.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def sweet_range(
     count = errors.shape[1]
     if count < FEWEST_FILES or not np.isfinite(errors[[place, -1]]).all():
         return SweetRange(epochs[place], epochs[place], epochs[-1], count, False, False, None, None)
-    worse = errors - _chosen_by_others(errors)
+    worse = errors - errors[place]
     mean, spread = worse.mean(1), _standard_error(worse, errors.mean(1))
     floor = STAGNATION_PART * abs(float(errors[place].mean()))
-    alike = mean <= np.maximum(floor, _quantile(count - 1) * spread)
+    alike = mean <= np.maximum(floor, (_optimism(errors) or 0.0) + _quantile(count - 1) * spread)
     alike[place] = True
     first, last = (int(end) for end in np.flatnonzero(alike)[[0, -1]])
     since = len(epochs) - 1 - last
@@ -77,22 +77,24 @@ def optimism(files: Sequence[Sequence[float]], better: str = "lower") -> float |
     in several ways: what a half loses at the epoch that the other half chose is what its own choice had flattered it
     by. All of them together flatter themselves by less: by a root of two at least.
     """
-    errors = _smoothed(_comparable(files, better))
+    return _optimism(_smoothed(_comparable(files, better)))
+
+
+def _optimism(errors: Floats) -> float | None:
     errors = errors[np.isfinite(errors).all(1)]
     count = errors.shape[1]
     if count < FEWEST_FILES or not len(errors):
         return None
-    lost = []
-    for half in _halves(count):
-        mine, theirs = errors[:, half].mean(1), errors[:, ~half].mean(1)
-        lost += [mine[theirs.argmin()] - mine.min(), theirs[mine.argmin()] - theirs.min()]
+    orders = np.random.default_rng(count).permuted(np.tile(np.arange(count), (HALVINGS, 1)), axis=1)
+    mine = (orders < count // 2).astype(float)  # which files are in each half [HALVINGS, files]
+    halves = [errors @ (side / side.sum(1, keepdims=True)).T for side in (mine, 1 - mine)]
+    lost = [_lost(*pair) for pair in (halves, halves[::-1])]
     return float(np.mean(lost)) / math.sqrt(2)
 
 
-def _halves(count: int) -> list[NDArray[np.bool_]]:
-    """Ways to halve ``count`` files, bool [count] each: the same every time, drawn at random."""
-    orders = np.random.default_rng(count).permuted(np.tile(np.arange(count), (HALVINGS, 1)), axis=1)
-    return [order < count // 2 for order in orders]
+def _lost(own: Floats, other: Floats) -> Floats:
+    """By how much ``own`` [epochs, halvings] is worse at the epoch that ``other`` chose than at its own best."""
+    return own[other.argmin(0), np.arange(own.shape[1])] - own.min(0)
 
 
 def _comparable(files: Sequence[Sequence[float]], better: str) -> Floats:
@@ -109,13 +111,6 @@ def _smoothed(errors: Floats) -> Floats:
         if np.isfinite(out[epoch - 1]).all() and np.isfinite(errors[epoch]).all():
             out[epoch] = SMOOTHING * out[epoch - 1] + (1 - SMOOTHING) * errors[epoch]
     return out
-
-
-def _chosen_by_others(errors: Floats) -> Floats:
-    """The error of each file [files] in the epoch that is best for all the others."""
-    others = errors.sum(1, keepdims=True) - errors
-    best = np.where(np.isfinite(others), others, np.inf).argmin(0)
-    return errors[best, np.arange(errors.shape[1])]
 
 
 def _standard_error(worse: Floats, curve: Floats) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics import best_place
+from engine.metrics import best_place, smooth
 from engine.rundir.reader import RunReader
 from engine.sweet_range import SweetRange, optimism, sweet_range
 from tests.bench.quality import train
@@ -25,8 +25,8 @@ from tests.bench.quality import train
 RECORDING = Path(__file__).with_name("replay.npz")
 UNIT_DB = 1e-3  # of the whole numbers in the recording
 BARE = ("--preset", "aggressive", "--augment-strength", "0")
-SMALL = ("--channels", "8", "--threads", "1", "--batch-size", "4", "--chunk-duration-s", "0.5", "--checkpoint-interval", "99999",
-         "--preview-interval", "99999", "--preview-interval-short", "99999")  # fmt: skip
+SMALL = ("--channels", "8", "--threads", "1", "--batch-size", "4", "--chunk-duration-s", "0.5",
+         "--checkpoint-interval", "999", "--preview-interval", "999", "--preview-interval-short", "999")  # fmt: skip
 RATES = {16_000: ("--n-mels", "64", "--sample-rate", "16000", "--n-fft", "1024", "--hop-length", "256"),
          8_000: ("--n-mels", "32", "--sample-rate", "8000", "--n-fft", "512", "--hop-length", "128")}  # fmt: skip
 
@@ -47,7 +47,7 @@ class Recipe:
     @property
     def name(self) -> str:
         what = self.folder.removeprefix("fsdd_") if self.pattern == "*" else self.pattern.removesuffix("_*")
-        return f"{what}-{self.count}{'-bare' if self.bare else ''}"
+        return f"{what}-{self.count}-{self.steps}{'-bare' if self.bare else ''}"
 
     def sounds(self, data: Path, place: Path) -> Path:
         found = sorted(path for path in (data / self.folder).glob(self.pattern) if path.suffix in (".flac", ".wav"))
@@ -58,42 +58,92 @@ class Recipe:
         return place
 
 
-RECIPES = ()
+RECIPES = (
+    Recipe("sonicpi", "perc_*", 2, 3000, 16000),
+    Recipe("sonicpi", "drum_*", 6, 4000, 16000),
+    Recipe("sonicpi_more", "glitch_*", 8, 4000, 16000),
+    Recipe("sonicpi_more", "bass_*", 9, 4000, 16000),
+    Recipe("fsdd_jackson", "*", 12, 4000, 16000),
+    Recipe("sonicpi", "drum_*", 20, 4000, 16000),
+    Recipe("sonicpi", "elec_*", 22, 1500, 8000),
+    Recipe("fsdd_jackson", "*", 37, 1500, 8000),
+    Recipe("fsdd_jackson", "*", 150, 1500, 8000),
+    Recipe("sonicpi", "drum_*", 6, 2000, 16000, bare=True),
+    Recipe("sonicpi_more", "glitch_*", 8, 2000, 16000, bare=True),
+    Recipe("sonicpi", "perc_*", 10, 4000, 8000, bare=True),
+    Recipe("fsdd_jackson", "*", 12, 4000, 8000, bare=True),
+    Recipe("sonicpi", "drum_*", 20, 1200, 8000, bare=True),
+    Recipe("sonicpi", "elec_*", 22, 1200, 8000, bare=True),
+    Recipe("sonicpi", "tabla_*", 23, 1200, 8000, bare=True),
+    Recipe("fsdd_jackson", "*", 37, 1200, 8000, bare=True),
+    Recipe("sonicpi_more", "*", 50, 1500, 8000, bare=True),
+    Recipe("fsdd_jackson", "*", 75, 1500, 8000, bare=True),
+    Recipe("fsdd_jackson", "*", 150, 1500, 8000, bare=True),
+)
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a rule would have ended a run (None: not before its end), and what that costs.
+
+    saved: the part of the run that was not needed. lost_db: the kept epoch's error above that of the full run's best.
+    """
+
+    epoch: int | None
+    saved: float
+    lost_db: float
+
+    def __str__(self) -> str:
+        return "–" if self.epoch is None else f"{self.epoch}: {self.saved:.0%}, {self.lost_db:.2f} dB"
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What stopping would have done. lost_db: the kept epoch's error minus that of the full run's best, above 0."""
+    """in_pairs: what --stop-after-sweet-spot does. by_the_mean: a control that looks at no file, for comparison."""
 
     name: str
     files: int
     epochs: int
-    ended: int | None
-    lost_db: float
-    optimism_db: float | None
     at_end: SweetRange
-
-    @property
-    def saved(self) -> float:
-        """The part of the run that was not needed."""
-        return 0.0 if self.ended is None else 1 - self.ended / self.epochs
+    optimism_db: float | None
+    in_pairs: End
+    by_the_mean: End
 
 
 def replay(name: str, errors: Errors) -> Replay:
     """errors [epochs, files]: decide after every epoch as the trainer does, knowing only the epochs before it."""
-    values, files, epochs = errors.mean(1).tolist(), errors.tolist(), list(range(1, len(errors) + 1))
+    files = errors.tolist()
+    values, epochs = errors.mean(1).tolist(), list(range(1, len(errors) + 1))
 
     def after(epoch: int) -> SweetRange:
         found = sweet_range(epochs[:epoch], values[:epoch], files[:epoch])
         assert found is not None
         return found
 
-    ended = next((epoch for epoch in epochs if after(epoch).behind), None)
-    best = best_place(values)
-    assert best is not None
-    kept = values[after(ended).best - 1] if ended else values[best]
-    cost = max(0.0, kept - values[best])
-    return Replay(name, errors.shape[1], len(errors), ended, cost, optimism(files), after(len(errors)))
+    return Replay(
+        name=name,
+        files=errors.shape[1],
+        epochs=len(errors),
+        at_end=after(len(errors)),
+        optimism_db=optimism(files),
+        in_pairs=_end(values, lambda epoch: after(epoch).behind),
+        by_the_mean=_end(values, lambda epoch: _mean_rose(values[:epoch])),
+    )
+
+
+def _mean_rose(values: list[float]) -> bool:
+    """Whether the smoothed mean lies 2 % above its best, three epochs or more ago."""
+    best, curve = best_place(values), smooth(values)
+    return best is not None and len(values) - 1 - best >= 3 and curve[-1] > 1.02 * curve[best]
+
+
+def _end(values: list[float], decide: Callable[[int], bool]) -> End:
+    ended = next((epoch for epoch in range(1, len(values) + 1) if decide(epoch)), None)
+    if ended is None:
+        return End(None, 0.0, 0.0)
+    kept, best = best_place(values[:ended]), best_place(values)
+    assert kept is not None and best is not None
+    return End(ended, 1 - ended / len(values), max(0.0, values[kept] - values[best]))
 
 
 def recorded(path: Path = RECORDING) -> Iterator[tuple[str, Errors]]:
@@ -114,17 +164,24 @@ def record(recipe: Recipe, data: Path) -> Errors:
 
 
 def table(found: list[Replay]) -> Iterator[str]:
-    yield "| run | files that check | epochs | best | sweet range | ended after | saved | lost | optimism |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield "| run | files that check | epochs | best | sweet range | optimism, dB | ended in pairs | by the mean alone |"
+    yield "|---|---|---|---|---|---|---|---|"
     for one in found:
         end = one.at_end
         band = f"{end.first} to {end.last}" if end.certain else "cannot tell"
-        ended = "–" if one.ended is None else f"{one.ended}"
         flattered = "–" if one.optimism_db is None else f"{one.optimism_db:.2f}"
-        yield (
-            f"| {one.name} | {one.files} | {one.epochs} | {end.best} | {band} | {ended} | {one.saved:.0%} | "
-            f"{one.lost_db:.2f} | {flattered} |"
-        )
+        facts = (one.name, one.files, one.epochs, end.best, band, flattered, one.in_pairs, one.by_the_mean)
+        yield f"| {' | '.join(map(str, facts))} |"
+
+
+def figures(ends: list[End]) -> dict[str, float]:
+    """Of one rule over all runs."""
+    return {
+        "ended": sum(end.epoch is not None for end in ends),
+        "saved_mean": round(float(np.mean([end.saved for end in ends])), 3),
+        "lost_more_than_0.2_db": sum(end.lost_db > 0.2 for end in ends),
+        "most_lost_db": round(max(end.lost_db for end in ends), 3),
+    }
 
 
 @click.command()
@@ -142,15 +199,10 @@ def command(data: Path | None) -> None:
     for line in table(found):
         click.echo(line)
     flattered = [one.optimism_db for one in found if one.optimism_db is not None]
-    click.echo(
-        json.dumps(
-            {
-                "runs": len(found),
-                "ended": sum(one.ended is not None for one in found),
-                "most_lost_db": round(max(one.lost_db for one in found), 3),
-                "saved_mean": round(float(np.mean([one.saved for one in found])), 3),
-                "optimism_median_db": round(float(np.median(flattered)), 3),
-                "optimism_most_db": round(max(flattered), 3),
-            }
-        )
-    )
+    summary = {
+        "runs": len(found),
+        "optimism_median_db": round(float(np.median(flattered)), 3),
+        "in_pairs": figures([one.in_pairs for one in found]),
+        "by_the_mean": figures([one.by_the_mean for one in found]),
+    }
+    click.echo(json.dumps(summary))
