@@ -74,6 +74,7 @@ RECIPES = (
     Recipe("fsdd_jackson", "*", 12, 4000, 8000, bare=True),
     Recipe("sonicpi", "drum_*", 20, 1200, 8000, bare=True),
     Recipe("sonicpi", "elec_*", 22, 1200, 8000, bare=True),
+    Recipe("sonicpi", "elec_*", 22, 4000, 8000, bare=True),
     Recipe("sonicpi", "tabla_*", 23, 1200, 8000, bare=True),
     Recipe("fsdd_jackson", "*", 37, 1200, 8000, bare=True),
     Recipe("sonicpi_more", "*", 50, 1500, 8000, bare=True),
