@@ -30,6 +30,10 @@ class TrackerState:
     elapsed_s: float = 0.0
     last_epoch: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not len(self.epochs) == len(self.values) == len(self.files) or len({len(row) for row in self.files}) > 1:
+            raise ValueError("its curves have holes")
+
     def add(self, values: Mapping[str, float]) -> None:
         """One step of the epoch under way."""
         for name, value in values.items():

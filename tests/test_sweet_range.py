@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from engine.metrics import MetricsHistory, smooth
 from engine.sweet_range import SweetRange, optimism, sweet_range
@@ -143,6 +144,14 @@ def test_a_history_whose_lines_were_lost_still_names_the_run_s_own_best() -> Non
     for epoch in (kept.epochs[1], kept.epochs[2], last):  # the disk lost the third and the fourth
         holed.add_epoch(epoch)
     assert holed.get_best_epoch() == kept.get_best_epoch() == 3
+
+
+def test_a_tracker_whose_curves_have_holes_is_no_tracker() -> None:
+    whole = asdict(TrackerState(epochs=[1, 2], values=[3.0, 2.0], files=[[3.0], [2.0]]))
+    assert asdict(TypeAdapter(TrackerState).validate_python(whole)) == whole
+    for damage in ({"epochs": [1]}, {"values": []}, {"files": [[3.0], [2.0, 1.0]]}):
+        with pytest.raises(ValueError, match="holes"):
+            TypeAdapter(TrackerState).validate_python(whole | damage)
 
 
 @pytest.fixture(scope="module")
