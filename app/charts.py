@@ -71,12 +71,13 @@ def _frame(x: alt.X, y: alt.Y) -> Any:
 
 
 def main_chart(x_title: str, y_title: str, height: int = 368) -> Spec:
-    """Validation and training by epoch, the best constant answer, the sweet spot and what lies beyond, previews."""
+    """Validation and training by epoch, the best constant answer, the sweet range and what lies beyond, previews."""
     x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis("d", x_title))
     y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=_y_axis(y_title))
     tip = [alt.Tooltip("x:Q", title="epoch", format="d"), alt.Tooltip("y:Q", title="value", format=".3~g")]
     layers = [
         _frame(x, y).add_params(_zoom()),
+        _rows("range").mark_rect(opacity=0.1, clip=True).encode(x=x, x2="x2:Q", color=_COLOUR),
         _rows("beyond").mark_rect(opacity=0.06, clip=True).encode(x=x, x2="x2:Q", color=_COLOUR),
         _rows("base").mark_rule(strokeWidth=1.5, strokeDash=[6, 4], clip=True).encode(y=y, color=_COLOUR),
         _rows("sweet").mark_rule(strokeWidth=1.5, strokeDash=[2, 3], clip=True).encode(x=x, color=_COLOUR),
@@ -126,7 +127,7 @@ def small_chart(x_format: str = "~s", height: int = 150) -> Spec:
 
 
 def strip_chart() -> Spec:
-    """The whole run as one bar: what is left, what is done, what lies beyond the sweet spot, a dot per preview."""
+    """The whole run as one bar: what is left, what is done, the sweet range, what lies beyond, a dot per preview."""
     x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False, domain=[0, 1]), axis=None)
     top, bottom = alt.value(20), alt.value(28)
     layers = [
@@ -134,6 +135,7 @@ def strip_chart() -> Spec:
         for kind in ("left", "past", "done", "square")
     ]
     layers += [
+        _rows("range").mark_rect(opacity=1).encode(x=x, x2="x2:Q", y=top, y2=bottom, color=_COLOUR),
         _rows("dot").mark_point(size=9, filled=True, opacity=1).encode(x=x, y=alt.value(24), color=_COLOUR),
         _rows("tick").mark_rule(strokeWidth=2).encode(x=x, y=alt.value(16), y2=alt.value(30), color=_COLOUR),
         _rows("label")

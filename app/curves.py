@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from app.columns import Columns, Floats, band
 from app.rows import Rows, extent, finite, nice_range, spread_labels, thin
+from app.sweet_range import Sweet
 from app.words import figure
 
 Window = tuple[float, float]
@@ -31,7 +32,7 @@ def main_rows(
     *,
     unit: str,
     baseline: float | None,
-    best_epoch: int | None,
+    sweet: Sweet | None,
     better: str,
     previews: Sequence[int],
     names: tuple[str, str, str],
@@ -63,7 +64,7 @@ def main_rows(
         rows.add("base", "base", y=extra[0])
         labels.append((names[2], "base", extra[0]))
     # Scores crowd at the top, errors at the bottom: the label of the sweet spot stands where the curves are not.
-    _add_sweet_spot(rows, x, curves["val"], best_epoch, _free(low, high, height, extra, above=better == "lower"))
+    _add_sweet_range(rows, x, curves["val"], sweet, _free(low, high, height, extra, above=better == "lower"))
     for (role, curve), name in zip(curves.items(), names[:2], strict=True):
         if not np.isfinite(curve).any():
             continue
@@ -108,15 +109,18 @@ def _clamped(values: Floats) -> Floats:
     return kept if len(kept) else values
 
 
-def _add_sweet_spot(rows: Rows, x: Floats, curve: Floats, best: int | None, label_y: float) -> None:
-    if best is None or not 1 <= best <= len(x):
+def _add_sweet_range(rows: Rows, x: Floats, curve: Floats, sweet: Sweet | None, label_y: float) -> None:
+    if sweet is None or not 1 <= sweet.best <= len(x):
         return
+    best, end = sweet.best, float(x[-1])
+    if sweet.band is not None:
+        rows.add("range", "sweet", x=float(sweet.band[0]), x2=min(end, float(sweet.band[1])))
     rows.add("sweet", "sweet", x=float(best))
-    side = "sweet-right" if best - 1 < 0.3 * (x[-1] - 1) else "sweet-left"
-    rows.add(side, "sweet", x=float(best), y=label_y, t=f"sweet spot · epoch {best}")
+    side = "sweet-right" if best - 1 < 0.3 * (end - 1) else "sweet-left"
+    rows.add(side, "sweet", x=float(best), y=label_y, t=f"{sweet.name} · epoch {best}")
     rows.add("best", "sweet", x=float(best), y=float(curve[best - 1]))
-    if best < x[-1]:
-        rows.add("beyond", "val", x=float(best), x2=float(x[-1]))
+    if sweet.beyond is not None and sweet.beyond < end:
+        rows.add("beyond", "val", x=float(sweet.beyond), x2=end)
 
 
 def loss_rows(steps: Columns, epochs: Columns, train: str, val: str | None, window: Window | None = None) -> pa.Table:

@@ -16,6 +16,7 @@ from app import charts, style, words
 from app.columns import Columns, Floats
 from app.curves import Window, loss_rows, main_rows, small_rows
 from app.store import MetricsStore, metrics_of
+from app.sweet_range import Sweet, sweet
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import MetricSpec, RunRecord
 from engine.rundir.view import RunView
@@ -50,7 +51,7 @@ def window(key: str) -> Window | None:
 
 
 def main(reader: RunReader, view: RunView, preview_epochs: Sequence[int]) -> None:
-    """Error on new and own items by epoch, against the best constant answer, with the sweet spot."""
+    """Error on new and own items by epoch, against the best constant answer, with the sweet range."""
     style.title(words.nouns(view.run).main)
     if view.run is None:
         _empty("The curve begins with the first epoch.")
@@ -74,16 +75,16 @@ def main_drawing(
         return None
     monitor = run.monitor
     base = words.baseline(status, run)
-    best = spot.epoch if (spot := words.sweet_spot(status, run)) else None
+    spot = sweet(status, run)
     rows = store.cached(
-        ("main", seen, best, base, tuple(preview_epochs)),
+        ("main", seen, spot, base, tuple(preview_epochs)),
         lambda: main_rows(
-            store.epochs, monitor.metric, monitor.reference, unit=monitor.unit, baseline=base, best_epoch=best,
+            store.epochs, monitor.metric, monitor.reference, unit=monitor.unit, baseline=base, sweet=spot,
             better=monitor.better, previews=preview_epochs, names=_names(run),
             standard_error=words.uncertain(run), window=seen, height=MAIN_HEIGHT,
         ),
     )  # fmt: skip
-    return Drawing(words.nouns(run).main, "", rows, _main_spec(words.nouns(run).unit_line), _alt(run, store))
+    return Drawing(words.nouns(run).main, "", rows, _main_spec(words.nouns(run).unit_line), _alt(run, store, spot))
 
 
 def _names(run: RunRecord) -> tuple[str, str, str]:
@@ -92,9 +93,10 @@ def _names(run: RunRecord) -> tuple[str, str, str]:
     return labels.get(new, new), labels.get(own, own), f"average {words.nouns(run).item}"
 
 
-def _alt(run: RunRecord, store: MetricsStore) -> str:
+def _alt(run: RunRecord, store: MetricsStore, spot: Sweet | None) -> str:
     last = store.epochs.last(run.monitor.metric)
-    return f"{words.nouns(run).main}: after {store.epochs.count} epochs {words.figure(last, run.monitor.unit)}"
+    said = f"{words.nouns(run).main}: after {store.epochs.count} epochs {words.figure(last, run.monitor.unit)}"
+    return f"{said}, {spot.said}" if spot else said
 
 
 def _empty(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from app import charts, states, style, words
 from app.plain import plain
 from app.store import MetricsStore, metrics_of
 from app.strip import strip_rows
+from app.sweet_range import sweet
 from engine.metrics import compute_overfitting_gap, last_progress, quality, smooth
 from engine.rundir.schema import Best, RunRecord, Status
 from engine.rundir.view import RunView, ShownState
@@ -52,14 +53,24 @@ def strip_drawing(view: RunView, preview_steps: Sequence[int]) -> tuple[pa.Table
         return None
     total = status.total_steps or 0
     if states.getting_ready(view) and status.progress and status.progress.total:
-        done, sweet, said = status.progress.done / status.progress.total, None, words.phase(status)
+        done, spot, said = status.progress.done / status.progress.total, None, words.phase(status)
     else:
         done = min(1.0, status.step / total) if total else 0.0
-        best = words.sweet_spot(status, view.run)
-        sweet = (min(1.0, best.step / total), best.epoch) if best and total else None
-        said = f"{words.percent(done)} done" + (f", sweet spot at epoch {sweet[1]}" if sweet else "")
+        spot = sweet(status, view.run) if total else None
+        said = f"{words.percent(done)} done" + (f", {spot.said}" if spot else "")
     heard = [step / total for step in preview_steps] if total else []
-    return strip_rows(done, sweet, heard), f"The whole run: {said}"
+    return strip_rows(done, spot, _ends(status, view.run, total), heard), f"The whole run: {said}"
+
+
+def _ends(status: Status, run: RunRecord | None, total: int) -> Callable[[int], float]:
+    """Where an epoch ended, as a part of the run: known of the best and of the last, in between by their length."""
+    best, length = status.best, run.steps_per_epoch if run else 0
+
+    def at(epoch: int) -> float:
+        step = status.step if epoch >= status.epoch else best.step + (epoch - best.epoch) * length if best else 0
+        return min(1.0, max(0.0, step / total))
+
+    return at
 
 
 def cards(view: RunView, root: Path) -> list[Card]:

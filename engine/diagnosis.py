@@ -15,7 +15,7 @@ from engine.metrics import (
     last_progress,
     smooth,
 )
-from engine.rundir.schema import Best, Diagnosis, Monitor
+from engine.rundir.schema import Diagnosis, Monitor
 
 PAST_EPOCHS = 3
 PAST_PART = 0.02
@@ -50,14 +50,6 @@ def _stagnation(curve: list[float], epochs: list[int], monitor: Monitor) -> list
             "help.",
         )
     ]
-
-
-def sweet_spot_is_behind(best: Best, now: float, epoch: int, monitor: Monitor) -> bool:
-    """Whether the best epoch lies clearly in the past: new data has come out worse ever since.
-
-    now: the smoothed monitored metric of ``epoch``.
-    """
-    return not _too_early(best.value, monitor) and _past(best.value, now, epoch - best.epoch, monitor)
 
 
 def _too_early(at_best: float, monitor: Monitor) -> bool:

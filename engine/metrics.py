@@ -7,10 +7,12 @@ averaged weights. Losses of different KL weights cannot be compared, and validat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from engine.rundir.schema import SweetRange
 
 OVERFITTING_GAP = 0.2
 GOOD_QUALITY, FAIR_QUALITY = 0.8, 0.5
@@ -52,6 +54,7 @@ class EpochMetrics(_Metrics):
     val_kl_loss: float | None = None
     kl_divergence: float | None = Field(None, description="KL itself: nats, summed over dimensions, without a clamp.")
     overfitting_gap: float | None = None
+    sweet_range: SweetRange | None = Field(None, description="The sweet range as it stood after this epoch.")
     eta_seconds: float = 0.0
     elapsed_seconds: float = 0.0
 
@@ -113,7 +116,7 @@ def smoothed(previous: float | None, value: float) -> float:
     return SMOOTHING * previous + (1 - SMOOTHING) * value
 
 
-def smooth(values: list[float]) -> list[float]:
+def smooth(values: Sequence[float]) -> list[float]:
     """:func:`smoothed` along a whole curve."""
     out: list[float] = []
     for value in values:
@@ -128,6 +131,18 @@ def is_better(value: float, best: float, better: str = "lower") -> bool:
     """
     margin = EQUAL_PART * abs(best)
     return value < best - margin if better == "lower" else value > best + margin
+
+
+def best_place(values: Sequence[float], better: str = "lower") -> int | None:
+    """The place of the best of smoothed ``values``, the first of equals; None without a finite one.
+
+    The one owner of what "best" is: who follows a run, keeps its best weights or reads its record asks here.
+    """
+    best, found = math.nan, None
+    for place, value in enumerate(smooth(values)):
+        if math.isfinite(value) and (found is None or is_better(value, best, better)):
+            best, found = value, place
+    return found
 
 
 def last_progress(curve: list[float], better: str = "lower") -> int | None:
@@ -187,11 +202,13 @@ class MetricsHistory:
 
     def get_best_epoch(self) -> int | None:
         """The epoch whose smoothed monitored metric is best, the first of equals; None before the first epoch."""
-        best, found = math.nan, None
-        for value, epoch in zip(smooth(self._monitored()), sorted(self.epochs), strict=True):
-            if math.isfinite(value) and (found is None or is_better(value, best, self.better)):
-                best, found = value, epoch
-        return found
+        if not self.epochs:
+            return None
+        said = self.epochs[max(self.epochs)].sweet_range
+        if said is not None:  # a run's own record, also where the disk lost epochs before it
+            return said.best
+        place = best_place(self._monitored(), self.better)
+        return None if place is None else sorted(self.epochs)[place]
 
     def compute_eta(self, current: int, total: int) -> float | None:
         """Seconds from step ``current`` to step ``total`` at the pace of the last hundred; None before the first."""

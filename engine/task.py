@@ -97,8 +97,12 @@ class Task(Protocol):
     def training_step(self, model: nn.Module, batch: Batch, knobs: Mapping[str, float]) -> StepOutput:
         """Forward pass; no synchronisation with the device."""
 
-    def evaluate(self, model: nn.Module, part: Literal["train", "val"]) -> dict[str, float]:
-        """Clean figures over fixed items, in evaluation mode, by their full names ("val_loss")."""
+    def evaluate(self, model: nn.Module, part: Literal["train", "val"]) -> dict[str, Any]:
+        """Clean figures over fixed items, in evaluation mode, by their full names ("val_loss").
+
+        Numbers; and, where ``monitor.files`` names it, on "val" the list of what ``monitor.metric`` is in each held-out
+        file, in the order of dataset.json (NaN: not measured). Without it the sweet range is said to be uncertain.
+        """
 
     def previews(self, model: nn.Module, epoch: int) -> Iterable[Preview]:
         """What the model makes now, comparable from epoch to epoch."""

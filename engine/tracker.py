@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.metrics import is_better, smoothed
+from engine.metrics import smoothed
 from engine.rundir.schema import Best
+from engine.sweet_range import SweetRange, sweet_range
 
 
 @dataclass
@@ -18,7 +18,9 @@ class TrackerState:
     step: int = 0
     sums: dict[str, float] = field(default_factory=dict)
     count: int = 0
-    smoothed: float | None = None
+    epochs: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    files: list[list[float]] = field(default_factory=list)
     smoothed_reference: float | None = None
     best: dict[str, Any] | None = None
     skipped_in_a_row: int = 0
@@ -28,6 +30,10 @@ class TrackerState:
     elapsed_s: float = 0.0
     clock: dict[str, float] = field(default_factory=dict)  # of a run with minutes: see engine.timekeeper
     last_epoch: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not len(self.epochs) == len(self.values) == len(self.files) or len({len(row) for row in self.files}) > 1:
+            raise ValueError("its curves have holes")
 
     def add(self, values: Mapping[str, float]) -> None:
         """One step of the epoch under way."""
@@ -41,14 +47,17 @@ class TrackerState:
         self.sums, self.count = {}, 0
         return means
 
-    def judge(self, value: float, reference: float | None, lower: bool) -> bool:
-        """Take in an epoch's monitored value; whether its smoothed value is the best so far."""
-        self.smoothed = smoothed(self.smoothed, value)
+    def judge(self, epoch: int, value: float, files: list[float], reference: float | None) -> None:
+        """Take in a finished epoch: the monitored value, the same file by file, and its counterpart on own items."""
+        self.epochs.append(epoch)
+        self.values.append(value)
+        self.files.append(files)
         if reference is not None:
             self.smoothed_reference = smoothed(self.smoothed_reference, reference)
-        if self.best is None:
-            return math.isfinite(self.smoothed)
-        return is_better(self.smoothed, float(self.best["value"]), "lower" if lower else "higher")
+
+    def sweet_range(self, better: str) -> SweetRange | None:
+        """As the epochs so far show it; None before the first finite value."""
+        return sweet_range(self.epochs, self.values, self.files, better)
 
     def best_record(self) -> Best | None:
         return None if self.best is None else Best.model_validate(self.best)

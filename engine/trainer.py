@@ -10,7 +10,7 @@ from dataclasses import asdict
 from engine.archive import Archive
 from engine.checkpoint import Loaded, WeightAverage, restore
 from engine.course import Course, Leg
-from engine.diagnosis import diagnose_fit, sweet_spot_is_behind
+from engine.diagnosis import diagnose_fit
 from engine.errors import StorageError, TrainingFailedError
 from engine.metrics import (
     EpochMetrics,
@@ -19,6 +19,7 @@ from engine.metrics import (
     StepMetrics,
     TrainingCompleteEvent,
     compute_overfitting_gap,
+    smooth,
 )
 from engine.pace import EARLY_PREVIEWS, Costs, Intervals
 from engine.plan import Plan
@@ -165,12 +166,13 @@ class Trainer:
         means = tracker.close_epoch()
         monitor = self.task.monitor
         value = figures.get(monitor.metric, figures["val_loss"])
-        is_best = tracker.judge(value, figures.get(monitor.reference), monitor.better == "lower")
-        assert tracker.smoothed is not None
-        if is_best:
+        tracker.judge(epoch, value, figures.get(monitor.files, []), figures.get(monitor.reference))
+        now = smooth(tracker.values)[-1]
+        found = tracker.sweet_range(monitor.better)
+        if found is not None and found.best == epoch:
             tracker.best = {
                 "metric": monitor.metric,
-                "value": tracker.smoothed,
+                "value": now,
                 "raw": value,
                 "epoch": epoch,
                 "step": tracker.step,
@@ -179,7 +181,7 @@ class Trainer:
             self.archive.keep_best()
         gap = None
         if tracker.smoothed_reference is not None:
-            gap = compute_overfitting_gap(tracker.smoothed_reference, tracker.smoothed, monitor.better)
+            gap = compute_overfitting_gap(tracker.smoothed_reference, now, monitor.better)
         knobs = self._knobs(tracker.step)
         metrics = EpochMetrics.model_validate(
             {
@@ -190,6 +192,7 @@ class Trainer:
                 "total_epochs": self.course.at(tracker.step).total_epochs,
                 "learning_rate": knobs["learning_rate"],
                 "overfitting_gap": gap,
+                "sweet_range": found,
                 "eta_seconds": self._eta() or 0.0,
                 "elapsed_seconds": self.writer.elapsed_s,
             }
@@ -206,10 +209,8 @@ class Trainer:
     def _may_end(self) -> bool:
         """Whether its user asked to end here. The tracker alone decides, so that a resumed run ends here too."""
         asked = self.config.stop_after_sweet_spot and self._ends_epoch()
-        best, now = self.tracker.best_record(), self.tracker.smoothed
-        if not asked or best is None or now is None:
-            return False
-        return sweet_spot_is_behind(best, now, self._epoch(), self.task.monitor)
+        found = self.tracker.sweet_range(self.task.monitor.better) if asked else None
+        return found is not None and found.behind
 
     def _report_step(self, values: dict[str, float], seconds: float) -> None:
         epoch = self._epoch()
@@ -238,6 +239,7 @@ class Trainer:
             metrics={name: value for name, value in named.items() if not name.endswith("_seconds")},
             overfitting_gap=metrics.overfitting_gap,
             best=self.tracker.best_record(),
+            sweet_range=metrics.sweet_range,
             diagnosis=found,
         )
         self.callback(metrics)

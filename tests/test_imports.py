@@ -17,7 +17,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("engine.rundir",),
     (
         "engine.config", "engine.plan", "engine.course", "engine.metrics", "engine.rng", "engine.audio",
-        "engine.tracker", "engine.diagnosis",
+        "engine.sweet_range", "engine.tracker", "engine.diagnosis",
     ),
     ("engine.task", "engine.vetting", "engine.checkpoint", "engine.snapshot", "engine.device", "engine.resume"),
     ("engine.tasks", "engine.registry", "engine.flags"),

@@ -62,11 +62,12 @@ def test_best_is_judged_on_the_smoothed_curve() -> None:
 def test_an_epoch_without_a_number_is_never_the_best_and_hides_none_after_it() -> None:
     values = [math.nan, 10.0, 8.0, math.nan, 7.0, 6.0, 6.5]
     assert history(values).get_best_epoch() == 6
+    found = None
     tracker = TrackerState()
     for epoch, value in enumerate(values, 1):
-        if tracker.judge(value, None, lower=True):
-            tracker.best = {"value": tracker.smoothed, "epoch": epoch}
-    assert tracker.best is not None and tracker.best["epoch"] == 6
+        tracker.judge(epoch, value, [], None)
+        found = tracker.sweet_range("lower")
+    assert found is not None and found.best == 6
 
 
 def test_a_curve_at_rest_keeps_its_first_best() -> None:

@@ -20,7 +20,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.rundir.writer import RunWriter
-from engine.task import StepOutput
+from engine.task import Monitor, StepOutput
 from engine.trainer import SKIPS_IN_A_ROW, Trainer
 from tests.toy import Line
 
@@ -208,13 +208,17 @@ def equal(a: Any, b: Any) -> bool:
 
 
 class Turning(Line):
-    """Comes out worse with new data from the fourth epoch on."""
+    """Comes out worse with new data from the fourth epoch on, in each of its held-out files."""
+
+    monitor = Monitor(metric="val_loss", reference="train_eval", files="val_loss_files")
+    held_out = 4
 
     def evaluate(self, model, part):  # type: ignore[no-untyped-def]
         if part == "train":
             return {"train_eval": 1.0}
         self.epoch = getattr(self, "epoch", 0) + 1
-        return {"val_loss": 10.0 - self.epoch if self.epoch <= 4 else 2.0 + self.epoch}
+        loss = 10.0 - self.epoch if self.epoch <= 4 else 2.0 + self.epoch
+        return {"val_loss": loss, "val_loss_files": [loss + 0.3 * file for file in range(self.held_out)]}
 
 
 def turning(**settings: Any) -> Turning:
@@ -265,3 +269,15 @@ def test_the_time_of_a_step_is_that_of_the_whole_update(tmp_path: Path) -> None:
     with open_run(tmp_path / "run") as writer:
         new_trainer(task, writer).fit()
     assert all(event["step_time_s"] >= 0.03 for event in RunReader(tmp_path / "run").all_of("step"))
+
+
+@pytest.mark.parametrize("held_out", [0, 1, 2])
+def test_a_run_with_too_few_files_to_tell_never_ends_by_itself(tmp_path: Path, held_out: int) -> None:
+    task = turning(stop_after_sweet_spot=True)
+    task.held_out = held_out
+    with open_run(tmp_path / "run") as writer:
+        trainer = new_trainer(task, writer)
+        trainer.fit()
+        said = writer.status.sweet_range
+    assert trainer.tracker.step == 160
+    assert said is not None and not said.certain and not said.behind and said.files == held_out

@@ -7,6 +7,7 @@ Metrics themselves may be anything, also NaN: a run that diverges must be seen.
 from __future__ import annotations
 
 import math
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,6 +25,8 @@ def plausible(record: BaseModel) -> bool:
 def _fits(name: str, value: Any) -> bool:
     if isinstance(value, BaseModel):
         return plausible(value)
+    if is_dataclass(value):
+        return all(_fits(item.name, getattr(value, item.name)) for item in fields(value))
     if isinstance(value, list):
         return all(_fits(name, item) for item in value)
     if isinstance(value, bool):

@@ -9,6 +9,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from engine.rundir.inside import read_own
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, of_this_boot, process_liveness
 from engine.rundir.lock import identity, is_held, taken

@@ -7,6 +7,7 @@ trip, where pydantic's default writes null and then refuses to read it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -61,6 +62,10 @@ class Monitor(Record):
     )
     standard_error: str | None = Field(
         default=None, description="The metric that holds the standard error of ``metric`` over the held-out files."
+    )
+    files: str | None = Field(
+        default=None,
+        description="The list in epoch events of ``metric`` for each held-out file, in dataset.json's order.",
     )
 
 
@@ -199,6 +204,27 @@ class Best(Record):
     step: int
 
 
+@dataclass(frozen=True)
+class SweetRange:
+    """The epochs that held-out files cannot tell from the best one; see :mod:`engine.sweet_range`. Epochs from 1."""
+
+    best: int
+    """The epoch of the best smoothed metric."""
+    first: int
+    last: int
+    """First and last epoch whose errors, file by file against those of ``best``, do not differ beyond their scatter."""
+    files: int
+    """Held-out files compared, copies of one sound counted once; 0 where the task tells none apart."""
+    certain: bool
+    """False with fewer than three of them: it cannot tell."""
+    behind: bool
+    """Whether the present epoch is worse than ``best``, in pairs: the range lies behind. Never without certainty."""
+    worse_by: float | None
+    """The mean paired difference, the present epoch's error minus that of ``best``, in the metric's unit."""
+    give_or_take: float | None
+    """Its standard error."""
+
+
 class Diagnosis(Record):
     """One thing worth telling, in words a musician understands."""
 
@@ -257,6 +283,7 @@ class Status(Record):
     steps_per_s: float | None = None
     memory: Memory | None = None
     best: Best | None = None
+    sweet_range: SweetRange | None = None
     diagnosis: list[Diagnosis] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
     last_checkpoint: CheckpointRef | None = None

@@ -21,6 +21,7 @@ from engine.rundir.schema import (
     RunRecord,
     Source,
     State,
+    SweetRange,
 )
 from engine.rundir.writer import RunWriter
 
@@ -61,6 +62,7 @@ def write(
     close: bool = True,
     apart: float = 0.3,
     files: Sequence[FileRow] = (),
+    sweet_range: SweetRange | None = None,
     **changes: Any,
 ) -> RunWriter:
     """A run of ``done`` out of ``epochs`` epochs in ``state``.
@@ -91,6 +93,7 @@ def write(
         metrics={"val_recon_db": val, "train_recon_db": train}, overfitting_gap=(val - train) / train,
         diagnosis=diagnosis or [],
         best=spot if done >= best else None,
+        sweet_range=sweet_range,
         last_checkpoint=CheckpointRef(file="step-00000100.pt", step=100, epoch=10, at=1.0) if done >= 10 else None,
     )  # fmt: skip
     writer.state(state, error=error)

@@ -1,0 +1,128 @@
+"""The sweet range: which epochs the held-out files cannot tell from the best one, and whether it lies behind.
+
+The files differ from one another by far more than one epoch differs from the next, so epochs are compared **in pairs**,
+file by file. Three things would make a difference out of nothing, and are kept from doing so:
+
+- The best of many epochs looks better than it is on the very files that chose it: by the :func:`optimism`, which is
+  taken off every difference before it counts.
+- The wobble of one epoch hits all files alike, which their scatter does not show: it is read off the curve (its
+  second differences) and added to the standard error.
+- Who looks after every epoch finds a bad one sooner or later. So a difference counts from a hundredth of the best
+  error on, and the range lies behind only after epochs in a row outside of it: five, and a tenth of all.
+
+Source: the paired t-test (Student 1908). Pure numpy, no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.metrics import SMOOTHING, STAGNATION_PART, best_place
+from engine.rundir.schema import SweetRange
+
+__all__ = ["SweetRange", "optimism", "sweet_range"]
+
+Floats = NDArray[np.float64]
+
+FEWEST_FILES = 3
+PATIENCE, PATIENCE_PART = 5, 0.1
+RECENT = 30
+HALVINGS = 32
+# Student's t for 2, 3, ... degrees of freedom, one-sided 0.025.
+_QUANTILES = (4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
+              2.110, 2.101, 2.093, 2.086)  # fmt: skip
+
+
+def sweet_range(
+    epochs: Sequence[int], values: Sequence[float], files: Sequence[Sequence[float]], better: str = "lower"
+) -> SweetRange | None:
+    """The range after the last of ``epochs``; None while no value is finite.
+
+    values [epochs]: the monitored metric. files [epochs][files]: the same file by file, empty where a task has none.
+    """
+    place = best_place(values, better)
+    if place is None:
+        return None
+    errors = _smoothed(_comparable(files, better))
+    count = errors.shape[1]
+    if count < FEWEST_FILES or not np.isfinite(errors[[place, -1]]).all():
+        return SweetRange(epochs[place], epochs[place], epochs[-1], count, False, False, None, None)
+    worse = errors - errors[place]
+    mean, spread = worse.mean(1), _standard_error(worse, errors.mean(1))
+    floor = STAGNATION_PART * abs(float(errors[place].mean()))
+    alike = mean <= np.maximum(floor, (_optimism(errors) or 0.0) + _quantile(count - 1) * spread)
+    alike[place] = True
+    first, last = (int(end) for end in np.flatnonzero(alike)[[0, -1]])
+    since = len(epochs) - 1 - last
+    return SweetRange(
+        best=epochs[place],
+        first=epochs[first],
+        last=epochs[last],
+        files=count,
+        certain=True,
+        behind=since >= max(PATIENCE, math.ceil(PATIENCE_PART * len(epochs))),
+        worse_by=float(mean[-1]),
+        give_or_take=float(spread[-1]),
+    )
+
+
+def optimism(files: Sequence[Sequence[float]], better: str = "lower") -> float | None:
+    """By how much the error at the best epoch flatters, because the files that measure it also chose the epoch.
+
+    In the metric's unit, at least 0; None with fewer than three files or without a finite epoch. The files are halved
+    in several ways: what a half loses at the epoch that the other half chose is what its own choice had flattered it
+    by. All of them together flatter themselves by less: by a root of two at least.
+    """
+    return _optimism(_smoothed(_comparable(files, better)))
+
+
+def _optimism(errors: Floats) -> float | None:
+    errors = errors[np.isfinite(errors).all(1)]
+    count = errors.shape[1]
+    if count < FEWEST_FILES or not len(errors):
+        return None
+    orders = np.random.default_rng(count).permuted(np.tile(np.arange(count), (HALVINGS, 1)), axis=1)
+    mine = (orders < count // 2).astype(float)  # which files are in each half [HALVINGS, files]
+    halves = [errors @ (side / side.sum(1, keepdims=True)).T for side in (mine, 1 - mine)]
+    lost = [_lost(*pair) for pair in (halves, halves[::-1])]
+    return float(np.mean(lost)) / math.sqrt(2)
+
+
+def _lost(own: Floats, other: Floats) -> Floats:
+    """By how much ``own`` [epochs, halvings] is worse at the epoch that ``other`` chose than at its own best."""
+    return own[other.argmin(0), np.arange(own.shape[1])] - own.min(0)
+
+
+def _comparable(files: Sequence[Sequence[float]], better: str) -> Floats:
+    """Errors [epochs, files], lower is better. Files without any figure are left out, copies count once."""
+    errors = np.array(files, np.float64).reshape(len(files), -1)
+    errors = errors[:, np.isfinite(errors).any(0)]
+    return np.unique(errors if better == "lower" else 1.0 - errors, axis=1)
+
+
+def _smoothed(errors: Floats) -> Floats:
+    """:func:`engine.metrics.smooth` file by file, begun anew round an epoch that is not finite for all of them."""
+    out = errors.copy()
+    for epoch in range(1, len(out)):
+        if np.isfinite(out[epoch - 1]).all() and np.isfinite(errors[epoch]).all():
+            out[epoch] = SMOOTHING * out[epoch - 1] + (1 - SMOOTHING) * errors[epoch]
+    return out
+
+
+def _standard_error(worse: Floats, curve: Floats) -> Floats:
+    """Of the mean paired difference in each epoch: the files' scatter, and the curve's own wobble."""
+    files = worse.std(1, ddof=1) / math.sqrt(worse.shape[1])
+    bends = np.abs(np.diff(curve[-RECENT:], 2))
+    bends = bends[np.isfinite(bends)]
+    # White noise, smoothed like this, has a median bend of 1.07 of its deviation; two epochs are compared.
+    wobble = math.sqrt(2) * float(np.median(bends)) / 1.07 if len(bends) else 0.0
+    return np.hypot(files, wobble)
+
+
+def _quantile(freedom: int) -> float:
+    """For ``freedom`` from 2; beyond the table its last one, which is 0.13 too careful at most."""
+    return _QUANTILES[min(freedom - 2, len(_QUANTILES) - 1)]

@@ -1,0 +1,209 @@
+"""``python -m tests.bench replay``: recorded runs, told to stop after the sweet spot: when, and at what cost?
+
+The recording holds nothing but the error of every held-out file after every epoch. ``--record DATA`` makes it anew
+with real training processes, small ones (8 channels, batches of 4): what matters here is how files scatter, curves
+wobble and turn. Half of the runs have the defaults, which hardly overfit; half have no variations, which do.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.metrics import best_place, smooth
+from engine.rundir.reader import RunReader
+from engine.sweet_range import SweetRange, optimism, sweet_range
+from tests.bench.quality import train
+
+RECORDING = Path(__file__).with_name("replay.npz")
+UNIT_DB = 1e-3  # of the whole numbers in the recording
+BARE = ("--preset", "aggressive", "--augment-strength", "0")
+SMALL = ("--channels", "8", "--threads", "1", "--batch-size", "4", "--chunk-duration-s", "0.5",
+         "--checkpoint-interval", "999", "--preview-interval", "999", "--preview-interval-short", "999")  # fmt: skip
+RATES = {16_000: ("--n-mels", "64", "--sample-rate", "16000", "--n-fft", "1024", "--hop-length", "256"),
+         8_000: ("--n-mels", "32", "--sample-rate", "8000", "--n-fft", "512", "--hop-length", "128")}  # fmt: skip
+
+Errors = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One run: which files (at most ``count``, evenly chosen of those that fit), for how long, how small, how bare."""
+
+    folder: str
+    pattern: str
+    count: int
+    steps: int
+    rate: int
+    bare: bool = False
+
+    @property
+    def name(self) -> str:
+        what = self.folder.removeprefix("fsdd_") if self.pattern == "*" else self.pattern.removesuffix("_*")
+        return f"{what}-{self.count}-{self.steps}{'-bare' if self.bare else ''}"
+
+    def sounds(self, data: Path, place: Path) -> Path:
+        found = sorted(path for path in (data / self.folder).glob(self.pattern) if path.suffix in (".flac", ".wav"))
+        count = min(self.count, len(found))
+        place.mkdir()
+        for path in (found[number * len(found) // count] for number in range(count)):
+            (place / path.name).symlink_to(path.resolve())
+        return place
+
+
+RECIPES = (
+    Recipe("sonicpi", "perc_*", 2, 3000, 16000),
+    Recipe("sonicpi", "drum_*", 6, 4000, 16000),
+    Recipe("sonicpi_more", "glitch_*", 8, 4000, 16000),
+    Recipe("sonicpi_more", "bass_*", 9, 4000, 16000),
+    Recipe("fsdd_jackson", "*", 12, 4000, 16000),
+    Recipe("sonicpi", "drum_*", 20, 4000, 16000),
+    Recipe("sonicpi", "elec_*", 22, 1500, 8000),
+    Recipe("fsdd_jackson", "*", 37, 1500, 8000),
+    Recipe("fsdd_jackson", "*", 150, 1500, 8000),
+    Recipe("sonicpi", "drum_*", 6, 2000, 16000, bare=True),
+    Recipe("sonicpi_more", "glitch_*", 8, 2000, 16000, bare=True),
+    Recipe("sonicpi", "perc_*", 10, 4000, 8000, bare=True),
+    Recipe("fsdd_jackson", "*", 12, 4000, 8000, bare=True),
+    Recipe("sonicpi", "drum_*", 20, 1200, 8000, bare=True),
+    Recipe("sonicpi", "elec_*", 22, 1200, 8000, bare=True),
+    Recipe("sonicpi", "elec_*", 22, 4000, 8000, bare=True),
+    Recipe("sonicpi", "tabla_*", 23, 1200, 8000, bare=True),
+    Recipe("fsdd_jackson", "*", 37, 1200, 8000, bare=True),
+    Recipe("sonicpi_more", "*", 50, 1500, 8000, bare=True),
+    Recipe("fsdd_jackson", "*", 75, 1500, 8000, bare=True),
+    Recipe("fsdd_jackson", "*", 150, 1500, 8000, bare=True),
+)
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a rule would have ended a run (None: not before its end), and what that costs.
+
+    saved: the part of the run that was not needed. lost_db: the kept epoch's error above that of the full run's best.
+    """
+
+    epoch: int | None
+    saved: float
+    lost_db: float
+
+    def __str__(self) -> str:
+        return "–" if self.epoch is None else f"{self.epoch}: {self.saved:.0%}, {self.lost_db:.2f} dB"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """in_pairs: what --stop-after-sweet-spot does. by_the_mean: a control that looks at no file, for comparison."""
+
+    name: str
+    files: int
+    epochs: int
+    at_end: SweetRange
+    optimism_db: float | None
+    in_pairs: End
+    by_the_mean: End
+
+
+def replay(name: str, errors: Errors) -> Replay:
+    """errors [epochs, files]: decide after every epoch as the trainer does, knowing only the epochs before it."""
+    files = errors.tolist()
+    values, epochs = errors.mean(1).tolist(), list(range(1, len(errors) + 1))
+
+    def after(epoch: int) -> SweetRange:
+        found = sweet_range(epochs[:epoch], values[:epoch], files[:epoch])
+        assert found is not None
+        return found
+
+    return Replay(
+        name=name,
+        files=errors.shape[1],
+        epochs=len(errors),
+        at_end=after(len(errors)),
+        optimism_db=optimism(files),
+        in_pairs=_end(values, lambda epoch: after(epoch).behind),
+        by_the_mean=_end(values, lambda epoch: _mean_rose(values[:epoch])),
+    )
+
+
+def _mean_rose(values: list[float]) -> bool:
+    """Whether the smoothed mean lies 2 % above its best, three epochs or more ago."""
+    best, curve = best_place(values), smooth(values)
+    return best is not None and len(values) - 1 - best >= 3 and curve[-1] > 1.02 * curve[best]
+
+
+def _end(values: list[float], decide: Callable[[int], bool]) -> End:
+    ended = next((epoch for epoch in range(1, len(values) + 1) if decide(epoch)), None)
+    if ended is None:
+        return End(None, 0.0, 0.0)
+    kept, best = best_place(values[:ended]), best_place(values)
+    assert kept is not None and best is not None
+    return End(ended, 1 - ended / len(values), max(0.0, values[kept] - values[best]))
+
+
+def recorded(path: Path = RECORDING) -> Iterator[tuple[str, Errors]]:
+    with np.load(path) as runs:
+        for name in runs.files:
+            yield name, runs[name] * UNIT_DB
+
+
+def record(recipe: Recipe, data: Path) -> Errors:
+    """Train as ``recipe`` says; the error of every held-out file [epochs, files]."""
+    with tempfile.TemporaryDirectory() as place:
+        sounds, root = recipe.sounds(data, Path(place) / "sounds"), Path(place) / "run"
+        bare = BARE if recipe.bare else ()
+        train(sounds, root, ["--max-steps", str(recipe.steps), *SMALL, *RATES[recipe.rate], *bare])
+        run = RunReader(root).run()
+        assert run is not None and run.monitor.files is not None
+        return np.array([event[run.monitor.files] for event in RunReader(root).all_of("epoch")])
+
+
+def table(found: list[Replay]) -> Iterator[str]:
+    yield "| run | files that check | epochs | best | sweet range | optimism, dB | ended in pairs | by the mean alone |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for one in found:
+        end = one.at_end
+        band = f"{end.first} to {end.last}" if end.certain else "cannot tell"
+        flattered = "–" if one.optimism_db is None else f"{one.optimism_db:.2f}"
+        facts = (one.name, one.files, one.epochs, end.best, band, flattered, one.in_pairs, one.by_the_mean)
+        yield f"| {' | '.join(map(str, facts))} |"
+
+
+def figures(ends: list[End]) -> dict[str, float]:
+    """Of one rule over all runs."""
+    return {
+        "ended": sum(end.epoch is not None for end in ends),
+        "saved_mean": round(float(np.mean([end.saved for end in ends])), 3),
+        "lost_more_than_0.2_db": sum(end.lost_db > 0.2 for end in ends),
+        "most_lost_db": round(max(end.lost_db for end in ends), 3),
+    }
+
+
+@click.command()
+@click.option("--record", "data", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Train every run again on the sets in this folder; an hour on one quiet core.")  # fmt: skip
+def command(data: Path | None) -> None:
+    """Replay the recorded runs, and print a table and one JSON line last."""
+    if data is not None:
+        curves = {}
+        for recipe in RECIPES:
+            curves[recipe.name] = np.round(record(recipe, data) / UNIT_DB).astype(np.uint16)
+            click.echo(f"{recipe.name}: {curves[recipe.name].shape}", err=True)
+            np.savez_compressed(RECORDING, **curves)
+    found = [replay(name, errors) for name, errors in recorded()]
+    for line in table(found):
+        click.echo(line)
+    flattered = [one.optimism_db for one in found if one.optimism_db is not None]
+    summary = {
+        "runs": len(found),
+        "optimism_median_db": round(float(np.median(flattered)), 3),
+        "in_pairs": figures([one.in_pairs for one in found]),
+        "by_the_mean": figures([one.by_the_mean for one in found]),
+    }
+    click.echo(json.dumps(summary))
