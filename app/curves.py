@@ -38,8 +38,12 @@ def main_rows(
     standard_error: str | None = None,
     window: Window | None = None,
     height: int = 368,
+    spot: str = "sweet spot",
+    past: bool = False,
 ) -> pa.Table:
     """The main chart. names: what new items, its own items and the best constant answer are called here.
+
+    spot: what the best epoch is called. past: new items have come out worse since, so that what follows is marked.
 
     standard_error: the metric that says how sure ``metric`` is; drawn as a pale band around it.
     """
@@ -63,7 +67,8 @@ def main_rows(
         rows.add("base", "base", y=extra[0])
         labels.append((names[2], "base", extra[0]))
     # Scores crowd at the top, errors at the bottom: the label of the sweet spot stands where the curves are not.
-    _add_sweet_spot(rows, x, curves["val"], best_epoch, _free(low, high, height, extra, above=better == "lower"))
+    free = _free(low, high, height, extra, above=better == "lower")
+    _add_sweet_spot(rows, x, curves["val"], best_epoch, free, spot, past)
     for (role, curve), name in zip(curves.items(), names[:2], strict=True):
         if not np.isfinite(curve).any():
             continue
@@ -108,14 +113,16 @@ def _clamped(values: Floats) -> Floats:
     return kept if len(kept) else values
 
 
-def _add_sweet_spot(rows: Rows, x: Floats, curve: Floats, best: int | None, label_y: float) -> None:
+def _add_sweet_spot(
+    rows: Rows, x: Floats, curve: Floats, best: int | None, label_y: float, name: str, past: bool
+) -> None:
     if best is None or not 1 <= best <= len(x):
         return
     rows.add("sweet", "sweet", x=float(best))
     side = "sweet-right" if best - 1 < 0.3 * (x[-1] - 1) else "sweet-left"
-    rows.add(side, "sweet", x=float(best), y=label_y, t=f"sweet spot · epoch {best}")
+    rows.add(side, "sweet", x=float(best), y=label_y, t=f"{name} · epoch {best}")
     rows.add("best", "sweet", x=float(best), y=float(curve[best - 1]))
-    if best < x[-1]:
+    if past and best < x[-1]:
         rows.add("beyond", "val", x=float(best), x2=float(x[-1]))
 
 
@@ -169,6 +176,20 @@ def small_rows(line: Floats, x: Floats, area: tuple[Floats, Floats, str] | None 
         rows.add("area", "base", x=area_x, y=area_y, y2=np.full(len(area_x), low))
         rows.add("inside", "base", x=0.0, t=area[2])
     rows.add("line" if np.isfinite(thin_y).sum() > 1 else "dot", "train", x=thin_x, y=thin_y)
+    return rows.table()
+
+
+def gap_rows(gap: Floats, best: int | None, limit: float) -> pa.Table:
+    """The overfitting gap by epoch as a percentage, with the line that a warning begins at."""
+    x = np.arange(1, len(gap) + 1, dtype=float)
+    thin_x, thin_y = thin(x, gap * 100)
+    low, high = extent(finite(thin_y, np.array([0.0, 2 * limit * 100])), from_zero=True)
+    rows = Rows()
+    rows.add("frame", x=_span(x), y=np.array([low, high]))
+    rows.add("limit", "base", y=limit * 100)
+    rows.add("line" if np.isfinite(thin_y).sum() > 1 else "dot", "val", x=thin_x, y=thin_y)
+    if best is not None and 1 <= best <= len(gap) and np.isfinite(gap[best - 1]):
+        rows.add("dot", "sweet", x=float(best), y=float(gap[best - 1] * 100))
     return rows.table()
 
 

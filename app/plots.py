@@ -14,8 +14,10 @@ import streamlit as st
 
 from app import charts, style, words
 from app.columns import Columns, Floats
-from app.curves import Window, loss_rows, main_rows, small_rows
+from app.curves import Window, gap_rows, loss_rows, main_rows, small_rows
 from app.store import MetricsStore, metrics_of
+from engine.claims.headline import past_the_spot
+from engine.metrics import OVERFITTING_GAP
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import MetricSpec, RunRecord
 from engine.rundir.view import RunView
@@ -75,15 +77,17 @@ def main_drawing(
     monitor = run.monitor
     base = words.baseline(status, run)
     best = spot.epoch if (spot := words.sweet_spot(status, run)) else None
+    name, past = words.spot_name(status), past_the_spot(status)
     rows = store.cached(
-        ("main", seen, best, base, tuple(preview_epochs)),
+        ("main", seen, best, base, name, past, tuple(preview_epochs)),
         lambda: main_rows(
             store.epochs, monitor.metric, monitor.reference, unit=monitor.unit, baseline=base, best_epoch=best,
             better=monitor.better, previews=preview_epochs, names=_names(run),
             standard_error=words.uncertain(run), window=seen, height=MAIN_HEIGHT,
+            spot=name, past=past,
         ),
     )  # fmt: skip
-    return Drawing(words.nouns(run).main, "", rows, _main_spec(words.nouns(run).unit_line), _alt(run, store))
+    return Drawing(words.nouns(run).main, "", rows, _main_spec(words.unit_line(run)), _alt(run, store))
 
 
 def _names(run: RunRecord) -> tuple[str, str, str]:
@@ -106,11 +110,11 @@ def _empty(text: str) -> None:
 
 
 def small(reader: RunReader, view: RunView) -> None:
-    """Three beside one another: loss with its band, the regulariser with its weight, the learning rate."""
+    """Beside one another: the overfitting gap, loss with its band, the regulariser with its weight, the rate."""
     drawn = small_drawings(reader.root, view, lambda group: window(f"zoom-{group}-{reader.id}"))
     if not drawn:
         return
-    for column, (group, one) in zip(st.columns(3, gap="medium"), drawn.items(), strict=False):
+    for column, (group, one) in zip(st.columns(max(3, len(drawn)), gap="medium"), drawn.items(), strict=False):
         with column:
             style.title(one.title, one.quiet)
             if not one.rows.num_rows:
@@ -130,7 +134,9 @@ def small_drawings(root: Path, view: RunView, seen: Callable[[str], Window | Non
     if view.run is None or not store.steps.count:
         return {}
     specs = {group: [one for one in view.run.metrics if one.chart == group] for group in _GROUPS}
-    return {group: _GROUPS[group](store, found, seen(group)) for group, found in specs.items() if found}
+    drawn = {group: _GROUPS[group](store, found, seen(group)) for group, found in specs.items() if found}
+    gap = gap_drawing(root, view)
+    return drawn if gap is None else {"gap": gap, **drawn}
 
 
 def more(reader: RunReader, run: RunRecord) -> None:
@@ -158,6 +164,21 @@ def _loss(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None)
     rows = store.cached(("loss", seen), lambda: loss_rows(store.steps, store.epochs, by_step, by_epoch, seen))
     quiet = "every step, smoothed" + (" · new data by epoch" if by_epoch else "")
     return Drawing("Loss", quiet, rows, charts.SMALL, "Loss of every step")
+
+
+def gap_drawing(root: Path, view: RunView) -> Drawing | None:
+    """The overfitting gap by epoch; None where no epoch has one."""
+    store = metrics_of(root)
+    store.refresh()
+    gap = store.epochs.get("overfitting_gap")
+    if view.run is None or not np.isfinite(gap).any():
+        return None
+    best = spot.epoch if (spot := words.sweet_spot(view.status, view.run)) else None
+    rows = store.cached(("gap", best), lambda: gap_rows(gap, best, OVERFITTING_GAP))
+    items = words.nouns(view.run).items
+    quiet = f"new {items} behind its own, % · dashed: {OVERFITTING_GAP * 100:.0f} %"
+    alt = f"The overfitting gap by epoch, now {words.percent(float(gap[np.isfinite(gap)][-1]))}"
+    return Drawing("Gap", quiet, rows, charts.SMALL_EPOCHS, alt)
 
 
 def _kl(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None) -> Drawing:

@@ -14,12 +14,21 @@ MOST_DOTS = 40
 SLIVER = 0.012  # What lies beyond the sweet spot by less is no part to be seen yet.
 
 
-def strip_rows(done: float, sweet: tuple[float, int] | None, previews: Sequence[float]) -> pa.Table:
-    """The bar of a run: parts of 1. done: how far; sweet: (where, epoch); previews: where they were made."""
+def strip_rows(
+    done: float,
+    sweet: tuple[float, int] | None,
+    previews: Sequence[float],
+    name: str = "sweet spot",
+    past: bool = False,
+) -> pa.Table:
+    """The bar of a run: parts of 1. done: how far; sweet: (where, epoch); previews: where they were made.
+
+    name: what that epoch is called. past: new items have come out worse since, so that the rest is marked.
+    """
     rows = Rows()
     rows.add("left", "track", x=0.0, x2=1.0)
     if done > 0:
-        if sweet is not None and sweet[0] < done - SLIVER:
+        if past and sweet is not None and sweet[0] < done - SLIVER:
             rows.add("past", "val", x=0.0, x2=done)
             rows.add("done", "done", x=0.0, x2=sweet[0])
             if sweet[0] > 0.01:
@@ -33,5 +42,5 @@ def strip_rows(done: float, sweet: tuple[float, int] | None, previews: Sequence[
     if sweet is not None and done > 0:
         rows.add("tick", "sweet", x=sweet[0])
         kind = "label-left" if sweet[0] < 0.05 else "label-right" if sweet[0] > 0.95 else "label"
-        rows.add(kind, "sweet", x=sweet[0], t=f"sweet spot {sweet[1]}")
+        rows.add(kind, "sweet", x=sweet[0], t=f"{name} {sweet[1]}")
     return rows.table()

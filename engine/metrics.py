@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 OVERFITTING_GAP = 0.2
-GOOD_QUALITY, FAIR_QUALITY = 0.8, 0.5
 LEARNED_SOMETHING = 0.1
 SMOOTHING = 0.5
 EQUAL_PART = 1e-4
@@ -87,11 +86,6 @@ def compute_overfitting_gap(train: float, val: float, better: str = "lower") -> 
     if not (math.isfinite(train) and math.isfinite(val)) or train <= 0:
         return 0.0
     return (val - train) / train if better == "lower" else (train - val) / train
-
-
-def quality(gap: float) -> float:
-    """1 - gap, clamped to 0...1: 1 is no gap at all."""
-    return min(1.0, max(0.0, 1.0 - gap))
 
 
 def better_than_baseline(value: float, baseline: float | None, better: str = "lower") -> float | None:
@@ -188,7 +182,7 @@ class MetricsHistory:
     def get_best_epoch(self) -> int | None:
         """The epoch whose smoothed monitored metric is best, the first of equals; None before the first epoch."""
         best, found = math.nan, None
-        for value, epoch in zip(smooth(self._monitored()), sorted(self.epochs), strict=True):
+        for value, epoch in zip(smooth(self.monitored()), sorted(self.epochs), strict=True):
             if math.isfinite(value) and (found is None or is_better(value, best, self.better)):
                 best, found = value, epoch
         return found
@@ -203,14 +197,19 @@ class MetricsHistory:
 
     def gap(self) -> float | None:
         """The overfitting gap of the smoothed monitored metric now; None without both curves."""
-        reference, metric = smooth(self.column(self.reference)), smooth(self._monitored())
+        reference, metric = smooth(self.column(self.reference)), smooth(self.monitored())
         if not metric or not math.isfinite(reference[-1]):
             return None
         return compute_overfitting_gap(reference[-1], metric[-1], self.better)
 
     def is_overfitting(self, threshold: float = OVERFITTING_GAP) -> bool:
-        """Whether validation has parted from training by more than ``threshold`` (a fraction)."""
+        """Whether validation has parted from training by more than ``threshold`` (a fraction).
+
+        By the two curves; where one of them was not recorded, by the gap that the last epoch brought itself.
+        """
         gap = self.gap()
+        if gap is None and self.epochs:
+            gap = self.epochs[max(self.epochs)].overfitting_gap
         return gap is not None and gap > threshold
 
     def to_dict(self) -> dict[str, Any]:
@@ -229,6 +228,7 @@ class MetricsHistory:
             history.add_epoch(EpochMetrics.model_validate(epoch))
         return history
 
-    def _monitored(self) -> list[float]:
+    def monitored(self) -> list[float]:
+        """The monitored metric over the epochs; the validation loss where no epoch has it."""
         column = self.column(self.metric)
         return column if any(map(math.isfinite, column)) else self.column("val_loss")

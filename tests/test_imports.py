@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("engine.errors", "engine"),
     ("engine.rundir",),
-    ("engine.config", "engine.metrics", "engine.rng", "engine.audio", "engine.tracker", "engine.diagnosis"),
+    (
+        "engine.config", "engine.metrics", "engine.rng", "engine.audio", "engine.tracker", "engine.sweet_range", "engine.claims", "engine.diagnosis",
+    ),
     ("engine.task", "engine.vetting", "engine.checkpoint", "engine.snapshot", "engine.device", "engine.resume"),
     ("engine.tasks", "engine.registry", "engine.flags"),
     ("engine.update", "engine.archive", "engine.trainer", "engine.pace", "engine.space"),

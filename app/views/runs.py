@@ -80,9 +80,11 @@ def _card(shelf: Library, reader: RunReader, view: RunView) -> None:
 def _verdict(view: RunView) -> None:
     if view.status is None or view.run is None or states.getting_ready(view):
         return
-    _, said, colour = words.quality_of(view.status, view.run)
-    icon = {"green": "check_circle", "yellow": "hearing", "red": "hearing", "gray": "hourglass_top"}[colour]
-    st.badge(said, icon=f":material/{icon}:", color=colour)  # type: ignore[arg-type]
+    judged = summary.judged(view)
+    if judged is None:
+        return
+    icon = {"green": "check_circle", "yellow": "hearing", "red": "hearing", "gray": "info"}[judged.colour]
+    st.badge(judged.label, icon=f":material/{icon}:", color=judged.colour)  # type: ignore[arg-type]
 
 
 def _line(view: RunView) -> str:

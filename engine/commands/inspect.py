@@ -9,12 +9,15 @@ from typing import Any
 import click
 
 from engine.audio.find import escaped
+from engine.claims.advice import kept
+from engine.claims.headline import headline
+from engine.claims.quality import quality
 from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.reader import RunReader
-from engine.rundir.view import RunView
+from engine.rundir.view import RunView, ShownState
 
 _SHOWN = [
     "phase",
@@ -28,6 +31,7 @@ _SHOWN = [
     "metrics",
     "overfitting_gap",
     "best",
+    "evidence",
     "diagnosis",
     "warnings",
     "last_checkpoint",
@@ -54,9 +58,12 @@ def inspect(reader: RunReader) -> dict[str, Any]:
     """All that ``--json`` prints. Missing or damaged parts are null or empty."""
     view = reader.view()
     last_epoch = reader.metrics_tail(1, "epoch")
+    said = headline(view, lambda: kept(reader.checkpoints()))
     return {
         **_identity(view),
         **_standing(view),
+        "headline": said.message if said else None,
+        "quality": _quality(view),
         "last_epoch": last_epoch[0] if last_epoch else None,
         "checkpoints": [_artefact(found) for found in reader.checkpoints()],
         "snapshots": [found.path.name for found in reader.snapshots()],
@@ -83,6 +90,15 @@ def _standing(view: RunView) -> dict[str, Any]:
     return {name: values.get(name) for name in _SHOWN}
 
 
+def _quality(view: RunView) -> dict[str, Any] | None:
+    """What the run's page shows as its quality."""
+    if view.run is None or view.status is None:
+        return None
+    over = view.state is ShownState.COMPLETED
+    said = quality(view.status.evidence, view.status.diagnosis, view.run.monitor, over=over)
+    return {"value": said.value, "shown": said.shown, "label": said.label}
+
+
 def _artefact(found: Artefact) -> dict[str, Any]:
     manifest = found.manifest
     return {
@@ -99,16 +115,18 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     if facts["step"] is not None:
         yield f"  step {_of(facts['step'], facts['total_steps'])}, epoch {_of(facts['epoch'], facts['total_epochs'])}"
         yield f"  trained for {_duration(facts['elapsed_s'])}"
-    if facts["error"]:
-        yield f"  {facts['error']['cause']} {facts['error']['remedy']}".rstrip()
+    if facts["headline"]:
+        yield f"  {facts['headline']}"
+    if facts["quality"]:
+        yield f"  quality: {facts['quality']['shown']}, {facts['quality']['label']}"
     if facts["metrics"]:
         yield "  last: " + ", ".join(f"{name} {value:.4g}" for name, value in facts["metrics"].items())
     if facts["best"]:
         best = facts["best"]
         yield f"  best: {best['metric']} {best['raw']:.4g} in epoch {best['epoch']}, step {best['step']}"
     said = [found["message"] for found in facts["diagnosis"] or ()]
-    yield from (f"  {message}" for message in said)
-    for warning in (warning for warning in facts["warnings"] or () if warning not in said):
+    yield from (f"  {message}" for message in said if message not in (facts["headline"] or ""))
+    for warning in facts["warnings"] or ():
         yield f"  warning: {warning}"
     counts = {name: len(facts[name]) for name in ("snapshots", "checkpoints")}
     yield f"  {facts['previews']} previews, {counts['snapshots']} snapshots, {counts['checkpoints']} checkpoints"

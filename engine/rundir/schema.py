@@ -49,6 +49,22 @@ class MetricSpec(Record):
     better: Literal["lower", "higher", "neither"] = "neither"
 
 
+class Nouns(Record):
+    """What a task calls its data. Every sentence about a run is made with these words; the defaults fit any data."""
+
+    item: str = Field(default="guess", description="The best constant answer is the average one of these.")
+    items: str = Field(default="items", description='What is learnt from and checked with, as in "new items".')
+    measure: str = Field(default="", description="What the monitored metric measures; empty: its label says it.")
+    main: str = "How well it does"
+    held_out: str = "Data it never learnt, and what it makes of it"
+    made: str = "To data it never learnt, newest first"
+    prefer: str = "another suits you better"
+    panel: str = "Previews"
+    one: str = "preview"
+    compare: str = "Look at"
+    more: str = "data"
+
+
 class Monitor(Record):
     """Which metric decides "best": smoothed ``metric`` (validation), beside ``reference`` (same, on training items)."""
 
@@ -62,6 +78,7 @@ class Monitor(Record):
     standard_error: str | None = Field(
         default=None, description="The metric that holds the standard error of ``metric`` over the held-out files."
     )
+    nouns: Nouns = Nouns()
 
 
 class Source(Record):
@@ -177,6 +194,40 @@ class Best(Record):
     step: int
 
 
+class Evidence(Record):
+    """What the curves showed at the last finished epoch: the figures that every sentence on learning is made from.
+
+    Figures are of the monitored metric, in its unit, on new items; ``own``: on those it learns from. Smoothed figures
+    are the ones compared. Noise is the standard deviation that a difference of two smoothed figures has from the jitter
+    of the curve alone.
+    """
+
+    epoch: int
+    files: int = Field(default=0, description="Held-out files; 0 where nobody counted them.")
+    certain: bool = Field(default=True, description="False with one or two held-out files: they cannot tell.")
+    now: float = Field(description="Of the last epoch, as its event has it.")
+    own: float | None = None
+    smoothed: float
+    own_smoothed: float | None = None
+    best_epoch: int | None = Field(default=None, description="None as long as no epoch gave a number.")
+    first: int | None = Field(default=None, description="First and last epoch of the sweet range round the best one.")
+    last: int | None = None
+    best: float | None = Field(default=None, description="Of the best epoch, as its event has it.")
+    best_give_or_take: float | None = Field(default=None, description="Its standard error over the held-out files.")
+    give_or_take: float | None = Field(default=None, description="The standard error of ``now``.")
+    behind: bool = Field(default=False, description="The last epoch is worse than the best beyond noise.")
+    worse_by: float | None = Field(default=None, description="How much worse than the best; negative is better.")
+    worse_by_give_or_take: float | None = None
+    own_better_by: float | None = Field(default=None, description="How much its own came out better since the best.")
+    own_noise: float = 0.0
+    late_gain: float | None = Field(default=None, description="How much new ones came out better in the last fifth.")
+    noise: float = 0.0
+    moved: int | None = Field(default=None, description="The last epoch that brought notable progress on new ones.")
+    left: float | None = Field(default=None, description="The part of the first epoch's error that is left.")
+    gap: float | None = Field(default=None, description="The overfitting gap now.")
+    best_gap: float | None = Field(default=None, description="The overfitting gap at the best epoch.")
+
+
 class Diagnosis(Record):
     """One thing worth telling, in words a musician understands."""
 
@@ -235,7 +286,8 @@ class Status(Record):
     steps_per_s: float | None = None
     memory: Memory | None = None
     best: Best | None = None
-    diagnosis: list[Diagnosis] = Field(default_factory=list)
+    evidence: Evidence | None = None
+    diagnosis: list[Diagnosis] = Field(default_factory=list, description="The first one is the verdict.")
     warnings: list[str] = Field(default_factory=list)
     last_checkpoint: CheckpointRef | None = None
     kept_awake_by: str | None = Field(default=None, description="The program that keeps the machine from sleeping.")

@@ -28,6 +28,7 @@ from engine.tasks.vae.dataset import AudioTrainingDataset, EvaluationItems, crea
 from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
 from engine.tasks.vae.memory import MemoryMeter, MemoryReading
 from engine.tasks.vae.model import STRIDE, ConvVAE
+from engine.tasks.vae.nouns import SOUNDS
 from engine.tasks.vae.previews import previews
 from engine.tasks.vae.prior import OneShotPrior, Prior, TexturePrior, is_texture
 
@@ -114,6 +115,7 @@ class VAETask:
             unit="dB",
             baseline_db=self.baseline_db,
             standard_error="val_recon_se_db",
+            nouns=SOUNDS,
         )
         self._kind = _kind(self.train) if self.task_config.kind == "auto" else self.task_config.kind
         self._rms = _median(self.train, rms)
@@ -236,7 +238,7 @@ class VAETask:
         return min(len(self.train.sounds), PRIOR_SOUNDS) // 2
 
     def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
-        return diagnosis.diagnose(history, self.config, self.num_val_files, self._memory)
+        return diagnosis.diagnose(history, self.config, self._memory)
 
     @torch.inference_mode()
     def prepare_snapshot(self, model: ConvVAE) -> None:

@@ -1,0 +1,137 @@
+"""From a run's curves to the figures that its claims compare."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from engine.metrics import MetricsHistory, compute_overfitting_gap, errors_of, last_progress, smooth
+from engine.rundir.schema import Evidence, Monitor
+from engine.sweet_range import SweetRange
+
+SIGMAS = 2.0
+NOTABLE_PART = 0.01
+FEW_FILES = 3
+PAST_EPOCHS, PAST_PART = 3, 0.02
+LATE_PART = 0.8
+_RECENT = 30
+_SMOOTHED_DIFFERENCE = math.sqrt(2 / 3)  # of two far epochs, for the exponential average of :func:`smoothed`
+
+
+def gather(
+    history: MetricsHistory,
+    monitor: Monitor,
+    files: int = 0,
+    sweet: SweetRange | None = None,
+    best: int | None = None,
+) -> Evidence | None:
+    """The figures of the last epoch against the best one; None before the first.
+
+    files: held-out files, 0 where they are not counted. best: the epoch that counts as the best; the history's own if
+    it is not given. sweet: the paired comparison, where it is known. Without it the range is the best epoch alone, and
+    "behind" is judged by the curve's jitter and the files' standard error.
+    """
+    epochs = sorted(history.epochs)
+    if not epochs:
+        return None
+    raw, own = history.monitored(), history.column(monitor.reference)
+    evidence = Evidence(
+        epoch=epochs[-1],
+        files=sweet.files if sweet else files,
+        certain=sweet.certain if sweet else not 0 < files < FEW_FILES,
+        now=raw[-1],
+        own=known(own[-1]),
+        smoothed=smooth(raw)[-1],
+        own_smoothed=known(smooth(own)[-1]),
+        noise=noise(raw),
+        own_noise=noise(own),
+        gap=gap(smooth(own)[-1], smooth(raw)[-1], monitor),
+    )
+    best = sweet.best if sweet else best or history.get_best_epoch()
+    if best not in history.epochs:
+        return evidence
+    evidence = evidence.model_copy(update=_since(history, monitor, best))
+    return evidence.model_copy(update=_by_curve(evidence) if sweet is None else _in_pairs(sweet))
+
+
+def _since(history: MetricsHistory, monitor: Monitor, best: int) -> dict[str, Any]:
+    """What has changed since the best epoch."""
+    epochs = sorted(history.epochs)
+    place = epochs.index(best)
+    curve, own = smooth(history.monitored()), smooth(history.column(monitor.reference))
+    errors = errors_of(curve, monitor.better)
+    error = history.column(monitor.standard_error or "")
+    late = int(LATE_PART * (len(curve) - 1))
+    return {
+        "best_epoch": best,
+        "first": best,
+        "last": best,
+        "best": known(history.monitored()[place]),
+        "best_give_or_take": known(error[place]),
+        "give_or_take": known(error[-1]),
+        "worse_by": known(worse(curve[place], curve[-1], monitor)),
+        "own_better_by": known(-worse(own[place], own[-1], monitor)),
+        "late_gain": known(-worse(curve[late], curve[-1], monitor)),
+        "moved": None if (moved := last_progress(curve, monitor.better)) is None else epochs[moved],
+        "left": _left(errors),
+        "best_gap": gap(own[place], curve[place], monitor),
+    }
+
+
+def _by_curve(evidence: Evidence) -> dict[str, Any]:
+    """Without pairs: past the best for some epochs, by more than jitter, the files' scatter and a fiftieth."""
+    by, best = evidence.worse_by, evidence.best
+    if by is None or best is None or not evidence.certain or evidence.epoch - (evidence.last or 0) < PAST_EPOCHS:
+        return {"behind": False}
+    return {"behind": by > max(SIGMAS * evidence.noise, evidence.give_or_take or 0.0, PAST_PART * abs(best))}
+
+
+def _in_pairs(sweet: SweetRange) -> dict[str, Any]:
+    found = {"first": sweet.first, "last": sweet.last, "behind": sweet.behind and sweet.certain}
+    if sweet.worse_by is None:
+        return found
+    return found | {"worse_by": sweet.worse_by, "worse_by_give_or_take": sweet.give_or_take}
+
+
+def _left(errors: list[float]) -> float | None:
+    first = next((error for error in errors if math.isfinite(error) and error), None)
+    return None if first is None else known(errors[-1] / first)
+
+
+def known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def worse(before: float, after: float, monitor: Monitor) -> float:
+    """How much worse ``after`` is than ``before``, in the metric's unit."""
+    return after - before if monitor.better == "lower" else before - after
+
+
+def gap(own: float, new: float, monitor: Monitor) -> float | None:
+    """The overfitting gap of two smoothed figures; None without both."""
+    if not (math.isfinite(own) and math.isfinite(new)):
+        return None
+    return compute_overfitting_gap(own, new, monitor.better)
+
+
+def noise(values: list[float]) -> float:
+    """The standard deviation that the jitter of a curve gives a difference of two of its smoothed figures.
+
+    From the median absolute deviation of the last thirty changes from epoch to epoch, which no trend moves.
+    """
+    changes = [after - before for before, after in pairwise(values)][-_RECENT:]
+    changes = [change for change in changes if math.isfinite(change)]
+    if len(changes) < 2:
+        return 0.0
+    middle = median(changes)
+    spread = 1.4826 * median([abs(change - middle) for change in changes])
+    return spread / math.sqrt(2) * _SMOOTHED_DIFFERENCE
+
+
+def beyond(difference: float | None, noise: float, size: float | None) -> bool:
+    """Whether a difference is more than noise, and more than a hundredth of the figure it is a part of."""
+    if difference is None or size is None:
+        return False
+    return difference > max(SIGMAS * noise, NOTABLE_PART * abs(size))
