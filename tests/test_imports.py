@@ -16,7 +16,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("engine.errors", "engine"),
     ("engine.rundir",),
     (
-        "engine.config", "engine.metrics", "engine.rng", "engine.audio", "engine.tracker", "engine.sweet_range", "engine.claims", "engine.diagnosis",
+        "engine.config", "engine.metrics", "engine.rng", "engine.audio", "engine.tracker", "engine.sweet_range",
+        "engine.claims", "engine.diagnosis",
     ),
     ("engine.task", "engine.vetting", "engine.checkpoint", "engine.snapshot", "engine.device", "engine.resume"),
     ("engine.tasks", "engine.registry", "engine.flags"),
@@ -27,7 +28,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 
 TORCH_FREE = (
     "engine", "engine.config", "engine.metrics", "engine.rng", "engine.registry", "engine.tasks.vae.config",
-    "engine.rundir.writer", "engine.rundir.reader", "engine.resume", "engine.job", "engine.flags", "engine.train",
+    "engine.rundir.writer", "engine.rundir.reader", "engine.resume", "engine.job", "engine.claims.headline", "engine.diagnosis", "engine.tasks.vae.diagnosis",
+    "engine.flags", "engine.train",
     "engine.commands.control", "engine.commands.scan", "engine.commands.inspect", "engine.commands.train",
     "engine.audio.io", "engine.audio.decode", "engine.audio.collection", "engine.audio.health", "engine.__main__",
 )  # fmt: skip

@@ -17,7 +17,7 @@ FEW_FILES = 3
 PAST_EPOCHS, PAST_PART = 3, 0.02
 LATE_PART = 0.8
 _RECENT = 30
-_SMOOTHED_DIFFERENCE = math.sqrt(2 / 3)  # of two far epochs, for the exponential average of :func:`smoothed`
+_DIFFERENCE = math.sqrt(2 / 3)  # of two means of three epochs, see level()
 
 
 def gather(
@@ -63,17 +63,18 @@ def _since(history: MetricsHistory, monitor: Monitor, best: int) -> dict[str, An
     curve, own = smooth(history.monitored()), smooth(history.column(monitor.reference))
     errors = errors_of(curve, monitor.better)
     error = history.column(monitor.standard_error or "")
+    raw, raw_own = history.monitored(), history.column(monitor.reference)
     late = int(LATE_PART * (len(curve) - 1))
     return {
         "best_epoch": best,
         "first": best,
         "last": best,
-        "best": known(history.monitored()[place]),
+        "best": known(raw[place]),
         "best_give_or_take": known(error[place]),
         "give_or_take": known(error[-1]),
-        "worse_by": known(worse(curve[place], curve[-1], monitor)),
-        "own_better_by": known(-worse(own[place], own[-1], monitor)),
-        "late_gain": known(-worse(curve[late], curve[-1], monitor)),
+        "worse_by": known(worse(level(raw, place), level(raw, -1), monitor)),
+        "own_better_by": known(-worse(level(raw_own, place), level(raw_own, -1), monitor)),
+        "late_gain": known(-worse(level(raw, late), level(raw, -1), monitor)),
         "moved": None if (moved := last_progress(curve, monitor.better)) is None else epochs[moved],
         "left": _left(errors),
         "best_gap": gap(own[place], curve[place], monitor),
@@ -109,6 +110,16 @@ def worse(before: float, after: float, monitor: Monitor) -> float:
     return after - before if monitor.better == "lower" else before - after
 
 
+def level(values: list[float], place: int) -> float:
+    """The mean of three epochs round ``place``; of the last three for the end (-1).
+
+    Unlike the smoothed curve it does not lag: a curve at rest is no better than it was.
+    """
+    end = len(values) - 1 if place == -1 else place + 1
+    near = [value for value in values[max(0, end - 2) : end + 1] if math.isfinite(value)]
+    return sum(near) / len(near) if near else math.nan
+
+
 def gap(own: float, new: float, monitor: Monitor) -> float | None:
     """The overfitting gap of two smoothed figures; None without both."""
     if not (math.isfinite(own) and math.isfinite(new)):
@@ -117,7 +128,7 @@ def gap(own: float, new: float, monitor: Monitor) -> float | None:
 
 
 def noise(values: list[float]) -> float:
-    """The standard deviation that the jitter of a curve gives a difference of two of its smoothed figures.
+    """The standard deviation that the jitter of a curve gives a difference of two of its levels.
 
     From the median absolute deviation of the last thirty changes from epoch to epoch, which no trend moves.
     """
@@ -127,7 +138,7 @@ def noise(values: list[float]) -> float:
         return 0.0
     middle = median(changes)
     spread = 1.4826 * median([abs(change - middle) for change in changes])
-    return spread / math.sqrt(2) * _SMOOTHED_DIFFERENCE
+    return spread / math.sqrt(2) * _DIFFERENCE
 
 
 def beyond(difference: float | None, noise: float, size: float | None) -> bool:

@@ -64,6 +64,7 @@ KINDS = {
 _RANK = {code: rank for rank, code in enumerate(KINDS)}
 WORSENS = frozenset({"memorising", "unstable", "past"})
 NOTHING_YET = Kind("info", "too early to tell")
+NOT_MEASURED = Kind("info", "not measured")
 _STRANGE = {severity: Kind(severity, "see the notes") for severity in ("error", "warning", "info", "good")}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.claims.evidence import PAST_EPOCHS, SIGMAS, beyond, worse
+from engine.claims.evidence import SIGMAS, beyond, worse
 from engine.claims.figures import amount, better, counted, figure, give_or_take
 from engine.claims.kinds import say
 from engine.metrics import (
@@ -17,6 +17,7 @@ from engine.metrics import (
 from engine.rundir.schema import Diagnosis, Evidence, Monitor
 
 FAR_GAP = 0.5
+LATELY_EPOCHS = 5
 
 
 def findings(evidence: Evidence | None, monitor: Monitor) -> list[Diagnosis]:
@@ -89,12 +90,12 @@ def _early(evidence: Evidence, monitor: Monitor) -> Diagnosis:
 
 
 def _few_files(evidence: Evidence, monitor: Monitor) -> Diagnosis:
-    one = evidence.files == 1
+    items = monitor.nouns.items
+    checking = f"one of the {items} checks" if evidence.files == 1 else f"{evidence.files} {items} check"
     return say(
         "few_files",
-        f"It cannot tell where the sweet spot lies, nor whether it memorises: only "
-        f"{'1 of the ' + monitor.nouns.items + ' checks' if one else f'{evidence.files} {monitor.nouns.items} check'} "
-        f"it. Its {_best_so_far(evidence, monitor)}, which says little. Compare the previews yourself.",
+        f"It cannot tell where the sweet spot lies, nor whether it memorises: only {checking} it. Its "
+        f"{_best_so_far(evidence, monitor)}, which says little. Compare the previews yourself.",
     )
 
 
@@ -109,7 +110,7 @@ def _worsens(evidence: Evidence, monitor: Monitor) -> Diagnosis:
         return say(
             "memorising",
             f"It memorises. Since epoch {since}, {items} it has never met have come out worse, by {by}, while its own "
-            f"still improve, by {amount(own, unit)}. {compare(evidence, monitor)}",
+            f"have come out better, by {amount(own, unit)}. {compare(evidence, monitor)}",
             since,
         )
     if beyond(-own, evidence.own_noise, evidence.own_smoothed):
@@ -153,7 +154,7 @@ def _apart(evidence: Evidence, monitor: Monitor) -> Diagnosis | None:
 
 def _going_on(evidence: Evidence, monitor: Monitor) -> Diagnosis:
     said = _best_so_far(evidence, monitor)
-    if evidence.epoch - (evidence.best_epoch or 0) < PAST_EPOCHS:
+    if evidence.epoch - (evidence.moved or 0) < LATELY_EPOCHS or still_improves(evidence):
         return say("learning", f"It is learning. Its {said}.")
     return say("level", f"New {monitor.nouns.items} come out about as well as at their best. The {said}.")
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.claims.figures import figure
-from engine.claims.kinds import KINDS, NOTHING_YET, WORSENS, kind_of, verdict
+from engine.claims.kinds import KINDS, NOT_MEASURED, NOTHING_YET, WORSENS, kind_of, verdict
 from engine.metrics import OVERFITTING_GAP
 from engine.rundir.schema import Diagnosis, Evidence, Monitor
 
@@ -42,7 +42,10 @@ def quality(evidence: Evidence | None, found: Sequence[Diagnosis], monitor: Moni
     judged = verdict(found)
     code, kind = (judged.code, kind_of(judged)) if judged else ("", NOTHING_YET)
     gap = None if evidence is None else evidence.best_gap if over else evidence.gap
-    if gap is None or not math.isfinite(gap) or code not in _MEASURED:
+    unknown = gap is None or not math.isfinite(gap)
+    if unknown and kind.severity == "good":
+        kind = NOT_MEASURED
+    if gap is None or unknown or code not in _MEASURED:
         return Quality(None, "–", kind.label, kind.colour, _scale(monitor))
     if over and gap > OVERFITTING_GAP and kind.severity == "good":
         code, kind = "gap", KINDS["gap"]

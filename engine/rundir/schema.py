@@ -197,9 +197,9 @@ class Best(Record):
 class Evidence(Record):
     """What the curves showed at the last finished epoch: the figures that every sentence on learning is made from.
 
-    Figures are of the monitored metric, in its unit, on new items; ``own``: on those it learns from. Smoothed figures
-    are the ones compared. Noise is the standard deviation that a difference of two smoothed figures has from the jitter
-    of the curve alone.
+    Figures are of the monitored metric, in its unit, on new items; ``own``: on those it learns from. Differences are
+    between means of three epochs, which do not lag behind as smoothed figures do; noise is the standard deviation that
+    the jitter of the curve alone gives such a difference.
     """
 
     epoch: int

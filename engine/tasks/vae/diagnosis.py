@@ -67,16 +67,16 @@ def _of_memory(memory: MemoryReading) -> list[Diagnosis]:
     ours, theirs = memory.samples_db, memory.held_out_db
     if not (math.isfinite(ours) and math.isfinite(theirs)):
         return []
-    pair = f"{figure(ours, 'dB')} from the nearest, unheard sounds {figure(theirs, 'dB')}"
+    pair = f"({figure(ours, 'dB')} to the nearest), unheard sounds {figure(theirs, 'dB')}"
     near = f"The nearest of all is {memory.file} ({figure(memory.file_db, 'dB')})"
     if memory.repeats:
-        return [
-            say("repeats", f"It repeats. What it makes comes nearer to its own sounds than unheard sounds do: {pair}. "
-                f"{near}: listen to both.")
-        ]  # fmt: skip
-    far = "farther from" if ours > (1 + ALIKE_PART) * theirs else "about as far from"
-    than = "than" if far.startswith("farther") else "as"
-    if ours < (1 - ALIKE_PART) * theirs:
-        far, than = "somewhat nearer to", "than"
-    end = "no copies" if than == "as" or far.startswith("farther") else "not so near as to be copies"
-    return [say("new", f"What it makes lies {far} its own sounds {than} unheard sounds do: {pair}, {end}. {near}.")]
+        said = f"It repeats. What it makes comes nearer to the sounds it learnt {pair}. {near}: listen to both."
+        return [say("repeats", said)]
+    return [say("new", f"What it makes {_distance(ours, theirs)} the sounds it learnt {pair}. {near}.")]
+
+
+def _distance(ours: float, theirs: float) -> str:
+    """Words for a distance that is none of a copy, against that of unheard sounds."""
+    if ours > (1 + ALIKE_PART) * theirs:
+        return "is no copy: it lies farther from"
+    return "is no copy: it lies as far from" if ours > (1 - ALIKE_PART) * theirs else "comes somewhat nearer to"
