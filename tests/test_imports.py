@@ -28,9 +28,10 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 
 TORCH_FREE = (
     "engine", "engine.config", "engine.metrics", "engine.rng", "engine.registry", "engine.tasks.vae.config",
-    "engine.rundir.writer", "engine.rundir.reader", "engine.resume", "engine.job", "engine.claims.headline", "engine.diagnosis", "engine.tasks.vae.diagnosis",
+    "engine.rundir.writer", "engine.rundir.reader", "engine.resume", "engine.job",
     "engine.flags", "engine.train",
     "engine.commands.control", "engine.commands.scan", "engine.commands.inspect", "engine.commands.train",
+    "engine.claims.headline", "engine.claims.quality", "engine.diagnosis", "engine.tasks.vae.diagnosis",
     "engine.audio.io", "engine.audio.decode", "engine.audio.collection", "engine.audio.health", "engine.__main__",
 )  # fmt: skip
 

@@ -14,23 +14,28 @@ SANE_RATE = 2e-3  # the default: one learning rate was best on every collection,
 
 @dataclass(frozen=True)
 class Kept:
-    """Epochs of the best state and of the newest checkpoint whose files verify; None where none does."""
+    """Epochs of the best state and of the newest checkpoint whose files verify; None where none does.
+
+    damaged: files of either kind that are there and do not verify.
+    """
 
     best: int | None = None
     newest: int | None = None
+    damaged: int = 0
 
 
 def kept(found: Iterable[Artefact]) -> Kept:
     """What of ``found`` verifies. Reads the files whole."""
     best = newest = None
+    damaged = 0
     for one in found:
         if one.manifest is None or not one.verified:
-            continue
-        if checkpoint_step(one.path.name) is None:
+            damaged += 1
+        elif checkpoint_step(one.path.name) is None:
             best = one.manifest.epoch
         else:
             newest = max(newest or 0, one.manifest.epoch)
-    return Kept(best, newest)
+    return Kept(best, newest, damaged)
 
 
 def lower_rate(rate: float) -> float:
@@ -51,4 +56,6 @@ def what_is_kept(files: Kept) -> str:
         return f"The best state, of epoch {files.best}, is kept."
     if files.newest is not None:
         return f"The last save, of epoch {files.newest}, is kept."
+    if files.damaged:
+        return "Nothing that was saved verifies: nothing is kept."
     return "Nothing is kept yet: it failed before anything was saved."

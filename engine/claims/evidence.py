@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -130,15 +129,12 @@ def gap(own: float, new: float, monitor: Monitor) -> float | None:
 def noise(values: list[float]) -> float:
     """The standard deviation that the jitter of a curve gives a difference of two of its levels.
 
-    From the median absolute deviation of the last thirty changes from epoch to epoch, which no trend moves.
+    From the median size of the last thirty second differences, which neither a slope nor a slow bend moves: those of
+    white noise have six times its variance.
     """
-    changes = [after - before for before, after in pairwise(values)][-_RECENT:]
-    changes = [change for change in changes if math.isfinite(change)]
-    if len(changes) < 2:
-        return 0.0
-    middle = median(changes)
-    spread = 1.4826 * median([abs(change - middle) for change in changes])
-    return spread / math.sqrt(2) * _DIFFERENCE
+    bends = [after - 2 * here + before for before, here, after in zip(values, values[1:], values[2:], strict=False)]
+    sizes = [abs(bend) for bend in bends[-_RECENT:] if math.isfinite(bend)]
+    return 1.4826 * median(sizes) / math.sqrt(6) * _DIFFERENCE if sizes else 0.0
 
 
 def beyond(difference: float | None, noise: float, size: float | None) -> bool:

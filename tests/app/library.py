@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.rundir.schema import (
     Diagnosis,
     ErrorInfo,
     FileRow,
+    Manifest,
     MetricSpec,
     Monitor,
     Progress,
@@ -106,6 +108,10 @@ def write(
         best=spot if done >= best else None,
         last_checkpoint=CheckpointRef(file="step-00000100.pt", step=100, epoch=10, at=1.0) if done >= 10 else None,
     )  # fmt: skip
+    if done >= 10:
+        data, path = b"weights", writer.layout.checkpoint(100)
+        digest = hashlib.sha256(data).hexdigest()
+        writer.write_artefact(path, data, Manifest(file=path.name, step=100, epoch=10, bytes=len(data), sha256=digest))
     writer.state(state, error=error)
     if close:
         writer.close()

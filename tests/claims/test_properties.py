@@ -74,7 +74,7 @@ OF_CURVES = {"not_learning", "memorising", "unstable", "past", "few_files", "too
              "learning", "stagnation"}  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(runs())
 def test_every_number_is_a_recorded_one(run: Run) -> None:
     evidence = run.evidence()
@@ -87,7 +87,7 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(runs())
 def test_its_own_come_out_better_only_where_their_curve_fell(run: Run) -> None:
     evidence, claims = run.evidence(), {one.code: one for one in run.claims()}
@@ -100,7 +100,7 @@ def test_its_own_come_out_better_only_where_their_curve_fell(run: Run) -> None:
     assert change < -margin if "memorising" in claims else change > margin
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(runs())
 def test_what_is_worse_is_worse_beyond_noise_and_never_of_one_or_two(run: Run) -> None:
     evidence, codes = run.evidence(), set(run.codes())
@@ -119,7 +119,7 @@ CONTRADICTIONS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(runs(strange=True))
 def test_no_two_findings_contradict_one_another_and_none_is_green_beside_a_warning(run: Run) -> None:
     codes = set(run.codes())
@@ -159,7 +159,7 @@ def status_of(run: Run, **changes: Any) -> Status:
     return Status.model_validate(values | changes)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     runs(strange=True),
     st.sampled_from(list(ShownState)),
