@@ -162,7 +162,7 @@ def _loss(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None)
     by_step = next((one.name for one in specs if one.name in store.steps.names()), specs[0].name)
     by_epoch = next((one.name for one in specs if one.name != by_step and one.name in store.epochs.names()), None)
     rows = store.cached(("loss", seen), lambda: loss_rows(store.steps, store.epochs, by_step, by_epoch, seen))
-    quiet = "every step, smoothed" + (" · new data by epoch" if by_epoch else "")
+    quiet = "smoothed" + (" · new data by epoch" if by_epoch else "")
     return Drawing("Loss", quiet, rows, charts.SMALL, "Loss of every step")
 
 
@@ -176,7 +176,7 @@ def gap_drawing(root: Path, view: RunView) -> Drawing | None:
     best = spot.epoch if (spot := words.sweet_spot(view.status, view.run)) else None
     rows = store.cached(("gap", best), lambda: gap_rows(gap, best, OVERFITTING_GAP))
     items = words.nouns(view.run).items
-    quiet = f"new {items} behind its own, % · dashed: {OVERFITTING_GAP * 100:.0f} %"
+    quiet = f"new {items} behind its own, %"
     alt = f"The overfitting gap by epoch, now {words.percent(float(gap[np.isfinite(gap)][-1]))}"
     return Drawing("Gap", quiet, rows, charts.SMALL_EPOCHS, alt)
 

@@ -98,7 +98,8 @@ def write(
         history.add_epoch(metrics)
         writer.event("epoch", **metrics.model_dump(exclude_none=True))
     monitor = record(name, epochs, **changes).monitor
-    evidence = gather(history, monitor, best=best if done >= best else None)
+    files = record(name, epochs, **changes).num_val_files
+    evidence = gather(history, monitor, files, best=best if done >= best else None)
     spot = Best(metric="val_recon_db", value=7.4, raw=7.2 + apart, epoch=best, step=10 * best)
     writer.update(
         epoch=done, total_epochs=epochs, step=10 * done, total_steps=10 * epochs, baseline_db=14.2, elapsed_s=60.0,
