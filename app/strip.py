@@ -11,6 +11,7 @@ import pyarrow as pa
 from app.rows import Rows
 
 MOST_DOTS = 40
+ENDS = 0.15  # Nearer to an end a label stands beside its tick: the middle of it would leave a phone's screen.
 SLIVER = 0.012  # What lies beyond the sweet spot by less is no part to be seen yet.
 
 
@@ -41,6 +42,6 @@ def strip_rows(
         rows.add("dot", "track", x=np.array(thinned))
     if sweet is not None and done > 0:
         rows.add("tick", "sweet", x=sweet[0])
-        kind = "label-left" if sweet[0] < 0.05 else "label-right" if sweet[0] > 0.95 else "label"
+        kind = "label-left" if sweet[0] < ENDS else "label-right" if sweet[0] > 1 - ENDS else "label"
         rows.add(kind, "sweet", x=sweet[0], t=f"{name} {sweet[1]}")
     return rows.table()

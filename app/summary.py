@@ -131,6 +131,8 @@ def _gain(status: Status, run: RunRecord | None) -> Card:
     best = words.gain_at_best(status, run) if run else None
     if gain is None or best is None or status.best is None:
         return Card(label, "–", "too early to tell")
+    if gain < 0 <= best:
+        return Card(label, "no longer", f"{words.percent(best)} at epoch {status.best.epoch}")
     if gain < 0:
         return Card(label, "not yet" if status.state.live else "no", words.better(gain))
     here = status.best.epoch >= status.epoch

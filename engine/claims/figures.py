@@ -52,7 +52,7 @@ def amount(value: float, unit: str = "") -> str:
         return figure(value, unit)
     if unit in ("%", "fraction"):
         return f"{value * 100:.2g} %"
-    return f"{value:.2g} {unit}".strip()
+    return f"{value:.1f} {unit}".strip() if abs(value) >= 1 else f"{value:.2g} {unit}".strip()
 
 
 def give_or_take(value: float, error: float | None, unit: str = "") -> str:

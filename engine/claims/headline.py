@@ -86,7 +86,7 @@ def past_the_spot(status: Status | None) -> bool:
 def optimism(best: str, items: str, by: str = "") -> str:
     """Beside an error of the best epoch: the items that measure it also chose the epoch. by: how much that flatters."""
     much = f", by about {by}" if by else ""
-    return f"The {items} that check also chose that epoch: its {best} is a little optimistic{much}."
+    return f"Its {best} there is a little optimistic{much}: the {items} that check also chose the epoch."
 
 
 def _say(code: str, severity: Severity, message: str) -> Diagnosis:

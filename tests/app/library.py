@@ -100,7 +100,8 @@ def write(
     monitor = record(name, epochs, **changes).monitor
     files = record(name, epochs, **changes).num_val_files
     evidence = gather(history, monitor, files, best=best if done >= best else None)
-    spot = Best(metric="val_recon_db", value=7.4, raw=7.2 + apart, epoch=best, step=10 * best)
+    raw = (evidence.best if evidence else None) or math.nan
+    spot = Best(metric="val_recon_db", value=raw, raw=raw, epoch=best, step=10 * best)
     writer.update(
         epoch=done, total_epochs=epochs, step=10 * done, total_steps=10 * epochs, baseline_db=14.2, elapsed_s=60.0,
         steps_per_s=5.1, eta_s=600.0, phase="train" if progress is None else "decode", progress=progress,

@@ -51,7 +51,7 @@ def test_runs_stand_newest_first(visit: Visit, runs_dir: Path) -> None:
 def test_a_done_run_names_its_sweet_spot(visit: Visit, runs_dir: Path) -> None:
     write(runs_dir / "drums")
     app = visit("run", run="drums")
-    assert "The sweet spot was epoch 12, 47 % better than the average sound." in said(app)
+    assert "The sweet spot was epoch 12, 51 % better than the average sound." in said(app)
     assert app.metric[0].value == "epoch 12"
     assert "Done" in badges(app)
 
@@ -128,7 +128,7 @@ def test_a_done_run_says_when_it_came_to_rest(visit: Visit, runs_dir: Path) -> N
 def test_a_done_run_that_knows_its_own_better_is_told_to_have_more(visit: Visit, runs_dir: Path) -> None:
     write(runs_dir / "drums", done=8, epochs=8, best=8, apart=4.0)
     app = visit("run", run="drums")
-    assert "more recordings would help most" in said(app)
+    assert "more recordings would help more than more time" in said(app)
     assert (app.metric[1].label, app.metric[1].delta) == ("Quality there", "knows its own better")
 
 
