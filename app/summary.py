@@ -18,7 +18,7 @@ from app.strip import strip_rows
 from engine.claims.advice import Kept, kept
 from engine.claims.headline import headline, optimism, past_the_spot
 from engine.claims.kinds import KINDS
-from engine.claims.quality import Quality, quality
+from engine.claims.quality import quality_of
 from engine.rundir.layout import manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import Best, RunRecord, Status
@@ -110,16 +110,8 @@ def _time(view: RunView, status: Status) -> Card:
     return Card("Time", words.duration(status.elapsed_s), chip, colour)
 
 
-def judged(view: RunView) -> Quality | None:
-    """The quality of a run with the words and the colour of its verdict; None before there is a run."""
-    if view.status is None or view.run is None:
-        return None
-    over = view.state is ShownState.COMPLETED
-    return quality(view.status.evidence, view.status.diagnosis, view.run.monitor, over=over)
-
-
 def _quality(view: RunView, label: str = "Quality") -> Card:
-    said = judged(view)
+    said = quality_of(view)
     if said is None:
         return Card(label, "–", "too early to tell")
     return Card(label, said.shown, said.label, said.colour, said.explained)
@@ -172,7 +164,7 @@ def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list
             f"of {status.total_epochs} in {words.duration(status.elapsed_s)}",
         ),
         _quality(view, "Quality there"),
-        Card(words.gain(run), "–" if gain is None else words.percent(gain), f"at the {name}"),
+        Card(words.gain(run), "–" if gain is None else words.percent(gain), "at that epoch"),
         Card(
             words.error(run), shown, f"{words.figure(last, run.monitor.unit)} at the end",
             help=optimism(shown, words.nouns(run).items),

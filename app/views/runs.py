@@ -14,6 +14,7 @@ from app import states, style, summary, words
 from app.launch import Launch, launcher
 from app.library import Library, library, unknown_arguments
 from app.store import metrics_of
+from engine.claims.quality import quality_of
 from engine.errors import StorageError
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
@@ -80,7 +81,7 @@ def _card(shelf: Library, reader: RunReader, view: RunView) -> None:
 def _verdict(view: RunView) -> None:
     if view.status is None or view.run is None or states.getting_ready(view):
         return
-    judged = summary.judged(view)
+    judged = quality_of(view)
     if judged is None:
         return
     icon = {"green": "check_circle", "yellow": "hearing", "red": "hearing", "gray": "info"}[judged.colour]

@@ -71,9 +71,9 @@ def _since(history: MetricsHistory, monitor: Monitor, best: int) -> dict[str, An
         "best": known(raw[place]),
         "best_give_or_take": known(error[place]),
         "give_or_take": known(error[-1]),
-        "worse_by": known(worse(level(raw, place), level(raw, -1), monitor)),
-        "own_better_by": known(-worse(level(raw_own, place), level(raw_own, -1), monitor)),
-        "late_gain": known(-worse(level(raw, late), level(raw, -1), monitor)),
+        "worse_by": known(worse(level(raw, place), level(raw, len(raw) - 1), monitor)),
+        "own_better_by": known(-worse(level(raw_own, place), level(raw_own, len(raw) - 1), monitor)),
+        "late_gain": known(-worse(level(raw, late), level(raw, len(raw) - 1), monitor)),
         "moved": None if (moved := last_progress(curve, monitor.better)) is None else epochs[moved],
         "left": _left(errors),
         "best_gap": gap(own[place], curve[place], monitor),
@@ -110,11 +110,11 @@ def worse(before: float, after: float, monitor: Monitor) -> float:
 
 
 def level(values: list[float], place: int) -> float:
-    """The mean of three epochs round ``place``; of the last three for the end (-1).
+    """The mean of three epochs round ``place``, at the end of the last three.
 
     Unlike the smoothed curve it does not lag: a curve at rest is no better than it was.
     """
-    end = len(values) - 1 if place == -1 else place + 1
+    end = min(place + 1, len(values) - 1)
     near = [value for value in values[max(0, end - 2) : end + 1] if math.isfinite(value)]
     return sum(near) / len(near) if near else math.nan
 

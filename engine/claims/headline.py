@@ -145,9 +145,16 @@ def _done(status: Status, run: RunRecord | None) -> Diagnosis:
     said = f", {better(gain)} than the average {nouns.item}" if gain is not None else ""
     spot_is = f"Done. The {spot_name(status)}{' epoch' if not evidence.certain else ''} was epoch {best.epoch}{said}."
     judged = verdict(status.diagnosis)
-    severity: Severity = "good" if judged is None or kind_of(judged).colour != "yellow" else "warning"
+    severity = _severity(judged)
     choice = optimism(figure(evidence.best, run.monitor.unit), nouns.items)
     return _say("done", severity, f"{spot_is} {_how_it_ended(evidence, judged, best, run)} {choice}")
+
+
+def _severity(judged: Diagnosis | None) -> Severity:
+    """Of the message of a run that is done: its verdict's, but for having come to rest."""
+    if judged is None or judged.code == "stagnation":
+        return "good"
+    return kind_of(judged).severity
 
 
 def _how_it_ended(evidence: Evidence, judged: Diagnosis | None, best: Best, run: RunRecord) -> str:
@@ -155,7 +162,16 @@ def _how_it_ended(evidence: Evidence, judged: Diagnosis | None, best: Best, run:
     if code in WORSENS:
         later = "memorise" if code == "memorising" else "came out worse"
         return f"Later epochs {later}: use {best.epoch} unless {nouns.prefer}."
-    if judged is not None and ((kind_of(judged).severity == "warning" and code != "stagnation") or code == "few_files"):
+    unit = run.monitor.unit
+    if code == "few_files":
+        checking = (
+            f"one of the {nouns.items} checks" if evidence.files == 1 else f"{evidence.files} {nouns.items} check"
+        )
+        return f"It cannot tell where the sweet spot lies: only {checking} it. Compare the previews yourself."
+    if code == "gap" and evidence.own is not None:
+        pair = f"{figure(evidence.own, unit)} against {figure(evidence.now, unit)} at the end"
+        return f"It knows its own {nouns.items} better ({pair}): more {nouns.more} would help more than more time."
+    if judged is not None and kind_of(judged).severity == "warning" and code != "stagnation":
         return judged.message
     if evidence.moved is not None and evidence.moved <= STILL_MOVING * evidence.epoch:
         return f"Little changed after epoch {evidence.moved}."

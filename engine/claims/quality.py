@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.claims.figures import figure
 from engine.claims.kinds import KINDS, NOT_MEASURED, NOTHING_YET, WORSENS, kind_of, verdict
 from engine.metrics import OVERFITTING_GAP
 from engine.rundir.schema import Diagnosis, Evidence, Monitor
+from engine.rundir.view import RunView, ShownState
 
 GOOD, FAIR = 0.8, 0.5
 _MEASURED = frozenset({"learning", "level", "stagnation", "gap", "gap_unsure"}) | WORSENS
@@ -35,6 +36,17 @@ class Quality:
 def of_gap(gap: float) -> float:
     """1 - gap, clamped to 0...1: 1 is no gap at all."""
     return min(1.0, max(0.0, 1.0 - gap))
+
+
+def quality_of(view: RunView) -> Quality | None:
+    """That of a run as it is looked at; None before there is one. After a failure nothing is healthy."""
+    if view.status is None or view.run is None:
+        return None
+    over = view.state is ShownState.COMPLETED
+    said = quality(view.status.evidence, view.status.diagnosis, view.run.monitor, over=over)
+    if view.state is ShownState.FAILED and said.colour == "green":
+        return replace(said, label="until it failed", colour="gray")
+    return said
 
 
 def quality(evidence: Evidence | None, found: Sequence[Diagnosis], monitor: Monitor, *, over: bool = False) -> Quality:

@@ -11,13 +11,13 @@ import click
 from engine.audio.find import escaped
 from engine.claims.advice import kept
 from engine.claims.headline import headline
-from engine.claims.quality import quality
+from engine.claims.quality import quality_of
 from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.reader import RunReader
-from engine.rundir.view import RunView, ShownState
+from engine.rundir.view import RunView
 
 _SHOWN = [
     "phase",
@@ -92,11 +92,8 @@ def _standing(view: RunView) -> dict[str, Any]:
 
 def _quality(view: RunView) -> dict[str, Any] | None:
     """What the run's page shows as its quality."""
-    if view.run is None or view.status is None:
-        return None
-    over = view.state is ShownState.COMPLETED
-    said = quality(view.status.evidence, view.status.diagnosis, view.run.monitor, over=over)
-    return {"value": said.value, "shown": said.shown, "label": said.label}
+    said = quality_of(view)
+    return said and {"value": said.value, "shown": said.shown, "label": said.label}
 
 
 def _artefact(found: Artefact) -> dict[str, Any]:

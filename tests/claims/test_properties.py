@@ -95,7 +95,7 @@ def test_its_own_come_out_better_only_where_their_curve_fell(run: Run) -> None:
         return
     best = evidence.best_epoch
     assert best is not None
-    change = mean(list(run.own[-3:])) - mean(list(run.own[max(0, best - 2) : best + 1]))
+    change = mean(list(run.own[-3:])) - mean(list(run.own[: best + 1][-3:]))
     margin = max(SIGMAS * evidence.own_noise, NOTABLE_PART * abs(evidence.own_smoothed or 0.0))
     assert change < -margin if "memorising" in claims else change > margin
 
