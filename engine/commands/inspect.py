@@ -93,7 +93,7 @@ def _standing(view: RunView) -> dict[str, Any]:
 def _quality(view: RunView) -> dict[str, Any] | None:
     """What the run's page shows as its quality."""
     said = quality_of(view)
-    return said and {"value": said.value, "shown": said.shown, "label": said.label}
+    return None if said is None else {"value": said.value, "shown": said.shown, "label": said.label}
 
 
 def _artefact(found: Artefact) -> dict[str, Any]:
