@@ -147,8 +147,7 @@ def _error(status: Status, run: RunRecord | None) -> Card:
     if abs(change) < 0.005 * abs(status.best.raw):
         return Card(label, shown, f"as at epoch {status.best.epoch}")
     worse = (change > 0) == (run.monitor.better == "lower")
-    arrow = "↑" if change > 0 else "↓"
-    said = f"{arrow} {words.figure(abs(change), run.monitor.unit)} since epoch {status.best.epoch}"
+    said = f"{words.figure(status.best.raw, run.monitor.unit)} at epoch {status.best.epoch}"
     return Card(label, shown, said, "orange" if worse and past_the_spot(status) else "gray")
 
 

@@ -109,20 +109,20 @@ def _worsens(evidence: Evidence, monitor: Monitor) -> Diagnosis:
     if own_improves(evidence):
         return say(
             "memorising",
-            f"It memorises. Since epoch {since}, {items} it has never met have come out worse, by {by}, while its own "
-            f"have come out better, by {amount(own, unit)}. {compare(evidence, monitor)}",
+            f"It memorises. Since epoch {since}, {items} it has never met have come out worse, by about {by}, while its own "
+            f"have come out better, by about {amount(own, unit)}. {compare(evidence, monitor)}",
             since,
         )
     if beyond(-own, evidence.own_noise, evidence.own_smoothed):
         return say(
             "unstable",
-            f"It gets worse. Since epoch {since}, new {items} have come out worse, by {by}, and its own too, by "
-            f"{amount(-own, unit)}. A lower learning rate may help.",
+            f"It gets worse. Since epoch {since}, new {items} have come out worse, by about {by}, and its own too, by "
+            f"about {amount(-own, unit)}. A lower learning rate may help.",
             since,
         )
     return say(
         "past",
-        f"It is past its best. Since epoch {since}, new {items} have come out worse, by {by}. "
+        f"It is past its best. Since epoch {since}, new {items} have come out worse, by about {by}. "
         f"{compare(evidence, monitor)}",
         since,
     )
