@@ -102,27 +102,28 @@ def _few_files(evidence: Evidence, monitor: Monitor) -> Diagnosis:
 def _worsens(evidence: Evidence, monitor: Monitor) -> Diagnosis:
     """Past the best beyond noise: what its own did meanwhile says what it is."""
     items, unit = monitor.nouns.items, monitor.unit
-    since, by = evidence.last or evidence.best_epoch, amount(evidence.worse_by or 0.0, unit)
+    best, by = evidence.best_epoch, amount(evidence.worse_by or 0.0, unit)
+    since = evidence.last or best
     error = evidence.worse_by_give_or_take
     by += f" (give or take {amount(error, unit)})" if error is not None and math.isfinite(error) else ""
     own = evidence.own_better_by or 0.0
     if own_improves(evidence):
         return say(
             "memorising",
-            f"It memorises. Since epoch {since}, {items} it has never met have come out worse, by about {by}, while its own "
-            f"have come out better, by about {amount(own, unit)}. {compare(evidence, monitor)}",
+            f"It memorises. New {items} come out worse than at epoch {best}, by about {by}, while its own come out "
+            f"better, by about {amount(own, unit)}. {compare(evidence, monitor)}",
             since,
         )
     if beyond(-own, evidence.own_noise, evidence.own_smoothed):
         return say(
             "unstable",
-            f"It gets worse. Since epoch {since}, new {items} have come out worse, by about {by}, and its own too, by "
+            f"It gets worse. New {items} come out worse than at epoch {best}, by about {by}, and its own too, by "
             f"about {amount(-own, unit)}. A lower learning rate may help.",
             since,
         )
     return say(
         "past",
-        f"It is past its best. Since epoch {since}, new {items} have come out worse, by about {by}. "
+        f"It is past its best. New {items} come out worse than at epoch {best}, by about {by}. "
         f"{compare(evidence, monitor)}",
         since,
     )
