@@ -116,6 +116,7 @@ def small_chart(x_format: str = "~s", height: int = 150) -> Spec:
         _rows("line").mark_line(strokeWidth=2, clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("other").mark_line(strokeWidth=1.75, clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("dot").mark_point(size=16, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("limit").mark_rule(strokeWidth=1.5, strokeDash=[6, 4], clip=True).encode(y=y, color=_COLOUR),
         _rows("inside")
         .mark_text(align="right", baseline="bottom", dx=-6, dy=-6, fontSize=11.5, clip=False)
         .encode(x=alt.value("width"), y=alt.value("height"), text="t:N", color=_COLOUR),

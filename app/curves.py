@@ -176,6 +176,20 @@ def small_rows(line: Floats, x: Floats, area: tuple[Floats, Floats, str] | None 
     return rows.table()
 
 
+def gap_rows(gap: Floats, best: int | None, limit: float) -> pa.Table:
+    """The overfitting gap by epoch as a percentage, with the line that a warning begins at."""
+    x = np.arange(1, len(gap) + 1, dtype=float)
+    thin_x, thin_y = thin(x, gap * 100)
+    low, high = extent(finite(thin_y, np.array([0.0, 2 * limit * 100])), from_zero=True)
+    rows = Rows()
+    rows.add("frame", x=_span(x), y=np.array([low, high]))
+    rows.add("limit", "base", y=limit * 100)
+    rows.add("line" if np.isfinite(thin_y).sum() > 1 else "dot", "val", x=thin_x, y=thin_y)
+    if best is not None and 1 <= best <= len(gap) and np.isfinite(gap[best - 1]):
+        rows.add("dot", "sweet", x=float(best), y=float(gap[best - 1] * 100))
+    return rows.table()
+
+
 def _span(x: Floats) -> Floats:
     """First and last of ``x``; a single one stands in the middle."""
     if not len(x):

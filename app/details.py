@@ -18,6 +18,7 @@ from app.curves import small_rows
 from app.forms import changed, label
 from app.store import metrics_of
 from engine.audio.find import escaped
+from engine.claims.kinds import KINDS
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, RunRecord, Status
 from engine.rundir.view import RunView
@@ -81,7 +82,7 @@ def _purpose(name: str, whole: bool, view: RunView) -> str:
         return "damaged: its manifest is missing"
     if not name.startswith("best"):
         return "to resume from"
-    return "the sweet spot, to use" if words.sweet_spot(view.status, view.run) else "the best so far"
+    return f"the {words.spot_name(view.status)}, to use"
 
 
 def _more(reader: RunReader, view: RunView) -> None:
@@ -222,7 +223,8 @@ def _plain(value: Any) -> str:
 
 
 def all_notes(root: Path, view: RunView) -> list[states.Note]:
-    """What the engine finds now, after what it warned of before; what it still finds is not said twice."""
+    """What the engine finds now, after what it warned of: findings that are past by their epoch, the others as they
+    were; what it still finds is not said twice."""
     status: Status | None = view.status
     if status is None:
         return []
@@ -230,8 +232,11 @@ def all_notes(root: Path, view: RunView) -> list[states.Note]:
     store.refresh()
     codes = {str(one.get("message")): one.get("code") for one in store.events if one.get("event") == "warning"}
     found = {one.code for one in status.diagnosis}
-    told = [states.Note("yellow", "warning", "", text) for text in status.warnings if codes.get(text) not in found]
-    return told + [states.diagnosed(one, view.run) for one in status.diagnosis]
+    past = [
+        states.Note("gray", "history", "", text) for text in status.warnings if codes.get(text) in KINDS.keys() - found
+    ]
+    told = [states.Note("yellow", "warning", "", text) for text in status.warnings if codes.get(text) not in KINDS]
+    return past + told + [states.noted(one) for one in status.diagnosis]
 
 
 def _show_notes(reader: RunReader, view: RunView) -> None:

@@ -14,9 +14,10 @@ import streamlit as st
 
 from app import charts, style, words
 from app.columns import Columns, Floats
-from app.curves import Window, loss_rows, main_rows, small_rows
+from app.curves import Window, gap_rows, loss_rows, main_rows, small_rows
 from app.store import MetricsStore, metrics_of
 from app.sweet_range import Sweet, sweet
+from engine.metrics import OVERFITTING_GAP
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import MetricSpec, RunRecord
 from engine.rundir.view import RunView
@@ -84,7 +85,7 @@ def main_drawing(
             standard_error=words.uncertain(run), window=seen, height=MAIN_HEIGHT,
         ),
     )  # fmt: skip
-    return Drawing(words.nouns(run).main, "", rows, _main_spec(words.nouns(run).unit_line), _alt(run, store, spot))
+    return Drawing(words.nouns(run).main, "", rows, _main_spec(words.unit_line(run)), _alt(run, store, spot))
 
 
 def _names(run: RunRecord) -> tuple[str, str, str]:
@@ -108,11 +109,11 @@ def _empty(text: str) -> None:
 
 
 def small(reader: RunReader, view: RunView) -> None:
-    """Three beside one another: loss with its band, the regulariser with its weight, the learning rate."""
+    """Beside one another: the overfitting gap, loss with its band, the regulariser with its weight, the rate."""
     drawn = small_drawings(reader.root, view, lambda group: window(f"zoom-{group}-{reader.id}"))
     if not drawn:
         return
-    for column, (group, one) in zip(st.columns(3, gap="medium"), drawn.items(), strict=False):
+    for column, (group, one) in zip(st.columns(max(3, len(drawn)), gap="medium"), drawn.items(), strict=False):
         with column:
             style.title(one.title, one.quiet)
             if not one.rows.num_rows:
@@ -132,7 +133,9 @@ def small_drawings(root: Path, view: RunView, seen: Callable[[str], Window | Non
     if view.run is None or not store.steps.count:
         return {}
     specs = {group: [one for one in view.run.metrics if one.chart == group] for group in _GROUPS}
-    return {group: _GROUPS[group](store, found, seen(group)) for group, found in specs.items() if found}
+    drawn = {group: _GROUPS[group](store, found, seen(group)) for group, found in specs.items() if found}
+    gap = gap_drawing(root, view)
+    return drawn if gap is None else {"gap": gap, **drawn}
 
 
 def more(reader: RunReader, run: RunRecord) -> None:
@@ -158,8 +161,23 @@ def _loss(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None)
     by_step = next((one.name for one in specs if one.name in store.steps.names()), specs[0].name)
     by_epoch = next((one.name for one in specs if one.name != by_step and one.name in store.epochs.names()), None)
     rows = store.cached(("loss", seen), lambda: loss_rows(store.steps, store.epochs, by_step, by_epoch, seen))
-    quiet = "every step, smoothed" + (" · new data by epoch" if by_epoch else "")
+    quiet = "smoothed" + (" · new data by epoch" if by_epoch else "")
     return Drawing("Loss", quiet, rows, charts.SMALL, "Loss of every step")
+
+
+def gap_drawing(root: Path, view: RunView) -> Drawing | None:
+    """The overfitting gap by epoch; None where no epoch has one."""
+    store = metrics_of(root)
+    store.refresh()
+    gap = store.epochs.get("overfitting_gap")
+    if view.run is None or not np.isfinite(gap).any():
+        return None
+    best = spot.epoch if (spot := words.sweet_spot(view.status, view.run)) else None
+    rows = store.cached(("gap", best), lambda: gap_rows(gap, best, OVERFITTING_GAP))
+    items = words.nouns(view.run).items
+    quiet = f"new {items} behind its own, %"
+    alt = f"The overfitting gap by epoch, now {words.percent(float(gap[np.isfinite(gap)][-1]))}"
+    return Drawing("Gap", quiet, rows, charts.SMALL_EPOCHS, alt)
 
 
 def _kl(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None) -> Drawing:

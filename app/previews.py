@@ -64,14 +64,16 @@ def marks(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[
             if ended and run
             else f"epoch {epoch}"
         )
-        said[epoch, step] = Mark(label, detail, _sweetness(epoch, step, best) if (epoch, step) == sweet else "")
+        said[epoch, step] = Mark(
+            label, detail, _sweetness(epoch, step, best, words.spot_name(view.status)) if (epoch, step) == sweet else ""
+        )
     return said
 
 
-def _sweetness(epoch: int, step: int, best: Best | None) -> str:
+def _sweetness(epoch: int, step: int, best: Best | None, name: str) -> str:
     if best is None or step == 0:
         return ""
-    return "sweet spot" if epoch == best.epoch else "nearest the sweet spot"
+    return name if epoch == best.epoch else f"nearest the {name}"
 
 
 def listen(root: Path, found: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark], nouns: tuple[str, str]) -> None:

@@ -12,6 +12,7 @@ from app.rows import Rows
 from app.sweet_range import Sweet
 
 MOST_DOTS = 40
+ENDS = 0.15  # Nearer to an end a label stands beside its tick: the middle of it would leave a phone's screen.
 SLIVER = 0.012  # What lies beyond the sweet range by less is no part to be seen yet.
 
 
@@ -37,6 +38,6 @@ def strip_rows(done: float, sweet: Sweet | None, at: Callable[[int], float], pre
     if sweet is not None and done > 0:
         best = at(sweet.best)
         rows.add("tick", "sweet", x=best)
-        kind = "label-left" if best < 0.07 else "label-right" if best > 0.93 else "label"
+        kind = "label-left" if best < ENDS else "label-right" if best > 1 - ENDS else "label"
         rows.add(kind, "sweet", x=best, t=f"{sweet.name} {sweet.best}")
     return rows.table()

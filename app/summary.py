@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,16 +17,16 @@ from app.plain import plain
 from app.store import MetricsStore, metrics_of
 from app.strip import strip_rows
 from app.sweet_range import sweet
-from engine.metrics import compute_overfitting_gap, last_progress, quality, smooth
+from engine.claims.advice import Kept, kept
+from engine.claims.headline import headline, optimism, past_the_spot
+from engine.claims.kinds import KINDS
+from engine.claims.quality import quality_of
+from engine.rundir.layout import manifest
+from engine.rundir.reader import RunReader
 from engine.rundir.schema import Best, RunRecord, Status
 from engine.rundir.view import RunView, ShownState
 
 WARNING_FRESH_S = 120.0
-QUALITY = {  # what compute_overfitting_gap makes of an error and of a score
-    "lower": "1 when new ones come out as well as those it learns from, 0 when their error is twice as large or more.",
-    "higher": "1 when new ones score as well as those it learns from, 0.5 when half as well.",
-}
-STILL_MOVING = 0.8  # Progress in the last fifth of a run says that more time might have helped.
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,15 @@ def _ends(status: Status, run: RunRecord | None, total: int) -> Callable[[int], 
     return at
 
 
-def cards(view: RunView, root: Path) -> list[Card]:
+def cards(view: RunView) -> list[Card]:
     """The four figures of a run, as its state asks for."""
     status, run = view.status, view.run
     if status is None:
         return []
-    store = metrics_of(root)
-    store.refresh()
     best = words.sweet_spot(status, run)
     if view.state is ShownState.COMPLETED and run is not None and best is not None:
-        return _finished(status, run, best, store)
-    return [_time(view, status), _quality(status, run), _gain(status, run), _error(status, run)]
+        return _finished(view, status, run, best)
+    return [_time(view, status), _quality(view), _gain(status, run), _error(status, run)]
 
 
 def show(shown: Sequence[Card]) -> None:
@@ -100,7 +99,7 @@ def show(shown: Sequence[Card]) -> None:
                     delta_arrow="off",
                     border=True,
                     height="stretch",
-                    help=card.help,
+                    help=plain(card.help) if card.help else None,
                 )
 
 
@@ -122,19 +121,21 @@ def _time(view: RunView, status: Status) -> Card:
     return Card("Time", words.duration(status.elapsed_s), chip, colour)
 
 
-def _quality(status: Status, run: RunRecord | None) -> Card:
-    if run is None:
-        return Card("Quality", "–", "too early to tell")
-    value, said, colour = words.quality_of(status, run)
-    return Card("Quality", "–" if value is None else f"{value:.2f}", said, colour, QUALITY[run.monitor.better])
+def _quality(view: RunView, label: str = "Quality") -> Card:
+    said = quality_of(view)
+    if said is None:
+        return Card(label, "–", "too early to tell")
+    return Card(label, said.shown, said.label, said.colour, said.explained)
 
 
 def _gain(status: Status, run: RunRecord | None) -> Card:
-    label = words.nouns(run).gain
+    label = words.gain(run)
     gain = words.better_than_average(status, run) if run else None
-    best = words.best_better_than_average(status, run) if run else None
+    best = words.gain_at_best(status, run) if run else None
     if gain is None or best is None or status.best is None:
         return Card(label, "–", "too early to tell")
+    if gain < 0 <= best:
+        return Card(label, "no longer", f"{words.percent(best)} at epoch {status.best.epoch}")
     if gain < 0:
         return Card(label, "not yet" if status.state.live else "no", words.better(gain))
     here = status.best.epoch >= status.epoch
@@ -144,7 +145,7 @@ def _gain(status: Status, run: RunRecord | None) -> Card:
 
 
 def _error(status: Status, run: RunRecord | None) -> Card:
-    label = words.nouns(run).error
+    label = words.error(run)
     value = status.metrics.get(run.monitor.metric) if run else None
     if run is None or value is None:
         return Card(label, "–", "after the first epoch")
@@ -157,40 +158,28 @@ def _error(status: Status, run: RunRecord | None) -> Card:
     if abs(change) < 0.005 * abs(status.best.raw):
         return Card(label, shown, f"as at epoch {status.best.epoch}")
     worse = (change > 0) == (run.monitor.better == "lower")
-    arrow = "↑" if change > 0 else "↓"
-    said = f"{arrow} {words.figure(abs(change), run.monitor.unit)} since epoch {status.best.epoch}"
-    return Card(label, shown, said, "orange" if worse and words.memorises(status) else "gray")
+    said = f"{words.figure(status.best.raw, run.monitor.unit)} at epoch {status.best.epoch}"
+    return Card(label, shown, said, "orange" if worse and past_the_spot(status) else "gray")
 
 
-def _finished(status: Status, run: RunRecord, best: Best, store: MetricsStore) -> list[Card]:
-    gap = _gap_at(store, run, best.epoch)
-    value, said, colour = (None, "not measured", "gray") if gap is None else words.judged(quality(gap), worsens=False)
-    gain = words.best_better_than_average(status, run)
+def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list[Card]:
+    gain = words.gain_at_best(status, run)
     last = status.metrics.get(run.monitor.metric)
+    few = run.num_val_files < words.FEW_CHECKING and status.evidence is not None
+    error = status.evidence.best_give_or_take if few and status.evidence else None
+    shown, name = words.give_or_take(best.raw, error, run.monitor.unit), words.spot_name(status)
     return [
-        Card("Sweet spot", f"epoch {best.epoch}", f"of {status.total_epochs} in {words.duration(status.elapsed_s)}"),
-        Card("Quality there", "–" if value is None else f"{value:.2f}", said, colour, QUALITY[run.monitor.better]),
-        Card(words.nouns(run).gain, "–" if gain is None else words.percent(gain), "at the sweet spot"),
         Card(
-            words.nouns(run).error, words.give_or_take(best.raw, _error_at(store, run, best.epoch), run.monitor.unit),
-            f"{words.figure(last, run.monitor.unit)} at the end",
+            name.capitalize(), f"epoch {best.epoch}",
+            f"of {status.total_epochs} in {words.duration(status.elapsed_s)}",
+        ),
+        _quality(view, "Quality there"),
+        Card(words.gain(run), "–" if gain is None else words.percent(gain), "at that epoch"),
+        Card(
+            words.error(run), shown, f"{words.figure(last, run.monitor.unit)} at the end",
+            help=optimism(shown, status.evidence, run.monitor),
         ),
     ]  # fmt: skip
-
-
-def _gap_at(store: MetricsStore, run: RunRecord, epoch: int) -> float | None:
-    """The overfitting gap where it was best, from the same smoothed curves the engine judges by."""
-    if not 1 <= epoch <= store.epochs.count:
-        return None
-    metric, reference = (smooth(store.epochs.get(n).tolist()) for n in (run.monitor.metric, run.monitor.reference))
-    pair = reference[epoch - 1], metric[epoch - 1]
-    return compute_overfitting_gap(*pair, run.monitor.better) if all(map(math.isfinite, pair)) else None
-
-
-def _error_at(store: MetricsStore, run: RunRecord, epoch: int) -> float:
-    """The standard error there, where so few check that it matters; NaN elsewhere."""
-    errors = store.epochs.get(words.uncertain(run) or "")
-    return float(errors[epoch - 1]) if 1 <= epoch <= len(errors) else math.nan
 
 
 def badges(view: RunView) -> None:
@@ -207,29 +196,41 @@ def where(view: RunView) -> str:
     return words.where(view.status, view.state.live)
 
 
-def message(view: RunView, root: Path) -> states.Note | None:
+def message(view: RunView, reader: RunReader) -> states.Note | None:
     """The most important thing to say about a run, if there is one."""
-    store = metrics_of(root)
-    return states.message(view, _fresh_warnings(view, store), _settled(view, store))
+    store = metrics_of(reader.root)
+    store.refresh()
+    said = headline(view, lambda: kept_of(reader), _fresh_warnings(view, store))
+    return None if said is None else states.noted(said)
 
 
-def note(view: RunView, root: Path) -> None:
-    said = message(view, root)
+def note(view: RunView, reader: RunReader) -> None:
+    said = message(view, reader)
     if said is not None:
         style.note(said.colour, said.icon, said.strong, said.text)
 
 
-def _settled(view: RunView, store: MetricsStore) -> int | None:
-    """The epoch after which the monitored curve moved no more to speak of; None while it still did at the end."""
-    if view.run is None or not store.epochs.count:
-        return None
-    curve = smooth(store.epochs.get(view.run.monitor.metric).tolist())
-    place = last_progress(curve, view.run.monitor.better)
-    return None if place is None or place + 1 > STILL_MOVING * len(curve) else place + 1
+def kept_of(reader: RunReader) -> Kept:
+    """What of a run verifies; its files are read again only when one of them has changed."""
+    paths = [path for one in reader.checkpoints() for path in (one.path, manifest(one.path))]
+    return _kept(reader.root, tuple((path.name, *_stamp(path)) for path in paths))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _kept(root: Path, stamps: tuple[tuple[str, int, int], ...]) -> Kept:
+    return kept(RunReader(root).checkpoints())
 
 
 def _fresh_warnings(view: RunView, store: MetricsStore) -> list[str]:
-    """What the engine warned of in the last minutes of training; older warnings stand among the notes."""
+    """What the engine warned of in the last minutes of training, but for its findings: of those the verdict speaks."""
     now = view.status.elapsed_s if view.status else 0.0
-    warnings = (event for event in store.events if event.get("event") == "warning")
-    return [str(one.get("message")) for one in warnings if now - float(one.get("elapsed_s", 0.0)) < WARNING_FRESH_S]
+    events = (event for event in store.events if event.get("event") == "warning" and event.get("code") not in KINDS)
+    return [str(one.get("message")) for one in events if now - float(one.get("elapsed_s", 0.0)) < WARNING_FRESH_S]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app import words
-from engine.rundir.schema import RunRecord, State, Status
+from engine.claims.headline import past_the_spot
+from engine.rundir.schema import RunRecord, Status
 
 
 @dataclass(frozen=True)
 class Sweet:
     """Epochs from 1. band: first and last that cannot be told from the best; None where nothing can be told.
 
-    beyond: the first epoch of the part that is worse, on evidence; None while there is no such part.
+    beyond: the last epoch before the part that is worse, on evidence; None while there is no such part.
     """
 
     best: int
@@ -29,16 +30,12 @@ class Sweet:
 
 
 def sweet(status: Status | None, run: RunRecord | None) -> Sweet | None:
-    """Of a run that has something to choose from. Until it is over, or behind, its best is the best so far."""
+    """Of a run that has something to choose from. Its verdict alone says whether a part of it lies beyond."""
     best = words.sweet_spot(status, run)
     if status is None or best is None:
         return None
-    found = status.sweet_range
+    name, past = words.spot_name(status), past_the_spot(status)
+    found = status.evidence.sweet_range if status.evidence else None
     if found is None or not found.certain or not found.first <= best.epoch <= found.last <= status.epoch:
-        return Sweet(best.epoch, _name(status, over=False))
-    beyond = found.last if found.behind else None
-    return Sweet(best.epoch, _name(status, over=found.behind), (found.first, found.last), beyond)
-
-
-def _name(status: Status, over: bool) -> str:
-    return "sweet spot" if over or status.state is State.COMPLETED else "best so far"
+        return Sweet(best.epoch, name, beyond=best.epoch if past else None)
+    return Sweet(best.epoch, name, (found.first, found.last), found.last if past else None)

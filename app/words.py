@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from engine.metrics import FAIR_QUALITY, GOOD_QUALITY, LEARNED_SOMETHING, better_than_baseline, quality
-from engine.rundir.schema import Best, RunRecord, Status
+from engine.claims.figures import better, counted, figure, give_or_take, number, percent, small
+from engine.claims.headline import baseline, gain_at_best, spot_name
+from engine.claims.headline import spot as sweet_spot
+from engine.metrics import better_than_baseline
+from engine.rundir.schema import Nouns, RunRecord, Status
+
+__all__ = [
+    "Nouns", "baseline", "better", "counted", "figure", "gain_at_best", "give_or_take", "number", "percent", "small",
+    "spot_name", "sweet_spot",
+]  # fmt: skip
 
 FEW_CHECKING = 10
-_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-
-
-def number(value: int) -> str:
-    """2970 as "2,970"."""
-    return f"{value:,}"
-
-
-def small(value: int) -> str:
-    """Up to twelve in letters, then in figures."""
-    return _SMALL[value] if 0 <= value < len(_SMALL) else number(value)
-
-
-def counted(value: int, one: str, many: str | None = None) -> str:
-    """1 -> "1 sound", 3 -> "3 sounds"."""
-    return f"{number(value)} {one if value == 1 else many or one + 's'}"
 
 
 def duration(seconds: float | None) -> str:
@@ -97,96 +88,15 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def figure(value: float | None, unit: str = "") -> str:
-    """A metric's value with its unit: "9.4 dB", "0.873", "124", "97 %" for fractions; "NaN" stays "NaN"."""
-    if value is None:
-        return "–"
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "infinite"
-    if unit == "dB":
-        return f"{value:.1f} dB"
-    if unit in ("%", "fraction"):
-        return f"{value * 100:.0f} %"
-    if abs(value) < 1e-4:
-        return f"0 {unit}".strip()
-    return f"{value:.3f} {unit}".strip() if 0.001 <= abs(value) < 10 else f"{value:.3g} {unit}".strip()
-
-
-def give_or_take(value: float, error: float, unit: str = "") -> str:
-    """A value with its standard error: "4.4 ± 0.6 dB"; without one that is known, the value alone."""
-    shown = figure(value, unit)
-    return f"{shown.removesuffix(' ' + unit)} ± {figure(error, unit)}" if math.isfinite(error) else shown
-
-
-def percent(fraction: float) -> str:
-    return f"{fraction * 100:.0f} %"
-
-
-def better(fraction: float) -> str:
-    """ "34 % better" or "5 % worse" than the average."""
-    return f"{percent(fraction)} better" if fraction >= 0 else f"{percent(-fraction)} worse"
-
-
-def quality_of(status: Status, run: RunRecord) -> tuple[float | None, str, str]:
-    """(quality or None, its words, its colour). Grey while nothing is learnt: such a model has no gap either."""
-    gap, gain = status.overfitting_gap, better_than_average(status, run)
-    if gap is None or sweet_spot(status, run) is None or (gain is not None and gain < LEARNED_SOMETHING):
-        return None, "too early to tell", "gray"
-    return judged(quality(gap), memorises(status))
-
-
-def memorises(status: Status) -> bool:
-    """Whether new items come out worse by now while its own still improve, as the engine judges it."""
-    return any(found.code == "memorising" for found in status.diagnosis)
-
-
-def judged(value: float, worsens: bool) -> tuple[float, str, str]:
-    """A quality from 0 to 1 with its words and its colour.
-
-    worsens: whether new items come out worse by now. Until they do, a gap is only that: its own come out better.
-    """
-    if value >= GOOD_QUALITY:
-        return value, "healthy", "green"
-    far = value < FAIR_QUALITY
-    if worsens:
-        return (value, "memorising", "red") if far else (value, "begins to memorise", "yellow")
-    return value, f"knows its own {'far ' if far else ''}better", "yellow"
-
-
 def better_than_average(status: Status, run: RunRecord) -> float | None:
     """The fraction by which the monitored error lies below the best constant answer's, now; None without either."""
     value = status.metrics.get(run.monitor.metric)
     return None if value is None else better_than_baseline(value, baseline(status, run), run.monitor.better)
 
 
-def best_better_than_average(status: Status, run: RunRecord) -> float | None:
-    """The same where it was best."""
-    if status.best is None:
-        return None
-    return better_than_baseline(status.best.raw, baseline(status, run), run.monitor.better)
-
-
-def sweet_spot(status: Status | None, run: RunRecord | None) -> Best | None:
-    """Where it was best, once there are two epochs to choose from: the only one there is is no spot yet.
-
-    Nor is the best of a run that has come out worse than the best constant answer all along.
-    """
-    best = status.best if status else None
-    if status is None or best is None or (best.epoch == 1 and status.epoch <= 2):
-        return None
-    gain = best_better_than_average(status, run) if run else None
-    return None if gain is not None and gain < 0 else best
-
-
 def uncertain(run: RunRecord) -> str | None:
     """The metric that says how sure the monitored one is, where so few files check that it matters."""
     return run.monitor.standard_error if run.num_val_files < FEW_CHECKING else None
-
-
-def baseline(status: Status | None, run: RunRecord) -> float | None:
-    """What the best constant answer scores."""
-    said = status.baseline_db if status else None
-    return said if said is not None else run.monitor.baseline_db
 
 
 def where(status: Status, live: bool) -> str:
@@ -224,61 +134,31 @@ def phase(status: Status) -> str:
     return f"{said} {number(progress.done)} of {number(progress.total)}" if progress and progress.total else said
 
 
-@dataclass(frozen=True)
-class Nouns:
-    """What this run's data is called. Decibels mean sound; anything else stays general."""
-
-    item: str
-    items: str
-    main: str
-    unit_line: str
-    error: str
-    gain: str
-    held_out: str
-    made: str
-    prefer: str
-    panel: str
-    one: str
-    compare: str
-    more: str
-
-
-_SOUND = Nouns(
-    item="sound",
-    items="sounds",
-    main="How well it copies sounds",
-    unit_line="error in dB, lower is better",
-    error="Error on new sounds",
-    gain="Better than the average sound",
-    held_out="One sound it never learnt, and its copy",
-    made="Made from the same seed, newest first",
-    prefer="your ears prefer another",
-    panel="Listen",
-    one="sound",
-    compare="Listen to",
-    more="recordings",
-)
-
-
 def nouns(run: RunRecord | None) -> Nouns:
-    """The words for a run: its unit decides, no task is named."""
-    if run is None or run.monitor.unit == "dB":
-        return _SOUND
+    """The words for a run's data, as its task declared them."""
+    return run.monitor.nouns if run is not None else Nouns()
+
+
+def error(run: RunRecord | None) -> str:
+    """What the monitored metric is called on a card: "Error on new sounds"."""
+    if run is None:
+        return "Error on new data"
+    said = nouns(run)
+    label = f"{said.measure} on new {said.items}" if said.measure else _label(run)
+    return label[:1].upper() + label[1:]
+
+
+def gain(run: RunRecord | None) -> str:
+    return f"Better than the average {nouns(run).item}"
+
+
+def unit_line(run: RunRecord) -> str:
+    """The title of the main chart's height: "error in dB, lower is better"."""
+    measured = nouns(run).measure or _label(run)
+    unit = f" in {run.monitor.unit}" if run.monitor.unit else ""
+    return f"{measured}{unit}, {run.monitor.better} is better"
+
+
+def _label(run: RunRecord) -> str:
     spec = next((one for one in run.metrics if one.name == run.monitor.metric), None)
-    label = spec.label if spec else run.monitor.metric
-    better_line = f"{run.monitor.better} is better"
-    return Nouns(
-        item="guess",
-        items="files",
-        main="How well it does",
-        unit_line=f"{label}{', ' + run.monitor.unit if run.monitor.unit else ''}, {better_line}",
-        error=label[:1].upper() + label[1:],
-        gain="Better than the average guess",
-        held_out="Data it never learnt, and what it makes of it",
-        made="To data it never learnt, newest first",
-        prefer="another suits you better",
-        panel="Its answers",
-        one="answer",
-        compare="Look at",
-        more="data",
-    )
+    return spec.label if spec else run.monitor.metric

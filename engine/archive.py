@@ -9,7 +9,9 @@ from typing import Any
 import torch
 
 from engine.checkpoint import WeightAverage, describe, prune, serialise, training_state
+from engine.claims.advice import Kept, kept
 from engine.metrics import MetricsCallback, PreviewEvent
+from engine.rundir.artefacts import find_checkpoints
 from engine.rundir.layout import manifest
 from engine.rundir.schema import PROTOCOL, CheckpointRef
 from engine.rundir.writer import RunWriter
@@ -90,6 +92,10 @@ class Archive:
         path = self.writer.layout.best
         if self.writer.write_artefact(path, data, describe(data, path, best.step, best.epoch, {best.metric: best.raw})):
             self._best = None
+
+    def kept(self) -> Kept:
+        """What of the run lies on the disk and verifies."""
+        return kept(find_checkpoints(self.writer.root, self.writer.layout.checkpoints))
 
     def has_previews(self, epoch: int, step: int) -> bool:
         """Whether the previews of this moment were all written: their snapshot comes last."""

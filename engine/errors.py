@@ -71,4 +71,14 @@ class RunDirectoryLostError(StorageError):
 
 
 class TrainingFailedError(SweetspotError):
-    """Training itself went wrong: the loss became NaN, diverged, or gradients stayed non-finite."""
+    """Training itself went wrong: the loss became NaN, diverged, or gradients stayed non-finite.
+
+    kept: what was on the disk at that moment. It is said to who waits, not recorded: a viewer looks for himself.
+    """
+
+    def __init__(self, cause: str, remedy: str = "", kept: str = "") -> None:
+        super().__init__(cause, remedy)
+        self.kept = kept
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} {self.kept}".strip()

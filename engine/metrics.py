@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.rundir.schema import SweetRange
 
 OVERFITTING_GAP = 0.2
-GOOD_QUALITY, FAIR_QUALITY = 0.8, 0.5
 LEARNED_SOMETHING = 0.1
 SMOOTHING = 0.5
 EQUAL_PART = 1e-4
@@ -90,11 +89,6 @@ def compute_overfitting_gap(train: float, val: float, better: str = "lower") -> 
     if not (math.isfinite(train) and math.isfinite(val)) or train <= 0:
         return 0.0
     return (val - train) / train if better == "lower" else (train - val) / train
-
-
-def quality(gap: float) -> float:
-    """1 - gap, clamped to 0...1: 1 is no gap at all."""
-    return min(1.0, max(0.0, 1.0 - gap))
 
 
 def better_than_baseline(value: float, baseline: float | None, better: str = "lower") -> float | None:
@@ -207,7 +201,7 @@ class MetricsHistory:
         said = self.epochs[max(self.epochs)].sweet_range
         if said is not None:  # a run's own record, also where the disk lost epochs before it
             return said.best
-        place = best_place(self._monitored(), self.better)
+        place = best_place(self.monitored(), self.better)
         return None if place is None else sorted(self.epochs)[place]
 
     def compute_eta(self, current: int, total: int) -> float | None:
@@ -220,14 +214,19 @@ class MetricsHistory:
 
     def gap(self) -> float | None:
         """The overfitting gap of the smoothed monitored metric now; None without both curves."""
-        reference, metric = smooth(self.column(self.reference)), smooth(self._monitored())
+        reference, metric = smooth(self.column(self.reference)), smooth(self.monitored())
         if not metric or not math.isfinite(reference[-1]):
             return None
         return compute_overfitting_gap(reference[-1], metric[-1], self.better)
 
     def is_overfitting(self, threshold: float = OVERFITTING_GAP) -> bool:
-        """Whether validation has parted from training by more than ``threshold`` (a fraction)."""
+        """Whether validation has parted from training by more than ``threshold`` (a fraction).
+
+        By the two curves; where one of them was not recorded, by the gap that the last epoch brought itself.
+        """
         gap = self.gap()
+        if gap is None and self.epochs:
+            gap = self.epochs[max(self.epochs)].overfitting_gap
         return gap is not None and gap > threshold
 
     def to_dict(self) -> dict[str, Any]:
@@ -246,6 +245,7 @@ class MetricsHistory:
             history.add_epoch(EpochMetrics.model_validate(epoch))
         return history
 
-    def _monitored(self) -> list[float]:
+    def monitored(self) -> list[float]:
+        """The monitored metric over the epochs; the validation loss where no epoch has it."""
         column = self.column(self.metric)
         return column if any(map(math.isfinite, column)) else self.column("val_loss")

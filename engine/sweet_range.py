@@ -54,7 +54,8 @@ def sweet_range(
     worse = errors - errors[place]
     mean, spread = worse.mean(1), _standard_error(worse, errors.mean(1))
     floor = STAGNATION_PART * abs(float(errors[place].mean()))
-    alike = mean <= np.maximum(floor, (_optimism(errors) or 0.0) + _quantile(count - 1) * spread)
+    flattered = _optimism(errors)
+    alike = mean <= np.maximum(floor, (flattered or 0.0) + _quantile(count - 1) * spread)
     alike[place] = True
     first, last = (int(end) for end in np.flatnonzero(alike)[[0, -1]])
     since = len(epochs) - 1 - last
@@ -67,6 +68,7 @@ def sweet_range(
         behind=since >= max(PATIENCE, math.ceil(PATIENCE_PART * len(epochs))),
         worse_by=float(mean[-1]),
         give_or_take=float(spread[-1]),
+        optimism=flattered,
     )
 
 

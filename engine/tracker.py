@@ -13,7 +13,10 @@ from engine.sweet_range import SweetRange, sweet_range
 
 @dataclass
 class TrackerState:
-    """What the loop remembers from step to step; all of it in every checkpoint."""
+    """What the loop remembers from step to step; all of it in every checkpoint.
+
+    warned: codes said once a run. told: findings that were warned of, and the epoch at which each was last true.
+    """
 
     step: int = 0
     sums: dict[str, float] = field(default_factory=dict)
@@ -26,6 +29,7 @@ class TrackerState:
     skipped_in_a_row: int = 0
     skipped: int = 0
     warned: list[str] = field(default_factory=list)
+    told: dict[str, int] = field(default_factory=dict)
     evaluated_epoch: int = 0
     elapsed_s: float = 0.0
     clock: dict[str, float] = field(default_factory=dict)  # of a run with minutes: see engine.timekeeper

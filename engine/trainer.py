@@ -9,8 +9,10 @@ from dataclasses import asdict
 
 from engine.archive import Archive
 from engine.checkpoint import Loaded, WeightAverage, restore
+from engine.claims import advice
+from engine.claims.evidence import gather
 from engine.course import Course, Leg
-from engine.diagnosis import diagnose_fit
+from engine.diagnosis import diagnose, newly_true
 from engine.errors import StorageError, TrainingFailedError
 from engine.metrics import (
     EpochMetrics,
@@ -144,9 +146,9 @@ class Trainer:
     def _failure(self, cause: str) -> TrainingFailedError:
         """What was best is kept; the weights of now are not worth resuming from."""
         self.archive.save_best(self.tracker)
-        rate = self.config.learning_rate / 2
-        remedy = f"Start again with a lower learning rate: --learning-rate {rate:g}. What was best until then is kept."
-        return TrainingFailedError(cause, remedy)
+        return TrainingFailedError(
+            cause, advice.diverged(self.config.learning_rate), advice.what_is_kept(self.archive.kept())
+        )
 
     def _skip(self) -> None:
         """A non-finite gradient moves nothing; several in a row are a failure."""
@@ -230,16 +232,16 @@ class Trainer:
     def _report_epoch(self, metrics: EpochMetrics) -> None:
         fields = metrics.model_dump(exclude_none=True)
         self.writer.event("epoch", **fields)
-        found = self.task.diagnose(self.history) + diagnose_fit(self.history, self.task.monitor)
-        for diagnosis in found:
-            if diagnosis.severity == "warning":
-                self._warn(diagnosis.code, diagnosis.message)
+        evidence = gather(self.history, self.task.monitor, self.task.num_val_files)
+        found = diagnose(evidence, self.task.monitor, self.task.diagnose(self.history))
+        for diagnosis in newly_true(found, self.tracker.told, metrics.epoch):
+            self.writer.warn(f"Epoch {metrics.epoch}: {diagnosis.message}", code=diagnosis.code)
         named = {name: value for name, value in fields.items() if isinstance(value, float)}
         self.writer.update(
             metrics={name: value for name, value in named.items() if not name.endswith("_seconds")},
             overfitting_gap=metrics.overfitting_gap,
             best=self.tracker.best_record(),
-            sweet_range=metrics.sweet_range,
+            evidence=evidence,
             diagnosis=found,
         )
         self.callback(metrics)

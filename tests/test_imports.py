@@ -17,7 +17,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("engine.rundir",),
     (
         "engine.config", "engine.plan", "engine.course", "engine.metrics", "engine.rng", "engine.audio",
-        "engine.sweet_range", "engine.tracker", "engine.diagnosis",
+        "engine.sweet_range", "engine.tracker", "engine.claims", "engine.diagnosis",
     ),
     ("engine.task", "engine.vetting", "engine.checkpoint", "engine.snapshot", "engine.device", "engine.resume"),
     ("engine.tasks", "engine.registry", "engine.flags"),
@@ -31,6 +31,7 @@ TORCH_FREE = (
     "engine.tasks.vae.config",
     "engine.rundir.writer", "engine.rundir.reader", "engine.resume", "engine.job", "engine.flags", "engine.train",
     "engine.commands.control", "engine.commands.scan", "engine.commands.inspect", "engine.commands.train",
+    "engine.claims.headline", "engine.claims.quality", "engine.diagnosis", "engine.tasks.vae.diagnosis",
     "engine.audio.io", "engine.audio.decode", "engine.audio.collection", "engine.audio.health", "engine.__main__",
 )  # fmt: skip
 

@@ -110,9 +110,9 @@ def test_a_run_leaves_everything_a_viewer_needs(whole: Path) -> None:
     assert {"val_recon_db", "train_recon_db", "baseline_db", "kl_divergence", "sigma_db"} <= epoch.keys()
     assert {"kl_max_dim", "kl_median_dim", "overfitting_gap", "val_loss", "eta_seconds"} <= epoch.keys()
     held_out = [row for row in rows if row.split == "val"]
-    assert len(epoch[record.monitor.files]) == len(held_out) == status.sweet_range.files
+    assert len(epoch[record.monitor.files]) == len(held_out) == status.evidence.sweet_range.files
     assert np.mean(epoch[record.monitor.files]) == pytest.approx(epoch["val_recon_db"], abs=1e-3)
-    assert epoch["sweet_range"]["best"] == status.best.epoch == status.sweet_range.best
+    assert epoch["sweet_range"]["best"] == status.best.epoch == status.evidence.sweet_range.best
     assert epoch["val_recon_db"] < epoch["baseline_db"], "it must beat the best constant answer"
     assert status.best is not None and status.baseline_db == epoch["baseline_db"]
     assert all(item.verified for item in reader.checkpoints()) and len(reader.checkpoints()) == 4

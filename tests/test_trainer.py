@@ -278,6 +278,6 @@ def test_a_run_with_too_few_files_to_tell_never_ends_by_itself(tmp_path: Path, h
     with open_run(tmp_path / "run") as writer:
         trainer = new_trainer(task, writer)
         trainer.fit()
-        said = writer.status.sweet_range
+        said = writer.status.evidence.sweet_range
     assert trainer.tracker.step == 160
     assert said is not None and not said.certain and not said.behind and said.files == held_out

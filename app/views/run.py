@@ -94,9 +94,9 @@ def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
     if view.status is not None:
         style.line(summary.where(view))
     summary.strip(view, sorted({one.step for one in found}), f"strip-{reader.id}")
-    summary.show(summary.cards(view, reader.root))
+    summary.show(summary.cards(view))
     actions.complaint()
-    summary.note(view, reader.root)
+    summary.note(view, reader)
 
 
 def _details(shelf: Library, reader: RunReader) -> None:

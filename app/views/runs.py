@@ -14,6 +14,7 @@ from app import states, style, summary, words
 from app.launch import Launch, launcher
 from app.library import Library, library, unknown_arguments
 from app.store import metrics_of
+from engine.claims.quality import quality_of
 from engine.errors import StorageError
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
@@ -80,9 +81,11 @@ def _card(shelf: Library, reader: RunReader, view: RunView) -> None:
 def _verdict(view: RunView) -> None:
     if view.status is None or view.run is None or states.getting_ready(view):
         return
-    _, said, colour = words.quality_of(view.status, view.run)
-    icon = {"green": "check_circle", "yellow": "hearing", "red": "hearing", "gray": "hourglass_top"}[colour]
-    st.badge(said, icon=f":material/{icon}:", color=colour)  # type: ignore[arg-type]
+    judged = quality_of(view)
+    if judged is None:
+        return
+    icon = {"green": "check_circle", "yellow": "hearing", "red": "hearing", "gray": "info"}[judged.colour]
+    st.badge(judged.label, icon=f":material/{icon}:", color=judged.colour)  # type: ignore[arg-type]
 
 
 def _line(view: RunView) -> str:

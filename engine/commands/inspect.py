@@ -9,6 +9,9 @@ from typing import Any
 import click
 
 from engine.audio.find import escaped
+from engine.claims.advice import kept
+from engine.claims.headline import headline
+from engine.claims.quality import quality_of
 from engine.errors import RunDirectoryError
 from engine.plan import in_words
 from engine.rundir.artefacts import Artefact
@@ -29,6 +32,7 @@ _SHOWN = [
     "metrics",
     "overfitting_gap",
     "best",
+    "evidence",
     "diagnosis",
     "warnings",
     "last_checkpoint",
@@ -55,11 +59,14 @@ def inspect(reader: RunReader) -> dict[str, Any]:
     """All that ``--json`` prints. Missing or damaged parts are null or empty."""
     view = reader.view()
     last_epoch = reader.metrics_tail(1, "epoch")
+    said = headline(view, lambda: kept(reader.checkpoints()))
     return {
         **_identity(view),
         **_standing(view),
         "planned": _planned(view),
         "plans": [record.model_dump() for record in reader.plans()],
+        "headline": said.message if said else None,
+        "quality": _quality(view),
         "last_epoch": last_epoch[0] if last_epoch else None,
         "checkpoints": [_artefact(found) for found in reader.checkpoints()],
         "snapshots": [found.path.name for found in reader.snapshots()],
@@ -101,6 +108,12 @@ def _planned(view: RunView) -> dict[str, Any] | None:
     return None if view.run is None else {name: getattr(view.run, name) for name in names}
 
 
+def _quality(view: RunView) -> dict[str, Any] | None:
+    """What the run's page shows as its quality."""
+    said = quality_of(view)
+    return None if said is None else {"value": said.value, "shown": said.shown, "label": said.label}
+
+
 def _artefact(found: Artefact) -> dict[str, Any]:
     manifest = found.manifest
     return {
@@ -114,24 +127,27 @@ def _artefact(found: Artefact) -> dict[str, Any]:
 
 def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     yield f"{facts['name']}: {facts['state']}"
-    if facts["doubt"]:
+    headline = facts["headline"] or ""
+    if facts["doubt"] and facts["doubt"] not in headline:
         yield f"  {facts['doubt']}"
     if facts["step"] is not None:
         yield f"  step {_of(facts['step'], facts['total_steps'])}, epoch {_of(facts['epoch'], facts['total_epochs'])}"
         yield f"  trained for {_duration(facts['elapsed_s'])}"
     yield from _plan_sentences(facts)
-    if facts["error"]:
-        yield f"  {facts['error']['cause']} {facts['error']['remedy']}".rstrip()
+    if headline:
+        yield f"  {headline}"
+    if facts["quality"]:
+        yield f"  quality: {facts['quality']['shown']}, {facts['quality']['label']}"
     if facts["metrics"]:
         yield "  last: " + ", ".join(f"{name} {value:.4g}" for name, value in facts["metrics"].items())
     if facts["best"]:
         best = facts["best"]
         yield f"  best: {best['metric']} {best['raw']:.4g} in epoch {best['epoch']}, step {best['step']}"
     said = [found["message"] for found in facts["diagnosis"] or ()]
-    yield from (f"  {message}" for message in said)
-    for warning in (warning for warning in facts["warnings"] or () if warning not in said):
+    yield from (f"  {message}" for message in said if message not in headline)
+    for warning in facts["warnings"] or ():
         yield f"  warning: {warning}"
-    yield from (f"  {sentence}" for sentence in facts["damage"])
+    yield from (f"  {sentence}" for sentence in facts["damage"] if sentence not in headline)
     counts = {name: len(facts[name]) for name in ("snapshots", "checkpoints")}
     yield f"  {facts['previews']} previews, {counts['snapshots']} snapshots, {counts['checkpoints']} checkpoints"
     for found in facts["checkpoints"]:

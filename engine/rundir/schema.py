@@ -50,6 +50,22 @@ class MetricSpec(Record):
     better: Literal["lower", "higher", "neither"] = "neither"
 
 
+class Nouns(Record):
+    """What a task calls its data. Every sentence about a run is made with these words; the defaults fit any data."""
+
+    item: str = Field(default="guess", description="The best constant answer is the average one of these.")
+    items: str = Field(default="items", description='What is learnt from and checked with, as in "new items".')
+    measure: str = Field(default="", description="What the monitored metric measures; empty: its label says it.")
+    main: str = "How well it does"
+    held_out: str = "Data it never learnt, and what it makes of it"
+    made: str = "To data it never learnt, newest first"
+    prefer: str = "another suits you better"
+    panel: str = "Previews"
+    one: str = "preview"
+    compare: str = "Look at"
+    more: str = "data"
+
+
 class Monitor(Record):
     """Which metric decides "best": smoothed ``metric`` (validation), beside ``reference`` (same, on training items)."""
 
@@ -67,6 +83,7 @@ class Monitor(Record):
         default=None,
         description="The list in epoch events of ``metric`` for each held-out file, in dataset.json's order.",
     )
+    nouns: Nouns = Nouns()
 
 
 class Source(Record):
@@ -223,6 +240,48 @@ class SweetRange:
     """The mean paired difference, the present epoch's error minus that of ``best``, in the metric's unit."""
     give_or_take: float | None
     """Its standard error."""
+    optimism: float | None = None
+    """By how much the error of ``best`` flatters, for the files that measure it also chose it; None if uncertain."""
+
+
+class Evidence(Record):
+    """What the curves showed at the last finished epoch: the figures that every sentence on learning is made from.
+
+    Figures are of the monitored metric, in its unit, on new items; ``own``: on those it learns from. Differences are
+    between means of three epochs, which do not lag behind as smoothed figures do; noise is the standard deviation that
+    the jitter of the curve alone gives such a difference.
+    """
+
+    epoch: int
+    files: int = Field(
+        default=0, description="Held-out files, copies counted once where the task tells them apart; 0: not counted."
+    )
+    sweet_range: SweetRange | None = Field(
+        default=None, description="As the event of that epoch has it; None as long as no epoch gave a number."
+    )
+    now: float = Field(description="Of the last epoch, as its event has it.")
+    own: float | None = None
+    smoothed: float
+    own_smoothed: float | None = None
+    best: float | None = Field(default=None, description="Of the best epoch, as its event has it.")
+    best_give_or_take: float | None = Field(default=None, description="Its standard error over the held-out files.")
+    give_or_take: float | None = Field(default=None, description="The standard error of ``now``.")
+    worse_by: float | None = Field(
+        default=None, description="How much worse than the best, by the curve alone; negative is better."
+    )
+    own_better_by: float | None = Field(default=None, description="How much its own came out better since the best.")
+    own_noise: float = 0.0
+    late_gain: float | None = Field(default=None, description="How much new ones came out better in the last fifth.")
+    noise: float = 0.0
+    moved: int | None = Field(default=None, description="The last epoch that brought notable progress on new ones.")
+    left: float | None = Field(default=None, description="The part of the first epoch's error that is left.")
+    gap: float | None = Field(default=None, description="The overfitting gap now.")
+    best_gap: float | None = Field(default=None, description="The overfitting gap at the best epoch.")
+
+    @property
+    def best_epoch(self) -> int | None:
+        """None as long as no epoch gave a number."""
+        return self.sweet_range.best if self.sweet_range else None
 
 
 class Diagnosis(Record):
@@ -283,8 +342,8 @@ class Status(Record):
     steps_per_s: float | None = None
     memory: Memory | None = None
     best: Best | None = None
-    sweet_range: SweetRange | None = None
-    diagnosis: list[Diagnosis] = Field(default_factory=list)
+    evidence: Evidence | None = None
+    diagnosis: list[Diagnosis] = Field(default_factory=list, description="The first one is the verdict.")
     warnings: list[str] = Field(default_factory=list)
     last_checkpoint: CheckpointRef | None = None
     kept_awake_by: str | None = Field(default=None, description="The program that keeps the machine from sleeping.")

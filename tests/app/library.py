@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.claims.evidence import gather
+from engine.diagnosis import diagnose
+from engine.metrics import EpochMetrics, MetricsHistory
 from engine.rundir.schema import (
     Best,
     CheckpointRef,
@@ -14,6 +18,7 @@ from engine.rundir.schema import (
     Diagnosis,
     ErrorInfo,
     FileRow,
+    Manifest,
     MetricSpec,
     Monitor,
     Progress,
@@ -24,6 +29,7 @@ from engine.rundir.schema import (
     SweetRange,
 )
 from engine.rundir.writer import RunWriter
+from engine.tasks.vae.nouns import SOUNDS
 
 SPECS = [
     MetricSpec(name="val_recon_db", label="new sounds", unit="dB", chart="quality", better="lower"),
@@ -43,7 +49,9 @@ def record(name: str, epochs: int = 20, **changes: Any) -> RunRecord:
         "source": Source(kind="folder", name="drums", path="/nowhere/drums"), "fingerprint": "f", "num_train": 14,
         "num_train_files": 14, "num_val_files": 6, "batch_size": 16, "steps_per_epoch": 10, "total_steps": 10 * epochs,
         "total_epochs": epochs, "metrics": SPECS,
-        "monitor": Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=14.2),
+        "monitor": Monitor(
+            metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=14.2, nouns=SOUNDS
+        ),
     }  # fmt: skip
     return RunRecord(**(values | changes))
 
@@ -67,13 +75,15 @@ def write(
 ) -> RunWriter:
     """A run of ``done`` out of ``epochs`` epochs in ``state``.
 
-    Its error is lowest at ``best``, and until then ``apart`` dB above that on its own sounds.
+    Its error is lowest at ``best``, and until then ``apart`` dB above that on its own sounds. diagnosis: what its task
+    found beside what its curves say. sweet_range: as the last epoch brought it; by default no files are told apart.
     """
     writer = RunWriter.open(root, device="cpu", threads=1, versions={"torch": "0"})
     if files:
         writer.write_dataset(DatasetRecord(files=list(files)))
     writer.write_run(record(name, epochs, **changes))
     val = train = math.nan
+    history = MetricsHistory()
     for epoch in range(1, done + 1):
         for step in range(10 * epoch - 9, 10 * epoch + 1):
             writer.event(
@@ -82,20 +92,32 @@ def write(
             )  # fmt: skip
         train = 14 - 8 * (1 - math.exp(-epoch / 5))
         val = train + 0.02 * max(0, epoch - best) ** 2 + apart
-        writer.event(
-            "epoch", epoch=epoch, total_epochs=epochs, step=10 * epoch, train_loss=0.1, val_loss=0.2, val_recon_db=val,
-            train_recon_db=train, baseline_db=14.2, kl_divergence=20.0, learning_rate=1e-3,
+        metrics = EpochMetrics.model_validate(
+            {"epoch": epoch, "total_epochs": epochs, "step": 10 * epoch, "train_loss": 0.1, "val_loss": 0.2,
+             "val_recon_db": val, "train_recon_db": train, "baseline_db": 14.2, "kl_divergence": 20.0,
+             "learning_rate": 1e-3, "overfitting_gap": (val - train) / train}
         )  # fmt: skip
-    spot = Best(metric="val_recon_db", value=7.4, raw=7.2 + apart, epoch=best, step=10 * best)
+        if epoch == done and done >= best:
+            found = sweet_range or SweetRange(best, best, done, 0, False, False, None, None)
+            metrics = metrics.model_copy(update={"sweet_range": found})
+        history.add_epoch(metrics)
+        writer.event("epoch", **metrics.model_dump(exclude_none=True))
+    monitor = record(name, epochs, **changes).monitor
+    evidence = gather(history, monitor, record(name, epochs, **changes).num_val_files)
+    raw = (evidence.best if evidence else None) or math.nan
+    spot = Best(metric="val_recon_db", value=raw, raw=raw, epoch=best, step=10 * best)
     writer.update(
         epoch=done, total_epochs=epochs, step=10 * done, total_steps=10 * epochs, baseline_db=14.2, elapsed_s=60.0,
         steps_per_s=5.1, eta_s=600.0, phase="train" if progress is None else "decode", progress=progress,
         metrics={"val_recon_db": val, "train_recon_db": train}, overfitting_gap=(val - train) / train,
-        diagnosis=diagnosis or [],
+        evidence=evidence, diagnosis=diagnose(evidence, monitor, diagnosis or []),
         best=spot if done >= best else None,
-        sweet_range=sweet_range,
         last_checkpoint=CheckpointRef(file="step-00000100.pt", step=100, epoch=10, at=1.0) if done >= 10 else None,
     )  # fmt: skip
+    if done >= 10:
+        data, path = b"weights", writer.layout.checkpoint(100)
+        digest = hashlib.sha256(data).hexdigest()
+        writer.write_artefact(path, data, Manifest(file=path.name, step=100, epoch=10, bytes=len(data), sha256=digest))
     writer.state(state, error=error)
     if close and state.live:
         writer._heart.stop()  # a process has the lock of a run that lives, until this one ends

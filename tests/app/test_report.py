@@ -27,6 +27,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.liveness import boot_id, host, machine_id
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import ErrorInfo, MetricSpec, Monitor, State
+from engine.tasks.mlp.nouns import ROWS
 from tests.app.library import write
 from tests.conftest import ROOT
 
@@ -205,7 +206,7 @@ def test_a_run_of_tables_shows_pictures(tmp_path: Path) -> None:
         MetricSpec(name="train_accuracy", label="accuracy on its own data", chart="quality", better="higher"),
         MetricSpec(name="train_loss", label="Loss", chart="loss", better="lower"),
     ]
-    monitor = Monitor(metric="val_recon_db", reference="train_recon_db", better="higher")
+    monitor = Monitor(metric="val_recon_db", reference="train_recon_db", better="higher", nouns=ROWS)
     write(root, name="iris", task="mlp", metrics=specs, monitor=monitor)
     Layout(root).previews.mkdir()
     Image.new("RGB", (400, 300), "white").save(Layout(root).preview(20, 200, "sample", 0, "png"))

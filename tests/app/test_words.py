@@ -58,15 +58,6 @@ def test_a_range_holds_its_values_and_is_never_empty(low: float, high: float) ->
     assert begin <= low + 1e-12 and end >= high - 1e-12 and end > begin
 
 
-@pytest.mark.parametrize(
-    ("value", "worsens", "said"),
-    [(0.9, True, "healthy"), (0.6, True, "begins to memorise"), (0.1, True, "memorising"),
-     (0.6, False, "knows its own better"), (0.1, False, "knows its own far better")],
-)  # fmt: skip
-def test_a_gap_is_memorising_only_where_new_ones_come_out_worse(value: float, worsens: bool, said: str) -> None:
-    assert words.judged(value, worsens)[1] == said
-
-
 def test_a_standard_error_stands_beside_its_value() -> None:
     assert words.give_or_take(4.41, 0.62, "dB") == "4.4 ± 0.6 dB"
     assert words.give_or_take(4.41, float("nan"), "dB") == "4.4 dB"

@@ -52,10 +52,17 @@ def test_a_checkpoint_without_its_manifest_is_not_verified(root: Path) -> None:
 def test_people_read_sentences(root: Path) -> None:
     result = CliRunner().invoke(command, [str(root)])
     assert result.exit_code == 0
-    parts = ["run-1: failed", "step 24 of 100, epoch 4", "The loss became NaN. Lower it.", "train_loss inf"]
+    parts = ["run-1: failed", "step 24 of 100, epoch 4", "train_loss inf"]
+    parts += ["It failed at epoch 4: the loss became NaN. Lower it. The best state, of epoch 2, is kept."]
     parts += ["val_recon_db 5.9 in epoch 2", "warning: The curves part.", "step-00000012.pt, step 12: verified"]
     for part in parts:
         assert part in result.stdout
+
+
+def test_nothing_is_kept_that_does_not_verify(root: Path) -> None:
+    for path in (root / "checkpoints").glob("*.pt"):
+        path.write_bytes(b"other")
+    assert "Nothing that was saved verifies: nothing is kept." in CliRunner().invoke(command, [str(root)]).stdout
 
 
 def test_a_run_with_a_lost_status_is_still_inspected(root: Path) -> None:

@@ -25,6 +25,7 @@ from engine.tasks.mlp.csv_table import read_table
 from engine.tasks.mlp.dataset import Rows, Side, Standard, TableLoader, make_rows, split_rows
 from engine.tasks.mlp.labelled_sounds import read_sounds
 from engine.tasks.mlp.model import DynamicMLPModel
+from engine.tasks.mlp.nouns import ROWS
 from engine.tasks.mlp.previews import confusion, confusion_png, scatter_png
 from engine.tasks.mlp.table import Table
 
@@ -81,7 +82,11 @@ class MLPTask:
         self.loader = TableLoader(self.train, plan(self.config, self.num_train), self.model.width)
         metric = "r2" if self.regression else "accuracy"
         self.monitor = Monitor(
-            metric=f"val_{metric}", reference=f"train_{metric}", better="higher", baseline_db=self._baseline()
+            metric=f"val_{metric}",
+            reference=f"train_{metric}",
+            better="higher",
+            baseline_db=self._baseline(),
+            nouns=ROWS,
         )
 
     def _new_model(self) -> DynamicMLPModel:

@@ -1,84 +1,82 @@
-"""What the sound model's own figures say: collapse, idle dimensions, too few files to check with."""
+"""What the sound model's own figures say: collapse, idle dimensions, repetition. No torch."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+from engine.claims.figures import figure
+from engine.claims.kinds import say
 from engine.config import TrainingConfig
 from engine.metrics import MetricsHistory
-from engine.task import Diagnosis
-from engine.tasks.vae.memory import MemoryReading
+from engine.rundir.schema import Diagnosis
+
+if TYPE_CHECKING:
+    from engine.tasks.vae.memory import MemoryReading
 
 COLLAPSED_NATS = 0.5
 IDLE_PART = 0.5
 DIVERSE_RATIO = 2.0
-FEW_FILES = 3
+ALIKE_PART = 0.1
 
 
-def diagnose(
-    history: MetricsHistory, config: TrainingConfig, num_val_files: int, memory: MemoryReading | None
-) -> list[Diagnosis]:
+def diagnose(history: MetricsHistory, config: TrainingConfig, memory: MemoryReading | None) -> list[Diagnosis]:
     """Findings on the last epoch; nothing before the first. memory: what the meter said at the last preview."""
-    found: list[Diagnosis] = []
-    if num_val_files < FEW_FILES:
-        files = "One sound is" if num_val_files == 1 else f"{num_val_files} sounds are"
-        found.append(
-            Diagnosis(
-                code="few_files",
-                severity="info",
-                message=f"{files} too few to check with: the figures are rough, so trust your ears more.",
-            )
-        )
     if not history.epochs:
-        return found
+        return []
+    found = [*_of_code(history, config), *_of_divergence(history)]
+    return found if memory is None else [*found, *_of_memory(memory)]
+
+
+def _of_code(history: MetricsHistory, config: TrainingConfig) -> list[Diagnosis]:
+    """Whether the code carries anything, once the KL weight has risen."""
     last = history.epochs[max(history.epochs)]
-    warm = last.epoch >= config.kl_warmup_fraction * last.total_epochs
-    divergence = last.kl_divergence
-    if warm and divergence is not None and divergence < COLLAPSED_NATS:
-        found.append(
-            Diagnosis(
-                code="collapsed",
-                severity="warning",
-                message=f"The code carries almost nothing ({divergence:.2f} nats): every sound comes out the same. "
-                "Try a longer KL warm-up or more free bits.",
+    if last.epoch < config.kl_warmup_fraction * last.total_epochs:
+        return []
+    divergence, idle = last.kl_divergence, history.column("idle_dims")[-1]
+    if divergence is not None and divergence < COLLAPSED_NATS:
+        return [
+            say(
+                "collapsed",
+                f"The code carries almost nothing ({divergence:.2f} nats): every sound comes out the same. Try a "
+                "longer KL warm-up or more free bits.",
             )
-        )
-        return found
-    idle = history.column("idle_dims")[-1]
-    if warm and idle > IDLE_PART:
-        found.append(
-            Diagnosis(
-                code="idle_dims",
-                severity="info",
-                message=f"{idle:.0%} of the code's dimensions are idle: a smaller latent_dim would do.",
-            )
-        )
-    train, val = history.column("train_kl_divergence")[-1], history.column("kl_divergence")[-1]
-    if math.isfinite(train) and train > 0 and val / train > DIVERSE_RATIO:
-        found.append(
-            Diagnosis(
-                code="too_diverse",
-                severity="warning",
-                message="New sounds look foreign to the model: this collection is too small or too diverse for it.",
-            )
-        )
-    if memory is not None:
-        found.append(_of_memory(memory))
-    return found
+        ]
+    if idle > IDLE_PART:
+        return [
+            say("idle_dims", f"{idle * 100:.0f} % of the code's dimensions are idle: a smaller latent_dim would do.")
+        ]
+    return []
 
 
-def _of_memory(memory: MemoryReading) -> Diagnosis:
-    ours, theirs = f"{memory.samples_db:.1f} dB", f"{memory.held_out_db:.1f} dB"
+def _of_divergence(history: MetricsHistory) -> list[Diagnosis]:
+    own, new = history.column("train_kl_divergence")[-1], history.column("kl_divergence")[-1]
+    if not (math.isfinite(own) and own > 0 and new / own > DIVERSE_RATIO):
+        return []
+    return [
+        say(
+            "too_diverse",
+            f"New sounds look foreign to the model: their codes lie {new / own:.1f} times as far out as those of its "
+            "own sounds. The collection is too small or too diverse.",
+        )
+    ]
+
+
+def _of_memory(memory: MemoryReading) -> list[Diagnosis]:
+    """The two distances in words that they support; nothing when one is no number."""
+    ours, theirs = memory.samples_db, memory.held_out_db
+    if not (math.isfinite(ours) and math.isfinite(theirs)):
+        return []
+    pair = f"({figure(ours, 'dB')} to the nearest), unheard sounds {figure(theirs, 'dB')}"
+    near = f"The nearest of all is {memory.file} ({figure(memory.file_db, 'dB')})"
     if memory.repeats:
-        return Diagnosis(
-            code="repeats",
-            severity="warning",
-            message=f"New sounds come nearer to what it learnt ({ours}) than unheard sounds do ({theirs}): it repeats. "
-            f"The nearest training sound is {memory.file}: listen to both.",
-        )
-    return Diagnosis(
-        code="new",
-        severity="good",
-        message=f"New sounds are as far from what it learnt ({ours}) as unheard sounds are ({theirs}): no copies. "
-        f"The nearest training sound is {memory.file} ({memory.file_db:.1f} dB).",
-    )
+        said = f"It repeats. What it makes comes nearer to the sounds it learnt {pair}. {near}: listen to both."
+        return [say("repeats", said)]
+    return [say("new", f"What it makes {_distance(ours, theirs)} the sounds it learnt {pair}. {near}.")]
+
+
+def _distance(ours: float, theirs: float) -> str:
+    """Words for a distance that is none of a copy, against that of unheard sounds."""
+    if ours > (1 + ALIKE_PART) * theirs:
+        return "is no copy: it lies farther from"
+    return "is no copy: it lies as far from" if ours > (1 - ALIKE_PART) * theirs else "comes somewhat nearer to"

@@ -37,6 +37,7 @@ from engine.tasks.vae.fitting import Fitting
 from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
 from engine.tasks.vae.memory import MemoryMeter, MemoryReading
 from engine.tasks.vae.model import ConvVAE
+from engine.tasks.vae.nouns import SOUNDS
 from engine.tasks.vae.previews import previews
 
 WARMUP_STEPS = 20
@@ -126,6 +127,7 @@ class VAETask:
             baseline_db=self.baseline_db,
             standard_error="val_recon_se_db",
             files="val_recon_db_files",
+            nouns=SOUNDS,
         )
         self._fitting = Fitting(self.train, self.val, self.task_config, context.check)
         self.codec.level = self._fitting.level
@@ -255,7 +257,7 @@ class VAETask:
         return len(self._fitting.learned) // 2
 
     def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
-        return diagnosis.diagnose(history, self.config, self.num_val_files, self._memory)
+        return diagnosis.diagnose(history, self.config, self._memory)
 
     @torch.inference_mode()
     def prepare_snapshot(self, model: ConvVAE) -> None:

@@ -1,0 +1,116 @@
+"""From a run's curves to the figures that its claims compare."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import Any
+
+from engine.metrics import MetricsHistory, compute_overfitting_gap, errors_of, last_progress, smooth
+from engine.rundir.schema import Evidence, Monitor
+from engine.sweet_range import sweet_range
+
+SIGMAS = 2.0
+NOTABLE_PART = 0.01
+LATE_PART = 0.8
+_RECENT = 30
+_DIFFERENCE = math.sqrt(2 / 3)  # of two means of three epochs, see level()
+
+
+def gather(history: MetricsHistory, monitor: Monitor, files: int = 0) -> Evidence | None:
+    """The figures of the last epoch against the best one; None before the first.
+
+    files: held-out files, for a task that does not tell them apart; 0 where they are not counted. The sweet range is
+    the one that the last epoch brought itself; without one it is what the curve alone says.
+    """
+    epochs = sorted(history.epochs)
+    if not epochs:
+        return None
+    raw, own = history.monitored(), history.column(monitor.reference)
+    sweet = history.epochs[epochs[-1]].sweet_range or sweet_range(epochs, raw, [[] for _ in epochs], monitor.better)
+    evidence = Evidence(
+        epoch=epochs[-1],
+        files=sweet.files if sweet and sweet.files else files,
+        sweet_range=sweet,
+        now=raw[-1],
+        own=known(own[-1]),
+        smoothed=smooth(raw)[-1],
+        own_smoothed=known(smooth(own)[-1]),
+        noise=noise(raw),
+        own_noise=noise(own),
+        gap=gap(smooth(own)[-1], smooth(raw)[-1], monitor),
+    )
+    if sweet is None or sweet.best not in history.epochs:  # which a full disk may have cost
+        return evidence
+    return evidence.model_copy(update=_since(history, monitor, sweet.best))
+
+
+def _since(history: MetricsHistory, monitor: Monitor, best: int) -> dict[str, Any]:
+    """What has changed since the best epoch."""
+    epochs = sorted(history.epochs)
+    place = epochs.index(best)
+    curve, own = smooth(history.monitored()), smooth(history.column(monitor.reference))
+    errors = errors_of(curve, monitor.better)
+    error = history.column(monitor.standard_error or "")
+    raw, raw_own = history.monitored(), history.column(monitor.reference)
+    late = int(LATE_PART * (len(curve) - 1))
+    return {
+        "best": known(raw[place]),
+        "best_give_or_take": known(error[place]),
+        "give_or_take": known(error[-1]),
+        "worse_by": known(worse(level(raw, place), level(raw, len(raw) - 1), monitor)),
+        "own_better_by": known(-worse(level(raw_own, place), level(raw_own, len(raw) - 1), monitor)),
+        "late_gain": known(-worse(level(raw, late), level(raw, len(raw) - 1), monitor)),
+        "moved": None if (moved := last_progress(curve, monitor.better)) is None else epochs[moved],
+        "left": _left(errors),
+        "best_gap": gap(own[place], curve[place], monitor),
+    }
+
+
+def _left(errors: list[float]) -> float | None:
+    first = next((error for error in errors if math.isfinite(error) and error), None)
+    return None if first is None else known(errors[-1] / first)
+
+
+def known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def worse(before: float, after: float, monitor: Monitor) -> float:
+    """How much worse ``after`` is than ``before``, in the metric's unit."""
+    return after - before if monitor.better == "lower" else before - after
+
+
+def level(values: list[float], place: int) -> float:
+    """The mean of three epochs round ``place``, at the end of the last three.
+
+    Unlike the smoothed curve it does not lag: a curve at rest is no better than it was.
+    """
+    end = min(place + 1, len(values) - 1)
+    near = [value for value in values[max(0, end - 2) : end + 1] if math.isfinite(value)]
+    return sum(near) / len(near) if near else math.nan
+
+
+def gap(own: float, new: float, monitor: Monitor) -> float | None:
+    """The overfitting gap of two smoothed figures; None without both."""
+    if not (math.isfinite(own) and math.isfinite(new)):
+        return None
+    return compute_overfitting_gap(own, new, monitor.better)
+
+
+def noise(values: list[float]) -> float:
+    """The standard deviation that the jitter of a curve gives a difference of two of its levels.
+
+    From the median size of the last thirty second differences, which neither a slope nor a slow bend moves: those of
+    white noise have six times its variance.
+    """
+    bends = [after - 2 * here + before for before, here, after in zip(values, values[1:], values[2:], strict=False)]
+    sizes = [abs(bend) for bend in bends[-_RECENT:] if math.isfinite(bend)]
+    return 1.4826 * median(sizes) / math.sqrt(6) * _DIFFERENCE if sizes else 0.0
+
+
+def beyond(difference: float | None, noise: float, size: float | None) -> bool:
+    """Whether a difference is more than noise, and more than a hundredth of the figure it is a part of."""
+    if difference is None or size is None:
+        return False
+    return difference > max(SIGMAS * noise, NOTABLE_PART * abs(size))

@@ -1,0 +1,72 @@
+"""Numbers in words: metrics with their units, counts, percentages, learning rates."""
+
+from __future__ import annotations
+
+import math
+
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def number(value: int) -> str:
+    """2970 as "2,970"."""
+    return f"{value:,}"
+
+
+def small(value: int) -> str:
+    """Up to twelve in letters, then in figures."""
+    return _SMALL[value] if 0 <= value < len(_SMALL) else number(value)
+
+
+def counted(value: int, one: str, many: str | None = None) -> str:
+    """1 -> "1 sound", 3 -> "3 sounds"."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def percent(fraction: float) -> str:
+    return f"{fraction * 100:.0f} %"
+
+
+def better(fraction: float) -> str:
+    """ "34 % better" or "5 % worse" than the average."""
+    return f"{percent(fraction)} better" if fraction >= 0 else f"{percent(-fraction)} worse"
+
+
+def figure(value: float | None, unit: str = "") -> str:
+    """A metric's value with its unit: "9.4 dB", "0.873", "124", "97 %" for fractions; "NaN" stays "NaN"."""
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "infinite"
+    if unit == "dB":
+        return f"{value:.1f} dB"
+    if unit in ("%", "fraction"):
+        return f"{value * 100:.0f} %"
+    if abs(value) < 1e-4:
+        return f"0 {unit}".strip()
+    return f"{value:.3f} {unit}".strip() if 0.001 <= abs(value) < 10 else f"{value:.3g} {unit}".strip()
+
+
+def amount(value: float, unit: str = "") -> str:
+    """A difference with its unit to two digits, so that a small one never reads "0.0 dB": "1.1 dB", "0.042 dB"."""
+    if not math.isfinite(value) or abs(value) >= 10:
+        return figure(value, unit)
+    if unit in ("%", "fraction"):
+        return f"{value * 100:.2g} %"
+    return f"{value:.1f} {unit}".strip() if abs(value) >= 1 else f"{value:.2g} {unit}".strip()
+
+
+def give_or_take(value: float, error: float | None, unit: str = "") -> str:
+    """A value with its standard error: "4.4 ± 0.6 dB"; without one that is known, the value alone."""
+    shown = figure(value, unit)
+    if error is None or not math.isfinite(error):
+        return shown
+    return f"{shown.removesuffix(' ' + unit)} ± {figure(error, unit)}"
+
+
+def typed(value: float) -> str:
+    """A positive setting to two digits, as one would type it: "0.00025", "0.002", "5e-7"."""
+    rounded = float(f"{value:.1e}")
+    if 1e-5 <= rounded < 1e6:
+        return f"{rounded:.8f}".rstrip("0").rstrip(".")
+    mantissa, _, power = f"{rounded:e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"

@@ -1,0 +1,190 @@
+"""The one message that a run asks for as it stands: its end, or the verdict of one that still learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engine.claims.advice import Kept, what_is_kept
+from engine.claims.evidence import beyond
+from engine.claims.figures import amount, better, figure, small
+from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
+from engine.claims.progress import few_files, still_improves
+from engine.metrics import better_than_baseline
+from engine.rundir.schema import Best, Diagnosis, Evidence, Monitor, RunRecord, State, Status
+from engine.rundir.view import RunView, ShownState
+
+STILL_MOVING = 0.8  # Progress in the last fifth of a run says that more time might have helped.
+
+
+def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ()) -> Diagnosis | None:
+    """What is most worth saying; None while there is nothing.
+
+    kept: looks up what of the run verifies, asked only where the message says so. fresh: warnings of the last minutes
+    that are no findings.
+    """
+    status = view.status
+    if view.state is ShownState.FAILED:
+        return _failed(status, kept())
+    if view.damage is not None:
+        return _say("damaged", "error", " ".join(view.damage))
+    if status is None:
+        return _say("unreadable", "info", "Its status cannot be read. What else is here is shown below.")
+    place = f"epoch {status.epoch}" if status.epoch else "the very beginning"
+    if view.state is ShownState.CRASHED:
+        return _say("crashed", "warning", f"It ended without a word at {place}. {_after_a_crash(status, kept())}")
+    if view.state is ShownState.UNKNOWN:
+        return _say(
+            "elsewhere", "info",
+            f"{view.doubt or 'Nobody can tell whether it still learns.'} Its last word was {small(status.epoch)} "
+            f"{'epoch' if status.epoch == 1 else 'epochs'} in. It can be looked at and listened to here"
+            + (", not trained." if view.read_only else "."),
+        )  # fmt: skip
+    if view.state is ShownState.COMPLETED:
+        return _done(status, view.run)
+    if view.state is ShownState.CANCELLED:
+        return _say("stopped", "info", f"Stopped at {place}, as you asked. {_after_a_stop(view, status, kept())}")
+    if view.state is ShownState.INTERRUPTED:
+        said = f"Interrupted at {place}: something else asked it to end. {_after_a_stop(view, status, kept())}"
+        return _say("interrupted", "info", said)
+    return _live(status, fresh)
+
+
+def spot(status: Status | None, run: RunRecord | None) -> Best | None:
+    """Where it was best, once there are two epochs to choose from: the only one there is is no spot yet.
+
+    Nor is the best of a run that has come out worse than the best constant answer all along.
+    """
+    best = status.best if status else None
+    if status is None or best is None or (best.epoch == 1 and status.epoch <= 2):
+        return None
+    gain = gain_at_best(status, run)
+    return None if gain is not None and gain < 0 else best
+
+
+def gain_at_best(status: Status, run: RunRecord | None) -> float | None:
+    """How much better than the best constant answer it was at its best, as a fraction; None without either."""
+    if status.best is None or run is None:
+        return None
+    return better_than_baseline(status.best.raw, baseline(status, run), run.monitor.better)
+
+
+def baseline(status: Status | None, run: RunRecord) -> float | None:
+    """What the best constant answer scores."""
+    said = status.baseline_db if status else None
+    return said if said is not None else run.monitor.baseline_db
+
+
+def spot_name(status: Status | None) -> str:
+    """What the best epoch is called: the sweet spot once the run is over or past it, where enough files check."""
+    if status is None or status.state.live or not (status.state is State.COMPLETED or past_the_spot(status)):
+        return "best so far"
+    return "best" if status.evidence is not None and few_files(status.evidence) else "sweet spot"
+
+
+def past_the_spot(status: Status | None) -> bool:
+    """Whether the verdict is that new ones come out worse by now: what lies beyond the best epoch is then marked."""
+    judged = verdict(status.diagnosis) if status else None
+    return judged is not None and judged.code in WORSENS
+
+
+def optimism(best: str, evidence: Evidence | None, monitor: Monitor) -> str:
+    """Beside an error of the best epoch, as it is shown: the items that measure it also chose the epoch.
+
+    By how much that flatters is said where it is known and notable.
+    """
+    found = evidence.sweet_range if evidence else None
+    by = found.optimism if found else None
+    notable = evidence is not None and beyond(by, 0.0, evidence.best)
+    much = f", by about {amount(by, monitor.unit)}" if by is not None and notable else ""
+    return f"Its {best} there is a little optimistic{much}: the {monitor.nouns.items} that check also chose the epoch."
+
+
+def _say(code: str, severity: Severity, message: str) -> Diagnosis:
+    return Diagnosis(code=code, severity=severity, message=message)
+
+
+def _live(status: Status, fresh: Sequence[str]) -> Diagnosis | None:
+    judged = verdict(status.diagnosis)
+    if judged is not None and kind_of(judged).severity in ("error", "warning"):
+        return judged
+    if fresh:
+        return _say("warned", "warning", f"Take care. {fresh[-1]}")
+    return judged if judged is not None and kind_of(judged).severity == "info" else None
+
+
+def _failed(status: Status | None, files: Kept) -> Diagnosis:
+    error = status.error if status else None
+    if status is None or error is None:
+        return _say("failed", "error", "It failed. The log says more.")
+    cause = error.cause.rstrip(".")
+    if cause[1:2].islower():
+        cause = cause[:1].lower() + cause[1:]
+    where = f" at epoch {status.epoch}" if status.step else " before its first update"
+    if "epoch" in cause or "step" in cause:
+        where = ""  # the cause says it better
+    kept = f" {what_is_kept(files)}" if status.step else ""
+    return _say("failed", "error", f"It failed{where}: {cause}. {error.remedy}".rstrip() + kept)
+
+
+def _after_a_crash(status: Status, files: Kept) -> str:
+    if files.newest is not None:
+        return f"The last save is epoch {files.newest}: resume from there."
+    return "Nothing is saved: resuming begins at the start." if status.step else "It had not begun to learn."
+
+
+def _after_a_stop(view: RunView, status: Status, files: Kept) -> str:
+    if files.newest is None:
+        return "Nothing is saved." if status.step else "It had not begun to learn."
+    what = f"Everything up to epoch {files.newest} is kept"
+    return f"{what}; you can go on from there." if view.resumable else f"{what}."
+
+
+def _done(status: Status, run: RunRecord | None) -> Diagnosis:
+    evidence, best = status.evidence, spot(status, run)
+    if run is None or evidence is None:
+        return _say("done", "good", "Done. Everything it was to learn is learnt.")
+    nouns, gain = run.monitor.nouns, gain_at_best(status, run)
+    if gain is not None and gain < 0:
+        return _say(
+            "done_unlearnt", "warning",
+            f"Done, without having learnt. It never did better than the average {nouns.item}. More time or more "
+            f"{nouns.more} may help.",
+        )  # fmt: skip
+    if best is None:
+        return _say("done", "good", "Done. One epoch is too short to have a sweet spot.")
+    said = f", {better(gain)} than the average {nouns.item}" if gain is not None else ""
+    spot_is = f"Done. The {spot_name(status)}{' epoch' if few_files(evidence) else ''} was epoch {best.epoch}{said}."
+    judged = verdict(status.diagnosis)
+    severity = _severity(judged)
+    choice = optimism(figure(best.raw, run.monitor.unit), evidence, run.monitor)
+    return _say("done", severity, f"{spot_is} {_how_it_ended(evidence, judged, best, run)} {choice}")
+
+
+def _severity(judged: Diagnosis | None) -> Severity:
+    """Of the message of a run that is done: its verdict's, but for having come to rest."""
+    if judged is None or judged.code == "stagnation":
+        return "good"
+    return kind_of(judged).severity
+
+
+def _how_it_ended(evidence: Evidence, judged: Diagnosis | None, best: Best, run: RunRecord) -> str:
+    nouns, code = run.monitor.nouns, judged.code if judged else ""
+    if code in WORSENS:
+        later = "memorise" if code == "memorising" else "came out worse"
+        return f"Later epochs {later}: use {best.epoch} unless {nouns.prefer}."
+    unit = run.monitor.unit
+    if code == "few_files":
+        checking = (
+            f"one of the {nouns.items} checks" if evidence.files == 1 else f"{evidence.files} {nouns.items} check"
+        )
+        return f"It cannot tell where the sweet spot lies: only {checking} it. Compare the previews yourself."
+    if code == "gap" and evidence.own is not None:
+        pair = f"{figure(evidence.own, unit)} against {figure(evidence.now, unit)} at the end"
+        return f"It knows its own {nouns.items} better ({pair}): more {nouns.more} would help more than more time."
+    if judged is not None and kind_of(judged).severity == "warning" and code != "stagnation":
+        return judged.message
+    if evidence.moved is not None and evidence.moved <= STILL_MOVING * evidence.epoch:
+        return f"Little changed after epoch {evidence.moved}."
+    if still_improves(evidence):
+        return "It was still improving at the end: a longer run may go further."
+    return f"Later epochs came out no better: use {best.epoch} unless {nouns.prefer}."

@@ -1,0 +1,218 @@
+"""What the evidence says of learning: exactly one finding on how it goes, and whether it is at rest."""
+
+from __future__ import annotations
+
+import math
+
+from engine.claims.evidence import SIGMAS, beyond, worse
+from engine.claims.figures import amount, better, counted, figure, give_or_take
+from engine.claims.kinds import say
+from engine.metrics import (
+    LEARNED_SOMETHING,
+    NOTHING_LEFT,
+    OVERFITTING_GAP,
+    STAGNATION_EPOCHS,
+    better_than_baseline,
+)
+from engine.rundir.schema import Diagnosis, Evidence, Monitor, SweetRange
+from engine.sweet_range import FEWEST_FILES
+
+PAST_EPOCHS, PAST_PART = 3, 0.02
+FAR_GAP = 0.5
+LATELY_EPOCHS = 5
+
+
+def findings(evidence: Evidence | None, monitor: Monitor) -> list[Diagnosis]:
+    """On how learning goes; nothing before the first epoch."""
+    if evidence is None:
+        return []
+    if not math.isfinite(evidence.now) or evidence.sweet_range is None:
+        return [_not_a_number(monitor)]
+    if evidence.best is None:
+        return []
+    if too_early(evidence, monitor):
+        return [_early(evidence, monitor)]
+    if few_files(evidence):
+        return [_few_files(evidence, monitor)]
+    if behind(evidence):
+        return [_worsens(evidence, monitor)]
+    return [_apart(evidence, monitor) or _going_on(evidence, monitor), *_at_rest(evidence, monitor)]
+
+
+def too_early(evidence: Evidence, monitor: Monitor) -> bool:
+    """Whether the best epoch is hardly better yet than the best constant answer."""
+    gain = gain_at_best(evidence, monitor)
+    return gain is not None and gain < LEARNED_SOMETHING
+
+
+def gain_at_best(evidence: Evidence, monitor: Monitor) -> float | None:
+    """How much better than the best constant answer it was at its best, as a fraction."""
+    if evidence.best is None:
+        return None
+    return better_than_baseline(evidence.best, monitor.baseline_db, monitor.better)
+
+
+def few_files(evidence: Evidence) -> bool:
+    """Whether one or two held-out files check it, which cannot tell."""
+    return 0 < evidence.files < FEWEST_FILES
+
+
+def behind(evidence: Evidence) -> bool:
+    """Whether the sweet range lies behind: in pairs, or by the curve where nobody can tell the files apart."""
+    pairs = _in_pairs(evidence)
+    return pairs.behind if pairs else _behind_by_curve(evidence)
+
+
+def _in_pairs(evidence: Evidence) -> SweetRange | None:
+    """The sweet range where files were compared one by one."""
+    sweet = evidence.sweet_range
+    return sweet if sweet is not None and sweet.certain else None
+
+
+def _behind_by_curve(evidence: Evidence) -> bool:
+    """Past the best for some epochs, by more than jitter, the files' scatter and a fiftieth."""
+    by, best = evidence.worse_by, evidence.best
+    if by is None or best is None or evidence.epoch - (evidence.best_epoch or 0) < PAST_EPOCHS:
+        return False
+    return by > max(SIGMAS * evidence.noise, evidence.give_or_take or 0.0, PAST_PART * abs(best))
+
+
+def own_improves(evidence: Evidence) -> bool:
+    """Whether its own come out better than at the best epoch, beyond noise."""
+    return beyond(evidence.own_better_by, evidence.own_noise, evidence.own_smoothed)
+
+
+def still_improves(evidence: Evidence) -> bool:
+    """Whether new ones came out better in the last fifth of the epochs, beyond noise."""
+    return beyond(evidence.late_gain, evidence.noise, evidence.smoothed)
+
+
+def compare(evidence: Evidence, monitor: Monitor) -> str:
+    """Which epochs to compare by ear or eye: the sweet range and what lies around it."""
+    best, pairs = evidence.best_epoch, _in_pairs(evidence)
+    assert best is not None
+    first = min(pairs.first if pairs else best, max(1, best - 6))
+    last = max(pairs.last if pairs else best, min(evidence.epoch, best + 4))
+    return f"{monitor.nouns.compare} epochs {first} to {last}."
+
+
+def _not_a_number(monitor: Monitor) -> Diagnosis:
+    return say(
+        "not_a_number",
+        f"The last check on new {monitor.nouns.items} gave no number. If it does not recover, start again with a lower "
+        "learning rate.",
+    )
+
+
+def _early(evidence: Evidence, monitor: Monitor) -> Diagnosis:
+    gain = gain_at_best(evidence, monitor)
+    assert gain is not None
+    far = f"at its best it was {better(gain)} than the average {monitor.nouns.item}"
+    if _rests(evidence, monitor):
+        return say(
+            "not_learning",
+            f"It hardly learns. After {counted(evidence.epoch, 'epoch')}, {far}, and nothing has improved notably for "
+            f"{counted(evidence.epoch - (evidence.moved or 0), 'epoch')}. More {monitor.nouns.more} or another "
+            "learning rate may help.",
+            evidence.moved,
+        )
+    return say("too_early", f"Too early to tell: {far}.")
+
+
+def _few_files(evidence: Evidence, monitor: Monitor) -> Diagnosis:
+    items = monitor.nouns.items
+    checking = f"one of the {items} checks" if evidence.files == 1 else f"{evidence.files} {items} check"
+    return say(
+        "few_files",
+        f"It cannot tell where the sweet spot lies, nor whether it memorises: only {checking} it. Its "
+        f"{_best_so_far(evidence, monitor)}, which says little. Compare the previews yourself.",
+    )
+
+
+def _worsens(evidence: Evidence, monitor: Monitor) -> Diagnosis:
+    """Past the best beyond noise: what its own did meanwhile says what it is."""
+    items, unit = monitor.nouns.items, monitor.unit
+    best, pairs = evidence.best_epoch, _in_pairs(evidence)
+    since = pairs.last if pairs else best
+    by = amount((pairs.worse_by if pairs else evidence.worse_by) or 0.0, unit)
+    error = pairs.give_or_take if pairs else None
+    by += f" (give or take {amount(error, unit)})" if error is not None and math.isfinite(error) else ""
+    own = evidence.own_better_by or 0.0
+    if own_improves(evidence):
+        return say(
+            "memorising",
+            f"It memorises. New {items} come out worse than at epoch {best}, by about {by}, while its own come out "
+            f"better, by about {amount(own, unit)}. {compare(evidence, monitor)}",
+            since,
+        )
+    if beyond(-own, evidence.own_noise, evidence.own_smoothed):
+        return say(
+            "unstable",
+            f"It gets worse. New {items} come out worse than at epoch {best}, by about {by}, and its own too, by "
+            f"about {amount(-own, unit)}. A lower learning rate may help.",
+            since,
+        )
+    return say(
+        "past",
+        f"It is past its best. New {items} come out worse than at epoch {best}, by about {by}. "
+        f"{compare(evidence, monitor)}",
+        since,
+    )
+
+
+def _apart(evidence: Evidence, monitor: Monitor) -> Diagnosis | None:
+    """Its own come out better than new ones by more than a fifth."""
+    if evidence.gap is None or evidence.own is None or evidence.gap <= OVERFITTING_GAP:
+        return None
+    nouns, unit = monitor.nouns, monitor.unit
+    apart = worse(evidence.own, evidence.now, monitor)
+    if evidence.give_or_take is not None and apart < SIGMAS * evidence.give_or_take:
+        return say(
+            "gap_unsure",
+            f"Its own {nouns.items} come out better than new ones so far "
+            f"({figure(evidence.own, unit)} against {give_or_take(evidence.now, evidence.give_or_take, unit)}), but "
+            f"the new ones differ too much among themselves to be sure. Its {_best_so_far(evidence, monitor)}.",
+        )
+    gain = better_than_baseline(evidence.now, monitor.baseline_db, monitor.better)
+    still = f" New ones are still {better(gain)} than the average {nouns.item}." if gain is not None else ""
+    far = "far better" if evidence.gap > FAR_GAP else "better"
+    return say(
+        "gap",
+        f"It knows its own {nouns.items} {far} than new ones: {figure(evidence.own, unit)} against "
+        f"{figure(evidence.now, unit)}.{still} They have not clearly come out worse since their best; more "
+        f"{nouns.more} would help most.",
+    )
+
+
+def _going_on(evidence: Evidence, monitor: Monitor) -> Diagnosis:
+    said = _best_so_far(evidence, monitor)
+    if evidence.epoch - (evidence.moved or 0) < LATELY_EPOCHS or still_improves(evidence):
+        return say("learning", f"It is learning. Its {said}.")
+    return say("level", f"New {monitor.nouns.items} come out about as well as at their best. The {said}.")
+
+
+def _best_so_far(evidence: Evidence, monitor: Monitor) -> str:
+    error = evidence.best_give_or_take
+    give = f" give or take {amount(error, monitor.unit)}" if error is not None and math.isfinite(error) else ""
+    return f"best so far was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}"
+
+
+def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Diagnosis]:
+    if not _rests(evidence, monitor):
+        return []
+    assert evidence.moved is not None
+    return [
+        say(
+            "stagnation",
+            f"New {monitor.nouns.items} have not come out notably better for "
+            f"{counted(evidence.epoch - evidence.moved, 'epoch')}. More time is unlikely to help.",
+            evidence.moved,
+        )
+    ]
+
+
+def _rests(evidence: Evidence, monitor: Monitor) -> bool:
+    """Nothing has moved for long, and something is left to gain."""
+    if evidence.moved is None or evidence.epoch - evidence.moved < STAGNATION_EPOCHS:
+        return False
+    return evidence.left is None or abs(evidence.left) > NOTHING_LEFT

@@ -1,0 +1,94 @@
+"""Of one real run, its page, status.json, ``inspect`` and the report say the same."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from app.report import gather
+from app.report_page import page as report_page
+from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader
+from tests.app.conftest import said
+from tests.conftest import ROOT, SMALL
+
+Visit = Callable[..., AppTest]
+PLACES = ("page", "inspect", "report")
+
+
+def engine(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "engine", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def plain(text: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+
+
+def everywhere(visit: Visit, root: Path) -> dict[str, str]:
+    """All words of the run's page with its notes, of ``inspect`` and of the report."""
+    app = visit("run", run=root.name)
+    first = said(app)
+    app.session_state[f"tabs-{root.name}"] = f"Notes ({len(notes(root))})"
+    app.run()
+    chips = " ".join(f"{metric.value} {metric.delta}" for metric in app.metric)
+    return {
+        "page": plain(" ".join((first, said(app), chips))),
+        "inspect": plain(engine("inspect", str(root)).stdout),
+        "report": plain(report_page(gather(RunReader(root)))),
+    }
+
+
+def notes(root: Path) -> list[str]:
+    from app.details import all_notes
+
+    return [f"{note.strong} {note.text}".strip() for note in all_notes(root, RunReader(root).view())]
+
+
+def test_one_run_is_told_alike_everywhere(visit: Visit, runs_dir: Path, drums: Path) -> None:
+    root = runs_dir / "drums"
+    done = engine("train", str(drums), "--run-dir", str(root), *SMALL, "--max-steps", "60")
+    assert done.returncode == 0, done.stderr
+    status = RunReader(root).status()
+    facts = json.loads(engine("inspect", str(root), "--json").stdout)
+    assert status is not None and status.diagnosis and status.evidence is not None and status.best is not None
+    assert (status.evidence.best_epoch, status.evidence.best) == (status.best.epoch, status.best.raw)
+    assert status.evidence.now == status.metrics["val_recon_db"] and status.evidence.gap == status.overfitting_gap
+    for place, text in everywhere(visit, root).items():
+        assert facts["headline"] in text, place
+        assert facts["quality"]["label"] in text and facts["quality"]["shown"] in text, place
+        for found in status.diagnosis:
+            assert found.message in text, place
+
+
+def test_a_run_that_failed_at_once_keeps_nothing_and_says_so(visit: Visit, runs_dir: Path, drums: Path) -> None:
+    root = runs_dir / "drums"
+    failed = engine("train", str(drums), "--run-dir", str(root), *SMALL, "--learning-rate", "1e9", "--max-steps", "60")
+    assert failed.returncode == 1
+    assert "--learning-rate 0.002. Nothing is kept yet" in failed.stderr
+    assert "learning rate: 0.002. Nothing is kept yet" in everywhere(visit, root)["page"]
+    for place, text in everywhere(visit, root).items():
+        assert "Nothing is kept yet: it failed before anything was saved." in text, place
+
+
+def test_what_was_saved_is_kept_as_long_as_it_verifies(visit: Visit, runs_dir: Path, drums: Path) -> None:
+    root = runs_dir / "drums"
+    assert engine("train", str(drums), "--run-dir", str(root), *SMALL, "--max-steps", "20").returncode == 0
+    status = json.loads(Layout(root).status.read_text())
+    error = {"kind": "TrainingFailedError", "cause": "The loss became NaN.", "remedy": "Wait."}
+    Layout(root).status.write_text(json.dumps(status | {"state": "failed", "error": error}))
+    for text in everywhere(visit, root).values():
+        assert "kept." in text and "Nothing" not in text.split("Wait.")[1][:20]
+    for path in Layout(root).checkpoints.glob("*.pt"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    for place, text in everywhere(visit, root).items():
+        assert "Wait. Nothing that was saved verifies: nothing is kept." in text, place

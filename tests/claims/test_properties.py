@@ -1,0 +1,209 @@
+"""What holds of every claim, whatever the curves."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.claims.advice import Kept, diverged, kept, lower_rate, what_is_kept
+from engine.claims.evidence import NOTABLE_PART, SIGMAS
+from engine.claims.figures import amount, figure, percent, typed
+from engine.claims.headline import headline
+from engine.claims.kinds import KINDS, WORSENS, settle, verdict
+from engine.metrics import better_than_baseline
+from engine.rundir.liveness import Liveness
+from engine.rundir.schema import Best, Diagnosis, ErrorInfo, Evidence, Monitor, State, Status
+from engine.rundir.view import RunView, ShownState
+from tests.app.library import record
+from tests.claims.histories import PLAIN, SOUND, Reading, Run
+
+REAL = st.floats(0.01, 40)
+ANY = st.one_of(REAL, st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -3.0, 1e300, 1e-300]))
+
+
+SPECIAL = (math.nan, math.inf, -math.inf, 0.0, -3.0, 1e300, 1e-300)
+
+
+def wander(drawn: random.Random, count: int, begin: float, strange: bool) -> list[float]:
+    """A curve that drifts, jitters and turns; strange: with figures in it that are none."""
+    level, out = begin, []
+    pace, drift, turn = drawn.choice([0.0, 0.02, 0.2, 1.0]), drawn.uniform(-0.3, 0.3), drawn.randint(0, 60)
+    for place in range(count):
+        level = max(0.01, level + (drift if place < turn else -drift) + pace * drawn.gauss(0, 1))
+        out.append(drawn.choice(SPECIAL) if strange and drawn.random() < 0.1 else level)
+    return out
+
+
+@st.composite
+def runs(draw: st.DrawFn, strange: bool = False) -> Run:
+    """Curves for new ones and its own, with any meter, divergence and number of files."""
+    count, drawn = draw(st.integers(0, 60)), random.Random(draw(st.integers(0, 2**32)))
+    values = ANY if strange else REAL
+    begin = drawn.uniform(0.5, 20)
+    own = wander(drawn, count, begin, strange) if draw(st.booleans()) else None
+    meter = draw(st.none() | st.builds(Reading, values, values, st.just("a b.wav"), values))
+    return Run(
+        wander(drawn, count, begin, strange), own, draw(st.sampled_from([SOUND, PLAIN])), draw(st.integers(0, 40)),
+        draw(st.none() | st.floats(0, 2)), meter, (draw(values), draw(values)), draw(st.floats(0, 1)),
+    )  # fmt: skip
+
+
+def numbers(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w.-])\d+(?:\.\d+)?", text))
+
+
+def shown(evidence: Evidence, monitor: Monitor) -> set[str]:
+    """Every way in which a recorded figure may stand in a sentence."""
+    recorded = evidence.model_dump()
+    pairs = evidence.sweet_range
+    values = [
+        value for value in (*recorded.values(), *(recorded["sweet_range"] or {}).values()) if isinstance(value, float)
+    ]
+    said = [write(abs(value), monitor.unit) for value in values for write in (figure, amount)]
+    for value in (evidence.best, evidence.now):
+        gain = None if value is None else better_than_baseline(value, monitor.baseline_db, monitor.better)
+        said += [] if gain is None else [percent(abs(gain))]
+    best, epoch = evidence.best_epoch or 0, evidence.epoch
+    whole = {epoch, best, evidence.files, epoch - (evidence.moved or 0), max(1, best - 6), min(epoch, best + 4),
+             pairs.first if pairs else 0, pairs.last if pairs else 0}  # fmt: skip
+    return {number for text in said for number in numbers(text)} | {str(number) for number in whole}
+
+
+OF_CURVES = {"not_learning", "memorising", "unstable", "past", "few_files", "too_early", "gap", "gap_unsure", "level",
+             "learning", "stagnation"}  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs())
+def test_every_number_is_a_recorded_one(run: Run) -> None:
+    evidence = run.evidence()
+    for one in run.claims():
+        if evidence is not None and one.code in OF_CURVES:
+            assert numbers(one.message) <= shown(evidence, run.monitor), (one.message, evidence)
+
+
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs())
+def test_its_own_come_out_better_only_where_their_curve_fell(run: Run) -> None:
+    evidence, claims = run.evidence(), {one.code: one for one in run.claims()}
+    if evidence is None or run.own is None or not {"memorising", "unstable"} & claims.keys():
+        return
+    best = evidence.best_epoch
+    assert best is not None
+    change = mean(list(run.own[-3:])) - mean(list(run.own[: best + 1][-3:]))
+    margin = max(SIGMAS * evidence.own_noise, NOTABLE_PART * abs(evidence.own_smoothed or 0.0))
+    assert change < -margin if "memorising" in claims else change > margin
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs())
+def test_what_is_worse_is_worse_beyond_noise_and_never_of_one_or_two(run: Run) -> None:
+    evidence, codes = run.evidence(), set(run.codes())
+    if codes & WORSENS:
+        assert evidence is not None and evidence.worse_by is not None and run.files not in (1, 2)
+        assert evidence.worse_by > SIGMAS * evidence.noise and evidence.worse_by > (evidence.give_or_take or 0.0)
+
+
+CONTRADICTIONS = [
+    ({"learning", "level"}, {"stagnation", "memorising", "past", "unstable", "repeats", "collapsed", "not_learning",
+                             "too_early", "few_files", "not_a_number", "too_diverse"}),
+    ({"new"}, {"repeats", "collapsed", "too_early", "not_learning"}),
+    ({"few_files"}, {"memorising", "past", "unstable", "gap", "stagnation", "too_diverse"}),
+    ({"too_early"}, {"stagnation", "gap", "memorising", "not_learning"}),
+    ({"stagnation"}, {"memorising", "past", "unstable", "collapsed"}),
+]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs(strange=True))
+def test_no_two_findings_contradict_one_another_and_none_is_green_beside_a_warning(run: Run) -> None:
+    codes = set(run.codes())
+    for some, others in CONTRADICTIONS:
+        assert not (codes & some and codes & others), codes
+    judged, said = verdict(run.claims()), run.quality()
+    warned = any(KINDS[code].severity == "warning" for code in codes)
+    assert not (warned and said.colour == "green"), (codes, said)
+    assert judged is None or judged == run.claims()[0], "the first one recorded is the verdict"
+    assert said.value != 0.0, "a clamped number says nothing"
+
+
+@given(
+    st.lists(
+        st.builds(
+            Diagnosis,
+            code=st.text(max_size=9) | st.sampled_from(sorted(KINDS)),
+            severity=st.sampled_from(["info", "good", "warning", "error"]),
+            message=st.text(max_size=9),
+        )
+    )
+)
+def test_findings_of_another_version_are_taken_in(found: list[Diagnosis]) -> None:  # fmt: skip
+    assert verdict(settle(found)) == verdict(found)
+
+
+def view(state: ShownState, status: Status | None, **changes: Any) -> RunView:
+    return RunView("r", "r", state, Liveness.DEAD, False, False, changes.get("run", record("r")), status, None)
+
+
+def status_of(run: Run, **changes: Any) -> Status:
+    evidence = run.evidence()
+    place = evidence.best_epoch if evidence and evidence.best_epoch else 1
+    best = Best(metric="m", value=1.0, raw=run.val[place - 1], epoch=place, step=1) if run.val else None
+    values = {"session": "s", "state": State.RUNNING, "epoch": len(run.val), "step": 10 * len(run.val), "best": best,
+              "evidence": evidence, "diagnosis": run.claims()}  # fmt: skip
+    return Status.model_validate(values | changes)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    runs(strange=True),
+    st.sampled_from(list(ShownState)),
+    st.booleans(),
+    st.booleans(),
+    st.builds(Kept, st.none() | st.integers(1, 99), st.none() | st.integers(1, 99)),
+)
+def test_every_state_has_its_sentence_and_none_raises(
+    run: Run, state: ShownState, told: bool, known: bool, files: Kept
+) -> None:  # fmt: skip
+    error = ErrorInfo(kind="x", cause="The loss became NaN.", remedy="Wait.") if told else None
+    status = status_of(run, error=error)
+    recorded = record("r", monitor=run.monitor) if known else None
+    for one in (status, None):
+        said = headline(view(state, one, run=recorded), lambda: files)
+        if said is not None:
+            assert said.message and "None" not in said.message and "  " not in said.message
+            assert "kept" not in said.message or files != Kept() or "Nothing is kept" in said.message
+    run.quality(over=True)
+
+
+@given(st.floats(1e-300, 1e300))
+def test_a_rate_to_try_is_sane_and_can_be_typed(rate: float) -> None:
+    tried = lower_rate(rate)
+    assert 0 < tried <= 2e-3 and tried <= rate / 2
+    text = diverged(rate).rsplit(" ", 1)[1].rstrip(".")
+    assert len(text) <= 10 and math.isclose(float(text), tried, rel_tol=0.05)
+
+
+def test_rates_as_one_types_them() -> None:
+    assert [typed(rate) for rate in (2.5e-4, 2e-3, 5e-7, 1.23456e-3, 1.0)] == [
+        "0.00025",
+        "0.002",
+        "5e-7",
+        "0.0012",
+        "1",
+    ]
+    assert "--learning-rate 0.002." in diverged(1e9)
+
+
+def test_nothing_is_kept_where_nothing_verifies() -> None:
+    assert kept([]) == Kept() and "Nothing is kept" in what_is_kept(Kept())
+    assert "best state, of epoch 3, is kept" in what_is_kept(Kept(best=3))
