@@ -96,7 +96,8 @@ def _optimism(errors: Floats) -> float | None:
 
 def _lost(own: Floats, other: Floats) -> Floats:
     """By how much ``own`` [epochs, halvings] is worse at the epoch that ``other`` chose than at its own best."""
-    return own[other.argmin(0), np.arange(own.shape[1])] - own.min(0)
+    lost: Floats = own[other.argmin(0), np.arange(own.shape[1])] - own.min(0)
+    return lost
 
 
 def _comparable(files: Sequence[Sequence[float]], better: str) -> Floats:
@@ -122,7 +123,8 @@ def _standard_error(worse: Floats, curve: Floats) -> Floats:
     bends = bends[np.isfinite(bends)]
     # White noise, smoothed like this, has a median bend of 1.07 of its deviation; two epochs are compared.
     wobble = math.sqrt(2) * float(np.median(bends)) / 1.07 if len(bends) else 0.0
-    return np.hypot(files, wobble)
+    error: Floats = np.hypot(files, wobble)
+    return error
 
 
 def _quantile(freedom: int) -> float:

@@ -168,7 +168,7 @@ class Trainer:
         means = tracker.close_epoch()
         monitor = self.task.monitor
         value = figures.get(monitor.metric, figures["val_loss"])
-        tracker.judge(epoch, value, figures.get(monitor.files, []), figures.get(monitor.reference))
+        tracker.judge(epoch, value, figures.get(monitor.files or "", []), figures.get(monitor.reference))
         now = smooth(tracker.values)[-1]
         found = tracker.sweet_range(monitor.better)
         if found is not None and found.best == epoch:

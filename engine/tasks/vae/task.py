@@ -213,7 +213,7 @@ class VAETask:
     def _by_file(self, errors: torch.Tensor) -> list[float]:
         """``errors`` of the held-out files, NaN for those too many to evaluate; a ten-thousandth of a dB is enough."""
         found = [math.nan] * len(self.val.sounds)
-        for sound, error in zip(self.val_items.files.unique().tolist(), errors.tolist(), strict=True):
+        for sound, error in zip(sorted(set(self.val_items.files.tolist())), errors.tolist(), strict=True):
             found[sound] = round(error, 4)
         return found
 
