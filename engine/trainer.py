@@ -60,8 +60,8 @@ class Trainer:
 
     def restore(self, loaded: Loaded, epochs: list[EpochMetrics]) -> None:
         """Go on from ``loaded``; ``epochs`` are the finished ones before it."""
-        self.tracker = restore(loaded.state, self.task.model, self.optimizer, self.average)
-        self.task.load_state_dict(loaded.state["task"])
+        state, task = loaded.state, self.task
+        self.tracker = restore(state, task.model, self.optimizer, self.average, task.load_state_dict)
         self.archive.restored(loaded.state, self.tracker.step)
         for epoch in epochs:
             self.history.add_epoch(epoch)
