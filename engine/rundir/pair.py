@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -78,10 +79,11 @@ def sweep_halves(directory: Path) -> None:
 def sealed(manifest: Manifest) -> bytes:
     """``manifest`` as the bytes of its file, with the digest of its other keys."""
     values = json.loads(encode(manifest))
-    return encode({**values, "digest": _digest(values)}, indent=1)
+    return encode({**values, "digest": self_digest(values)}, indent=1)
 
 
-def _digest(values: dict[str, object]) -> str:
+def self_digest(values: Mapping[str, object]) -> str:
+    """SHA-256 of a manifest's keys but for ``digest``, as sorted JSON."""
     rest = {key: value for key, value in values.items() if key != "digest"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
@@ -110,7 +112,7 @@ def manifests_of(path: Path) -> list[Manifest]:
     try:
         raw = read_own(layout.manifest(path))
         manifest = Manifest.model_validate_json(raw) if raw is not None else None
-        if raw is None or manifest is None or manifest.digest not in (None, _digest(json.loads(raw))):
+        if raw is None or manifest is None or manifest.digest not in (None, self_digest(json.loads(raw))):
             return []
     except (OSError, ValidationError, ValueError, RecursionError):
         return []
