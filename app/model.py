@@ -98,9 +98,14 @@ def others(model: Model) -> None:
 
 
 def _chosen(reader: RunReader, view: RunView, studio: Studio) -> Model | None:
+    if view.run is not None and not of_sounds(view):
+        style.note(
+            "gray", "music_off", "This run makes no sounds.", "It learnt something else: its own page shows what."
+        )
+        return None
     place = shelf_at(str(shelf.place_of(reader, view)))
     states = states_of(reader)
-    if of_sounds(view) and not states:
+    if not states:
         style.note("yellow", "hourglass_top", *_too_early(view))
         return None
     checkpoint = _remembered(reader, states)
@@ -108,8 +113,8 @@ def _chosen(reader: RunReader, view: RunView, studio: Studio) -> Model | None:
         with _waking(studio):
             facts = studio.known("hello", checkpoint or None)["model"]
     except SweetspotError as error:
-        style.note("yellow" if of_sounds(view) else "gray", "music_off", error.cause, error.remedy)
-        if of_sounds(view) and len(states) > 1:
+        style.note("yellow", "music_off", error.cause, error.remedy)
+        if len(states) > 1:
             _choose(reader)  # one state that cannot be used may have neighbours that can
         return None
     return Model(reader.id, view.name, reader, studio, place, checkpoint, facts)

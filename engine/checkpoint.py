@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -90,14 +90,22 @@ def training_state(
 
 
 def restore(
-    state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, average: WeightAverage
+    state: dict[str, Any],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: WeightAverage,
+    take_task: Callable[[dict[str, Any]], None],
 ) -> TrackerState:
-    """The inverse of :func:`training_state`; ``RunDirectoryError`` when shapes do not fit."""
+    """The inverse of :func:`training_state`; ``RunDirectoryError`` when shapes or settings do not fit.
+
+    take_task: gets the task's own state, which it may refuse with ``ValueError``.
+    """
     try:
         model.load_state_dict(state["model"])
         average.model.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         _check_moments(optimizer)
+        take_task(state["task"])
         known = {item.name for item in fields(TrackerState)}
         values = {name: value for name, value in state["tracker"].items() if name in known}
         return TypeAdapter(TrackerState).validate_python(values)

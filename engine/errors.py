@@ -6,6 +6,7 @@ Exit codes: 0 completed or cancelled, 1 anything unforeseen, 2 bad configuration
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 
@@ -55,6 +56,8 @@ class StorageError(SweetspotError):
     @classmethod
     def of(cls, error: OSError) -> StorageError:
         """What the system said, for who named the place."""
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            return cls("Too many files are open at once.", "Close other programs, or raise the limit: ulimit -n 4096.")
         what, why = error.filename or "A file", (error.strerror or str(error)).lower()
         return cls(f"{what} cannot be written or read: {why}.", "Free some space or choose another place.")
 

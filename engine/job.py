@@ -11,6 +11,9 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from anyascii import anyascii
+
+from engine.audio.find import printable
 from engine.config import Settings, TrainingConfig, validated
 from engine.errors import ConfigError, DataError, StorageError
 from engine.flags import collect
@@ -65,13 +68,15 @@ def resumed_job(root: Path, source: str | None) -> Job:
     record = RunReader(root).begun(f"Start one with: sweetspot train SOURCE --run-dir {root}")
     training = validated(TrainingConfig, record.config.training)
     task = validated(task_config(record.task), record.config.task)
-    where = record.source
+    where = record.source.located()
     if source is not None:
         where = where.model_copy(update={"path": str(expanded(source).resolve())})
     elif where.kind == "dataset":
         where = find_source(where.name).source
     if where.path is not None and not Path(where.path).exists():
-        raise DataError(f"The data is no longer in {where.path}.", "Name where it is now: --source PATH.")
+        raise DataError(
+            f"The data is no longer in {printable(Path(where.path))}.", "Name where it is now: --source PATH."
+        )
     return Job(where, record.task, training, task, root, record.name, record)
 
 
@@ -108,11 +113,11 @@ def _saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
 
 
 def new_root(runs_dir: Path, name: str) -> Path:
-    """A fresh directory below ``runs_dir``, made and empty: the name and the moment.
+    """A fresh directory below ``runs_dir``, made and empty: the name, in letters that every system has, and the moment.
 
     Made, not looked for: of two runs of one name in one second each gets its own. ``StorageError`` when it cannot be.
     """
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:40] or "run"
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", anyascii(name)).strip("-._")[:40].rstrip("-._") or "run"
     stamp = time.strftime("%Y%m%d-%H%M%S")
     candidates = chain([f"{stem}-{stamp}"], (f"{stem}-{stamp}-{number}" for number in count(2)))
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from engine.rundir.liveness import is_here
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord, SessionRecord, Status
 
-_BITS = ("torch", "numpy", "soundfile", "soxr")
+_BITS = ("torch", "torchaudio", "numpy", "soundfile", "soxr")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,18 @@ class ResumePoint:
 
 
 def versions() -> dict[str, str]:
-    """Of everything that may change a run's bits."""
-    return {"sweetspot": __version__, "python": platform.python_version()} | {name: version(name) for name in _BITS}
+    """Of everything that may change a run's bits. ``code``: a digest of this very program, committed or not."""
+    own = {"sweetspot": __version__, "code": _code(), "python": platform.python_version()}
+    return own | {name: version(name) for name in _BITS}
+
+
+@cache
+def _code() -> str:
+    """A digest of the engine's source: two commits may hold the same, and one changed file is no commit yet."""
+    root, found = Path(__file__).parent, hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        found.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:12]
 
 
 def git_commit() -> str | None:
@@ -100,7 +112,7 @@ def _changed(session: SessionRecord, record: RunRecord, device: str | None) -> l
     """How this process would differ from one that trained the run, as far as it may change bits."""
     now = versions()
     then = session.versions
-    changed = [f"{name} was {old}, is {now[name]}" for name, old in then.items() if now.get(name, old) != old]
+    changed = [_parted(name, then.get(name), is_now) for name, is_now in now.items() if then.get(name) != is_now]
     threads = record.config.training.get("threads") or session.threads  # a run keeps its number wherever it goes on
     if threads != session.threads:
         changed.append(f"it had {session.threads} threads, now {threads}")
@@ -111,6 +123,12 @@ def _changed(session: SessionRecord, record: RunRecord, device: str | None) -> l
     elif not is_here(session):
         changed.append("it ran on another machine")
     return changed
+
+
+def _parted(name: str, was: str | None, now: str) -> str:
+    if was is None:
+        return f"which {name} it had is not recorded"
+    return "the program's own code was another" if name == "code" else f"{name} was {was}, is {now}"
 
 
 def _kind(device: str) -> str:

@@ -5,6 +5,7 @@ Nothing here imports torch before the arguments and the source have been found g
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 import uuid
@@ -191,7 +192,7 @@ def _record(job: Job, task: Task, layout: Plan, costs: Costs) -> RunRecord:
         created_at=time.time(),
         task=job.task,
         config=RunConfig(training=task.config.model_dump(mode="json"), task=task.task_config.model_dump(mode="json")),
-        source=job.source,
+        source=job.source.stored(),
         fingerprint=task.fingerprint,
         num_train=task.num_train,
         num_train_files=task.num_train_files,
@@ -260,6 +261,8 @@ def _recognise(error: Exception) -> SweetspotError | None:
         or "can't allocate" in text
     ):
         return OutOfMemoryError("There is not enough memory to train.", "Try a smaller batch: --batch-size 8, then 4.")
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return StorageError.of(error)
     if isinstance(error, OSError) and error.errno is not None:
         return StorageError(f"The disk refused: {error.strerror}.", "Free some space or check the folder's rights.")
     return None

@@ -73,10 +73,10 @@ class Trainer:
 
     def restore(self, loaded: Loaded, epochs: list[EpochMetrics]) -> None:
         """Go on from ``loaded``; ``epochs`` are the finished ones before it."""
-        self.tracker = restore(loaded.state, self.task.model, self.optimizer, self.average)
+        state, task = loaded.state, self.task
+        self.tracker = restore(state, task.model, self.optimizer, self.average, task.load_state_dict)
         if self.timekeeper is not None:
             self.timekeeper.restore(self.tracker.clock)
-        self.task.load_state_dict(loaded.state["task"])
         self.archive.restored(loaded.state, self.tracker.step)
         for epoch in epochs:
             self.history.add_epoch(epoch)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,11 +19,14 @@ import pytest
 import soundfile
 
 from engine.checkpoint import load
-from engine.rundir.layout import Layout
+from engine.errors import DataError
+from engine.job import new_root, resumed_job
+from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import Liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
-from tests.conftest import SMALL
+from engine.tasks.vae.load import open_model
+from tests.conftest import ROOT, SMALL, train_small
 from tests.test_trainer import equal, without
 
 CLOCKS = {"at", "elapsed_s", "step_time_s", "eta_seconds", "elapsed_seconds"}
@@ -303,3 +308,35 @@ def test_nothing_stays_behind_after_the_end(whole: Path) -> None:
     sessions = [json.loads(line) for line in (whole / "sessions.jsonl").read_text().splitlines()]
     assert len(sessions) == 1
     assert RunReader(whole).view().liveness is Liveness.DEAD
+
+
+def test_a_run_whose_spectrograms_were_changed_is_not_resumed_and_says_why(drum_run: Path, tmp_path: Path) -> None:
+    root = tmp_path / "drums"
+    shutil.copytree(drum_run, root)
+    status, record = json.loads((root / "status.json").read_text()), json.loads((root / "run.json").read_text())
+    (root / "status.json").write_text(json.dumps(status | {"state": "cancelled"}))
+    record["config"]["task"]["spectrogram"]["hop_length"] //= 2
+    (root / "run.json").write_text(json.dumps(record))
+    command = [sys.executable, "-m", "engine.train", "--resume", str(root)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert "does not fit this run's model" in done.stderr and "start a new run" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_folder_whose_name_is_no_utf8_trains_and_goes_on(drums: Path, tmp_path: Path) -> None:
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    shutil.copytree(drums, folder)
+    root = train_small(Path(folder), tmp_path / "run")
+    record = json.loads((root / "run.json").read_text())
+    assert record["source"]["path"].endswith("caf\\xe9")
+    assert resumed_job(root, None).source.path == folder and open_model(root).source == Path(folder)
+    shutil.rmtree(folder)
+    with pytest.raises(DataError, match=r"no longer in .*caf\\xe9"):
+        resumed_job(root, None)
+
+
+def test_a_name_in_other_letters_names_a_directory_that_can_be_read(tmp_path: Path) -> None:
+    for name, begins in (("日本語", "RiBenYu-"), ("Müsli é", "Musli-e-"), ("дождь", "dozhd-"), ("/", "run-")):
+        root = new_root(tmp_path, name)
+        assert root.name.startswith(begins) and is_run_id(root.name), root.name

@@ -23,6 +23,7 @@ import numpy as np
 import platformdirs
 from xxhash import xxh3_128
 
+from engine.errors import StorageError
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.seal import seal, unseal
@@ -148,4 +149,12 @@ def default_cache() -> Cache:
     """``$SWEETSPOT_CACHE`` when that is set, else the place the system has for caches."""
     return Cache(
         own_place("SWEETSPOT_CACHE", lambda: f"{platformdirs.user_cache_dir('sweetspot', appauthor=False)}/pcm")
+    )
+
+
+def refused(cache: Cache, reason: str) -> StorageError:
+    """What to say when the cache cannot be written. reason: what the system said."""
+    return StorageError(
+        f"The cache of decoded sounds, {cache.root}, cannot be written: {reason.lower()}.",
+        "Free some space, or name another place in the environment variable SWEETSPOT_CACHE.",
     )

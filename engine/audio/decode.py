@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.audio.cache import Cache, Facts
+from engine.audio.cache import Cache, Facts, refused
 from engine.audio.decode_process import DecodeProcess
-from engine.errors import StorageError, SweetspotError
+from engine.errors import SweetspotError
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class _Shift:
         self._first_word_by = float("inf")
         event, index = answer["event"], answer.get("id")
         if event == "storage":
-            raise _storage(answer)
+            raise refused(self._child.cache, str(answer["reason"]))
         assert isinstance(index, int)
         if event == "done":
             del self.open[index]
@@ -136,13 +136,6 @@ class _Shift:
             self._given.remove(index)
         self.open[index] = time.monotonic()
         return None
-
-
-def _storage(answer: dict[str, object]) -> StorageError:
-    return StorageError(
-        f"The cache of decoded sounds cannot be written: {str(answer['reason']).lower()}.",
-        "Free some space, or name another place in the environment variable SWEETSPOT_CACHE.",
-    )
 
 
 def usable_cpus() -> int:

@@ -22,6 +22,7 @@ class DecodeProcess:
     """A decode child, as a context: leaving it ends the child, whatever it is doing."""
 
     def __init__(self, cache: Cache, sample_rate: int, threads: int) -> None:
+        self.cache = cache
         # A file, not a pipe: decoders in C can complain without end, and nobody drains it.
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by __exit__)
         self._process = subprocess.Popen(

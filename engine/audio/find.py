@@ -16,7 +16,8 @@ READABLE = frozenset((
 ))
 CONVERTIBLE = frozenset((
     ".m4a", ".m4b", ".aac", ".wma", ".ape", ".wv", ".alac", ".amr", ".ac3", ".dsf", ".dff", ".mpc", ".tta", ".mka",
-    ".ra", ".mid", ".midi",
+    ".ra", ".mid", ".midi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".weba", ".avi", ".mpg", ".mpeg", ".3gp", ".wmv",
+    ".flv", ".aax", ".opu",
 ))
 # fmt: on
 MAX_FILES = 100_000

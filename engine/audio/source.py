@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from engine.audio.flac import stated_sum
 from engine.audio.riff import Mended, Sizes, sizes
 from engine.errors import DataError
 
@@ -60,7 +61,8 @@ class SoundFile:
     contain, 0 when nothing is missing. unfinished: whether its header never got its size, so that all behind it was
     read. beyond: bytes behind the sound that its header leaves out. coded: whether samples come out of a decoder, which
     damage can keep from giving any. shortened: whether reading stopped at ``max_duration_s``. channel_peak: the
-    largest absolute sample of any channel, before mixing. Raises AudioError.
+    largest absolute sample of any channel, before mixing. altered: whether the checksum that a FLAC states of its sound
+    is not that of what was read. Raises AudioError.
     """
 
     def __init__(self, path: Path, sample_rate: int, max_duration_s: float = MAX_DURATION_S) -> None:
@@ -76,6 +78,8 @@ class SoundFile:
         self.missing_s = 0.0
         self.shortened = False
         self.channel_peak = 0.0
+        self.altered = False
+        self._sum = stated_sum(path) if self._file.format == "FLAC" else None
         self._limit = int(max_duration_s * self.sample_rate)
         if self.sample_rate not in _RATES:
             with self._file, self._under:
@@ -123,9 +127,13 @@ class SoundFile:
             if count == 0:
                 break
             self.frames += count
+            if self._sum is not None:
+                self._sum.update(buffer[:count])
             yield buffer[:count]
         self.shortened = self.frames >= self._limit
         self.missing_s = 0.0 if self.shortened else self._missing(failed)
+        whole = not (failed or self.shortened or self.missing_s)
+        self.altered = whole and self._sum is not None and not self._sum.fits
 
     def _missing(self, failed: bool) -> float:
         declared = self._file.frames / self.sample_rate

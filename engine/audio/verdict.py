@@ -6,6 +6,7 @@ from engine.audio.levels import to_db
 from engine.audio.source import SoundFile
 
 LOUD = 10.0  # +20 dB: more than a float recording that was driven a little hot
+LOST = 10 ** (9 / 20)  # a mix that much below its loudest channel: one side of a stereo sound alone loses 6 dB
 SILENT = 1e-3  # -60 dB of full scale: 16 bits have few steps left below it
 
 
@@ -43,6 +44,16 @@ def notes(source: SoundFile, peak: float) -> tuple[str, ...]:
         notes.append(f"{source.broken} {plural} (NaN, infinite or beyond 120 dB), now silent")
     if source.shortened:
         notes.append("very long: its first three hours are used")
+    if source.altered:
+        notes.append(
+            "its sound is not what its own checksum says: damaged, or changed by a program that left it as it was"
+        )
+    if peak > 0 and source.channel_peak > LOST * peak:
+        lost = to_db(source.channel_peak) - to_db(peak)
+        notes.append(
+            f"mixed from {source.channels} channels, {lost:.0f} dB below the loudest of them: save that one alone "
+            "if it is the sound"
+        )
     if peak > LOUD:
         notes.append(f"its peak lies {to_db(peak):.0f} dB above full scale: brought down to it")
     return tuple(notes)

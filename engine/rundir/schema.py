@@ -7,6 +7,7 @@ trip, where pydantic's default writes null and then refuses to read it.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -92,6 +93,22 @@ class Source(Record):
     kind: Literal["folder", "file", "dataset"]
     name: str
     path: str | None = None
+    path_hex: str | None = Field(default=None, description="The bytes of a path that is no UTF-8, in hexadecimal.")
+
+    def stored(self) -> Source:
+        """As run.json can hold it: a path that is no UTF-8 as its bytes, beside what can be read of it."""
+        if self.path is None or not any("\ud800" <= char <= "\udfff" for char in self.path):
+            return self
+        raw = os.fsencode(self.path)
+        return self.model_copy(update={"path": raw.decode("utf-8", "backslashreplace"), "path_hex": raw.hex()})
+
+    def located(self) -> Source:
+        """As this process takes it: the inverse of :meth:`stored`."""
+        try:
+            raw = bytes.fromhex(self.path_hex or "")
+        except ValueError:
+            return self
+        return self.model_copy(update={"path": os.fsdecode(raw), "path_hex": None}) if raw else self
 
 
 class Parent(Record):

@@ -91,7 +91,10 @@ def test_nothing_is_written_into_a_run_that_may_only_be_looked_at(
 
 def test_a_run_of_tables_says_in_its_own_words_that_it_makes_none(visit: Visit, runs_dir: Path) -> None:
     write(runs_dir / "iris", task="mlp", monitor=Monitor(metric="val_loss", reference="train_loss", unit=""))
-    assert "makes no sounds" in said(visit("sounds", run="iris"))
+    for page in ("sounds", "explore"):
+        words = said(visit(page, run="iris"))
+        assert "This run makes no sounds." in words and "its own page shows what" in words
+        assert "Name a run" not in words, "that is said on a command line"
     assert all(button.key != "make-sounds" for button in visit("run", run="iris").button)
 
 

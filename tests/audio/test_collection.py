@@ -267,5 +267,38 @@ def test_a_cache_that_cannot_be_written_says_what_to_do(write: Write, folder: Pa
     write("a.wav", 1)
     write("b.wav", 2)
     cache_place.write_text("a file where the folder should be")
-    with pytest.raises(StorageError, match="SWEETSPOT_CACHE"):
+    with pytest.raises(StorageError, match=f"{cache_place}, cannot be written.*SWEETSPOT_CACHE"):
         open_collection(folder, SETTINGS)
+
+
+def test_a_film_is_named_and_not_passed_over(write: Write, folder: Path) -> None:
+    write("a.wav", 1)
+    for name in ("video.mp4", "opus.webm", "clip.MOV"):
+        (folder / name).write_bytes(b"x")
+    rows = {row.path: row for row in open_collection(folder, SETTINGS, minimum=1).rows}
+    assert set(rows) == {"a.wav", "video.mp4", "opus.webm", "clip.MOV"}
+    assert rows["opus.webm"].reason == "WEBM files cannot be read: convert it to WAV or FLAC"
+
+
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_flac_is_held_against_its_own_checksum(folder: Path, subtype: str, channels: int) -> None:
+    wave = np.stack([0.4 * chirp(seed) for seed in range(channels)], axis=1)
+    path = folder / "a.flac"
+    soundfile.write(path, wave, 44_100, subtype=subtype)
+    assert open_collection(folder, SETTINGS, minimum=1).rows[0].reason is None
+    data = bytearray(path.read_bytes())
+    data[30] ^= 1  # of the 16 bytes from 26 on
+    path.write_bytes(bytes(data))
+    row = open_collection(folder, SETTINGS, minimum=1).rows[0]
+    assert row.verdict == "used_with_note" and "not what its own checksum says" in str(row.reason)
+
+
+def test_a_loud_channel_that_the_mix_nearly_loses_is_said(folder: Path) -> None:
+    one = np.zeros((24_000, 8))
+    one[:, 3] = chirp(1)
+    soundfile.write(folder / "eight.wav", one, 48_000)
+    soundfile.write(folder / "left.wav", np.stack([chirp(2), 0 * chirp(2)], axis=1), 48_000)
+    rows = {row.path: row for row in open_collection(folder, SETTINGS).rows}
+    assert "mixed from 8 channels, 18 dB below the loudest of them" in str(rows["eight.wav"].reason)
+    assert rows["left.wav"].reason is None

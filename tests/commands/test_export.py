@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,10 +20,11 @@ from click.testing import CliRunner
 
 from engine.audio.io import read_wave
 from engine.commands.export import command
-from engine.errors import DataError
+from engine.errors import DataError, RunDirectoryError
+from engine.snapshot import parse_snapshot, serialise_snapshot
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.load import build_codec, open_model
-from engine.tasks.vae.model_file import read_model
+from engine.tasks.vae.model_file import WEIGHTS, read_model, write_model
 from engine.tasks.vae.programs import decoder_program, encoder_program
 from tests.conftest import ROOT
 from tests.tasks.vae.test_codec import codec as small_codec
@@ -125,7 +128,11 @@ def test_what_is_damaged_foreign_or_a_bomb_is_refused_with_a_sentence(model: Pat
     def newer(members: dict[str, bytes]) -> None:
         members["manifest.json"] = json.dumps(json.loads(members["manifest.json"]) | {"version": 2}).encode()
 
+    def renamed(members: dict[str, bytes]) -> None:
+        members["manifest.json"] = members["manifest.json"].replace(b'"licence"', b'"license"')
+
     cases = {
+        "renamed.zip": (renamed, "its manifest was changed"),
         "flipped.zip": (flip, "model.safetensors is not what its manifest says"),
         "missing.zip": (lambda members: members.pop("config.json"), "config.json is not what"),
         "added.zip": (lambda members: members.update({"evil.py": b"x"}), "evil.py is not what"),
@@ -163,3 +170,28 @@ def test_the_pages_program_makes_a_sound_without_this_project(model: Path, tmp_p
 
     wave, rate = soundfile.read(tmp_path / "new.wav")
     assert rate == 48_000 and len(wave) > 10_000 and 0.01 < abs(wave).max() <= 1
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 3e38])
+def test_a_model_of_numbers_that_no_training_leaves_is_refused(model: Path, tmp_path: Path, value: float) -> None:
+    found = read_model(model)
+    rest = {name: data for name, data in found.members.items() if name != "config.json"}
+    for name in ("average", "task"):
+        state = parse_snapshot(found.members[WEIGHTS])
+        place = next(iter(state["average"].values())) if name == "average" else state["task"]["ceiling"]
+        place.view(-1)[0] = value
+        data = serialise_snapshot(_Held(state["average"]), state["task"], half=False)
+        write_model(tmp_path / f"{name}.zip", found.manifest, found.config, rest | {WEIGHTS: data})
+        with pytest.raises(RunDirectoryError, match="numbers that no training leaves"):
+            open_model(tmp_path / f"{name}.zip")
+
+
+class _Held(torch.nn.Module):
+    """Weights as :func:`serialise_snapshot` takes them."""
+
+    def __init__(self, weights: dict[str, torch.Tensor]) -> None:
+        super().__init__()
+        self._weights = weights
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, torch.Tensor]:
+        return self._weights

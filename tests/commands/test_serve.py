@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ import soundfile
 from PIL import Image
 
 from engine.commands.generate import command as generate
+from engine.errors import RunDirectoryError
+from engine.tasks.vae.answers import Answers
 from tests.conftest import ROOT
 from tests.rundir.conftest import open_writer
 
@@ -181,3 +184,29 @@ def test_a_recording_of_the_collection_can_be_heard_and_nothing_else(
     for strange in (str(drums / name), "../drums/" + name, "/etc/hostname"):
         refused = served.ask("original", file=strange, out=str(tmp_path))
         assert not refused["ok"] and "is no sound of this collection" in refused["error"]["cause"]
+
+
+def test_a_warm_request_reads_its_model_again_only_when_a_file_of_it_changed(
+    drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(drum_run, tmp_path / "drums"))
+    opened: list[Path] = []
+    read = Path.read_bytes
+
+    def counted(path: Path) -> bytes:
+        if path.suffix in (".pt", ".safetensors"):
+            opened.append(path)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    answers = Answers(run)
+    for _ in range(3):
+        assert answers.hello({"checkpoint": "best"})["model"]["state"] == "best.pt"
+    assert [path.name for path in opened] == ["best.pt"]
+    snapshot = sorted((run / "snapshots").glob("*.safetensors"))[-1]
+    data = bytearray(snapshot.read_bytes())
+    assert answers.hello({"checkpoint": snapshot.name})["model"]["state"] == snapshot.name
+    data[-1] ^= 1
+    snapshot.write_bytes(bytes(data))
+    with pytest.raises(RunDirectoryError, match="damaged"):
+        answers.hello({"checkpoint": snapshot.name})

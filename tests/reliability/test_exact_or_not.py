@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.resume import resume_point
+from engine.resume import resume_point, versions
 from engine.rundir.layout import Layout
 from tests.reliability.sessions import session, write_table
 
@@ -47,6 +47,14 @@ def test_a_machine_is_the_same_under_another_name(stopped: Path) -> None:
     ("first", "device", "why"),
     [
         ({"versions": {"torch": "1.0"}}, "cpu (x)", "torch was 1.0, is 2"),
+        ({"versions": versions() | {"torchaudio": "1.0"}}, "cpu (x)", "torchaudio was 1.0, is 2"),
+        ({"versions": versions() | {"code": "0" * 12}}, "cpu (x)", "the program's own code was another"),
+        (
+            {"versions": {name: one for name, one in versions().items() if name != "torch"}},
+            "cpu (x)",
+            "which torch it had is not recorded",
+        ),
+        ({"versions": {}}, "cpu (x)", "which code it had is not recorded"),
         ({"boot_id": "another", "machine_id": "another"}, "cpu (x)", "it ran on another machine"),
         ({"device": "cuda:0 (H100)"}, "cuda:1 (H100)", "it trains on an accelerator"),
         ({"device": "cuda:0 (H100)"}, "cpu (x)", "it trained on cuda, now cpu"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,8 +16,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from engine.errors import StorageError
 from engine.rundir.schema import State
 from engine.rundir.seal import seal
+from engine.train import _recognise
 from tests.app.conftest import MAIN, runs_dir, said, visit
 from tests.app.library import write
 from tests.conftest import ROOT
@@ -155,3 +158,10 @@ def test_a_command_says_what_is_wrong_and_what_to_do(
     result = engine(*given)
     assert result.returncode == code and sentence in result.stderr, result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_too_many_open_files_are_called_so_and_not_a_full_disk() -> None:
+    for number in (errno.EMFILE, errno.ENFILE):
+        error = OSError(number, os.strerror(number))
+        for told in (StorageError.of(error), _recognise(error)):
+            assert told is not None and "Too many files are open" in told.cause and "ulimit -n" in told.remedy

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.audio.cache import default_cache
+from engine.audio.cache import default_cache, refused
 from engine.audio.find import find_files
 from engine.audio.synthesis import synthesise_demo
 from engine.config import Settings
@@ -21,13 +21,17 @@ DEMO_VERSION = 1
 
 
 def _demo() -> Path:
-    """The folder of the demo sounds, made the first time it is asked for."""
-    folder = default_cache().root / f"demo-{DEMO_VERSION}"
+    """The folder of the demo sounds, made the first time it is asked for. ``StorageError``."""
+    cache = default_cache()
+    folder = cache.root / f"demo-{DEMO_VERSION}"
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".demo-"))
-    synthesise_demo(fresh)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".demo-"))
+        synthesise_demo(fresh)
+    except OSError as error:
+        raise refused(cache, error.strerror or str(error)) from error
     try:
         os.rename(fresh, folder)  # noqa: PTH104 - fails where another process was faster, which is as good
     except OSError:

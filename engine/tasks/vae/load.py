@@ -67,9 +67,15 @@ def open_model(place: Path, which: str | None = None) -> Trained:
         state=name,
         weights=digest(state),
         temperature=task.temperature,
-        source=Path(record.source.path) if record.source.path and is_own(reader) else None,
+        source=_own_folder(reader, record),
         files=tuple(row for row in dataset.files if row.split) if dataset else (),
     )
+
+
+def _own_folder(reader: RunReader, record: RunRecord) -> Path | None:
+    """Where the collection lies, when the run may say so."""
+    path = record.source.located().path
+    return Path(path) if path and is_own(reader) else None
 
 
 def traces(place: Path) -> object:

@@ -1,8 +1,9 @@
 """model.zip: one trained model to pass on. Its names, its version, its writer and its reader.
 
-``manifest.json`` says what it is and holds size and SHA-256 of every other member; ``model.safetensors`` the weights
-and the task's state at full precision; ``config.json`` the settings; ``encoder.pt2`` and ``decoder.pt2`` the programs;
-``mel_bank.npy`` the matrix of the mel bands; ``map.json`` where its sounds lie, when it knows.
+``manifest.json`` says what it is and holds size and SHA-256 of every other member, and a digest of itself;
+``model.safetensors`` the weights and the task's state at full precision; ``config.json`` the settings;
+``encoder.pt2`` and ``decoder.pt2`` the programs; ``mel_bank.npy`` the matrix of the mel bands; ``map.json`` where its
+sounds lie, when it knows.
 ``docs/export.md`` describes them for who reads them without this project.
 """
 
@@ -19,6 +20,7 @@ from pydantic import Field, ValidationError
 from engine.errors import DataError
 from engine.rundir.encoding import decode, encode
 from engine.rundir.schema import FileRow, Record
+from engine.rundir.seal import seal, unseal
 from engine.rundir.zipped import read_zip, write_zip
 
 FORMAT = "sweetspot-model"
@@ -57,6 +59,7 @@ class ModelManifest(Record):
     notes: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     members: dict[str, Member] = Field(default_factory=dict)
+    digest: str = Field("", description="SHA-256 of this manifest's other keys, as sorted JSON.")
 
 
 class ModelConfig(Record):
@@ -82,14 +85,15 @@ def write_model(path: Path, manifest: ModelManifest, config: ModelConfig, member
     """Write a model.zip whole; the same arguments give the same bytes. Raises OSError."""
     everything = {CONFIG: encode(config, indent=1), **members}
     sums = {name: Member(bytes=len(data), sha256=_sha256(data)) for name, data in sorted(everything.items())}
-    first = encode(manifest.model_copy(update={"members": sums}), indent=1)
-    write_zip(path, [(MANIFEST, first), *sorted(everything.items())])
+    told = manifest.model_copy(update={"members": sums}).model_dump()
+    write_zip(path, [(MANIFEST, seal(told)), *sorted(everything.items())])
 
 
 def read_model(path: Path) -> ModelFile:
     """Read and verify a model.zip; ``DataError`` when it is damaged, none, or from a newer version."""
     members = read_zip(path, MOST_BYTES)
-    raw = decode(members.pop(MANIFEST, b"")) or {}
+    first = members.pop(MANIFEST, b"")
+    raw = decode(first) or {}
     if raw.get("format") != FORMAT:
         raise DataError(f"{path.name} is no model of Sweetspot.", "Name a file that sweetspot export wrote.")
     version = raw.get("version")
@@ -100,6 +104,8 @@ def read_model(path: Path) -> ModelFile:
         )
     try:
         manifest = ModelManifest.model_validate(raw)
+        if unseal(first) is None:
+            raise DataError(f"{path.name} is damaged: its manifest was changed.", "Use another copy of it.")
         _verify(path, manifest, members)
         config = ModelConfig.model_validate(decode(members[CONFIG]) or {})
     except ValidationError as error:
