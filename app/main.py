@@ -10,7 +10,7 @@ import gc
 
 import streamlit as st
 
-from app import exposure, style
+from app.look import server_check, style
 
 st.set_page_config(page_title="Sweetspot", page_icon=style.icon(), layout="wide")
 
@@ -20,17 +20,17 @@ def _settle() -> None:
     """Once, after the imports: Streamlit collects garbage after every run and need not walk the libraries each time."""
     import pandas  # noqa: F401
 
-    import app.details
-    import app.forms
-    import app.plots
-    import app.summary  # noqa: F401
+    import app.charts.plots
+    import app.panels.details
+    import app.panels.forms
+    import app.panels.summary  # noqa: F401
 
     gc.collect()
     gc.freeze()
 
 
 _settle()
-exposure.check()
+server_check.check()
 st.navigation(
     [
         st.Page("views/runs.py", title="Runs", default=True),

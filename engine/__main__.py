@@ -11,10 +11,10 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from engine import __version__, commands
-from engine.audio.find import escaped
+from engine.audio.files.find import escaped
 from engine.errors import StorageError, SweetspotError
 from engine.home import lend_home
-from engine.streams import open_streams
+from engine.process.streams import open_streams
 
 ADDED = "sweetspot.commands"
 

@@ -17,13 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.config import Settings, TrainingConfig
 from engine.errors import SweetspotError
-from engine.job import Job, plain_job
 from engine.metrics import EpochMetrics, MetricsCallback, StepMetrics
-from engine.progress import Progress
+from engine.process.job import Job, plain_job
+from engine.process.progress import Progress
+from engine.process.signals import SignalFlag
 from engine.registry import find_source
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord
-from engine.signals import SignalFlag
 
 
 class _Result(BaseModel):

@@ -18,28 +18,28 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import ValidationError
 
-from engine.awake import kept_awake
 from engine.config import TrainingConfig
 from engine.errors import ConfigError, DataError, OutOfMemoryError, StorageError, SweetspotError
 from engine.flags import options
-from engine.job import Job, new_job, new_root, resumed_job
 from engine.plan import Plan, plan
-from engine.progress import Progress
+from engine.process.data_changes import changed_data
+from engine.process.job import Job, new_job, new_root, resumed_job
+from engine.process.progress import Progress
+from engine.process.resume import git_commit, resume_point, versions
+from engine.process.signals import SignalFlag
+from engine.process.sleep_inhibitor import kept_awake
 from engine.registry import find_source
-from engine.resume import git_commit, resume_point, versions
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.presence import refuse_living
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, RunConfig, RunRecord, State
 from engine.rundir.schema import Progress as PhaseProgress
-from engine.same_data import changed_data
-from engine.signals import SignalFlag
 from engine.tasks import task_config, task_names, task_opener
 
 if TYPE_CHECKING:
-    from engine.checkpoint import Loaded
     from engine.device import Device
-    from engine.pace import Costs
+    from engine.loop.checkpoint import Loaded
+    from engine.loop.pace import Costs
     from engine.rundir.writer import RunWriter
     from engine.task import Task
 
@@ -100,9 +100,9 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
 
 
 def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, progress: Progress) -> int:
-    from engine.checkpoint import load_newest
-    from engine.space import check_space, needed_bytes, reserve_bytes
-    from engine.trainer import Trainer
+    from engine.loop.checkpoint import load_newest
+    from engine.loop.disk_space import check_space, needed_bytes, reserve_bytes
+    from engine.loop.trainer import Trainer
 
     def check() -> None:
         if writer.lost is not None:
@@ -173,7 +173,7 @@ def _open(job: Job, device: Device, writer: RunWriter, progress: Progress, check
 
 def _lay_out(task: Task, check: Any) -> tuple[Plan, Costs]:
     """The first plan, and what its parts cost."""
-    from engine.pace import measure, steps_for_minutes
+    from engine.loop.pace import measure, steps_for_minutes
 
     layout = plan(task.config, task.num_train)
     costs = measure(task, layout)
@@ -184,7 +184,7 @@ def _lay_out(task: Task, check: Any) -> tuple[Plan, Costs]:
 
 
 def _record(job: Job, task: Task, layout: Plan, costs: Costs) -> RunRecord:
-    from engine.pace import planned_seconds
+    from engine.loop.pace import planned_seconds
 
     return RunRecord(
         uuid=str(uuid.uuid4()),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.audio.io import write_wave
+from engine.audio.files.io import write_wave
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -31,7 +31,7 @@ def drums(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drums")
     found = sorted((DATA / "sonicpi").glob("drum_*.flac"))[:10]
     if not found:
-        from engine.audio.synthesis import synthesise_demo
+        from engine.tasks.vae.demo.synthesis import synthesise_demo
 
         everything = tmp_path_factory.mktemp("demo")
         synthesise_demo(everything)

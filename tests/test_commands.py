@@ -34,7 +34,7 @@ def test_an_installed_package_adds_commands_and_replaces_none(tmp_path: Path) ->
 
 def test_the_commands_that_the_project_adds_can_be_called() -> None:
     added = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][ADDED]
-    assert added == {"report": "app.report:command"}
-    from app.report import command
+    assert added == {"report": "app.report.command:command"}
+    from app.report.command import command
 
     assert isinstance(command, click.Command) and command.name == "report"

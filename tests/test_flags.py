@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from app.launch import flags
+from app.runs.launch import flags
 from engine.config import TrainingConfig
 from engine.flags import options
 from engine.tasks.mlp.config import MLPConfig

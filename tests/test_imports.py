@@ -13,26 +13,26 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # The lowest first. A module may import modules of its own level's package, and of lower levels.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("engine.errors", "engine", "engine.home", "engine.streams"),
+    ("engine.errors", "engine", "engine.home", "engine.process.streams"),
     ("engine.rundir",),
     (
-        "engine.config", "engine.plan", "engine.course", "engine.metrics", "engine.rng", "engine.audio",
-        "engine.sweet_range", "engine.tracker", "engine.claims", "engine.diagnosis",
+        "engine.config", "engine.plan", "engine.loop.course", "engine.metrics", "engine.rng", "engine.audio",
+        "engine.sweet_range", "engine.loop.tracker", "engine.claims", "engine.loop.diagnosis",
     ),
-    ("engine.task", "engine.vetting", "engine.checkpoint", "engine.snapshot", "engine.device", "engine.resume"),
+    ("engine.task", "engine.loop.vetting", "engine.loop.checkpoint", "engine.loop.snapshot", "engine.device", "engine.process.resume"),
     ("engine.tasks", "engine.registry", "engine.flags"),
-    ("engine.update", "engine.archive", "engine.trainer", "engine.pace", "engine.timekeeper", "engine.space"),
-    ("engine.job", "engine.same_data", "engine.progress", "engine.signals", "engine.awake"),
+    ("engine.loop.update", "engine.loop.archive", "engine.loop.trainer", "engine.loop.pace", "engine.loop.timekeeper", "engine.loop.disk_space"),
+    ("engine.process.job", "engine.process.data_changes", "engine.process.progress", "engine.process.signals", "engine.process.sleep_inhibitor"),
     ("engine.api", "engine.train", "engine.commands", "engine.__main__"),
 )  # fmt: skip
 
 TORCH_FREE = (
-    "engine", "engine.config", "engine.plan", "engine.course", "engine.metrics", "engine.rng", "engine.registry",
+    "engine", "engine.config", "engine.plan", "engine.loop.course", "engine.metrics", "engine.rng", "engine.registry",
     "engine.tasks.vae.config",
-    "engine.rundir.writer", "engine.rundir.reader", "engine.resume", "engine.job", "engine.flags", "engine.train",
+    "engine.rundir.writer", "engine.rundir.reader", "engine.process.resume", "engine.process.job", "engine.flags", "engine.train",
     "engine.commands.control", "engine.commands.scan", "engine.commands.inspect", "engine.commands.train",
-    "engine.claims.headline", "engine.claims.quality", "engine.diagnosis", "engine.tasks.vae.diagnosis",
-    "engine.audio.io", "engine.audio.decode", "engine.audio.collection", "engine.audio.health", "engine.__main__",
+    "engine.claims.headline", "engine.claims.quality", "engine.loop.diagnosis", "engine.tasks.vae.diagnosis",
+    "engine.audio.files.io", "engine.audio.files.decode", "engine.collection.collection", "engine.collection.health", "engine.__main__",
 )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def _same_package(module: str, other: str) -> bool:
     return module.split(".")[:2] == other.split(".")[:2] and module.count(".") > 1
 
 
-@pytest.mark.parametrize("module", ["engine.trainer", "engine.archive", "engine.update", "engine.train", "engine.pace"])
+@pytest.mark.parametrize("module", ["engine.loop.trainer", "engine.loop.archive", "engine.loop.update", "engine.train", "engine.loop.pace"])
 def test_the_loop_names_no_task(module: str) -> None:
     text = modules("engine")[module].read_text(encoding="utf-8")
     tasks = {name for name in modules("engine") if name.startswith("engine.tasks.")}

@@ -8,6 +8,7 @@ import math
 import pytest
 
 from engine.claims.quality import of_gap
+from engine.loop.tracker import TrackerState
 from engine.metrics import (
     EpochMetrics,
     MetricsHistory,
@@ -18,7 +19,6 @@ from engine.metrics import (
     smooth,
 )
 from engine.rundir.schema import Monitor
-from engine.tracker import TrackerState
 
 MONITOR = Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=14.0)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from engine.loop.tracker import TrackerState
 from engine.metrics import MetricsHistory, smooth
 from engine.sweet_range import SweetRange, optimism, sweet_range
-from engine.tracker import TrackerState
 from tests.bench.replay import Errors, Replay, recorded, replay
 from tests.test_metrics import history
 

@@ -18,16 +18,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.checkpoint import load
 from engine.errors import DataError
-from engine.job import new_root, resumed_job
+from engine.loop.checkpoint import load
+from engine.process.job import new_root, resumed_job
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import Liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
-from engine.tasks.vae.load import open_model
+from engine.tasks.vae.sounds.load import open_model
 from tests.conftest import ROOT, SMALL, train_small
-from tests.test_trainer import equal, without
+from tests.loop.test_trainer import equal, without
 
 CLOCKS = {"at", "elapsed_s", "step_time_s", "eta_seconds", "elapsed_seconds"}
 STEPS = 48

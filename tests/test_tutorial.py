@@ -31,7 +31,7 @@ INSTEAD = {
 COMMAND = """set -e
 sweetspot() {
   case "$1" in
-    report) shift; "$PYTHON" -m app.report "$@" ;;
+    report) shift; "$PYTHON" -m app.report.command "$@" ;;
     *) "$PYTHON" -m engine "$@" ;;
   esac
 }

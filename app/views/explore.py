@@ -9,10 +9,13 @@ from typing import Any
 
 import streamlit as st
 
-from app import actions, charts, plane, players, style
-from app.model import Model, choose_state, open_model
-from app.plain import plain
-from app.shelf import Sound, shown, stem
+from app.charts import latent_map, specs
+from app.look import style
+from app.look.plain import plain
+from app.panels import actions
+from app.sounds import players
+from app.sounds.made_sounds import Sound, shown, stem
+from app.sounds.model import Model, choose_state, open_model
 from engine.errors import SweetspotError
 
 HEIGHT = 440
@@ -111,8 +114,8 @@ def _map_key(model: Model) -> str:
 
 
 @lru_cache(maxsize=16)
-def _spec(x_title: str, y_title: str) -> charts.Spec:
-    return charts.map_chart(x_title, y_title, HEIGHT)
+def _spec(x_title: str, y_title: str) -> specs.Spec:
+    return specs.map_chart(x_title, y_title, HEIGHT)
 
 
 def _map(model: Model, found: dict[str, Any], axes: list[dict[str, Any]]) -> None:
@@ -121,10 +124,10 @@ def _map(model: Model, found: dict[str, Any], axes: list[dict[str, Any]]) -> Non
         '<div class="ss-head">The map <span>click anywhere to hear that place</span> '
         '<span class="ss-learn">● learnt</span> <span class="ss-check">○ checked</span></div>'
     )
-    titles = plane.axis_title(axes, 1, share[0], "→"), plane.axis_title(axes, 2, share[1], "↑")
+    titles = latent_map.axis_title(axes, 1, share[0], "→"), latent_map.axis_title(axes, 2, share[1], "↑")
     key = _map_key(model)
     st.container(key="plane").vega_lite_chart(
-        plane.map_rows(points, st.session_state.get("here")), _spec(*titles), width="stretch", key=key,
+        latent_map.map_rows(points, st.session_state.get("here")), _spec(*titles), width="stretch", key=key,
         on_select=lambda: _clicked(key), alt=f"Map of {len(points)} sounds. Its places can be typed in below as well.",
     )  # fmt: skip
     if found["files"] > len(points):
@@ -132,7 +135,7 @@ def _map(model: Model, found: dict[str, Any], axes: list[dict[str, Any]]) -> Non
 
 
 def _clicked(key: str) -> None:
-    spot = plane.picked(st.session_state.get(key), charts.PICK)
+    spot = latent_map.picked(st.session_state.get(key), specs.PICK)
     if spot is None:
         return
     file, (x, y) = spot
@@ -184,8 +187,8 @@ def _axes(model: Model, axes: list[dict[str, Any]]) -> None:
     for start in range(0, len(axes), 2):
         for column, axis in zip(st.columns(2, gap="medium"), axes[start : start + 2], strict=False):
             column.slider(
-                plain(plane.axis_words(axis)), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])], on_change=_moved,
-                args=(base, keys),
+                plain(latent_map.axis_words(axis)), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])],
+                on_change=_moved, args=(base, keys),
                 help=f"{axis['share'] * 100:.0f} % of the differences between these sounds. "
                 "In standard deviations; beyond 2 it becomes unusual. The number is the correlation, 1 at most.",
             )  # fmt: skip

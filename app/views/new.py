@@ -7,13 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from app import forms, plans, source, style, words
-from app.launch import launcher
-from app.library import Library, library
-from app.source import Chosen
+from app.look import style, words
+from app.panels import forms, plans, source
+from app.panels.source import Chosen
+from app.runs.launch import launcher
+from app.runs.library import Library, library
 from engine.config import OverfittingPreset, TrainingConfig, preset_for, resolve
 from engine.errors import StorageError
-from engine.job import LIMITS
+from engine.process.job import LIMITS
 from engine.registry import datasets, get_dataset
 from engine.rundir.schema import RunRecord
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import actions, details, plots, previews, states, style, summary, words
-from app.launch import Launch, launcher
-from app.library import Library, library
+from app.charts import plots
+from app.look import states, style, words
+from app.panels import actions, details, previews, summary
+from app.runs.launch import Launch, launcher
+from app.runs.library import Library, library
 from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.reader import RunReader

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import states, style, summary, words
-from app.launch import Launch, launcher
-from app.library import Library, library, unknown_arguments
-from app.store import metrics_of
+from app.look import states, style, words
+from app.panels import summary
+from app.runs.launch import Launch, launcher
+from app.runs.library import Library, library, unknown_arguments
+from app.runs.store import metrics_of
 from engine.claims.quality import quality_of
 from engine.errors import StorageError
 from engine.rundir.reader import RunReader

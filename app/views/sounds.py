@@ -7,9 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from app import actions, players, style, words
-from app.model import Model, choose_state, open_model, others
-from app.shelf import MOST_ZIPPED, NEW, Sound, bundle
+from app.look import style, words
+from app.panels import actions
+from app.sounds import players
+from app.sounds.made_sounds import MOST_ZIPPED, NEW, Sound, bundle
+from app.sounds.model import Model, choose_state, open_model, others
 from engine.errors import SweetspotError
 
 MOST_AT_ONCE = 64

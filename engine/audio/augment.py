@@ -4,7 +4,7 @@ A transform draws its parameters apart from applying them, so that a variant is 
 decibels a gain is an offset, exactly; a change of pitch moves the frequency axis and leaves time; a change of speed
 moves the time axis and leaves pitch; noise adds in power; a colour is a smooth curve over the bands, as of another
 microphone or room; a mix adds another chunk of the batch in power. Small collections also get sounds that nobody
-recorded (:mod:`engine.audio.made_up`), added or alone.
+recorded (:mod:`engine.audio.synthetic`), added or alone.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def apply(
     """Mel power in dB [B, M, F], varied.
 
     noise: [B, M, F] of independent exponential draws, the power of Gaussian noise. ref: dB of the loudest bin. draws
-    may hold made_db [B, M, F] and alone [B] from :func:`engine.audio.made_up.draw`.
+    may hold made_db [B, M, F] and alone [B] from :func:`engine.audio.synthetic.draw`.
     """
     varied = _warp(db, draws["pitch"], draws["speed"], config)
     level = to_power(ref + draws["noise_db"])[:, None, None]

@@ -20,7 +20,7 @@ def command(run_dir: Path, out: Path, checkpoint: str | None, licence: str, note
     with torch alone (docs/export.md). The commands that make sounds take it in place of a run directory. It holds no
     recording, no path and no name of a computer. The same run gives the same bytes.
     """
-    from engine.tasks.vae.export import export_model
+    from engine.tasks.vae.export.export import export_model
 
     out.parent.mkdir(parents=True, exist_ok=True)
     manifest = export_model(run_dir, checkpoint, out, licence, notes)

@@ -9,7 +9,7 @@ import click
 
 from engine.config import validated
 from engine.errors import ConfigError, DataError
-from engine.tasks.vae.request import FileRequest, Recipe, SoundRequest
+from engine.tasks.vae.sounds.request import FileRequest, Recipe, SoundRequest
 
 
 @click.command("generate")
@@ -51,9 +51,9 @@ def command(run_dir: Path, out: Path, again: tuple[Path, ...], threads: int | No
         FileRequest, {name: options[name] for name in ("sample_rate", "bit_depth")} | {"format": options["kind"]}
     )
     from engine.device import choose
-    from engine.tasks.vae.deliver import deliver
-    from engine.tasks.vae.generate import Studio
-    from engine.tasks.vae.load import open_model
+    from engine.tasks.vae.sounds.generate import Studio
+    from engine.tasks.vae.sounds.load import open_model
+    from engine.tasks.vae.sounds.write import deliver
 
     choose("cpu", threads)
     studio = Studio(open_model(run_dir, options["checkpoint"]))
@@ -130,9 +130,9 @@ def _make_again(run_dir: Path, out: Path, paths: tuple[Path, ...]) -> None:
     import hashlib
 
     from engine.device import choose
-    from engine.tasks.vae.deliver import check_model, deliver
-    from engine.tasks.vae.generate import Studio
-    from engine.tasks.vae.load import open_model
+    from engine.tasks.vae.sounds.generate import Studio
+    from engine.tasks.vae.sounds.load import open_model
+    from engine.tasks.vae.sounds.write import check_model, deliver
 
     for path in paths:
         recipe = _recipe(path)

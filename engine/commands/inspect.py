@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from engine.audio.find import escaped
+from engine.audio.files.find import escaped
 from engine.claims.advice import kept
 from engine.claims.headline import headline
 from engine.claims.quality import quality_of

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from engine.rundir.pack import pack
 from engine.rundir.reader import RunReader
+from engine.sharing.pack import pack
 
 
 @click.command("pack")

@@ -22,9 +22,9 @@ def command(model: Path, files: tuple[Path, ...], out: Path, checkpoint: str | N
     Writes NAME.recon.wav beside NAME.orig.wav into --out: 48 kHz float, channels averaged, levels untouched. A sound
     may be of any length; the model takes it in one pass.
     """
+    from engine.audio.files.io import AudioError, read_wave, write_wave
     from engine.audio.inversion import BEST
-    from engine.audio.io import AudioError, read_wave, write_wave
-    from engine.tasks.vae.load import load_codec
+    from engine.tasks.vae.sounds.load import load_codec
 
     codec = load_codec(model, checkpoint)
     rate = codec.config.sample_rate

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from engine.audio.collection import open_collection
-from engine.audio.find import escaped, printable
-from engine.audio.health import Health, examine
+from engine.audio.files.find import escaped, printable
 from engine.audio.settings import DecodeSettings
+from engine.collection.collection import open_collection
+from engine.collection.health import Health, examine
 from engine.config import TrainingConfig, validated
 from engine.errors import SweetspotError
 

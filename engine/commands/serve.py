@@ -36,8 +36,8 @@ def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
     # threads beside ten busy ones, 7.8 s a sound with spinning and 0.22 s without. Read once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from engine.device import choose
-    from engine.tasks.vae.answers import Answers, told
-    from engine.tasks.vae.load import check_is_of_sounds
+    from engine.tasks.vae.sounds.load import check_is_of_sounds
+    from engine.tasks.vae.sounds.server import Answers, told
 
     choose("cpu", threads)
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.claims.evidence import gather
-from engine.diagnosis import diagnose
+from engine.loop.diagnosis import diagnose
 from engine.metrics import EpochMetrics, MetricsHistory
 from engine.rundir.schema import (
     Best,

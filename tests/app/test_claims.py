@@ -12,8 +12,8 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from app.report import gather
-from app.report_page import page as report_page
+from app.report.command import gather
+from app.report.page import page as report_page
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from tests.app.conftest import said
@@ -47,7 +47,7 @@ def everywhere(visit: Visit, root: Path) -> dict[str, str]:
 
 
 def notes(root: Path) -> list[str]:
-    from app.details import all_notes
+    from app.panels.details import all_notes
 
     return [f"{note.strong} {note.text}".strip() for note in all_notes(root, RunReader(root).view())]
 

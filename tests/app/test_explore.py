@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import plane
+from app.charts import latent_map
 from engine.rundir.layout import Layout
 from tests.app.conftest import said
 
@@ -64,16 +64,16 @@ def test_recordings_that_are_gone_are_heard_as_the_model_knows_them(
 
 
 def test_every_place_has_a_tile_and_files_lie_above() -> None:
-    table = plane.map_rows(POINTS, (0.0, 0.0))
+    table = latent_map.map_rows(POINTS, (0.0, 0.0))
     rows = [row for row in table.to_pylist() if row["k"] == "tile"]
-    (left, right), (low, high) = plane.extent(POINTS)
+    (left, right), (low, high) = latent_map.extent(POINTS)
     rng = np.random.default_rng(0)
     for x, y in zip(rng.uniform(left, right, 50), rng.uniform(low, high, 50), strict=True):
         under = [row for row in rows if row["x"] <= x <= row["x2"] and row["y"] <= y <= row["y2"]]
-        assert under and abs((under[0]["x"] + under[0]["x2"]) / 2 - x) <= (right - left) / plane.ACROSS
+        assert under and abs((under[0]["x"] + under[0]["x2"]) / 2 - x) <= (right - left) / latent_map.ACROSS
     assert [row["t"] for row in rows[-2:]] == ["kick.wav", "hat.wav"]
     for point, row in zip(POINTS, rows[-2:], strict=True):
-        assert plane.picked({"selection": {"pick": [row]}}, "pick") == (
+        assert latent_map.picked({"selection": {"pick": [row]}}, "pick") == (
             point["path"],
             (pytest.approx(point["x"]), pytest.approx(point["y"])),
         )
@@ -83,21 +83,21 @@ def test_every_place_has_a_tile_and_files_lie_above() -> None:
     "state", [None, {}, {"selection": {}}, {"selection": {"pick": []}}, {"selection": {"pick": {}}}]
 )
 def test_no_tile_is_no_place(state: object) -> None:
-    assert plane.picked(state, "pick") is None
+    assert latent_map.picked(state, "pick") is None
 
 
 @pytest.mark.parametrize("points", [[], POINTS[:1], [POINTS[0], POINTS[0]], [POINTS[0], {**POINTS[0], "x": 9.0}]])
 def test_a_map_has_room_on_all_sides(points: list[dict[str, object]]) -> None:
-    (left, right), (low, high) = plane.extent(points)
+    (left, right), (low, high) = latent_map.extent(points)
     assert right > left and high > low
     for point in points:
         assert left < point["x"] < right and low < point["y"] < high  # type: ignore[operator]
-    assert plane.map_rows(points, None).num_rows > plane.ACROSS * plane.DOWN
+    assert latent_map.map_rows(points, None).num_rows > latent_map.ACROSS * latent_map.DOWN
 
 
 def test_an_axis_is_named_after_what_it_changes_and_how_surely() -> None:
     axis = {"number": 1, "changes": [{"name": "length", "r": -0.81}, {"name": "brightness", "r": 0.64}]}
-    assert plane.axis_words(axis) == "shorter (strong, 0.81), brighter (clear, 0.64)"
-    assert "no one word" in plane.axis_words({"number": 2, "changes": []})
-    assert plane.axis_title([axis], 1, 0.4, "→") == "shorter, brighter → · 40 % of the differences"
-    assert plane.axis_title([], 2, 0.1, "↑") == "direction 2 ↑ · 10 % of the differences"
+    assert latent_map.axis_words(axis) == "shorter (strong, 0.81), brighter (clear, 0.64)"
+    assert "no one word" in latent_map.axis_words({"number": 2, "changes": []})
+    assert latent_map.axis_title([axis], 1, 0.4, "→") == "shorter, brighter → · 40 % of the differences"
+    assert latent_map.axis_title([], 2, 0.1, "↑") == "direction 2 ↑ · 10 % of the differences"

@@ -8,9 +8,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-from app import charts
-from app.exposure import exposure
-from app.library import runs_directory, unknown_arguments
+from app.charts import specs
+from app.look.server_check import exposure
+from app.runs.library import runs_directory, unknown_arguments
 from tests.conftest import ROOT
 
 
@@ -24,7 +24,7 @@ def test_the_configuration_listens_to_this_computer_alone_and_tells_nobody() -> 
     assert config["client"]["showErrorDetails"] == "type" and config["client"]["toolbarMode"] == "minimal"
     assert config["runner"]["magicEnabled"] is False, "a bare expression would be written on the page"
     for theme in ("light", "dark"):
-        assert len(config["theme"][theme]["chartCategoricalColors"]) == len(charts.ROLES)
+        assert len(config["theme"][theme]["chartCategoricalColors"]) == len(specs.ROLES)
 
 
 OWN = ("localhost", "127.0.0.1", "[::1]")
@@ -95,6 +95,6 @@ def test_runs_dir_is_taken_from_the_command_line() -> None:
 def test_a_chart_names_roles_and_never_a_colour() -> None:
     import json
 
-    for spec in (charts.STRIP, charts.SMALL, charts.DOTS, charts.HISTOGRAM, charts.main_chart("x", "y")):
+    for spec in (specs.STRIP, specs.SMALL, specs.DOTS, specs.HISTOGRAM, specs.main_chart("x", "y")):
         text = json.dumps(spec)
         assert "#" not in text and '"range"' not in text

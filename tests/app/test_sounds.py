@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.shelf import Shelf, bundle, file_name
-from app.studio import Studio, studio_of
-from engine.audio.io import write_wave
+from app.sounds.client import Studio, studio_of
+from app.sounds.made_sounds import Shelf, bundle, file_name
+from engine.audio.files.io import write_wave
 from engine.errors import ConfigError, DataError, SweetspotError
 from engine.rundir.layout import Layout
 from engine.rundir.schema import Monitor, State
@@ -190,7 +190,7 @@ def test_only_sounds_with_a_recipe_lie_on_the_shelf(tmp_path: Path) -> None:
 def test_what_was_only_passed_by_goes_and_new_and_starred_sounds_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.shelf.MOST_PASSING", 2)
+    monkeypatch.setattr("app.sounds.made_sounds.MOST_PASSING", 2)
     for number in range(5):
         os.utime(lay(tmp_path / "s", f"place-{number}", kind="place", x=0, y=0), (number, number))
     lay(tmp_path / "s", "prior-0", kind="prior", index=0)

@@ -321,7 +321,7 @@ def test_the_link_of_an_empty_library_leads_to_the_folder(visit: Visit) -> None:
 
 @pytest.mark.parametrize("pasted", ['"{}"', "'{}'", "  {} ", "file://{}"])
 def test_a_path_is_taken_as_it_was_pasted(pasted: str) -> None:
-    from app.source import as_path
+    from app.panels.source import as_path
 
     assert as_path(pasted.format("/home/ana/my%20drums" if "file" in pasted else "/home/ana/my drums")) == (
         "/home/ana/my drums"
@@ -347,7 +347,7 @@ def test_starting_begins_one_real_trainer(visit: Visit, drums: Path, runs_dir: P
     app.text_input(key="setting-channels").set_value("8").run()
     app.button(key="start").click().run()
     assert not app.exception
-    from app.launch import launcher
+    from app.runs.launch import launcher
 
     started = list(launcher()._launches.values())
     assert [one.root.parent for one in started] == [runs_dir]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.audio import finish
-from engine.audio.io import read_wave
+from engine.audio.files.io import read_wave
 from engine.audio.levels import active_rms, peak, rms, to_db
 
 RATE = 48_000

@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 import torch
 
-from engine.audio.encode import encode_sound
-from engine.tasks.vae.generate import Studio
-from engine.tasks.vae.load import open_model
-from engine.tasks.vae.request import FromPrior, SoundRequest
+from engine.audio.files.encode import encode_sound
+from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.load import open_model
+from engine.tasks.vae.sounds.request import FromPrior, SoundRequest
 
 
 def timed(studio: Studio, request: SoundRequest) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from engine.audio.io import read_wave, write_wave
+from engine.audio.files.io import read_wave, write_wave
 from engine.rundir.reader import RunReader
 from tests.bench.quality import train
 from tests.bench.scoring import RATE

@@ -18,8 +18,8 @@ import click
 import numpy as np
 import psutil
 
-from engine.audio.cache import Cache
-from engine.audio.decode import Job, decode_files
+from engine.audio.files.cache import Cache
+from engine.audio.files.decode import Job, decode_files
 from engine.rng import generator
 from tests.reliability.corpus import encoded, sound
 
@@ -169,7 +169,7 @@ class Damage:
         """The most memory a decode child ever had; asked for while one works."""
         for child in psutil.Process().children():
             with contextlib.suppress(psutil.Error, OSError, IndexError):  # or it has just ended
-                if "engine.audio.decode_child" in child.cmdline():
+                if "engine.audio.files.decode_worker" in child.cmdline():
                     self._outcome.peak_bytes = max(self._outcome.peak_bytes, _peak(child))
 
 

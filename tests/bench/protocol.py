@@ -19,7 +19,7 @@ from typing import Any
 import click
 import psutil
 
-from app.store import MetricsStore
+from app.runs.store import MetricsStore
 from engine.errors import RunDirectoryError, SweetspotError
 from engine.rundir import control
 from engine.rundir.layout import Layout

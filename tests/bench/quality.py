@@ -21,15 +21,15 @@ import numpy as np
 import torch
 
 from engine import rng
+from engine.audio.files.io import read_wave, write_wave
 from engine.audio.inversion import BEST, FAST, Quality, invert_mel
-from engine.audio.io import read_wave, write_wave
 from engine.audio.mel import to_power
 from engine.rundir.reader import RunReader
 from engine.tasks.vae.codec import Codec
-from engine.tasks.vae.load import load_codec
 from engine.tasks.vae.memory import measure_memorisation, nearest_pieces
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import TexturePrior
+from engine.tasks.vae.sounds.load import load_codec
 from tests.bench.features import WINDOW, diversity, features, frechet, onset_s, quartiles, seam
 from tests.bench.scoring import RATE, best_constants, error_db, mean_score, mel_power, relative_db, score
 

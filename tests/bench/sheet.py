@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from engine.audio.io import read_wave
+from engine.audio.files.io import read_wave
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_image
 from engine.audio.settings import SpectrogramConfig
-from engine.tasks.vae.generate import Studio
-from engine.tasks.vae.load import open_model
-from engine.tasks.vae.request import FromPrior, SoundRequest
+from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.load import open_model
+from engine.tasks.vae.sounds.request import FromPrior, SoundRequest
 
 COLUMNS, ROWS = 4, 4
 CELL = (260, 120)

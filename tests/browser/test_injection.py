@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.report import command as report
-from engine.audio.io import write_wave
+from app.report.command import command as report
+from engine.audio.files.io import write_wave
 from engine.rundir.schema import ErrorInfo, HandledCommand, State
 from tests.app.library import write
 from tests.browser.chromium import Server, server

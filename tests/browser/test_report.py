@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from app.report import command
+from app.report.command import command
 
 pytestmark = pytest.mark.browser
 

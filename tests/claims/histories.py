@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from engine.claims.evidence import gather
 from engine.claims.quality import Quality, quality
 from engine.config import TrainingConfig
-from engine.diagnosis import diagnose
+from engine.loop.diagnosis import diagnose
 from engine.metrics import EpochMetrics, MetricsHistory
 from engine.rundir.schema import Diagnosis, Evidence, Monitor
 from engine.sweet_range import SweetRange

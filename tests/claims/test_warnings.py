@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.claims.kinds import say
-from engine.diagnosis import QUIET_EPOCHS, newly_true
+from engine.loop.diagnosis import QUIET_EPOCHS, newly_true
 
 
 def test_a_warning_that_was_gone_and_is_true_again_is_said_again() -> None:

@@ -18,14 +18,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from engine.audio.io import read_wave
+from engine.audio.files.io import read_wave
 from engine.commands.export import command
 from engine.errors import DataError, RunDirectoryError
-from engine.snapshot import parse_snapshot, serialise_snapshot
+from engine.loop.snapshot import parse_snapshot, serialise_snapshot
 from engine.tasks.vae.config import VAEConfig
-from engine.tasks.vae.load import build_codec, open_model
-from engine.tasks.vae.model_file import WEIGHTS, read_model, write_model
-from engine.tasks.vae.programs import decoder_program, encoder_program
+from engine.tasks.vae.export.programs import decoder_program, encoder_program
+from engine.tasks.vae.sounds.load import build_codec, open_model
+from engine.tasks.vae.sounds.model_file import WEIGHTS, read_model, write_model
 from tests.conftest import ROOT
 from tests.tasks.vae.test_codec import codec as small_codec
 

@@ -17,8 +17,8 @@ from engine.commands.pack import command
 from engine.rundir.layout import manifest
 from engine.rundir.liveness import boot_id, host, machine_id
 from engine.rundir.reader import RunReader
-from engine.rundir.scrub import Scrubber
 from engine.rundir.view import ShownState
+from engine.sharing.anonymise import Scrubber
 from tests.rundir.conftest import open_writer
 
 
@@ -98,7 +98,7 @@ def test_a_home_that_is_the_root_takes_no_slash_out_of_a_text(tmp_path: Path, mo
 
 
 def test_it_opens_elsewhere_to_look_at_and_to_use(trained: Path, tmp_path: Path) -> None:
-    from engine.tasks.vae.load import open_model
+    from engine.tasks.vae.sounds.load import open_model
 
     pack(trained, tmp_path / "run.zip")
     ours, theirs = RunReader(trained), unpacked(tmp_path / "run.zip", tmp_path / "there")

@@ -17,7 +17,7 @@ from PIL import Image
 
 from engine.commands.generate import command as generate
 from engine.errors import RunDirectoryError
-from engine.tasks.vae.answers import Answers
+from engine.tasks.vae.sounds.server import Answers
 from tests.conftest import ROOT
 from tests.rundir.conftest import open_writer
 

@@ -8,7 +8,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from engine.checkpoint import load_newest
+from engine.loop.checkpoint import load_newest
 from engine.rundir.layout import Layout
 from tests.reliability.sessions import STEPS, Reference, fork, prepare, same, session, write_table
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from engine.rundir.layout import Layout
 from engine.rundir.schema import DatasetRecord, Event, EventKind, Manifest, RunRecord, SessionRecord, Status
-from engine.tasks.vae.request import Recipe
+from engine.tasks.vae.sounds.request import Recipe
 
 STRUCTURE = frozenset(
     {"task", "monitor.metric", "monitor.reference", "monitor.unit", "metrics.name", "metrics.unit", "session",

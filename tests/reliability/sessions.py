@@ -22,18 +22,18 @@ import torch
 import engine.rundir.writer
 import engine.tasks.mlp.task
 import engine.train
-from engine.checkpoint import load
 from engine.errors import RunDirectoryError, SweetspotError
-from engine.job import Job, plain_job, resumed_job
+from engine.loop.checkpoint import load
 from engine.metrics import StepMetrics
-from engine.progress import Progress
+from engine.process.job import Job, plain_job, resumed_job
+from engine.process.progress import Progress
+from engine.process.resume import resume_point
+from engine.process.signals import SignalFlag
 from engine.registry import Resolved
-from engine.resume import resume_point
 from engine.rundir.heart import Heart
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import Source
-from engine.signals import SignalFlag
 from tests.reliability.faults import Shim
 
 CLOCKS = {"at", "elapsed_s", "step_time_s", "eta_seconds", "elapsed_seconds"}

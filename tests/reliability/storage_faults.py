@@ -12,7 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from engine.checkpoint import load_newest
+from engine.loop.checkpoint import load_newest
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from tests.reliability.faults import Refusal, Shim

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.awake import kept_awake
+from engine.process.sleep_inhibitor import kept_awake
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stands in for systemd-inhibit")
@@ -56,7 +56,7 @@ def test_a_system_without_a_way_is_no_failure(tmp_path: Path, monkeypatch: pytes
 def test_a_killed_trainer_lets_the_machine_sleep(program: Path) -> None:
     write(program, HOLDS)
     lines = (
-        "import time; from engine.awake import kept_awake",
+        "import time; from engine.process.sleep_inhibitor import kept_awake",
         "with kept_awake(): print('held', flush=True); time.sleep(60)",
     )
     argv = [sys.executable, "-c", "\n".join(lines)]

@@ -15,13 +15,13 @@ from subprocess import Popen
 import pytest
 
 from engine.config import TrainingConfig
+from engine.loop.trainer import Trainer
 from engine.plan import Plan
 from engine.rundir import control
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.task import StepOutput
-from engine.trainer import Trainer
-from tests.audio.test_decode import endless
+from tests.audio.files.test_decode import endless
 from tests.conftest import ROOT, SMALL
 from tests.rundir.conftest import StartTrainer, open_writer, root, start_trainer
 from tests.toy import Line

@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.checkpoint import Loaded, load, load_newest
 from engine.commands.inspect import inspect
 from engine.errors import ConfigError, RunDirectoryError
-from engine.job import _saved_config, resumed_job
-from engine.resume import resume_point
+from engine.loop.checkpoint import Loaded, load, load_newest
+from engine.loop.snapshot import load_snapshot
+from engine.process.job import _saved_config, resumed_job
+from engine.process.resume import resume_point
 from engine.rundir.artefacts import read_verified
 from engine.rundir.encoding import decode
 from engine.rundir.inbox import Inbox
 from engine.rundir.layout import Layout, manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import FileRow
-from engine.snapshot import load_snapshot
 from engine.train import _finished_epochs
 from tests.app.library import write
-from tests.test_trainer import line, new_trainer, open_run
+from tests.loop.test_trainer import line, new_trainer, open_run
 
 FLIPS = 1000
 SESSION = "5f0e9d6e-0000-4000-8000-000000000001"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.resume import resume_point, versions
+from engine.process.resume import resume_point, versions
 from engine.rundir.layout import Layout
 from tests.reliability.sessions import session, write_table
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint import load_newest
 from engine.errors import StorageError
+from engine.loop.checkpoint import load_newest
+from engine.loop.disk_space import check_space
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
-from engine.space import check_space
+from tests.loop.test_trainer import line, new_trainer, open_run
 from tests.reliability.sessions import damage, write_table
-from tests.test_trainer import line, new_trainer, open_run
 
 STEPS = 240
 OPTIONS = ("--max-steps", "60", "--batch-size", "7", "--checkpoint-interval", "1", "--threads", "1")

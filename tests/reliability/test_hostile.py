@@ -17,12 +17,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import media, style
-from app.columns import Columns
-from app.details import _csv
-from app.launch import Launcher, log_tail
-from app.store import MetricsStore
-from engine.audio.io import write_wave
+from app.look import style
+from app.panels.details import _csv
+from app.runs import media
+from app.runs.columns import Columns
+from app.runs.launch import Launcher, log_tail
+from app.runs.store import MetricsStore
+from engine.audio.files.io import write_wave
 from engine.errors import RunDirectoryError, StorageError
 from engine.rundir import control
 from engine.rundir.layout import is_run_id

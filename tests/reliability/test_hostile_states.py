@@ -14,13 +14,13 @@ import pytest
 import torch
 from torch import nn
 
-from engine.checkpoint import WeightAverage, load, load_newest, restore, serialise, training_state
 from engine.errors import RunDirectoryError
+from engine.loop.checkpoint import WeightAverage, load, load_newest, restore, serialise, training_state
+from engine.loop.snapshot import find, load_snapshot
+from engine.loop.tracker import TrackerState
+from engine.loop.vetting import SuspiciousError, vet
 from engine.rundir.layout import Layout
-from engine.snapshot import find, load_snapshot
 from engine.tasks.vae.prior import load_prior
-from engine.tracker import TrackerState
-from engine.vetting import SuspiciousError, vet
 from tests.reliability import hostile
 from tests.reliability.hostile import CHECKPOINTS, SNAPSHOTS, place
 

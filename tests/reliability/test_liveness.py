@@ -16,7 +16,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.schema import SessionRecord, State
 from engine.rundir.view import RunView, ShownState
 from engine.rundir.writer import RunWriter
-from tests.audio.test_decode import endless
+from tests.audio.files.test_decode import endless
 from tests.conftest import SMALL
 from tests.rundir.conftest import StartTrainer, open_writer, root, start_trainer, writer
 

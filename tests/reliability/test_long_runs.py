@@ -10,9 +10,9 @@ import numpy as np
 import psutil
 import pytest
 
-from app import columns, store
-from app.columns import Columns, band
-from app.store import MetricsStore
+from app.runs import columns, store
+from app.runs.columns import Columns, band
+from app.runs.store import MetricsStore
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from tests.bench.app import STEPS_PER_EPOCH, FakeTrainer

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import RunDirectoryLostError, SweetspotError
-from engine.resume import resume_point
+from engine.process.resume import resume_point
 from engine.rundir import control
 from engine.rundir.lock import is_held
 from engine.rundir.reader import RunReader

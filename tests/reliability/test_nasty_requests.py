@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.rundir.encoding import encode
-from engine.tasks.vae.answers import Answers
+from engine.tasks.vae.sounds.server import Answers
 
 NASTY: dict[str, str] = {  # as JSON
     "NaN": "NaN",

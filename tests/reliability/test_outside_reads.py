@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.audio.io import write_wave
+from engine.audio.files.io import write_wave
 from engine.errors import DataError
 from engine.rundir.layout import Layout
 from engine.rundir.owner import is_own
 from engine.rundir.reader import RunReader
-from engine.tasks.vae.answers import Answers
-from engine.tasks.vae.given import find_sound, open_sound
-from engine.tasks.vae.load import open_model
-from engine.tasks.vae.shown import original
+from engine.tasks.vae.sounds.inputs import find_sound, open_sound
+from engine.tasks.vae.sounds.load import open_model
+from engine.tasks.vae.sounds.pictures import original
+from engine.tasks.vae.sounds.server import Answers
 from tests.app.conftest import runs_dir, said, visit  # noqa: F401  (fixtures)
 
 ELSEWHERE = {"machine_id": "f" * 32, "boot_id": "another", "host": "elsewhere"}

@@ -98,7 +98,7 @@ def test_a_runs_dir_that_is_a_file_is_said_and_starts_nothing(file_for_runs: Pat
 def test_what_one_may_not_read_is_a_sentence() -> None:
     """As another user: a run that its owner keeps to himself, and a folder of such."""
     code = (
-        "import os, sys; from pathlib import Path; from app.library import Library\n"
+        "import os, sys; from pathlib import Path; from app.runs.library import Library\n"
         "place = Path(sys.argv[1]); os.setgid(65534); os.setuid(65534)\n"
         "print(Library(place).views()[1], Library(place).trouble(), Library(place / 'drums').trouble())"
     )

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DataError
-from engine.job import resumed_job
+from engine.process.data_changes import changed_data
+from engine.process.job import resumed_job
 from engine.rundir.layout import Layout
 from engine.rundir.schema import FileRow
-from engine.same_data import changed_data
 from tests.reliability.sessions import session, write_table
 
 

@@ -158,7 +158,8 @@ def test_signals_at_fifty_moments_of_a_life_leave_what_they_promise(warm: Warm, 
 
 def test_a_second_ctrl_c_leaves_at_once() -> None:
     """Whatever it is at: this one would sleep on."""
-    code = "import time; from engine.signals import SignalFlag; SignalFlag().install(); print('ready', flush=True); "
+    code = "import time; from engine.process.signals import SignalFlag; SignalFlag().install(); "
+    code += "print('ready', flush=True); "
     argv = [sys.executable, "-c", code + "time.sleep(500); print('woken', flush=True)"]
     with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio import decode_child
-from engine.audio.collection import open_collection
-from engine.audio.decode import Job, decode_files
-from engine.audio.decode_process import DecodeProcess
-from engine.audio.io import read_wave
+from engine.audio.files import decode_worker
+from engine.audio.files.decode import Job, decode_files
+from engine.audio.files.decode_process import DecodeProcess
+from engine.audio.files.io import read_wave
+from engine.audio.files.stream import AudioError, refuse_special
 from engine.audio.settings import DecodeSettings
-from engine.audio.source import AudioError, refuse_special
+from engine.collection.collection import open_collection
 from tests.audio.sounds import chirp
 from tests.bench.mutations import Damage, seeds
 from tests.conftest import ROOT
@@ -76,7 +76,7 @@ def test_a_recording_whose_header_was_never_finished_is_read_to_its_end(folder: 
 
 
 def test_levels_far_above_full_scale_are_brought_down_and_keep_their_shape(folder: Path) -> None:
-    collection = open_collection(folder, SETTINGS, cache=decode_child.Cache(Path(f"{folder}.cache")))
+    collection = open_collection(folder, SETTINGS, cache=decode_worker.Cache(Path(f"{folder}.cache")))
     sound = next(sound for sound in collection.sounds if sound.path == "peaks-of-3000.wav")
     assert sound.gain == pytest.approx(3_000, rel=1e-3)
     assert np.abs(sound.pcm() / 32_767 - corpus.sound(40) * 2).max() < 1e-4
@@ -87,10 +87,10 @@ def test_silence_is_kept_whether_a_long_sound_waits_in_memory_or_on_disk(
 ) -> None:
     quiet = np.zeros(5 * corpus.RATE)
     soundfile.write(tmp_path / "a.wav", np.concatenate([quiet, chirp(1), quiet, chirp(2), quiet]), corpus.RATE)
-    cache = decode_child.Cache(tmp_path / "cache")
-    in_memory = decode_child.decode(tmp_path / "a.wav", "memory", cache, corpus.RATE, lambda: None)
-    monkeypatch.setattr(decode_child, "SPOOL", 400_000)
-    on_disk = decode_child.decode(tmp_path / "a.wav", "disk", cache, corpus.RATE, lambda: None)
+    cache = decode_worker.Cache(tmp_path / "cache")
+    in_memory = decode_worker.decode(tmp_path / "a.wav", "memory", cache, corpus.RATE, lambda: None)
+    monkeypatch.setattr(decode_worker, "SPOOL", 400_000)
+    on_disk = decode_worker.decode(tmp_path / "a.wav", "disk", cache, corpus.RATE, lambda: None)
     assert in_memory.num_samples == 16 * corpus.RATE
     assert cache.pcm("disk").read_bytes() == cache.pcm("memory").read_bytes()
     assert on_disk == in_memory
@@ -154,12 +154,12 @@ def test_a_file_that_may_not_be_read_is_named_as_such(folder: Path) -> None:
 def test_the_decode_child_lives_under_a_limit_of_memory(tmp_path: Path) -> None:
     import resource
 
-    with DecodeProcess(decode_child.Cache(tmp_path), 48_000, 1) as child:
+    with DecodeProcess(decode_worker.Cache(tmp_path), 48_000, 1) as child:
         soundfile.write(tmp_path / "a.wav", chirp(1), 48_000)
         child.send(0, tmp_path / "a.wav", "ab" * 20)
         while child.receive(60.0) != {"id": 0, "event": "begin"}:
             pass
-        assert resource.prlimit(child.pid, resource.RLIMIT_AS) == (decode_child.MEMORY_LIMIT,) * 2
+        assert resource.prlimit(child.pid, resource.RLIMIT_AS) == (decode_worker.MEMORY_LIMIT,) * 2
 
 
 def test_a_sound_that_asks_for_more_memory_than_one_may_have_costs_itself_only(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_sound_that_asks_for_more_memory_than_one_may_have_costs_itself_only(t
 import psutil, sys
 from pathlib import Path
 from engine.audio import decode_child
-from engine.audio.cache import Cache
+from engine.audio.files.cache import Cache
 place = Path({str(tmp_path)!r})
 decode = lambda name: decode_child.decode(place / name, name, Cache(place / "cache"), 48_000, lambda: None).failure
 decode("small.wav")
@@ -197,5 +197,5 @@ def test_the_decoder_still_reads_what_is_whole_after_all_that(tmp_path: Path) ->
     soundfile.write(tmp_path / "a.wav", chirp(1), 48_000)
     (tmp_path / "b.wav").write_bytes(bytes(100))
     jobs = [Job(tmp_path / name, name) for name in ("b.wav", "a.wav")]
-    facts = decode_files(jobs, decode_child.Cache(tmp_path / "cache"), 48_000, lambda done: None, lambda: None)
+    facts = decode_files(jobs, decode_worker.Cache(tmp_path / "cache"), 48_000, lambda done: None, lambda: None)
     assert [fact.failure is None for fact in facts] == [False, True]

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from engine.audio.find import escaped
+from engine.audio.files.find import escaped
 from tests.conftest import ROOT
 from tests.reliability.corpus import build
 

@@ -13,8 +13,8 @@ import sys
 import torch
 import torch._dynamo  # an optimizer would import it
 
+import engine.loop.trainer
 import engine.train
-import engine.trainer
 from engine.tasks import task_names, task_opener
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.audio.find import escaped
+from engine.audio.files.find import escaped
 from engine.errors import DataError
 from engine.rundir.schema import FileRow
 from engine.tasks.mlp.table import MIN_ROWS, Table, choose_kind, encode_target, number

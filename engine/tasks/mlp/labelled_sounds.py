@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.audio.collection import Collection, Sound, open_collection
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.settings import DecodeSettings, SpectrogramConfig
+from engine.collection.collection import Collection, Sound, open_collection
 from engine.errors import DataError
 from engine.rundir.schema import FileRow
 from engine.task import OpenContext

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from engine.audio.find import escaped, find_files
+from engine.audio.files.find import escaped, find_files
 from engine.errors import DataError
 from engine.tasks.mlp.config import FOLDERS
 from engine.tasks.mlp.csv_table import check_filled, read_columns

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from engine import rng
-from engine.audio.split import assign_sides
+from engine.collection.split import assign_sides
 from engine.config import TrainingConfig, get_adaptive_split, resolve
 from engine.errors import ConfigError
 from engine.metrics import MetricsHistory

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from engine import rng
-from engine.audio import augment, made_up
-from engine.audio.collection import Sound
+from engine.audio import augment, synthetic
 from engine.audio.mel import ACTIVE_DB, AudioSpectrogram, Scale
 from engine.audio.segments import LEAD_IN_S, Chunk, cut, evenly, random_start, read_window
 from engine.audio.settings import SpectrogramConfig
 from engine.audio.window_index import WindowIndex
+from engine.collection.collection import Sound
 from engine.config import TrainingConfig
 from engine.plan import Plan
 from engine.task import Batch
@@ -114,7 +114,7 @@ class TrainingLoader:
         self.latent_shape = latent_shape
         files = len(data.sounds)
         self.pitch_semitones = augment.semitones(files)
-        self.made_up = made_up.share(files) if self.strength > 0 else 0.0
+        self.made_up = synthetic.share(files) if self.strength > 0 else 0.0
         self.lead_in = round(LEAD_IN_S * data.spectrogram.sample_rate)
         self._order = lru_cache(maxsize=2)(self._permutation)
 
@@ -133,7 +133,7 @@ class TrainingLoader:
         latent = rng.generator(seed, "latent", step).standard_normal((size, *self.latent_shape), dtype=np.float32)
         draws = augment.draw(rng.generator(seed, "augment", step), size, self.strength, self.pitch_semitones)
         if self.made_up:
-            made, alone = made_up.draw(rng.generator(seed, "made-up", step), *shape, self.made_up)
+            made, alone = synthetic.draw(rng.generator(seed, "made-up", step), *shape, self.made_up)
             draws |= {"made_db": torch.from_numpy(made), "alone": torch.from_numpy(alone)}
         return {
             "wave": torch.stack(windows),

@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.audio.cache import default_cache, refused
-from engine.audio.find import find_files
-from engine.audio.synthesis import synthesise_demo
+from engine.audio.files.cache import default_cache, refused
+from engine.audio.files.find import find_files
 from engine.config import Settings
 from engine.errors import DataError
 from engine.registry import Claim, Dataset, Description, Offer
+from engine.tasks.vae.demo.synthesis import synthesise_demo
 
 # Counts up whenever the sounds change, so that an older folder is not taken for them.
 DEMO_VERSION = 1

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from engine.audio import finish, levels
-from engine.audio.io import wave_bytes
+from engine.audio.files.io import wave_bytes
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_png
 from engine.audio.settings import SpectrogramConfig

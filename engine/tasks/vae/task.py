@@ -14,10 +14,10 @@ import torch
 
 from engine import rng
 from engine.audio import augment
-from engine.audio.collection import Collection, open_collection
 from engine.audio.mel import RANGE_DB, AudioSpectrogram
-from engine.audio.split import assign_sides, split_files
 from engine.audio.window_index import WindowIndex
+from engine.collection.collection import Collection, open_collection
+from engine.collection.split import assign_sides, split_files
 from engine.config import TrainingConfig, get_adaptive_split, resolve
 from engine.metrics import MetricsHistory
 from engine.plan import plan

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.audio.io import wave_bytes
+from engine.audio.files.io import wave_bytes
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.settings import SpectrogramConfig
 from engine.errors import DataError

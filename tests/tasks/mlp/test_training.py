@@ -14,9 +14,10 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.checkpoint import load, load_newest
 from engine.config import TrainingConfig
 from engine.errors import ConfigError, TrainingFailedError
+from engine.loop.checkpoint import load, load_newest
+from engine.loop.trainer import Trainer
 from engine.plan import Plan, plan
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -25,7 +26,6 @@ from engine.rundir.writer import RunWriter
 from engine.task import OpenContext, Source
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.task import MLPTask, open_task
-from engine.trainer import Trainer
 
 Engine = Callable[..., CompletedProcess[str]]
 CPU = torch.device("cpu")
@@ -108,7 +108,7 @@ def test_regression_tells_r2_and_the_error_in_the_targets_unit(tmp_path: Path) -
 
 
 def test_it_learns_by_adam() -> None:
-    from engine.update import new_optimizer
+    from engine.loop.update import new_optimizer
 
     assert type(new_optimizer(new_task())) is torch.optim.Adam
 

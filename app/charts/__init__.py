@@ -1,0 +1,1 @@
+"""Curves and pictures: specifications, and the rows they draw."""

@@ -1,0 +1,107 @@
+"""The table a chart is drawn from, and the arithmetic of axes and labels. Pure, no Streamlit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from app.runs.columns import Floats
+
+LABEL_PX = 18.0
+MAX_POINTS = 1_000
+
+
+class Rows:
+    """A table under construction: one kind of mark at a time, numbers or arrays."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, list[Floats]] = {name: [] for name in ("x", "y", "x2", "y2")}
+        self._texts: dict[str, list[str]] = {name: [] for name in ("k", "s", "t")}
+
+    def add(
+        self,
+        k: str,
+        s: str = "base",
+        x: float | Floats = math.nan,
+        y: float | Floats = math.nan,
+        x2: float | Floats = math.nan,
+        y2: float | Floats = math.nan,
+        t: str | Sequence[str] = "",
+    ) -> None:
+        size = max(np.size(value) for value in (x, y, x2, y2))
+        for name, value in (("x", x), ("y", y), ("x2", x2), ("y2", y2)):
+            self._numbers[name].append(np.broadcast_to(np.asarray(value, float), size))
+        for name, text in (("k", k), ("s", s), ("t", t)):
+            self._texts[name] += [text] * size if isinstance(text, str) else list(text)
+
+    def table(self) -> pa.Table:
+        """Numbers that are not finite become null, which Vega leaves out."""
+        numbers = {name: np.concatenate(parts) for name, parts in self._numbers.items()}
+        columns = {name: pa.array(values, mask=~np.isfinite(values)) for name, values in numbers.items()}
+        return pa.table(columns | {name: pa.array(texts, pa.string()) for name, texts in self._texts.items()})
+
+
+def nice_range(low: float, high: float, ticks: int = 4, from_zero: bool = False) -> tuple[float, float]:
+    """A range round ``low`` to ``high`` that ends on round numbers."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return 0.0, 1.0
+    if from_zero:
+        low = min(low, 0.0)
+    if high <= low:
+        pad = abs(high) / 2 or 0.5
+        low, high = (low if from_zero and low == 0 else low - pad), high + pad
+    span = high - low
+    raw = span / ticks
+    power = 10 ** math.floor(math.log10(raw))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw * 0.999) / (1 if from_zero else 4)
+    return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+
+
+def extent(values: Floats, from_zero: bool) -> tuple[float, float]:
+    """A nice range round all of ``values``, which are finite."""
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    return nice_range(low, high, from_zero=from_zero)
+
+
+def spread_labels(values: list[float], low: float, high: float, height: float) -> list[float]:
+    """``values`` moved apart until labels of 18 px do not touch, in order, within the range."""
+    if high <= low:
+        return values
+    gap = LABEL_PX * (high - low) / height
+    order = sorted(range(len(values)), key=values.__getitem__)
+    placed = [min(max(values[i], low), high) for i in order]
+    for i in range(1, len(placed)):
+        placed[i] = max(placed[i], placed[i - 1] + gap)
+    if placed:
+        placed[-1] = min(placed[-1], high)
+    for i in range(len(placed) - 2, -1, -1):
+        placed[i] = min(placed[i], placed[i + 1] - gap)
+    out = list(values)
+    for place, i in zip(placed, order, strict=True):
+        out[i] = place
+    return out
+
+
+def finite(*arrays: Floats) -> Floats:
+    joined = np.concatenate(arrays) if arrays else np.empty(0)
+    return joined[np.isfinite(joined)]
+
+
+def thin(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """At most about a thousand points; minimum and maximum of each bucket stay."""
+    size = 1
+    while len(x) / size > MAX_POINTS / 2:
+        size *= 2
+    if size == 1:
+        return x, y
+    keep: list[int] = []
+    for start in range(0, len(x), size):
+        part = y[start : start + size]
+        if np.isfinite(part).any():
+            keep += sorted({start + int(np.nanargmin(part)), start + int(np.nanargmax(part))})
+        else:
+            keep.append(start)
+    return x[keep], y[keep]

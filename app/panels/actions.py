@@ -1,0 +1,224 @@
+"""What one can do to a run: save now, stop and keep, resume, copy. What was asked shows until it is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import streamlit as st
+
+from app.look import style, words
+from app.look.plain import plain
+from app.runs import launch
+from engine.errors import SweetspotError, TrainingFailedError
+from engine.process.resume import ResumePoint, resume_point
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import HandledCommand, Status
+from engine.rundir.view import RunView, ShownState
+
+Wish = Literal["cancel", "save_now"]
+FRESH_S = 8.0
+_WENT_WRONG = TrainingFailedError.__name__
+_LABELS: dict[Wish, dict[str, str]] = {
+    "save_now": {
+        "": "Save now", "requested": "Requested", "acknowledged": "Saving", "done": "Saved", "refused": "Not saved",
+    },
+    "cancel": {
+        "": "Stop and keep", "requested": "Requested", "acknowledged": "Stopping", "done": "Stopped",
+        "refused": "Not stopped",
+    },
+}  # fmt: skip
+_ICONS = {"requested": "schedule", "acknowledged": "progress_activity", "done": "check", "refused": "block"}
+
+
+def buttons(reader: RunReader, view: RunView) -> None:
+    """Those that make sense in the state the run is in."""
+    if view.state.live and view.session_may_live:
+        _make_sounds(reader, view)
+        _command(reader, view.status, "save_now", ":material/save:")
+        _command(reader, view.status, "cancel", ":material/stop_circle:")
+        return
+    if may_be_deleted(view) and st.button(
+        "Delete", icon=":material/delete:", key="delete", type="tertiary", on_click=_ask, args=("delete", reader.id)
+    ):
+        st.rerun()
+    # What went wrong in training goes wrong again with the same settings: then a changed copy is the way on.
+    again = view.status is not None and view.status.error is not None and view.status.error.kind == _WENT_WRONG
+    if view.run is not None and st.button(
+        "Copy as a new run", icon=":material/content_copy:", key="copy", type="primary" if again else "secondary"
+    ):
+        st.switch_page("views/new.py", query_params={"copy": reader.id})
+    _make_sounds(reader, view)
+    if view.resumable:
+        saved = view.status.last_checkpoint if view.status else None
+        label = f"Resume from epoch {saved.epoch}" if saved else "Resume from the start"
+        kind: Literal["primary", "secondary"] = "secondary" if again else "primary"
+        if st.button(
+            label, icon=":material/resume:", type=kind, key="resume", on_click=_ask, args=("resume", reader.id)
+        ):
+            st.rerun()  # the dialog belongs to the page, not to the part of it that moves
+
+
+def _make_sounds(reader: RunReader, view: RunView) -> None:
+    """To the page where the model is used, once it can be."""
+    if view.run is None or view.run.monitor.unit != "dB" or view.status is None or not view.status.last_checkpoint:
+        return
+    done: Literal["primary", "secondary"] = "primary" if view.state is ShownState.COMPLETED else "secondary"
+    if st.button("Make sounds", icon=":material/graphic_eq:", key="make-sounds", type=done):
+        st.switch_page("views/sounds.py", query_params={"run": reader.id})
+
+
+def may_be_deleted(view: RunView) -> bool:
+    """Whether it has ended, and not on another computer that may still be at it."""
+    return not view.state.live and not view.session_may_live
+
+
+def _command(reader: RunReader, status: Status | None, wish: Wish, icon: str) -> None:
+    stage = _stage(status, wish)
+    label = _LABELS[wish][stage]
+    busy = stage in ("requested", "acknowledged")
+    st.button(
+        label, icon=f":material/{_ICONS[stage]}:" if stage else icon, key=wish, disabled=busy,
+        on_click=_send, args=(reader, wish), help=_reason(status, wish) if stage == "refused" else None,
+    )  # fmt: skip
+
+
+def _send(reader: RunReader, wish: Wish) -> None:
+    """Runs before the page is drawn again, in a fragment too."""
+    try:
+        command = launch.tell(reader.root, wish)
+    except SweetspotError as error:
+        st.session_state["complaint"] = str(error)
+        return
+    st.session_state[f"asked-{wish}"] = (command.id, command.session, time.time())
+
+
+def _stage(status: Status | None, wish: Wish) -> str:
+    """Nothing, requested, acknowledged, done or refused; what another tab asked for shows once it is acknowledged."""
+    asked = st.session_state.get(f"asked-{wish}")
+    handled = _latest(status, wish)
+    session = status.session if status else None
+    if asked and asked[1] == session and not any(one.id == asked[0] for one in (status.commands if status else [])):
+        return "requested"
+    if handled is None:
+        return ""
+    if handled.result == "acknowledged":
+        return "acknowledged"
+    return str(handled.result) if time.time() - handled.at < FRESH_S else ""
+
+
+def _latest(status: Status | None, wish: Wish) -> HandledCommand | None:
+    return next((one for one in reversed(status.commands) if one.command == wish), None) if status else None
+
+
+def _reason(status: Status | None, wish: Wish) -> str | None:
+    handled = _latest(status, wish)
+    return plain(handled.reason) if handled and handled.reason else None
+
+
+def complaint() -> None:
+    """What went wrong with the last press of a button, once."""
+    text = st.session_state.pop("complaint", None)
+    if text:
+        style.note("red", "error", "That did not work.", text)
+
+
+def dialog(reader: RunReader, view: RunView) -> None:
+    """What was asked about and not answered yet. It is drawn with every refresh of the page, which would close it else.
+
+    What its buttons do is done in callbacks: a press that meets a refresh is then heard all the same.
+    """
+    asked = st.session_state.get("asked-about")
+    if asked == ("resume", reader.id) and view.resumable:
+        _confirm(reader)
+    elif asked == ("delete", reader.id) and may_be_deleted(view):
+        _confirm_deletion(reader, view)
+
+
+def _ask(what: str, run_id: str) -> None:
+    st.session_state["asked-about"] = (what, run_id)
+
+
+def _answered() -> None:
+    st.session_state.pop("asked-about", None)
+
+
+@st.dialog("Resume this run?", on_dismiss=_answered)
+def _confirm(reader: RunReader) -> None:
+    style.dialog()
+    try:
+        point = resume_point(reader.root)
+    except SweetspotError as error:
+        style.note("red", "error", "It cannot be resumed.", str(error))
+        return
+    if point is None:
+        style.note("gray", "info", "It had not begun.", "Start a new run instead.")
+        return
+    _summary(point, {spec.name: (spec.label, spec.unit) for spec in run.metrics} if (run := reader.run()) else {})
+    _choice("resume", ("Resume now", "Not now"), _resume, reader)
+
+
+def _choice(key: str, labels: tuple[str, str], act: Callable[[RunReader], None], reader: RunReader) -> None:
+    """The two buttons under a question. key: what it does, which is its icon too. labels: to do it, and not to."""
+    yes, no = st.columns(2)
+    pressed = yes.button(
+        labels[0], type="primary", icon=f":material/{key}:", width="stretch", key=f"{key}-now",
+        on_click=act, args=(reader,),
+    )  # fmt: skip
+    if no.button(labels[1], width="stretch", key=f"{key}-not", on_click=_answered) or pressed:
+        st.rerun()
+
+
+def _summary(point: ResumePoint, labels: dict[str, tuple[str, str]]) -> None:
+    epoch = f"*epoch {max(1, point.epoch)}* of {words.number(point.total_epochs)}"
+    step = f"step *{words.number(point.step + 1)}* of {words.number(point.total_steps)}"
+    left = point.total_steps - point.step
+    style.line(f"It goes on from {epoch}, {step}.")
+    facts = [
+        ("Learnt so far", words.duration(point.elapsed_s)),
+        ("Steps left", words.number(left)),
+        ("From", point.file or "the beginning: nothing was saved yet"),
+    ]
+    for name, value in point.losses.items():
+        label, unit = labels.get(name, (name, ""))
+        facts.append((label[:1].upper() + label[1:], words.figure(value, unit)))
+    rows = "".join(f"<tr><td>{style.safe(k)}</td><td>{style.safe(v)}</td></tr>" for k, v in facts)
+    st.html(f'<table class="ss-facts">{rows}</table>')
+    if point.changed:
+        style.note("gray", "info", "Continues, but not bit for bit:", "; ".join(point.changed))
+    else:
+        style.quiet("The same bits as if it had never stopped.")
+
+
+def _resume(reader: RunReader) -> None:
+    _answered()
+    try:
+        if launch.launcher().resume(reader.root) is None:
+            st.session_state["complaint"] = "Another process trains this run."
+            return
+    except OSError as error:
+        st.session_state["complaint"] = f"The trainer could not be started: {error}"
+        return
+    st.session_state["resumed"] = (reader.id, time.time())
+
+
+@st.dialog("Delete this run?", on_dismiss=_answered)
+def _confirm_deletion(reader: RunReader, view: RunView) -> None:
+    style.dialog()
+    style.name(view.name, small=True)
+    size = words.size(sum(path.stat().st_size for path in reader.root.rglob("*") if path.is_file()))
+    style.line(f"*{size}* go for good: what it learnt, its curves, and every sound it made.")
+    style.quiet("Your own recordings stay where they are.")
+    st.code(str(reader.root), language=None, wrap_lines=True)
+    _choice("delete", ("Delete for good", "Keep it"), _delete, reader)
+
+
+def _delete(reader: RunReader) -> None:
+    _answered()
+    try:
+        launch.launcher().delete(reader.root)
+    except SweetspotError as error:
+        st.session_state["complaint"] = str(error)
+        return
+    st.session_state["deleted"] = reader.id

@@ -1,0 +1,260 @@
+"""What lies below the curves: checkpoints, other curves, memory, settings, notes and the log."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import streamlit as st
+
+from app.charts import plots, specs
+from app.charts.curves import small_rows
+from app.look import states, style, words
+from app.panels.forms import changed, label
+from app.runs import launch
+from app.runs.store import metrics_of
+from engine.audio.files.find import escaped
+from engine.claims.kinds import KINDS
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import DatasetRecord, RunRecord, Status
+from engine.rundir.view import RunView
+
+
+def tabs(reader: RunReader, view: RunView) -> None:
+    """The tabs; only the open one is drawn."""
+    notes = all_notes(reader.root, view)
+    labels = [
+        "Checkpoints",
+        "More curves",
+        "Memory",
+        "Sounds",
+        "Settings",
+        f"Notes ({len(notes)})" if notes else "Notes",
+        "Log",
+    ]
+    if view.run is not None and view.run.monitor.unit != "dB":
+        labels[3] = "Data"
+    opened = st.tabs(labels, key=f"tabs-{reader.id}", on_change="rerun")
+    draws = (_checkpoints, _more, _memory, _sounds, _settings, _show_notes, _log)
+    for tab, draw in zip(opened, draws, strict=True):
+        if tab.open:
+            with tab:
+                draw(reader, view)
+
+
+def _checkpoints(reader: RunReader, view: RunView) -> None:
+    rows = checkpoint_rows(reader, view)
+    if not rows:
+        style.quiet("Nothing saved yet. A checkpoint is written every few epochs, at least every five minutes.")
+        return
+    table = pd.DataFrame(rows[::-1])
+    st.dataframe(
+        table, hide_index=True, placeholder="–", row_height=38,
+        column_config={"Epoch": st.column_config.NumberColumn(alignment="left")},
+    )  # fmt: skip
+    style.quiet("The newest ones and the best stay; resuming takes the newest that is intact.")
+
+
+def checkpoint_rows(reader: RunReader, view: RunView) -> list[dict[str, Any]]:
+    """What is saved, by column, the oldest first."""
+    rows = []
+    for item in reader.checkpoints():
+        manifest = item.manifest
+        rows.append(
+            {
+                "File": item.path.name,
+                "Epoch": manifest.epoch if manifest else None,
+                "Step": words.number(manifest.step) if manifest else None,
+                "Size": words.size(item.path.stat().st_size) if item.path.exists() else "–",
+                "Written": words.moment(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
+                "For": _purpose(item.path.name, manifest is not None, view),
+            }
+        )
+    return rows
+
+
+def _purpose(name: str, whole: bool, view: RunView) -> str:
+    if not whole:
+        return "damaged: its manifest is missing"
+    if not name.startswith("best"):
+        return "to resume from"
+    return f"the {words.spot_name(view.status)}, to use"
+
+
+def _more(reader: RunReader, view: RunView) -> None:
+    if view.run is None:
+        style.quiet("Curves begin with the first step.")
+        return
+    plots.more(reader, view.run)
+    store = metrics_of(reader.root)
+    if store.steps.count:
+        left, right = st.columns(2)
+        left.download_button(
+            _steps_label(store.steps.stride), lambda: _csv(store.steps, "step"), f"{reader.id}-steps.csv", "text/csv",
+            icon=":material/download:", key="csv-steps", on_click="ignore", width="stretch",
+        )  # fmt: skip
+        right.download_button(
+            "Every epoch as CSV", lambda: _csv(store.epochs, "epoch"), f"{reader.id}-epochs.csv", "text/csv",
+            icon=":material/download:", key="csv-epochs", on_click="ignore", width="stretch",
+        )  # fmt: skip
+
+
+def _steps_label(stride: int) -> str:
+    return "Every step as CSV" if stride == 1 else f"One step in {stride} as CSV"
+
+
+def _csv(columns: Any, index: str) -> bytes:
+    """All there is in memory: everything, or of a very long run every so many steps."""
+    # A name that a spreadsheet would take for a formula, in a file from a stranger, is none of ours.
+    names = [name for name in columns.names() if name != index and name[:1] not in "=+-@\t\r"]
+    table = pa.table({index: columns.index(), **{name: columns.get(name) for name in names}})
+    out = io.BytesIO()
+    pyarrow.csv.write_csv(table, out)
+    return out.getvalue()
+
+
+def _memory(reader: RunReader, view: RunView) -> None:
+    store = metrics_of(reader.root)
+    store.refresh()
+    memory = view.status.memory if view.status else None
+    rows = store.memory
+    if memory is not None:
+        device = (
+            f" · device *{words.size(memory.device_used_bytes)}* of {words.size(memory.device_total_bytes or 0)}"
+            if memory.device_used_bytes is not None
+            else " · no accelerator in use"
+        )
+        style.line(
+            f"Process *{words.size(memory.process_bytes)}* · system *{words.size(memory.system_used_bytes)}* of "
+            f"{words.size(memory.system_total_bytes)}{device}"
+        )
+    if not rows:
+        style.quiet("Measured every five seconds while it learns.")
+        return
+    minutes = np.array([row.get("elapsed_s", np.nan) for row in rows], float) / 60
+    columns = st.columns(3, gap="medium")
+    for column, (name, title) in zip(columns, _MEMORY.items(), strict=True):
+        used = np.array([row.get(name, np.nan) for row in rows], float) / 1e9
+        if not np.isfinite(used).any():
+            continue
+        with column:
+            style.title(title, "GB, by minutes")
+            table = store.cached(("memory", name), lambda used=used: small_rows(used, minutes))  # type: ignore[misc]
+            st.vega_lite_chart(table, specs.SMALL_MINUTES, width="stretch", key=f"memory-{name}-{reader.id}", alt=title)
+
+
+_MEMORY = {"process_bytes": "This process", "system_used_bytes": "The whole system", "device_used_bytes": "The device"}
+
+
+def _sounds(reader: RunReader, view: RunView) -> None:
+    dataset = reader.dataset()
+    if dataset is None:
+        style.quiet("Listed once they are read.")
+        return
+    if not dataset.files:
+        if view.run is not None:
+            learn, check = view.run.num_train_files, view.run.num_val_files
+            style.line(f"*{words.number(learn)}* rows to learn from, *{words.number(check)}* to check with.")
+        return
+    table = pd.DataFrame(file_rows(dataset))
+    st.dataframe(table, hide_index=True, placeholder="–", row_height=36, height=min(400, 38 * (len(table) + 1)))
+
+
+def file_rows(dataset: DatasetRecord) -> list[dict[str, str | None]]:
+    """What became of every file, by column."""
+    side = {"train": "learns", "val": "checks", None: ""}
+    return [
+        {
+            "File": escaped(row.path),
+            "Use": side[row.split] if row.verdict != "skipped" else "skipped",
+            "Length": None if row.duration_s is None else words.sound_length(row.duration_s),
+            "Note": row.reason or (f"same sound as {escaped(row.same_as)}" if row.same_as else None),
+        }
+        for row in dataset.files
+    ]
+
+
+def _settings(reader: RunReader, view: RunView) -> None:
+    run = view.run
+    if run is None:
+        style.quiet("Fixed once the sounds are read.")
+        return
+    facts = basic_facts(run)
+    if view.session is not None:
+        facts |= {
+            "Trained on": f"{view.session.host}, {view.session.device}, {words.counted(view.session.threads, 'thread')}"
+        }
+    settings = chosen(run)
+    left, right = st.columns(2)
+    for column, rows in ((left, facts), (right, settings)):
+        frame = pd.DataFrame({"Fact" if rows is facts else "Setting": list(rows), "Value": list(rows.values())})
+        column.dataframe(frame, hide_index=True, row_height=36, height="content")
+    with left:
+        style.quiet("Its directory, with every sound as a WAV file:")
+        st.code(str(reader.root), language=None, wrap_lines=True)
+
+
+def chosen(run: RunRecord) -> dict[str, str]:
+    """Every setting as the form calls it, and its value."""
+    return {label(name): _plain(value) for name, value in changed(run.task, run.config.model_dump()).items()}
+
+
+def basic_facts(run: RunRecord) -> dict[str, str]:
+    """What a run learns, and in what portions."""
+    return {
+        "Source": run.source.path or run.source.name,
+        "Task": run.task,
+        f"{'Chunks' if run.monitor.unit == 'dB' else 'Items'} to learn from": words.number(run.num_train),
+        "Steps an epoch": words.number(run.steps_per_epoch),
+        "Items an update": words.number(run.batch_size),
+        "Preset": str(run.config.training.get("preset", "–")),
+        "Run": run.uuid,
+    }
+
+
+def _plain(value: Any) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+
+
+def all_notes(root: Path, view: RunView) -> list[states.Note]:
+    """What the engine finds now, after what it warned of: findings that are past by their epoch, the others as they
+    were; what it still finds is not said twice."""
+    status: Status | None = view.status
+    if status is None:
+        return []
+    store = metrics_of(root)
+    store.refresh()
+    codes = {str(one.get("message")): one.get("code") for one in store.events if one.get("event") == "warning"}
+    found = {one.code for one in status.diagnosis}
+    past = [
+        states.Note("gray", "history", "", text) for text in status.warnings if codes.get(text) in KINDS.keys() - found
+    ]
+    told = [states.Note("yellow", "warning", "", text) for text in status.warnings if codes.get(text) not in KINDS]
+    return past + told + [states.noted(one) for one in status.diagnosis]
+
+
+def _show_notes(reader: RunReader, view: RunView) -> None:
+    notes = all_notes(reader.root, view)
+    if not notes:
+        style.quiet("Nothing to remark.")
+    for note in notes:
+        style.finding(note.colour, note.icon, note.strong, f" {note.text}")
+
+
+def _log(reader: RunReader, view: RunView) -> None:
+    show_log(reader.root)
+
+
+def show_log(root: Path, lines: int = 200) -> None:
+    """The end of what the trainer printed; never markup."""
+    tail = launch.log_tail(root, lines)
+    if tail:
+        st.code("\n".join(tail), language=None, height=320, wrap_lines=True)
+    else:
+        style.quiet("No log: this run was started in a terminal, which shows it.")

@@ -1,0 +1,184 @@
+"""The advanced settings, generated from the configurations' own fields: help and ranges are written there once.
+
+An empty field follows the preset; only what was changed is sent.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+import streamlit as st
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from app.look import style
+from engine.config import Settings, TrainingConfig
+from engine.flags import collect, leaves
+from engine.tasks import task_config, task_names
+
+SHOWN_ELSEWHERE = frozenset({"preset", "max_minutes", "num_workers"})
+FIRST = ("learning_rate", "dropout", "augmentation_expansion", "max_epochs", "batch_size", "seed")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting as the form shows it."""
+
+    name: str
+    path: tuple[str, ...]
+    info: FieldInfo
+    model: type[Settings]
+
+    @property
+    def label(self) -> str:
+        return label(self.name)
+
+    @property
+    def kind(self) -> Any:
+        """The plain type, without None."""
+        annotation = self.info.annotation
+        if get_origin(annotation) in (Union, types.UnionType):
+            annotation = next(part for part in get_args(annotation) if part is not type(None))
+        return annotation
+
+    @property
+    def choices(self) -> list[str]:
+        return [str(choice) for choice in get_args(self.kind)] if get_origin(self.kind) is Literal else []
+
+
+def label(name: str) -> str:
+    """A setting's name as one reads it: "chunk_duration_s" is "Chunk duration, seconds"."""
+    words = name.removesuffix("_s").replace("_", " ")
+    unit = ", seconds" if name.endswith("_s") else ""
+    return (words[:1].upper() + words[1:] + unit).replace("Kl ", "KL ").replace("fft", "FFT")
+
+
+def fields(task: str) -> list[Field]:
+    """Every setting of training and of ``task``, those one reaches for first in front."""
+    found: dict[str, Field] = {}
+    for model in (TrainingConfig, task_config(task)):
+        for path, info in leaves(model):
+            if path[-1] not in SHOWN_ELSEWHERE:
+                found.setdefault(path[-1], Field(path[-1], path, info, model))
+    rank = {name: number for number, name in enumerate(FIRST)}
+    return sorted(found.values(), key=lambda field: rank.get(field.name, len(rank)))
+
+
+def parse(field: Field, text: str | None) -> Any:
+    """What was typed as a value; text that is no number stays text, so that the configuration names the error."""
+    if text is None or not text.strip():
+        return None
+    text = text.strip()
+    if field.kind in (int, float):
+        try:
+            return int(text) if field.kind is int else float(text.replace(",", "."))
+        except ValueError:
+            return text
+    return text
+
+
+def check(task: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with ``values`` (by name), in the configuration's own words; empty when all is well."""
+    errors: dict[str, str] = {}
+    for model in (TrainingConfig, task_config(task)):
+        try:
+            model.model_validate(collect(model, values))
+        except ValidationError as error:
+            for item in error.errors():
+                errors[str(item["loc"][-1])] = sentence(item["msg"])
+    return errors
+
+
+def sentence(message: str) -> str:
+    """Pydantic's message as the form says it."""
+    said = (
+        message.removeprefix("Input ")
+        .removeprefix("should be ")
+        .replace("a valid integer, unable to parse string as an integer", "a whole number")
+        .replace("a valid number, unable to parse string as a number", "a number")
+    )
+    if said.startswith("should match pattern"):
+        return "Not understood: the help beside the name says what it may be."
+    return f"Must be {said}."
+
+
+def advanced(task: str, preset: BaseModel, start: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Draw the fields. preset: the configuration that unset ones follow. Returns (changed values, errors by name)."""
+    follows = {path[-1]: _reach(preset, path) for path, _ in leaves(type(preset))}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    slots: dict[str, Any] = {}
+    shown = fields(task)
+    for row in range(0, len(shown), 2):
+        for column, field in zip(st.columns(2, wrap=False), shown[row : row + 2], strict=False):
+            with column:
+                value = _input(field, follows.get(field.name, field.info.default), start.get(field.name))
+                slots[field.name] = st.empty()
+            if value is not None:
+                values[field.name] = value
+    errors = check(task, values)
+    for name, message in errors.items():
+        if name in slots:
+            slots[name].html(f'<div class="ss-t-red ss-field-error" role="alert">{style.safe(message)}</div>')
+    return values, errors
+
+
+def _input(field: Field, follows: Any, start: Any) -> Any:
+    key = f"setting-{field.name}"
+    help_text = field.info.description
+    if isinstance(start, bool):
+        start = str(start).lower()
+    if field.choices or field.kind is bool:
+        choices = field.choices or ["true", "false"]
+        plain = f"{str(follows).lower() if field.kind is bool else follows} (default)"
+        index = choices.index(str(start)) + 1 if str(start) in choices else 0
+        chosen = st.selectbox(field.label, [plain, *choices], index=index, key=key, help=help_text)
+        if chosen == plain:
+            return None
+        return chosen == "true" if field.kind is bool else chosen
+    begin = "" if start is None else _shown(start)
+    hint = "automatic" if follows is None else _shown(follows)
+    text = st.text_input(field.label, value=begin, placeholder=hint, key=key, help=help_text)
+    return parse(field, text)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _reach(model: BaseModel, path: tuple[str, ...]) -> Any:
+    value: Any = model
+    for part in path:
+        value = getattr(value, part)
+    return value
+
+
+def differing(task: str, preset: TrainingConfig, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stored configuration says otherwise than the preset and the task do: what a copy of it begins with.
+
+    Steps and epochs that were measured to fill a limit in minutes are measured again: then they are left out.
+    """
+    own = task_config(task)()
+    usual = {path[-1]: _reach(model, path) for model in (preset, own) for path, _ in leaves(type(model))}
+    stored = changed(task, config)
+    timed = config.get("training", {}).get("max_minutes") is not None
+    left_out = {"max_epochs", "max_steps"} if timed else set()
+    return {name: value for name, value in stored.items() if name not in left_out and value != usual.get(name)}
+
+
+def changed(task: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a stored configuration, flat and by name: what "copy as a new run" begins with."""
+    flat: dict[str, Any] = {}
+    parts = [(TrainingConfig, config.get("training", {}))]
+    if task in task_names():  # a newer version's run may be of one that is not known here
+        parts.append((task_config(task), config.get("task", {})))
+    for model, part in parts:
+        for path, _ in leaves(model):
+            value: Any = part
+            for key in path:
+                value = value.get(key) if isinstance(value, Mapping) else None
+            if value is not None and path[-1] not in SHOWN_ELSEWHERE:
+                flat[path[-1]] = value
+    return flat

@@ -1,0 +1,190 @@
+"""What a collection is like before anything learns from it: one card."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app.charts import specs
+from app.charts.lengths import length_rows
+from app.look import style, words
+from engine.audio.files.cache import moment
+from engine.audio.files.find import escaped, find_files
+from engine.audio.settings import DecodeSettings
+from engine.collection.collection import open_collection
+from engine.collection.health import Health, examine
+from engine.config import OverfittingPreset
+from engine.registry import find_source
+from engine.rundir.schema import FileRow
+
+_LOOK = {
+    "error": ("red", "error"),
+    "warning": ("orange", "info"),
+    "info": ("gray", "info"),
+    "good": ("green", "check_circle"),
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A collection of sounds that was looked at."""
+
+    name: str
+    health: Health
+
+    @property
+    def usable(self) -> int:
+        return self.health.usable
+
+    @property
+    def ready(self) -> bool:
+        return self.health.ready
+
+
+Report = Callable[[str, int, int], None]
+WAIT_S = 0.2
+
+
+class _Scan:
+    """What is known of one source, for all tabs; one of them scans at a time, the others show how far it is.
+
+    seen: the files as they were, by which a folder that changed is noticed.
+    """
+
+    def __init__(self) -> None:
+        self._scanning = threading.Lock()
+        self._progress: tuple[str, int, int] = ("scan", 0, 0)
+        self._seen: object = None
+        self._found: Checked | None = None
+
+    def result(self, source: str, report: Report, again: bool) -> Checked:
+        while not self._scanning.acquire(timeout=WAIT_S):
+            report(*self._progress)
+            again = False  # another tab is at it: its result is new enough
+        try:
+            place = find_source(source).source
+            folder = Path(place.path or source)
+            seen = _files(folder)
+            if again or self._found is None or seen != self._seen:
+                self._found, self._seen = self._scan(place.name, folder, report), seen
+            return self._found
+        finally:
+            self._scanning.release()
+
+    def _scan(self, name: str, folder: Path, report: Report) -> Checked:
+        def told(phase: str, done: int, total: int) -> None:
+            self._progress = (phase, done, total)
+            report(phase, done, total)
+
+        return Checked(name, examine(open_collection(folder, DecodeSettings(), told, minimum=0)))
+
+
+class _Known:
+    """One :class:`_Scan` a source. The lock is held for a look only: no source waits for another's scan."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._scans: dict[str, _Scan] = {}
+
+    def of(self, source: str) -> _Scan:
+        with self._lock:
+            return self._scans.setdefault(source, _Scan())
+
+
+@st.cache_resource(show_spinner=False)
+def _known() -> _Known:
+    return _Known()
+
+
+def check(source: str, report: Report, again: bool) -> Checked:
+    """Look at a folder or a data set of sounds; what was found out is kept until a file changes or asked ``again``.
+
+    Raises SweetspotError.
+    """
+    return _known().of(source).result(source, report, again)
+
+
+def _files(folder: Path) -> list[tuple[str, tuple[int, ...]]]:
+    """Every file that a scan would look at, and what changes with its content. Opens none."""
+    return [(found.shown, _moment(found.path)) for found in find_files(folder)]
+
+
+def _moment(path: Path) -> tuple[int, ...]:
+    try:
+        return moment(path)
+    except OSError:
+        return ()
+
+
+def card(health: Health) -> None:
+    """Verdict, four numbers, one dot a sound, findings, what was skipped."""
+    used = [row for row in health.files if row.verdict != "skipped"]
+    with st.container(border=True, key="health"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            style.head_words(verdict(health))
+            _badge(health)
+        _figures(health)
+        if used:
+            _lengths(used)
+        for found in health.findings:
+            colour, icon = _LOOK[found.severity]
+            strong, colon, rest = found.message.partition(": ")
+            if colon:
+                style.finding(colour, icon, strong, f": {rest}")
+            else:
+                style.finding(colour, icon, "", found.message)
+        if health.skipped:
+            _skipped([row for row in health.files if row.verdict == "skipped"], opened=not used)
+
+
+def verdict(health: Health) -> str:
+    """One judgement in words."""
+    if not health.ready:
+        return "Not enough to learn from"
+    careful = health.preset is OverfittingPreset.CONSERVATIVE or any(
+        found.severity == "warning" for found in health.findings
+    )
+    return "Good to go, with care" if careful else "Good to go"
+
+
+def _badge(health: Health) -> None:
+    if not health.ready:
+        st.badge("too few", icon=":material/error:", color="red")
+    elif health.preset is OverfittingPreset.CONSERVATIVE:
+        st.badge("small collection", icon=":material/eco:", color="yellow")
+
+
+def _figures(health: Health) -> None:
+    usable = f"{health.usable} of {len(health.files)}" if health.skipped else str(health.usable)
+    figures = [
+        ("Usable sounds", usable),
+        ("Length in all", words.sound_length(health.total_duration_s)),
+        ("To learn from", str(health.learn)),
+        ("To check with", str(health.check)),
+    ]
+    for half, pair in zip(st.columns(2), (figures[:2], figures[2:]), strict=True):
+        for column, (label, value) in zip(half.columns(2, wrap=False), pair, strict=True):
+            column.metric(label, value)
+
+
+def _lengths(used: list[FileRow]) -> None:
+    dots, rows = length_rows(used)
+    what = "one dot a sound:" if dots else "how many sounds:"
+    st.html(
+        f'<div class="ss-head">How long they are <span>{what}</span> <span class="ss-learn">● learns</span> '
+        f'<span class="ss-check">{"○" if dots else "●"} checks</span> <span>· seconds</span></div>'
+    )
+    spec = specs.DOTS if dots else specs.HISTOGRAM
+    alt = f"Lengths of {words.counted(len(used), 'sound')}"
+    st.vega_lite_chart(rows, spec, width="stretch", key="lengths", alt=alt)
+
+
+def _skipped(skipped: list[FileRow], opened: bool) -> None:
+    with st.expander(f"{words.counted(len(skipped), 'file')} skipped", expanded=opened):
+        table = pd.DataFrame({"File": [escaped(row.path) for row in skipped], "Why": [row.reason for row in skipped]})
+        st.dataframe(table, hide_index=True, row_height=36)

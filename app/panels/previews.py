@@ -1,0 +1,182 @@
+"""The listening panel: every preview with its player and picture, newest on top, without ever stopping one that plays.
+
+A player's identity is its place in the tree. So everything is emitted oldest first and turned round by the style sheet
+(``column-reverse``): what is new comes last in the tree and moves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from app.look import style, words
+from app.look.words import counted
+from app.runs import media
+from app.runs.store import metrics_of
+from engine.rundir.artefacts import PreviewSet
+from engine.rundir.schema import Best
+from engine.rundir.view import RunView
+
+LABEL_PX = 74
+GROUP = 20  # Each player loads its whole file: older groups render when they are opened.
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What stands beside a preview: where it was made, how well it did there, and whether it is the sweet spot."""
+
+    label: str
+    detail: str = ""
+    sweet: str = ""
+
+
+def sort_previews(found: Sequence[PreviewSet]) -> tuple[list[PreviewSet], list[PreviewSet], list[PreviewSet]]:
+    """(references, reconstructions, samples), each oldest first."""
+    by_role = {role: list(group) for role, group in groupby(sorted(found, key=_order), key=lambda one: one.role)}
+    return by_role.get("reference", []), by_role.get("recon", []), by_role.get("sample", [])
+
+
+def _order(one: PreviewSet) -> tuple[str, int, int, int]:
+    return one.role, one.epoch, one.step, one.index
+
+
+def marks(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[int, int], Mark]:
+    """What stands beside each preview: its epoch, how well the model did there, and which is nearest the sweet spot."""
+    store = metrics_of(root)
+    store.refresh()
+    run, best = view.run, words.sweet_spot(view.status, view.run)
+    moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
+    ends = dict(moments)
+    sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
+    curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
+    said = {}
+    for epoch, step in moments:
+        ended = ends[epoch] == step and 1 <= epoch <= len(curve)
+        label = "Start" if step == 0 else f"{epoch}" if ended else f"step {words.number(step)}"
+        detail = (
+            "untrained"
+            if step == 0
+            else words.figure(float(curve[epoch - 1]), run.monitor.unit)
+            if ended and run
+            else f"epoch {epoch}"
+        )
+        said[epoch, step] = Mark(
+            label, detail, _sweetness(epoch, step, best, words.spot_name(view.status)) if (epoch, step) == sweet else ""
+        )
+    return said
+
+
+def _sweetness(epoch: int, step: int, best: Best | None, name: str) -> str:
+    if best is None or step == 0:
+        return ""
+    return name if epoch == best.epoch else f"nearest the {name}"
+
+
+def listen(root: Path, found: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark], nouns: tuple[str, str]) -> None:
+    """Draw the panel. marks: by (epoch, step). nouns: the two captions."""
+    references, copies, samples = sort_previews(found)
+    if references or copies:
+        style.quiet(nouns[0])
+    for reference in references[:1]:
+        _row(root, reference, Mark("Original"))
+    if copies:
+        _copies(root, copies, marks)
+    if samples:
+        style.quiet(nouns[1])
+        _timeline(root, samples, marks)
+
+
+def _copies(root: Path, copies: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
+    """Only the newest copy is seen, but the ones before stay in the tree: who listens to one hears it to its end."""
+    groups = _groups(copies)
+    with st.container(key="copies", gap=None):
+        for number, group in enumerate(groups):
+            with st.container(key=f"copies-{number}", gap=None):
+                for one in group if number >= len(groups) - 2 else ():
+                    mark = marks.get((one.epoch, one.step), Mark(f"{one.epoch}"))
+                    _row(root, one, Mark("Copy", moment(one)), f"copy of the original, {moment(one)}{mark.detail}")
+
+
+def _timeline(root: Path, samples: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
+    groups = _groups(samples)
+    with st.container(key="timeline", gap="small"):
+        for number, group in enumerate(groups):
+            with st.container(key=f"timeline-{number}", gap="small"):
+                # The two youngest groups are open: the older one folds only after twenty more, never while it plays.
+                if number >= len(groups) - 2:
+                    _rows(root, group, marks)
+                else:
+                    _folded(root, group, marks, number)
+
+
+def _folded(root: Path, group: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark], number: int) -> None:
+    label = f"{counted(len(group), 'earlier one')}, {moment(group[0])} to {moment(group[-1])}"
+    folded = st.expander(label, on_change="rerun", key=f"earlier-{root.name}-{number}")
+    if folded.open:
+        with folded, st.container(key=f"timeline-open-{number}", gap="small"):
+            _rows(root, group, marks)
+
+
+def _rows(root: Path, group: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
+    for one in group:
+        _row(root, one, marks.get((one.epoch, one.step), Mark(*moment_parts(one))))
+
+
+def _groups(items: Sequence[PreviewSet]) -> list[Sequence[PreviewSet]]:
+    """Twenty each, counted from the oldest, so that no item ever changes its group."""
+    return [items[start : start + GROUP] for start in range(0, len(items), GROUP)]
+
+
+def moment_parts(one: PreviewSet) -> tuple[str, str]:
+    """("45", "") for an epoch's end, ("start", "") and ("step 50", "") for the early ones."""
+    if one.step == 0:
+        return "Start", "untrained"
+    return f"{one.epoch}", ""
+
+
+def moment(one: PreviewSet) -> str:
+    """ "epoch 45", or "before learning"."""
+    return "before learning" if one.step == 0 else f"epoch {one.epoch}"
+
+
+def _row(root: Path, one: PreviewSet, mark: Mark, alt: str = "") -> None:
+    """A label beside the preview, drawn by its kind: sound, picture or table."""
+    sweet = f'<small class="sweet">{style.safe(mark.sweet)}</small>' if mark.sweet else ""
+    label = f'<div class="ss-mark">{style.safe(mark.label)}<small>{style.safe(mark.detail)}</small>{sweet}</div>'
+    says = alt or f"{mark.label}, {mark.detail or moment(one)}"
+    if "wav" not in one.files:  # a picture or a table wants the whole width
+        with st.container(gap="small"):
+            st.html(label.replace('"ss-mark"', '"ss-mark ss-above"'))
+            _content(root, one, says)
+        return
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+        st.html(label, width=LABEL_PX)
+        with st.container(gap=None):
+            _content(root, one, says)
+
+
+def _content(root: Path, one: PreviewSet, says: str) -> None:
+    files = {suffix: root / path for suffix, path in one.files.items()}
+    for suffix, path in list(files.items()):
+        if why := media.refusal(path):
+            del files[suffix]
+            style.quiet(why)
+    if "png" in files:
+        st.image(str(files["png"]), width="stretch", alt=f"Picture of {says}")
+    if "wav" in files:
+        st.audio(str(files["wav"]), alt=f"Play {says}")
+    elif "png" not in files and "npy" in files:
+        _table(files["npy"])
+
+
+def _table(path: Path) -> None:
+    values = media.table(path)
+    if values is None:
+        style.quiet("This table cannot be read.")
+    else:
+        st.dataframe(values)

@@ -1,0 +1,170 @@
+"""What a new run learns from: the demo, something on this computer, or a data set by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import streamlit as st
+
+from app.look import style, words
+from app.panels import health
+from engine.errors import SweetspotError
+from engine.home import expanded
+from engine.registry import Description, datasets, describe, find_source, get_dataset, offers
+from engine.rundir.owner import is_own
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import RunRecord
+
+DEMO, FOLDER, NAMED = "Demo sounds", "A folder on this computer", "A data set"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A source that can be trained on, as the command line takes it, and the task that learns from it."""
+
+    source: str
+    name: str
+    task: str
+    checked: health.Checked | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def of_sounds(self) -> bool:
+        """Whether it is a collection of sounds, whose guard follows its size."""
+        return self.task == get_dataset("demo").task
+
+    @property
+    def usable(self) -> int:
+        return self.checked.usable if self.checked else 0
+
+    @property
+    def ready(self) -> bool:
+        return self.checked is None or self.checked.ready
+
+
+def begin_with(reader: RunReader, record: RunRecord) -> None:
+    """Fill in the source of a run that is copied, once; what a stranger's run names is not looked into unasked."""
+    if st.session_state.get("copied") == reader.id:
+        return
+    st.session_state["copied"] = reader.id
+    source = record.source
+    if source.kind == "dataset":
+        st.session_state["source"] = DEMO if source.name == "demo" else NAMED
+        st.session_state["named"] = source.name
+    else:
+        st.session_state["source"] = FOLDER
+        st.session_state["folder"] = (source.path or "") if is_own(reader) else ""
+
+
+def choose() -> Chosen | None:
+    """The left half of the page; None while nothing can be trained on."""
+    st.session_state.setdefault("source", DEMO)
+    kind = st.segmented_control("Learn from", [DEMO, FOLDER, NAMED], key="source", required=True)
+    if kind == DEMO:
+        style.quiet("Twenty-four short sounds that the project makes itself: strings, bars, bells, drums and noises.")
+        return _check("demo", False, {})
+    return _folder() if kind == FOLDER else _named()
+
+
+def _folder() -> Chosen | None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        folder = as_path(st.text_input(
+            "Folder", key="folder", placeholder="/Users/ana/Samples/drums",
+            help="Sub-folders are searched too. Nothing is changed or moved. The path of a table (CSV) works as well.",
+        ))  # fmt: skip
+        again = st.button("Check again", icon=":material/refresh:", key="again", disabled=not folder)
+    if folder:
+        return _check(folder, again, _wish(folder))
+    with st.container(border=True, key="invite"):
+        style.line("*Five to five hundred recordings* of half a second to some minutes work best.")
+        style.quiet("WAV, FLAC, OGG, MP3 or AIFF, any rate, mono or stereo. They stay where they are.")
+        style.quiet("Your file manager can copy a folder's path: paste it above, and press Enter.")
+    return None
+
+
+def as_path(text: str) -> str:
+    """A path as file managers and terminals give it: maybe in quotes, maybe as an address."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    return unquote(text.removeprefix("file://")) if text.startswith("file:///") else text
+
+
+def _wish(folder: str) -> Mapping[str, Any]:
+    """The settings that ask for what is to be learned, where a folder can be learned for several things."""
+    found = {offer.label: offer.settings for offer in offers(expanded(folder))}
+    if len(found) < 2:
+        return {}
+    label = st.segmented_control("Learn to", list(found), default=next(iter(found)), key="wish", required=True)
+    return found.get(label or "", {})
+
+
+def _named() -> Chosen | None:
+    known = {name: entry for name, entry in datasets().items() if name != "demo"}
+    name = st.selectbox("Data set", sorted(known), key="named")
+    if name is None:
+        return None
+    entry = known[name]
+    style.quiet(entry.description + (f" From {entry.origin}." if entry.origin else ""))
+    return _check(name, False, {})
+
+
+def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | None:
+    """Look at the source, and show what was found; a folder of sounds is read as a whole before anything starts."""
+    slot = st.empty()
+
+    def report(phase: str, done: int, total: int) -> None:
+        said = words.PHASES.get(phase, phase).capitalize()
+        slot.progress(done / total if total else 0.0, f"{said} {done} of {total}" if total else said)
+
+    try:
+        task, name = _task_of(source, settings)
+        chosen = Chosen(source, name, task, settings=settings)
+        if chosen.of_sounds:
+            chosen = Chosen(source, name, task, health.check(source, report, again))
+        else:
+            described = _described(source, settings, _moment(source))
+    except SweetspotError as error:
+        slot.empty()
+        style.note("red", "error", error.cause, error.remedy)
+        return None
+    slot.empty()
+    if chosen.checked is not None:
+        health.card(chosen.checked.health)
+    else:
+        _card(described)
+    return chosen
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _described(source: str, settings: Mapping[str, Any], moment: int) -> Description:
+    """What there is to learn; read again when it changed."""
+    return describe(source, settings)
+
+
+def _moment(source: str) -> int:
+    path = expanded(source)
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def _card(described: Description) -> None:
+    """What will be learned from a table or from labelled sounds."""
+    sorts = described.num_classes > 0
+    with st.container(border=True, key="health"):
+        style.head_words("Good to go")
+        what, out_of = st.columns(2, wrap=False)
+        classes = words.counted(described.num_classes, "class", "classes")
+        what.metric("It learns to tell apart" if sorts else "It learns to predict", classes if sorts else "a number")
+        out_of.metric("From", words.counted(described.num_features, "feature"))
+
+
+def _task_of(source: str, settings: Mapping[str, Any]) -> tuple[str, str]:
+    """(task, name) of a path or a data set; a data set by name is not loaded for that."""
+    known = None if expanded(source).exists() else datasets().get(source)
+    if known is not None:
+        return known.task, known.id
+    found = find_source(source, settings)
+    return found.task, found.source.name

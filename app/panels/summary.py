@@ -1,0 +1,237 @@
+"""The top of a run: where it stands in words, the strip, four figures. The strip stands on the Runs page as well."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+import streamlit as st
+
+from app.charts import specs
+from app.charts.progress_bar import strip_rows
+from app.charts.sweet_range import sweet
+from app.look import states, style, words
+from app.look.plain import plain
+from app.runs.store import MetricsStore, metrics_of
+from engine.claims.advice import Kept, kept
+from engine.claims.headline import headline, optimism, past_the_spot
+from engine.claims.kinds import KINDS
+from engine.claims.quality import quality_of
+from engine.rundir.layout import manifest
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import Best, RunRecord, Status
+from engine.rundir.view import RunView, ShownState
+
+WARNING_FRESH_S = 120.0
+
+
+@dataclass(frozen=True)
+class Card:
+    """One figure and its chip."""
+
+    label: str
+    value: str
+    chip: str = ""
+    colour: str = "gray"
+    help: str | None = None
+
+
+def strip(view: RunView, preview_steps: Sequence[int], key: str) -> None:
+    """The whole run as one bar."""
+    drawn = strip_drawing(view, preview_steps)
+    if drawn is not None:
+        st.vega_lite_chart(drawn[0], specs.STRIP, width="stretch", key=key, alt=drawn[1])
+
+
+def strip_drawing(view: RunView, preview_steps: Sequence[int]) -> tuple[pa.Table, str] | None:
+    """The rows of that bar, and the same in words."""
+    status = view.status
+    if status is None:
+        return None
+    total = status.total_steps or 0
+    if states.getting_ready(view) and status.progress and status.progress.total:
+        done, spot, said = status.progress.done / status.progress.total, None, words.phase(status)
+    else:
+        done = min(1.0, status.step / total) if total else 0.0
+        spot = sweet(status, view.run) if total else None
+        said = f"{words.percent(done)} done" + (f", {spot.said}" if spot else "")
+    heard = [step / total for step in preview_steps] if total else []
+    return strip_rows(done, spot, _ends(status, view.run, total), heard), f"The whole run: {said}"
+
+
+def _ends(status: Status, run: RunRecord | None, total: int) -> Callable[[int], float]:
+    """Where an epoch ended, as a part of the run: known of the best and of the last, in between by their length."""
+    best, length = status.best, run.steps_per_epoch if run else 0
+
+    def at(epoch: int) -> float:
+        step = status.step if epoch >= status.epoch else best.step + (epoch - best.epoch) * length if best else 0
+        return min(1.0, max(0.0, step / total))
+
+    return at
+
+
+def cards(view: RunView) -> list[Card]:
+    """The four figures of a run, as its state asks for."""
+    status, run = view.status, view.run
+    if status is None:
+        return []
+    best = words.sweet_spot(status, run)
+    if view.state is ShownState.COMPLETED and run is not None and best is not None:
+        return _finished(view, status, run, best)
+    return [_time(view, status), _quality(view), _gain(status, run), _error(status, run)]
+
+
+def show(shown: Sequence[Card]) -> None:
+    """Four in a row, two by two on a phone."""
+    halves = st.columns(2)
+    for half, pair in zip(halves, (shown[:2], shown[2:]), strict=True):
+        with half:
+            for column, card in zip(st.columns(2, wrap=False), pair, strict=False):
+                column.metric(
+                    plain(card.label),
+                    plain(card.value),
+                    plain(card.chip) or None,
+                    delta_color=card.colour,  # type: ignore[arg-type]
+                    delta_arrow="off",
+                    border=True,
+                    height="stretch",
+                    help=plain(card.help) if card.help else None,
+                )
+
+
+def _time(view: RunView, status: Status) -> Card:
+    if view.state.live:
+        if states.getting_ready(view):
+            return Card("Time left", "–", "known once it learns")
+        if status.eta_s is None:
+            return Card("Time left", "–", "measuring")
+        return Card(
+            "Time left", words.duration(status.eta_s), f"done near {words.ends_near(status.eta_s, time.time())}"
+        )
+    chip, colour = {
+        ShownState.FAILED: ("until it failed", "red"),
+        ShownState.CRASHED: ("until it ended", "orange"),
+        ShownState.CANCELLED: ("until you stopped it", "gray"),
+        ShownState.INTERRUPTED: ("until it was interrupted", "gray"),
+    }.get(view.state, ("so far", "gray"))
+    return Card("Time", words.duration(status.elapsed_s), chip, colour)
+
+
+def _quality(view: RunView, label: str = "Quality") -> Card:
+    said = quality_of(view)
+    if said is None:
+        return Card(label, "–", "too early to tell")
+    return Card(label, said.shown, said.label, said.colour, said.explained)
+
+
+def _gain(status: Status, run: RunRecord | None) -> Card:
+    label = words.gain(run)
+    gain = words.better_than_average(status, run) if run else None
+    best = words.gain_at_best(status, run) if run else None
+    if gain is None or best is None or status.best is None:
+        return Card(label, "–", "too early to tell")
+    if gain < 0 <= best:
+        return Card(label, "no longer", f"{words.percent(best)} at epoch {status.best.epoch}")
+    if gain < 0:
+        return Card(label, "not yet" if status.state.live else "no", words.better(gain))
+    here = status.best.epoch >= status.epoch
+    return Card(
+        label, words.percent(gain), "the best so far" if here else f"{words.percent(best)} at epoch {status.best.epoch}"
+    )
+
+
+def _error(status: Status, run: RunRecord | None) -> Card:
+    label = words.error(run)
+    value = status.metrics.get(run.monitor.metric) if run else None
+    if run is None or value is None:
+        return Card(label, "–", "after the first epoch")
+    if not math.isfinite(value):
+        return Card(label, words.figure(value, run.monitor.unit), "not a number", "red")
+    shown = words.give_or_take(value, status.metrics.get(words.uncertain(run) or "", math.nan), run.monitor.unit)
+    if status.best is None or status.best.epoch >= status.epoch:
+        return Card(label, shown, "the best so far", "green")
+    change = value - status.best.raw
+    if abs(change) < 0.005 * abs(status.best.raw):
+        return Card(label, shown, f"as at epoch {status.best.epoch}")
+    worse = (change > 0) == (run.monitor.better == "lower")
+    said = f"{words.figure(status.best.raw, run.monitor.unit)} at epoch {status.best.epoch}"
+    return Card(label, shown, said, "orange" if worse and past_the_spot(status) else "gray")
+
+
+def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list[Card]:
+    gain = words.gain_at_best(status, run)
+    last = status.metrics.get(run.monitor.metric)
+    few = run.num_val_files < words.FEW_CHECKING and status.evidence is not None
+    error = status.evidence.best_give_or_take if few and status.evidence else None
+    shown, name = words.give_or_take(best.raw, error, run.monitor.unit), words.spot_name(status)
+    return [
+        Card(
+            name.capitalize(), f"epoch {best.epoch}",
+            f"of {status.total_epochs} in {words.duration(status.elapsed_s)}",
+        ),
+        _quality(view, "Quality there"),
+        Card(words.gain(run), "–" if gain is None else words.percent(gain), "at that epoch"),
+        Card(
+            words.error(run), shown, f"{words.figure(last, run.monitor.unit)} at the end",
+            help=optimism(shown, status.evidence, run.monitor),
+        ),
+    ]  # fmt: skip
+
+
+def badges(view: RunView) -> None:
+    for badge in states.badges(view):
+        st.badge(badge.label, icon=f":material/{badge.icon}:", color=badge.colour)  # type: ignore[arg-type]
+
+
+def where(view: RunView) -> str:
+    """One line on where it stands; what is bold stands between asterisks."""
+    if view.status is None:
+        return ""
+    if states.getting_ready(view):
+        return f"{words.phase(view.status).capitalize()}. The first {words.nouns(view.run).one} comes soon after."
+    return words.where(view.status, view.state.live)
+
+
+def message(view: RunView, reader: RunReader) -> states.Note | None:
+    """The most important thing to say about a run, if there is one."""
+    store = metrics_of(reader.root)
+    store.refresh()
+    said = headline(view, lambda: kept_of(reader), _fresh_warnings(view, store))
+    return None if said is None else states.noted(said)
+
+
+def note(view: RunView, reader: RunReader) -> None:
+    said = message(view, reader)
+    if said is not None:
+        style.note(said.colour, said.icon, said.strong, said.text)
+
+
+def kept_of(reader: RunReader) -> Kept:
+    """What of a run verifies; its files are read again only when one of them has changed."""
+    paths = [path for one in reader.checkpoints() for path in (one.path, manifest(one.path))]
+    return _kept(reader.root, tuple((path.name, *_stamp(path)) for path in paths))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _kept(root: Path, stamps: tuple[tuple[str, int, int], ...]) -> Kept:
+    return kept(RunReader(root).checkpoints())
+
+
+def _fresh_warnings(view: RunView, store: MetricsStore) -> list[str]:
+    """What the engine warned of in the last minutes of training, but for its findings: of those the verdict speaks."""
+    now = view.status.elapsed_s if view.status else 0.0
+    events = (event for event in store.events if event.get("event") == "warning" and event.get("code") not in KINDS)
+    return [str(one.get("message")) for one in events if now - float(one.get("elapsed_s", 0.0)) < WARNING_FRESH_S]

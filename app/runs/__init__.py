@@ -1,0 +1,1 @@
+"""What is read from run directories, and the only place that starts a process."""

@@ -1,0 +1,254 @@
+"""The only place that starts a process or speaks to one that trains. A trainer outlives this app and every tab of it.
+
+The process is kept, so that it can be reaped: an ended child stays a zombie until its parent asks for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from engine.errors import StorageError
+from engine.process.job import new_root
+from engine.rundir import control
+from engine.rundir.atomic import open_append
+from engine.rundir.inside import own_file
+from engine.rundir.layout import Layout
+from engine.rundir.liveness import Liveness, process_liveness
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import Command
+from engine.rundir.view import RunView
+from engine.sharing.delete import delete_run
+
+LOG_TAIL_BYTES = 64_000
+SERVING_THREADS = 2  # Beside a trainer that has the other cores.
+LEAVING_S = 20.0  # A process that has ended its run still has to leave: seconds on a busy machine.
+
+
+@dataclass
+class Launch:
+    """One process this app started. ``root`` is its run directory, named before it began."""
+
+    root: Path
+    name: str
+    process: subprocess.Popen[bytes]
+    started_at: float = field(default_factory=time.time)
+
+    @property
+    def running(self) -> bool:
+        """Whether it still runs; asking also reaps it."""
+        return self.process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        return self.process.poll()
+
+
+class Launcher:
+    """Starts runs, one for one press of a button however many tabs press it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # held while a run is started, resumed or deleted: seconds at worst
+        self._table = threading.Lock()  # held for a look at the launches, by every page that is drawn
+        self._launches: dict[Path, Launch] = {}
+        self._asked: dict[tuple[str, ...], Path] = {}
+
+    def start(self, runs_dir: Path, source: str, name: str, settings: Mapping[str, Any]) -> Launch:
+        """Train on ``source`` in a new run. The same request while its run still trains gives that run again.
+
+        ``StorageError`` when there is no room or no right to begin one.
+        """
+        wish = (str(runs_dir), source, name, *map(str, sorted(settings.items())))
+        with self._lock:
+            known = self._known(self._asked.get(wish, Path()))
+            if known is not None and known.running:
+                return known
+            root = new_root(runs_dir, name or Path(source).name)
+            arguments = [source, "--run-dir", str(root), *(["--name", name] if name else []), *flags(settings)]
+            self._asked[wish] = root
+            try:
+                return self._begin(root, name or Path(source).name, arguments)
+            except OSError as error:
+                raise StorageError(
+                    f"{runs_dir} takes no new run: {error.strerror or error}.",
+                    "Free some space or check its rights, or start the app with another place: -- --runs-dir DIR.",
+                ) from error
+
+    def resume(self, root: Path) -> Launch | None:
+        """Go on with the run in ``root``; None when a process trains it already."""
+        with self._lock:
+            known = self._known(root)
+            if known is not None and known.running and not _leaving(RunReader(root), known.process.pid):
+                return known
+            if not _has_ended(root):
+                return None
+            return self._begin(root, root.name, ["--resume", str(root)])
+
+    def delete(self, root: Path) -> None:
+        """Remove a run that nobody trains, and forget that it was started. ``RunDirectoryError``, ``StorageError``."""
+        with self._lock:
+            delete_run(root)
+            with self._table:
+                self._launches.pop(root, None)
+
+    def find(self, run_id: str, runs_dir: Path) -> Launch | None:
+        """What this app started as ``run_id``, whether or not it wrote anything yet."""
+        return next((one for one in self._all() if one.root.name == run_id and one.root == runs_dir / run_id), None)
+
+    def name_of(self, view: RunView, root: Path) -> str:
+        """What a run is called; before it has written its record, as it was called when it was started here."""
+        launch = self._known(root)
+        return launch.name if view.run is None and launch is not None else view.name
+
+    def pending(self, runs_dir: Path) -> list[Launch]:
+        """Launches whose process has not opened its run directory yet, or ended before it did; newest first."""
+        waiting = [one for one in self._all() if one.root.parent == runs_dir]
+        waiting = [one for one in waiting if not RunReader(one.root).exists and (one.running or one.exit_code)]
+        return sorted(waiting, key=lambda one: one.started_at, reverse=True)
+
+    def reap(self) -> None:
+        """Collect ended children: until then the system counts them as processes."""
+        for launch in self._all():
+            launch.process.poll()
+
+    def _begin(self, root: Path, name: str, arguments: Sequence[str]) -> Launch:
+        with os.fdopen(open_append(Layout(root).log), "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "engine.train", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                close_fds=True,
+                env=_environment(),
+                **_detached(),
+            )
+        launch = Launch(root, name, process)
+        self.add(launch)
+        return launch
+
+    def add(self, launch: Launch) -> None:
+        """Know a process that was started."""
+        with self._table:
+            self._launches[launch.root] = launch
+
+    def _known(self, root: Path) -> Launch | None:
+        with self._table:
+            return self._launches.get(root)
+
+    def _all(self) -> list[Launch]:
+        with self._table:
+            return list(self._launches.values())
+
+
+def serve(root: Path) -> subprocess.Popen[bytes]:
+    """A process that makes sounds with the models in ``root``: asked on its stdin, it answers on its stdout.
+
+    It ends by itself when its stdin closes, so also with this app, and when nobody asks for ten minutes.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "engine", "serve", os.fspath(root), "--threads", str(SERVING_THREADS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        close_fds=True,
+        env=_environment(),
+        **_detached(),
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Let a process of :func:`serve` go at once, and reap it. It only reads, so nothing is lost."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    process.kill()
+    process.wait()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(_search_path()), "PYTHONUNBUFFERED": "1"}
+
+
+def _has_ended(root: Path) -> bool:
+    """Whether the last process of a run is gone. One that has said its last word is given a moment to leave."""
+    reader = RunReader(root)
+    deadline = time.monotonic() + LEAVING_S
+    while (sessions := reader.sessions()) and process_liveness(sessions[-1]) is Liveness.ALIVE:
+        if not _leaving(reader, sessions[-1].pid) or time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _leaving(reader: RunReader, pid: int) -> bool:
+    """Whether process ``pid`` has said the last word of the last session, and only has to go."""
+    status, sessions = reader.status(), reader.sessions()
+    if status is None or not sessions or status.state.live:
+        return False
+    return status.session == sessions[-1].session and sessions[-1].pid == pid
+
+
+def _search_path() -> list[str]:
+    """Where this app's own ``engine`` lies first: the trainer must be of the same version."""
+    own = str(Path(__file__).resolve().parents[2])
+    return [own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+
+
+def _detached() -> dict[str, Any]:
+    """A session of its own: closing the app or its terminal does not reach the trainer."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
+    return {"start_new_session": True}
+
+
+def flags(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as command-line options: {"learning_rate": 0.001} -> ["--learning-rate", "0.001"]; None is left out."""
+    found: list[str] = []
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None:
+            found += [f"--{flag}", _text(value)]
+    return found
+
+
+def _text(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def tell(root: Path, command: Literal["cancel", "save_now"]) -> Command:
+    """Ask the training process for something. ``RunDirectoryError`` when none trains, ``StorageError`` by the disk."""
+    return control.send(root, command)
+
+
+def log_tail(root: Path, lines: int = 200) -> list[str]:
+    """The last lines a run's process printed; of a progress bar, which redraws itself, what it showed last."""
+    log = Layout(root).log
+    if not own_file(log):
+        return []
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - LOG_TAIL_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    shown = [line.rstrip().rsplit("\r", 1)[-1] for line in text.split("\n")]
+    return [line for line in shown if line.strip()][-lines:]
+
+
+@st.cache_resource(show_spinner=False)
+def launcher() -> Launcher:
+    """The one launcher of this app, for all tabs."""
+    return Launcher()

@@ -1,0 +1,153 @@
+"""The metrics of a run as columns, read once and then only what was added. One store a run, shared by all tabs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
+import streamlit as st
+
+from app.runs.columns import Columns, Floats
+from app.runs.jsonl import Parsed, columns, is_number, parse
+from engine.rundir.inside import own_file
+from engine.rundir.layout import Layout
+
+Result = TypeVar("Result")
+BLOCK = 1 << 23
+THIN_BYTES = 1 << 28  # About a million steps. Of a longer run that is read at once, every so many are enough to draw.
+WORKERS = 4
+FARTHEST = 1e39  # beyond single precision
+SHORTEST_LINE, SPARE = 32, 20_000
+KEPT_EVENTS = 2_000  # Beside steps, epochs and memory there are few events; a damaged file may hold many.
+
+
+class MetricsStore:
+    """Columns of one metrics.jsonl. :meth:`refresh` costs one ``stat`` when nothing was added.
+
+    Of a run of many million steps, which would take a minute and gigabytes, every so many steps are taken in (the
+    ``stride`` of ``steps``); epochs and all other events always. Nothing is written anywhere for that.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.version = 0
+        self._lock = threading.RLock()
+        self._clear()
+
+    def _clear(self) -> None:
+        self.steps = Columns()
+        self.epochs = Columns()
+        self.memory: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.damaged = 0
+        self._offset = 0
+        self._seen: tuple[int, int, int] | None = None
+        self._cache: dict[Hashable, Any] = {}
+
+    def refresh(self) -> int:
+        """Take in what was added since; the version, which moves with every change.
+
+        A shrunk or replaced file is read anew.
+        """
+        with self._lock:
+            try:
+                stat = self.path.stat()
+            except OSError:
+                return self.version
+            if not own_file(self.path):
+                return self.version
+            seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            if seen == self._seen:
+                return self.version
+            if stat.st_size < self._offset or (self._seen and self._seen[0] != stat.st_ino):
+                self._clear()
+            self._read(stat.st_size)
+            self._seen = seen
+            self.version += 1
+            self._cache.clear()
+            return self.version
+
+    def cached(self, key: Hashable, compute: Callable[[], Result]) -> Result:
+        """``compute()`` once a version and key, for all tabs together."""
+        with self._lock:
+            if key not in self._cache:
+                self._cache[key] = compute()
+            result: Result = self._cache[key]
+            return result
+
+    def _read(self, size: int) -> None:
+        """Blocks are parsed side by side and taken in, in their order."""
+        backlog = size - self._offset
+        if not self.steps.count and backlog > THIN_BYTES:
+            self.steps = Columns(stride=1 << (-(-backlog // THIN_BYTES) - 1).bit_length())
+        with self.path.open("rb") as file:
+            if backlog <= BLOCK:
+                for block in self._blocks(file, size):
+                    self._take(parse(block))
+                return
+            with ThreadPoolExecutor(WORKERS) as pool:
+                waiting: deque[Future[Parsed]] = deque()
+                for block in self._blocks(file, size):
+                    waiting.append(pool.submit(parse, block, self.steps.stride))
+                    if len(waiting) > WORKERS:
+                        self._take(waiting.popleft().result())
+                for parsed in waiting:
+                    self._take(parsed.result())
+
+    def _blocks(self, file: BinaryIO, size: int) -> Iterator[bytes]:
+        """What was added, as blocks of whole lines; the last line may still be under way."""
+        while self._offset < size:
+            file.seek(self._offset)
+            block = file.read(min(BLOCK, size - self._offset))
+            whole = block.rfind(b"\n") + 1
+            if not whole:
+                return
+            self._offset += whole
+            yield block[:whole]
+
+    def _take(self, parsed: Parsed) -> None:
+        self.damaged += parsed.damaged
+        self._put(self.steps, "step", parsed.steps)
+        epochs = [row for row in parsed.others if row["event"] == "epoch"]
+        self._put(self.epochs, "epoch", columns(epochs))
+        for row in parsed.others:
+            if row["event"] == "step":
+                self._put(self.steps, "step", columns([row]))
+            elif not is_number(row.get("elapsed_s")):
+                self.damaged += row["event"] != "epoch"
+            elif row["event"] == "memory":
+                self.memory.append({name: value for name, value in row.items() if is_number(value)})
+            elif row["event"] != "epoch" and len(self.events) < KEPT_EVENTS:
+                self.events.append(row)
+
+    def _put(self, place: Columns, index_name: str, table: dict[str, Floats]) -> None:
+        index = table.pop(index_name, None)
+        if index is None:
+            return
+        # One record a step: what is counted far beyond the file's length is damage, and must not claim the memory.
+        good = np.isfinite(index) & (index <= self._offset // SHORTEST_LINE + SPARE)
+        if not good.all():
+            self.damaged += int((~good).sum())
+            table = {name: column[good] for name, column in table.items()}
+        place.put(index[good].astype(np.int64), {name: _within(column) for name, column in table.items()})
+
+
+def _within(column: Floats) -> Floats:
+    """What no model computes counts as infinite: the span of an axis must be a number."""
+    return np.where(np.abs(column) > FARTHEST, np.copysign(np.inf, column), column)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _store(path: str) -> MetricsStore:
+    return MetricsStore(Path(path))
+
+
+def metrics_of(root: Path) -> MetricsStore:
+    """The shared store of the run directory ``root``, not refreshed yet."""
+    return _store(os.fspath(Layout(root).metrics))

@@ -1,0 +1,1 @@
+"""Sounds made with a model: asked for, kept, played."""

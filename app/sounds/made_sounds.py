@@ -1,0 +1,242 @@
+"""The sounds that were made with a run's model: where they lie, which have a star, what they are called elsewhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import tempfile
+import threading
+import unicodedata
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import soundfile
+import streamlit as st
+
+from app.look import words
+from engine.errors import StorageError
+from engine.home import own_place
+from engine.rundir.atomic import replace_bytes
+from engine.rundir.inside import own_file, read_own
+from engine.rundir.layout import is_run_id, snapshot_moment
+from engine.rundir.reader import RunReader
+from engine.rundir.view import RunView
+
+STARS = "stars.json"
+NEW = "prior"
+MOST_PASSING = 60  # Sounds of Explore without a star: the oldest go.
+MOST_ZIPPED = 512 << 20  # The browser takes a download whole.
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound on the shelf. number: its place in the order of making, from 1. origin: as docs/serve.md has it."""
+
+    path: Path
+    number: int
+    duration_s: float
+    bytes: int
+    origin: Mapping[str, Any]
+    state: str
+    request: Mapping[str, Any]
+    starred: bool
+
+    @property
+    def picture(self) -> Path:
+        return self.path.with_suffix(".png")
+
+    @property
+    def kind(self) -> str:
+        return str(self.origin.get("kind", ""))
+
+    @property
+    def seed(self) -> int:
+        seed = self.request.get("seed", 0)
+        return seed if isinstance(seed, int) else 0
+
+
+class Shelf:
+    """The sounds in one directory, for all tabs."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._lock = threading.RLock()
+        self._read: dict[tuple[str, int], tuple[float, dict[str, Any]] | None] = {}
+
+    def sounds(self) -> list[Sound]:
+        """All of them, in the order they were made."""
+        with self._lock:
+            stars = self._stars()
+            files = sorted((stat.st_mtime_ns, path.name, path, stat.st_size) for path, stat in self._files())
+            found: list[Sound] = []
+            for moment, name, path, size in files:
+                facts = self._facts(path, moment)
+                if facts is not None:
+                    asked = facts[1].get("sound", {})
+                    state = str(facts[1].get("state", ""))
+                    found.append(
+                        Sound(path, len(found) + 1, facts[0], size, asked["origin"], state, asked, name in stars)
+                    )
+            return found
+
+    def star(self, name: str, on: bool) -> None:
+        """Give a sound its star or take it away. ``StorageError`` when the disk refuses."""
+        with self._lock:
+            stars = self._stars()
+            stars = stars | {name} if on else stars - {name}
+            there = {path.name for path, _ in self._files()}
+            data = json.dumps({"starred": sorted(stars & there)}, indent=2).encode() + b"\n"
+            try:
+                replace_bytes(self.place / STARS, data, durable=True)
+            except OSError as error:
+                raise StorageError(f"The star cannot be kept: {error.strerror or error}.", "Make room.") from error
+
+    def prune(self) -> None:
+        """Remove the oldest of those that were only passed by on the map."""
+        passing = [one for one in self.sounds() if one.kind != NEW and not one.starred]
+        for one in passing[:-MOST_PASSING]:
+            for path in (one.path, one.picture, one.path.with_suffix(".json")):
+                path.unlink(missing_ok=True)
+
+    def _files(self) -> list[tuple[Path, os.stat_result]]:
+        try:
+            return [(path, path.stat()) for path in self.place.glob("*.wav") if own_file(path)]
+        except OSError:
+            return []
+
+    def _facts(self, path: Path, moment: int) -> tuple[float, dict[str, Any]] | None:
+        """(seconds, recipe) of a sound; None for a file that is none of ours."""
+        key = (path.name, moment)
+        if key not in self._read:
+            self._read[key] = _look(path)
+        return self._read[key]
+
+    def _stars(self) -> frozenset[str]:
+        found = _record(self.place / STARS).get("starred", [])
+        return frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()
+
+
+def _look(path: Path) -> tuple[float, dict[str, Any]] | None:
+    recipe = _record(path.with_suffix(".json"))
+    asked = recipe.get("sound")
+    if not isinstance(asked, dict) or not isinstance(asked.get("origin"), dict):
+        return None
+    try:
+        return soundfile.info(path).duration, recipe
+    except (soundfile.LibsndfileError, OSError):
+        return None
+
+
+def _record(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(read_own(path) or b"{}")
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def place_of(reader: RunReader, view: RunView) -> Path:
+    """Where sounds of a run go: into its directory, or, when it is only to be looked at, among the user's own data."""
+    inside = reader.layout.sounds
+    if (
+        not view.read_only
+        and not inside.is_symlink()
+        and os.access(inside if inside.exists() else reader.root, os.W_OK)
+    ):
+        return inside
+    uuid = view.run.uuid if view.run else ""
+    return _own_data() / (uuid if is_run_id(uuid) else reader.id)
+
+
+def place_of_model(weights: str) -> Path:
+    """Where sounds of an exported model go, by the name that ``hello`` gives its weights."""
+    return _own_data() / weights[:32]
+
+
+def _own_data() -> Path:
+    return own_place("SWEETSPOT_DATA", lambda: platformdirs.user_data_dir("sweetspot", appauthor=False)) / "sounds"
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def shelf_at(place: str) -> Shelf:
+    """The shared shelf of one directory."""
+    return Shelf(Path(place))
+
+
+def label(origin: Mapping[str, Any]) -> str:
+    """What a sound is, in a word or two."""
+    kind = origin.get("kind")
+    if kind == NEW:
+        return f"New {_whole(origin.get('index')) + 1}"
+    if kind == "file":
+        return "Variation" if origin.get("amount") else "Copy"
+    return {"place": "Place", "between": "Morph", "moved": "Moved"}.get(str(kind), "Sound")
+
+
+def detail(origin: Mapping[str, Any]) -> str:
+    """Where it comes from."""
+    kind = origin.get("kind")
+    if kind == "file":
+        return stem(origin.get("file"))
+    if kind == "between":
+        far = words.percent(_number(origin.get("position")))
+        return f"{far} {stem(origin.get('first'))} → {stem(origin.get('second'))}"
+    if kind == "place":
+        return f"{shown(_number(origin.get('x')))}, {shown(_number(origin.get('y')))}"
+    inner = origin.get("of")
+    return f"from {label(inner).lower()} {detail(inner)}".strip() if isinstance(inner, dict) else ""
+
+
+def state_words(state: str) -> str:
+    """Which state of the model: "epoch 59", "best", "last"."""
+    moment = snapshot_moment(state)
+    return f"epoch {moment[0]}" if moment else "best" if state.startswith("best") else "last"
+
+
+def shown(coordinate: float) -> str:
+    """One coordinate of the map."""
+    return f"{coordinate:.1f}".replace("-", "−")
+
+
+def stem(name: object) -> str:
+    """A sound's file without its folder and its ending."""
+    return Path(str(name)).stem
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def file_name(run: str, sound: Sound, digits: int = 3) -> str:
+    """A name that sorts in the order of making, and that every system and audio workstation takes."""
+    what = {NEW: f"seed{sound.seed}-{label(sound.origin).split()[-1]}"}.get(sound.kind, label(sound.origin))
+    return f"{_plain(run)}-{sound.number:0{digits}d}-{_plain(what)}-{_plain(state_words(sound.state))}.wav"
+
+
+def _plain(text: str) -> str:
+    ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]+", "-", ascii_only).strip("-").lower() or "sound"
+
+
+def bundle(run: str, sounds: Sequence[Sound]) -> io.RawIOBase:
+    """A ZIP of sounds with their recipes, on disk and open at its beginning; gone when it is closed. Raises OSError."""
+    digits = max(3, len(str(max((one.number for one in sounds), default=0))))
+    # Unbuffered, because the download button takes no other kind of file that can also be written.
+    out = tempfile.TemporaryFile(buffering=0, prefix="sweetspot-", suffix=".zip")  # noqa: SIM115
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+        for one in sounds:
+            name = file_name(run, one, digits)
+            archive.write(one.path, name)
+            archive.write(one.path.with_suffix(".json"), f"recipes/{Path(name).with_suffix('.json')}")
+    out.seek(0)
+    return out

@@ -1,0 +1,224 @@
+"""The model that Sounds and Explore work with: which run, which of its saved states, and its head on the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.look import style, words
+from app.look.plain import plain
+from app.panels import summary
+from app.runs.launch import launcher
+from app.runs.library import Library, library
+from app.sounds import made_sounds as shelf
+from app.sounds.client import Studio, studio_of
+from app.sounds.made_sounds import Shelf, shelf_at
+from engine.errors import RunDirectoryError, SweetspotError
+from engine.rundir.layout import snapshot_moment
+from engine.rundir.reader import RunReader
+from engine.rundir.view import RunView
+
+
+@dataclass(frozen=True)
+class Model:
+    """What makes sounds, and the state of it that was chosen. facts: what hello says of that state.
+
+    reader: of the run; None for an exported model, which has one state.
+    """
+
+    id: str
+    name: str
+    reader: RunReader | None
+    studio: Studio
+    shelf: Shelf
+    checkpoint: str | None
+    facts: dict[str, Any]
+
+    def ask(self, op: str, **values: Any) -> dict[str, Any]:
+        """A request for sounds or pictures, which go to the shelf. Raises SweetspotError."""
+        return self.studio.ask(op, checkpoint=self.checkpoint, out=str(self.shelf.place), picture=True, **values)
+
+    def known(self, op: str) -> dict[str, Any]:
+        """What does not change while the state stays the same. Raises SweetspotError."""
+        return self.studio.known(op, self.checkpoint)
+
+
+def of_sounds(view: RunView) -> bool:
+    """Whether the run learns sounds; its unit decides, as everywhere in the app."""
+    return view.run is not None and view.run.monitor.unit == "dB"
+
+
+def open_model() -> Model | None:
+    """Draw the head of a page about a model, let its state be chosen; None after saying why there is none."""
+    found = _find(library())
+    if found is None:
+        return None
+    if isinstance(found, Path):
+        return _exported(found)
+    reader, view = found
+    with st.container(horizontal=True, vertical_alignment="center", key="title"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+            style.name(launcher().name_of(view, reader.root))
+            summary.badges(view)
+        with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
+            about = {"run": reader.id}
+            st.page_link("views/run.py", label="How it learnt", icon=":material/show_chart:", query_params=about)
+    studio = studio_of(reader.root)
+    return _chosen(reader, view, studio)
+
+
+def _exported(path: Path) -> Model | None:
+    """A model that was passed on as one file."""
+    with st.container(horizontal=True, vertical_alignment="center", key="title"):
+        style.name(path.stem)
+        st.badge("Exported model", icon=":material/inventory_2:", color="gray")
+    studio = studio_of(path)
+    try:
+        with _waking(studio):
+            facts = studio.known("hello", None)["model"]
+    except SweetspotError as error:
+        style.note("yellow", "music_off", error.cause, error.remedy)
+        return None
+    place = shelf_at(str(shelf.place_of_model(facts["weights"])))
+    return Model(path.name, path.stem, None, studio, place, None, facts)
+
+
+def others(model: Model) -> None:
+    """Links to the exported models that lie among the runs, and how one gets there."""
+    with st.expander("Exported models", key="exported"):
+        runs = library()
+        for path in runs.models():
+            if path.name != model.id:
+                st.page_link(
+                    "views/sounds.py", label=f"Open {plain(path.stem)}", icon=":material/inventory_2:",
+                    query_params={"run": path.name},
+                )  # fmt: skip
+        style.quiet(f"A file of “sweetspot export” can be used here once it lies in {runs.runs_dir}.")
+
+
+def _chosen(reader: RunReader, view: RunView, studio: Studio) -> Model | None:
+    if view.run is not None and not of_sounds(view):
+        style.note(
+            "gray", "music_off", "This run makes no sounds.", "It learnt something else: its own page shows what."
+        )
+        return None
+    place = shelf_at(str(shelf.place_of(reader, view)))
+    states = states_of(reader)
+    if not states:
+        style.note("yellow", "hourglass_top", *_too_early(view))
+        return None
+    checkpoint = _remembered(reader, states)
+    try:
+        with _waking(studio):
+            facts = studio.known("hello", checkpoint or None)["model"]
+    except SweetspotError as error:
+        style.note("yellow", "music_off", error.cause, error.remedy)
+        if len(states) > 1:
+            _choose(reader)  # one state that cannot be used may have neighbours that can
+        return None
+    return Model(reader.id, view.name, reader, studio, place, checkpoint, facts)
+
+
+def _waking(studio: Studio) -> Any:
+    return st.spinner("Waking the model: this takes some seconds, once." if studio.pid is None else "One moment.")
+
+
+def _too_early(view: RunView) -> tuple[str, str]:
+    if view.state.live:
+        return "Nothing is saved yet.", "The first save comes within minutes; “Save now” on the run's page makes one."
+    return "Nothing was saved before this run ended.", "Resume it or train again, then sounds can be made."
+
+
+def _remembered(reader: RunReader, states: dict[str, str]) -> str:
+    """The state that was chosen, on this page or before on another; "" while there is none.
+
+    It is handed to the widget each time: the one of another page has the same key and another identity.
+    """
+    key, kept = f"state-{reader.id}", f"epoch-{reader.id}"
+    wish = st.session_state.get(key, st.session_state.get(kept))
+    if wish not in states:
+        wish = next(iter(states), None)
+    if wish is None:
+        return ""
+    st.session_state[key] = st.session_state[kept] = wish
+    return str(wish)
+
+
+def choose_state(model: Model) -> None:
+    """Let the saved state be chosen: the sweet spot, the last one, or any epoch that was kept."""
+    if model.reader is None:
+        style.quiet("An exported model has the one state that was exported.")
+    else:
+        _choose(model.reader)
+
+
+def _choose(reader: RunReader) -> None:
+    states = states_of(reader)
+    st.selectbox(
+        "Epoch", list(states), format_func=lambda name: states.get(name, name), key=f"state-{reader.id}",
+        help="Every snapshot that was kept can be used: the one your ear chose, too.",
+    )  # fmt: skip
+
+
+def states_of(reader: RunReader) -> dict[str, str]:
+    """What sounds can be made with, by its name in a request: best and last, then all snapshots, the newest first."""
+    found = {}
+    saved = [one for one in reader.checkpoints() if one.manifest is not None]
+    best = [one.manifest for one in saved if one.path == reader.layout.best]
+    last = [one.manifest for one in saved if one.path != reader.layout.best]
+    for name, label, manifests in (("best", "Sweet spot", best), ("last", "Last save", last)):
+        if manifests and manifests[-1] is not None:
+            found[name] = f"{label}, epoch {manifests[-1].epoch}"
+    kept = [one.path.name for one in reader.snapshots() if one.manifest is not None]
+    moments = {name: moment for name in kept if (moment := snapshot_moment(name))}
+    epochs = [epoch for epoch, _ in moments.values()]
+    for name, (epoch, step) in sorted(moments.items(), key=lambda one: one[1], reverse=True):
+        found[name] = f"Epoch {epoch}" + (f", step {words.number(step)}" if epochs.count(epoch) > 1 else "")
+    return found
+
+
+def _find(runs: Library) -> tuple[RunReader, RunView] | Path | None:
+    """The run or the exported model in the address; without one, the newest run that can make sounds."""
+    run_id = st.query_params.get("run")
+    if run_id is None:
+        return _newest(runs)
+    reader = runs.find(run_id)
+    if reader is None:
+        exported = next((path for path in runs.models() if path.name == run_id), None)
+        if exported is not None:
+            return exported
+        _nothing("No such run", "There is no run of this name here.", "It may lie in another directory, or be gone.")
+        return None
+    try:
+        return reader, runs.view(reader)
+    except RunDirectoryError as error:
+        _nothing(reader.id, "This run cannot be opened.", str(error))
+        return None
+
+
+def _newest(runs: Library) -> tuple[RunReader, RunView] | Path | None:
+    found, _ = runs.views()
+    for reader, view in found:
+        if of_sounds(view) and states_of(reader):
+            st.query_params["run"] = reader.id
+            return reader, view
+    for path in runs.models():
+        st.query_params["run"] = path.name
+        return path
+    _, middle, _ = st.columns([1, 2, 1])
+    with middle.container(border=True, horizontal_alignment="center", key="empty"):
+        st.html(
+            '<div class="ss-empty"><div class="ss-card-name">No model yet.</div>'
+            "<p>Sounds are made by a model that has learnt some. Train one first: it takes minutes.</p></div>"
+        )
+        st.page_link("views/new.py", label="Train on your recordings", icon=":material/add:")
+    return None
+
+
+def _nothing(name: str, strong: str, text: str) -> None:
+    style.name(name)
+    style.note("gray", "search_off", strong, text)
+    st.page_link("views/runs.py", label="All runs", icon=":material/list:")

@@ -1,0 +1,1 @@
+"""Sound files: found, decoded in a process of their own, cached, written."""

@@ -1,0 +1,94 @@
+"""The parent's end of :mod:`engine.audio.files.decode_worker`: start it, talk to it, and be sure that it is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import engine
+from engine.audio.files.cache import Cache
+
+
+class DecodeProcess:
+    """A decode child, as a context: leaving it ends the child, whatever it is doing."""
+
+    def __init__(self, cache: Cache, sample_rate: int, threads: int) -> None:
+        self.cache = cache
+        # A file, not a pipe: decoders in C can complain without end, and nobody drains it.
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by __exit__)
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "engine.audio.files.decode_worker",
+                os.fspath(cache.root),
+                str(sample_rate),
+                str(threads),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=_environment(),
+        )
+        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, job: int, path: Path, key: str) -> None:
+        """Hand over one job. A child that is gone is noticed by :meth:`receive`, not here."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(json.dumps({"id": job, "path": os.fspath(path), "key": key}).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def receive(self, timeout_s: float) -> dict[str, Any] | None:
+        """The next answer, ``{}`` when none came in time, None when the child is gone."""
+        try:
+            return self._answers.get(timeout=timeout_s)
+        except queue.Empty:
+            return {}
+
+    def last_words(self) -> str:
+        """The end of what the child wrote to stderr."""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - 2000))
+        return self._errors.read().decode(errors="replace").strip()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            try:
+                self._answers.put(json.loads(line))
+            except ValueError:  # half a line: it was killed while writing
+                break
+        self._answers.put(None)
+
+    def __enter__(self) -> DecodeProcess:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._errors):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                pipe.close()  # type: ignore[union-attr]
+
+
+def _environment() -> dict[str, str]:
+    """The child finds this very package, and the numeric libraries keep to the thread that calls them."""
+    root = str(Path(engine.__file__).parent.parent)
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    return os.environ | single | {"PYTHONPATH": os.pathsep.join(paths)}

@@ -1,0 +1,96 @@
+"""Waves from files and to files. A wave is float32, mono, [samples], full scale 1."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from engine.audio.files.stream import AudioError, SoundFile
+from engine.rundir.atomic import replace_bytes
+
+Subtype = Literal["PCM_16", "PCM_24", "FLOAT"]
+
+__all__ = ["AudioError", "Subtype", "read_wave", "wave_bytes", "write_wave"]
+
+
+def read_wave(path: Path, sample_rate: int) -> np.ndarray:
+    """The sound of any readable file as float32 [samples] at ``sample_rate`` Hz, channels averaged, level untouched.
+
+    Samples that are no numbers become silence. Raises AudioError when there is no sound in it, or more than three
+    hours of it.
+    """
+    source = SoundFile(path, sample_rate)
+    blocks = list(source.blocks())
+    if source.shortened:
+        raise AudioError("longer than three hours: cut it into pieces")
+    if not source.frames:
+        raise AudioError("empty: no sample of it can be read")
+    return np.concatenate(blocks)
+
+
+def write_wave(path: Path, wave: np.ndarray, sample_rate: int, subtype: Subtype = "PCM_16") -> None:
+    """Write a mono WAV whole or not at all: a reader never sees a part of it. Raises OSError."""
+    replace_bytes(path, wave_bytes(wave, sample_rate, subtype), durable=False)
+
+
+def wave_bytes(
+    wave: np.ndarray,
+    sample_rate: int,
+    subtype: Subtype = "PCM_16",
+    *,
+    info: Mapping[str, str] | None = None,
+    loop: bool = False,
+) -> bytes:
+    """A WAV file of ``wave``, [samples] or [samples, channels]. The same wave gives the same bytes on every machine
+    and at every hour.
+
+    libsndfile writes the time of day into float files (the PEAK chunk), hence a header of our own. The integer
+    formats clip at full scale; FLOAT keeps what is above. info: RIFF's four-letter tags (INAM, ISFT ...). loop: mark
+    the whole wave as a loop, as samplers read it. Raises ValueError for samples that are no numbers.
+    """
+    if wave.ndim not in (1, 2):
+        raise ValueError(f"a wave has one or two dimensions, not {wave.ndim}")
+    if not np.isfinite(wave).all():
+        raise ValueError("a wave with NaN or infinite samples cannot be written")
+    data = _samples(wave, subtype)
+    if len(data) > 0xFFFF_FF00:
+        raise ValueError("a WAV file holds at most 4 GiB")
+    bits = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}[subtype]
+    kind = 3 if subtype == "FLOAT" else 1
+    channels = 1 if wave.ndim == 1 else wave.shape[1]
+    block = channels * bits // 8
+    form = struct.pack("<HHIIHH", kind, channels, sample_rate, sample_rate * block, block, bits)
+    chunks = _chunk(b"fmt ", form)
+    if subtype == "FLOAT":  # every format but integer PCM has a size of extensions and a count of samples
+        chunks = _chunk(b"fmt ", form + struct.pack("<H", 0)) + _chunk(b"fact", struct.pack("<I", len(wave)))
+    chunks += _chunk(b"data", data)
+    if loop and len(wave):
+        chunks += _chunk(b"smpl", _whole_loop(len(wave), sample_rate))
+    if info:
+        tags = b"".join(_chunk(name.encode("ascii"), text.encode() + b"\0") for name, text in info.items())
+        chunks += _chunk(b"LIST", b"INFO" + tags)
+    return _chunk(b"RIFF", b"WAVE" + chunks)
+
+
+def _whole_loop(samples: int, sample_rate: int) -> bytes:
+    """The body of a "smpl" chunk: middle C as it sounds, one endless forward loop over all samples."""
+    header = struct.pack("<9I", 0, 0, round(1e9 / sample_rate), 60, 0, 0, 0, 1, 0)
+    return header + struct.pack("<6I", 0, 0, 0, samples - 1, 0, 0)
+
+
+def _samples(wave: np.ndarray, subtype: Subtype) -> bytes:
+    if subtype == "FLOAT":
+        return wave.astype("<f4").tobytes()
+    top = 2**15 if subtype == "PCM_16" else 2**23
+    whole = np.clip(np.rint(wave.astype(np.float64) * top), -top, top - 1)
+    if subtype == "PCM_16":
+        return whole.astype("<i2").tobytes()
+    return whole.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)

@@ -1,0 +1,253 @@
+"""A folder of sounds, judged file by file and decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from engine.audio.files.cache import Cache, Facts, default_cache
+from engine.audio.files.decode import DEADLINE_S, Job, decode_files, usable_cpus
+from engine.audio.files.find import Found, escaped, find_files, printable
+from engine.audio.files.stream import AudioError, refuse_special
+from engine.audio.levels import to_db
+from engine.audio.settings import DecodeSettings
+from engine.collection.near_duplicates import group_copies
+from engine.errors import DataError
+from engine.home import expanded
+from engine.rundir.schema import FileRow
+
+log = logging.getLogger(__name__)
+_NAMED = 3
+LEAST_S = 0.01  # shorter files hold a click and no sound
+_SLACK_S = 1e-6
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A usable file. Its samples are ``pcm() / 32767 * gain``: peak at full scale, and the gain that takes them back.
+
+    path: relative to the collection, forward slashes. num_samples: at the collection's rate, ``padding`` included: the
+    silence that brings a short sound to the shortest duration. duration_s: of the file. group: files with one number
+    hold the same sound.
+    """
+
+    path: str
+    num_samples: int
+    padding: int
+    duration_s: float
+    peak_db: float
+    gain: float
+    digest: str
+    group: int
+    key: str
+    cache: Cache
+
+    def pcm(self) -> np.ndarray:
+        """int16 [num_samples], mono, mapped from the cache: reading a slice reads only that slice."""
+        pcm = self.cache.open(self.key, self.num_samples - self.padding)
+        return np.pad(pcm, (0, self.padding)) if self.padding else pcm
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What a folder holds. rows: every file found. sounds: the usable ones; both sorted by relative path.
+
+    fingerprint: changes with any usable file's path or sound, and with the settings.
+    """
+
+    root: Path
+    settings: DecodeSettings
+    rows: list[FileRow]
+    sounds: list[Sound]
+    fingerprint: str
+
+    @property
+    def groups(self) -> list[int]:
+        return [sound.group for sound in self.sounds]
+
+
+def open_collection(
+    folder: Path,
+    settings: DecodeSettings,
+    report: Callable[[str, int, int], None] = lambda phase, done, total: None,
+    check: Callable[[], None] = lambda: None,
+    *,
+    warn: Callable[[str], None] = log.warning,
+    minimum: int = 2,
+    cache: Cache | None = None,
+    deadline_s: float = DEADLINE_S,
+) -> Collection:
+    """Find, decode and judge the sounds below ``folder``. What the cache holds whole is not decoded again.
+
+    report: called with ("scan" or "decode", done, total). check: called often; what it raises stops everything and
+    leaves no process behind. warn: told when something in the cache was damaged. minimum: usable sounds below which the
+    folder is refused. Raises DataError, StorageError.
+    """
+    cache = cache or default_cache()
+    folder = expanded(folder)
+    report("scan", 0, 0)
+    found = find_files(folder, check)
+    if not found:
+        raise DataError(f"{printable(folder)} has no sound files.", "Put WAV, FLAC, OGG, MP3 or AIFF files into it.")
+    entries = []
+    with ThreadPoolExecutor(usable_cpus()) as threads:  # reading and hashing let each other run
+        for entry in threads.map(partial(_look_up, cache=cache, sample_rate=settings.sample_rate), found):
+            check()
+            entries.append(entry)
+            report("scan", len(entries), len(found))
+    unknown = [index for index, entry in enumerate(entries) if entry.facts is None]
+    if unknown:
+        jobs = [Job(entries[index].file.path, entries[index].key) for index in unknown]
+        progress = partial(report, "decode")
+        progress(0, len(jobs))
+        decoded = decode_files(
+            jobs, cache, settings.sample_rate, lambda done: progress(done, len(jobs)), check, deadline_s
+        )
+        for index, facts in zip(unknown, decoded, strict=True):
+            entries[index] = replace(entries[index], facts=facts)
+        _tell_damaged([entries[index] for index in unknown], warn)
+        cache.prune()
+    collection = _judge(folder, entries, settings, cache, check)
+    if len(collection.sounds) < minimum:
+        raise _too_few(collection, minimum)
+    return collection
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """damaged: the cache had it, and not as it was written."""
+
+    file: Found
+    key: str = ""
+    facts: Facts | None = None
+    damaged: bool = False
+
+
+def _look_up(file: Found, cache: Cache, sample_rate: int) -> _Entry:
+    """What can be said of a file without decoding it."""
+    try:
+        refuse_special(file.path)
+        if file.convertible:
+            kind = file.path.suffix.lower()[1:].upper()
+            raise AudioError(f"{kind} files cannot be read: convert it to WAV or FLAC")
+        key = cache.key(file.path, sample_rate)
+    except AudioError as error:
+        return _Entry(file, facts=Facts(failure=error.reason))
+    except OSError as error:  # it went away in between
+        return _Entry(file, facts=Facts(failure=f"cannot be reached: {(error.strerror or str(error)).lower()}"))
+    try:
+        return _Entry(file, key, cache.load(key))
+    except ValueError:
+        return _Entry(file, key, damaged=True)
+
+
+def _tell_damaged(entries: Sequence[_Entry], warn: Callable[[str], None]) -> None:
+    """Say which of the entries, all decoded just now, the cache had damaged."""
+    for again in (True, False):
+        names = [
+            escaped(entry.file.shown)
+            for entry in entries
+            if entry.damaged and (entry.facts is not None and entry.facts.failure is None) is again
+        ]
+        if not names:
+            continue
+        shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        what = "has been decoded again" if again else "cannot be decoded again, so it is left out"
+        warn(f"What the cache held of {shown} was damaged and {what}.")
+
+
+def _judge(
+    folder: Path, entries: Sequence[_Entry], settings: DecodeSettings, cache: Cache, check: Callable[[], None]
+) -> Collection:
+    judged = [(entry, facts, _failure(facts, settings)) for entry in entries if (facts := entry.facts)]
+    usable = [(entry, facts) for entry, facts, failure in judged if failure is None]
+    groups = group_copies(
+        [facts.digest for _, facts in usable],
+        [facts.sketch for _, facts in usable],
+        lambda index: cache.open(usable[index][0].key, usable[index][1].num_samples),
+        settings.sample_rate,
+        check,
+    )
+    shortest = round(settings.min_duration_s * settings.sample_rate)
+    sounds = [
+        Sound(
+            path=entry.file.shown,
+            num_samples=max(facts.num_samples, shortest),
+            padding=max(0, shortest - facts.num_samples),
+            duration_s=facts.num_samples / settings.sample_rate,
+            peak_db=to_db(facts.peak),
+            gain=facts.peak,
+            digest=facts.digest,
+            group=group,
+            key=entry.key,
+            cache=cache,
+        )
+        for (entry, facts), group in zip(usable, groups, strict=True)
+    ]
+    first: dict[int, str] = {}
+    same_as = {sound.path: first.setdefault(sound.group, sound.path) for sound in sounds}
+    rows = [_row(entry.file.shown, facts, failure, same_as, settings) for entry, facts, failure in judged]
+    return Collection(folder, settings, rows, sounds, _fingerprint(sounds, settings))
+
+
+def _failure(facts: Facts, settings: DecodeSettings) -> str | None:
+    """Why a file is skipped. The shortest duration is judged here, so that changing it decodes nothing again."""
+    if facts.failure is not None or facts.duration_s is None:
+        return facts.failure
+    if facts.missing_s and _is_short(facts, settings):
+        return f"cut off: only {facts.duration_s:.3g} s can be read, {settings.min_duration_s:g} s are needed"
+    if facts.duration_s < LEAST_S - _SLACK_S:
+        return f"too short: {facts.duration_s:.3g} s, {LEAST_S:g} s are needed"
+    return None
+
+
+def _is_short(facts: Facts, settings: DecodeSettings) -> bool:
+    return facts.duration_s is not None and facts.duration_s < settings.min_duration_s - _SLACK_S
+
+
+def _notes(facts: Facts, settings: DecodeSettings) -> str | None:
+    notes = list(facts.notes)
+    if _is_short(facts, settings):
+        notes.append(f"short: {facts.duration_s:.3g} s, silence added up to {settings.min_duration_s:g} s")
+    return "; ".join(notes) or None
+
+
+def _row(path: str, facts: Facts, failure: str | None, same_as: dict[str, str], settings: DecodeSettings) -> FileRow:
+    known = facts.peak > 0
+    notes = _notes(facts, settings)
+    original = same_as.get(path, path)
+    return FileRow(
+        path=path,
+        verdict="skipped" if failure else "used_with_note" if notes else "used",
+        reason=failure or notes,
+        duration_s=facts.duration_s,
+        sample_rate=facts.sample_rate,
+        channels=facts.channels,
+        peak_db=to_db(facts.peak) if known else None,
+        same_as=original if original != path else None,
+    )
+
+
+def _fingerprint(sounds: Sequence[Sound], settings: DecodeSettings) -> str:
+    identity = [settings.model_dump(), [(sound.path, sound.digest) for sound in sounds]]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+
+
+def _too_few(collection: Collection, minimum: int) -> DataError:
+    skipped = [f"{escaped(row.path)} ({row.reason})" for row in collection.rows if row.verdict == "skipped"]
+    if len(skipped) > 5:
+        skipped[5:] = [f"and {len(skipped) - 5} more"]
+    count = len(collection.rows)
+    cause = (
+        f"{count} {'file' if count == 1 else 'files'} found, {len(collection.sounds) or 'none'} usable: "
+        f"training needs at least {minimum} (one to learn from, one to check)."
+    )
+    return DataError(cause, f"Skipped: {', '.join(skipped)}." if skipped else "Add more sounds.")

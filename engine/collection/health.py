@@ -1,0 +1,137 @@
+"""Is this collection fit to train on? Said before anything starts, in sentences for a musician."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from pydantic import Field
+
+from engine.collection.collection import Collection
+from engine.collection.split import assign_sides, split_files
+from engine.config import OverfittingPreset, get_adaptive_split, preset_for
+from engine.errors import DataError
+from engine.rundir.schema import Diagnosis, FileRow, Record
+
+FEW_TO_CHECK = 3
+SHORT_S = 10.0
+NARROW_HZ = 16_000
+EVEN_DB = 12.0
+
+
+class Health(Record):
+    """What a scan says. ``files`` are the rows of a run's dataset.json, with the side each used file would take."""
+
+    files: list[FileRow]
+    usable: int
+    skipped: int
+    total_duration_s: float = Field(description="Of the usable files.")
+    median_duration_s: float | None
+    learn: int = Field(description="Files to learn from.")
+    check: int = Field(description="Files held out to check with.")
+    preset: OverfittingPreset = Field(description="What the preset auto would choose.")
+    val_fraction: float
+    ready: bool = Field(description="Whether training could begin.")
+    findings: list[Diagnosis]
+
+
+def examine(collection: Collection, val_fraction: float | None = None, split_seed: int = 42) -> Health:
+    """The health of a collection (opened with ``minimum=0``). val_fraction: None for the one its size asks for."""
+    count = len(collection.sounds)
+    fraction = val_fraction if val_fraction is not None else get_adaptive_split(count)
+    rows, blocker = collection.rows, None
+    try:
+        rows = assign_sides(collection.rows, split_files(collection.groups, fraction, split_seed))
+    except DataError as error:
+        blocker = Diagnosis(code="too_few", severity="error", message=str(error))
+    durations = [sound.duration_s for sound in collection.sounds]
+    sides = [row.split for row in rows]
+    findings = [finding for look in _LOOKS if (finding := look(collection, rows))]
+    return Health(
+        files=rows,
+        usable=count,
+        skipped=len(rows) - count,
+        total_duration_s=sum(durations),
+        median_duration_s=float(np.median(durations)) if durations else None,
+        learn=sides.count("train"),
+        check=sides.count("val"),
+        preset=preset_for(count),
+        val_fraction=fraction,
+        ready=blocker is None,
+        findings=[blocker, *findings] if blocker else findings,
+    )
+
+
+def _skipped(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
+    skipped = sum(row.verdict == "skipped" for row in rows)
+    if not skipped:
+        return None
+    severity = "warning" if 2 * skipped > len(rows) else "info"
+    return Diagnosis(code="skipped", severity=severity, message=f"{skipped} of {_files(len(rows))} cannot be used.")
+
+
+def _noted(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
+    noted = sum(row.verdict == "used_with_note" for row in rows)
+    if not noted:
+        return None
+    return Diagnosis(code="noted", severity="info", message=f"{_files(noted)} used with a note: see the table.")
+
+
+def _few_to_check(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
+    check = sum(row.split == "val" for row in rows)
+    if not 0 < check < FEW_TO_CHECK:
+        return None
+    message = f"Only {_files(check)} to check with: the validation curve says little. Trust your ears, or add sounds."
+    return Diagnosis(code="few_to_check", severity="warning", message=message)
+
+
+def _short(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
+    total = sum(sound.duration_s for sound in collection.sounds)
+    if not collection.sounds or total >= SHORT_S:
+        return None
+    message = f"Only {total:.1f} s of sound in all: the model will soon know it by heart. More sounds help most."
+    return Diagnosis(code="short", severity="warning", message=message)
+
+
+def _same(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
+    copies = sum(row.same_as is not None for row in rows)
+    if not copies:
+        return None
+    message = f"{_files(copies)} {'repeats' if copies == 1 else 'repeat'} the sound of another; they stay on one side."
+    return Diagnosis(code="same_sounds", severity="info", message=message)
+
+
+def _levels(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
+    peaks = [sound.peak_db for sound in collection.sounds]
+    if len(peaks) < 2:
+        return None
+    spread = max(peaks) - min(peaks)
+    if spread <= EVEN_DB:
+        return Diagnosis(code="levels_even", severity="good", message=f"Levels are even, within {spread:.0f} dB.")
+    message = f"Peaks lie {spread:.0f} dB apart. Each sound is brought to full level for training, so none is lost."
+    return Diagnosis(code="levels_apart", severity="info", message=message)
+
+
+def _narrow(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
+    rates = [row.sample_rate for row in rows if row.verdict != "skipped" and row.sample_rate]
+    narrow = [rate for rate in rates if rate <= NARROW_HZ]
+    if not narrow or 2 * len(narrow) < len(rates):
+        return None
+    top = f"{max(narrow) / 2000:g} kHz"
+    message = f"{_files(len(narrow))} of {len(rates)} hold nothing above {top}: what the model makes will be as dark."
+    return Diagnosis(code="narrow", severity="info", message=message)
+
+
+def _files(count: int) -> str:
+    return f"{count} file" if count == 1 else f"{count} files"
+
+
+_LOOKS: tuple[Callable[[Collection, Sequence[FileRow]], Diagnosis | None], ...] = (
+    _skipped,
+    _noted,
+    _few_to_check,
+    _short,
+    _same,
+    _levels,
+    _narrow,
+)

@@ -1,0 +1,1 @@
+"""Learning, whatever is learned: the loop, what it remembers, what it keeps, what its curves say."""

@@ -1,0 +1,143 @@
+"""What a run keeps: checkpoints to resume from, the best state, snapshots to use, previews to hear."""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import Any
+
+import torch
+
+from engine.claims.advice import Kept, kept
+from engine.loop.checkpoint import WeightAverage, describe, prune, serialise, training_state
+from engine.loop.disk_space import free_bytes, reserve_bytes
+from engine.loop.snapshot import serialise_snapshot, thin_snapshots
+from engine.loop.tracker import TrackerState
+from engine.metrics import MetricsCallback, PreviewEvent
+from engine.rundir.artefacts import find_checkpoints
+from engine.rundir.layout import manifest
+from engine.rundir.schema import PROTOCOL, CheckpointRef
+from engine.rundir.writer import RunWriter
+from engine.task import Preview, Task
+
+
+class Archive:
+    """Writes into one run directory; a disk that refuses costs the file at hand and a warning, never the run.
+
+    saved_step: the step of the newest checkpoint, -1 without one. saved_at: when saving was last tried (monotonic).
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        writer: RunWriter,
+        optimizer: torch.optim.Optimizer,
+        average: WeightAverage,
+        callback: MetricsCallback,
+    ) -> None:
+        self.task, self.writer, self.callback = task, writer, callback
+        self.optimizer, self.average = optimizer, average
+        self.saved_step = -1
+        self.saved_at = time.monotonic()
+        self._best: dict[str, Any] | None = None
+
+    def restored(self, state: dict[str, Any], step: int) -> None:
+        """Go on from the checkpoint ``state`` of ``step``; older ones that a killed session had no time for go."""
+        self.saved_step = step
+        self._best = state.get("best")
+        prune(self.writer.layout, self.task.config.max_checkpoints, step)
+
+    def keep_best(self) -> None:
+        """Remember the averaged weights of now; they are written with the next checkpoint.
+
+        Written at once, they would be ahead of the checkpoint that a killed run goes on from.
+        """
+        self._best = copy.deepcopy(self.average.model.state_dict())
+
+    def save(self, tracker: TrackerState, epoch: int, reason: str, figures: dict[str, float]) -> bool:
+        """The best state if it is new, then all that exact resume needs; only then the oldest checkpoints go.
+
+        Whether both are on the disk now. A best state that is refused goes into the checkpoint, to be written later.
+        """
+        self.saved_at = time.monotonic()
+        self.save_best(tracker)
+        if self.saved_step == tracker.step:
+            return self._best is None
+        self.task.prepare_snapshot(self.average.model)
+        tracker.elapsed_s = self.writer.elapsed_s
+        state = training_state(self.task.model, self.optimizer, self.average, tracker, self.task.state_dict())
+        if self._best is not None:  # the disk refused it: it waits here, for a session that may not be this one
+            state["best"] = self._best
+        path = self.writer.layout.checkpoint(tracker.step)
+        data = serialise(state)
+        if not self.writer.write_artefact(path, data, describe(data, path, tracker.step, epoch, figures)):
+            return False
+        self.saved_step = tracker.step
+        prune(self.writer.layout, self.task.config.max_checkpoints, tracker.step)
+        self.writer.event("checkpoint", file=path.name, step=tracker.step, epoch=epoch, reason=reason)
+        self.writer.update(
+            last_checkpoint=CheckpointRef(file=path.name, step=tracker.step, epoch=epoch, at=time.time())
+        )
+        return self._best is None
+
+    def save_best(self, tracker: TrackerState) -> None:
+        """The best state, when it has not been written yet: averaged weights and what belongs to them."""
+        best = tracker.best_record()
+        if self._best is None or best is None:
+            return
+        model = copy.deepcopy(self.average.model)
+        model.load_state_dict(self._best)
+        self.task.prepare_snapshot(model)
+        data = serialise({"protocol": PROTOCOL, "average": self._best, "task": self.task.state_dict()})
+        path = self.writer.layout.best
+        if self.writer.write_artefact(path, data, describe(data, path, best.step, best.epoch, {best.metric: best.raw})):
+            self._best = None
+
+    def kept(self) -> Kept:
+        """What of the run lies on the disk and verifies."""
+        return kept(find_checkpoints(self.writer.root, self.writer.layout.checkpoints))
+
+    def has_previews(self, epoch: int, step: int) -> bool:
+        """Whether the previews of this moment were all written: their snapshot comes last."""
+        return manifest(self.writer.layout.snapshot(epoch, step)).is_file()
+
+    def write_previews(self, epoch: int, step: int, figures: dict[str, float]) -> None:
+        """Something to hear or see, and the averaged weights that made it; not from the space checkpoints need."""
+        model = self.average.model
+        free = free_bytes(self.writer.root)
+        if free is not None and free < reserve_bytes(model):
+            self.writer.warn(
+                "The disk is nearly full: previews and snapshots are left out, what is free is kept for checkpoints. "
+                "Free some space.",
+                code="storage",
+            )
+            return
+        self.task.prepare_snapshot(model)
+        for preview in self.task.previews(model, epoch):
+            self._write_preview(preview, epoch, step)
+        data = serialise_snapshot(model, self.task.state_dict())
+        path = self.writer.layout.snapshot(epoch, step)
+        if self.writer.write_artefact(path, data, describe(data, path, step, epoch, figures)):
+            thin_snapshots(self.writer.layout)
+
+    def _write_preview(self, preview: Preview, epoch: int, step: int) -> None:
+        layout = self.writer.layout
+        names = {}
+        for suffix, data in preview.files.items():
+            path = layout.preview(epoch, step, preview.role, preview.index, suffix)
+            if not self.writer.write_preview(path, data):
+                return
+            names[suffix] = path.relative_to(layout.root).as_posix()
+        self.writer.event(
+            "preview",
+            epoch=epoch,
+            step=step,
+            kind=preview.kind,
+            role=preview.role,
+            index=preview.index,
+            audio_path=names.get("wav"),
+            image_path=names.get("png"),
+            sample_rate=preview.sample_rate,
+        )
+        if preview.sample_rate is not None:
+            self.callback(PreviewEvent(epoch=epoch, audio_path=names["wav"], sample_rate=preview.sample_rate))

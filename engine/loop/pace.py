@@ -1,0 +1,132 @@
+"""What a run costs in wall time: measured on a few throw-away updates before it begins, counted for any length."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from engine.config import TrainingConfig, get_effective_preview_interval
+from engine.loop.checkpoint import WeightAverage, serialise
+from engine.loop.course import Leg
+from engine.loop.update import new_optimizer, optimise
+from engine.plan import MOST_STEPS_PER_EPOCH, UNLIMITED, Plan, plan
+from engine.task import Task
+
+EARLY_PREVIEWS = (0, 50, 200)
+WARM_STEPS = 3
+MOST_STEPS = 15
+MOST_SECONDS = 6.0
+SHORT_RUN_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds of one update, one check of both sides, the previews of one moment, one checkpoint."""
+
+    step_s: float = 0.0
+    epoch_s: float = 0.0
+    preview_s: float = 0.0
+    save_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Epochs between previews and between checkpoints."""
+
+    preview: int
+    save: int
+
+    @classmethod
+    def of(cls, config: TrainingConfig, total_epochs: int) -> Intervals:
+        return cls(get_effective_preview_interval(config, total_epochs), config.checkpoint_interval)
+
+
+def seconds_to_end(leg: Leg, step: int, intervals: Intervals, costs: Costs) -> float:
+    """What is left after ``step`` until the end of ``leg``: updates, and the checks, previews and saves of its epochs.
+
+    The check of an epoch that ends with ``step`` itself counts as done.
+    """
+    done = leg.epoch_of(step) - (0 if step == 0 or leg.ends_epoch(step) else 1)
+    last = leg.total_epochs
+    previews = last // intervals.preview - done // intervals.preview + (last % intervals.preview > 0)
+    previews += sum(step < early < leg.total_steps for early in EARLY_PREVIEWS) + (step == 0)
+    saves = last // intervals.save - done // intervals.save + (last % intervals.save > 0)
+    counted = (leg.total_steps - step, costs.step_s), (last - done, costs.epoch_s)
+    return sum(count * each for count, each in (*counted, (previews, costs.preview_s), (saves, costs.save_s)))
+
+
+def planned_seconds(layout: Plan, config: TrainingConfig, costs: Costs) -> float:
+    """What a whole run takes."""
+    leg = Leg(0, layout.total_steps, 0.0, 0, 0, layout.steps_per_epoch)
+    return seconds_to_end(leg, 0, Intervals.of(config, layout.total_epochs), costs)
+
+
+def steps_for_minutes(config: TrainingConfig, num_train: int, costs: Costs) -> int:
+    """The most updates whose run takes ``config.max_minutes`` of wall time with all that belongs to it; at least 1."""
+    assert config.max_minutes is not None
+
+    def seconds(steps: int) -> float:
+        return planned_seconds(plan(config, num_train, steps), config, costs)
+
+    low = most_that_fit(seconds, 60 * config.max_minutes, 1, costs.step_s)
+    # A last epoch of a few updates would check for little: end on a whole one when one is near.
+    size = plan(config, num_train, low).steps_per_epoch
+    rest = low % size
+    return low - rest if rest < 0.2 * size <= 0.2 * MOST_STEPS_PER_EPOCH and low > rest else low
+
+
+def most_that_fit(seconds: Callable[[int], float], budget_s: float, least: int, step_s: float) -> int:
+    """The largest number from ``least`` on whose ``seconds`` stay within the budget."""
+    low, high = least, least + min(UNLIMITED, int(max(0.0, budget_s) / max(step_s, 1e-6)))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if seconds(middle) <= budget_s else (low, middle - 1)
+    return low
+
+
+def measure(task: Task, layout: Plan) -> Costs:
+    """What the parts of a run cost now; of one too short for more to matter, only its updates.
+
+    The task is left as it was: every draw is a function of the step, and weights and state are put back.
+    """
+    before, state = copy.deepcopy((task.model.state_dict(), task.state_dict()))
+    short = layout.total_steps < SHORT_RUN_STEPS
+    costs = Costs(_step_seconds(task, 1 if short else MOST_STEPS))
+    if not short:
+        average = WeightAverage(task.model)
+        epoch_s = _seconds(lambda: (task.evaluate(average.model, "train"), task.evaluate(average.model, "val")))
+        prepare_s = _seconds(lambda: task.prepare_snapshot(average.model))
+        preview_s = prepare_s + _seconds(lambda: list(task.previews(average.model, 1)))
+        save_s = 2 * prepare_s + _seconds(lambda: [serialise(task.model.state_dict()) for _ in range(4)])
+        costs = Costs(costs.step_s, epoch_s, preview_s, save_s)
+    task.model.load_state_dict(before)
+    task.load_state_dict(state)
+    return costs
+
+
+def _step_seconds(task: Task, most: int) -> float:
+    """The median time of an update, after a few that warm up."""
+    optimizer = new_optimizer(task)
+    times: list[float] = []
+    while len(times) < WARM_STEPS + 2 or (len(times) < most and sum(times) < MOST_SECONDS):
+        step = len(times) + 1
+        times.append(_seconds(lambda step=step: _update(task, optimizer, step)))  # type: ignore[misc]
+    settled = sorted(times[WARM_STEPS:])
+    return settled[len(settled) // 2]
+
+
+def _update(task: Task, optimizer: torch.optim.Optimizer, step: int) -> None:
+    knobs = task.schedule(step, 0.0)
+    optimise(task, optimizer, task.batch(task.config.seed, step), knobs)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began

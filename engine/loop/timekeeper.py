@@ -1,0 +1,113 @@
+"""Holds a run to its minutes: watches what updates, checks, previews and saves cost, and plans the rest anew.
+
+The only place that decides from the clock. What it decides is a :class:`~engine.loop.course.Leg`; from there on all is
+a function of steps again.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from engine.config import TrainingConfig
+from engine.loop.course import Leg
+from engine.loop.pace import Costs, Intervals, most_that_fit, seconds_to_end
+from engine.plan import UNLIMITED
+
+Part = Literal["step", "epoch", "preview", "save"]
+
+TOLERANCE, MOST_OFF_S = 0.05, 20.0
+EARLY_PART = 0.4  # of the tolerance: what may stay uncorrected to the end
+REMAINING_PART = 0.05  # of the time left: what need not be corrected yet
+MEMORY_PART, LEAST_MEMORY_S, MOST_MEMORY_S = 0.05, 1.0, 15.0
+SETTLED_STEPS = 5
+
+
+class Timekeeper:
+    """Of one run with ``max_minutes``. costs: what its parts were measured to take; zeros are learnt on the way."""
+
+    def __init__(self, config: TrainingConfig, intervals: Intervals, costs: Costs) -> None:
+        assert config.max_minutes is not None
+        self.budget_s = 60 * config.max_minutes
+        self.intervals, self.ceiling = intervals, config.max_epochs
+        self.most_steps = config.max_steps or UNLIMITED
+        self.memory_s = min(MOST_MEMORY_S, max(LEAST_MEMORY_S, MEMORY_PART * self.budget_s))
+        self._spent_before = 0.0
+        self._began = self._last = self._looked = time.monotonic()
+        self._take(costs)
+
+    def _take(self, costs: Costs) -> None:
+        """Begin with ``costs``, which weigh as much as a third of what is remembered."""
+        self._time = self.memory_s / 3 if costs.step_s > 0 else 0.0
+        self._steps = self._time / costs.step_s if costs.step_s > 0 else 0.0
+        each = {"epoch": costs.epoch_s, "preview": costs.preview_s, "save": costs.save_s}
+        # In updates, so that all of them follow a load that is seen in the updates first.
+        self._in_steps = {part: seconds / costs.step_s if costs.step_s > 0 else 0.0 for part, seconds in each.items()}
+
+    def state(self) -> dict[str, float]:
+        """What a later session needs: the time spent, and what things cost."""
+        costs = self.costs
+        return {"spent_s": self.spent_s, **{name: getattr(costs, name) for name in Costs.__dataclass_fields__}}
+
+    def restore(self, state: Mapping[str, float]) -> None:
+        values = {name: value for name, value in state.items() if math.isfinite(value) and value >= 0}
+        self._spent_before = values.pop("spent_s", 0.0)
+        self._take(Costs(**{name: values.get(name, 0.0) for name in Costs.__dataclass_fields__}))
+
+    def begin(self) -> None:
+        """The clock starts: the first update comes next."""
+        self._began = self._last = self._looked = time.monotonic()
+
+    @property
+    def spent_s(self) -> float:
+        """Wall time of training in all sessions; what a crash lost, and comes again, counts once."""
+        return self._spent_before + time.monotonic() - self._began
+
+    @property
+    def costs(self) -> Costs:
+        step_s = self._time / self._steps if self._steps else 0.0
+        return Costs(step_s, **{f"{part}_s": count * step_s for part, count in self._in_steps.items()})
+
+    def tick(self, part: Part) -> None:
+        """All time since the last tick went into one ``part``."""
+        now = time.monotonic()
+        seconds, self._last = now - self._last, now
+        if part == "step":
+            faded = math.exp(-seconds / self.memory_s)
+            self._time, self._steps = self._time * faded + seconds, self._steps * faded + 1
+        elif self._time > 0:
+            seen = seconds * self._steps / self._time
+            self._in_steps[part] += (seen - self._in_steps[part]) / 2
+
+    def better(self, leg: Leg, step: int) -> Leg | None:
+        """The plan from ``step`` on that ends in time; None while ``leg`` does as well, or nothing can be said yet."""
+        now = time.monotonic()
+        if now - self._looked < min(1.0, self.budget_s / 100) or self._steps < SETTLED_STEPS or step >= leg.total_steps:
+            return None
+        self._looked = now
+        costs, left_s = self.costs, self.budget_s - self.spent_s
+        needed_s = seconds_to_end(leg, step, self.intervals, costs)
+        slack = max(EARLY_PART * min(TOLERANCE * self.budget_s, MOST_OFF_S), REMAINING_PART * needed_s)
+        if abs(needed_s - left_s) <= slack:
+            return None
+
+        def seconds(total: int) -> float:
+            return seconds_to_end(self._ending(leg, step, total), step, self.intervals, costs)
+
+        total = min(self.most_steps, most_that_fit(seconds, left_s, step + 1, costs.step_s))
+        return None if total == leg.total_steps else self._ending(leg, step, total)
+
+    def _ending(self, leg: Leg, step: int, total: int) -> Leg:
+        """``leg`` from ``step`` on with another end; later epochs grow where there would be more than the ceiling."""
+        ends = step if leg.ends_epoch(step) else leg.end_of_epoch(step)
+        new = replace(
+            leg, step=step, total_steps=total, progress=leg.progress_at(step), epoch=leg.epoch_of(step), epoch_ends=ends
+        )
+        if self.ceiling is None or new.total_epochs <= self.ceiling:
+            return new
+        if new.epoch >= self.ceiling:
+            return replace(new, epoch_ends=total)
+        return replace(new, steps_per_epoch=math.ceil((total - ends) / (self.ceiling - new.epoch)))

@@ -1,0 +1,67 @@
+"""What the training loop remembers from step to step. Plain numbers: no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.metrics import smoothed
+from engine.rundir.schema import Best
+from engine.sweet_range import SweetRange, sweet_range
+
+
+@dataclass
+class TrackerState:
+    """What the loop remembers from step to step; all of it in every checkpoint.
+
+    warned: codes said once a run. told: findings that were warned of, and the epoch at which each was last true.
+    """
+
+    step: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    count: int = 0
+    epochs: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    files: list[list[float]] = field(default_factory=list)
+    smoothed_reference: float | None = None
+    best: dict[str, Any] | None = None
+    skipped_in_a_row: int = 0
+    skipped: int = 0
+    warned: list[str] = field(default_factory=list)
+    told: dict[str, int] = field(default_factory=dict)
+    evaluated_epoch: int = 0
+    elapsed_s: float = 0.0
+    clock: dict[str, float] = field(default_factory=dict)  # of a run with minutes: see engine.loop.timekeeper
+    last_epoch: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not len(self.epochs) == len(self.values) == len(self.files) or len({len(row) for row in self.files}) > 1:
+            raise ValueError("its curves have holes")
+
+    def add(self, values: Mapping[str, float]) -> None:
+        """One step of the epoch under way."""
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.count += 1
+
+    def close_epoch(self) -> dict[str, float]:
+        """The means over the epoch's steps; the next epoch begins empty."""
+        means = {name: total / max(1, self.count) for name, total in self.sums.items()}
+        self.sums, self.count = {}, 0
+        return means
+
+    def judge(self, epoch: int, value: float, files: list[float], reference: float | None) -> None:
+        """Take in a finished epoch: the monitored value, the same file by file, and its counterpart on own items."""
+        self.epochs.append(epoch)
+        self.values.append(value)
+        self.files.append(files)
+        if reference is not None:
+            self.smoothed_reference = smoothed(self.smoothed_reference, reference)
+
+    def sweet_range(self, better: str) -> SweetRange | None:
+        """As the epochs so far show it; None before the first finite value."""
+        return sweet_range(self.epochs, self.values, self.files, better)
+
+    def best_record(self) -> Best | None:
+        return None if self.best is None else Best.model_validate(self.best)

@@ -1,0 +1,139 @@
+"""What to train: from the command line, a configuration file, a data set's settings, or a run's record. No torch."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+from anyascii import anyascii
+
+from engine.audio.files.find import printable
+from engine.config import Settings, TrainingConfig, validated
+from engine.errors import ConfigError, DataError, StorageError
+from engine.flags import collect
+from engine.home import expanded
+from engine.registry import Resolved, find_source
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import RunRecord, Source
+from engine.rundir.seal import unseal
+from engine.tasks import task_config, task_names
+
+LIMITS = ("max_epochs", "max_steps", "max_minutes")
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that decides a run: what to learn from, how, and where to write it."""
+
+    source: Source
+    task: str
+    training: TrainingConfig
+    task_config: Settings
+    root: Path
+    name: str
+    record: RunRecord | None = None  # of the run that is resumed
+    resumed_from_step: int | None = None
+
+
+def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, config_file: Path | None) -> Job:
+    """A fresh run from command-line ``values``, over those of a configuration file, over the data set's own."""
+    saved = _saved_config(config_file)
+    own = task_config(resolved.task)
+    training = collect(TrainingConfig, values)
+    stray = {path for task in task_names() if task != resolved.task for path in collect(task_config(task), values)}
+    stray -= set(collect(own, values))
+    if stray:
+        raise ConfigError(
+            f"--{min(stray).replace('_', '-')} is no setting of the task {resolved.task!r}.", "Leave it out."
+        )
+    kept = _without_limits(saved["training"], training)
+    return plain_job(resolved, _over(kept, training), _over(saved["task"], collect(own, values)), root, name)
+
+
+def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any], root: Path, name: str) -> Job:
+    """A fresh run from the settings of training and of the task, over the data set's own."""
+    config = validated(TrainingConfig, _over(_without_limits(resolved.defaults, training), training))
+    own = validated(task_config(resolved.task), _over(resolved.task_defaults, task))
+    return Job(resolved.source, resolved.task, config, own, root, name)
+
+
+def resumed_job(root: Path, source: str | None) -> Job:
+    """The run in ``root`` once more, as it was laid out; ``source`` names where its sounds are now."""
+    record = RunReader(root).begun(f"Start one with: sweetspot train SOURCE --run-dir {root}")
+    training = validated(TrainingConfig, record.config.training)
+    task = validated(task_config(record.task), record.config.task)
+    where = record.source.located()
+    if source is not None:
+        where = where.model_copy(update={"path": str(expanded(source).resolve())})
+    elif where.kind == "dataset":
+        where = find_source(where.name).source
+    if where.path is not None and not Path(where.path).exists():
+        raise DataError(
+            f"The data is no longer in {printable(Path(where.path))}.", "Name where it is now: --source PATH."
+        )
+    return Job(where, record.task, training, task, root, record.name, record)
+
+
+def _without_limits(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """``below`` as it is, but for its limits where ``above`` names one of its own: that one alone is meant."""
+    named = any(limit in above for limit in LIMITS)
+    return {key: value for key, value in below.items() if not (named and key in LIMITS)}
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        merged[key] = _over(merged.get(key, {}), value) if isinstance(value, dict) else value
+    return merged
+
+
+def _saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
+    if file is None:
+        return {"training": {}, "task": {}}
+    try:
+        raw = file.read_bytes()
+        values = json.loads(raw)
+        if "config" in values and unseal(raw) is None:
+            raise ConfigError(
+                f"{file} is no run.json as a training wrote it: it was changed or is damaged.",
+                'To use other settings, put {"training": {…}, "task": {…}} into a file of its own.',
+            )
+        values = values.get("config", values)
+        return {"training": dict(values["training"]), "task": dict(values["task"])}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{file} is no saved configuration.", 'Give a run\'s run.json, or {"training": {…}, "task": {…}}.'
+        ) from error
+
+
+def new_root(runs_dir: Path, name: str) -> Path:
+    """A fresh directory below ``runs_dir``, made and empty: the name, in letters that every system has, and the moment.
+
+    Made, not looked for: of two runs of one name in one second each gets its own. ``StorageError`` when it cannot be.
+    """
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", anyascii(name)).strip("-._")[:40].rstrip("-._") or "run"
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    candidates = chain([f"{stem}-{stamp}"], (f"{stem}-{stamp}-{number}" for number in count(2)))
+    try:
+        return next(root for name in candidates if _made(root := runs_dir / name))
+    except OSError as error:
+        raise StorageError(
+            f"{runs_dir} takes no new run: {error.strerror or error}.",
+            "Free some space, check its rights, or name another place with --runs-dir.",
+        ) from error
+
+
+def _made(root: Path) -> bool:
+    try:
+        root.mkdir(parents=True)
+    except FileExistsError:
+        if not root.parent.is_dir():
+            raise  # a file is in the way
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""A run given to others, or deleted."""

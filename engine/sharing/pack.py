@@ -1,0 +1,95 @@
+"""A run as one zip archive to pass on: what a viewer reads, and nothing about the computer it was made on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import RunDirectoryError
+from engine.rundir.artefacts import Artefact, read_verified
+from engine.rundir.encoding import decode, encode
+from engine.rundir.layout import manifest
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import SessionRecord
+from engine.rundir.seal import seal
+from engine.sharing.anonymise import ELSEWHERE, Scrubber
+from engine.sharing.deterministic_zip import write_zip
+
+NOTE = "PACKED.txt"
+NOWHERE = "packed"
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What a pack holds. live: the run may still have been training, and stood at ``step``."""
+
+    live: bool
+    step: int
+    members: int
+
+
+def pack(reader: RunReader, out: Path, *, checkpoints: bool = True) -> Packed:
+    """Write a copy of the run to ``out``, in one folder named after it; a run that still trains as it stands now.
+
+    Whole lines, and only checkpoints and snapshots that match their manifests. Commands, the lock, and whatever does
+    not belong to a run stay behind. ``RunDirectoryError`` when there is no run; raises OSError.
+    """
+    if not reader.exists:
+        raise RunDirectoryError(f"{reader.root} holds no run.", "Name a run's directory.")
+    view = reader.view()
+    live = view.session_may_live
+    step = view.status.step if view.status else 0
+    names: list[str] = []
+
+    def members() -> Iterator[tuple[str, bytes]]:
+        for name, data in _members(reader, checkpoints):
+            names.append(name)
+            yield f"{reader.id}/{name}", data
+        if live:
+            said = f"This run was still training when it was packed, at step {step}.\n"
+            yield f"{reader.id}/{NOTE}", said.encode()
+
+    write_zip(out, members())
+    return Packed(live, step, len(names))
+
+
+def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]]:
+    """Status before lines before files: what an earlier one names, a later one has."""
+    scrub = Scrubber(reader.root, reader.run(), reader.sessions())
+    layout = reader.layout
+    status, run, dataset = reader.status(), reader.run(), reader.dataset()
+    if run is not None:
+        kept = run.model_dump() | {"source": run.source.model_dump() | {"path": None}}
+        yield layout.run.name, seal(scrub.value(kept))
+    if status is not None:
+        yield layout.status.name, encode(scrub.value(status.model_dump()), indent=1)
+    if dataset is not None:
+        yield layout.dataset.name, seal(scrub.value(dataset.model_dump()))
+    yield layout.sessions.name, b"".join(encode(scrub.value(_anywhere(one))) for one in reader.sessions())
+    plans = reader.plans()
+    if plans:
+        yield layout.plans.name, b"".join(encode(scrub.value(one.model_dump())) for one in plans)
+    events = (decode(line) for line in reader.lines().lines)
+    yield layout.metrics.name, b"".join(encode(scrub.value(event)) for event in events if event is not None)
+    if layout.log.is_file() and not layout.log.is_symlink():
+        yield layout.log.name, scrub.text(layout.log.read_text(encoding="utf-8", errors="replace")).encode()
+    for preview in reader.previews():
+        for name in sorted(preview.files.values()):
+            yield name, (reader.root / name).read_bytes()
+    for found in (*reader.snapshots(), *(reader.checkpoints() if checkpoints else ())):
+        yield from _artefact(reader, found, scrub)
+
+
+def _anywhere(session: SessionRecord) -> dict[str, object]:
+    """A session of no machine that there is: nobody takes the copy for a run of his own."""
+    return session.model_dump() | {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE, "directory": ""}
+
+
+def _artefact(reader: RunReader, found: Artefact, scrub: Scrubber) -> Iterator[tuple[str, bytes]]:
+    whole = read_verified(found.path)
+    if whole is None:  # damaged, or thinned out since it was listed
+        return
+    name = found.path.relative_to(reader.root).as_posix()
+    yield name, whole[0]
+    yield manifest(found.path).relative_to(reader.root).as_posix(), seal(scrub.value(whole[1].model_dump()))

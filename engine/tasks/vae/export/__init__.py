@@ -1,0 +1,1 @@
+"""Passing a trained model on."""

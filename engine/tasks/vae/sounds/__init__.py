@@ -1,0 +1,1 @@
+"""Making sounds with what was learned."""

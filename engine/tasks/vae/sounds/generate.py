@@ -1,0 +1,254 @@
+"""New sounds from a trained model: from its prior, from given sounds, from places among what it learned.
+
+A sound is a pure function of the model and its request. Letters: D latent_dim, L latent frames, M bands, F frames,
+W windows (1 but for codes that are one vector), T samples.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from engine import rng
+from engine.audio import finish
+from engine.audio.inversion import BEST, FAST
+from engine.audio.mel import to_db
+from engine.errors import ConfigError, DataError
+from engine.tasks.vae.codec import normal
+from engine.tasks.vae.model import STRIDE
+from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior
+from engine.tasks.vae.sounds.inputs import Given, open_sound
+from engine.tasks.vae.sounds.latent_map import CodeMap, fitted
+from engine.tasks.vae.sounds.load import Trained
+from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, Moved, Place, SoundRequest
+from engine.tasks.vae.sounds.survey import survey
+
+TEXTURE_S = 4.0
+LEVEL = 0.1  # for runs of a version that did not keep the level of its collection
+AUDIBLE_DB = 60.0
+GAP_S = 0.15
+LOUD_DB = 40.0
+RELEASE_S = 0.03
+SHORTEST_S = 0.05
+LOOP_FADE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Made:
+    """A sound [T] or [T, 2], and what is to be said of it."""
+
+    wave: np.ndarray
+    sample_rate: int
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Code:
+    """values [W, D, L]. samples: length of the sound it stands for; None: until that has died away."""
+
+    values: torch.Tensor
+    samples: int | None = None
+
+
+class Studio:
+    """Makes sounds with one model. ``RunDirectoryError`` when it was saved before its prior was fitted."""
+
+    def __init__(self, trained: Trained) -> None:
+        self.trained = trained
+        self.codec = trained.codec
+        self.rate = self.codec.config.sample_rate
+        self.hop = self.codec.config.hop_length
+
+    @property
+    def prior(self) -> Prior:
+        if self.codec.prior is None:
+            raise ConfigError(f"{self.trained.state} was saved before it could make sounds.", "Name a later one.")
+        return self.codec.prior
+
+    @property
+    def of_textures(self) -> bool:
+        return not isinstance(self.prior, OneShotPrior)
+
+    @cached_property
+    def map(self) -> CodeMap:
+        """Where the collection lies. ``DataError`` when neither the model nor the disk knows it."""
+        return CodeMap(self.codec, survey(self.trained))
+
+    def make(self, request: SoundRequest, sample_rate: int | None = None) -> Made:
+        """The sound of a request, at the model's rate unless another is named."""
+        remarks: list[str] = []
+        code = self._code(request, remarks)
+        wave = self._texture(code, request) if self.of_textures else self._one_shot(code, request, remarks)
+        if not np.isfinite(wave).all():
+            raise DataError("There is no sound so far from what the model learned.", "Stay nearer to it.")
+        rate = sample_rate or self.rate
+        wave = finish.resample(wave, self.rate, rate, loop=request.loop)
+        return Made(finish.level_out(wave, self.codec.level or LEVEL), rate, tuple(remarks))
+
+    def code(self, request: SoundRequest) -> torch.Tensor:
+        """The code [W, D, L] that a request's sound is decoded from."""
+        return self._code(request, []).values
+
+    def _one_shot(self, code: _Code, request: SoundRequest, remarks: list[str]) -> finish.Wave:
+        """As long as its code and then silence; a shorter one ends in a short release, or rings on in the loop."""
+        wanted = None if request.duration_s is None else round(request.duration_s * self.rate)
+        db = torch.cat(list(self.codec.decode(code.values)), dim=-1)
+        audible = min(self._audible(db), code.samples or db.shape[-1] * self.hop)
+        length = min(audible, wanted) if wanted and not request.loop else audible
+        wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], request)[:length]
+        still_loud = bool(db[:, length // self.hop - 1].max() > db.max() - LOUD_DB)
+        wave = finish.one_shot_edges(wave, self.rate, out_s=RELEASE_S if still_loud else finish.FADE_S)
+        if wanted is None:
+            return wave
+        if wanted > audible + self.rate // 2:
+            remarks.append("One-shots are as long as those of the collection: silence follows where more is asked for.")
+        return finish.fold(wave, wanted) if request.loop else finish.lengthen(wave, wanted)
+
+    def _audible(self, db: torch.Tensor) -> int:
+        """Samples of ``db`` [M, F] until it has stayed 60 dB below its loudest for a while.
+
+        What comes after that is no part of a one-shot, but a cloud that the model leaves where others still ring.
+        """
+        level = to_db(self.codec.scale.power(db).sum(0))
+        heard = level > level.max() - AUDIBLE_DB
+        gap = math.ceil(GAP_S * self.rate / self.hop)
+        after = torch.nn.functional.pad(heard[int(level.argmax()) :], (0, gap))
+        ends = after.unfold(0, gap, 1).any(1).logical_not().nonzero()
+        last = int(level.argmax()) + int(ends[0]) - 1 if len(ends) else len(level)
+        return max(round(SHORTEST_S * self.rate), min((last + 2) * self.hop, (db.shape[-1] - 1) * self.hop))
+
+    def _texture(self, code: _Code, request: SoundRequest) -> finish.Wave:
+        samples = self._texture_samples(request, code.samples)
+        beyond = self._beyond(request, samples)
+        db = torch.cat(list(self.codec.decode(code.values)), dim=-1)[:, : self.codec.config.frames(samples + beyond)]
+        wave = self._wave(db, request)[: samples + beyond]
+        wave = finish.lengthen(wave, samples + beyond)
+        return finish.crossfade_loop(wave, samples) if request.loop else finish.fade_edges(wave, self.rate)
+
+    def _texture_samples(self, request: SoundRequest, own: int | None) -> int:
+        if request.duration_s is not None:
+            return round(request.duration_s * self.rate)
+        return own or round(TEXTURE_S * self.rate)
+
+    def _beyond(self, request: SoundRequest, samples: int) -> int:
+        """What a loop needs past its end to fade into its beginning."""
+        return min(round(LOOP_FADE_S * self.rate), samples // 2) if request.loop else 0
+
+    def _wave(self, db: torch.Tensor, request: SoundRequest) -> finish.Wave:
+        """Mel power in dB [M, F] with its roughness, as a wave [T] or [T, 2]."""
+        middle = self._voice(db, request, 0)
+        return finish.widen(middle, self._voice(db, request, 1), self.rate) if request.stereo else middle
+
+    def _voice(self, db: torch.Tensor, request: SoundRequest, variant: int) -> finish.Wave:
+        frames, bands = db.shape[1], db.shape[0]
+        # Variations of one sound share their roughness: at amount 0 they are one.
+        index = 0 if request.origin.kind == "file" else _index(request)
+        draws = rng.generator(request.seed, "generate-texture", index, variant)
+        drawn = normal(draws, (frames, bands)).T
+        rough = self.codec.roughen(db[None].cpu(), drawn[None])
+        quality = BEST if request.quality == "best" else FAST
+        return np.asarray(self.codec.to_wave(rough, frames * self.hop, quality, variant)[0])
+
+    def _code(self, request: SoundRequest, remarks: list[str]) -> _Code:
+        origin = request.origin
+        if isinstance(origin, Moved):
+            code = self._code(request.model_copy(update={"origin": origin.of}), remarks)
+            values = code.values + self.map.move(origin.axes, code.values.shape[-1])
+            remarks.extend(self.map.remarks(values))
+            return _Code(values, code.samples if self.of_textures else None)
+        if isinstance(origin, FromFile):
+            return self._variation(origin, request)
+        if isinstance(origin, Between):
+            return self._morph(origin, request)
+        if isinstance(origin, Place):
+            values = self.map.code_at(origin.x, origin.y)
+            remarks.extend(self.map.remarks(values[None]))
+            return _Code((values + self._wander(request))[None]) if self.of_textures else _Code(values[None])
+        return self._new(origin, request)
+
+    def _new(self, origin: FromPrior, request: SoundRequest) -> _Code:
+        draws = rng.generator(request.seed, "generate-place", origin.index).random((1, 3), dtype=np.float32)
+        return _Code(self.prior.new(self._wander(request)[None], torch.from_numpy(draws)))
+
+    def _wander(self, request: SoundRequest, frames: int | None = None) -> torch.Tensor:
+        """Deviations [D, L] as the prior draws them; of ``frames`` latent frames, or what the request asks for."""
+        temperature = self.trained.temperature if request.temperature is None else request.temperature
+        if isinstance(self.prior, OneShotPrior):
+            length = self.prior.frames
+        else:
+            samples = self._texture_samples(request, None)
+            needed = self.codec.config.frames(samples + self._beyond(request, samples))
+            length = (frames or -(-needed // STRIDE)) + BURN_IN
+        draws = rng.generator(request.seed, "generate-code", _index(request))
+        shape = (length, self.codec.model.latent_dim)  # time first: a longer sound begins like a shorter one
+        drawn = normal(draws, shape).T
+        wandered = self.prior.deviate(drawn[None].contiguous(), temperature)[0]
+        return wandered if frames is None else fitted(wandered, frames)
+
+    def _variation(self, origin: FromFile, request: SoundRequest) -> _Code:
+        """The sound's own deviation and a drawn one, mixed so that the spread stays what it was."""
+        given = open_sound(self.trained, origin.file)
+        own = self._lasting(self._encode(given, request), request, given)
+        centre = self._centre(own)
+        fresh = self._fresh(origin, request, centre, own.shape[-1])
+        kept = (1 - origin.amount**2) ** 0.5
+        values = centre + kept * (own - centre) + origin.amount * fresh
+        return _Code(values, given.samples)
+
+    def _fresh(self, origin: FromFile, request: SoundRequest, centre: torch.Tensor, frames: int) -> torch.Tensor:
+        """What a new sound of ``frames`` latent frames differs by from ``centre``; a texture keeps its identity."""
+        if self.of_textures:
+            return self._wander(request, frames)
+        return fitted(self._new(FromPrior(index=origin.index), request).values, frames) - centre
+
+    def _morph(self, origin: Between, request: SoundRequest) -> _Code:
+        """One-shots: a straight line. Textures: their means on a line, what moves around them at equal power."""
+        pair = [open_sound(self.trained, name) for name in (origin.first, origin.second)]
+        samples = max(given.samples for given in pair)
+        codes = [self._encode(given, request, samples) for given in pair]
+        first, second = (self._lasting(code, request, given) for code, given in zip(codes, pair, strict=True))
+        frames = max(first.shape[-1], second.shape[-1])
+        first, second = fitted(first, frames), fitted(second, frames)
+        place = origin.position
+        if not self.of_textures:
+            return _Code(torch.lerp(first, second, place), samples)
+        means = first.mean(-1, keepdim=True), second.mean(-1, keepdim=True)
+        angle = place * math.pi / 2
+        moving = math.cos(angle) * (first - means[0]) + math.sin(angle) * (second - means[1])
+        return _Code(torch.lerp(means[0], means[1], place) + moving, samples)
+
+    def _encode(self, given: Given, request: SoundRequest, samples: int = 0) -> torch.Tensor:
+        """Codes [W, D, L] of a given sound, silence after it up to ``samples``."""
+        if given.code is not None:  # only the model's memory of it is left
+            return (given.code + self._wander(request) if self.of_textures else given.code)[None]
+        assert given.wave is not None
+        wave = given.wave if self.of_textures else finish.lengthen(given.wave, samples)
+        mean, _ = self.codec.encode(torch.from_numpy(wave))
+        frames = -(-self.codec.config.frames(len(wave)) // STRIDE)
+        return mean.cpu() if self.codec.model.vector else mean[..., :frames].cpu()
+
+    def _lasting(self, code: torch.Tensor, request: SoundRequest, given: Given) -> torch.Tensor:
+        """A texture's code for as long as is asked for: longer than the sound, it goes to and fro."""
+        if not self.of_textures:
+            return code
+        samples = self._texture_samples(request, given.samples)
+        frames = -(-self.codec.config.frames(samples + self._beyond(request, samples)) // STRIDE)
+        there = torch.arange(code.shape[-1])
+        round_trip = torch.cat([there, there.flip(0)])
+        return code[..., round_trip[torch.arange(frames) % len(round_trip)]]
+
+    def _centre(self, own: torch.Tensor) -> torch.Tensor:
+        """What a variation of ``own`` [W, D, L] turns around: the collection's mean, or a texture's own."""
+        if isinstance(self.prior, OneShotPrior):
+            return fitted(self.prior.mean.view(self.codec.model.latent_dim, -1), own.shape[-1])
+        return own.mean(-1, keepdim=True)
+
+
+def _index(request: SoundRequest) -> int:
+    """Which of a seed's draws a request is for."""
+    origin = request.origin.of if isinstance(request.origin, Moved) else request.origin
+    return origin.index if isinstance(origin, FromPrior | FromFile) else 0

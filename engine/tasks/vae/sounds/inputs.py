@@ -1,0 +1,89 @@
+"""Sounds that are given to a trained model: any file, or one of its collection by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import numpy as np
+import torch
+
+from engine.audio.files.cache import default_cache
+from engine.audio.files.io import AudioError, read_wave
+from engine.audio.levels import peak
+from engine.errors import DataError
+from engine.home import expanded
+from engine.tasks.vae.model import STRIDE
+from engine.tasks.vae.sounds.load import Trained
+
+
+@dataclass(frozen=True)
+class Given:
+    """wave [T] of peak 1 at the model's rate; or, when the file is gone, the code [D, L] that the model kept of it."""
+
+    samples: int
+    wave: np.ndarray | None = None
+    code: torch.Tensor | None = None
+
+
+def open_sound(trained: Trained, name: str) -> Given:
+    """The sound called ``name``: the path of a file, or a name in the collection. ``DataError`` when it is neither."""
+    path = find_sound(trained, name)
+    rate = trained.codec.config.sample_rate
+    if path is not None:
+        try:
+            wave = _cached(path, rate)
+            wave = read_wave(path, rate) if wave is None else wave
+        except (AudioError, OSError) as error:
+            raise DataError(f"{path} cannot be used: {error}.", "Leave it out or convert it to WAV.") from error
+        top = peak(wave)
+        if top == 0.0:
+            raise DataError(f"{path} is silent.", "Name a file that sounds.")
+        return Given(len(wave), wave=(wave / top).astype(np.float32))
+    atlas = trained.codec.atlas
+    if atlas is not None and name in atlas.paths:
+        code = atlas.codes[atlas.paths.index(name)]
+        frames = trained.codec.frames_of(code.shape[-1])
+        row = next((row for row in trained.files if row.path == name), None)
+        length = round((row.duration_s or 0) * rate) if row else 0
+        whole = (frames - 1) * trained.codec.config.hop_length
+        return Given(min(length or whole, whole) if frames > STRIDE else length or whole, code=code)
+    raise DataError(f"There is no sound {name}.", "Name a sound file, or one of the collection as the map calls it.")
+
+
+def find_sound(trained: Trained, name: str) -> Path | None:
+    """Where the sound called ``name`` lies on disk; None when it does not.
+
+    A name of the collection comes from the run, which may be anybody's: it leads into the collection's folder and
+    nowhere else. Any other name is the path of a file.
+    """
+    if in_collection(trained, name):
+        path = trained.source / name if trained.source is not None and _stays_inside(name) else None
+    else:
+        path = expanded(name)
+    try:
+        return path if path is not None and path.is_file() else None
+    except (OSError, ValueError):  # a name that is too long, or holds a NUL
+        return None
+
+
+def in_collection(trained: Trained, name: str) -> bool:
+    """Whether ``name`` is one of the run's files, or of those its map knows."""
+    atlas = trained.codec.atlas
+    return any(row.path == name for row in trained.files) or (atlas is not None and name in atlas.paths)
+
+
+def _stays_inside(name: str) -> bool:
+    """Whether a name that is put behind a folder names something in it."""
+    path = PurePath(name)
+    return not path.anchor and ".." not in path.parts
+
+
+def _cached(path: Path, rate: int) -> np.ndarray | None:
+    """What the cache of decoded sounds knows of a file."""
+    cache = default_cache()
+    key = cache.key(path, rate)
+    facts = cache.load(key)
+    if facts is None or facts.failure is not None:
+        return None
+    return np.asarray(cache.open(key, facts.num_samples), dtype=np.float32) / np.float32(32767)

@@ -1,0 +1,198 @@
+"""A trained model of sounds, ready to use: from a run directory, or from the model.zip of an export."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.audio.mel import Scale
+from engine.config import TrainingConfig, validated
+from engine.errors import DataError, RunDirectoryError
+from engine.loop.snapshot import UNREADABLE, find, parse_snapshot
+from engine.rundir.layout import Layout
+from engine.rundir.owner import is_own
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import FileRow, RunRecord
+from engine.tasks.vae.codec import Codec
+from engine.tasks.vae.config import VAEConfig
+from engine.tasks.vae.model import ConvVAE
+from engine.tasks.vae.sounds.model_file import WEIGHTS, read_model
+
+MOST = 1e9  # of any weight or measure: those of a run that went well stay below a thousand
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model in use, and whose it is.
+
+    run, uuid: of the run. state: the file it came from. weights: a digest of the weights and of all that was measured
+    with them: equal ones make equal sounds. temperature: the run's own. source: the collection's folder, when the run
+    is one's own and names one; it may be gone. files: those that were trained or checked on, as rows of the run's data
+    set.
+    """
+
+    codec: Codec
+    run: str
+    uuid: str
+    state: str
+    weights: str
+    temperature: float
+    source: Path | None
+    files: tuple[FileRow, ...]
+
+
+def open_model(place: Path, which: str | None = None) -> Trained:
+    """The model in ``place``, on the CPU: a run's directory or a model.zip. Reads only.
+
+    which: of a run of sounds, as :func:`engine.loop.snapshot.find` takes it; a model.zip holds one state, so there it
+    is None or that state's name. ``RunDirectoryError`` or ``DataError`` when there is none, or it does not fit.
+    """
+    if place.is_file():
+        return _from_file(place, which)
+    reader = RunReader(place)
+    record = check_is_of_sounds(place)
+    config = validated(TrainingConfig, record.config.training)
+    task = validated(VAEConfig, record.config.task)
+    name, state = find(Layout(place), which)
+    dataset = reader.dataset()
+    return Trained(
+        codec=build_codec(config, task, name, state),
+        run=reader.id,
+        uuid=record.uuid,
+        state=name,
+        weights=digest(state),
+        temperature=task.temperature,
+        source=_own_folder(reader, record),
+        files=tuple(row for row in dataset.files if row.split) if dataset else (),
+    )
+
+
+def _own_folder(reader: RunReader, record: RunRecord) -> Path | None:
+    """Where the collection lies, when the run may say so."""
+    path = record.source.located().path
+    return Path(path) if path and is_own(reader) else None
+
+
+def traces(place: Path) -> object:
+    """Inode, size and time of change of every file that :func:`open_model` may read: equal ones, equal models.
+
+    Costs a look at each: some fifty microseconds a run, where reading, verifying and building takes a second.
+    """
+    if not place.is_dir():
+        return _trace(place)
+    at = Layout(place)
+    saved = sorted(path for folder in (at.checkpoints, at.snapshots) for path in folder.glob("*"))
+    return [(path.name, _trace(path)) for path in (at.run, at.dataset, at.sessions, *saved)]
+
+
+def _trace(path: Path) -> tuple[int, int, int] | None:
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def _from_file(path: Path, which: str | None) -> Trained:
+    file = read_model(path)
+    made = file.manifest
+    if which not in (None, made.checkpoint):
+        raise DataError(f"{path.name} holds {made.checkpoint} and no other state.", "Leave the checkpoint out.")
+    config = validated(TrainingConfig, file.config.training)
+    task = validated(VAEConfig, file.config.task)
+    try:
+        state = parse_snapshot(file.members[WEIGHTS])
+    except UNREADABLE as error:
+        raise DataError(f"{path.name} is damaged: its weights cannot be read.", "Use another copy of it.") from error
+    return Trained(
+        codec=build_codec(config, task, path.name, state),
+        run=made.run,
+        uuid=made.uuid,
+        state=made.checkpoint,
+        weights=digest(state),
+        temperature=task.temperature,
+        source=None,
+        files=tuple(file.config.files),
+    )
+
+
+def check_is_of_sounds(place: Path) -> RunRecord:
+    """What the run is; ``RunDirectoryError`` when there is none, ``DataError`` when it learned something else."""
+    record = RunReader(place).begun("Name a run's directory, or an exported model.")
+    if record.task != "vae":
+        raise DataError(
+            f"This run trained the task {record.task}, which makes no sounds.", "Name a run that was trained on sounds."
+        )
+    return record
+
+
+def load_codec(run_dir: Path, which: str | None) -> Codec:
+    """The model of :func:`open_model` alone."""
+    return open_model(run_dir, which).codec
+
+
+def build_codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
+    """A codec from {"average": weights, "task": state}; ``RunDirectoryError`` when they do not fit."""
+    spectrogram = task.spectrogram
+    chunk = max(spectrogram.n_fft, round(config.chunk_duration_s * spectrogram.sample_rate))
+    shape = (spectrogram.n_mels, config.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
+    if not _sane(state):
+        raise RunDirectoryError(
+            f"{name} holds numbers that no training leaves (NaN, infinite or above 1e9).", "Use another one."
+        )
+    try:
+        with torch.device("meta"):  # settings that do not belong to these weights may ask for any amount of memory
+            model = ConvVAE(*shape)
+        model.load_state_dict(state["average"], assign=True)
+        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        measured = _in_rows(state["task"])
+        codec = Codec(model.eval().requires_grad_(False), spectrogram, Scale(0.0, 0.0, 1.0), measured["ceiling"])
+        codec.load_state_dict(measured)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise RunDirectoryError(
+            f"{name} does not fit this run, or another version of Sweetspot made it.", "Use another one."
+        ) from error
+    return codec
+
+
+def _sane(value: Any) -> bool:
+    """Whether every number in a state is one that a model can work with."""
+    if isinstance(value, Mapping):
+        return all(map(_sane, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_sane, value))
+    if isinstance(value, torch.Tensor) and value.is_floating_point():
+        return not value.numel() or bool(value.abs().max() <= MOST)  # false for NaN
+    return abs(value) <= MOST if isinstance(value, float) else True
+
+
+def _in_rows(value: Any) -> Any:
+    """Tensors laid out row by row, as in an exported file: a checkpoint keeps the layout training left them in, and
+    products of the same numbers in another layout differ in their last bits."""
+    if isinstance(value, torch.Tensor):
+        return value.contiguous()
+    return {name: _in_rows(item) for name, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def digest(state: Mapping[str, Any]) -> str:
+    """Names the model in {"average": weights, "task": state}: equal numbers, equal names, whatever file held them."""
+    found = hashlib.sha256()
+    _feed(found, {"average": dict(state["average"]), "task": dict(state["task"])})
+    return found.hexdigest()
+
+
+def _feed(found: hashlib._Hash, value: Any) -> None:
+    if isinstance(value, dict):
+        for name in sorted(value):
+            found.update(f"{name}\0".encode())
+            _feed(found, value[name])
+    elif isinstance(value, torch.Tensor):
+        found.update(f"{tuple(value.shape)}\0".encode())
+        found.update(value.detach().float().contiguous().numpy().tobytes())
+    else:
+        found.update(f"{value!r}\0".encode())

@@ -1,0 +1,79 @@
+"""What a viewer shows beside made sounds: their pictures, and the recordings that the collection consists of."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.audio.files.io import read_wave, wave_bytes
+from engine.audio.levels import CEILING_DB, from_db
+from engine.audio.mel import AudioSpectrogram
+from engine.audio.picture import mel_png
+from engine.audio.settings import SpectrogramConfig
+from engine.errors import DataError
+from engine.rundir.atomic import replace_bytes
+from engine.tasks.vae.sounds.inputs import open_sound
+from engine.tasks.vae.sounds.load import Trained
+
+MOST_FRAMES = 2_000  # of a picture that is 640 pixels wide
+BLOCK_S = 20.0
+LONGEST_S = 60.0
+PEAK = 10 ** (-1 / 20)
+
+
+@dataclass(frozen=True)
+class Original:
+    """A recording of the collection, made ready to be heard. whole: nothing of it was left out."""
+
+    path: Path
+    duration_s: float
+    whole: bool
+
+
+def depict(sound: Path, config: SpectrogramConfig) -> Path:
+    """Draw the file ``sound`` as a mel spectrogram into a PNG of its name; the whole width is its length.
+
+    Raises OSError.
+    """
+    wave = read_wave(sound, config.sample_rate)
+    path = sound.with_suffix(".png")
+    seconds, frame_s = len(wave) / config.sample_rate, config.hop_length / config.sample_rate
+    db = _mel(wave, config)
+    pool = -(-db.shape[1] // MOST_FRAMES)
+    if pool > 1:
+        db = np.pad(db, ((0, 0), (0, -db.shape[1] % pool)), "edge").reshape(len(db), -1, pool).max(2)
+    replace_bytes(path, mel_png(db, seconds, frame_s * pool), durable=False)
+    return path
+
+
+def _mel(wave: np.ndarray, config: SpectrogramConfig) -> np.ndarray:
+    """Mel power in dB [bands, frames], block by block: ten minutes at once would take gigabytes."""
+    step = max(1, round(BLOCK_S * config.sample_rate) // config.hop_length) * config.hop_length
+    blocks = [wave[start : start + step] for start in range(0, len(wave), step)]
+    blocks = [np.pad(block, (0, max(0, config.n_fft - len(block)))) for block in blocks]
+    spectrogram = AudioSpectrogram(config)
+    with torch.inference_mode():
+        found = [spectrogram(torch.from_numpy(block)[None])[0].numpy() for block in blocks]
+    return np.concatenate([*(part[:, : step // config.hop_length] for part in found[:-1]), found[-1]], axis=1)
+
+
+def original(trained: Trained, name: str, out: Path) -> Original:
+    """Write the first minute of the recording ``name`` into ``out`` as a 16-bit WAV with its peak at -1 dBFS.
+
+    Only what the run learned from or checked with: ``DataError`` for anything else and when it is gone. Raises OSError.
+    """
+    if not any(row.path == name for row in trained.files):
+        raise DataError(f"{name} is no sound of this collection.", "Name one as the map calls it.")
+    wave = open_sound(trained, name).wave
+    if wave is None:
+        raise DataError(f"The recording {name} is not where it was.", "The model's own copy of it can still be heard.")
+    rate = trained.codec.config.sample_rate
+    shown = wave[: round(LONGEST_S * rate)]
+    data = wave_bytes(shown * np.float32(from_db(CEILING_DB)), rate)
+    path = out / f"original-{hashlib.sha256(data).hexdigest()[:16]}.wav"
+    replace_bytes(path, data, durable=False)
+    return Original(path, len(shown) / rate, len(shown) == len(wave))

@@ -1,0 +1,115 @@
+"""What one can ask of a trained model, as values. A sound is made from these alone: written beside it, they make it
+again. No torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from engine.audio.files.encode import BitDepth, Format
+from engine.config import Settings
+
+MOST_SECONDS = 600.0
+AXES_REACH = 4.0
+
+
+class FromPrior(Settings):
+    """A new sound: number ``index`` of a seed."""
+
+    kind: Literal["prior"] = "prior"
+    index: int = Field(0, ge=0, description="Which of the seed's sounds; it does not depend on how many are made.")
+
+
+class FromFile(Settings):
+    """A variation of a given sound."""
+
+    kind: Literal["file"] = "file"
+    file: str = Field(description="A sound file, or the name of one in the collection.")
+    amount: float = Field(0.5, ge=0, le=1, description="0: the sound as the model knows it; 1: nothing is left of it.")
+    index: int = Field(0, ge=0, description="Which of the seed's variations.")
+
+
+class Between(Settings):
+    """A sound on the way from one file to another."""
+
+    kind: Literal["between"] = "between"
+    first: str = Field(description="A sound file, or the name of one in the collection.")
+    second: str = Field(description="Another one.")
+    position: float = Field(0.5, ge=0, le=1, description="0: the first; 1: the second.")
+
+
+class Place(Settings):
+    """A place on the map of the collection."""
+
+    kind: Literal["place"] = "place"
+    x: float
+    y: float
+
+
+class Moved(Settings):
+    """Another sound, moved along main axes of the collection."""
+
+    kind: Literal["moved"] = "moved"
+    of: FromPrior | FromFile | Between | Place = Field(discriminator="kind")
+    axes: dict[int, Annotated[float, Field(ge=-AXES_REACH, le=AXES_REACH)]] = Field(
+        description="Number of an axis (from 1) to how far along it, in standard deviations of the collection."
+    )
+
+
+Origin = Annotated[FromPrior | FromFile | Between | Place | Moved, Field(discriminator="kind")]
+
+
+class Treatment(Settings):
+    """How a sound is made. Unset values follow the run and the kind of its collection."""
+
+    seed: int = Field(0, ge=0, lt=2**63, description="Equal seeds give equal sounds.")
+    duration_s: float | None = Field(
+        None,
+        ge=0.05,
+        le=MOST_SECONDS,
+        description="Length in seconds; automatic: until a one-shot has died away, 4 s of texture.",
+    )
+    temperature: float | None = Field(
+        None, ge=0, le=2, description="Spread of new sounds around what was learned; automatic: the run's."
+    )
+    quality: Literal["best", "fast"] = Field("best", description="Care in finding phases; fast takes 0.4 of the time.")
+    loop: bool = Field(False, description="Make the end lead into the beginning.")
+    stereo: bool = Field(False, description="Two channels; their sum is the mono sound.")
+
+
+class SoundRequest(Treatment):
+    """One sound: where it comes from, and how it is made."""
+
+    origin: Origin = Field(default_factory=FromPrior)
+
+
+class FileRequest(Settings):
+    """How a sound is written."""
+
+    format: Format = Field("wav", description="wav, flac or ogg.")
+    sample_rate: int | None = Field(None, ge=8_000, le=192_000, description="In Hz; automatic: the model's.")
+    bit_depth: BitDepth | None = Field(None, description="16, 24 or (WAV only) 32, which is float; automatic: 24.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> FileRequest:
+        if self.format == "flac" and self.bit_depth == 32:
+            raise ValueError("FLAC holds 16 or 24 bits, not 32")
+        if self.format == "ogg" and self.bit_depth is not None:
+            raise ValueError("OGG has no bit depth")
+        return self
+
+
+class Recipe(Settings):
+    """What stands beside a sound: all that makes it again."""
+
+    recipe: Literal[1] = 1
+    program: str
+    run: str
+    uuid: str
+    state: str = Field(description="The checkpoint or snapshot it was made with.")
+    weights: str = Field(description="Digest of the model in it.")
+    threads: int = Field(ge=1, le=256)
+    sound: SoundRequest
+    file: FileRequest
+    sha256: str = Field(description="Of the sound's file.")

@@ -1,0 +1,131 @@
+"""Metrics as columns: whole lines only, the last record of a step wins, nothing is read twice."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from app.runs.columns import Columns, band
+from app.runs.store import MetricsStore
+
+
+def line(**fields: object) -> str:
+    return json.dumps({"event": "step", **fields}, separators=(",", ":")) + "\n"
+
+
+def test_numbers_that_are_not_finite_survive(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(
+        line(step=1, train_loss="NaN") + line(step=2, train_loss="Infinity") + line(step=3, train_loss="-Infinity")
+    )
+    store = MetricsStore(path)
+    store.refresh()
+    values = store.steps.get("train_loss")
+    assert math.isnan(values[0]) and values[1] == math.inf and values[2] == -math.inf
+
+
+def test_a_line_under_way_waits_for_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(line(step=1, train_loss=1.0) + '{"event":"step","ste')
+    store = MetricsStore(path)
+    store.refresh()
+    assert store.steps.count == 1
+    with path.open("a") as file:
+        file.write('p":2,"train_loss":0.5}\n')
+    store.refresh()
+    assert store.steps.get("train_loss").tolist() == [1.0, 0.5]
+
+
+def test_the_last_record_of_a_step_wins_and_stale_ones_wait(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(line(step=step, train_loss=float(step)) for step in range(1, 11)))
+    store = MetricsStore(path)
+    store.refresh()
+    with path.open("a") as file:
+        file.write("".join(line(step=step, train_loss=100.0 + step) for step in range(5, 8)))
+    store.refresh()
+    assert store.steps.get("train_loss").tolist() == [1, 2, 3, 4, 105, 106, 107]
+    with path.open("a") as file:
+        file.write("".join(line(step=step, train_loss=100.0 + step) for step in range(8, 11)))
+    store.refresh()
+    assert store.steps.get("train_loss").tolist() == [1, 2, 3, 4, 105, 106, 107, 108, 109, 110]
+
+
+def test_a_damaged_line_costs_itself_alone(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(
+        line(step=1, train_loss=1.0) + '{"event":"step","step":garbage}\n\x00\x00\n' + line(step=2, train_loss=2.0)
+    )
+    store = MetricsStore(path)
+    store.refresh()
+    assert store.steps.get("train_loss").tolist() == [1.0, 2.0]
+    assert store.damaged == 2
+
+
+def test_a_step_beyond_reason_claims_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(line(step=1, train_loss=1.0) + line(step=10**15, train_loss=2.0))
+    store = MetricsStore(path)
+    store.refresh()
+    assert store.steps.count == 1
+
+
+def test_a_replaced_file_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(line(step=step, train_loss=1.0) for step in range(1, 6)))
+    store = MetricsStore(path)
+    store.refresh()
+    other = tmp_path / "other"
+    other.write_text(line(step=1, train_loss=7.0))
+    other.replace(path)
+    store.refresh()
+    assert store.steps.get("train_loss").tolist() == [7.0]
+
+
+def test_nothing_is_computed_twice_until_something_was_added(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(line(step=1, train_loss=1.0))
+    store = MetricsStore(path)
+    calls: list[int] = []
+    for _ in range(3):
+        store.refresh()
+        store.cached("key", lambda: calls.append(1))
+    assert len(calls) == 1
+    with path.open("a") as file:
+        file.write(line(step=2, train_loss=1.0))
+    store.refresh()
+    store.cached("key", lambda: calls.append(1))
+    assert len(calls) == 2
+
+
+def test_a_column_that_appears_late_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(line(step=1, train_loss=1.0) + line(step=2, train_loss=1.0, extra=3.5))
+    store = MetricsStore(path)
+    store.refresh()
+    extra = store.steps.get("extra")
+    assert math.isnan(extra[0]) and extra[1] == 3.5
+
+
+def test_a_spike_survives_thinning_and_old_points_do_not_move() -> None:
+    values = np.ones(100_000)
+    values[54_321] = 50.0
+    thin = band(values, 1, len(values))
+    assert np.nanmax(thin.high) == 50.0
+    assert len(thin.x) <= 1_000
+    columns = Columns()
+    columns.put(np.arange(1, 100_001), {"loss": values})
+    columns.put(np.arange(100_001, 100_011), {"loss": np.ones(10)})
+    longer = band(columns.get("loss"), 1, columns.count)
+    shared = min(len(thin.x), len(longer.x)) - 1
+    assert np.array_equal(thin.x[:shared], longer.x[:shared])
+    assert np.array_equal(thin.line[:shared], longer.line[:shared])
+
+
+def test_a_diverged_curve_breaks_and_the_rest_stays() -> None:
+    values = np.concatenate((np.ones(50), [np.nan, np.inf]))
+    thin = band(values, 1, len(values))
+    assert np.isfinite(thin.line[:50]).all() and not np.isfinite(thin.line[50:]).any()

@@ -1,0 +1,58 @@
+"""Which files count as sounds."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.audio.files.find import escaped, find_files
+from engine.errors import DataError
+
+
+def names(folder: Path) -> list[str]:
+    return [file.shown for file in find_files(folder)]
+
+
+def test_sounds_are_found_in_depth_and_sorted_by_relative_path(folder: Path) -> None:
+    for name in ("b.wav", "a/z.FLAC", "a/deep/er/y.mp3", "a.ogg", "notes.txt", "cover.jpg", "x.m4a"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    assert names(folder) == ["a.ogg", "a/deep/er/y.mp3", "a/z.FLAC", "b.wav", "x.m4a"]
+
+
+def test_hidden_files_and_folders_are_passed_over(folder: Path) -> None:
+    for name in ("._kick.wav", ".trash/old.wav", "kick.wav"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    assert names(folder) == ["kick.wav"]
+
+
+def test_links_in_a_circle_end_and_a_real_path_wins_over_a_link(folder: Path) -> None:
+    (folder / "z").mkdir()
+    (folder / "z" / "kick.wav").touch()
+    (folder / "a").symlink_to(folder / "z")
+    (folder / "z" / "up").symlink_to(folder)
+    (folder / "self").symlink_to(folder / "self")
+    (folder / "self.wav").symlink_to(folder / "self.wav")
+    assert names(folder) == ["self.wav", "z/kick.wav"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_no_utf8_is_shown_in_printable_form(folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.wav")).touch()
+    assert names(folder) == ["caf\\xe9.wav"]
+
+
+def test_control_characters_are_spelled_for_a_terminal() -> None:
+    assert escaped("a\x1b[31m\n\u202eé音.wav") == "a\\x1b[31m\\n\\u202eé音.wav"
+
+
+def test_a_missing_folder_and_a_file_are_refused_in_one_sentence(folder: Path) -> None:
+    (folder / "a.wav").touch()
+    with pytest.raises(DataError, match=r"nope does not exist\. Name a folder with sound files\."):
+        find_files(folder / "nope")
+    with pytest.raises(DataError, match=r"a\.wav is not a folder\."):
+        find_files(folder / "a.wav")

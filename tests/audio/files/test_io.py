@@ -1,0 +1,105 @@
+"""Waves read from files of any kind, and written so that equal waves make equal bytes."""
+
+from __future__ import annotations
+
+import io
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.audio.files.io import AudioError, read_wave, wave_bytes, write_wave
+from engine.audio.levels import at_level, peak, rms, to_db
+
+
+def test_a_wave_written_and_read_again_is_the_same_to_half_a_step(tmp_path: Path) -> None:
+    wave = np.random.default_rng(0).uniform(-1, 1, 4801).astype(np.float32)
+    for subtype, step in (("PCM_16", 2.0**-15), ("PCM_24", 2.0**-23), ("FLOAT", 0.0)):
+        write_wave(tmp_path / "a.wav", wave, 48_000, subtype)  # type: ignore[arg-type]
+        again = read_wave(tmp_path / "a.wav", 48_000)
+        assert soundfile.info(tmp_path / "a.wav").subtype == subtype
+        assert again.dtype == np.float32 and again.shape == wave.shape
+        assert np.abs(again - np.clip(wave, -1, 1 - step)).max() <= step / 2 + 6e-8
+
+
+def test_the_same_wave_gives_the_same_bytes_a_second_later() -> None:
+    wave = np.linspace(-1, 1, 1001, dtype=np.float32)
+    first = [wave_bytes(wave, 48_000, subtype) for subtype in ("PCM_16", "PCM_24", "FLOAT")]
+    time.sleep(1.1)  # libsndfile's PEAK chunk counts seconds
+    assert first == [wave_bytes(wave, 48_000, subtype) for subtype in ("PCM_16", "PCM_24", "FLOAT")]
+    assert b"PEAK" not in first[2]
+    for content in first:
+        assert struct.unpack("<I", content[4:8])[0] == len(content) - 8
+
+
+def test_levels_above_full_scale_survive_in_float_and_clip_in_16_bits() -> None:
+    wave = np.array([0.0, 2.0, -2.0], np.float32)
+    assert soundfile.read(io.BytesIO(wave_bytes(wave, 8000, "FLOAT")))[0].tolist() == [0, 2, -2]
+    assert soundfile.read(io.BytesIO(wave_bytes(wave, 8000)), dtype="int16")[0].tolist() == [0, 32767, -32768]
+
+
+def test_a_wave_with_nan_is_not_written() -> None:
+    with pytest.raises(ValueError, match="NaN"):
+        wave_bytes(np.array([0.0, np.nan], np.float32), 8000)
+
+
+def test_channels_are_averaged_and_other_rates_resampled_to_the_same_length_in_time(tmp_path: Path) -> None:
+    moment = np.arange(96_000) / 96_000
+    left, right = np.sin(2 * np.pi * 1000 * moment), 0.2 * np.sin(2 * np.pi * 3000 * moment)
+    soundfile.write(tmp_path / "a.wav", np.stack([left, right], 1), 96_000, subtype="FLOAT")
+    wave = read_wave(tmp_path / "a.wav", 48_000)
+    assert wave.shape == (48_000,)
+    want = ((left + right) / 2)[::2]
+    assert np.abs(wave - want)[500:-500].max() < 1e-4
+
+
+def test_a_truncated_flac_is_read_up_to_the_damage(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 48_000)
+    soundfile.write(tmp_path / "a.flac", noise, 48_000)
+    whole = read_wave(tmp_path / "a.flac", 48_000)
+    content = (tmp_path / "a.flac").read_bytes()
+    (tmp_path / "a.flac").write_bytes(content[: len(content) // 2])
+    part = read_wave(tmp_path / "a.flac", 48_000)
+    assert 16_000 < part.size < 26_000
+    assert np.array_equal(part, whole[: part.size])
+
+
+def test_a_header_that_promises_2_to_the_36_frames_costs_no_memory(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", np.random.default_rng(0).uniform(-0.5, 0.5, 48_000), 48_000)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21] |= 0x0F  # the 36 bits of the number of frames in STREAMINFO
+    content[22:26] = b"\xff" * 4
+    (tmp_path / "a.flac").write_bytes(content)
+    assert soundfile.info(tmp_path / "a.flac").frames == 2**36 - 1
+    assert read_wave(tmp_path / "a.flac", 48_000).size == 48_000
+
+
+def test_a_file_without_sound_says_why(tmp_path: Path) -> None:
+    for content, reason in (
+        (b"", "empty: the file has no bytes"),
+        (b"dear diary " * 20, "not sound: nothing in it looks like audio"),
+        (b"\0\0\0\x20ftypM4A \0\0\0\0" * 4, "an M4A or MP4 file inside: convert it to WAV or FLAC"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "damaged: it begins like a sound file and cannot be read further; export it again"),
+    ):
+        (tmp_path / "a.wav").write_bytes(content)
+        with pytest.raises(AudioError) as caught:
+            read_wave(tmp_path / "a.wav", 48_000)
+        assert caught.value.reason == reason
+
+
+def test_a_wave_reaches_its_level_unless_the_peak_would_pass_the_ceiling() -> None:
+    wave = np.sin(np.arange(48_000) / 10).astype(np.float32) * 0.1
+    assert rms(at_level(wave, rms(wave), 0.2)) == pytest.approx(0.2, rel=1e-5)
+    assert to_db(peak(at_level(wave, rms(wave), 5.0))) == pytest.approx(-1.0, abs=1e-3)
+    assert not at_level(np.zeros(10, np.float32), 0.0, 0.2).any()
+
+
+def test_a_wave_is_replaced_as_a_whole_so_that_a_reader_of_the_old_one_is_not_disturbed(tmp_path: Path) -> None:
+    write_wave(tmp_path / "a.wav", np.zeros(100, np.float32), 48_000)
+    with (tmp_path / "a.wav").open("rb") as reader:
+        write_wave(tmp_path / "a.wav", np.ones(7, np.float32), 48_000)
+        assert len(reader.read()) == 44 + 200
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]

@@ -1,0 +1,55 @@
+"""What is said of a collection before training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.audio.settings import DecodeSettings
+from engine.collection.collection import open_collection
+from engine.collection.health import Health, examine
+from tests.audio.sounds import Write
+
+
+def health(folder: Path) -> Health:
+    return examine(open_collection(folder, DecodeSettings(), minimum=0))
+
+
+def codes(found: Health) -> list[str]:
+    return [finding.code for finding in found.findings]
+
+
+def test_a_sound_collection_is_ready_and_its_rows_have_sides(write: Write, folder: Path) -> None:
+    for seed in range(12):
+        write(f"{seed:02}.wav", seed, duration_s=1.0)
+    found = health(folder)
+    assert (found.ready, found.usable, found.skipped, found.learn, found.check) == (True, 12, 0, 8, 4)
+    assert (found.preset, found.val_fraction) == ("conservative", 0.3)
+    assert [row.split for row in found.files].count("val") == 4
+    assert codes(found) == ["levels_even"]
+    assert Health.model_validate_json(found.model_dump_json()) == found
+
+
+def test_each_weakness_is_named(write: Write, folder: Path) -> None:
+    for seed in range(4):
+        write(f"{seed}.wav", seed, gain=0.05 if seed else 1.0, rate=8000)
+    write("copy.wav", 0, rate=8000)
+    (folder / "empty.wav").touch()
+    found = health(folder)
+    assert codes(found) == ["skipped", "few_to_check", "short", "same_sounds", "levels_apart", "narrow"]
+    assert found.findings[0].message == "1 of 6 files cannot be used."
+    assert found.findings[3].message == "1 file repeats the sound of another; they stay on one side."
+
+
+def test_one_usable_file_is_not_enough_and_its_row_has_no_side(write: Write, folder: Path) -> None:
+    write("a.wav", 1)
+    found = health(folder)
+    assert not found.ready and found.findings[0].code == "too_few" and found.findings[0].severity == "error"
+    assert found.files[0].split is None
+
+
+def test_copies_alone_are_not_enough(write: Write, folder: Path) -> None:
+    write("a.wav", 1)
+    write("b.wav", 1, gain=0.5)
+    found = health(folder)
+    assert not found.ready
+    assert found.findings[0].message.startswith("All 2 usable files hold the same sound")

@@ -1,0 +1,88 @@
+"""Copies of a recording are known; other takes of it are not taken for copies.
+
+The figures stand in the docstring of engine/collection/near_duplicates.py: copies 0.932 and above, others 0.884 and
+below.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from engine.audio.files.io import read_wave
+from engine.audio.settings import DecodeSettings
+from engine.collection.collection import open_collection
+from engine.collection.near_duplicates import SAME, likeness, picture
+from tests.audio.sounds import Write, chirp
+
+DATA = Path(__file__).resolve().parents[2] / "../shared/data"
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no shared recordings beside this checkout")
+
+
+def look(wave: np.ndarray) -> np.ndarray:
+    return picture(np.rint(wave / np.abs(wave).max() * 32_767).astype(np.int16), 48_000)
+
+
+def copies(wave: np.ndarray, place: Path) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    made = {
+        "quieter": wave * 0.05,
+        "upside down": -wave,
+        "noisy": wave + rng.normal(0, 0.01 * np.abs(wave).max(), wave.size),
+        "later": np.concatenate([np.zeros(1617), wave]),
+        "longer": np.concatenate([wave, np.zeros(24_000)]),
+        "resampled": soxr.resample(soxr.resample(wave, 48_000, 22_050), 22_050, 48_000),
+    }
+    for suffix in ("mp3", "ogg"):
+        soundfile.write(place / f"copy.{suffix}", wave, 48_000)
+        made[suffix] = read_wave(place / f"copy.{suffix}", 48_000)
+    return made
+
+
+@needs_data
+@pytest.mark.parametrize("pattern", ["drum_*", "tabla_*"])
+def test_copies_of_real_sounds_are_known_and_no_two_of_them_are_the_same(pattern: str, tmp_path: Path) -> None:
+    waves = [read_wave(path, 48_000) for path in sorted((DATA / "sonicpi").glob(f"{pattern}.flac"))]
+    looks = [look(wave) for wave in waves]
+    for own, wave in zip(looks, waves, strict=True):
+        alike = {name: likeness(own, look(copy)) for name, copy in copies(wave, tmp_path).items()}
+        assert min(alike.values()) >= SAME + 0.02, alike
+    assert max(likeness(a, b) for a, b in combinations(looks, 2)) <= SAME - 0.02
+
+
+@needs_data
+def test_no_two_of_the_242_shared_files_are_the_same() -> None:
+    collection = open_collection(DATA, DecodeSettings())
+    assert len(collection.rows) == 242 and len(collection.sounds) == 236
+    assert collection.groups == list(range(236))
+    assert not any(row.same_as for row in collection.rows)
+
+
+def test_rows_name_the_first_file_with_the_same_sound(write: Write, folder: Path) -> None:
+    write("a.wav", 1)
+    write("b.wav", 2)
+    write("c/a again.flac", 1, gain=0.3, format="FLAC")
+    write("d.ogg", 2)
+    write("z.wav", 1)
+    collection = open_collection(folder, DecodeSettings())
+    assert {row.path: row.same_as for row in collection.rows} == {
+        "a.wav": None,
+        "b.wav": None,
+        "c/a again.flac": "a.wav",
+        "d.ogg": "b.wav",
+        "z.wav": "a.wav",
+    }
+    assert collection.groups == [0, 1, 0, 1, 0]
+
+
+def test_a_likeness_is_1_for_a_sound_and_itself_and_small_for_noises() -> None:
+    one, other = look(chirp(1)), look(chirp(2))
+    assert likeness(one, one) == pytest.approx(1, abs=1e-5)
+    assert likeness(one, other) < 0.6
+    noise = np.random.default_rng(0).standard_normal((2, 96_000))
+    assert likeness(look(noise[0]), look(noise[1])) < 0.3

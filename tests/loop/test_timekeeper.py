@@ -1,0 +1,235 @@
+"""A run with minutes whose pace changes: it plans anew, nothing jumps, and what was decided once comes again."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.config import TrainingConfig
+from engine.loop.checkpoint import load, load_newest
+from engine.loop.course import Leg
+from engine.loop.trainer import Trainer
+from engine.plan import Plan
+from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from engine.rundir.writer import RunWriter
+from tests.reliability.sessions import write_table
+from tests.toy import Line
+
+FIRST = Plan(expansion=1, batch_size=8, steps_per_epoch=20, total_steps=400)
+SLOW, FAST = 0.02, 0.004
+
+
+class Uneven(Line):
+    """Its updates take ``before`` seconds up to step 60, then ``after``."""
+
+    before, after = FAST, SLOW
+
+    def schedule(self, step, progress):
+        return {"learning_rate": 0.05 * 0.5 * (1 + math.cos(math.pi * progress)), "progress": progress}
+
+    def batch(self, seed, step):
+        time.sleep(self.before if step <= 60 else self.after)
+        return super().batch(seed, step)
+
+
+def uneven(before: float = FAST, after: float = SLOW, **settings: Any) -> Uneven:
+    """Epochs of twenty steps, checkpoints after each; four hundred updates were planned for 1.8 seconds."""
+    values = {"max_minutes": 0.03, "batch_size": 8, "checkpoint_interval": 1, **settings}
+    task = Uneven(TrainingConfig.model_validate(values))
+    task.before, task.after = before, after
+    return task
+
+
+def open_run(root: Path, *, resume: bool = False) -> RunWriter:
+    return RunWriter.open(root, device="cpu", threads=1, versions={}, resume=resume)
+
+
+def train(task: Uneven, root: Path) -> Trainer:
+    with open_run(root) as writer:
+        trainer = Trainer(task, FIRST, writer, lambda: False)
+        assert trainer.fit() is State.COMPLETED
+    return trainer
+
+
+def last_events(root: Path, kind: str) -> list[dict[str, Any]]:
+    """The last record of each step, in order."""
+    found = {event["step"]: event for event in RunReader(root).all_of(kind)}
+    return [found[step] for step in sorted(found)]
+
+
+@pytest.fixture(scope="module")
+def slowed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that became ten times slower on its way."""
+    root = tmp_path_factory.mktemp("slowed") / "run"
+    train(uneven(), root)
+    return root
+
+
+def test_a_run_that_becomes_slower_plans_an_earlier_end(slowed: Path) -> None:
+    reader = RunReader(slowed)
+    plans, status = reader.plans(), reader.status()
+    assert any(plan.step > 60 and plan.reason == "slower than planned" for plan in plans)
+    assert status is not None and status.step == plans[-1].total_steps < FIRST.total_steps
+    assert (
+        (status.total_steps, status.total_epochs)
+        == (plans[-1].total_steps, plans[-1].total_epochs)
+        == (
+            status.step,
+            status.epoch,
+        )
+    )
+
+
+def test_a_run_that_becomes_faster_makes_use_of_it_within_the_ceiling(tmp_path: Path) -> None:
+    task = uneven(SLOW, 0.0, max_minutes=0.05)
+    task.config = task.config.model_copy(update={"max_epochs": 8})  # of a preset: nobody named them
+    train(task, tmp_path / "run")
+    reader = RunReader(tmp_path / "run")
+    status, plans = reader.status(), reader.plans()
+    assert status is not None and any(plan.reason == "faster than planned" for plan in plans)
+    assert 60 < status.step == status.total_steps and 3 < status.epoch <= 8
+    assert max(plan.steps_per_epoch for plan in plans) > FIRST.steps_per_epoch, "epochs grew instead of their number"
+    ends = [event["epoch"] for event in reader.all_of("epoch")]
+    assert ends == list(range(1, status.epoch + 1)), "no epoch is left out or comes twice"
+
+
+def test_progress_and_learning_rate_never_jump_and_end_at_the_end(slowed: Path) -> None:
+    steps = last_events(slowed, "step")
+    progress = [step["progress"] for step in steps]
+    assert progress[0] == 0 and progress == sorted(progress)
+    plans = RunReader(slowed).plans()
+    assert Leg.of(plans[-1]).progress_at(len(steps)) == 1, "the last update completes it"
+    first = Leg(0, FIRST.total_steps, 0.0, 0, 0, FIRST.steps_per_epoch)
+    for earlier, later in pairwise([first, *map(Leg.of, plans)]):
+        assert progress[later.step] == later.progress == pytest.approx(earlier.progress_at(later.step))
+
+
+def test_a_crash_right_after_a_plan_line_changes_no_bit(tmp_path: Path) -> None:
+    """The run that crashed and went on equals one that nobody disturbed and that had the same lines."""
+    root = tmp_path / "run"
+    before = crash(root, plans=2)
+    with (root / "plans.jsonl").open("ab") as file:  # and a line that the crash tore
+        file.write(b'{"step": 99, "total_st')
+    with open_run(root, resume=True) as writer:
+        loaded, _ = load_newest(writer.layout)
+        assert loaded is not None and loaded.step <= before[-1]["step"], "it goes on from before the line"
+        resumed = Trainer(uneven(), FIRST, writer, lambda: False)
+        resumed.restore(loaded, [])
+        assert resumed.fit() is State.COMPLETED
+    lines = (root / "plans.jsonl").read_bytes()
+    assert [json.loads(line) for line in lines.splitlines()][: len(before)] == before, "and is cut before the next"
+
+    other = tmp_path / "undisturbed"
+    with open_run(other) as writer:
+        shutil.copy(root / "plans.jsonl", other)
+        # Without minutes nothing is decided anew: all that moves its end are the lines.
+        undisturbed = Trainer(uneven(0.0, 0.0, max_minutes=None, max_steps=400), FIRST, writer, lambda: False)
+        undisturbed.fit()
+    assert undisturbed.tracker.step == resumed.tracker.step
+    newest = [load(Layout(path).checkpoint(resumed.tracker.step)) for path in (root, other)]
+    for name in ("model", "average"):
+        assert all(torch.equal(value, newest[1][name][key]) for key, value in newest[0][name].items())
+    for kind in ("step", "epoch"):
+        assert [clockless(event) for event in last_events(root, kind)] == [
+            clockless(event) for event in last_events(other, kind)
+        ]
+
+
+class CrashedError(BaseException):
+    pass
+
+
+def crash(root: Path, plans: int) -> list[dict[str, Any]]:
+    """Train until so many plans are noted, and no further; what was noted."""
+    with open_run(root) as writer, pytest.raises(CrashedError):
+        note = writer.plan_anew
+
+        def noted(record: Any) -> bool:
+            assert note(record)
+            if len(RunReader(root).plans()) >= plans and record.step > 40:
+                raise CrashedError
+            return True
+
+        writer.plan_anew = noted  # type: ignore[method-assign]
+        # It grows slower and slower, so that there is more than one plan.
+        task = uneven()
+        honest = task.batch
+        task.batch = lambda seed, step: (time.sleep(0.0004 * max(0, step - 60)), honest(seed, step))[1]  # type: ignore[method-assign]
+        Trainer(task, FIRST, writer, lambda: False).fit()
+    return [json.loads(line) for line in (root / "plans.jsonl").read_bytes().splitlines()]
+
+
+def clockless(event: dict[str, Any]) -> dict[str, Any]:
+    clocks = {"at", "elapsed_s", "step_time_s", "eta_seconds", "elapsed_seconds"}
+    return {name: value for name, value in event.items() if name not in clocks}
+
+
+def test_a_disk_that_refuses_the_line_leaves_the_plan_as_it_is(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    with open_run(root) as writer:
+        (root / "plans.jsonl").mkdir()
+        trainer = Trainer(uneven(0.0, 0.004), FIRST, writer, lambda: False)
+        trainer.fit()
+        assert trainer.tracker.step == FIRST.total_steps
+        assert any("refused to note a new plan" in text for text in writer.status.warnings)
+
+
+def test_the_time_of_earlier_sessions_counts(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    with open_run(root) as writer:
+        first = Trainer(uneven(SLOW, SLOW), FIRST, writer, lambda: False)
+        first.stop = lambda: first.timekeeper is not None and first.timekeeper.spent_s > 1.2
+        assert first.fit() is State.CANCELLED
+    time.sleep(0.2)
+    with open_run(root, resume=True) as writer:
+        loaded, _ = load_newest(writer.layout)
+        second = Trainer(uneven(SLOW, SLOW), FIRST, writer, lambda: False)
+        assert loaded is not None and second.timekeeper is not None
+        second.restore(loaded, [])
+        assert second.timekeeper.spent_s > 1
+        before = second.tracker.step
+        second.fit()
+    assert second.tracker.step - before < before, "what was left was less than what was spent"
+
+
+def test_a_process_that_is_held_up_ends_earlier_and_says_so_everywhere(tmp_path: Path) -> None:
+    table, root = write_table(tmp_path / "table.csv"), tmp_path / "run"
+    command = [sys.executable, "-m", "engine.train", str(table), "--run-dir", str(root), "--max-minutes", "0.1"]
+    process = subprocess.Popen([*command, "--threads", "1"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    reader, deadline = RunReader(root), time.monotonic() + 120
+    while (status := reader.status()) is None or status.step < 20:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(2.5)
+    os.kill(process.pid, signal.SIGCONT)
+    said = process.communicate(timeout=120)[0].splitlines()
+    assert process.returncode == 0
+    run, plans, status = reader.run(), reader.plans(), reader.status()
+    assert run is not None and status is not None and plans
+    assert said[0] == str(root), "the directory comes first: programs read it"
+    plan = next(line for line in said if line.startswith("plan: "))
+    assert f"{run.total_epochs:,} epochs, {run.total_steps:,} updates, about" in plan
+    assert status.step == status.total_steps == plans[-1].total_steps < run.total_steps, "run.json keeps the first plan"
+    assert status.epoch == status.total_epochs == plans[-1].total_epochs
+    shown = subprocess.run(
+        [sys.executable, "-m", "engine", "inspect", str(root)], capture_output=True, text=True, check=True
+    )
+    assert f"step {status.step} of {status.step}, epoch {status.epoch} of {status.epoch}" in shown.stdout
+    assert f"planned {run.total_epochs:,} epochs, {run.total_steps:,} updates" in shown.stdout
+    assert "planned anew" in shown.stdout

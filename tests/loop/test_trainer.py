@@ -1,0 +1,283 @@
+"""The loop on a task it has never heard of."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.config import TrainingConfig
+from engine.errors import TrainingFailedError
+from engine.loop.checkpoint import load, load_newest
+from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
+from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
+from engine.plan import plan
+from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from engine.rundir.writer import RunWriter
+from engine.task import Monitor, StepOutput
+from tests.toy import Line
+
+
+def open_run(root: Path, *, resume: bool = False) -> RunWriter:
+    return RunWriter.open(root, device="cpu", threads=1, versions={}, resume=resume)
+
+
+def new_trainer(task: Line, writer: RunWriter, stop: Callable[[], bool] = lambda: False, **more: Any) -> Trainer:
+    return Trainer(task, plan(task.config, task.num_train), writer, stop, **more)
+
+
+def line(**settings: Any) -> Line:
+    """Epochs of eight steps."""
+    values = {
+        "max_steps": 40,
+        "batch_size": 8,
+        "checkpoint_interval": 1,
+        "regularization": {"augmentation_expansion": 1},
+    }
+    return Line(TrainingConfig.model_validate(values | settings))
+
+
+def weights(task: Line) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in task.model.parameters()]
+
+
+def test_a_task_the_loop_does_not_know_trains_to_the_end(tmp_path: Path) -> None:
+    task = line(learning_rate=0.05)
+    heard: list[object] = []
+    with open_run(tmp_path / "run") as writer:
+        assert new_trainer(task, writer, callback=heard.append).fit() is State.COMPLETED
+    events = RunReader(tmp_path / "run").events().events
+    steps = [event for event in events if event["event"] == "step"]
+    assert [step["step"] for step in steps] == list(range(1, 41))
+    assert "recon_loss" not in steps[0], "a metric the task has not must be left out"
+    assert steps[-1]["train_loss"] < steps[0]["train_loss"] / 2
+    assert [type(event) for event in heard].count(StepMetrics) == 40
+    assert isinstance(heard[-1], TrainingCompleteEvent)
+    assert {"epoch", "checkpoint", "preview", "complete"} <= {event["event"] for event in events}
+
+
+def test_steps_are_one_per_update_and_epochs_only_when_finished(tmp_path: Path) -> None:
+    task = line(max_steps=45)
+    heard: list[Any] = []
+    with open_run(tmp_path / "run") as writer:
+        trainer = new_trainer(task, writer, callback=heard.append)
+        trainer.fit()
+    leg = trainer.course.last
+    epochs = [event for event in heard if isinstance(event, EpochMetrics)]
+    assert [epoch.step for epoch in epochs] == [step for step in range(1, 46) if leg.ends_epoch(step)]
+
+
+@pytest.mark.parametrize("stopped_at", [1, 7, 32, 33, 39])
+def test_a_stopped_run_goes_on_with_the_same_bits(tmp_path: Path, stopped_at: int) -> None:
+    whole = line()
+    with open_run(tmp_path / "whole") as writer:
+        before = weights(whole)
+        uninterrupted = new_trainer(whole, writer)
+        uninterrupted.fit()
+    assert not torch.equal(before[0], weights(whole)[0]), "nothing was learnt, so nothing is compared"
+
+    first = line()
+    with open_run(tmp_path / "run") as writer:
+        trainer = new_trainer(first, writer)
+        trainer.stop = lambda: trainer.tracker.step >= stopped_at
+        assert trainer.fit() is State.CANCELLED
+    second = line()
+    with open_run(tmp_path / "run", resume=True) as writer:
+        loaded, complaints = load_newest(writer.layout)
+        assert loaded is not None and loaded.step == stopped_at and not complaints
+        resumed = new_trainer(second, writer)
+        resumed.restore(loaded, [])
+        assert resumed.fit() is State.COMPLETED
+
+    for expected, got in zip(weights(whole), weights(second), strict=True):
+        assert torch.equal(expected, got)
+    last = [load(Layout(tmp_path / name).checkpoint(40)) for name in ("whole", "run")]
+    assert equal(last[0]["optimizer"], last[1]["optimizer"])
+    assert equal(last[0]["average"], last[1]["average"])
+    assert equal(without(last[0]["tracker"], "elapsed_s"), without(last[1]["tracker"], "elapsed_s"))
+
+
+def test_a_nan_loss_fails_at_once_and_keeps_what_was_best(tmp_path: Path) -> None:
+    task = line()
+    poison(task, at=35, value=math.nan)
+    with open_run(tmp_path / "run") as writer, pytest.raises(TrainingFailedError, match="became NaN") as failure:
+        new_trainer(task, writer).fit()
+    assert f"--learning-rate {task.config.learning_rate / 2:g}." in failure.value.remedy
+    reader = RunReader(tmp_path / "run")
+    steps = [event for event in reader.events().events if event["event"] == "step"]
+    assert steps[-1]["step"] == 35 and math.isnan(steps[-1]["train_loss"])
+    assert any(item.path.name == "best.pt" and item.verified for item in reader.checkpoints())
+
+
+def test_a_diverging_loss_fails(tmp_path: Path) -> None:
+    task = line()
+    poison(task, at=10, value=1e9)
+    with open_run(tmp_path / "run") as writer, pytest.raises(TrainingFailedError, match="grew to"):
+        new_trainer(task, writer).fit()
+
+
+def test_one_non_finite_gradient_is_skipped_and_several_in_a_row_fail(tmp_path: Path) -> None:
+    task = line()
+    moved = {}
+
+    def spoil(step: int) -> None:
+        task.model[0].weight.register_hook(lambda grad: grad * math.inf if task.step == step else grad)
+
+    follow(task, moved)
+    spoil(5)
+    with open_run(tmp_path / "one") as writer:
+        trainer = new_trainer(task, writer)
+        trainer.fit()
+        assert trainer.tracker.skipped == 1
+        assert any("not finite" in text for text in writer.status.warnings)
+    assert torch.equal(moved[5], moved[6]), "the skipped step must move nothing"
+    assert not torch.equal(moved[6], moved[7])
+
+    task = line()
+    follow(task, {})
+    for step in range(5, 5 + SKIPS_IN_A_ROW):
+        task.model[0].weight.register_hook(lambda grad, step=step: grad * math.inf if task.step == step else grad)
+    with open_run(tmp_path / "many") as writer, pytest.raises(TrainingFailedError, match="in a row"):
+        new_trainer(task, writer).fit()
+
+
+def test_only_the_newest_checkpoints_and_the_best_stay(tmp_path: Path) -> None:
+    task = line(max_checkpoints=2)
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(task, writer).fit()
+    names = [item.path.name for item in RunReader(tmp_path / "run").checkpoints() if item.verified]
+    assert names == ["step-00000032.pt", "step-00000040.pt", "best.pt"]
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
+    task = line(max_steps=80)
+    with open_run(tmp_path / "run") as writer:
+        trainer = new_trainer(task, writer)
+        trainer.fit()
+        newest, before = (item.path for item in reversed(RunReader(writer.root).checkpoints()[-3:-1]))
+        data = bytearray(newest.read_bytes())
+        data[len(data) // 2] ^= 1
+        newest.write_bytes(data)
+        loaded, complaints = load_newest(writer.layout)
+    assert loaded is not None and loaded.file == before.name
+    assert complaints == [f"{newest.name} is damaged or incomplete. Use another checkpoint."]
+
+
+def poison(task: Line, at: int, value: float) -> None:
+    follow(task, {})
+    honest = task.training_step
+
+    def step(model: Any, batch: Any, knobs: Any) -> StepOutput:
+        output = honest(model, batch, knobs)
+        return StepOutput(output.loss * value, {}) if task.step == at else output
+
+    task.training_step = step
+
+
+def follow(task: Line, moved: dict[int, torch.Tensor]) -> None:
+    """Keep the step under way in ``task.step`` and the weights before it in ``moved``."""
+    honest = task.batch
+
+    def batch(seed: int, step: int) -> Any:
+        task.step = step
+        moved[step] = task.model[0].weight.detach().clone()
+        return honest(seed, step)
+
+    task.batch = batch
+
+
+def without(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}
+
+
+def equal(a: Any, b: Any) -> bool:
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(equal, a, b))
+    return bool(a == b)
+
+
+class Turning(Line):
+    """Comes out worse with new data from the fourth epoch on, in each of its held-out files."""
+
+    monitor = Monitor(metric="val_loss", reference="train_eval", files="val_loss_files")
+    held_out = 4
+
+    def evaluate(self, model, part):  # type: ignore[no-untyped-def]
+        if part == "train":
+            return {"train_eval": 1.0}
+        self.epoch = getattr(self, "epoch", 0) + 1
+        loss = 10.0 - self.epoch if self.epoch <= 4 else 2.0 + self.epoch
+        return {"val_loss": loss, "val_loss_files": [loss + 0.3 * file for file in range(self.held_out)]}
+
+
+def turning(**settings: Any) -> Turning:
+    values = {"max_steps": 160, "batch_size": 8, "regularization": {"augmentation_expansion": 1}}
+    return Turning(TrainingConfig.model_validate(values | settings))
+
+
+def test_a_run_ends_after_its_sweet_spot_only_when_asked(tmp_path: Path) -> None:
+    with open_run(tmp_path / "on") as writer:
+        goes_on = new_trainer(turning(), writer)
+        assert goes_on.fit() is State.COMPLETED
+    assert goes_on.tracker.step == 160
+    heard: list[Any] = []
+    with open_run(tmp_path / "ends") as writer:
+        ends = new_trainer(turning(stop_after_sweet_spot=True), writer, callback=heard.append)
+        assert ends.fit() is State.COMPLETED
+    assert ends.tracker.step < 160 and ends.course.last.ends_epoch(ends.tracker.step)
+    assert ends.tracker.best is not None and ends.tracker.best["step"] < ends.tracker.step
+    assert heard[-1].total_epochs == ends.course.last.epoch_of(ends.tracker.step)
+    newest, _ = load_newest(Layout(tmp_path / "ends"))
+    assert newest is not None and newest.state["tracker"]["step"] == ends.tracker.step
+
+
+def test_a_run_resumed_where_it_was_to_end_ends_there(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run") as writer:
+        first = new_trainer(turning(stop_after_sweet_spot=True), writer)
+        first.fit()
+    newest, _ = load_newest(Layout(tmp_path / "run"))
+    assert newest is not None
+    with open_run(tmp_path / "run", resume=True) as writer:
+        again = new_trainer(turning(stop_after_sweet_spot=True), writer)
+        again.restore(newest, epochs=[])  # as if every line of the curves were lost
+        again.fit()
+    assert again.tracker.step == first.tracker.step < 160
+
+
+class Heavy(torch.optim.AdamW):
+    """Takes its time over an update."""
+
+    def step(self, *given: Any, **named: Any) -> Any:
+        time.sleep(0.03)
+        return super().step(*given, **named)
+
+
+def test_the_time_of_a_step_is_that_of_the_whole_update(tmp_path: Path) -> None:
+    task = line(max_steps=3)
+    task.optimizer = Heavy
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(task, writer).fit()
+    assert all(event["step_time_s"] >= 0.03 for event in RunReader(tmp_path / "run").all_of("step"))
+
+
+@pytest.mark.parametrize("held_out", [0, 1, 2])
+def test_a_run_with_too_few_files_to_tell_never_ends_by_itself(tmp_path: Path, held_out: int) -> None:
+    task = turning(stop_after_sweet_spot=True)
+    task.held_out = held_out
+    with open_run(tmp_path / "run") as writer:
+        trainer = new_trainer(task, writer)
+        trainer.fit()
+        said = writer.status.evidence.sweet_range
+    assert trainer.tracker.step == 160
+    assert said is not None and not said.certain and not said.behind and said.files == held_out

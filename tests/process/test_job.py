@@ -1,0 +1,35 @@
+"""What a run is told from several sides at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.config import TrainingConfig, resolve
+from engine.process.job import new_job
+from engine.registry import Resolved
+from engine.rundir.schema import Source
+
+
+@pytest.mark.parametrize(
+    ("named", "limits"),
+    [
+        ({}, (100, 8000, None)),
+        ({"max_epochs": 3}, (3, None, None)),
+        ({"max_minutes": 5.0}, (200, None, 5.0)),
+        ({"max_steps": 70}, (200, 70, None)),
+        ({"learning_rate": 1e-3}, (100, 8000, None)),
+    ],
+)
+def test_a_limit_beside_a_saved_configuration_replaces_those_of_the_file(
+    tmp_path: Path, named: dict[str, float], limits: tuple[int | None, ...]
+) -> None:
+    saved = resolve(TrainingConfig(max_steps=8000), 20, 17)
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps({"config": {"training": saved.model_dump(mode="json"), "task": {}}}))
+    resolved = Resolved(Source(kind="folder", name="drums", path=str(tmp_path)), "vae", {})
+    training = new_job(dict(named), resolved, tmp_path / "run", "drums", file).training
+    assert (training.max_epochs, training.max_steps, training.max_minutes) == limits
+    assert training.batch_size == saved.batch_size and training.preset == "conservative"

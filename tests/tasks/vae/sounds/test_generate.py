@@ -1,0 +1,145 @@
+"""What a request is decoded from, on small runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.audio.levels import rms, to_db
+from engine.tasks.vae.model import STRIDE
+from engine.tasks.vae.previews import sample_wave
+from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.load import open_model
+from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, Moved, Place, SoundRequest
+
+
+@pytest.fixture(scope="module")
+def strokes(drum_run: Path) -> Studio:
+    return Studio(open_model(drum_run, None))
+
+
+@pytest.fixture(scope="module")
+def winds(wind_run: Path) -> Studio:
+    return Studio(open_model(wind_run, None))
+
+
+def test_every_index_and_every_seed_is_a_code_of_its_own(strokes: Studio, winds: Studio) -> None:
+    for studio in (strokes, winds):
+        codes = [
+            studio.code(SoundRequest(origin=FromPrior(index=index), seed=seed))
+            for index, seed in ((0, 0), (1, 0), (0, 1), (1, 1))
+        ]
+        assert len({code.numpy().tobytes() for code in codes}) == 4
+        assert torch.equal(codes[1], studio.code(SoundRequest(origin=FromPrior(index=1))))
+
+
+def test_temperature_zero_is_a_place_of_the_seeds_own_and_spread_grows_with_it(strokes: Studio) -> None:
+    place = strokes.code(SoundRequest(temperature=0))
+    assert not torch.equal(place, strokes.code(SoundRequest(temperature=0, seed=9)))
+    some, more = (strokes.code(SoundRequest(temperature=t)) - place for t in (0.5, 1.0))
+    torch.testing.assert_close(more, 2 * some, atol=1e-4, rtol=1e-4)
+
+
+def test_a_longer_texture_begins_like_a_shorter_one(winds: Studio) -> None:
+    short, long = (winds.code(SoundRequest(duration_s=seconds)) for seconds in (2, 6))
+    torch.testing.assert_close(long[..., : short.shape[-1]], short)
+    assert long.shape[-1] > 2.5 * short.shape[-1]
+
+
+def test_a_variation_keeps_what_its_amount_leaves(strokes: Studio) -> None:
+    path = strokes.map.points()[0].path
+    own, near, far = (strokes.code(SoundRequest(origin=FromFile(file=path, amount=amount))) for amount in (0, 0.2, 0.9))
+    assert float((near - own).norm()) < float((far - own).norm())
+    whole = strokes.code(SoundRequest(origin=FromFile(file=path, amount=1)))
+    fresh = strokes.code(SoundRequest(origin=FromPrior(index=0)))
+    torch.testing.assert_close(whole, fresh[..., : whole.shape[-1]], atol=1e-5, rtol=1e-5)
+
+
+def test_a_morph_is_a_straight_line_between_strokes(strokes: Studio) -> None:
+    first, second = (point.path for point in strokes.map.points()[:2])
+    ends = [strokes.code(SoundRequest(origin=Between(first=first, second=second, position=p))) for p in (0, 1)]
+    middle = strokes.code(SoundRequest(origin=Between(first=first, second=second, position=0.5)))
+    torch.testing.assert_close(middle, (ends[0] + ends[1]) / 2, atol=1e-5, rtol=1e-5)
+
+
+def test_a_morph_of_textures_keeps_moving_half_way(winds: Studio) -> None:
+    spread = []
+    for place in (0.0, 0.5, 1.0):
+        origin = Between(first="wind-0.wav", second="wind-5.wav", position=place)
+        spread.append(float(winds.code(SoundRequest(origin=origin)).std(-1).mean()))
+    assert spread[1] > 0.6 * min(spread[0], spread[2])
+
+
+def test_a_new_one_shot_keeps_its_attack(strokes: Studio) -> None:
+    request = SoundRequest()
+    db = strokes.codec.decode(strokes.code(request))[0]
+    raw = strokes._voice(db[:, : strokes._audible(db) // strokes.hop + 2 * STRIDE], request, 0)
+    _keeps_its_attack(strokes.make(request).wave, raw)
+
+
+def test_so_do_the_one_shots_of_a_preview(strokes: Studio) -> None:
+    codec, samples = strokes.codec, 4 * strokes.rate
+    wave = sample_wave(codec, samples, 0, 0.85, 0)
+    count = round(samples / (codec.frames_of(strokes.prior.frames) * strokes.hop))  # type: ignore[union-attr]
+    cell = samples // count
+    raw = codec.to_wave(codec.sample_db(count, codec.config.frames(cell), 0, 0.85), cell)
+    for made, unfinished in zip(wave[: count * cell].reshape(count, cell), raw, strict=True):
+        _keeps_its_attack(made, unfinished)
+
+
+def _keeps_its_attack(made: np.ndarray, raw: np.ndarray) -> None:
+    """``made`` is ``raw`` at another level, and begins at zero with little less.
+
+    A model of thirty updates is loud from its first sample on: a quarter of a millisecond is 0.5 dB of five, a fade of
+    five 4 dB.
+    """
+    first, middle = slice(0, 240), slice(240, 900)  # the shortest sound is released from 960 on
+    gain = rms(made[middle]) / rms(raw[middle])
+    assert made[0] == 0.0
+    assert to_db(gain * rms(raw[first])) - to_db(rms(made[first])) < 1
+
+
+def test_what_follows_a_stroke_that_died_away_is_left_out(strokes: Studio) -> None:
+    db = torch.full((128, 96), strokes.codec.scale.floor)
+    db[20:40, :30] = strokes.codec.scale.ref
+    db[20:40, 60:80] = strokes.codec.scale.ref - 40
+    samples = strokes._audible(db)
+    assert 30 * 512 <= samples <= 33 * 512
+    db[20:40, 30:60] = strokes.codec.scale.ref - 50  # it never died
+    assert strokes._audible(db) >= 80 * 512
+
+
+def test_a_new_sound_neither_shares_its_roughness_nor_repeats(strokes: Studio) -> None:
+    first, second = (
+        strokes.make(SoundRequest(origin=FromPrior(index=index), temperature=0, quality="fast")).wave
+        for index in (0, 1)
+    )
+    samples = min(len(first), len(second))
+    assert not np.allclose(first[:samples], second[:samples])
+
+
+@pytest.mark.parametrize("kind", ["drum_run", "wind_run", "vector_run"])
+def test_every_kind_of_model_makes_every_kind_of_sound(kind: str, request: pytest.FixtureRequest) -> None:
+    studio = Studio(open_model(request.getfixturevalue(kind), None))
+    first, *_, last = studio.map.points()
+    origins = [
+        FromPrior(index=1),
+        FromFile(file=first.path, amount=0.5),
+        Between(first=first.path, second=last.path, position=0.5),
+        Place(x=(first.x + last.x) / 2, y=(first.y + last.y) / 2),
+        Moved(of=FromFile(file=last.path, amount=0.2), axes={1: -1.0}),
+    ]
+    sounds = []
+    for origin in origins:
+        wish = SoundRequest(origin=origin, duration_s=1.5, quality="fast", stereo=origin is origins[0])
+        wave = studio.make(wish).wave
+        assert len(wave) == 72_000 and np.isfinite(wave).all(), origin
+        assert 0.02 < np.abs(wave).max() <= 10 ** (-1 / 20) + 1e-4, origin
+        sounds.append(wave.tobytes())
+    assert len(set(sounds)) == len(origins)
+    code = studio.code(SoundRequest(origin=FromFile(file=first.path, amount=0)))
+    assert studio.map.nearest(code)[0].path == first.path and studio.map.where(code) != (0.0, 0.0)
+    assert studio.map.remarks(code) == [] and studio.map.axes
