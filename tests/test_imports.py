@@ -82,7 +82,9 @@ def _same_package(module: str, other: str) -> bool:
     return module.split(".")[:2] == other.split(".")[:2] and module.count(".") > 1
 
 
-@pytest.mark.parametrize("module", ["engine.loop.trainer", "engine.loop.archive", "engine.loop.update", "engine.train", "engine.loop.pace"])
+@pytest.mark.parametrize(
+    "module", ["engine.loop.trainer", "engine.loop.archive", "engine.loop.update", "engine.train", "engine.loop.pace"]
+)
 def test_the_loop_names_no_task(module: str) -> None:
     text = modules("engine")[module].read_text(encoding="utf-8")
     tasks = {name for name in modules("engine") if name.startswith("engine.tasks.")}

@@ -1,43 +1,16 @@
-"""Whether two files hold the same recording: copies at another level, rate or in another format, with noise or a pause
-before them. Two strokes of one drum, or two takes of one word, are not the same.
+"""Which files of a collection hold the same recording: they go to one side of the split together.
 
-Spectral pictures do not tell (measured: an MP3 of a sound was farther from it than two strokes of a tabla from each
-other); the wave does. The likeness of two sounds is the largest cross-correlation of their waves within a lag of
-0.3 s, over 40 Hz to 4 kHz, as its analytic magnitude (blind to polarity), each spectrum flattened to its power 0.25 so
-that a shared resonance alone, the tone of one skin struck twice, makes no likeness. 1 is the same wave.
-
-Measured on 242 files (drums, tabla, electronics, ambiences, spoken digits at 8 kHz):
-
-===================================================  =========
-smallest likeness of a sound and its copy            0.932
-  MP3, Ogg Vorbis at their defaults                  0.932
-  Ogg Vorbis at its lowest quality                   0.949
-  resampled to 22.05 or 32 kHz and back              1.000
-  noise at -40 dB of the peak                        0.948
-  33 ms or 0.5 s of silence before it                0.958
-largest likeness of two different files              0.884
-  tabla_te2, tabla_te_m                              0.884
-  tabla_tun2, tabla_tun3                             0.878
-  drum_bass_hard, drum_bass_soft                     0.825
-  any two takes of a digit                           0.686
-===================================================  =========
-
-Below the threshold fall copies that lost much: speech at 8 kHz in an MP3 of 8 kbit/s (0.898 at worst).
+What makes two waves the same is measured in :mod:`engine.audio.likeness`.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-SAME = 0.91
-_WINDOW_S, _LAG_S, _PREROLL_S = 2.7, 0.3, 0.25
-_LOW_HZ, _HIGH_HZ = 40.0, 4_000.0
-_FLATTEN = 0.75  # exponent of the division by the smoothed amplitude
-_FLOOR = 10**-2.5  # of the strongest smoothed power: what lies under is not raised further, noise would be
-_BLOCK = 16  # bins in one number of a sketch
+from engine.audio.likeness import SAME, likeness, norms, picture
+
 _SLACK = 0.005  # more than half precision takes from the bound
 
 
@@ -50,7 +23,7 @@ def group_copies(
 ) -> list[int]:
     """A number for each sound, equal for the same sound; numbers count up in order of first appearance.
 
-    digests: of the samples; equal ones are the same without a look. sketches: from :func:`sketch`. read: the int16
+    digests: of the samples; equal ones are the same without a look. sketches: from :func:`engine.audio.likeness.sketch`. read: the int16
     samples of sound ``i``, asked for only where the sketches leave it open (64 of 236 different sounds).
     """
     first: dict[str, int] = {}
@@ -78,63 +51,9 @@ def _candidates(indices: Sequence[int], sketches: Sequence[str]) -> Iterator[tup
     nor that above the product of the norms of blocks of them (Cauchy and Schwarz): whoever fails this fails."""
     if not indices:
         return
-    norms = np.stack([np.frombuffer(base64.b64decode(sketches[index]), "<f2") for index in indices]).astype(np.float32)
+    lengths = np.stack([norms(sketches[index]) for index in indices])
     for start in range(0, len(indices), 512):
-        bound = norms[start : start + 512] @ norms.T
+        bound = lengths[start : start + 512] @ lengths.T
         for a, b in np.argwhere(bound >= SAME - _SLACK).tolist():
             if start + a < b:
                 yield indices[start + a], indices[b]
-
-
-def sketch(pcm: np.ndarray, sample_rate: int) -> str:
-    """The norms of blocks of :func:`picture`, half precision, as text: enough to rule out most pairs."""
-    magnitudes = np.abs(picture(pcm, sample_rate))
-    blocks = np.pad(magnitudes, (0, -magnitudes.size % _BLOCK)).reshape(-1, _BLOCK)
-    return base64.b64encode(np.sqrt(np.square(blocks).sum(axis=1)).astype("<f2").tobytes()).decode()
-
-
-def likeness(one: np.ndarray, other: np.ndarray) -> float:
-    """0 to 1 for two pictures: the largest magnitude of their analytic cross-correlation within the lag."""
-    size = 1 << (2 * one.size - 1).bit_length()
-    # Bins of a real spectrum without its negative half make an analytic wave; padding interpolates between lags.
-    correlation = np.abs(np.fft.ifft(one * np.conj(other), size)) * size
-    reach = int(size * _LAG_S / _WINDOW_S) + 1
-    return float(max(correlation[:reach].max(), correlation[-reach:].max()))
-
-
-def picture(pcm: np.ndarray, sample_rate: int) -> np.ndarray:
-    """The flattened spectrum of a sound around its onset, complex64 [bins], of length 1."""
-    size = 2 * int(_WINDOW_S * sample_rate / 2)
-    heard_length = size - int(2 * _LAG_S * sample_rate)  # the rest is silence, so that a lag does not wrap around
-    start = _onset(pcm, sample_rate) - int(_PREROLL_S * sample_rate)
-    heard = pcm[max(0, start) : max(0, start + heard_length)]
-    part = np.zeros(size, np.float32)
-    part[max(0, -start) : max(0, -start) + heard.size] = heard
-    fade = heard_length // 4
-    part[heard_length - fade : heard_length] *= np.cos(np.linspace(0, np.pi / 2, fade, dtype=np.float32)) ** 2
-    low, high = int(_LOW_HZ * size / sample_rate), int(min(_HIGH_HZ, 0.5 * sample_rate) * size / sample_rate)
-    spectrum = np.fft.rfft(part)[low:high]
-    power = _smoothed(np.square(np.abs(spectrum), dtype=np.float64), low)
-    flat = spectrum * (power + _FLOOR * power.max() + 1e-9) ** (-_FLATTEN / 2)
-    length = np.sqrt(np.square(np.abs(flat)).sum())
-    unit: np.ndarray = (flat / (length + 1e-12)).astype(np.complex64)
-    return unit
-
-
-def _smoothed(power: np.ndarray, first_bin: int) -> np.ndarray:
-    """The mean over a third of an octave around each bin."""
-    bins = np.arange(power.size) + first_bin
-    total = np.concatenate([[0.0], np.cumsum(power)])
-    low = np.maximum(np.floor(bins * 0.89).astype(int) - first_bin, 0)
-    high = np.minimum(np.ceil(bins * 1.12).astype(int) + 1 - first_bin, power.size)
-    smoothed: np.ndarray = (total[high] - total[low]) / (high - low)
-    return smoothed
-
-
-def _onset(pcm: np.ndarray, sample_rate: int) -> int:
-    """The first sample of the first 20 ms within 15 dB of the loudest. Power, not peaks: noise moves those."""
-    step = sample_rate // 200
-    blocks = pcm[: pcm.size // step * step].reshape(-1, step)
-    power = np.einsum("ij,ij->i", blocks, blocks, dtype=np.float64, casting="unsafe")
-    power = np.convolve(power, np.ones(4))[3:] if power.size > 3 else power
-    return int(np.argmax(power >= power.max() * 10**-1.5)) * step if power.size else 0

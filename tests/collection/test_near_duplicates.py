@@ -1,7 +1,6 @@
 """Copies of a recording are known; other takes of it are not taken for copies.
 
-The figures stand in the docstring of engine/collection/near_duplicates.py: copies 0.932 and above, others 0.884 and
-below.
+The figures stand in the docstring of engine/audio/likeness.py: copies 0.932 and above, others 0.884 and below.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ import soundfile
 import soxr
 
 from engine.audio.files.io import read_wave
+from engine.audio.likeness import SAME, likeness, picture
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
-from engine.collection.near_duplicates import SAME, likeness, picture
 from tests.audio.sounds import Write, chirp
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"

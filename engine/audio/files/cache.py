@@ -41,7 +41,7 @@ class Facts:
     find the same, so that it is worth remembering. duration_s: of what was read, before resampling. peak: largest
     absolute sample of the mono sound; sample ``i`` of it is ``pcm[i] / 32767 * peak``. digest: of the decoded samples
     (XXH3, 128 bits). sketch: of the sound's spectrum, by which most files are told from each other, see
-    :mod:`engine.collection.near_duplicates`.
+    :mod:`engine.audio.likeness`.
     """
 
     failure: str | None = None

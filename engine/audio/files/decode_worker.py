@@ -30,7 +30,7 @@ import numpy as np
 from engine.audio.files import verdict
 from engine.audio.files.cache import Cache, Facts, moment, sample_digest
 from engine.audio.files.stream import AudioError, SoundFile
-from engine.collection.near_duplicates import sketch
+from engine.audio.likeness import sketch
 
 MEMORY_LIMIT = 6 << 30  # of address space: threads and libraries reserve far more than they use
 SPOOL = 64 << 20  # a sound above this size waits for its peak on disk, not in memory
