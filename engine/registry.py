@@ -8,7 +8,7 @@ Each task brings its own in ``tasks/<name>/datasets.py``: ``DATASETS``, those th
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -25,55 +25,8 @@ from engine.home import expanded, own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.layout import is_run_id
 from engine.rundir.schema import Source
+from engine.sources import Claim, Dataset, Description, Offer
 from engine.tasks import task_config, task_names
-
-
-@dataclass(frozen=True)
-class Description:
-    """What is known of a data set before it is loaded. num_classes: 0 unless it is sorted into classes."""
-
-    task_type: str
-    num_features: int = 0
-    num_classes: int = 0
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set by name.
-
-    load: makes it ready and returns it: the folder of its sounds, or a table. defaults: tuned training settings
-    (max_epochs, learning_rate, batch_size). task_defaults: the task's own. origin: where it comes from, in words.
-    path: of one that lies on this disk by its user's choice.
-    """
-
-    id: str
-    description: str
-    task: str
-    load: Callable[[], Any]
-    defaults: dict[str, Any] = field(default_factory=dict)
-    task_defaults: dict[str, Any] = field(default_factory=dict)
-    task_type: str = "generation"
-    num_features: int = 0
-    num_classes: int = 0
-    origin: str = ""
-    path: Path | None = None
-    user: bool = False
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A task's word that it can learn from a path. by_option: because an option that only it knows says so."""
-
-    by_option: bool = False
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Offer:
-    """One thing to learn from a path where there are several, in words, and the settings that ask for it."""
-
-    label: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from app.look import style, words
 from app.panels import health
 from engine.errors import SweetspotError
 from engine.home import expanded
-from engine.registry import Description, datasets, describe, find_source, get_dataset, offers
+from engine.registry import datasets, describe, find_source, get_dataset, offers
 from engine.rundir.owner import is_own
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord
+from engine.sources import Description
 
 DEMO, FOLDER, NAMED = "Demo sounds", "A folder on this computer", "A data set"
 

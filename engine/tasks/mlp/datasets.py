@@ -13,7 +13,7 @@ import numpy as np
 from engine import rng
 from engine.config import Settings, validated
 from engine.errors import DataError
-from engine.registry import Claim, Dataset, Description, Offer
+from engine.sources import Claim, Dataset, Description, Offer
 from engine.tasks.mlp.config import FOLDERS, MLPConfig
 from engine.tasks.mlp.csv_table import SUFFIXES, read_table
 from engine.tasks.mlp.labels import FEATURE_NAMES, read_labels
@@ -89,6 +89,14 @@ DATASETS = (
     _table("friedman1", "1,000 made rows: 5 of 10 features matter, not in straight lines.", 10, 0, _friedman1,
            {"max_epochs": 150, **_guard(0.0, 1e-4)}, [{"units": 64}, {"units": 64}], "made by this program"),
 )  # fmt: skip
+
+
+def built_in(name: str) -> Dataset:
+    """The table called ``name`` that comes with the project; ``DataError`` with the known names otherwise."""
+    known = {entry.id: entry for entry in DATASETS}
+    if name not in known:
+        raise DataError(f"There is no table called {name!r}.", f"Known are: {', '.join(sorted(known))}.")
+    return known[name]
 
 
 def claim(path: Path, named: Collection[str]) -> Claim | None:

@@ -17,12 +17,12 @@ from engine.config import TrainingConfig, get_adaptive_split, resolve
 from engine.errors import ConfigError
 from engine.metrics import MetricsHistory
 from engine.plan import plan
-from engine.registry import get_dataset
 from engine.rundir.schema import FileRow
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.mlp.config import FOLDERS, MLPConfig
 from engine.tasks.mlp.csv_table import read_table
 from engine.tasks.mlp.dataset import Rows, Side, Standard, TableLoader, make_rows, split_rows
+from engine.tasks.mlp.datasets import built_in
 from engine.tasks.mlp.labelled_sounds import read_sounds
 from engine.tasks.mlp.model import DynamicMLPModel
 from engine.tasks.mlp.nouns import ROWS
@@ -217,7 +217,7 @@ def open_task(
     task_config = task_config.located()
     _check_meant(source, task_config)
     if source.path is None:
-        table: Table = get_dataset(source.name).load()
+        table: Table = built_in(source.name).load()
     elif Path(source.path).is_dir():
         if task_config.labels is None:
             raise ConfigError("A folder of sounds needs labels to be sorted by.", "Give --labels folders or a CSV.")

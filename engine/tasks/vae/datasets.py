@@ -13,7 +13,7 @@ from engine.audio.files.cache import default_cache, refused
 from engine.audio.files.find import find_files
 from engine.config import Settings
 from engine.errors import DataError
-from engine.registry import Claim, Dataset, Description, Offer
+from engine.sources import Claim, Dataset, Description, Offer
 from engine.tasks.vae.demo.synthesis import synthesise_demo
 
 # Counts up whenever the sounds change, so that an older folder is not taken for them.
