@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import os
 import pkgutil
-import sys
 from importlib.metadata import EntryPoint, entry_points
 
 import click
 
 from engine import __version__, commands
-from engine.audio.files.find import escaped
-from engine.errors import StorageError, SweetspotError
 from engine.home import lend_home
-from engine.process.streams import open_streams
+from engine.process.ending import run
 
 ADDED = "sweetspot.commands"
 
@@ -56,27 +52,6 @@ def group() -> None:
 
 def main() -> None:
     run(group)
-
-
-def run(command: click.Command) -> None:
-    """Run a command to its end; a failure the engine knows becomes one sentence and its exit code."""
-    open_streams()
-    try:
-        sys.exit(command.main(standalone_mode=False, prog_name=f"sweetspot {command.name}".removesuffix(" group")))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except SweetspotError as error:
-        click.echo(f"Error: {escaped(str(error))}", err=True)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:  # who reads has heard enough; what is left must not be written at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as error:
-        click.echo(f"Error: {escaped(str(StorageError.of(error)))}", err=True)
-        sys.exit(StorageError.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
 
 
 if __name__ == "__main__":

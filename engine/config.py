@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import ConfigError
-from engine.plan import automatic_steps, batch_size, pass_steps, variants
+from engine.run_length import automatic_steps, batch_size, pass_steps, variants
 
 SHORT_RUN_EPOCHS = 50
 

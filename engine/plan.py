@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from engine.config import TrainingConfig
+from engine.config import TrainingConfig
+from engine.run_length import MOST_STEPS_PER_EPOCH, batch_size, pass_steps, variants
 
-BATCH_SIZE = 8
-MIN_ITEMS_PER_PASS = 2000
-MOST_STEPS_PER_EPOCH = 250
 FEWEST_STEPS_PER_EPOCH = 32
 USUAL_EPOCHS = 50
-MEASURED_STEPS, MEASURED_ITEMS, GROWTH = 6000, 25, 0.25  # see docs/model.md; the growth is an estimate
 UNLIMITED = 10**9  # updates: stands in for minutes that have not been measured yet
 
 
@@ -57,26 +52,6 @@ def _steps_per_epoch(total: int, once: int, config: TrainingConfig) -> int:
         return once
     part = max(min(once, FEWEST_STEPS_PER_EPOCH), math.ceil(total / USUAL_EPOCHS))
     return max(min(part, MOST_STEPS_PER_EPOCH), 1 if ceiling is None else math.ceil(total / ceiling))
-
-
-def variants(most: int, num_train: int) -> int:
-    """How often a pass shows each item, every time varied anew: ``most``, fewer when 2,000 items are reached."""
-    return min(most, math.ceil(MIN_ITEMS_PER_PASS / num_train))
-
-
-def batch_size(items: int) -> int:
-    """8, or fewer when a pass of ``items`` would be less than four updates."""
-    return max(1, min(BATCH_SIZE, items // 4))
-
-
-def pass_steps(items: int, size: int) -> int:
-    """Updates of ``size`` in which each of ``items`` comes once; at most 250, so that a large one is heard of soon."""
-    return min(MOST_STEPS_PER_EPOCH, math.ceil(items / size))
-
-
-def automatic_steps(num_train: int) -> int:
-    """A good number of updates when no limit was named: where twice as many are not expected to gain 0.15 dB."""
-    return round(MEASURED_STEPS * math.pow(num_train / MEASURED_ITEMS, GROWTH))
 
 
 def in_words(epochs: int, steps: int, seconds: float | None) -> str:

@@ -23,6 +23,7 @@ from engine.errors import ConfigError, DataError, OutOfMemoryError, StorageError
 from engine.flags import options
 from engine.plan import Plan, plan
 from engine.process.data_changes import changed_data
+from engine.process.ending import run as run_command
 from engine.process.job import Job, new_job, new_root, resumed_job
 from engine.process.progress import Progress
 from engine.process.resume import git_commit, resume_point, versions
@@ -324,8 +325,6 @@ def _resume(root: Path, moved: str | None) -> int:
 
 
 def main() -> None:
-    from engine.__main__ import run as run_command
-
     run_command(command)
 
 

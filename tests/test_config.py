@@ -17,7 +17,8 @@ from engine.config import (
     validated,
 )
 from engine.errors import ConfigError
-from engine.plan import about, automatic_steps, in_words, plan
+from engine.plan import about, in_words, plan
+from engine.run_length import automatic_steps
 
 
 @pytest.mark.parametrize(

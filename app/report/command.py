@@ -17,6 +17,7 @@ from app.panels import details, previews, summary
 from app.report.page import page
 from app.report.sounds import Panel, panel
 from engine.errors import RunDirectoryError
+from engine.process.ending import run
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.reader import RunReader
@@ -136,6 +137,4 @@ def _moment(at: float) -> str:
 
 
 if __name__ == "__main__":
-    from engine.__main__ import run
-
     run(command)

@@ -23,8 +23,9 @@ def group_copies(
 ) -> list[int]:
     """A number for each sound, equal for the same sound; numbers count up in order of first appearance.
 
-    digests: of the samples; equal ones are the same without a look. sketches: from :func:`engine.audio.likeness.sketch`. read: the int16
-    samples of sound ``i``, asked for only where the sketches leave it open (64 of 236 different sounds).
+    digests: of the samples; equal ones are the same without a look. sketches: from
+    :func:`engine.audio.likeness.sketch`. read: the int16 samples of sound ``i``, asked for only where the sketches
+    leave it open (64 of 236 different sounds).
     """
     first: dict[str, int] = {}
     leader = [first.setdefault(digest, index) for index, digest in enumerate(digests)]

@@ -13,7 +13,8 @@ from engine.config import TrainingConfig, get_effective_preview_interval
 from engine.loop.checkpoint import WeightAverage, serialise
 from engine.loop.course import Leg
 from engine.loop.update import new_optimizer, optimise
-from engine.plan import MOST_STEPS_PER_EPOCH, UNLIMITED, Plan, plan
+from engine.plan import UNLIMITED, Plan, plan
+from engine.run_length import MOST_STEPS_PER_EPOCH
 from engine.task import Task
 
 EARLY_PREVIEWS = (0, 50, 200)

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from engine.config import TrainingConfig
-from engine.plan import automatic_steps, plan
+from engine.plan import plan
+from engine.run_length import automatic_steps
 from engine.task import OpenContext, Source
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.prior import OneShotPrior, TexturePrior

@@ -1,0 +1,33 @@
+"""How a command ends: its exit code, and one sentence in place of a failure that the engine knows."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from engine.audio.files.find import escaped
+from engine.errors import StorageError, SweetspotError
+from engine.process.streams import open_streams
+
+
+def run(command: click.Command) -> None:
+    """Run a command to its end; a failure the engine knows becomes one sentence and its exit code."""
+    open_streams()
+    try:
+        sys.exit(command.main(standalone_mode=False, prog_name=f"sweetspot {command.name}".removesuffix(" group")))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SweetspotError as error:
+        click.echo(f"Error: {escaped(str(error))}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # who reads has heard enough; what is left must not be written at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"Error: {escaped(str(StorageError.of(error)))}", err=True)
+        sys.exit(StorageError.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
