@@ -37,7 +37,7 @@ class DataError(SweetspotError):
 
 
 class RunDirectoryError(SweetspotError):
-    """A run directory that is taken, incomplete, from a newer version, or not one at all."""
+    """A run directory that is taken, incomplete, from another version, or not one at all."""
 
     exit_code = 2
 

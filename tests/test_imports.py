@@ -182,6 +182,19 @@ def test_the_engine_knows_no_user_interface() -> None:
         assert not roots & {"streamlit", "altair", "app"}, module
 
 
+def test_nothing_is_pickled() -> None:
+    """A pickle is a program: whoever wrote it would run it here."""
+    for module, path in KNOWN.items():
+        roots = {name.split(".")[0] for name in imported(path.read_text(encoding="utf-8"))}
+        assert not roots & {"pickle", "marshal", "shelve", "joblib"}, module
+        called = {
+            f"{node.value.id}.{node.attr}"
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        }
+        assert not called & {"torch.save", "torch.load"}, module
+
+
 def test_only_the_run_directory_knows_its_files_names() -> None:
     names = ("status.json", "metrics.jsonl", "control.jsonl", "sessions.jsonl", "run.lock", "dataset.json")
     for module, path in KNOWN.items():

@@ -73,7 +73,7 @@ def command(run_dir: Path, out: Path) -> None:
 
 
 def gather(reader: RunReader) -> Report:
-    """Look at the run once. ``RunDirectoryError`` when a newer version wrote it."""
+    """Look at the run once. ``RunDirectoryError`` when another version wrote it."""
     scrub = Scrubber(reader.root, reader.run(), reader.sessions())
     view, found, root = _anonymous(reader.view(), scrub), reader.previews(), reader.root
     run = view.run

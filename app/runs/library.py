@@ -56,7 +56,7 @@ class Library:
         return sorted(path for path in self.runs_dir.glob("*.zip") if is_run_id(path.name) and _is_model(path))
 
     def view(self, reader: RunReader) -> RunView:
-        """The run now. ``RunDirectoryError`` when a newer version wrote it."""
+        """The run now. ``RunDirectoryError`` when another version wrote it."""
         return reader.view(self._watches.setdefault(reader.id, HeartbeatWatch()))
 
     def views(self) -> tuple[list[tuple[RunReader, RunView]], list[str]]:

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from engine.claims.advice import Kept, kept
-from engine.loop.checkpoint import WeightAverage, describe, prune, serialise, training_state
+from engine.loop.checkpoint import WeightAverage, describe, prune, training_state
 from engine.loop.disk_space import free_bytes, reserve_bytes
 from engine.loop.snapshot import serialise_snapshot, thin_snapshots
+from engine.loop.state_file import serialise
 from engine.loop.tracker import TrackerState
 from engine.metrics import MetricsCallback, PreviewEvent
 from engine.rundir.artefacts import find_checkpoints

@@ -1,16 +1,15 @@
 """Saving, verifying and loading what a run is made of.
 
-A checkpoint is serialised to memory, hashed and written whole, then its manifest: no manifest, no checkpoint. torch's
-reader ignores the checksums of its own format, and loads most single-bit flips in silence; so the bytes are checked
-against the manifest before they are parsed. Only plain types are ever unpickled (``weights_only``).
+A checkpoint is serialised to memory, hashed and written whole, then its manifest: no manifest, no checkpoint. The
+format has no checksums of its own; so the bytes are checked against the manifest before they are parsed.
 """
 
 from __future__ import annotations
 
 import copy
 import hashlib
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,16 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from engine.errors import RunDirectoryError
+from engine.loop.state_file import UnreadableError, parse
 from engine.loop.tracker import TrackerState
-from engine.loop.vetting import DAMAGE, SuspiciousError, vet
 from engine.rundir.artefacts import read_verified
+from engine.rundir.entry import other_protocol
 from engine.rundir.layout import Layout, checkpoint_step, manifest
 from engine.rundir.pair import remove
 from engine.rundir.schema import PROTOCOL, Manifest
 
 AVERAGE_DECAY = 0.99
+_MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam and AdamW remember of a weight, beside the number of its updates
 
 
 class WeightAverage:
@@ -51,12 +52,6 @@ class Loaded:
     file: str
     step: int
     state: dict[str, Any]
-
-
-def serialise(state: dict[str, Any]) -> bytes:
-    out = io.BytesIO()
-    torch.save(state, out)
-    return out.getvalue()
 
 
 def describe(data: bytes, path: Path, step: int, epoch: int, metrics: Mapping[str, float]) -> Manifest:
@@ -94,34 +89,76 @@ def restore(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     average: WeightAverage,
-    take_task: Callable[[dict[str, Any]], None],
 ) -> TrackerState:
-    """The inverse of :func:`training_state`; ``RunDirectoryError`` when shapes or settings do not fit.
-
-    take_task: gets the task's own state, which it may refuse with ``ValueError``.
-    """
-    try:
-        model.load_state_dict(state["model"])
-        average.model.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        _check_moments(optimizer)
-        take_task(state["task"])
+    """The inverse of :func:`training_state`; ``RunDirectoryError``, and nothing is changed, when it does not fit."""
+    with must_fit():
+        for name in ("model", "average", *(["best"] if "best" in state else [])):
+            _check_weights(state[name], model.state_dict())
+        remembered = _fitting(state["optimizer"], optimizer)
         known = {item.name for item in fields(TrackerState)}
         values = {name: value for name, value in state["tracker"].items() if name in known}
-        return TypeAdapter(TrackerState).validate_python(values)
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        tracker = TypeAdapter(TrackerState).validate_python(values)
+        model.load_state_dict(state["model"])
+        average.model.load_state_dict(state["average"])
+        optimizer.load_state_dict(remembered)
+        _lay_out_as_weights(optimizer)
+    return tracker
+
+
+@contextmanager
+def must_fit() -> Iterator[None]:
+    """What goes wrong within this is said to be the checkpoint's fault, as ``RunDirectoryError``."""
+    try:
+        yield
+    except (AttributeError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         raise RunDirectoryError(
-            f"The checkpoint does not fit this run's model: {error}".splitlines()[0],
+            f"The checkpoint does not fit this run's model: {error}".splitlines()[0][:300],
             "It was made with other settings; start a new run.",
         ) from error
 
 
-def _check_moments(optimizer: torch.optim.Optimizer) -> None:
-    """``ValueError`` unless what the optimizer remembers of each weight has its shape or is one number."""
+def _check_weights(found: Mapping[str, Any], own: Mapping[str, torch.Tensor]) -> None:
+    if found.keys() != own.keys():
+        raise ValueError(f"only one of them has {min(map(str, found.keys() ^ own.keys()))}")
+    for name, tensor in own.items():
+        _check_tensor(name, found[name], tensor.shape, tensor.dtype)
+
+
+def _check_tensor(name: str, found: Any, shape: torch.Size, dtype: torch.dtype) -> None:
+    if not isinstance(found, torch.Tensor) or (found.shape, found.dtype) != (shape, dtype):
+        what = f"{found.dtype} {list(found.shape)}" if isinstance(found, torch.Tensor) else type(found).__name__
+        raise ValueError(f"{name} is {what}, not {dtype} {list(shape)}")
+
+
+def _fitting(found: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """``found`` for ``optimizer`` to load: numbers and memory are its own, how to compute is this process's choice.
+
+    ``ValueError`` unless what it remembers of each weight has that one's shape and type.
+    """
+    own = optimizer.state_dict()["param_groups"]
+    groups = [mine | _numbers(saved) for mine, saved in zip(own, found["param_groups"], strict=True)]
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for index, memory in found["state"].items():
+        if index not in range(len(weights)) or memory.keys() != {"step", *_MOMENTS}:
+            raise ValueError(f"its optimizer remembers something else of weight {index}")
+        _check_tensor(f"step of weight {index}", memory["step"], torch.Size(), torch.float32)
+        for name in _MOMENTS:
+            _check_tensor(f"{name} of weight {index}", memory[name], weights[index].shape, weights[index].dtype)
+    return {"state": found["state"], "param_groups": groups}
+
+
+def _numbers(group: Mapping[str, Any]) -> dict[str, Any]:
+    first, second = group["betas"]
+    return {name: float(group[name]) for name in ("lr", "eps", "weight_decay")} | {
+        "betas": (float(first), float(second))
+    }
+
+
+def _lay_out_as_weights(optimizer: torch.optim.Optimizer) -> None:
+    """Give moments the strides of their weights: a file knows rows only, and the fused update takes all by address."""
     for weight, memory in optimizer.state.items():
-        for name, value in memory.items():
-            if isinstance(value, torch.Tensor) and value.shape not in (weight.shape, torch.Size()):
-                raise ValueError(f"{name} has the shape {tuple(value.shape)}, its weight {tuple(weight.shape)}")
+        for name in _MOMENTS:
+            memory[name] = torch.empty_like(weight).copy_(memory[name])
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -130,21 +167,21 @@ def load(path: Path) -> dict[str, Any]:
     if found is None:
         raise RunDirectoryError(f"{path.name} is damaged or incomplete.", "Use another checkpoint.")
     try:
-        vet(found[0])
-        state = torch.load(io.BytesIO(found[0]), map_location="cpu", weights_only=True)
-    except DAMAGE as error:
-        why = f": {error}" if isinstance(error, SuspiciousError) else ""
-        raise RunDirectoryError(f"{path.name} is no checkpoint of this program{why}.", "Use another one.") from error
+        state = parse(found[0])
+    except UnreadableError as error:
+        raise RunDirectoryError(
+            f"{path.name} is no checkpoint of this program: {error}.", "Use another one."
+        ) from error
     if not isinstance(state, dict) or not isinstance(state.get("protocol"), int):
         raise RunDirectoryError(f"{path.name} is no checkpoint of this program.", "Use another one.")
-    if state["protocol"] > PROTOCOL:
-        raise RunDirectoryError(f"{path.name} was written by a newer version.", "Update Sweetspot to read it.")
+    if state["protocol"] != PROTOCOL:
+        raise other_protocol(path.name, state["protocol"])
     return state
 
 
 def steps_saved(layout: Layout) -> list[int]:
     """The steps of all checkpoints that have a manifest, newest first."""
-    names = (path.name for path in layout.checkpoints.glob("step-*.pt")) if layout.checkpoints.is_dir() else ()
+    names = (path.name for path in layout.checkpoints.glob("step-*.safetensors")) if layout.checkpoints.is_dir() else ()
     steps = (checkpoint_step(name) for name in names)
     return sorted((step for step in steps if step and manifest(layout.checkpoint(step)).is_file()), reverse=True)
 

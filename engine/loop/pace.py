@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 
 from engine.config import TrainingConfig, get_effective_preview_interval
-from engine.loop.checkpoint import WeightAverage, serialise
+from engine.loop.checkpoint import WeightAverage
 from engine.loop.course import Leg
+from engine.loop.state_file import serialise
 from engine.loop.update import new_optimizer, optimise
 from engine.plan import UNLIMITED, Plan, plan
 from engine.run_length import MOST_STEPS_PER_EPOCH

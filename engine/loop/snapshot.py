@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import nn
 
 from engine.errors import DataError, RunDirectoryError
 from engine.loop.checkpoint import load, load_newest, steps_saved
-from engine.loop.vetting import DAMAGE
+from engine.loop.state_file import UnreadableError, parse, serialise
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.layout import Layout, checkpoint_step, manifest, snapshot_moment
 from engine.rundir.pair import remove
@@ -22,46 +18,15 @@ from engine.rundir.reader import RunReader
 from engine.rundir.schema import PROTOCOL
 
 MOST_SNAPSHOTS = 40
-UNREADABLE = (*DAMAGE, safetensors.SafetensorError, RecursionError)
 
 
 def serialise_snapshot(average: nn.Module, task: dict[str, Any], *, half: bool = True) -> bytes:
-    """Averaged weights (in ``half`` precision) with the task's state, as safetensors: to use, not to resume.
-
-    The same state gives the same bytes.
-    """
-    tensors: dict[str, torch.Tensor] = {}
-    for name, tensor in average.state_dict().items():
-        value = tensor.half() if half and tensor.is_floating_point() else tensor
-        tensors[f"model.{name}"] = value.cpu().contiguous()
-    plain = _flatten(task, tensors, "task")
-    return _in_order(safetensors.torch.save(tensors, {"protocol": str(PROTOCOL), "task": json.dumps(plain)}))
-
-
-def _in_order(data: bytes) -> bytes:
-    """``data`` with its header's keys sorted: safetensors writes its metadata in an order of chance."""
-    length = int.from_bytes(data[:8], "little")
-    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)  # tensors begin at multiples of eight bytes
-    return len(header).to_bytes(8, "little") + header + data[8 + length :]
-
-
-def _flatten(value: Any, tensors: dict[str, torch.Tensor], name: str) -> Any:
-    """``value`` with its tensors moved into ``tensors`` and named in their place."""
-    if isinstance(value, torch.Tensor):
-        tensors[name] = value.cpu().contiguous()
-        return {"tensor": name}
-    if isinstance(value, dict):
-        return {key: _flatten(item, tensors, f"{name}.{key}") for key, item in value.items()}
-    return value
-
-
-def _unflatten(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
-    if isinstance(value, dict):
-        if set(value) == {"tensor"}:
-            return tensors[value["tensor"]]
-        return {key: _unflatten(item, tensors) for key, item in value.items()}
-    return value
+    """Averaged weights (in ``half`` precision) with the task's state: to use, not to resume."""
+    weights = {
+        name: tensor.half() if half and tensor.is_floating_point() else tensor
+        for name, tensor in average.state_dict().items()
+    }
+    return serialise({"protocol": PROTOCOL, "model": weights, "task": task})
 
 
 def load_snapshot(path: Path) -> dict[str, Any]:
@@ -71,17 +36,20 @@ def load_snapshot(path: Path) -> dict[str, Any]:
         raise RunDirectoryError(f"{path.name} is damaged or incomplete.", "Use another snapshot.")
     try:
         return parse_snapshot(found[0])
-    except UNREADABLE as error:
-        raise RunDirectoryError(f"{path.name} is no snapshot of this program.", "Use another one.") from error
+    except UnreadableError as error:
+        raise RunDirectoryError(f"{path.name} is no snapshot of this program: {error}.", "Use another one.") from error
 
 
 def parse_snapshot(data: bytes) -> dict[str, Any]:
-    """What :func:`serialise_snapshot` made, weights in full precision; one of ``UNREADABLE`` for anything else."""
-    tensors = safetensors.torch.load(data)
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])["__metadata__"]
-    weights = {name[6:]: value.float() for name, value in tensors.items() if name.startswith("model.")}
-    return {"average": weights, "task": _unflatten(json.loads(header["task"]), tensors)}
+    """What :func:`serialise_snapshot` made, weights in full precision; ``UnreadableError`` for anything else."""
+    state = parse(data)
+    if not isinstance(state, dict) or state.keys() != {"protocol", "model", "task"}:
+        raise UnreadableError("it holds something else")
+    weights = state["model"]
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise UnreadableError("it holds no weights")
+    floats = {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+    return {"average": floats, "task": state["task"]}
 
 
 def thin_snapshots(layout: Layout, most: int = MOST_SNAPSHOTS) -> None:

@@ -11,7 +11,7 @@ from engine.claims import advice
 from engine.claims.evidence import gather
 from engine.errors import StorageError, TrainingFailedError
 from engine.loop.archive import Archive
-from engine.loop.checkpoint import Loaded, WeightAverage, restore
+from engine.loop.checkpoint import Loaded, WeightAverage, must_fit, restore
 from engine.loop.course import Course, Leg
 from engine.loop.diagnosis import diagnose, newly_true
 from engine.loop.pace import EARLY_PREVIEWS, Costs, Intervals
@@ -73,8 +73,9 @@ class Trainer:
 
     def restore(self, loaded: Loaded, epochs: list[EpochMetrics]) -> None:
         """Go on from ``loaded``; ``epochs`` are the finished ones before it."""
-        state, task = loaded.state, self.task
-        self.tracker = restore(state, task.model, self.optimizer, self.average, task.load_state_dict)
+        self.tracker = restore(loaded.state, self.task.model, self.optimizer, self.average)
+        with must_fit():
+            self.task.load_state_dict(loaded.state["task"])
         if self.timekeeper is not None:
             self.timekeeper.restore(self.tracker.clock)
         self.archive.restored(loaded.state, self.tracker.step)

@@ -112,18 +112,21 @@ def _check_empty(place: Layout) -> None:
 
 
 def _check_protocol(place: Layout) -> None:
-    """A run of a newer version is not continued by an older one."""
+    """What one version began, no other goes on with."""
     try:
         raw = read_own(place.run)
     except OSError:
         return
     protocol = (decode(raw or b"") or {}).get("protocol")
-    if isinstance(protocol, int) and protocol > PROTOCOL:
-        raise newer_protocol(place.id, protocol)
+    if isinstance(protocol, int) and protocol != PROTOCOL:
+        raise other_protocol(place.id, protocol)
 
 
-def newer_protocol(name: str, protocol: int) -> RunDirectoryError:
+def other_protocol(name: str, protocol: int) -> RunDirectoryError:
+    """What to raise for the run or file ``name``, which is of another ``protocol`` than ours."""
+    newer = protocol > PROTOCOL
     return RunDirectoryError(
-        f"{name} was written by a newer version (protocol {protocol}, this one reads up to {PROTOCOL}).",
-        "Update Sweetspot.",
+        f"{name} was written by {'a newer' if newer else 'an older'} version "
+        f"(protocol {str(protocol)[:12]}, this one reads {PROTOCOL}).",
+        "Update Sweetspot." if newer else "Use the version that wrote it, or train anew.",
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-_CHECKPOINT = re.compile(r"^step-(\d{8,})\.pt$")
+_CHECKPOINT = re.compile(r"^step-(\d{8,})\.safetensors$")
 _SNAPSHOT = re.compile(r"^epoch-(\d{4,})-step-(\d{8,})\.safetensors$")
 _PREVIEW = re.compile(r"^(?:epoch-(\d{4,})-step-(\d{8,})-(sample|recon)|(reference))-(\d{2,})\.(wav|npy|png)$")
 
@@ -88,10 +88,10 @@ class Layout:
 
     @property
     def best(self) -> Path:
-        return self.checkpoints / "best.pt"
+        return self.checkpoints / "best.safetensors"
 
     def checkpoint(self, step: int) -> Path:
-        return self.checkpoints / f"step-{step:08d}.pt"
+        return self.checkpoints / f"step-{step:08d}.safetensors"
 
     def snapshot(self, epoch: int, step: int) -> Path:
         return self.snapshots / f"epoch-{epoch:04d}-step-{step:08d}.safetensors"
@@ -109,7 +109,7 @@ def manifest(artefact: Path) -> Path:
 
 
 def checkpoint_step(name: str) -> int | None:
-    """The step in a checkpoint's file name, or None when it is no such name (``best.pt`` has none)."""
+    """The step in a checkpoint's file name, or None when it is no such name (``best.safetensors`` has none)."""
     match = _CHECKPOINT.match(name)
     return int(match[1]) if match else None
 
@@ -122,12 +122,12 @@ def snapshot_moment(name: str) -> tuple[int, int] | None:
 
 def names_artefact(name: str) -> bool:
     """Whether ``name`` is one of a checkpoint (the best too) or a snapshot."""
-    return name == "best.pt" or bool(_CHECKPOINT.match(name) or _SNAPSHOT.match(name))
+    return name == "best.safetensors" or bool(_CHECKPOINT.match(name) or _SNAPSHOT.match(name))
 
 
-def described_by(name: str) -> list[str]:
-    """The files that a manifest called ``name`` may describe."""
-    return [Path(name).with_suffix(suffix).name for suffix in (".pt", ".safetensors")]
+def described_by(name: str) -> str:
+    """The file that a manifest called ``name`` describes."""
+    return Path(name).with_suffix(".safetensors").name
 
 
 def preview_name(name: str) -> PreviewName | None:

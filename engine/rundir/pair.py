@@ -70,7 +70,7 @@ def sweep_halves(directory: Path) -> None:
     names = {path.name for path in directory.iterdir()}
     for name in names:
         alone = layout.names_artefact(name) and layout.manifest(directory / name).name not in names
-        if alone or (name.endswith(".json") and not names & set(layout.described_by(name))):
+        if alone or (name.endswith(".json") and layout.described_by(name) not in names):
             discard(directory / name)
 
 
@@ -104,5 +104,5 @@ def manifests_of(path: Path) -> list[Manifest]:
         return []
     own = manifest.model_copy(update={"previous": None})
     found = [own] if manifest.previous is None else [own, manifest.previous]
-    known = all(one.file == path.name and one.protocol <= PROTOCOL and plausible(one) for one in found)
+    known = all(one.file == path.name and one.protocol == PROTOCOL and plausible(one) for one in found)
     return found if known else []

@@ -1,6 +1,6 @@
 """A run directory as a viewer sees it. Reads only, and takes a damaged file for a missing one.
 
-What a newer version wrote is refused with a sentence rather than half understood.
+What another version wrote is refused with a sentence rather than half understood.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.errors import RunDirectoryError
 from engine.home import expanded
 from engine.rundir.artefacts import Artefact, PreviewSet, find_checkpoints, find_previews, find_snapshots
 from engine.rundir.encoding import decode
-from engine.rundir.entry import holds_run, newer_protocol
+from engine.rundir.entry import holds_run, other_protocol
 from engine.rundir.inside import MOST_BYTES, MOST_DATASET_BYTES, own_file, read_own
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch
@@ -70,7 +70,8 @@ class RunReader:
         return holds_run(self.layout)
 
     def run(self) -> RunRecord | None:
-        """run.json; None before the first update or when :meth:`damage` says so. ``RunDirectoryError`` when newer."""
+        """run.json; None before the first update or when :meth:`damage` says so. ``RunDirectoryError`` from another
+        version."""
         return self._load(self.layout.run, RunRecord)
 
     def begun(self, remedy: str = "Name the directory that a training printed first.") -> RunRecord:
@@ -98,7 +99,7 @@ class RunReader:
         )
 
     def status(self) -> Status | None:
-        """status.json; None (unknown) when missing or damaged. ``RunDirectoryError`` from a newer version."""
+        """status.json; None (unknown) when missing or damaged. ``RunDirectoryError`` from another version."""
         return self._load(self.layout.status, Status)
 
     def sessions(self) -> list[SessionRecord]:
@@ -167,7 +168,7 @@ class RunReader:
         return find_previews(self.root, self.layout.previews)
 
     def checkpoints(self) -> list[Artefact]:
-        """All checkpoints by step, ``best.pt`` last. One without a readable manifest is none: it never verifies."""
+        """All checkpoints by step, the best state last. One without a readable manifest is none: it never verifies."""
         return find_checkpoints(self.root, self.layout.checkpoints)
 
     def snapshots(self) -> list[Artefact]:
@@ -177,7 +178,7 @@ class RunReader:
     def view(self, watch: HeartbeatWatch | None = None) -> RunView:
         """The run as it is to be shown now. ``watch`` (one per run, kept by the viewer) judges from another host.
 
-        ``RunDirectoryError`` when a newer version wrote it, or when its owner lets nobody else read it.
+        ``RunDirectoryError`` when another version wrote it, or when its owner lets nobody else read it.
         """
         if self.exists and not os.access(self.root, os.R_OK | os.X_OK):
             raise RunDirectoryError(
@@ -199,8 +200,8 @@ class RunReader:
             record, protocol = None, (decode(raw) or {}).get("protocol")
         else:
             protocol = getattr(record, "protocol", None)
-        if isinstance(protocol, int) and protocol > PROTOCOL:
-            raise newer_protocol(self.id, protocol)
+        if isinstance(protocol, int) and protocol != PROTOCOL:
+            raise other_protocol(self.id, protocol)
         return record if record is not None and plausible(record) else None
 
 

@@ -1,4 +1,4 @@
-"""The records of a run directory. A reader ignores keys it does not know and refuses a newer ``PROTOCOL``.
+"""The records of a run directory. A reader ignores keys it does not know and refuses another ``PROTOCOL``.
 
 Names end in ``_s`` for seconds, ``_db`` for decibels, ``_bytes`` for bytes and ``_at`` for moments (Unix seconds).
 NaN and infinity are written as the strings "NaN", "Infinity" and "-Infinity": strict JSON that survives the round
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 class Record(BaseModel):

@@ -112,7 +112,8 @@ def write(
         metrics={"val_recon_db": val, "train_recon_db": train}, overfitting_gap=(val - train) / train,
         evidence=evidence, diagnosis=diagnose(evidence, monitor, diagnosis or []),
         best=spot if done >= best else None,
-        last_checkpoint=CheckpointRef(file="step-00000100.pt", step=100, epoch=10, at=1.0) if done >= 10 else None,
+        last_checkpoint=CheckpointRef(file="step-00000100.safetensors", step=100, epoch=10, at=1.0)
+        if done >= 10 else None,
     )  # fmt: skip
     if done >= 10:
         data, path = b"weights", writer.layout.checkpoint(100)

@@ -204,7 +204,7 @@ def test_what_was_only_passed_by_goes_and_new_and_starred_sounds_stay(
 def test_a_state_that_cannot_be_used_leaves_the_choice_of_another(visit: Visit, trained: Path) -> None:
     Layout(trained).best.write_bytes(b"damaged")
     app = visit("sounds", run="drums")
-    assert "best.pt" in said(app) and all(button.key != "make-now" for button in app.button)
+    assert "best.safetensors" in said(app) and all(button.key != "make-now" for button in app.button)
     labels = app.selectbox(key="state-drums").options
     assert labels[0].startswith("Sweet spot, epoch") and labels[1].startswith("Last save") and len(labels) > 2
     app.selectbox(key="state-drums").select_index(2).run()

@@ -20,7 +20,11 @@ from tests.rundir.conftest import open_writer
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "run-1"
     with open_writer(root) as writer:
-        for name, data in (("step-00000012.pt", b"twelve"), ("step-00000024.pt", b"twentyfour"), ("best.pt", b"best")):
+        for name, data in (
+            ("step-00000012.safetensors", b"twelve"),
+            ("step-00000024.safetensors", b"twentyfour"),
+            ("best.safetensors", b"best"),
+        ):
             manifest = Manifest(file=name, step=12, epoch=2, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
             writer.write_artefact(writer.layout.checkpoints / name, data, manifest)
         writer.event("epoch", step=12, epoch=2, val_loss=math.nan)
@@ -32,12 +36,16 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_json_is_one_strict_object(root: Path) -> None:
-    (root / "checkpoints" / "step-00000024.pt").write_bytes(b"twentyfivr")
+    (root / "checkpoints" / "step-00000024.safetensors").write_bytes(b"twentyfivr")
     result = CliRunner().invoke(command, [str(root), "--json"])
     assert result.exit_code == 0
     facts = json.loads(result.stdout, parse_constant=pytest.fail)
     found = [(one["file"], one["step"], one["verified"]) for one in facts["checkpoints"]]
-    assert found == [("step-00000012.pt", 12, True), ("step-00000024.pt", 12, False), ("best.pt", 12, True)]
+    assert found == [
+        ("step-00000012.safetensors", 12, True),
+        ("step-00000024.safetensors", 12, False),
+        ("best.safetensors", 12, True),
+    ]
     assert (facts["state"], facts["step"], facts["best"]["raw"]) == ("failed", 24, 5.9)
     assert facts["metrics"] == {"train_loss": "Infinity"}
     assert facts["last_epoch"]["val_loss"] == "NaN"
@@ -54,7 +62,8 @@ def test_people_read_sentences(root: Path) -> None:
     assert result.exit_code == 0
     parts = ["run-1: failed", "step 24 of 100, epoch 4", "train_loss inf"]
     parts += ["It failed at epoch 4: the loss became NaN. Lower it. The best state, of epoch 2, is kept."]
-    parts += ["val_recon_db 5.9 in epoch 2", "warning: The curves part.", "step-00000012.pt, step 12: verified"]
+    parts += ["val_recon_db 5.9 in epoch 2", "warning: The curves part."]
+    parts += ["step-00000012.safetensors, step 12: verified"]
     for part in parts:
         assert part in result.stdout
 

@@ -113,7 +113,7 @@ def test_a_nan_loss_fails_at_once_and_keeps_what_was_best(tmp_path: Path) -> Non
     reader = RunReader(tmp_path / "run")
     steps = [event for event in reader.events().events if event["event"] == "step"]
     assert steps[-1]["step"] == 35 and math.isnan(steps[-1]["train_loss"])
-    assert any(item.path.name == "best.pt" and item.verified for item in reader.checkpoints())
+    assert any(item.path.name == "best.safetensors" and item.verified for item in reader.checkpoints())
 
 
 def test_a_diverging_loss_fails(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_only_the_newest_checkpoints_and_the_best_stay(tmp_path: Path) -> None:
     with open_run(tmp_path / "run") as writer:
         new_trainer(task, writer).fit()
     names = [item.path.name for item in RunReader(tmp_path / "run").checkpoints() if item.verified]
-    assert names == ["step-00000032.pt", "step-00000040.pt", "best.pt"]
+    assert names == ["step-00000032.safetensors", "step-00000040.safetensors", "best.safetensors"]
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_damaged_status_is_unknown_or_shown_and_decides_nothing(root: Path, fl
             RunReader(root).status()
             RunReader(root).view()
         except RunDirectoryError as error:
-            assert "newer version" in str(error)
+            assert "er version (protocol" in str(error)
     assert torch.equal(newest(root).state["model"]["0.weight"], expected.state["model"]["0.weight"])
 
 

@@ -135,7 +135,7 @@ def test_a_reader_who_has_heard_enough_is_no_error(tmp_path: Path) -> None:
         (("train", "demo", "--device", "tpu"), 2, "device cannot be 'tpu'. See --help"),
         (("control", "FILE", "cancel"), 1, "there is no run. Name a run directory."),
         (("train", "--resume", "FILE"), 2, "holds no run"),
-        (("inspect", "NEWER"), 2, "was written by a newer version (protocol 99, this one reads up to 1)"),
+        (("inspect", "NEWER"), 2, "was written by a newer version (protocol 99, this one reads 2)"),
         (("train", "--resume", "NEWER"), 2, "was written by a newer version"),
         (("control", "NEWER", "cancel"), 1, "was written by a newer version"),
     ],

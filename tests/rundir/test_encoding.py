@@ -25,14 +25,14 @@ RUN = schema.RunRecord(
     batch_size=4, steps_per_epoch=5, total_steps=100, total_epochs=20,
     metrics=[schema.MetricSpec(name="val_recon_db", label="Reconstruction", unit="dB", chart="quality")],
     monitor=schema.Monitor(metric="val_recon_db", reference="train_recon_db", baseline_db=12.0),
-    parent=schema.Parent(run="r", uuid="v", checkpoint="best.pt"),
+    parent=schema.Parent(run="r", uuid="v", checkpoint="best.safetensors"),
 )  # fmt: skip
 STATUS = schema.Status(
     session="s", state=schema.State.RUNNING, metrics={"a": math.inf, "b": -math.inf, "c": 1.0}, eta_s=math.inf,
     memory=schema.Memory(process_bytes=1, system_used_bytes=2, system_total_bytes=3),
     best=schema.Best(metric="val_recon_db", value=math.inf, raw=2.0, epoch=3, step=4),
     diagnosis=[schema.Diagnosis(code="overfit", severity="warning", message="parting")], warnings=["w"],
-    last_checkpoint=schema.CheckpointRef(file="step-00000012.pt", step=12, epoch=1, at=1.0),
+    last_checkpoint=schema.CheckpointRef(file="step-00000012.safetensors", step=12, epoch=1, at=1.0),
     commands=[schema.HandledCommand(id="i", command="cancel", result="done", at=1.0)],
     error=schema.ErrorInfo(kind="x", cause="y"), progress=schema.Progress(done=1, total=2),
 )  # fmt: skip

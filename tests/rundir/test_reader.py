@@ -127,7 +127,7 @@ def test_a_link_out_of_the_run_is_not_followed(finished: Path, tmp_path: Path) -
     (finished / "previews" / "epoch-0009-step-00000090-sample-00.wav").symlink_to(secret)
     outside = tmp_path / "outside"
     outside.mkdir()
-    (outside / "step-00000001.pt").write_bytes(b"x")
+    (outside / "step-00000001.safetensors").write_bytes(b"x")
     (finished / "checkpoints").symlink_to(outside)
     reader = RunReader(finished)
     assert not [preview for preview in reader.previews() if preview.epoch == 9]
@@ -169,9 +169,12 @@ def test_directories_and_pipes_in_place_of_files_are_missing_files(finished: Pat
 
 
 @pytest.mark.parametrize("name", ["run.json", "status.json"])
-def test_a_newer_protocol_is_refused_with_a_sentence(finished: Path, name: str) -> None:
-    (finished / name).write_bytes(seal({"protocol": schema.PROTOCOL + 1, "all": "different"}))
-    with pytest.raises(RunDirectoryError, match=r"newer version \(protocol 2, .* Update Sweetspot"):
+@pytest.mark.parametrize(
+    ("by", "words"), [(1, r"a newer version \(protocol 3, .* Update Sweetspot"), (-1, "an older version .* train anew")]
+)
+def test_another_protocol_is_refused_with_a_sentence(finished: Path, name: str, by: int, words: str) -> None:
+    (finished / name).write_bytes(seal({"protocol": schema.PROTOCOL + by, "all": "different"}))
+    with pytest.raises(RunDirectoryError, match=words):
         RunReader(finished).view()
 
 

@@ -146,10 +146,11 @@ def test_a_name_that_is_no_id_is_refused(tmp_path: Path) -> None:
         open_writer(tmp_path / "my run")
 
 
-def test_a_run_of_a_newer_version_is_not_resumed(root: Path) -> None:
+@pytest.mark.parametrize(("by", "words"), [(1, "a newer version"), (-1, "an older version")])
+def test_a_run_of_another_version_is_not_resumed(root: Path, by: int, words: str) -> None:
     with open_writer(root) as writer:
-        writer.write_run(RUN.model_copy(update={"protocol": schema.PROTOCOL + 1}))
-    with pytest.raises(RunDirectoryError, match="newer version"):
+        writer.write_run(RUN.model_copy(update={"protocol": schema.PROTOCOL + by}))
+    with pytest.raises(RunDirectoryError, match=words):
         open_writer(root, resume=True)
 
 
@@ -262,8 +263,8 @@ def test_a_checkpoint_verifies_until_one_bit_of_it_turns(writer: RunWriter) -> N
     place.checkpoint(12).write_bytes(raw)
     manifest(place.checkpoint(3)).unlink()
     assert [(found.path.name, found.verified) for found in RunReader(writer.root).checkpoints()] == [
-        ("step-00000003.pt", False),
-        ("step-00000012.pt", False),
+        ("step-00000003.safetensors", False),
+        ("step-00000012.safetensors", False),
     ]
 
 
@@ -301,11 +302,11 @@ def test_a_full_disk_stops_no_training_and_is_told_when_there_is_room(small_disk
         for step in range(100):
             writer.event("step", step=step, padding="x" * 200)
         place = writer.layout
-        described = Manifest(file="step-00000001.pt", step=1, epoch=1, bytes=9000, sha256="")
+        described = Manifest(file="step-00000001.safetensors", step=1, epoch=1, bytes=9000, sha256="")
         assert not writer.write_artefact(place.checkpoint(1), b"x" * 9000, described)
         assert not writer.write_preview(place.preview(1, 1, "sample", 0, "wav"), b"x" * 9000)
         writer.state(State.RUNNING)
-        assert not [path for path in place.root.rglob("*") if path.suffix in (".pt", ".wav", ".tmp")]
+        assert not [path for path in place.root.rglob("*") if path.suffix in (".safetensors", ".wav", ".tmp")]
         ballast.unlink()
         writer.event("step", step=100)
         writer.state(State.RUNNING)

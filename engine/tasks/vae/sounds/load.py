@@ -13,7 +13,8 @@ import torch
 from engine.audio.mel import Scale
 from engine.config import TrainingConfig, validated
 from engine.errors import DataError, RunDirectoryError
-from engine.loop.snapshot import UNREADABLE, find, parse_snapshot
+from engine.loop.snapshot import find, parse_snapshot
+from engine.loop.state_file import UnreadableError
 from engine.rundir.layout import Layout
 from engine.rundir.owner import is_own
 from engine.rundir.reader import RunReader
@@ -107,7 +108,7 @@ def _from_file(path: Path, which: str | None) -> Trained:
     task = validated(VAEConfig, file.config.task)
     try:
         state = parse_snapshot(file.members[WEIGHTS])
-    except UNREADABLE as error:
+    except UnreadableError as error:
         raise DataError(f"{path.name} is damaged: its weights cannot be read.", "Use another copy of it.") from error
     return Trained(
         codec=build_codec(config, task, path.name, state),
@@ -150,7 +151,7 @@ def build_codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mappi
             model = ConvVAE(*shape)
         model.load_state_dict(state["average"], assign=True)
         model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        measured = _in_rows(state["task"])
+        measured = state["task"]
         codec = Codec(model.eval().requires_grad_(False), spectrogram, Scale(0.0, 0.0, 1.0), measured["ceiling"])
         codec.load_state_dict(measured)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -169,14 +170,6 @@ def _sane(value: Any) -> bool:
     if isinstance(value, torch.Tensor) and value.is_floating_point():
         return not value.numel() or bool(value.abs().max() <= MOST)  # false for NaN
     return abs(value) <= MOST if isinstance(value, float) else True
-
-
-def _in_rows(value: Any) -> Any:
-    """Tensors laid out row by row, as in an exported file: a checkpoint keeps the layout training left them in, and
-    products of the same numbers in another layout differ in their last bits."""
-    if isinstance(value, torch.Tensor):
-        return value.contiguous()
-    return {name: _in_rows(item) for name, item in value.items()} if isinstance(value, Mapping) else value
 
 
 def digest(state: Mapping[str, Any]) -> str:
