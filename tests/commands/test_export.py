@@ -50,7 +50,7 @@ def test_the_manifest_vouches_for_every_member_and_keeps_the_words(model: Path) 
     with zipfile.ZipFile(model) as archive:
         manifest = json.loads(archive.read("manifest.json"))
         others = {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}
-    assert (manifest["format"], manifest["version"]) == ("sweetspot-model", 1)
+    assert (manifest["format"], manifest["version"]) == ("sweetspot-model", 2)
     assert (manifest["licence"], manifest["notes"]) == ("CC0 1.0", "Ten drums, recorded in a kitchen.")
     sums = {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in others.items()}
     assert manifest["members"] == sums
@@ -125,8 +125,8 @@ def test_what_is_damaged_foreign_or_a_bomb_is_refused_with_a_sentence(model: Pat
         data[-5] ^= 1
         members["model.safetensors"] = bytes(data)
 
-    def newer(members: dict[str, bytes]) -> None:
-        members["manifest.json"] = json.dumps(json.loads(members["manifest.json"]) | {"version": 2}).encode()
+    def of_version(members: dict[str, bytes], version: int) -> None:
+        members["manifest.json"] = json.dumps(json.loads(members["manifest.json"]) | {"version": version}).encode()
 
     def renamed(members: dict[str, bytes]) -> None:
         members["manifest.json"] = members["manifest.json"].replace(b'"licence"', b'"license"')
@@ -137,7 +137,8 @@ def test_what_is_damaged_foreign_or_a_bomb_is_refused_with_a_sentence(model: Pat
         "missing.zip": (lambda members: members.pop("config.json"), "config.json is not what"),
         "added.zip": (lambda members: members.update({"evil.py": b"x"}), "evil.py is not what"),
         "foreign.zip": (lambda members: members.pop("manifest.json"), "is no model of Sweetspot"),
-        "newer.zip": (newer, "newer version"),
+        "newer.zip": (lambda members: of_version(members, 3), "newer version (format 3, this one reads 2)"),
+        "older.zip": (lambda members: of_version(members, 1), "older version (format 1, this one reads 2)"),
     }
     for name, (change, said) in cases.items():
         with pytest.raises(DataError, match=re.escape(said)):

@@ -18,8 +18,8 @@ from engine.loop.state_file import UnreadableError, parse, serialise
 WEIGHT = torch.arange(24.0).reshape(2, 3, 2, 2)
 PLAIN: list[Any] = [
     None, True, False, 0, 1, -1, 1 << 200, 1.0, 0.1, -0.0, 5e-324, 1.7976931348623157e308, math.nan,
-    math.inf, -math.inf, "", "größe 音 🎸", "caf\udce9.wav", '"\\\n\0',
-    [], (), {}, [1, [2.0, (True, None)]], (1, (2,), [3.0]),
+    math.inf, -math.inf, "", "größe 音 🎸",
+    "caf\udce9.wav", '"\\\n\0', [], (), {}, [1, [2.0, (True, None)]], (1, (2,), [3.0]),
     {"a": {"b": {}}}, {0: {"x": 1}, 1: {}}, {"0": 1}, {0: "int", "0": "text"}, {"tensor": "x"}, {"tuple": [1]},
     {"float": "NaN"}, {"dict": [[1, 2]]}, {"dict": 1, "tuple": 2}, {"": {"": 0}},
 ]  # fmt: skip

@@ -24,7 +24,7 @@ from engine.rundir.seal import seal, unseal
 from engine.sharing.deterministic_zip import read_zip, write_zip
 
 FORMAT = "sweetspot-model"
-VERSION = 1
+VERSION = 2
 MOST_BYTES = 2 << 30
 
 MANIFEST = "manifest.json"
@@ -90,17 +90,19 @@ def write_model(path: Path, manifest: ModelManifest, config: ModelConfig, member
 
 
 def read_model(path: Path) -> ModelFile:
-    """Read and verify a model.zip; ``DataError`` when it is damaged, none, or from a newer version."""
+    """Read and verify a model.zip; ``DataError`` when it is damaged, none, or from another version."""
     members = read_zip(path, MOST_BYTES)
     first = members.pop(MANIFEST, b"")
     raw = decode(first) or {}
     if raw.get("format") != FORMAT:
         raise DataError(f"{path.name} is no model of Sweetspot.", "Name a file that sweetspot export wrote.")
     version = raw.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if version != VERSION:
+        older = isinstance(version, int) and version < VERSION
         raise DataError(
-            f"{path.name} was written by a newer version (format {version}, this one reads up to {VERSION}).",
-            "Update Sweetspot.",
+            f"{path.name} was written by {'an older' if older else 'a newer'} version "
+            f"(format {str(version)[:12]}, this one reads {VERSION}).",
+            "Export it again." if older else "Update Sweetspot.",
         )
     try:
         manifest = ModelManifest.model_validate(raw)
