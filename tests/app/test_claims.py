@@ -86,7 +86,7 @@ def test_what_was_saved_is_kept_as_long_as_it_verifies(visit: Visit, runs_dir: P
     Layout(root).status.write_text(json.dumps(status | {"state": "failed", "error": error}))
     for text in everywhere(visit, root).values():
         assert "kept." in text and "Nothing" not in text.split("Wait.")[1][:20]
-    for path in Layout(root).checkpoints.glob("*.pt"):
+    for path in Layout(root).checkpoints.glob("*.safetensors"):
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)

@@ -69,7 +69,7 @@ def test_people_read_sentences(root: Path) -> None:
 
 
 def test_nothing_is_kept_that_does_not_verify(root: Path) -> None:
-    for path in (root / "checkpoints").glob("*.pt"):
+    for path in (root / "checkpoints").glob("*.safetensors"):
         path.write_bytes(b"other")
     assert "Nothing that was saved verifies: nothing is kept." in CliRunner().invoke(command, [str(root)]).stdout
 

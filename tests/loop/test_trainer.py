@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from engine.config import TrainingConfig
-from engine.errors import TrainingFailedError
+from engine.errors import RunDirectoryError, TrainingFailedError
 from engine.loop.checkpoint import load, load_newest
 from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
@@ -168,6 +168,24 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) 
         loaded, complaints = load_newest(writer.layout)
     assert loaded is not None and loaded.file == before.name
     assert complaints == [f"{newest.name} is damaged or incomplete. Use another checkpoint."]
+
+
+class Measured(Line):
+    """Takes back one number with its weights."""
+
+    def load_state_dict(self, state):  # type: ignore[no-untyped-def]
+        self.level = state["level"]
+
+
+def test_a_checkpoint_of_another_tasks_state_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(line(), writer).fit()
+        loaded, _ = load_newest(writer.layout)
+    assert loaded is not None
+    with open_run(tmp_path / "run", resume=True) as writer:
+        trainer = new_trainer(Measured(line().config), writer)
+        with pytest.raises(RunDirectoryError, match="The checkpoint does not fit this run's model: 'level'"):
+            trainer.restore(loaded, [])
 
 
 def poison(task: Line, at: int, value: float) -> None:

@@ -82,7 +82,7 @@ def test_nothing_is_written_into_a_run_that_began_in_the_old_place(root: Path) -
         shutil.rmtree(root)
         root.mkdir()
         writer.state(State.FAILED)
-        manifest = Manifest(file="step-00000001.pt", step=1, epoch=1, bytes=1, sha256="")
+        manifest = Manifest(file="step-00000001.safetensors", step=1, epoch=1, bytes=1, sha256="")
         assert not writer.write_artefact(writer.layout.checkpoint(1), b"x", manifest)
         assert isinstance(writer.lost, RunDirectoryLostError) and writer.lost.exit_code == 74
     assert list(root.iterdir()) == []
