@@ -24,7 +24,7 @@ def command(context: click.Context) -> None:
         click.echo(f"{entry.id:<16} {_kind(entry):<36} {entry.description or entry.origin}")
 
 
-def _kind(entry: registry.Dataset) -> str:
+def _kind(entry: Dataset) -> str:
     if entry.task_type == "generation":
         return "sounds"
     found = f"{entry.num_classes} classes" if entry.num_classes else "a number"
