@@ -1,6 +1,6 @@
 """An index of all windows of a collection: which of them may be like a given sound, found in one correlation.
 
-Sounds are kept as cells of 8 frames and a sixteenth of the mel bands, the mean dB of each in half precision: 45 kB a
+Sounds are kept as the mean dB of cells of 8 frames and a thirty-second of the mel bands, in half precision: 45 kB a
 minute. A sought sound is cut into the same cells at each of the 8 shifts, so a copy meets its own cells exactly,
 wherever it was taken from. Distances are squared, over what is active in the sought sound, at the best gain.
 
@@ -16,8 +16,9 @@ import torch
 from torch.nn import functional
 
 CELL_FRAMES = 8
-GROUPS = 16
+GROUPS = 32
 LEAD_IN_CELLS = 2
+_WHOLENESS = 6
 _BLOCK = 1 << 15  # cells in one correlation: what does not fit a processor's cache is slow
 
 
@@ -99,7 +100,9 @@ class WindowIndex:
             cells.append(functional.pad(self._cells(sound[:, part]), padding, value=self.floor_db))
             missing = -active[:, part].shape[1] % CELL_FRAMES
             mask = functional.pad(active[:, part], (0, missing))[None]
-            weights.append(functional.pad(functional.adaptive_avg_pool2d(mask, (GROUPS, whole))[0], padding))
+            share = functional.adaptive_avg_pool2d(mask, (GROUPS, whole))[0]
+            # A cell that reaches the floor has another mean at another gain: cells that are active throughout count.
+            weights.append(functional.pad(share.pow(_WHOLENESS), padding))
         return torch.stack(cells), torch.stack(weights)
 
     def _cells(self, db: torch.Tensor) -> torch.Tensor:

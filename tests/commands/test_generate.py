@@ -105,7 +105,9 @@ def test_levels_are_even_and_safe_and_edges_silent(drum_run: Path, tmp_path: Pat
         assert abs(wave[0]) < 1e-4 and abs(wave[-1]) < 1e-4
         assert np.abs(wave[-48:]).max() < 0.01
         levels.append(to_db(active_rms(wave)))
-    assert max(levels) - min(levels) < 12
+        limited = to_db(peak(wave)) > -1.001
+        assert limited or levels[-1] == pytest.approx(max(levels), abs=0.05), "quieter only where the peak forbids"
+    assert sum(level > max(levels) - 0.05 for level in levels) >= 5
 
 
 def test_longer_than_a_one_shot_is_followed_by_silence_and_said(drum_run: Path, tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from engine.tasks.vae.dataset import AudioTrainingDataset
 MOST_PIECES = 20
 COPYING_RATIO = 0.8
 _METER_PIECES = 6
-_CANDIDATES = 12
+_CANDIDATES = 16
+_EDGE = 4
 _REFINED = 3
 _AROUND = 4  # frames: half a cell of the index
 _HARDLY_DB = 20.0  # above the floor: what never rises further is no sound to be near to
@@ -62,11 +63,10 @@ class MemoryReading:
     """What the meter of a run said last. Distances in dB are medians; ``file`` is the training sound that came nearest
     to any new sound, ``file_db`` how near.
 
-    samples_db, copies_db: of new sounds, and of copies of held-out sounds. held_out_db: of held-out sounds themselves.
+    samples_db: of new sounds. held_out_db: of held-out sounds.
     """
 
     samples_db: float
-    copies_db: float
     held_out_db: float
     file: str
     file_db: float
@@ -85,17 +85,15 @@ class MemoryReading:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> MemoryReading:
-        samples, copies, held_out, near = (
-            float(state[name]) for name in ("samples_db", "copies_db", "held_out_db", "file_db")
-        )
-        return cls(samples, copies, held_out, str(state["file"]), near)
+        samples, held_out, near = (float(state[name]) for name in ("samples_db", "held_out_db", "file_db"))
+        return cls(samples, held_out, str(state["file"]), near)
 
 
 class MemoryMeter:
     """Compares a few pieces of what a model makes with all training sounds, at any place and gain.
 
-    The index names a dozen windows that may be near; those are read from the sounds again and measured exactly, the
-    nearest also between its frames. Docs: docs/model.md, what finds which copies and what it costs.
+    The index names sixteen windows that may be near; those are read from the sounds again and measured exactly, the
+    nearest also between its frames. docs/model.md says how many copies it finds, and what it costs.
     """
 
     def __init__(
@@ -106,16 +104,14 @@ class MemoryMeter:
 
     def hear(self, held_out: torch.Tensor) -> None:
         """Take the yardstick: chunks of sounds that were never learned, in dB [K, M, F]."""
-        self.places = _places(len(held_out), _METER_PIECES)
-        self._held_out_db = _median(self._all_nearest(held_out[self.places]))
+        self._held_out_db = _median(self._all_nearest(_spread(list(held_out), _METER_PIECES)))
 
-    def read(self, samples: torch.Tensor, copies: torch.Tensor) -> MemoryReading:
-        """samples, copies: new sounds and copies of the yardstick's ``places``, in dB [K, M, F]."""
+    def read(self, samples: torch.Tensor) -> MemoryReading:
+        """samples: new sounds in dB [K, M, F]."""
         near = self._all_nearest(_spread(list(samples), _METER_PIECES))
         closest = min(near, key=lambda item: item.distance_db)
         return MemoryReading(
             _median(near),
-            _median(self._all_nearest(copies)),
             self._held_out_db,
             self._train.sounds[closest.sound].path,
             closest.distance_db,
@@ -130,7 +126,10 @@ class MemoryMeter:
         floored = db.clamp_min(self._floor_db)
         # What lies at the floor was cut off there, and is not known: it counts neither for nor against a copy.
         heard = _heard(relative_db(floored).masked_fill(floored <= self._floor_db + GATE_DB, -RANGE_DB))
-        places = self._index.search(floored[:, : heard.shape[1]], heard > -ACTIVE_DB, _CANDIDATES)
+        active = heard > -ACTIVE_DB
+        if heard.shape[1] > 4 * _EDGE:  # where a copy was cut it clicks: all that squares of it would see
+            active[:, :_EDGE] = active[:, -_EDGE:] = False
+        places = self._index.search(floored[:, : heard.shape[1]], active, _CANDIDATES)
         near = self._measured(heard, [(place, 0) for place in places])
         quarter = self._train.spectrogram.hop_length // 4
         between = [(Place(at.sound, at.frame), part * quarter) for at in near[:_REFINED] for part in (-2, -1, 1, 2)]

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import torch
 
+from engine.audio.mel import RANGE_DB, AudioSpectrogram
 from engine.audio.nearest import relative_db
+from engine.audio.settings import DecodeSettings, SpectrogramConfig
+from engine.audio.window_index import WindowIndex
+from engine.collection.collection import open_collection
+from engine.tasks.vae.dataset import AudioTrainingDataset, sweep
 from engine.tasks.vae.memory import MemoryMeter, MemoryReading, measure_memorisation
+
+SPECTROGRAM = SpectrogramConfig()
 
 
 def sounds(seed: int, count: int) -> list[torch.Tensor]:
@@ -28,14 +38,52 @@ def test_sounds_as_new_as_held_out_ones_are_no_copies() -> None:
     assert not found.copies and 0.9 < found.ratio < 1.1
 
 
-def test_the_meter_of_a_run_tells_repetition_and_names_the_file() -> None:
-    train, held_out = torch.stack(sounds(1, 4)), torch.stack(sounds(2, 3))
-    meter = MemoryMeter(train, held_out, ["a.wav", "b.wav", "c.wav", "d.wav"])
-    later = torch.nn.functional.pad(train[2:3] - 6.0, (6, 0), value=-120.0)[..., :50]
-    repeated = meter.read(later.expand(6, -1, -1), held_out)
-    assert repeated.repeats and repeated.file == "c.wav" and repeated.file_db < 1.0
-    assert repeated.copies_db == repeated.held_out_db
-    fresh = meter.read(torch.stack(sounds(3, 6)), held_out)
+@pytest.fixture(scope="module")
+def drums_and_more(drums: Path) -> tuple[AudioTrainingDataset, AudioTrainingDataset]:
+    """Seven real drums, and three held out."""
+    found = open_collection(drums, DecodeSettings()).sounds
+    sides = found[:7], found[7:]
+    train, held_out = (AudioTrainingDataset(side, SPECTROGRAM, 0.25) for side in sides)
+    return train, held_out
+
+
+@pytest.fixture(scope="module")
+def meter(drums_and_more: tuple[AudioTrainingDataset, AudioTrainingDataset]) -> MemoryMeter:
+    train, held_out = drums_and_more
+    transform = AudioSpectrogram(SPECTROGRAM)
+    index = WindowIndex(train.frames, SPECTROGRAM.full_scale_db - RANGE_DB)
+    ref = float(sweep(train, transform, index).ceiling.max())
+    meter = MemoryMeter(train, transform, index, ref - RANGE_DB)
+    meter.hear(held_out.mel_db(held_out.chunks, transform))
+    return meter
+
+
+def test_a_copy_from_anywhere_at_any_gain_is_found(
+    meter: MemoryMeter, drums_and_more: tuple[AudioTrainingDataset, AudioTrainingDataset]
+) -> None:
+    train, _ = drums_and_more
+    transform = AudioSpectrogram(SPECTROGRAM)
+    draws = torch.Generator().manual_seed(0)
+    for sound, length in enumerate(train.lengths):
+        for _ in range(4):
+            place, gain = torch.rand(2, generator=draws).tolist()
+            start = round(place * max(0, min(length, 48_000) - train.chunk_samples))
+            db = train.frames_db(sound, start // 512, train.frames, transform, start % 512) - 12 * gain
+            near = meter.nearest(db)
+            assert near.distance_db < 1.0, (train.sounds[sound].path, start, near)
+            assert near.sound == sound and abs(near.frame * 512 - start) < 2_048
+
+
+def test_the_meter_of_a_run_tells_repetition_and_names_the_file(
+    meter: MemoryMeter, drums_and_more: tuple[AudioTrainingDataset, AudioTrainingDataset]
+) -> None:
+    train, held_out = drums_and_more
+    transform = AudioSpectrogram(SPECTROGRAM)
+    unheard = held_out.mel_db(held_out.chunks, transform)
+    copy = train.frames_db(4, 3, train.frames, transform, 100) - 6.0
+    repeated = meter.read(copy.expand(6, -1, -1))
+    assert repeated.repeats and repeated.file == train.sounds[4].path and repeated.file_db < 1.0
+    fresh = meter.read(unheard)
     assert not fresh.repeats and 0.9 < fresh.ratio < 1.1
     assert MemoryReading.from_state(fresh.state()) == fresh
 

@@ -1,0 +1,53 @@
+"""What is fitted knows the whole collection, not its beginning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.audio.files.io import write_wave
+from engine.audio.settings import DecodeSettings, SpectrogramConfig
+from engine.collection.collection import open_collection
+from engine.config import TrainingConfig
+from engine.task import OpenContext, Source
+from engine.tasks.vae.config import VAEConfig
+from engine.tasks.vae.dataset import AudioTrainingDataset
+from engine.tasks.vae.fitting import FITTED_SOUNDS, MAPPED_HELD_OUT, Fitting
+from engine.tasks.vae.task import open_task
+from tests.tasks.vae.test_codec import codec
+
+
+def test_prior_and_map_hold_an_even_choice_of_a_large_collection(drums: Path) -> None:
+    own = open_collection(drums, DecodeSettings()).sounds
+    many = [replace(own[place % 10], path=f"{place:03d}.wav") for place in range(400)]
+    train, val = (AudioTrainingDataset(part, SpectrogramConfig(), 1.0) for part in (many[:320], many[320:]))
+    fitting = Fitting(train, val, VAEConfig(kind="one-shots"), lambda: None)
+    prior, atlas = fitting.fit(codec())
+    assert len(prior.means) == FITTED_SOUNDS and len(atlas.paths) == FITTED_SOUNDS + MAPPED_HELD_OUT
+    learned = [int(path[:3]) for path, side in zip(atlas.paths, atlas.sides, strict=True) if side == "train"]
+    checked = [int(path[:3]) for path, side in zip(atlas.paths, atlas.sides, strict=True) if side == "val"]
+    for chosen, first, last in ((learned, 0, 319), (checked, 320, 399)):
+        assert (chosen[0], chosen[-1]) == (first, last)
+        assert max(np.diff(chosen)) <= 2
+
+
+def test_no_band_is_held_below_what_training_sounds_reach(tmp_path: Path) -> None:
+    # A whistle of its own in each file, a tenth of a second long: 256 of 900 chunks miss some of them.
+    draws = np.random.default_rng(0)
+    for number in range(6):
+        wave = 0.02 * draws.standard_normal(30 * 48_000)
+        for hertz in draws.uniform(2_000, 20_000, 8):
+            start = int(draws.integers(29 * 48_000))
+            wave[start : start + 4_800] += (
+                0.5 * np.hanning(4_800) * np.sin(np.arange(4_800) * hertz / 48_000 * 2 * np.pi)
+            )
+        write_wave(tmp_path / f"{number}.wav", (0.7 * wave).astype(np.float32), 48_000)
+    source = Source(kind="folder", name="whistles", path=str(tmp_path))
+    config = TrainingConfig(max_steps=1, chunk_duration_s=0.1)
+    opened = open_task(source, config, VAEConfig(channels=8), torch.device("cpu"), OpenContext())
+    assert len(opened.train.chunks) == 900
+    loudest = opened.train.mel_db(opened.train.chunks, opened.transform).amax((0, 2))
+    assert float((loudest - opened.codec.ceiling).max()) < 1.5

@@ -1,0 +1,48 @@
+"""The previews of a run: equally loud, so that a copy is compared with its original and an epoch with another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.audio.files.io import read_wave
+from engine.audio.levels import CEILING_DB, active_rms, peak, to_db
+from engine.tasks.vae.previews import HEADROOM_DB, even_preview_level, previews
+from engine.tasks.vae.sounds.load import open_model
+
+RATE = 48_000
+
+
+def heard(path: Path) -> tuple[float, float]:
+    wave = read_wave(path, RATE)
+    return to_db(active_rms(wave)), to_db(peak(wave))
+
+
+def test_all_previews_of_a_run_are_equally_loud(drum_run: Path) -> None:
+    found = [heard(path) for path in sorted((drum_run / "previews").glob("*.wav"))]
+    assert len(found) >= 5
+    levels, tops = zip(*found, strict=True)
+    assert max(levels) - min(levels) < 0.1
+    assert max(tops) < CEILING_DB + 0.01
+
+
+def test_a_copy_is_as_loud_as_its_original_whichever_is_held_out(drum_run: Path, drums: Path, tmp_path: Path) -> None:
+    codec = open_model(drum_run, None).codec
+    for path in sorted(drums.iterdir()):
+        wave = read_wave(path, RATE)[: 2 * RATE]
+        made = {}
+        for preview in previews(codec, wave / peak(wave), 2.0, 0, 0.85, 0):
+            (tmp_path / "a.wav").write_bytes(preview.files["wav"])
+            made[preview.role] = heard(tmp_path / "a.wav")[0]
+        assert made["recon"] == pytest.approx(made["reference"], abs=0.1), path.name
+
+
+def test_a_spiky_original_leaves_its_copies_room() -> None:
+    spiky = np.zeros(RATE, np.float32)
+    spiky[:2_048] = 0.01
+    spiky[100] = 1.0
+    level = even_preview_level(spiky, 0.1)
+    assert to_db(level / active_rms(spiky)) == pytest.approx(CEILING_DB - HEADROOM_DB, abs=0.1)
+    assert even_preview_level(np.zeros(10, np.float32), 0.1) == 0.1
