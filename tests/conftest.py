@@ -4,41 +4,69 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from engine.audio.files.io import write_wave
+from tests import forkserver
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
+Make = Callable[[Path], object]
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The temporary folder that all workers of this session have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _environment(shared: Path) -> None:
     """A decode cache of the tests' own, and few threads: the machine is shared."""
-    os.environ["SWEETSPOT_CACHE"] = str(tmp_path_factory.getbasetemp().parent / "sweetspot-cache")
+    os.environ["SWEETSPOT_CACHE"] = str(shared / "sweetspot-cache")
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 
 @pytest.fixture(scope="session")
-def drums(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(shared: Path) -> Callable[[str, Make], Path]:
+    """``made_once(name, make)``: the directory that ``make`` fills, by whichever worker needs it first."""
+
+    def once(name: str, make: Make) -> Path:
+        place, done = shared / "made-once" / name, shared / "made-once" / f".{name}"
+        place.parent.mkdir(exist_ok=True)
+        with FileLock(done.with_suffix(".lock")):
+            if not done.exists():
+                make(place)
+                done.touch()
+        return place
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def drums(made_once: Callable[[str, Make], Path]) -> Path:
     """Ten real drums, or ten of the demo's sounds where the shared ones are not at hand."""
-    folder = tmp_path_factory.mktemp("drums")
+    return made_once("ten-drums", _copy_drums)
+
+
+def _copy_drums(folder: Path) -> None:
     found = sorted((DATA / "sonicpi").glob("drum_*.flac"))[:10]
     if not found:
         from engine.tasks.vae.demo.synthesis import synthesise_demo
 
-        everything = tmp_path_factory.mktemp("demo")
+        everything = folder.with_name("demo")
         synthesise_demo(everything)
         found = sorted(everything.glob("*.wav"))[:10]
+    folder.mkdir()
     for path in found:
         (folder / path.name).write_bytes(path.read_bytes())
-    return folder
 
 
 SMALL = ("--channels", "8", "--batch-size", "4", "--threads", "1", "--augmentation-expansion", "2")
@@ -47,33 +75,36 @@ SMALL = ("--channels", "8", "--batch-size", "4", "--threads", "1", "--augmentati
 def train_small(source: Path, root: Path, *more: str) -> Path:
     """A run of thirty small updates: sounds like nothing, but has all that a run has."""
     options = ["--run-dir", root, "--max-steps", "30", "--checkpoint-interval", "1", *SMALL, *more]
-    command = [sys.executable, "-m", "engine.train", source, *options]
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = forkserver.run("engine.train", source, *options)
     assert done.returncode == 0, done.stderr
     return root
 
 
 @pytest.fixture(scope="session")
-def drum_run(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drum_run(drums: Path, made_once: Callable[[str, Make], Path]) -> Path:
     """A run of one-shots. Nobody writes into it."""
-    return train_small(drums, tmp_path_factory.mktemp("one-shots") / "drums")
+    return made_once("drums", lambda root: train_small(drums, root))
 
 
 @pytest.fixture(scope="session")
-def vector_run(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def vector_run(drums: Path, made_once: Callable[[str, Make], Path]) -> Path:
     """A run whose chunks are one vector each. Nobody writes into it."""
-    return train_small(drums, tmp_path_factory.mktemp("vectors") / "drums", "--code", "vector")
+    return made_once("vectors", lambda root: train_small(drums, root, "--code", "vector"))
 
 
 @pytest.fixture(scope="session")
-def wind_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wind_run(made_once: Callable[[str, Make], Path]) -> Path:
     """A run of textures: six winds of three seconds. Nobody writes into it."""
-    folder = tmp_path_factory.mktemp("winds")
+    folder = made_once("six-winds", _blow)
+    return made_once("winds", lambda root: train_small(folder, root))
+
+
+def _blow(folder: Path) -> None:
+    folder.mkdir()
     for number in range(6):
         noise = np.random.default_rng(number).standard_normal(3 * 48_000)
         dark = np.convolve(noise, np.hanning(8 * (number + 1)), "same").astype(np.float32)
         write_wave(folder / f"wind-{number}.wav", 0.5 * dark / np.abs(dark).max(), 48_000)
-    return train_small(folder, tmp_path_factory.mktemp("textures") / "winds")
 
 
 @pytest.fixture
@@ -81,8 +112,7 @@ def engine() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run ``python -m engine ...`` to its end."""
 
     def call(*arguments: object, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "engine", *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+        return forkserver.run("engine", *arguments, timeout=timeout)
 
     return call
 
@@ -93,8 +123,7 @@ def start() -> Callable[..., subprocess.Popen[str]]:
     started: list[subprocess.Popen[str]] = []
 
     def call(*arguments: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "engine", *map(str, arguments)]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = forkserver.Popen("engine", *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         started.append(process)
         return process
 

@@ -26,6 +26,7 @@ from engine.rundir.liveness import Liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.tasks.vae.sounds.load import open_model
+from tests import forkserver
 from tests.conftest import ROOT, SMALL, train_small
 from tests.loop.test_trainer import equal, without
 
@@ -38,21 +39,23 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture(scope="module")
 def whole(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One uninterrupted run, read by several tests and changed by none."""
+    """One uninterrupted run of a Python that is started for it; read by several tests and changed by none.
+
+    The others come from the fork server: that they are bit for bit the same says that a fork is as good as a start.
+    """
     root = tmp_path_factory.mktemp("runs") / "whole"
-    result = train(drums, root)
+    command = [sys.executable, "-m", "engine.train", *map(str, arguments(drums, root))]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     return root
 
 
-def train(source: Path, root: Path, *more: object) -> subprocess.CompletedProcess[str]:
-    command = arguments(source, root, *more)
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+def arguments(source: Path, root: Path, *more: object) -> list[object]:
+    return [source, "--run-dir", root, "--max-steps", STEPS, "--checkpoint-interval", 1, *SMALL, *more]
 
 
-def arguments(source: Path, root: Path, *more: object) -> list[str]:
-    options = ["--run-dir", root, "--max-steps", STEPS, "--checkpoint-interval", 1, *SMALL, *more]
-    return [sys.executable, "-m", "engine.train", str(source), *map(str, options)]
+def started(*arguments: object) -> subprocess.Popen[str]:
+    return forkserver.Popen("engine.train", *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str], seconds: float = 120) -> Any:
@@ -140,13 +143,13 @@ def test_killed_at_three_random_moments_it_ends_with_the_same_bits(whole: Path, 
     moments = sorted(random.Random(7).sample(range(3, STEPS - 3), 3))
     command = arguments(drums, root)
     for moment in moments:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+        process = started(*command)
         wait_for(lambda moment=moment: step_of(root) >= moment, process)
         assert process.poll() is None, "it ended before it could be killed"
         process.kill()
         process.wait()
-        command = [command[0], "-m", "engine.train", "--resume", str(root)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        command = ["--resume", root]
+    result = forkserver.run("engine.train", *command)
     assert result.returncode == 0, result.stderr
     assert_same_run(whole, root)
 
@@ -166,7 +169,7 @@ def test_cancel_is_acknowledged_and_leaves_a_checkpoint_to_resume_from(
     whole: Path, drums: Path, tmp_path: Path, engine: Engine
 ) -> None:
     root = tmp_path / "cancelled"
-    process = subprocess.Popen(arguments(drums, root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    process = started(*arguments(drums, root))
     wait_for(lambda: step_of(root) >= 10, process)
     answer = engine("control", root, "cancel")
     assert answer.returncode == 0 and "acknowledged" in answer.stdout, answer
@@ -183,8 +186,7 @@ def test_cancel_is_acknowledged_and_leaves_a_checkpoint_to_resume_from(
 
 def test_save_now_writes_a_checkpoint_and_training_goes_on(drums: Path, tmp_path: Path, engine: Engine) -> None:
     root = tmp_path / "saved"
-    command = arguments(drums, root, "--checkpoint-interval", 1000)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    process = started(*arguments(drums, root, "--checkpoint-interval", 1000))
     wait_for(lambda: step_of(root) >= 3, process)
     assert engine("control", root, "save-now").returncode == 0
     assert process.wait(120) == 0
@@ -202,7 +204,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_its_code(
     drums: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     root = tmp_path / "signalled"
-    process = subprocess.Popen(arguments(drums, root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    process = started(*arguments(drums, root))
     wait_for(lambda: step_of(root) >= 5, process)
     process.send_signal(number)
     assert process.wait(60) == code
@@ -219,7 +221,7 @@ def test_a_finished_run_says_so_when_resumed(whole: Path, engine: Engine) -> Non
 
 
 def test_a_run_directory_is_never_begun_twice(whole: Path, drums: Path) -> None:
-    result = train(drums, whole)
+    result = forkserver.run("engine.train", *arguments(drums, whole))
     assert result.returncode == 2 and "--resume" in result.stderr
     assert RunReader(whole).status().state is State.COMPLETED
 
@@ -230,7 +232,7 @@ def test_changed_sounds_refuse_to_be_resumed(drums: Path, tmp_path: Path, engine
     for path in sorted(drums.iterdir())[:6]:
         (folder / path.name).write_bytes(path.read_bytes())
     root = tmp_path / "run"
-    process = subprocess.Popen(arguments(folder, root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    process = started(*arguments(folder, root))
     wait_for(lambda: step_of(root) >= 5, process)
     process.kill()
     process.wait()
@@ -279,8 +281,7 @@ def test_fewer_than_two_usable_files_are_refused(engine: Engine, drums: Path, tm
 
 def test_a_saved_configuration_trains_the_same_run_again(whole: Path, drums: Path, tmp_path: Path) -> None:
     root = tmp_path / "again"
-    command = [*arguments(drums, root)[:4], "--run-dir", str(root), "--config", str(whole / "run.json")]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    result = forkserver.run("engine.train", drums, "--run-dir", root, "--config", whole / "run.json")
     assert result.returncode == 0, result.stderr
     assert comparable(whole) == comparable(root)
 

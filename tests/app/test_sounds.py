@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +20,9 @@ from engine.audio.files.io import write_wave
 from engine.errors import ConfigError, DataError, SweetspotError
 from engine.rundir.layout import Layout
 from engine.rundir.schema import Monitor, State
+from tests import forkserver
 from tests.app.conftest import said
 from tests.app.library import write
-from tests.conftest import ROOT
 
 Visit = Callable[..., AppTest]
 
@@ -222,8 +220,8 @@ def exported(drum_run: Path, runs_dir: Path, tmp_path: Path, monkeypatch: pytest
     """An exported model among the runs, and nothing else there."""
     monkeypatch.setenv("SWEETSPOT_DATA", str(tmp_path / "data"))
     path = runs_dir / "of_drums.zip"
-    command = [sys.executable, "-m", "engine", "export", str(drum_run), "--out", str(path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    done = forkserver.run("engine", "export", drum_run, "--out", path)
+    assert done.returncode == 0, done.stderr
     return path
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from click.testing import CliRunner
 
 from engine.commands.control import command
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests import forkserver
 
 
 def start(root: Path) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-m", "tests.rundir.trainer", str(root)]
-    trainer = subprocess.Popen(argv, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    trainer = forkserver.Popen("tests.rundir.trainer", root, stdout=subprocess.PIPE)
     assert trainer.stdout is not None
     assert trainer.stdout.readline().startswith("ready")
     return trainer

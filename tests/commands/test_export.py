@@ -26,23 +26,24 @@ from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.export.programs import decoder_program, encoder_program
 from engine.tasks.vae.sounds.load import build_codec, open_model
 from engine.tasks.vae.sounds.model_file import WEIGHTS, read_model, write_model
+from tests import forkserver
 from tests.conftest import ROOT
 from tests.tasks.vae.test_codec import codec as small_codec
 
 
 @pytest.fixture(scope="session")
-def model(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(drum_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("export") / "model.zip"
     words = ["--licence", "CC0 1.0", "--notes", "Ten drums, recorded in a kitchen."]
-    result = CliRunner().invoke(command, [str(trained), "--out", str(out), *words])
+    result = CliRunner().invoke(command, [str(drum_run), "--out", str(out), *words])
     assert result.exit_code == 0, result.output
     return out
 
 
-def test_the_same_run_gives_the_same_bytes_in_another_process(model: Path, trained: Path, tmp_path: Path) -> None:
+def test_the_same_run_gives_the_same_bytes_in_another_process(model: Path, drum_run: Path, tmp_path: Path) -> None:
     words = ["--licence", "CC0 1.0", "--notes", "Ten drums, recorded in a kitchen."]
-    argv = [sys.executable, "-m", "engine", "export", str(trained), "--out", str(tmp_path / "again.zip"), *words]
-    assert subprocess.run(argv, cwd=ROOT, capture_output=True, timeout=300).returncode == 0
+    done = forkserver.run("engine", "export", drum_run, "--out", tmp_path / "again.zip", *words)
+    assert done.returncode == 0, done.stderr
     assert (tmp_path / "again.zip").read_bytes() == model.read_bytes()
 
 
@@ -57,8 +58,8 @@ def test_the_manifest_vouches_for_every_member_and_keeps_the_words(model: Path) 
     assert {"config.json", "model.safetensors", "encoder.pt2", "decoder.pt2", "mel_bank.npy", "map.json"} == set(sums)
 
 
-def test_file_and_run_are_the_same_model(model: Path, trained: Path, drums: Path) -> None:
-    ours, theirs = open_model(trained), open_model(model)
+def test_file_and_run_are_the_same_model(model: Path, drum_run: Path, drums: Path) -> None:
+    ours, theirs = open_model(drum_run), open_model(model)
     assert (ours.weights, ours.run, ours.uuid, ours.state) == (theirs.weights, theirs.run, theirs.uuid, theirs.state)
     wave = read_wave(sorted(drums.iterdir())[0], ours.codec.config.sample_rate)
     assert (ours.codec.reconstruct(wave) == theirs.codec.reconstruct(wave)).all()
@@ -73,7 +74,7 @@ def test_the_programs_do_what_the_model_does_at_every_length(model: Path) -> Non
 
 
 @pytest.mark.parametrize("code", ["temporal", "vector"])
-def test_so_do_those_of_other_codes(code: str, trained: Path) -> None:
+def test_so_do_those_of_other_codes(code: str, drum_run: Path) -> None:
     from engine.config import TrainingConfig
     from engine.tasks.vae.model import ConvVAE
 
@@ -99,13 +100,13 @@ def _check_parity(codec, encoder: bytes, decoder: bytes) -> None:
         torch.testing.assert_close(decode(mean), codec.decode(mean), rtol=1e-5, atol=1e-4)
 
 
-def test_nothing_inside_says_where_it_was_made(model: Path, trained: Path, drums: Path) -> None:
+def test_nothing_inside_says_where_it_was_made(model: Path, drum_run: Path, drums: Path) -> None:
     from engine.rundir.liveness import host
 
     with zipfile.ZipFile(model) as archive:
         for info in archive.infolist():
             data = archive.read(info)
-            for secret in (str(drums), str(trained), str(Path.home()), str(ROOT), host(), "site-packages"):
+            for secret in (str(drums), str(drum_run), str(Path.home()), str(ROOT), host(), "site-packages"):
                 assert len(secret) < 4 or secret.encode() not in data, (info.filename, secret)
 
 

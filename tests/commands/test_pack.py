@@ -35,10 +35,10 @@ def unpacked(out: Path, place: Path) -> RunReader:
 
 
 @pytest.fixture
-def talkative(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def talkative(drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run whose every text names where it was made, and by whom."""
     run = tmp_path / "library" / "drums-1"
-    shutil.copytree(trained, run)
+    shutil.copytree(drum_run, run)
     reader = RunReader(run)
     record = reader.run()
     assert record is not None and record.source.path is not None
@@ -97,28 +97,28 @@ def test_a_home_that_is_the_root_takes_no_slash_out_of_a_text(tmp_path: Path, mo
     assert Scrubber(tmp_path, None, []).text("1/2 of kick/snare") == "1/2 of kick/snare"
 
 
-def test_it_opens_elsewhere_to_look_at_and_to_use(trained: Path, tmp_path: Path) -> None:
+def test_it_opens_elsewhere_to_look_at_and_to_use(drum_run: Path, tmp_path: Path) -> None:
     from engine.tasks.vae.sounds.load import open_model
 
-    pack(trained, tmp_path / "run.zip")
-    ours, theirs = RunReader(trained), unpacked(tmp_path / "run.zip", tmp_path / "there")
+    pack(drum_run, tmp_path / "run.zip")
+    ours, theirs = RunReader(drum_run), unpacked(tmp_path / "run.zip", tmp_path / "there")
     view = theirs.view()
     assert (view.state, view.read_only, view.name) == (ShownState.COMPLETED, True, ours.view().name)
     assert theirs.events().events == ours.events().events
     assert [one.files for one in theirs.previews()] == [one.files for one in ours.previews()]
     assert theirs.checkpoints() and all(one.verified for one in (*theirs.checkpoints(), *theirs.snapshots()))
-    assert open_model(theirs.root).weights == open_model(trained).weights
+    assert open_model(theirs.root).weights == open_model(drum_run).weights
 
 
-def test_the_same_run_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
+def test_the_same_run_gives_the_same_bytes(drum_run: Path, tmp_path: Path) -> None:
     for name in ("one.zip", "two.zip"):
-        pack(trained, tmp_path / name)
+        pack(drum_run, tmp_path / name)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
-def test_checkpoints_can_stay_and_damaged_ones_do(trained: Path, tmp_path: Path) -> None:
+def test_checkpoints_can_stay_and_damaged_ones_do(drum_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "drums-1"
-    shutil.copytree(trained, run)
+    shutil.copytree(drum_run, run)
     first = RunReader(run).snapshots()[0].path
     first.write_bytes(first.read_bytes()[:-1])
     pack(run, tmp_path / "run.zip", "--without-checkpoints")

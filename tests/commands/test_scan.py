@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests import forkserver
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -25,9 +27,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def scan(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "engine.commands.scan", os.fspath(folder), *options]
-    env = os.environ | {"SWEETSPOT_CACHE": os.fspath(folder.parent / "cache")}
-    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    environment = os.environ | {"SWEETSPOT_CACHE": os.fspath(folder.parent / "cache")}
+    return forkserver.run("engine.commands.scan", folder, *options, environment=environment)
 
 
 def test_json_holds_the_rows_and_the_summary_and_nothing_else_is_printed(folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from PIL import Image
 from engine.commands.generate import command as generate
 from engine.errors import RunDirectoryError
 from engine.tasks.vae.sounds.server import Answers
-from tests.conftest import ROOT
+from tests import forkserver
 from tests.rundir.conftest import open_writer
 
 Ask = Callable[..., dict[str, Any]]
@@ -28,8 +27,9 @@ class Served:
     """A process that serves a run."""
 
     def __init__(self, run: Path, *options: object) -> None:
-        command = [sys.executable, "-m", "engine", "serve", str(run), "--threads", "1", *map(str, options)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = forkserver.Popen(
+            "engine", "serve", run, "--threads", 1, *options, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
 
     def send(self, line: str) -> dict[str, Any]:
         assert self.process.stdin is not None and self.process.stdout is not None

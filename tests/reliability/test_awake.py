@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from engine.process.sleep_inhibitor import kept_awake
+from tests import forkserver
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stands in for systemd-inhibit")
@@ -76,8 +77,7 @@ def test_a_run_says_that_it_keeps_the_machine_awake(program: Path, tmp_path: Pat
     table = tmp_path / "table.csv"
     table.write_text("a,b\n" + "".join(f"{number},{2 * number}\n" for number in range(40)))
     root = tmp_path / "run"
-    argv = [sys.executable, "-m", "engine.train", str(table), "--run-dir", str(root), "--max-steps", "3"]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = forkserver.run("engine.train", table, "--run-dir", root, "--max-steps", 3)
     assert done.returncode == 0, done.stderr
     status = RunReader(root).status()
     assert status is not None and status.kept_awake_by == "systemd-inhibit"

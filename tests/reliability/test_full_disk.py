@@ -16,6 +16,7 @@ from engine.loop.checkpoint import load_newest
 from engine.loop.disk_space import check_space
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
+from tests import forkserver
 from tests.loop.test_trainer import line, new_trainer, open_run
 from tests.reliability.sessions import damage, write_table
 
@@ -36,9 +37,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 def train(disk: Path, *arguments: object) -> int:
     """The exit code of a training whose output lies on the same disk, as when the app starts it."""
-    command = [sys.executable, "-m", "engine", "train", *map(str, arguments)]
     with (disk / "log.txt").open("ab") as log:
-        return subprocess.run(command, stdout=log, stderr=log, timeout=300).returncode
+        return forkserver.Popen("engine", "train", *arguments, stdout=log, stderr=log).wait(300)
 
 
 def fill(disk: Path, leave: int) -> Path:
@@ -69,9 +69,8 @@ def test_a_disk_that_fills_keeps_the_last_good_checkpoint_and_recovers(disk: Pat
     table, root = write_table(tmp_path / "table.csv"), disk / "run"
     reader = RunReader(root)
     options = [*OPTIONS[2:], "--max-steps", STEPS, "--checkpoint-interval", "5", "--layers", "700,700"]
-    command = [sys.executable, "-m", "engine", "train", str(table), "--run-dir", str(root), *map(str, options)]
     with (disk / "log.txt").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = forkserver.Popen("engine", "train", table, "--run-dir", root, *options, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 200
         while process.poll() is None and _step(reader) < 60 and time.monotonic() < deadline:

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import struct
-import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -31,10 +30,10 @@ from engine.rundir.reader import RunReader, list_runs
 from engine.rundir.schema import State
 from engine.rundir.seal import seal
 from engine.rundir.writer import RunWriter
+from tests import forkserver
 from tests.app.conftest import runs_dir, said, visit  # noqa: F401  (fixtures)
 from tests.app.library import write
 from tests.browser.chromium import Server, server
-from tests.conftest import ROOT
 
 Visit = Callable[..., AppTest]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own there")
@@ -359,8 +358,7 @@ def test_nothing_of_a_run_reaches_the_terminal_as_a_command(tmp_path: Path) -> N
     change(root / "run.json", name="\x1b]0;title\x07\x1b[2Jgone\u202e")
     change(root / "status.json", warnings=["\x1b[31mred\x1b[0m\r\n\n"])
     (root / "checkpoints").mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "engine", "inspect", str(root)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    done = forkserver.run("engine", "inspect", root)
     assert not set(done.stdout) & set("\x1b\x07\r\u202e")
     assert "\\x1b[31mred" in done.stdout
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.rundir.reader import RunReader
-from tests.conftest import ROOT
+from tests import forkserver
 
 ROUNDS, RACERS = 200, 8
 Racer = subprocess.Popen[str]
@@ -19,11 +18,8 @@ Racer = subprocess.Popen[str]
 
 @pytest.fixture
 def racers() -> Iterator[list[Racer]]:
-    argv = [sys.executable, "-m", "tests.reliability.racer"]
-    started = [
-        subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(RACERS)
-    ]
+    program, pipes = "tests.reliability.racer", {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    started = [forkserver.Popen(program, **pipes) for _ in range(RACERS)]
     for racer in started:
         assert hear(racer) == "ready"
     yield started

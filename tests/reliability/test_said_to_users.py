@@ -20,6 +20,7 @@ from engine.errors import StorageError
 from engine.rundir.schema import State
 from engine.rundir.seal import seal
 from engine.train import _recognise
+from tests import forkserver
 from tests.app.conftest import MAIN, runs_dir, said, visit
 from tests.app.library import write
 from tests.conftest import ROOT
@@ -118,10 +119,11 @@ def test_a_reader_who_has_heard_enough_is_no_error(tmp_path: Path) -> None:
     write(tmp_path / "run", done=1)
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "engine", "inspect", str(tmp_path / "run"), "--json"]
-    done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (1, "")
+    arguments = ("inspect", tmp_path / "run", "--json")
+    with forkserver.Popen("engine", *arguments, stdout=writing, stderr=subprocess.PIPE) as process:
+        os.close(writing)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (1, "")
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import forkserver
 
 pytestmark = pytest.mark.timeout(2400)
 PARTS = 2
@@ -20,8 +21,7 @@ def reports(program: str, folder: Path, parts: int = PARTS) -> list[dict[str, An
     for part in range(parts):
         place = folder / f"part-{part}"
         place.mkdir()
-        command = [sys.executable, "-m", f"tests.reliability.{program}", str(place), str(part), str(parts)]
-        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        running.append(forkserver.Popen(f"tests.reliability.{program}", place, part, parts, stdout=subprocess.PIPE))
     said = [process.communicate(timeout=2300)[0] for process in running]
     found = [json.loads(text.splitlines()[-1]) for text in said]
     wrong = [complaint for report in found for complaint in report["wrong"]]

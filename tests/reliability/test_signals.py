@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
-import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 import psutil
 import pytest
@@ -21,6 +17,7 @@ import pytest
 from engine.rundir.lock import RunLock
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
+from tests import forkserver
 from tests.conftest import ROOT, SMALL
 from tests.test_train_process import comparable
 
@@ -31,49 +28,14 @@ LINES = 30  # of metrics.jsonl in such a run
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
-class Warm:
-    """Trainers that start at once, one after the other."""
-
-    def __init__(self, log: IO[str]) -> None:
-        argv = [sys.executable, "-m", "tests.reliability.warm"]
-        self._process = subprocess.Popen(
-            argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-        assert self._hear() == "ready"
-
-    def start(self, cache: Path, *arguments: object) -> int:
-        """Its pid."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([str(cache), *map(str, arguments)]) + "\n")
-        self._process.stdin.flush()
-        return int(self._hear())
-
-    def wait(self) -> int:
-        """Its exit code, or minus the signal that killed it."""
-        return int(self._hear())
-
-    def over(self) -> bool:
-        """Whether it has ended: its exit code waits to be read."""
-        return bool(select.select([self._process.stdout], [], [], 0)[0])
-
-    def close(self) -> None:
-        self._process.communicate(timeout=60)
-
-    def _hear(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    with (tmp_path_factory.mktemp("warm") / "log.txt").open("w") as log:
-        process = Warm(log)
-        yield process
-        process.close()
-
-
 def arguments(source: Path, root: Path) -> list[object]:
     return [source, "--run-dir", root, "--max-steps", STEPS, "--checkpoint-interval", 1, *SMALL]
+
+
+def start(cache: Path, *arguments: object) -> forkserver.Popen:
+    """A trainer with a cache of decoded sounds of its own."""
+    environment = os.environ | {"SWEETSPOT_CACHE": str(cache)}
+    return forkserver.Popen("engine.train", *arguments, environment=environment, stdout=subprocess.DEVNULL)
 
 
 def left_over(cache: Path) -> list[psutil.Process]:
@@ -103,7 +65,7 @@ def hold(root: Path, cache: Path, code: int, number: signal.Signals, sessions: i
     assert not [path for path in root.rglob("*") if path.name.startswith(".")]
 
 
-def wait_for_moment(draw: random.Random, root: Path, gone: Callable[[], bool]) -> None:
+def wait_for_moment(draw: random.Random, root: Path, process: forkserver.Popen) -> None:
     """Until a line is written that is drawn among those a session may still write, and a little longer.
 
     Counted in lines, not seconds: a busy machine must not move all moments to the beginning or behind the end. Before
@@ -116,14 +78,14 @@ def wait_for_moment(draw: random.Random, root: Path, gone: Callable[[], bool]) -
 
     wanted = lines() + draw.randrange(LINES)
     deadline = time.monotonic() + 60
-    while lines() < wanted and not gone() and time.monotonic() < deadline:
+    while lines() < wanted and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
     time.sleep(draw.uniform(0, 1.0 if lines() < 3 else 0.2))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
-def test_signals_at_fifty_moments_of_a_life_leave_what_they_promise(warm: Warm, drums: Path, tmp_path: Path) -> None:
+def test_signals_at_fifty_moments_of_a_life_leave_what_they_promise(drums: Path, tmp_path: Path) -> None:
     """Hit, resumed and hit again until it is complete, then the next run: reading sounds and resuming are hit too.
 
     What comes out in the end is, bit for bit, what was never disturbed.
@@ -132,26 +94,25 @@ def test_signals_at_fifty_moments_of_a_life_leave_what_they_promise(warm: Warm, 
     sounds.mkdir()
     for path in sorted(drums.iterdir())[:4]:
         (sounds / path.name).write_bytes(path.read_bytes())
-    warm.start(tmp_path / "cache", *arguments(sounds, tmp_path / "whole"))
-    assert warm.wait() == 0
+    assert start(tmp_path / "cache", *arguments(sounds, tmp_path / "whole")).wait() == 0
     whole = comparable(tmp_path / "whole")
     hits = runs = 0
     while hits < ROUNDS:
         runs += 1
         root, cache, sessions = tmp_path / f"run-{runs}", tmp_path / f"cache-{runs // 3}", 1
-        pid = warm.start(cache, *arguments(sounds, root))
+        process = start(cache, *arguments(sounds, root))
         while True:
-            wait_for_moment(draw, root, warm.over)
+            wait_for_moment(draw, root, process)
             number = draw.choice(SIGNALS)
-            if not warm.over():
-                os.kill(pid, number)
+            if process.poll() is None:
+                process.send_signal(number)
                 hits += 1
-            hold(root, cache, warm.wait(), number, sessions)
+            hold(root, cache, process.wait(), number, sessions)
             status = RunReader(root).status()
             if status is None or RunReader(root).run() is None or status.state is State.COMPLETED:
                 break
             sessions = len(RunReader(root).sessions()) + 1
-            pid = warm.start(cache, "--resume", root)
+            process = start(cache, "--resume", root)
         if status is not None and status.state is State.COMPLETED:
             assert comparable(root) == whole
 

@@ -168,14 +168,14 @@ def test_a_sound_that_asks_for_more_memory_than_one_may_have_costs_itself_only(t
     script = f"""
 import psutil, sys
 from pathlib import Path
-from engine.audio import decode_child
+from engine.audio.files import decode_worker
 from engine.audio.files.cache import Cache
 place = Path({str(tmp_path)!r})
-decode = lambda name: decode_child.decode(place / name, name, Cache(place / "cache"), 48_000, lambda: None).failure
+decode = lambda name: decode_worker.decode(place / name, name, Cache(place / "cache"), 48_000, lambda: None).failure
 decode("small.wav")
-decode_child.SPOOL = 1 << 40  # in memory, as though there were plenty
-decode_child.MEMORY_LIMIT = psutil.Process().memory_info().vms + (8 << 20)
-decode_child._limit_memory()
+decode_worker.SPOOL = 1 << 40  # in memory, as though there were plenty
+decode_worker.MEMORY_LIMIT = psutil.Process().memory_info().vms + (8 << 20)
+decode_worker._limit_memory()
 print([decode("large.wav"), decode("small.wav")])
 """
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

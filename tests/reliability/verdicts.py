@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from engine.audio.files.find import escaped
-from tests.conftest import ROOT
+from tests import forkserver
 from tests.reliability.corpus import build
 
 GOLDEN = Path(__file__).with_name("verdicts.txt")
@@ -23,9 +21,10 @@ _WORDS = {"used": "used", "used_with_note": "used, ", "skipped": "skipped, "}
 
 def scan(folder: Path, *options: str) -> str:
     """What the command prints, with a cache of its own beside the folder."""
-    env = os.environ | {"SWEETSPOT_CACHE": f"{folder}.cache", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "engine", "scan", os.fspath(folder), *options]
-    return subprocess.run(command, capture_output=True, text=True, env=env, check=True).stdout
+    environment = os.environ | {"SWEETSPOT_CACHE": f"{folder}.cache"}
+    done = forkserver.run("engine", "scan", folder, *options, environment=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def lines(said: dict[str, Any]) -> list[str]:

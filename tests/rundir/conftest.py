@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.rundir.writer import RunWriter
+from tests import forkserver
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 StartTrainer = Callable[..., "subprocess.Popen[str]"]
@@ -36,8 +36,7 @@ def start_trainer() -> Iterator[StartTrainer]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object, wait: bool = True) -> subprocess.Popen[str]:
-        argv = [sys.executable, "-m", "tests.rundir.trainer", *map(str, arguments)]
-        process = subprocess.Popen(argv, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+        process = forkserver.Popen("tests.rundir.trainer", *arguments, stdout=subprocess.PIPE)
         started.append(process)
         if wait:
             assert process.stdout is not None

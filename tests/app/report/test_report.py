@@ -8,8 +8,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -28,8 +26,8 @@ from engine.rundir.liveness import boot_id, host, machine_id
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import ErrorInfo, MetricSpec, Monitor, State
 from engine.tasks.mlp.nouns import ROWS
+from tests import forkserver
 from tests.app.library import write
-from tests.conftest import ROOT
 
 MARKUP = '<script>alert(1)</script> & "drums"'
 RATE = 48_000
@@ -247,8 +245,7 @@ def test_a_live_run_is_shown_as_it_stands(tmp_path: Path) -> None:
 
 def test_what_cannot_be_done_is_said_with_its_code(run: Path, tmp_path: Path) -> None:
     def fail(*arguments: object) -> tuple[int, str]:
-        line = [sys.executable, "-m", "app.report.command", *map(str, arguments)]
-        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        done = forkserver.run("app.report.command", *arguments)
         assert "Traceback" not in done.stderr
         return done.returncode, done.stderr
 

@@ -136,8 +136,8 @@ def test_a_killed_parent_leaves_no_child(folder: Path) -> None:
 def test_a_decoder_that_stops_the_interpreter_outlives_no_parent(tmp_path: Path) -> None:
     """A sleep that keeps the interpreter's lock stands for it: the end of stdin cannot be seen then."""
     program = (
-        "import ctypes, sys; from engine.audio import decode_child; decode_child.ORPHAN_S = 2.0; "
-        "decode_child.decode = lambda *job: ctypes.PyDLL(None).sleep(500); decode_child.main()"
+        "import ctypes, sys; from engine.audio.files import decode_worker; decode_worker.ORPHAN_S = 2.0; "
+        "decode_worker.decode = lambda *job: ctypes.PyDLL(None).sleep(500); decode_worker.main()"
     )
     argv = [sys.executable, "-c", program, str(tmp_path), "48000", "1"]
     child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -1,0 +1,158 @@
+"""``python -m MODULE ...`` in a real process that starts at once: a fork of one that has imported everything.
+
+A process of its own in all but its start: pid, arguments, environment, signals, exit code, what it prints. Importing
+torch and what an optimizer needs costs four seconds of work, more than most of what a test asks of its process. Where
+the start itself is what is tested, a test starts Python anew.
+
+``python -m tests.forkserver DESCRIPTOR`` is the server; it ends when nobody is left who could ask.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from subprocess import PIPE, CompletedProcess
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+IMPORTED = (
+    "torch._dynamo",  # an optimizer would import it
+    "engine.train",
+    "engine.loop.trainer",
+    "engine.tasks.vae.task",
+    "engine.tasks.mlp.task",
+    "engine.tasks.vae.sounds.server",
+    "engine.commands.export",
+)
+LARGEST = 1 << 18  # bytes of a message; the environment is in it
+
+
+def run(
+    module: str, *arguments: object, timeout: float = 300, environment: Mapping[str, str] | None = None
+) -> CompletedProcess[str]:
+    """``python -m module`` to its end, and what it said."""
+    with Popen(module, *arguments, environment=environment, stdout=PIPE, stderr=PIPE) as process:
+        try:
+            said = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return CompletedProcess(process.args, process.returncode, *said)
+
+
+class Popen(subprocess.Popen[str]):
+    """``python -m module`` in the project's folder, left running; its pipes are text.
+
+    All that :class:`subprocess.Popen` does but the start itself and the wait: its private methods for these are
+    replaced, for the rest of it (pipes, time limits, signals) is better than what could be written here.
+    """
+
+    def __init__(
+        self, module: str, *arguments: object, environment: Mapping[str, str] | None = None, **streams: Any
+    ) -> None:
+        environment = dict(os.environ if environment is None else environment)
+        super().__init__([module, *map(str, arguments)], env=environment, text=True, **streams)
+
+    def _execute_child(self, args: Any, *given: Any) -> None:
+        environment, pipes = given[5], given[9:15]
+        request = {"module": args[0], "arguments": args[1:], "environment": environment}
+        theirs = [one if one >= 0 else stream for stream, one in enumerate((pipes[0], pipes[3], pipes[5]))]
+        self._ended, reporting = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with reporting:
+            socket.send_fds(_server(), [json.dumps(request).encode()], [*theirs, reporting.fileno()])
+        self._close_pipe_fds(*pipes)
+        self.pid = int(self._ended.recv(16))
+        self._child_created = True
+
+    def _internal_poll(self, *_: Any, **__: Any) -> int | None:
+        return self._look(0.0)
+
+    def _wait(self, timeout: float | None) -> int:
+        code = self._look(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return code
+
+    def _look(self, timeout: float | None) -> int | None:
+        if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
+            self.returncode = int(self._ended.recv(16))
+            self._ended.close()
+        return self.returncode
+
+
+@cache
+def _server() -> socket.socket:
+    """The way to this process's server, started at the first question."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
+    with theirs:
+        command = [sys.executable, "-m", "tests.forkserver", str(theirs.fileno())]
+        server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+    atexit.register(server.wait, 60)
+    atexit.register(ours.close)  # the server ends by it, so it comes first
+    return ours
+
+
+def main(descriptor: int) -> None:
+    """Import, then fork for each start that is asked for."""
+    for name in IMPORTED:
+        importlib.import_module(name)
+    gc.freeze()  # what is never looked at again is never copied into a fork
+    assert len(os.listdir("/proc/self/task")) == 1, "a fork has one thread only"  # noqa: PTH208
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that wait for the forks end unseen
+    asked = socket.socket(fileno=descriptor)
+    while True:
+        message, given, _, _ = socket.recv_fds(asked, LARGEST, 4)
+        if not message:
+            return None
+        if os.fork() == 0:
+            asked.close()
+            return _fork(json.loads(message), given)
+        for one in given:
+            os.close(one)
+
+
+def _fork(request: dict[str, Any], given: list[int]) -> None:
+    """In a process of its own: fork, tell the pid, wait, tell how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    reporting = given.pop()
+    child = os.fork()
+    if child == 0:
+        os.close(reporting)
+        return _become(request, given)
+    for one in {0, 1, 2, *given}:
+        os.close(one)
+    os.write(reporting, str(child).encode())
+    _, status = os.waitpid(child, 0)
+    os.write(reporting, str(os.waitstatus_to_exitcode(status)).encode())
+    os._exit(0)
+
+
+def _become(request: dict[str, Any], streams: list[int]) -> None:
+    """Be the process that was asked for."""
+    for stream, one in enumerate(streams):
+        os.dup2(one, stream)
+    os.closerange(3, max(streams) + 1)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv[1:] = request["arguments"]
+    # That the module is there already is what this is for.
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
+    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
