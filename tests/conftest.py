@@ -19,6 +19,25 @@ DATA = ROOT.parent / "shared" / "data"
 Make = Callable[[Path], object]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="Slow tests too, and every enumeration whole: what CI runs.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow tests are left to ``--all``, and to whoever names one."""
+    if config.getoption("all") or any("::" in argument for argument in config.args):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
+
+
+@pytest.fixture(scope="session")
+def one_in(pytestconfig: pytest.Config) -> Callable[[int], int]:
+    """``one_in(20)``: of an enumeration one case of twenty is tried, with ``--all`` each."""
+    return lambda cases: 1 if pytestconfig.getoption("all") else cases
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The temporary folder that all workers of this session have in common."""

@@ -1,4 +1,4 @@
-"""``python -m tests.reliability.crash_points FOLDER PART PARTS``: die at each operation, resume, compare; prints JSON.
+"""``python -m tests.reliability.crash_points FOLDER PART PARTS ONE_IN``: die at each operation, resume, compare: JSON.
 
 A program, because forking is for a process without other threads. ``points``: deaths that were tried. ``wrong``: what
 was not as it must be, in words; empty when every promise held.
@@ -15,15 +15,16 @@ from pathlib import Path
 from tests.reliability.disk import Disk
 from tests.reliability.faults import KILLED, Death, Operation, Shim
 from tests.reliability.sessions import Reference, fork, names, prepare, session, write_table
+from tests.sampling import sample
 
 RECOVERIES = 2  # first deaths of each part whose recovery is killed as well, at each of its operations
 
 
 class Crashes:
-    """The deaths of one part of ``parts``, against one uninterrupted run."""
+    """The deaths of one part of ``parts``, against one uninterrupted run; of them one in so many is tried."""
 
-    def __init__(self, folder: Path, part: int, parts: int) -> None:
-        self.folder, self.part, self.parts = folder, part, parts
+    def __init__(self, folder: Path, part: int, parts: int, one_in: int) -> None:
+        self.folder, self.part, self.parts, self.one_in = folder, part, parts, one_in
         self.points = 0
         self.wrong: list[str] = []
         prepare()
@@ -36,14 +37,14 @@ class Crashes:
             self.wrong.append(f"the engine writes past the shim: {shim.past}")
 
     def run(self) -> None:
-        mine = list(deaths(self.operations))[self.part :: self.parts]
+        mine = sample(list(deaths(self.operations))[self.part :: self.parts], self.one_in)
         for death in mine:
             root = self._died(death)
             self._resume(root, self._words(death, self.operations))
         for death in mine[len(mine) // 2 : -1 : max(1, len(mine) // 2 // RECOVERIES)]:
             self._die_in_recovery(death)
         moved = [number for number, one in enumerate(self.operations, 1) if one.kind in ("replace", "unlink", "mkdir")]
-        for cut in moved[self.part :: self.parts]:
+        for cut in sample(moved[self.part :: self.parts], self.one_in):
             self._cut_power(cut)
 
     def _died(self, death: Death) -> Path:
@@ -69,7 +70,7 @@ class Crashes:
         self.wrong += [f"{what}: {complaint}" for complaint in self.whole.complaints(root)]
 
     def _die_in_recovery(self, first: Death) -> None:
-        """Die again at every operation of the session that recovers from ``first``."""
+        """Die again at the operations of the session that recovers from ``first``."""
         died = self._died(first)  # in the second half of the run: all that recovery does is then in it
         kept, root = died.with_name(f"died-{self.part}"), died
         shutil.rmtree(kept, ignore_errors=True)
@@ -81,7 +82,7 @@ class Crashes:
             if not self._kill(root, Death(number)):
                 return
             self._resume(root, f"{self._words(first, self.operations)}, then before operation {number} of the recovery")
-            number += 1
+            number += self.one_in
 
     def _cut_power(self, cut: int) -> None:
         """The power goes after ``cut`` operations: what was not flushed is gone, new names of files kept or gone."""
@@ -119,8 +120,8 @@ def _contents(root: Path) -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
-    folder, part, parts = Path(sys.argv[1]).resolve(), int(sys.argv[2]), int(sys.argv[3])
-    crashes = Crashes(folder, part, parts)
+    folder, (part, parts, one_in) = Path(sys.argv[1]).resolve(), map(int, sys.argv[2:])
+    crashes = Crashes(folder, part, parts, one_in)
     crashes.run()
     operations = len(crashes.operations)
     print(json.dumps({"operations": operations, "points": crashes.points, "wrong": crashes.wrong}))

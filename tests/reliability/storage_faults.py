@@ -1,4 +1,4 @@
-"""``python -m tests.reliability.storage_faults FOLDER PART PARTS``: the disk refuses; what then; prints JSON.
+"""``python -m tests.reliability.storage_faults FOLDER PART PARTS ONE_IN``: the disk refuses; what then; prints JSON.
 
 At each operation one error of four, once; then each error for a while, and each from some operation on for good.
 """
@@ -17,6 +17,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from tests.reliability.faults import Refusal, Shim
 from tests.reliability.sessions import Reference, comparable, damage, fork, prepare, same, session, write_table
+from tests.sampling import sample
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES)
 LIVES, STORAGE = 0, 74
@@ -30,9 +31,9 @@ def refusals(count: int) -> list[Refusal]:
 
 
 class Refused:
-    def __init__(self, folder: Path, part: int, parts: int) -> None:
+    def __init__(self, folder: Path, part: int, parts: int, one_in: int) -> None:
         prepare()
-        self.folder, self.part, self.parts = folder, part, parts
+        self.folder, self.part, self.parts, self.one_in = folder, part, parts, one_in
         self.table = write_table(folder / "table.csv")
         shim = Shim(folder / "whole")
         assert session(self.table, shim.root, shim) == 0
@@ -41,7 +42,7 @@ class Refused:
         self.ends = {LIVES: 0, STORAGE: 0}
 
     def run(self) -> None:
-        for refusal in refusals(self.count)[self.part :: self.parts]:
+        for refusal in sample(refusals(self.count)[self.part :: self.parts], self.one_in):
             last = "for good" if refusal.last == sys.maxsize else f"to {refusal.last - 1}"
             what = f"{errno.errorcode[refusal.number]} from operation {refusal.first} {last}"
             self.wrong += [f"{what}: {complaint}" for complaint in self._complaints(refusal)]
@@ -80,7 +81,7 @@ class Refused:
 
 
 if __name__ == "__main__":
-    refused = Refused(Path(sys.argv[1]).resolve(), int(sys.argv[2]), int(sys.argv[3]))
+    refused = Refused(Path(sys.argv[1]).resolve(), *map(int, sys.argv[2:]))
     refused.run()
     print(json.dumps({"ends": refused.ends, "wrong": refused.wrong}), flush=True)
     os._exit(0)

@@ -1,4 +1,4 @@
-"""``python -m tests.reliability.sudden_kills FOLDER``: SIGKILL at random moments, the heart a thread; prints JSON."""
+"""``python -m tests.reliability.sudden_kills FOLDER RUNS``: SIGKILL at random moments, the heart a thread: JSON."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import engine.rundir.writer
 from engine.rundir.heart import Heart
 from tests.reliability.sessions import Reference, end, fork, prepare, session, start, write_table
 
-RUNS, KILLS = 12, 3
+KILLS = 3  # of one run
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, runs: int) -> None:
     prepare()
     table = write_table(folder / "table.csv")
     session(table, folder / "first")  # whatever is imported late is imported then
@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
     lasts_s = time.monotonic() - began
     whole, wrong, killed = Reference(folder / "whole"), [], 0
     generator = random.Random(11)
-    for number in range(RUNS):
+    for number in range(runs):
         root = folder / f"run-{number}"
         for _ in range(KILLS):
             child, said = start(lambda root=root: session(table, root))
@@ -40,5 +40,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    main(Path(sys.argv[1]).resolve(), int(sys.argv[2]))
     os._exit(0)

@@ -70,6 +70,7 @@ def obeyed(place: Path, result: str) -> Counter[str]:
     return Counter(event["id"] for event in events if event["event"] == "control" and event["result"] == result)
 
 
+@pytest.mark.slow
 def test_ten_thousand_commands_are_each_obeyed_once_beside_torn_lines(root: Path, start_trainer: StartTrainer) -> None:
     trainer = start_trainer(root, "--hold", 500)
     tearing = Popen([sys.executable, "-c", TEARS, str(root)], cwd=ROOT)

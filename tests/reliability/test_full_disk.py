@@ -64,6 +64,7 @@ def test_too_little_room_is_said_before_the_first_update(disk: Path, tmp_path: P
     assert train(disk, table, *OPTIONS, "--run-dir", disk / "run") == 0, "its directory can be used again"
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_keeps_the_last_good_checkpoint_and_recovers(disk: Path, tmp_path: Path) -> None:
     """States of 8 MB, the disk full from step 60 on: nothing that is there goes, and with room it ends as it should."""
     table, root = write_table(tmp_path / "table.csv"), disk / "run"

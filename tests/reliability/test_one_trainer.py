@@ -46,6 +46,7 @@ def race(racers: list[Racer], place: Path, how: str) -> list[str]:
     return [hear(racer) for racer in racers]
 
 
+@pytest.mark.slow
 def test_of_eight_that_race_for_a_directory_exactly_one_wins_each_time(racers: list[Racer], tmp_path: Path) -> None:
     """Fresh directories, and every other time the one before once more, as a resumed run."""
     for number in range(ROUNDS):
