@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from filelock import FileLock
 
 from engine.audio.files.io import write_wave
 from tests import forkserver
+from tests.audio.sounds import Write, chirp
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -124,6 +126,35 @@ def _blow(folder: Path) -> None:
         noise = np.random.default_rng(number).standard_normal(3 * 48_000)
         dark = np.convolve(noise, np.hanning(8 * (number + 1)), "same").astype(np.float32)
         write_wave(folder / f"wind-{number}.wav", 0.5 * dark / np.abs(dark).max(), 48_000)
+
+
+@pytest.fixture
+def cache_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of decoded sounds of this test's own."""
+    place = tmp_path / "cache"
+    monkeypatch.setenv("SWEETSPOT_CACHE", str(place))
+    return place
+
+
+@pytest.fixture
+def folder(tmp_path: Path, cache_place: Path) -> Path:
+    """An empty folder for sounds."""
+    place = tmp_path / "sounds"
+    place.mkdir()
+    return place
+
+
+@pytest.fixture
+def write(folder: Path) -> Write:
+    """``write(name, seed, rate=, gain=, **soundfile options)`` puts one sound into the folder."""
+
+    def put(name: str, seed: int, duration_s: float = 0.5, rate: int = 48_000, gain: float = 1.0, **options) -> Path:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, gain * chirp(seed, duration_s, rate), rate, **options)
+        return path
+
+    return put
 
 
 @pytest.fixture

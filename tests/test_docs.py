@@ -19,6 +19,7 @@ BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 FILE = re.compile(r"`(engine/tasks/\w+/\w+\.py)`")
 
 
+@pytest.mark.slow
 def test_the_python_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "python-api.md").read_text(encoding="utf-8")
     program = "\n".join(BLOCK.findall(page))
@@ -41,6 +42,7 @@ def house(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_third_task_is_one_folder(house: Path) -> None:
     def engine(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(house)}

@@ -17,6 +17,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from tests.conftest import ROOT, SMALL
 
+pytestmark = pytest.mark.slow  # each command is a Python that is started for it, as it is at the reader's
 PAGE = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 # What stands there takes an evening. A few updates of a small model make no music, but every file.

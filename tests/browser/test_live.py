@@ -59,12 +59,14 @@ def test_the_curve_and_the_words_of_a_live_run_move_without_a_reload(
     assert page.evaluate("window.stayed"), "the page was loaded anew"
 
 
+@pytest.mark.slow
 def test_a_link_without_the_page_opens_the_run(app: Server, training: Training, open_page: Open) -> None:
     reader = training()
     page = open_page(f"{app.url}/?run={reader.id}")
     page.locator("h1.ss-name", has_text="drums").wait_for()
 
 
+@pytest.mark.slow
 def test_a_link_to_a_run_is_the_same_app_for_the_first_visitor(app: Server, open_page: Open) -> None:
     page = open_page(f"{app.url}/run?run=nothing")
     page.get_by_text("There is no run of this name here").wait_for()
@@ -73,6 +75,7 @@ def test_a_link_to_a_run_is_the_same_app_for_the_first_visitor(app: Server, open
     assert page.url.rstrip("/") == app.url, "the pages were run without main.py"
 
 
+@pytest.mark.slow
 def test_the_browser_asks_no_other_computer_for_anything(app: Server, training: Training, open_page: Open) -> None:
     reader = training()
     page = open_page(app.url)
@@ -85,6 +88,7 @@ def test_the_browser_asks_no_other_computer_for_anything(app: Server, training: 
     assert asked and not [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
 
 
+@pytest.mark.slow
 def test_a_preview_plays_on_through_two_new_ones_and_nothing_plays_by_itself(
     app: Server, training: Training, open_page: Open
 ) -> None:
@@ -103,6 +107,7 @@ def test_a_preview_plays_on_through_two_new_ones_and_nothing_plays_by_itself(
     assert playing == ["yes"]
 
 
+@pytest.mark.slow
 def test_the_newest_preview_is_on_top_of_the_list(app: Server, training: Training, open_page: Open) -> None:
     reader = training("drums", "--preview-interval", "1", "--preview-interval-short", "1", step=40)
     page = open_page(f"{app.url}/run?run={reader.id}")
@@ -116,6 +121,7 @@ def test_the_newest_preview_is_on_top_of_the_list(app: Server, training: Trainin
     assert epochs == sorted(epochs, reverse=True)
 
 
+@pytest.mark.slow
 def test_a_zoom_survives_new_rows(app: Server, training: Training, open_page: Open) -> None:
     reader = training(step=30)
     page = open_page(f"{app.url}/run?run={reader.id}")
@@ -177,6 +183,7 @@ def test_save_now_is_requested_acknowledged_and_done_and_cancel_ends_the_run(
     assert reader.view().state == State.CANCELLED
 
 
+@pytest.mark.slow
 def test_a_stopped_run_resumes_after_a_summary_and_a_confirming_click(
     app: Server, training: Training, open_page: Open
 ) -> None:
@@ -193,6 +200,7 @@ def test_a_stopped_run_resumes_after_a_summary_and_a_confirming_click(
     until(lambda: (reader.status().step or 0) > before, 60)
 
 
+@pytest.mark.slow
 def test_a_killed_trainer_shows_as_crashed(app: Server, training: Training, open_page: Open) -> None:
     reader = training()
     page = open_page(f"{app.url}/run?run={reader.id}")
@@ -204,6 +212,7 @@ def test_a_killed_trainer_shows_as_crashed(app: Server, training: Training, open
     page.get_by_text("It ended without a word").wait_for()
 
 
+@pytest.mark.slow
 def test_a_second_window_sees_the_same(app: Server, training: Training, open_page: Open) -> None:
     reader = training()
     first, second = (open_page(f"{app.url}/run?run={reader.id}") for _ in range(2))
@@ -212,6 +221,7 @@ def test_a_second_window_sees_the_same(app: Server, training: Training, open_pag
         page.get_by_text("as you asked").wait_for()
 
 
+@pytest.mark.slow
 def test_the_trainer_survives_the_end_of_the_app(app: Server, runs_dir: Any, drums: Any, open_page: Open) -> None:
     page = open_page(f"{app.url}/new")
     _fill(page, drums)
@@ -226,6 +236,7 @@ def test_the_trainer_survives_the_end_of_the_app(app: Server, runs_dir: Any, dru
     assert process_liveness(session) is Liveness.ALIVE
 
 
+@pytest.mark.slow
 def test_two_windows_that_press_start_make_one_run(app: Server, runs_dir: Any, drums: Any, open_page: Open) -> None:
     pages = [open_page(f"{app.url}/new") for _ in range(2)]
     for page in pages:
@@ -246,6 +257,7 @@ def _fill(page: Any, folder: Any) -> None:
     page.get_by_text("Good to go").wait_for(timeout=60_000)
 
 
+@pytest.mark.slow
 def test_the_demo_is_heard_after_at_most_three_clicks(app: Server, open_page: Open) -> None:
     began = time.monotonic()
     page = open_page(app.url)

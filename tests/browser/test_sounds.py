@@ -15,7 +15,7 @@ from engine.rundir.layout import Layout
 from tests.browser.chromium import Server
 from tests.browser.conftest import until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[[str], Any]
 SLOW_MS = 120_000
 
