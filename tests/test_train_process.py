@@ -51,7 +51,8 @@ def whole(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(source: Path, root: Path, *more: object) -> list[object]:
-    return [source, "--run-dir", root, "--max-steps", STEPS, "--checkpoint-interval", 1, *SMALL, *more]
+    few_previews = ("--preview-interval-short", 6)
+    return [source, "--run-dir", root, "--max-steps", STEPS, "--checkpoint-interval", 1, *few_previews, *SMALL, *more]
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:

@@ -61,6 +61,5 @@ def test_a_disk_that_refuses_costs_no_checkpoint_and_no_bit(tmp_path: Path, one_
         assert sum(report["ends"][code] for report in found) > 20 / few, "both ends must be met"
 
 
-def test_stopped_at_every_step_of_two_epochs_it_ends_with_the_same_bits(tmp_path: Path, one_in: OneIn) -> None:
-    few = one_in(3)
-    assert reports("exact_resume", tmp_path, few)["runs"] > 10 / few
+def test_stopped_at_every_step_of_two_epochs_it_ends_with_the_same_bits(tmp_path: Path) -> None:
+    assert reports("exact_resume", tmp_path)["runs"] > 10

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shutil
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,13 @@ from PIL import Image
 
 from app.report import sounds as report_sounds
 from app.report.command import command
+from engine.__main__ import run as to_its_end
 from engine.audio.files.io import write_wave
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import boot_id, host, machine_id
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import ErrorInfo, MetricSpec, Monitor, State
 from engine.tasks.mlp.nouns import ROWS
-from tests import forkserver
 from tests.app.library import write
 
 MARKUP = '<script>alert(1)</script> & "drums"'
@@ -243,11 +244,14 @@ def test_a_live_run_is_shown_as_it_stands(tmp_path: Path) -> None:
     assert "Learning" in page.said and "while it still trained" in page.said
 
 
-def test_what_cannot_be_done_is_said_with_its_code(run: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_done_is_said_with_its_code(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail(*arguments: object) -> tuple[int, str]:
-        done = forkserver.run("app.report.command", *arguments)
-        assert "Traceback" not in done.stderr
-        return done.returncode, done.stderr
+        monkeypatch.setattr(sys, "argv", ["report", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            to_its_end(command)
+        return int(str(ended.value.code)), capsys.readouterr().err
 
     code, said = fail(tmp_path, "--out", tmp_path / "x.html")
     assert code == 2 and "holds no run" in said
