@@ -53,18 +53,18 @@ def run(
     return CompletedProcess(process.args, process.returncode, *said)
 
 
-class Popen(subprocess.Popen[str]):
-    """``python -m module`` in the project's folder, left running; its pipes are text.
+class Popen(subprocess.Popen[Any]):
+    """``python -m module`` in the project's folder, left running; its pipes are text unless that is said to be False.
 
     All that :class:`subprocess.Popen` does but the start itself and the wait: its private methods for these are
     replaced, for the rest of it (pipes, time limits, signals) is better than what could be written here.
     """
 
     def __init__(
-        self, module: str, *arguments: object, environment: Mapping[str, str] | None = None, **streams: Any
+        self, module: str, *arguments: object, environment: Mapping[str, str] | None = None, **options: Any
     ) -> None:
         environment = dict(os.environ if environment is None else environment)
-        super().__init__([module, *map(str, arguments)], env=environment, text=True, **streams)
+        super().__init__([module, *map(str, arguments)], env=environment, **{"text": True} | options)
 
     def _execute_child(self, args: Any, *given: Any) -> None:
         environment, pipes = given[5], given[9:15]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app.runs import launch
+from tests import forkserver
 from tests.conftest import ROOT
 
 MAIN = str(ROOT / "app" / "main.py")
@@ -23,6 +28,19 @@ def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     st.cache_resource.clear()
     yield place
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def forked_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the app starts is forked from a warm process. tests/browser has it start Python itself."""
+
+    def popen(command: list[str], env: dict[str, str], close_fds: bool, **options: Any) -> forkserver.Popen:
+        assert command[:2] == [sys.executable, "-m"] and close_fds
+        options.pop("start_new_session", None)
+        return forkserver.Popen(*command[2:], environment=env, text=False, **options)
+
+    streams = {name: getattr(subprocess, name) for name in ("PIPE", "STDOUT", "DEVNULL")}
+    monkeypatch.setattr(launch, "subprocess", SimpleNamespace(Popen=popen, **streams))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from engine.rundir.layout import Layout
 from tests.app.conftest import said
 
 Visit = Callable[..., AppTest]
+pytestmark = pytest.mark.usefixtures("forked_starts")
 POINTS = [
     {"path": "kick.wav", "side": "train", "x": 2.0, "y": -1.0},
     {"path": "hat.wav", "side": "val", "x": -3.0, "y": 1.5},

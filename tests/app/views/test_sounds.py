@@ -25,6 +25,7 @@ from tests.app.conftest import said
 from tests.app.library import write
 
 Visit = Callable[..., AppTest]
+pytestmark = pytest.mark.usefixtures("forked_starts")
 
 
 @pytest.fixture
@@ -216,13 +217,18 @@ def test_a_state_that_cannot_be_used_leaves_the_choice_of_another(visit: Visit, 
 
 
 @pytest.fixture
-def exported(drum_run: Path, runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def exported(
+    drum_run: Path, runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made_once: Callable[..., Path]
+) -> Path:
     """An exported model among the runs, and nothing else there."""
     monkeypatch.setenv("SWEETSPOT_DATA", str(tmp_path / "data"))
-    path = runs_dir / "of_drums.zip"
-    done = forkserver.run("engine", "export", drum_run, "--out", path)
-    assert done.returncode == 0, done.stderr
-    return path
+
+    def export(place: Path) -> None:
+        place.mkdir()
+        done = forkserver.run("engine", "export", drum_run, "--out", place / "of_drums.zip")
+        assert done.returncode == 0, done.stderr
+
+    return Path(shutil.copy(made_once("exported", export) / "of_drums.zip", runs_dir))
 
 
 def test_an_exported_model_makes_sounds_and_has_its_map(visit: Visit, exported: Path, tmp_path: Path) -> None:
