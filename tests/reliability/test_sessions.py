@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ from tests import forkserver
 
 pytestmark = pytest.mark.timeout(2400)
 OneIn = Callable[[int], int]
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder in memory where there is one: a session flushes fifty times, and here it is the order that counts."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as found:
+        yield Path(found)
 
 
 def reports(program: str, folder: Path, *arguments: object) -> dict[str, Any]:
@@ -26,9 +35,9 @@ def reports_in_parts(program: str, folder: Path, one_in: int) -> list[dict[str, 
     """The same of a program that is two processes where all is tried."""
     running, parts = [], 2 if one_in == 1 else 1
     for part in range(parts):
-        place = folder / f"part-{part}"
-        place.mkdir()
-        arguments = (place, part, parts, one_in)
+        own = folder / f"part-{part}"
+        own.mkdir()
+        arguments = (own, part, parts, one_in)
         running.append(forkserver.Popen(f"tests.reliability.{program}", *arguments, stdout=subprocess.PIPE))
     return [found_by(process) for process in running]
 
@@ -40,26 +49,26 @@ def found_by(process: forkserver.Popen) -> dict[str, Any]:
     return found
 
 
-def test_wherever_it_dies_a_resumed_run_ends_with_the_same_bits(tmp_path: Path, one_in: OneIn) -> None:
+def test_wherever_it_dies_a_resumed_run_ends_with_the_same_bits(place: Path, one_in: OneIn) -> None:
     """At each file operation, at each of a recovery, and where the power is cut."""
     few = one_in(16)
-    found = reports_in_parts("crash_points", tmp_path, few)
+    found = reports_in_parts("crash_points", place, few)
     assert all(report["operations"] > 150 for report in found)
     assert sum(report["points"] for report in found) > 2 * found[0]["operations"] / few
 
 
-def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path, one_in: OneIn) -> None:
+def test_killed_at_random_moments_it_ends_with_the_same_bits(place: Path, one_in: OneIn) -> None:
     few = one_in(4)
-    found = reports("sudden_kills", tmp_path, 12 // few)
+    found = reports("sudden_kills", place, 12 // few)
     assert found["killed"] > 10 / few, "most ended before they could be killed"
 
 
-def test_a_disk_that_refuses_costs_no_checkpoint_and_no_bit(tmp_path: Path, one_in: OneIn) -> None:
+def test_a_disk_that_refuses_costs_no_checkpoint_and_no_bit(place: Path, one_in: OneIn) -> None:
     few = one_in(10)
-    found = reports_in_parts("storage_faults", tmp_path, few)
+    found = reports_in_parts("storage_faults", place, few)
     for code in ("0", "74"):
         assert sum(report["ends"][code] for report in found) > 20 / few, "both ends must be met"
 
 
-def test_stopped_at_every_step_of_two_epochs_it_ends_with_the_same_bits(tmp_path: Path) -> None:
-    assert reports("exact_resume", tmp_path)["runs"] > 10
+def test_stopped_at_every_step_of_two_epochs_it_ends_with_the_same_bits(place: Path) -> None:
+    assert reports("exact_resume", place)["runs"] > 10

@@ -16,6 +16,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.schema import SessionRecord
 from engine.rundir.view import ShownState
 from engine.rundir.writer import RunWriter
+from tests.conftest import ROOT
 from tests.rundir.conftest import StartTrainer
 
 
@@ -25,13 +26,15 @@ def test_a_training_process_is_alive_and_its_run_is_running(root: Path, start_tr
     assert (view.liveness, view.state, view.session_may_live) == (Liveness.ALIVE, ShownState.RUNNING, True)
 
 
-def test_a_killed_process_is_dead_before_its_parent_has_looked(root: Path, start_trainer: StartTrainer) -> None:
-    trainer = start_trainer(root)
-    trainer.kill()
-    os.waitid(os.P_PID, trainer.pid, os.WEXITED | os.WNOWAIT)  # dead, and still a zombie
-    assert Path(f"/proc/{trainer.pid}").exists() or sys.platform != "linux"
-    view = RunReader(root).view()
-    assert (view.liveness, view.state, view.session_may_live) == (Liveness.DEAD, ShownState.CRASHED, False)
+def test_a_killed_process_is_dead_before_its_parent_has_looked(root: Path) -> None:
+    command = [sys.executable, "-m", "tests.rundir.trainer", str(root)]  # this test must be its parent
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as trainer:
+        assert trainer.stdout is not None and trainer.stdout.readline().startswith("ready")
+        trainer.kill()
+        os.waitid(os.P_PID, trainer.pid, os.WEXITED | os.WNOWAIT)  # dead, and still a zombie
+        assert Path(f"/proc/{trainer.pid}").exists() or sys.platform != "linux"
+        view = RunReader(root).view()
+        assert (view.liveness, view.state, view.session_may_live) == (Liveness.DEAD, ShownState.CRASHED, False)
 
 
 def test_a_stopped_process_is_alive(root: Path, start_trainer: StartTrainer) -> None:
