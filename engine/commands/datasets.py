@@ -11,6 +11,7 @@ from engine import registry
 from engine.config import Settings
 from engine.errors import ConfigError
 from engine.flags import collect, options
+from engine.sources import Dataset
 from engine.tasks import task_config, task_names
 
 

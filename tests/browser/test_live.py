@@ -167,6 +167,7 @@ def _labels(page: Any, index: int) -> list[float]:
     return [float(text.replace(",", "").replace("k", "e3")) for text in texts if text]
 
 
+@pytest.mark.slow
 def test_save_now_is_requested_acknowledged_and_done_and_cancel_ends_the_run(
     app: Server, training: Training, open_page: Open
 ) -> None:

@@ -11,7 +11,9 @@ from engine.rundir.layout import Layout
 from engine.rundir.reader import list_runs
 from engine.rundir.schema import State
 from engine.sharing.delete import delete_run
-from tests.rundir.conftest import StartTrainer, open_writer
+from tests.rundir.conftest import StartTrainer, open_writer, root, start_trainer
+
+__all__ = ["root", "start_trainer"]
 
 
 def test_an_ended_run_goes_with_all_it_holds_and_its_neighbours_stay(root: Path) -> None:
