@@ -26,6 +26,7 @@ _FITS = {
 }
 MINUTES = (0, 1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480)
 DEMO_MINUTES, USUAL_MINUTES, MOST_MINUTES = 3, 20, 100_000
+FROM_DATA = ("val_fraction", "batch_size", "max_steps")
 
 
 def page() -> None:
@@ -65,8 +66,7 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
     name = st.text_input("Name", key="name", placeholder=chosen.name if chosen else "my sounds", max_chars=80)
     with st.expander("Advanced", key="advanced"):
         style.quiet("What is left empty follows the choice above and the data.")
-        decided = TrainingConfig.model_validate({name: value for name, value in settings.items() if value is not None})
-        follows = resolve(decided, max(1, chosen.usable if chosen else 1))
+        follows = _follows(settings, chosen.usable if chosen else 0)
         begin = forms.differing(task, follows, model.config.model_dump()) if model and model.task == task else {}
         values, errors = forms.advanced(task, follows, begin)
     if errors:
@@ -80,6 +80,14 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
     if pressed and chosen is not None:
         _start(shelf, chosen.source, name.strip() or chosen.name, {**settings, **chosen.settings, **values})
     style.quiet(_promise(chosen, bool(errors)))
+
+
+def _follows(settings: Mapping[str, Any], usable: int) -> TrainingConfig:
+    """What fields that are left empty will be; open where it follows from the data, until they are known."""
+    decided = TrainingConfig.model_validate({name: value for name, value in settings.items() if value is not None})
+    if usable:
+        return resolve(decided, usable)
+    return resolve(decided, 1).model_copy(update={name: getattr(decided, name) for name in FROM_DATA})
 
 
 def _said_plan(shelf: Library, chosen: Chosen, settings: Mapping[str, Any]) -> dict[str, Any]:
