@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.charts import latent_map
 from engine.rundir.layout import Layout
+from engine.rundir.seal import seal
 from tests.app.conftest import said
 
 Visit = Callable[..., AppTest]
@@ -58,7 +60,8 @@ def test_recordings_that_are_gone_are_heard_as_the_model_knows_them(
     visit: Visit, trained: Path, drums: Path, tmp_path: Path
 ) -> None:
     record = Layout(trained).run
-    record.write_text(record.read_text().replace(str(drums), str(tmp_path / "gone")))
+    moved = record.read_text().replace(str(drums), str(tmp_path / "gone"))
+    record.write_bytes(seal(json.loads(moved)))
     app = visit("explore", run="drums")
     app.button(key="file-hear").click().run()
     assert len(app.get("audio")) == 1 and "Original" not in said(app)
