@@ -118,7 +118,7 @@ def _smoothed(errors: Floats) -> Floats:
 
 def _standard_error(worse: Floats, curve: Floats) -> Floats:
     """Of the mean paired difference in each epoch: the files' scatter, and the curve's own wobble."""
-    files = worse.std(1, ddof=1) / math.sqrt(worse.shape[1])
+    files: Floats = worse.std(1, ddof=1) / math.sqrt(worse.shape[1])
     bends = np.abs(np.diff(curve[-RECENT:], 2))
     bends = bends[np.isfinite(bends)]
     # White noise, smoothed like this, has a median bend of 1.07 of its deviation; two epochs are compared.
