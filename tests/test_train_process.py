@@ -51,8 +51,13 @@ def whole(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(source: Path, root: Path, *more: object) -> list[object]:
-    few_previews = ("--preview-interval-short", 6)
-    return [source, "--run-dir", root, "--max-steps", STEPS, "--checkpoint-interval", 1, *few_previews, *SMALL, *more]
+    long_epochs = (
+        "--augmentation-expansion",
+        4,
+        "--preview-interval-short",
+        3,
+    )  # six; an epoch's end is most of its cost
+    return [source, "--run-dir", root, "--max-steps", STEPS, "--checkpoint-interval", 1, *SMALL, *long_epochs, *more]
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:
