@@ -1,141 +1,198 @@
-"""CSV files as tables, judged before anything is learned from them: each complaint names its column and line."""
+"""CSV files as tables, judged whole before anything is learned from them. No torch.
+
+What is decided here is the same for every row and needs no fit: what a column is, which ones tell nothing, rows without
+a target. What must be learned from the learning rows alone is in :mod:`engine.tasks.mlp.preparation`.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from engine.audio.files.find import escaped
 from engine.errors import DataError
 from engine.rundir.schema import FileRow
-from engine.tasks.mlp.table import MIN_ROWS, Table, choose_kind, encode_target, number
+from engine.tasks.mlp.column_kinds import Column, complaint, few, numbers_of, understand
+from engine.tasks.mlp.csv_file import Columns, read_columns, refuse
+from engine.tasks.mlp.numerals import decimal_sign, is_missing, number
+from engine.tasks.mlp.table import MIN_ROWS, Table, choose_kind, encode_target
 
 SUFFIXES = (".csv", ".tsv")
-MOST_BYTES = 500_000_000
-
-
-@dataclass(frozen=True)
-class Columns:
-    """A CSV file as texts. lines: the line each row ends on in the file, for complaints."""
-
-    path: Path
-    names: tuple[str, ...]
-    rows: list[list[str]]
-    lines: list[int]
-
-    def column(self, name: str) -> list[str]:
-        place = self.names.index(name)
-        return [row[place] for row in self.rows]
-
-    def named(self, wanted: str) -> str:
-        """``wanted`` when there is such a column; ``DataError`` with those there are otherwise."""
-        if wanted not in self.names:
-            raise DataError(
-                f"{self.path.name} has no column {wanted!r}.",
-                f"Its columns are: {', '.join(map(escaped, self.names))}.",
-            )
-        return wanted
-
-
-def read_columns(path: Path) -> Columns:
-    """The header and rows of a CSV with commas, semicolons or tabs; blank lines are passed over. ``DataError``."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path.name} is larger than {MOST_BYTES // 1_000_000} MB.", "Take a part of it.")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.", "Check it.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path.name} is no text in UTF-8.", "Save it again as CSV in UTF-8.") from None
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=_delimiter(text.lstrip().partition("\n")[0]), strict=True
-    )
-    found: list[tuple[int, list[str]]] = []
-    try:
-        for row in reader:
-            if any(value.strip() for value in row):
-                found.append((reader.line_num, [value.strip() for value in row]))
-    except csv.Error as error:
-        raise DataError(f"{path.name} is no CSV from line {reader.line_num}: {error}.", "Correct it.") from None
-    if not found:
-        raise DataError(f"{path.name} is empty.", "It needs a line of names and lines of values.")
-    names = tuple(found[0][1])
-    _check_names(path, names)
-    for line, row in found[1:]:
-        if len(row) != len(names):
-            raise DataError(
-                f"Line {line} of {path.name} has {len(row)} values, its header names {len(names)}.", "Correct the line."
-            )
-    return Columns(path, names, [row for _, row in found[1:]], [line for line, _ in found[1:]])
+MOST_LEVELS = 30
+_NAMED = 5
+_STYLES = {"d": "day", "m": "month", "Y": "year", "y": "year", "H": "hours", "M": "minutes", "S": "seconds", "%": ""}
 
 
 def read_table(path: Path, target: str | None, task_type: str) -> Table:
-    """A CSV of numbers with the column ``target`` (None: the last) to learn. ``DataError`` says what is wrong."""
+    """A CSV with the column ``target`` (None: the last) to learn. ``DataError`` says all that is wrong with it.
+
+    Read once more only when it has changed: it is checked before a run begins, and opened by the run.
+    """
+    try:
+        moment = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.", "Check it.") from None
+    return _read(path, (moment.st_mtime_ns, moment.st_size, moment.st_ino), target, task_type)
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, moment: tuple[int, ...], target: str | None, task_type: str) -> Table:
     columns = read_columns(path)
-    target = columns.named(target) if target is not None else columns.names[-1]
-    names = tuple(name for name in columns.names if name != target)
+    target = columns.named(target) if target is not None else _last_named(columns)
+    names = [name for name in columns.names if name != target]
     if not names:
         raise DataError(f"{path.name} has only the column {target!r}.", "Add a column to learn it from.")
-    if len(columns.rows) < MIN_ROWS:
-        raise DataError(f"{path.name} has {len(columns.rows)} rows: at least {MIN_ROWS} are needed.", "Add more.")
-    check_filled(columns, columns.names)
-    features = np.stack([_numbers(columns, name) for name in names], axis=1)
+    unlabelled = [is_missing(text) for text in columns.column(target)]
+    known = columns.kept([not missing for missing in unlabelled]) if any(unlabelled) else columns
+    if len(known.lines) + len(columns.complaints) < MIN_ROWS:
+        raise DataError(
+            f"{path.name} has {len(known.lines)} rows{' with a target' if any(unlabelled) else ''}: at least "
+            f"{MIN_ROWS} are needed.",
+            "Add more.",
+        )
+    texts = [own for own, name in zip(known.texts, known.names, strict=True) if name != target]
+    found = understand(names, texts, columns.delimiter)
+    values, classes, faults = _learned(known, target, task_type)
+    faults = [*columns.complaints, *_faults(known, texts, found), *faults]
+    refuse(path, faults, "Correct it; a value that is not known is left empty.")
+    _check_useful(path, found)
+    notes = [*_summary(found), *_notes(found), *_row_notes(columns, unlabelled, target, values, classes)]
+    table = _table(path, found, target, (values, classes), notes)
+    _check_installed(path, table)
+    return table
+
+
+def _table(
+    path: Path, found: Sequence[Column], target: str, learned: tuple[Any, tuple[str, ...]], notes: list[str]
+) -> Table:
+    features = [(f"{column.name}{part}", values) for column in found for part, values in column.parts.items()]
+    telling = len(notes) > 1 or any(column.kind != "number" for column in found)
+    row = FileRow(
+        path=path.name, verdict="used_with_note" if telling else "used", reason=" ".join(notes) if telling else None
+    )
+    return Table(
+        features=np.stack([values for _, values in features], axis=1),
+        target=learned[0],
+        feature_names=tuple(name for name, _ in features),
+        target_name=target,
+        class_names=learned[1],
+        files=[row],
+        levels={column.name: column.levels for column in found if column.levels},
+        notes=tuple(notes),
+    )
+
+
+def _learned(columns: Columns, target: str, task_type: str) -> tuple[Any, tuple[str, ...], list[str]]:
+    """The target's values, its classes, and what is wrong with it."""
     texts = columns.column(target)
-    values, classes = encode_target(texts, choose_kind(texts, task_type), target)
-    rows = [FileRow(path=path.name, verdict="used")]
-    return Table(features, values, names, target, classes, files=rows)
+    plain = [number(text) for text in texts]
+    if None in plain and task_type != "classification":
+        numbers = numbers_of(texts, decimal_sign([texts], columns.delimiter))
+        strays = tuple(place for place, value in enumerate(numbers) if value is None)
+        if strays and (task_type == "regression" or few(len(strays), len(texts) - len(strays))):
+            return None, (), [complaint(Column(target, "number", strays=strays), texts, columns.lines)]
+        texts = texts if strays else tuple(repr(value) for value in numbers)
+    try:
+        return *encode_target(texts, choose_kind(texts, task_type), target), []
+    except DataError as error:
+        return None, (), [f"{error.cause} {error.remedy}"]
 
 
-def check_filled(columns: Columns, names: tuple[str, ...]) -> None:
-    """``DataError`` when a value is missing: empty, or one of the words that stand for it."""
-    for name in names:
-        missing = [
-            line for line, value in zip(columns.lines, columns.column(name), strict=True) if value.lower() in _MISSING
-        ]
-        if missing:
-            more = f" and on {len(missing) - 1} more" if len(missing) > 1 else ""
-            raise DataError(
-                f"Column {escaped(name)!r} of {columns.path.name} has no value on line {missing[0]}{more}.",
-                "Fill it in or remove the rows.",
-            )
+def _last_named(columns: Columns) -> str:
+    """The last column, but for what a separator at the ends of lines makes."""
+    return next((name for name in reversed(columns.names) if name), columns.names[-1])
 
 
-_MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
+def _faults(columns: Columns, texts: Sequence[Sequence[str]], found: Sequence[Column]) -> Iterator[str]:
+    for column, own in zip(found, texts, strict=True):
+        if not column.name and column.kind not in ("empty", "identifier"):
+            place = next(number for number, text in enumerate(columns.texts, 1) if text is own)
+            yield f"Column {place} has no name."
+        elif column.strays:
+            yield complaint(column, own, columns.lines)
 
 
-def _numbers(columns: Columns, name: str) -> np.ndarray:
-    texts = columns.column(name)
-    values = [number(text) for text in texts]
-    if None in values:
-        place = values.index(None)
+def _check_useful(path: Path, found: Sequence[Column]) -> None:
+    if not any(column.used for column in found):
+        said = ", ".join(f"{escaped(column.name)!r} is {_AS[column.kind]}" for column in found[:_NAMED])
+        raise DataError(f"No column of {path.name} tells anything: {said}.", "Add one to learn from.")
+
+
+def _check_installed(path: Path, table: Table) -> None:
+    """``DataError`` when what the table needs is not installed; looked for, not imported: that takes seconds."""
+    if not table.numeric and find_spec("sklearn") is None:
         raise DataError(
-            f"Column {escaped(name)!r} of {columns.path.name} holds {escaped(texts[place])!r} on line "
-            f"{columns.lines[place]}: features must be finite numbers.",
-            "Leave the column out, or write it as numbers with a decimal point.",
+            f"{path.name} has categories or missing values; scikit-learn, which prepares them, is not installed.",
+            'Install it: pip install "sweetspot[tables]".',
         )
-    column = np.array(values, dtype=np.float64)
-    if np.ptp(column) == 0:
-        raise DataError(
-            f"Column {escaped(name)!r} of {columns.path.name} is {texts[0]} in every row: it tells nothing.",
-            "Leave the column out.",
+
+
+_AS = {"constant": "the same in every row", "empty": "empty", "identifier": "a name of its own for nearly every row"}
+
+
+def _summary(found: Sequence[Column]) -> Iterator[str]:
+    """ "12 columns: 8 numbers, 3 categories (up to 14 columns after encoding), 1 constant left out."."""
+    counts = Counter(column.kind for column in found)
+    words = {"number": ("number", "numbers"), "yes or no": ("yes or no", "yes or no"), "date": ("date", "dates"),
+             "category": ("category", "categories")}  # fmt: skip
+    parts = [f"{counts[kind]} {one if counts[kind] == 1 else more}" for kind, (one, more) in words.items()
+             if counts[kind]]  # type: ignore[index]  # fmt: skip
+    width = sum(map(_width, found))
+    encoded = f" (up to {width} columns after encoding)" if width != sum(column.used for column in found) else ""
+    left = [f"{counts[kind]} {kind}" for kind in ("constant", "empty", "identifier") if counts[kind]]  # type: ignore[index]
+    said = ", ".join(parts) + encoded + (f", {', '.join(left)} left out" if left else "")
+    yield f"{len(found)} {'column' if len(found) == 1 else 'columns'}: {said}."
+
+
+def _width(column: Column) -> int:
+    """How many inputs it can become: of a category one a level, of anything missing one that says so."""
+    if column.levels:
+        return min(len(column.levels) + (column.missing > 0), MOST_LEVELS)
+    return len(column.parts) + (column.used and column.missing > 0)
+
+
+def _notes(found: Sequence[Column]) -> Iterator[str]:
+    for kind, what in _AS.items():
+        if names := [column.name for column in found if column.kind == kind]:
+            yield f"Left out, because {what}: {_named(names)}."
+    if gaps := [column for column in found if column.used and column.missing]:
+        count = sum(column.missing for column in gaps)
+        yield (
+            f"{count} missing {'value' if count == 1 else 'values'} in {_named([column.name for column in gaps])}: numbers "
+            "become the median of the learning rows beside a column that says so, categories have a level for it."
         )
-    return column
+    if wide := [column.name for column in found if len(column.levels) > MOST_LEVELS]:
+        yield f"Of {_named(wide)} the {MOST_LEVELS - 1} commonest categories have a column each, the rest one together."
+    if commas := [column.name for column in found if column.kind == "number" and column.style == ","]:
+        yield f"Commas are read as decimal signs or between thousands in {_named(commas)}."
+    for column in found:
+        if column.kind == "date" and column.style:
+            yield f"Dates of {escaped(column.name)!r} are read as {_in_words(column.style)}."
 
 
-def _delimiter(header: str) -> str:
-    return max(",;\t", key=header.count)
+def _row_notes(
+    columns: Columns, unlabelled: list[bool], target: str, values: Any, classes: tuple[str, ...]
+) -> Iterator[str]:
+    if any(unlabelled):
+        lines = [str(line) for line, missing in zip(columns.lines, unlabelled, strict=True) if missing]
+        which = ", ".join(lines[:_NAMED]) + (", …" if len(lines) > _NAMED else "")
+        rows, word = ("row", "line") if len(lines) == 1 else ("rows", "lines")
+        yield f"{len(lines)} {rows} without {escaped(target)!r} left out ({word} {which})."
+    single = [classes[place] for place, count in enumerate(np.bincount(values)) if count == 1] if classes else []
+    if single:
+        yield f"With a single row, learned and never checked: {_named(single)}."
 
 
-def _check_names(path: Path, names: tuple[str, ...]) -> None:
-    if "" in names:
-        raise DataError(f"Column {names.index('') + 1} of {path.name} has no name.", "Give each column one.")
-    if all(number(name) is not None for name in names):
-        raise DataError(f"The first line of {path.name} holds numbers, not names.", "Begin with a line of names.")
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise DataError(f"{path.name} has two columns called {escaped(repeated[0])!r}.", "Rename one.")
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(escaped(name)) for name in names[:_NAMED])
+    return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+def _in_words(style: str) -> str:
+    return "".join(_STYLES.get(letter, letter) for letter in style)

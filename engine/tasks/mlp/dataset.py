@@ -56,12 +56,20 @@ class Standard:
     target_std: float = 1.0
 
     @classmethod
-    def measure(cls, features: NDArray[np.float64], target: NDArray[Any], regression: bool) -> Standard:
+    def measure(
+        cls,
+        features: NDArray[np.float64],
+        target: NDArray[Any],
+        regression: bool,
+        measures: NDArray[np.bool_] | None = None,
+    ) -> Standard:
+        """measures: bool [D], which features are measured; the others, of 0 and 1, stay as they are. None: all."""
         std = features.std(0)
         # A column of equal values has a standard deviation of rounding errors, not of 0.
         constant = std <= 1e-12 * np.abs(features).max(0)
-        mean = torch.from_numpy(features.mean(0))
-        scale = torch.from_numpy(np.where(constant, 1.0, std))
+        kept = np.zeros(len(std), dtype=bool) if measures is None else ~measures
+        mean = torch.from_numpy(np.where(kept, 0.0, features.mean(0)))
+        scale = torch.from_numpy(np.where(constant | kept, 1.0, std))
         if not regression:
             return cls(mean, scale)
         return cls(mean, scale, float(target.mean()), float(target.std()) or 1.0)
@@ -99,11 +107,14 @@ class Rows:
         return Rows(self.x[places], self.y[places])
 
 
-def make_rows(table: Table, chosen: Sequence[bool], standard: Standard, device: torch.device) -> Rows:
+def make_rows(
+    table: Table, inputs: NDArray[np.float64], chosen: Sequence[bool], standard: Standard, device: torch.device
+) -> Rows:
+    """inputs: float64 [N, E], the table's features filled in and encoded."""
     mask = np.array(chosen, dtype=bool)
     target = table.target[mask]
     y = torch.from_numpy(target) if table.class_names else standard.target(target.astype(np.float64))
-    return Rows(standard.features(table.features[mask]).to(device), y.to(device))
+    return Rows(standard.features(inputs[mask]).to(device), y.to(device))
 
 
 class TableLoader:

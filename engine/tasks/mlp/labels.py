@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from engine.audio.files.find import escaped, find_files
 from engine.errors import DataError
 from engine.tasks.mlp.config import FOLDERS
-from engine.tasks.mlp.csv_table import check_filled, read_columns
+from engine.tasks.mlp.csv_file import missing_values, read_columns, refuse
 
 FILE_COLUMNS = ("file", "filename", "path")
 CEPSTRA = 20
@@ -37,7 +37,7 @@ def read_labels(folder: Path, labels: str, target: str | None) -> tuple[dict[str
     if not others:
         raise DataError(f"{columns.path.name} has only the column {file_column!r}.", "Add one with the labels.")
     target = columns.named(target) if target is not None else others[-1]
-    check_filled(columns, (file_column, target))
+    refuse(columns.path, [*columns.complaints, *missing_values(columns, (file_column, target))], "Correct the file.")
     named = [PurePosixPath(path.replace("\\", "/")).as_posix() for path in columns.column(file_column)]
     known = set(found)
     missing = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.errors import DataError
 from engine.rundir.schema import FileRow
+from engine.tasks.mlp.numerals import number
 
 Kind = Literal["classification", "regression"]
 MOST_AUTOMATIC_CLASSES = 20
@@ -21,10 +22,12 @@ MIN_ROWS = 4
 
 @dataclass(frozen=True)
 class Table:
-    """features: float64 [N, D]. target: int64 [N], an index into ``class_names``, or float64 [N] without any.
+    """features: float64 [N, D], NaN where missing. target: int64 [N], an index into ``class_names``, or float64 [N]
+    without any. levels: of the features that are categories, by their name; the feature holds indices into them.
 
     groups: equal for rows that must stay on one side of the split; None when each is its own. files: where the rows
-    are files, every file found, and ``row_files`` the one of each row.
+    are files, every file found, and ``row_files`` the one of each row. notes: what was decided in reading it, a sentence
+    each.
     """
 
     features: NDArray[np.float64]
@@ -35,6 +38,13 @@ class Table:
     groups: tuple[int, ...] | None = None
     files: list[FileRow] = field(default_factory=list)
     row_files: tuple[str, ...] = ()
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def numeric(self) -> bool:
+        """Whether every feature is a number in every row, so that nothing has to be filled in or encoded."""
+        return not self.levels and not bool(np.isnan(self.features).any())
 
     @property
     def task_type(self) -> Kind:
@@ -52,7 +62,8 @@ class Table:
     @property
     def fingerprint(self) -> str:
         """Changes with any value, name or class."""
-        digest = hashlib.sha256(repr((self.feature_names, self.target_name, self.class_names)).encode())
+        names = (self.feature_names, self.target_name, self.class_names, sorted(self.levels.items()))
+        digest = hashlib.sha256(repr(names).encode())
         digest.update(np.ascontiguousarray(self.features).tobytes())
         digest.update(np.ascontiguousarray(self.target).tobytes())
         return digest.hexdigest()
@@ -102,12 +113,3 @@ def encode_target(
     names = tuple(sorted(counts, key=lambda text: (number(text) is None, number(text) or 0.0, text)))
     place_of = {text: place for place, text in enumerate(names)}
     return np.array([place_of[text] for text in values], dtype=np.int64), names
-
-
-def number(text: str) -> float | None:
-    """A finite decimal number; None for anything else ("1_000" and "nan" too, which Python would take)."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) and "_" not in text else None

@@ -12,9 +12,10 @@ import torch
 from torch.nn import functional
 
 from engine import rng
+from engine.audio.files.find import escaped
 from engine.collection.split import assign_sides
 from engine.config import TrainingConfig, get_adaptive_split, resolve
-from engine.errors import ConfigError
+from engine.errors import ConfigError, DataError
 from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.rundir.schema import FileRow
@@ -26,6 +27,7 @@ from engine.tasks.mlp.datasets import built_in
 from engine.tasks.mlp.labelled_sounds import read_sounds
 from engine.tasks.mlp.model import DynamicMLPModel
 from engine.tasks.mlp.nouns import ROWS
+from engine.tasks.mlp.preparation import Preparation, unseen
 from engine.tasks.mlp.previews import confusion, confusion_png, scatter_png
 from engine.tasks.mlp.table import Table
 
@@ -68,13 +70,16 @@ class MLPTask:
         self.metrics = METRICS[table.task_type]
         rows = len(table.target)
         sides = split_rows(table, config.val_fraction or get_adaptive_split(rows), config.split_seed)
-        context.on_files(_files(table, sides))
         own = np.array([side == "train" for side in sides])
+        self.preparation = None if table.numeric else Preparation.fit(table, own)
+        inputs = table.features if self.preparation is None else self.preparation.apply(table.features)
+        context.on_files(_files(table, sides, inputs.shape[1], unseen(table, own)))
         self.config = resolve(_once_an_epoch(config), rows, int(own.sum()))
-        self.task_config = _fitted(task_config, table, self.config.regularization.dropout)
-        self.standard = Standard.measure(table.features[own], table.target[own], self.regression)
-        self.train = make_rows(table, own.tolist(), self.standard, device)
-        self.val = make_rows(table, (~own).tolist(), self.standard, device)
+        self.task_config = _fitted(task_config, table, inputs.shape[1], self.config.regularization.dropout)
+        measures = None if self.preparation is None else self.preparation.measures
+        self.standard = Standard.measure(inputs[own], table.target[own], self.regression, measures)
+        self.train = make_rows(table, inputs, own.tolist(), self.standard, device)
+        self.val = make_rows(table, inputs, (~own).tolist(), self.standard, device)
         self.num_train = self.num_train_files = len(self.train)
         self.num_val_files = len(self.val)
         self.parts = {"train": self.train.evenly(EVALUATION_ROWS), "val": self.val.evenly(EVALUATION_ROWS)}
@@ -157,11 +162,18 @@ class MLPTask:
         """Nothing depends on the weights: what a prediction needs beside them is fixed before the first update."""
 
     def state_dict(self) -> dict[str, Any]:
-        return {**self.standard.state_dict(), "classes": dict(enumerate_names(self.table.class_names))}
+        """Also how values are filled in and categories encoded: plain, so that a snapshot says it by itself."""
+        prepared = {} if self.preparation is None else {"preparation": self.preparation.fitted}
+        return {**self.standard.state_dict(), **prepared, "classes": dict(enumerate_names(self.table.class_names))}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         if state["mean"].shape != self.standard.mean.shape:
-            raise ValueError(f"it has {len(state['mean'])} features, the data {self.table.num_features}")
+            raise ValueError(f"it has {len(state['mean'])} features, the data {len(self.standard.mean)}")
+        if state.get("preparation") != self.state_dict().get("preparation"):
+            raise DataError(
+                "The table's missing values and categories come out otherwise than when this run began.",
+                "Go on with the versions of numpy and scikit-learn that it began with, or start a new run.",
+            )
         names = ("mean", "std", "target_mean", "target_std")
         self.standard = Standard(**{name: state[name] for name in names})
 
@@ -187,11 +199,11 @@ def _once_an_epoch(config: TrainingConfig) -> TrainingConfig:
     return config.model_copy(update={"regularization": regularization.model_copy(update={"augmentation_expansion": 1})})
 
 
-def _fitted(config: MLPConfig, table: Table, dropout: float) -> MLPConfig:
+def _fitted(config: MLPConfig, table: Table, inputs: int, dropout: float) -> MLPConfig:
     """``config`` with every dimension and dropout filled in. ``ConfigError`` when one that was given does not fit."""
     outputs = table.num_classes or 1
     for name, given, found, what in (
-        ("input_dim", config.input_dim, table.num_features, "features"),
+        ("input_dim", config.input_dim, inputs, "features"),
         ("output_dim", config.output_dim, outputs, "classes" if table.num_classes else "number to predict"),
     ):
         if given is not None and given != found:
@@ -201,13 +213,22 @@ def _fitted(config: MLPConfig, table: Table, dropout: float) -> MLPConfig:
     layers = tuple(
         layer if layer.dropout is not None else layer.model_copy(update={"dropout": dropout}) for layer in config.layers
     )
-    update = {"input_dim": table.num_features, "output_dim": outputs, "task_type": table.task_type, "layers": layers}
+    update = {"input_dim": inputs, "output_dim": outputs, "task_type": table.task_type, "layers": layers}
     return config.model_copy(update=update)
 
 
-def _files(table: Table, sides: list[Side]) -> list[FileRow]:
-    """Every file found; where rows are files, with their sides."""
-    return assign_sides(table.files, sides) if table.row_files else table.files
+def _files(table: Table, sides: list[Side], inputs: int, unseen: Mapping[str, int]) -> list[FileRow]:
+    """Every file found; where rows are files, with their sides; a table with what was made of it."""
+    if table.row_files:
+        return assign_sides(table.files, sides)
+    if table.numeric:
+        return table.files
+    notes = [*table.notes, f"Encoded as learned from the learning rows: {inputs} columns."]
+    for name, count in unseen.items():
+        notes.append(
+            f"Of {escaped(name)!r}, {count} of the rows to check with have a category that no learning row has."
+        )
+    return [row.model_copy(update={"verdict": "used_with_note", "reason": " ".join(notes)}) for row in table.files]
 
 
 def open_task(

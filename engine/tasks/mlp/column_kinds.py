@@ -1,0 +1,177 @@
+"""What a column of a CSV is: numbers, yes or no, dates, categories, or nothing to learn from. No torch."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.audio.files.find import escaped
+from engine.tasks.mlp.numerals import (
+    NO,
+    YES,
+    Sign,
+    date_parts,
+    decimal_sign,
+    grouped,
+    is_missing,
+    moments,
+    plain_numbers,
+    reads,
+)  # fmt: skip
+
+ColumnKind = Literal["number", "yes or no", "date", "category", "constant", "empty", "identifier"]
+# A text column of which more than this part are different values names its rows: it tells nothing of other rows.
+IDENTIFIER_PART = 0.5
+IDENTIFIER_ROWS = 20
+STRAY_PART = 0.1
+_COUNTING_NAME = re.compile(
+    r"(?i:|#|nr\.?|no\.?|row|index|(.*[ _-])?(id|uuid|guid|key)|unnamed: ?\d+)|[A-Za-z]*[a-z]I[dD]"
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column understood. parts: its features by their names' endings ("" for its own), float64 [N], NaN where missing.
+
+    levels: of a category, whose feature holds indices into them. strays: places of what is no such value.
+    """
+
+    name: str
+    kind: ColumnKind
+    parts: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    levels: tuple[str, ...] = ()
+    strays: tuple[int, ...] = ()
+    missing: int = 0
+    style: str = ""
+
+    @property
+    def used(self) -> bool:
+        return bool(self.parts)
+
+
+def understand(names: Sequence[str], texts: Sequence[Sequence[str]], delimiter: str) -> list[Column]:
+    """Each column by its texts; the decimal sign is looked for in all of them together."""
+    plain = [plain_numbers(column) for column in texts]
+    written = [_written(column) for column, values in zip(texts, plain, strict=True) if values is None]
+    sign = decimal_sign(written, delimiter)
+    return [_column(*one, sign) for one in zip(names, texts, plain, strict=True)]
+
+
+def numbers_of(texts: Sequence[str], sign: Sign) -> list[float | None]:
+    """Numbers as ``sign`` reads them, or as the other does where that reads more. None: it is none, or missing."""
+    return max(([grouped(text, one) for text in texts] for one in _signs(sign)), key=_read)
+
+
+def few(strays: int, others: int) -> bool:
+    """Whether these few are slips among ``others`` of a kind, and not a sign that the column is of another."""
+    return strays <= max(1, STRAY_PART * (strays + others)) and others > 2 * strays
+
+
+def _column(name: str, texts: Sequence[str], plain: NDArray[np.float64] | None, sign: Sign) -> Column:
+    if plain is not None and not (sign == "," and _thousands(texts)):
+        return _numbers(name, plain, np.isinf(plain), texts)
+    known = [place for place, text in enumerate(texts) if not is_missing(text)]
+    values = [texts[place] for place in known]
+    lowered = {value.lower() for value in set(values)}
+    if len(lowered) == 2 and any(lowered == {yes, no} for yes, no in zip(YES, NO, strict=True)):
+        truth = _scatter(len(texts), known, [float(value.lower() in YES) for value in values])
+        return Column(name, "yes or no", {"": truth}, missing=len(texts) - len(known))
+    numbers = numbers_of(values, sign)
+    if _mostly(numbers):
+        strays = [place for place, value in zip(known, numbers, strict=True) if value is None]
+        filled = _scatter(len(texts), known, [np.nan if value is None else value for value in numbers])
+        bad = np.zeros(len(texts), dtype=bool)
+        bad[strays] = True
+        return _numbers(name, filled, bad, texts, "," if any("," in value for value in values) else "")
+    return _words(name, texts, known, values)
+
+
+def _words(name: str, texts: Sequence[str], known: list[int], values: list[str]) -> Column:
+    """A column that is none of numbers: dates or words."""
+    missing = len(texts) - len(known)
+    dates, style = moments(values)
+    if _mostly(dates) and len(set(values)) > 1:
+        strays = tuple(place for place, value in zip(known, dates, strict=True) if value is None)
+        seconds = _scatter(len(texts), known, [np.nan if value is None else value for value in dates])
+        return Column(name, "date", _varying(date_parts(seconds)), strays=strays, missing=missing, style=style)
+    counts = Counter(values)
+    if len(counts) == 1 and not missing:
+        return Column(name, "constant")
+    if len(values) >= IDENTIFIER_ROWS and len(counts) > IDENTIFIER_PART * len(values):
+        return Column(name, "identifier")
+    levels = tuple(sorted(counts))
+    place_of = {level: float(place) for place, level in enumerate(levels)}
+    codes = _scatter(len(texts), known, [place_of[value] for value in values])
+    return Column(name, "category", {"": codes}, levels, missing=missing)
+
+
+def _numbers(
+    name: str, values: NDArray[np.float64], bad: NDArray[np.bool_], texts: Sequence[str], style: str = ""
+) -> Column:
+    nothing = np.isnan(values)
+    missing = int((nothing & ~bad).sum())
+    if missing == len(values):
+        return Column(name, "empty")
+    strays = tuple(int(place) for place in np.flatnonzero(bad))
+    known = values[~nothing & ~bad]
+    if not strays and not missing and np.ptp(known) == 0:
+        return Column(name, "constant")
+    if not strays and _counts_rows(name, known):
+        return Column(name, "identifier")
+    return Column(name, "number", {"": values}, strays=strays, missing=missing, style=style)
+
+
+def _counts_rows(name: str, values: NDArray[np.float64]) -> bool:
+    """Whether it names rows: called as such columns are, whole numbers, each another."""
+    whole = bool((values == np.floor(values)).all())
+    return _COUNTING_NAME.fullmatch(name) is not None and whole and len(np.unique(values)) == len(values) > 2
+
+
+def _thousands(texts: Sequence[str]) -> bool:
+    """Whether numbers that could have decimal points have points between thousands, where decimals have commas."""
+    known = [text for text in texts if not is_missing(text)]
+    return any("." in text for text in known) and all(reads(text, ",") for text in known)
+
+
+def _written(texts: Sequence[str]) -> list[str]:
+    return [text for text in texts if not is_missing(text) and text[:1] in "+-.,0123456789"]
+
+
+def _signs(first: Sign) -> tuple[Sign, Sign]:
+    return (first, "," if first == "." else ".")
+
+
+def _read(values: Sequence[float | None]) -> int:
+    return sum(value is not None for value in values)
+
+
+def _mostly(values: Sequence[float | None]) -> bool:
+    found = _read(values)
+    return found > 0 and (found == len(values) or few(len(values) - found, found))
+
+
+def _varying(parts: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Parts that are not the same in every row; the first in any case."""
+    first = next(iter(parts))
+    return {f": {name}": values for name, values in parts.items()
+            if name == first or np.nanmin(values) < np.nanmax(values)}  # fmt: skip
+
+
+def _scatter(rows: int, places: Sequence[int], values: Sequence[float]) -> NDArray[np.float64]:
+    filled = np.full(rows, np.nan)
+    filled[list(places)] = values
+    return filled
+
+
+def complaint(column: Column, texts: Sequence[str], lines: Sequence[int]) -> str:
+    """One sentence for the strays of a column."""
+    first = column.strays[0]
+    more = f", and {len(column.strays) - 1} more such" if len(column.strays) > 1 else ""
+    what = {"number": "finite numbers", "date": "dates"}.get(column.kind, column.kind)
+    return f"Column {escaped(column.name)!r} holds {escaped(texts[first])!r} on line {lines[first]} among {what}{more}."

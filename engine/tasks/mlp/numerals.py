@@ -1,0 +1,126 @@
+"""Numbers and dates as people and spreadsheets write them. Columns of texts in, float64 out. No torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Sign = Literal[".", ","]
+MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?", "-"))
+YES, NO = ("true", "yes", "y", "t"), ("false", "no", "n", "f")
+_DAY_S = 86400.0
+_GROUPS = {".": r",'’\s", ",": r".'’\s"}
+_NUMBER: dict[Sign, re.Pattern[str]] = {
+    sign: re.compile(rf"[+-]?(\d{{1,3}}([{_GROUPS[sign]}]\d{{3}})+|\d+|(?=[.,]\d))({re.escape(sign)}\d*)?([eE][+-]?\d+)?")
+    for sign in (".", ",")
+}  # fmt: skip
+# Day first, then month first: a column that reads as both is taken as the second where slashes stand.
+DATE_FORMATS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%Y-%m")
+_TIMES = ("", " %H:%M", " %H:%M:%S")
+
+
+def is_missing(text: str) -> bool:
+    return text.lower() in MISSING
+
+
+def number(text: str) -> float | None:
+    """A finite decimal number; None for anything else ("1_000" and "nan" too, which Python would take)."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if np.isfinite(value) and "_" not in text else None
+
+
+def plain_numbers(texts: Sequence[str]) -> NDArray[np.float64] | None:
+    """float64 [N] where all are numbers with a decimal point, missing or infinite; None otherwise. Quick."""
+    try:
+        values = list(map(float, texts))
+    except ValueError:
+        try:
+            values = [np.nan if is_missing(text) else float(text) for text in texts]
+        except ValueError:
+            return None
+    return None if any("_" in text for text in texts) else np.array(values, dtype=np.float64)
+
+
+def reads(text: str, sign: Sign) -> bool:
+    """Whether ``text`` is a number with this decimal sign, its thousands set off or not."""
+    return _NUMBER[sign].fullmatch(text) is not None
+
+
+def grouped(text: str, sign: Sign) -> float | None:
+    """A number with its thousands set off by the other sign, spaces or apostrophes: "1.234,5" is 1234.5 for ","."""
+    if not reads(text, sign):
+        return number(text) if sign == "." else None
+    return number(re.sub(rf"[{_GROUPS[sign]}]", "", text).replace(sign, "."))
+
+
+def decimal_sign(columns: Sequence[Sequence[str]], delimiter: str) -> Sign:
+    """What sets off decimals in a file: what more of its columns that need to know tell; then by its delimiter."""
+    commas = points = undecided = 0
+    for texts in columns:
+        as_point, as_comma = (sum(reads(text, sign) for text in texts) for sign in (".", ","))
+        commas += as_comma > as_point
+        points += as_point > as_comma
+        undecided += as_point == as_comma > 0
+    if commas == points:
+        return "," if undecided and delimiter == ";" and not points else "."
+    return "," if commas > points else "."
+
+
+def moments(texts: Sequence[str]) -> tuple[list[float | None], str]:
+    """Seconds since 1970 in UTC of dates, None for what is none, and the format most of them have.
+
+    "" is ISO 8601; of the formats that read equally many the first of :data:`DATE_FORMATS` is taken.
+    """
+    different = list(dict.fromkeys(texts))
+    best, style = [_moment(text, datetime.fromisoformat) for text in different], ""
+    for form in (date + time for date in DATE_FORMATS for time in _TIMES):
+        if all(value is not None for value in best):
+            break
+        # A look at a few first: thousands of tries of every format would take seconds.
+        if any(_moment(text, _reader(form)) is not None for text in different[:20]):
+            found = [_moment(text, _reader(form)) for text in different]
+            if _count(found) > _count(best):
+                best, style = found, form
+    known = dict(zip(different, best, strict=True))
+    return [known[text] for text in texts], style
+
+
+def _count(values: Sequence[float | None]) -> int:
+    return sum(value is not None for value in values)
+
+
+def _reader(form: str) -> Callable[[str], datetime]:
+    return lambda text: datetime.strptime(text, form)
+
+
+def _moment(text: str, read: Callable[[str], datetime]) -> float | None:
+    if not text[:1].isdigit() or text.isdigit():
+        return None
+    try:
+        value = read(text)
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def date_parts(seconds: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Days since 1970-01-01 (with the time of day as their fraction), month 1...12, day of the week 0 (Monday)...6,
+    and hours 0...24 where any has a time of day: float64 [N] each, NaN where ``seconds`` is.
+    """
+    days = seconds / _DAY_S
+    known = ~np.isnan(seconds)
+    whole = np.floor(days[known])
+    months, weekdays, hours = (np.full(len(seconds), np.nan) for _ in range(3))
+    months[known] = whole.astype(np.int64).astype("datetime64[D]").astype("datetime64[M]").astype(int) % 12 + 1
+    weekdays[known] = (whole + 3) % 7
+    hours[known] = (days[known] - whole) * 24
+    parts = {"days since 1970-01-01": days, "month": months, "day of the week": weekdays}
+    return parts | ({"hour": hours} if np.nanmax(hours) > 0 else {})
