@@ -19,7 +19,7 @@ from typing import Any, Literal, cast
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.config import validated
+from engine.config import Settings, validated
 from engine.errors import DataError, StorageError
 from engine.home import expanded, own_place
 from engine.rundir.atomic import replace_bytes
@@ -107,12 +107,25 @@ def describe(text: str, settings: Mapping[str, Any]) -> Description:
     settings: the task's own, by name. ``DataError`` when nothing can be learned there; ``ConfigError``.
     """
     path = expanded(text)
-    if not path.exists():
+    if path.exists():
+        task, _ = _claimant(path.resolve(), settings)
+    else:
         known = get_dataset(text)
-        return Description(known.task_type, known.num_features, known.num_classes)
-    task, _ = _claimant(path.resolve(), settings)
+        if known.path is None:
+            return Description(known.task_type, known.num_features, known.num_classes)
+        task, path, settings = known.task, known.path, {**known.task_defaults, **settings}
     described, _ = _module(task).describe(path.resolve(), validated(task_config(task), dict(settings)))
     return cast(Description, described)
+
+
+def check_data(source: Source, task: str, config: Settings) -> tuple[str, ...]:
+    """What a task decides of its data, a sentence each, before a run begins and torch is loaded.
+
+    By the tasks that can tell so early (``check_data(source, config)`` beside their ``claim``). ``DataError`` when the
+    data cannot be learned from; ``ConfigError``.
+    """
+    check = getattr(_module(task), "check_data", None)
+    return () if check is None else tuple(check(source, config))
 
 
 def register(dataset_id: str, path: Path, description: str, settings: Mapping[str, Any], *, replace: bool) -> Dataset:

@@ -13,11 +13,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of a data set before it is loaded. num_classes: 0 unless it is sorted into classes."""
+    """What is known of a data set before it is loaded. num_classes: 0 unless it is sorted into classes.
+
+    notes: what was decided in reading it, a sentence each.
+    """
 
     task_type: str
     num_features: int = 0
     num_classes: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import ValidationError
 
+from engine.audio.files.find import escaped
 from engine.config import TrainingConfig
 from engine.errors import ConfigError, DataError, OutOfMemoryError, StorageError, SweetspotError
 from engine.flags import options
@@ -300,6 +301,8 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
             f"{run_dir.name!r} cannot name a run.", "Use 1 to 64 letters, digits, dots, dashes or underscores."
         )
     job = new_job(values, resolved, run_dir or runs_dir, title, config_file)
+    for note in job.notes:  # not on stdout, whose first line is the run directory
+        click.echo(escaped(note), err=True)
     if run_dir is not None:
         return run(job)
     root = new_root(runs_dir, title)

@@ -148,6 +148,8 @@ def _described(source: str, settings: Mapping[str, Any], moment: int) -> Descrip
 
 def _moment(source: str) -> int:
     path = expanded(source)
+    if not path.exists() and source in datasets():
+        path = datasets()[source].path or path
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
@@ -160,6 +162,8 @@ def _card(described: Description) -> None:
         classes = words.counted(described.num_classes, "class", "classes")
         what.metric("It learns to tell apart" if sorts else "It learns to predict", classes if sorts else "a number")
         out_of.metric("From", words.counted(described.num_features, "feature"))
+        for note in described.notes:
+            style.finding("gray", "info", "", note)
 
 
 def _task_of(source: str, settings: Mapping[str, Any]) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from engine.config import Settings, TrainingConfig, validated
 from engine.errors import ConfigError, DataError, StorageError
 from engine.flags import collect
 from engine.home import expanded
-from engine.registry import Resolved, find_source
+from engine.registry import Resolved, check_data, find_source
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord, Source
 from engine.rundir.seal import unseal
@@ -29,7 +29,7 @@ LIMITS = ("max_epochs", "max_steps", "max_minutes")
 
 @dataclass(frozen=True)
 class Job:
-    """All that decides a run: what to learn from, how, and where to write it."""
+    """All that decides a run: what to learn from, how, and where to write it. notes: what its data says of itself."""
 
     source: Source
     task: str
@@ -39,6 +39,7 @@ class Job:
     name: str
     record: RunRecord | None = None  # of the run that is resumed
     resumed_from_step: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, config_file: Path | None) -> Job:
@@ -57,10 +58,14 @@ def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, c
 
 
 def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any], root: Path, name: str) -> Job:
-    """A fresh run from the settings of training and of the task, over the data set's own."""
+    """A fresh run from the settings of training and of the task, over the data set's own.
+
+    Its data is looked at as far as that is quick: ``DataError`` comes before there is a run directory.
+    """
     config = validated(TrainingConfig, _over(_without_limits(resolved.defaults, training), training))
     own = validated(task_config(resolved.task), _over(resolved.task_defaults, task))
-    return Job(resolved.source, resolved.task, config, own, root, name)
+    notes = check_data(resolved.source, resolved.task, own)
+    return Job(resolved.source, resolved.task, config, own, root, name, notes=notes)
 
 
 def resumed_job(root: Path, source: str | None) -> Job:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,6 +30,7 @@ ColumnKind = Literal["number", "yes or no", "date", "category", "constant", "emp
 IDENTIFIER_PART = 0.5
 IDENTIFIER_ROWS = 20
 STRAY_PART = 0.1
+_BEGINS = frozenset("+-.,0123456789")
 _COUNTING_NAME = re.compile(
     r"(?i:|#|nr\.?|no\.?|row|index|(.*[ _-])?(id|uuid|guid|key)|unnamed: ?\d+)|[A-Za-z]*[a-z]I[dD]"
 )
@@ -37,7 +38,9 @@ _COUNTING_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Column:
-    """A column understood. parts: its features by their names' endings ("" for its own), float64 [N], NaN where missing.
+    """A column understood.
+
+    parts: its features by their names' endings ("" for its own name), float64 [N], NaN where missing.
 
     levels: of a category, whose feature holds indices into them. strays: places of what is no such value.
     """
@@ -65,7 +68,9 @@ def understand(names: Sequence[str], texts: Sequence[Sequence[str]], delimiter: 
 
 def numbers_of(texts: Sequence[str], sign: Sign) -> list[float | None]:
     """Numbers as ``sign`` reads them, or as the other does where that reads more. None: it is none, or missing."""
-    return max(([grouped(text, one) for text in texts] for one in _signs(sign)), key=_read)
+    different = [text for text in set(texts) if text[:1] in _BEGINS]
+    found = max(({text: grouped(text, one) for text in different} for one in _signs(sign)), key=_read)
+    return [found.get(text) for text in texts]
 
 
 def few(strays: int, others: int) -> bool:
@@ -76,7 +81,8 @@ def few(strays: int, others: int) -> bool:
 def _column(name: str, texts: Sequence[str], plain: NDArray[np.float64] | None, sign: Sign) -> Column:
     if plain is not None and not (sign == "," and _thousands(texts)):
         return _numbers(name, plain, np.isinf(plain), texts)
-    known = [place for place, text in enumerate(texts) if not is_missing(text)]
+    absent = {text for text in set(texts) if is_missing(text)}
+    known = [place for place, text in enumerate(texts) if text not in absent]
     values = [texts[place] for place in known]
     lowered = {value.lower() for value in set(values)}
     if len(lowered) == 2 and any(lowered == {yes, no} for yes, no in zip(YES, NO, strict=True)):
@@ -135,24 +141,24 @@ def _counts_rows(name: str, values: NDArray[np.float64]) -> bool:
 
 def _thousands(texts: Sequence[str]) -> bool:
     """Whether numbers that could have decimal points have points between thousands, where decimals have commas."""
-    known = [text for text in texts if not is_missing(text)]
+    known = [text for text in set(texts) if not is_missing(text)]
     return any("." in text for text in known) and all(reads(text, ",") for text in known)
 
 
 def _written(texts: Sequence[str]) -> list[str]:
-    return [text for text in texts if not is_missing(text) and text[:1] in "+-.,0123456789"]
+    return [text for text in set(texts) if text[:1] in _BEGINS and not is_missing(text)]
 
 
 def _signs(first: Sign) -> tuple[Sign, Sign]:
     return (first, "," if first == "." else ".")
 
 
-def _read(values: Sequence[float | None]) -> int:
-    return sum(value is not None for value in values)
+def _read(values: Mapping[str, float | None]) -> int:
+    return sum(value is not None for value in values.values())
 
 
-def _mostly(values: Sequence[float | None]) -> bool:
-    found = _read(values)
+def _mostly(values: list[float | None]) -> bool:
+    found = len(values) - values.count(None)
     return found > 0 and (found == len(values) or few(len(values) - found, found))
 
 

@@ -6,7 +6,6 @@ a target. What must be learned from the learning rows alone is in :mod:`engine.t
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
@@ -20,13 +19,11 @@ from engine.errors import DataError
 from engine.rundir.schema import FileRow
 from engine.tasks.mlp.column_kinds import Column, complaint, few, numbers_of, understand
 from engine.tasks.mlp.csv_file import Columns, read_columns, refuse
-from engine.tasks.mlp.numerals import decimal_sign, is_missing, number
+from engine.tasks.mlp.numerals import decimal_sign, is_missing, plain_numbers
 from engine.tasks.mlp.table import MIN_ROWS, Table, choose_kind, encode_target
+from engine.tasks.mlp.table_notes import LEFT_OUT, MOST_NAMED, column_notes, row_notes
 
 SUFFIXES = (".csv", ".tsv")
-MOST_LEVELS = 30
-_NAMED = 5
-_STYLES = {"d": "day", "m": "month", "Y": "year", "y": "year", "H": "hours", "M": "minutes", "S": "seconds", "%": ""}
 
 
 def read_table(path: Path, target: str | None, task_type: str) -> Table:
@@ -48,7 +45,8 @@ def _read(path: Path, moment: tuple[int, ...], target: str | None, task_type: st
     names = [name for name in columns.names if name != target]
     if not names:
         raise DataError(f"{path.name} has only the column {target!r}.", "Add a column to learn it from.")
-    unlabelled = [is_missing(text) for text in columns.column(target)]
+    absent = {text for text in set(columns.column(target)) if is_missing(text)}
+    unlabelled = [text in absent for text in columns.column(target)]
     known = columns.kept([not missing for missing in unlabelled]) if any(unlabelled) else columns
     if len(known.lines) + len(columns.complaints) < MIN_ROWS:
         raise DataError(
@@ -62,7 +60,7 @@ def _read(path: Path, moment: tuple[int, ...], target: str | None, task_type: st
     faults = [*columns.complaints, *_faults(known, texts, found), *faults]
     refuse(path, faults, "Correct it; a value that is not known is left empty.")
     _check_useful(path, found)
-    notes = [*_summary(found), *_notes(found), *_row_notes(columns, unlabelled, target, values, classes)]
+    notes = [*column_notes(found), *row_notes(columns.lines, unlabelled, target, values, classes)]
     table = _table(path, found, target, (values, classes), notes)
     _check_installed(path, table)
     return table
@@ -72,10 +70,10 @@ def _table(
     path: Path, found: Sequence[Column], target: str, learned: tuple[Any, tuple[str, ...]], notes: list[str]
 ) -> Table:
     features = [(f"{column.name}{part}", values) for column in found for part, values in column.parts.items()]
-    telling = len(notes) > 1 or any(column.kind != "number" for column in found)
-    row = FileRow(
-        path=path.name, verdict="used_with_note" if telling else "used", reason=" ".join(notes) if telling else None
-    )
+    plain = len(notes) == 1 and all(column.kind == "number" for column in found)
+    row = FileRow(path=path.name, verdict="used") if plain else FileRow(
+        path=path.name, verdict="used_with_note", reason=" ".join(notes)
+    )  # fmt: skip
     return Table(
         features=np.stack([values for _, values in features], axis=1),
         target=learned[0],
@@ -91,9 +89,8 @@ def _table(
 def _learned(columns: Columns, target: str, task_type: str) -> tuple[Any, tuple[str, ...], list[str]]:
     """The target's values, its classes, and what is wrong with it."""
     texts = columns.column(target)
-    plain = [number(text) for text in texts]
-    if None in plain and task_type != "classification":
-        numbers = numbers_of(texts, decimal_sign([texts], columns.delimiter))
+    if plain_numbers(texts) is None and task_type != "classification":
+        numbers = numbers_of(texts, decimal_sign([list(set(texts))], columns.delimiter))
         strays = tuple(place for place, value in enumerate(numbers) if value is None)
         if strays and (task_type == "regression" or few(len(strays), len(texts) - len(strays))):
             return None, (), [complaint(Column(target, "number", strays=strays), texts, columns.lines)]
@@ -120,7 +117,7 @@ def _faults(columns: Columns, texts: Sequence[Sequence[str]], found: Sequence[Co
 
 def _check_useful(path: Path, found: Sequence[Column]) -> None:
     if not any(column.used for column in found):
-        said = ", ".join(f"{escaped(column.name)!r} is {_AS[column.kind]}" for column in found[:_NAMED])
+        said = ", ".join(f"{escaped(column.name)!r} is {LEFT_OUT[column.kind]}" for column in found[:MOST_NAMED])
         raise DataError(f"No column of {path.name} tells anything: {said}.", "Add one to learn from.")
 
 
@@ -131,68 +128,3 @@ def _check_installed(path: Path, table: Table) -> None:
             f"{path.name} has categories or missing values; scikit-learn, which prepares them, is not installed.",
             'Install it: pip install "sweetspot[tables]".',
         )
-
-
-_AS = {"constant": "the same in every row", "empty": "empty", "identifier": "a name of its own for nearly every row"}
-
-
-def _summary(found: Sequence[Column]) -> Iterator[str]:
-    """ "12 columns: 8 numbers, 3 categories (up to 14 columns after encoding), 1 constant left out."."""
-    counts = Counter(column.kind for column in found)
-    words = {"number": ("number", "numbers"), "yes or no": ("yes or no", "yes or no"), "date": ("date", "dates"),
-             "category": ("category", "categories")}  # fmt: skip
-    parts = [f"{counts[kind]} {one if counts[kind] == 1 else more}" for kind, (one, more) in words.items()
-             if counts[kind]]  # type: ignore[index]  # fmt: skip
-    width = sum(map(_width, found))
-    encoded = f" (up to {width} columns after encoding)" if width != sum(column.used for column in found) else ""
-    left = [f"{counts[kind]} {kind}" for kind in ("constant", "empty", "identifier") if counts[kind]]  # type: ignore[index]
-    said = ", ".join(parts) + encoded + (f", {', '.join(left)} left out" if left else "")
-    yield f"{len(found)} {'column' if len(found) == 1 else 'columns'}: {said}."
-
-
-def _width(column: Column) -> int:
-    """How many inputs it can become: of a category one a level, of anything missing one that says so."""
-    if column.levels:
-        return min(len(column.levels) + (column.missing > 0), MOST_LEVELS)
-    return len(column.parts) + (column.used and column.missing > 0)
-
-
-def _notes(found: Sequence[Column]) -> Iterator[str]:
-    for kind, what in _AS.items():
-        if names := [column.name for column in found if column.kind == kind]:
-            yield f"Left out, because {what}: {_named(names)}."
-    if gaps := [column for column in found if column.used and column.missing]:
-        count = sum(column.missing for column in gaps)
-        yield (
-            f"{count} missing {'value' if count == 1 else 'values'} in {_named([column.name for column in gaps])}: numbers "
-            "become the median of the learning rows beside a column that says so, categories have a level for it."
-        )
-    if wide := [column.name for column in found if len(column.levels) > MOST_LEVELS]:
-        yield f"Of {_named(wide)} the {MOST_LEVELS - 1} commonest categories have a column each, the rest one together."
-    if commas := [column.name for column in found if column.kind == "number" and column.style == ","]:
-        yield f"Commas are read as decimal signs or between thousands in {_named(commas)}."
-    for column in found:
-        if column.kind == "date" and column.style:
-            yield f"Dates of {escaped(column.name)!r} are read as {_in_words(column.style)}."
-
-
-def _row_notes(
-    columns: Columns, unlabelled: list[bool], target: str, values: Any, classes: tuple[str, ...]
-) -> Iterator[str]:
-    if any(unlabelled):
-        lines = [str(line) for line, missing in zip(columns.lines, unlabelled, strict=True) if missing]
-        which = ", ".join(lines[:_NAMED]) + (", …" if len(lines) > _NAMED else "")
-        rows, word = ("row", "line") if len(lines) == 1 else ("rows", "lines")
-        yield f"{len(lines)} {rows} without {escaped(target)!r} left out ({word} {which})."
-    single = [classes[place] for place, count in enumerate(np.bincount(values)) if count == 1] if classes else []
-    if single:
-        yield f"With a single row, learned and never checked: {_named(single)}."
-
-
-def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(escaped(name)) for name in names[:_NAMED])
-    return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-
-
-def _in_words(style: str) -> str:
-    return "".join(_STYLES.get(letter, letter) for letter in style)

@@ -12,7 +12,8 @@ import numpy as np
 
 from engine import rng
 from engine.config import Settings, validated
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
+from engine.rundir.schema import Source
 from engine.sources import Claim, Dataset, Description, Offer
 from engine.tasks.mlp.config import FOLDERS, MLPConfig
 from engine.tasks.mlp.csv_table import SUFFIXES, read_table
@@ -120,7 +121,7 @@ def describe(path: Path, config: Settings) -> tuple[Description, Settings]:
     config = config.located()
     if not path.is_dir():
         table = read_table(path, config.target, config.task_type)
-        return Description(table.task_type, table.num_features, table.num_classes), config
+        return Description(table.task_type, table.num_features, table.num_classes, table.notes), config
     assert config.labels is not None
     labels, name = read_labels(path, config.labels, config.target)
     if not labels:
@@ -129,6 +130,32 @@ def describe(path: Path, config: Settings) -> tuple[Description, Settings]:
     kind = choose_kind(texts, config.task_type)
     _, classes = encode_target(texts, kind, name)
     return Description(kind, len(FEATURE_NAMES), len(classes)), config
+
+
+def check_data(source: Source, config: Settings) -> tuple[str, ...]:
+    """What is decided of a table, read for it. Sounds and what comes with the project are looked at by their run."""
+    assert isinstance(config, MLPConfig)
+    check_meant(source, config)
+    if source.path is None or Path(source.path).is_dir():
+        return ()
+    return read_table(Path(source.path), config.target, config.task_type).notes
+
+
+def check_meant(source: Source, config: MLPConfig) -> None:
+    """``ConfigError`` when a setting was given that this source has no use for: it would go unheard."""
+    folder = source.path is not None and Path(source.path).is_dir()
+    if source.path is None:
+        stray = [name for name in ("target", "labels") if getattr(config, name) is not None]
+        what = f"The data set {source.name!r} says itself what is learned from it"
+    elif folder:
+        stray = ["target"] if config.labels == FOLDERS and config.target is not None else []
+        what = "Sounds are sorted by their sub-folders here, without a column"
+    else:
+        stray = ["labels"] if config.labels is not None else []
+        what = "A table holds its labels in one of its columns"
+    if stray:
+        remedy = "Leave it out." if folder or source.path is None else "Leave it out, or name the column: --target."
+        raise ConfigError(f"{what}: --{stray[0]} means nothing.", remedy)
 
 
 def load(path: Path, settings: Mapping[str, Any]) -> Table:

@@ -14,11 +14,11 @@ Sign = Literal[".", ","]
 MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?", "-"))
 YES, NO = ("true", "yes", "y", "t"), ("false", "no", "n", "f")
 _DAY_S = 86400.0
-_GROUPS = {".": r",'’\s", ",": r".'’\s"}
+_GROUPS: dict[Sign, str] = {".": r",'’\s", ",": r".'’\s"}
 _NUMBER: dict[Sign, re.Pattern[str]] = {
-    sign: re.compile(rf"[+-]?(\d{{1,3}}([{_GROUPS[sign]}]\d{{3}})+|\d+|(?=[.,]\d))({re.escape(sign)}\d*)?([eE][+-]?\d+)?")
-    for sign in (".", ",")
-}  # fmt: skip
+    sign: re.compile(rf"[+-]?(\d{{1,3}}([{groups}]\d{{3}})+|\d+|(?=[.,]\d))({re.escape(sign)}\d*)?([eE][+-]?\d+)?")
+    for sign, groups in _GROUPS.items()
+}
 # Day first, then month first: a column that reads as both is taken as the second where slashes stand.
 DATE_FORMATS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%Y-%m")
 _TIMES = ("", " %H:%M", " %H:%M:%S")
@@ -43,10 +43,11 @@ def plain_numbers(texts: Sequence[str]) -> NDArray[np.float64] | None:
         values = list(map(float, texts))
     except ValueError:
         try:
-            values = [np.nan if is_missing(text) else float(text) for text in texts]
+            absent = {text for text in set(texts) if is_missing(text)}
+            values = [np.nan if text in absent else float(text) for text in texts]
         except ValueError:
             return None
-    return None if any("_" in text for text in texts) else np.array(values, dtype=np.float64)
+    return None if "_" in "".join(texts) else np.array(values, dtype=np.float64)
 
 
 def reads(text: str, sign: Sign) -> bool:
@@ -62,7 +63,10 @@ def grouped(text: str, sign: Sign) -> float | None:
 
 
 def decimal_sign(columns: Sequence[Sequence[str]], delimiter: str) -> Sign:
-    """What sets off decimals in a file: what more of its columns that need to know tell; then by its delimiter."""
+    """What sets off decimals in a file: what more of its columns that need to know tell; then by its delimiter.
+
+    columns: the different values of each.
+    """
     commas = points = undecided = 0
     for texts in columns:
         as_point, as_comma = (sum(reads(text, sign) for text in texts) for sign in (".", ","))

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.tasks.mlp.csv_table import MOST_LEVELS
 from engine.tasks.mlp.table import Table
+from engine.tasks.mlp.table_notes import MOST_LEVELS
 
 MISSING = "(missing)"
 OTHERS = "(others)"

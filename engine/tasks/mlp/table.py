@@ -26,8 +26,8 @@ class Table:
     without any. levels: of the features that are categories, by their name; the feature holds indices into them.
 
     groups: equal for rows that must stay on one side of the split; None when each is its own. files: where the rows
-    are files, every file found, and ``row_files`` the one of each row. notes: what was decided in reading it, a sentence
-    each.
+    are files, every file found, and ``row_files`` the one of each row. notes: what was decided in reading it, in
+    sentences.
     """
 
     features: NDArray[np.float64]

@@ -20,10 +20,10 @@ from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.rundir.schema import FileRow
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
-from engine.tasks.mlp.config import FOLDERS, MLPConfig
+from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.csv_table import read_table
 from engine.tasks.mlp.dataset import Rows, Side, Standard, TableLoader, make_rows, split_rows
-from engine.tasks.mlp.datasets import built_in
+from engine.tasks.mlp.datasets import built_in, check_meant
 from engine.tasks.mlp.labelled_sounds import read_sounds
 from engine.tasks.mlp.model import DynamicMLPModel
 from engine.tasks.mlp.nouns import ROWS
@@ -236,7 +236,7 @@ def open_task(
 ) -> MLPTask:
     """A data set by name, a CSV, or a labelled folder of sounds. ``DataError`` when nothing can be learned from it."""
     task_config = task_config.located()
-    _check_meant(source, task_config)
+    check_meant(source, task_config)
     if source.path is None:
         table: Table = built_in(source.name).load()
     elif Path(source.path).is_dir():
@@ -246,20 +246,3 @@ def open_task(
     else:
         table = read_table(Path(source.path), task_config.target, task_config.task_type)
     return MLPTask(table, config, task_config, device, context)
-
-
-def _check_meant(source: Source, config: MLPConfig) -> None:
-    """``ConfigError`` when a setting was given that this source has no use for: it would go unheard."""
-    folder = source.path is not None and Path(source.path).is_dir()
-    if source.path is None:
-        stray = [name for name in ("target", "labels") if getattr(config, name) is not None]
-        what = f"The data set {source.name!r} says itself what is learned from it"
-    elif folder:
-        stray = ["target"] if config.labels == FOLDERS and config.target is not None else []
-        what = "Sounds are sorted by their sub-folders here, without a column"
-    else:
-        stray = ["labels"] if config.labels is not None else []
-        what = "A table holds its labels in one of its columns"
-    if stray:
-        remedy = "Leave it out." if folder or source.path is None else "Leave it out, or name the column: --target."
-        raise ConfigError(f"{what}: --{stray[0]} means nothing.", remedy)
