@@ -62,7 +62,7 @@ def read_columns(path: Path) -> Columns:
     found = _rows(path, text, delimiter)
     names, body = tuple(found[0][1]), found[1:]
     complaints = [
-        f"Line {line} has {len(row)} values, its header names {len(names)}."
+        f"Line {line} has {len(row)} {'value' if len(row) == 1 else 'values'}, its header names {len(names)}."
         for line, row in body
         if len(row) != len(names)
     ]

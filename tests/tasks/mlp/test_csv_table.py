@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from engine.errors import DataError
+from engine.tasks.mlp import csv_table
 from engine.tasks.mlp.csv_table import read_table
+from engine.tasks.mlp.table import Table
 
 GOOD = "a,b,kind\n1,2,x\n2,1,y\n3,5,x\n4,4,y\n"
 
@@ -54,14 +56,19 @@ def test_few_whole_numbers_are_classes_in_the_order_of_numbers(tmp_path: Path) -
     [
         ("", "empty"),
         ("1,2\n3,4\n", "holds numbers, not names"),
-        ("a,,kind\n1,2,x\n", "Column 2 of table.csv has no name"),
-        ("a,a,kind\n1,2,x\n", "two columns called 'a'"),
-        ("a,b,kind\n1,2,x\n2,1\n3,1,y\n4,1,x\n", "Line 3 of table.csv has 2 values, its header names 3"),
-        ("a,b,kind\n1,2,x\n,1,y\n3,,y\n4,1,x\n", "'a' of table.csv has no value on line 3"),
-        ("a,b,kind\n1,NaN,x\n2,?,y\n3,1,y\n4,1,x\n", "'b' of table.csv has no value on line 2 and on 1 more"),
-        ("a,b,kind\n1,red,x\n2,1,y\n3,1,y\n4,1,x\n", "'b' of table.csv holds 'red' on line 2"),
-        ("a,b,kind\n1,inf,x\n2,1,y\n3,1,y\n4,1,x\n", "holds 'inf' on line 2"),
-        ("a,b,kind\n1,2,x\n2,2,y\n3,2,y\n4,2,x\n", "'b' of table.csv is 2 in every row"),
+        ("5.1,3.5,setosa\n4.9,3.0,setosa\n7,3.2,versicolor\n6.4,3.2,versicolor\n", "holds values, not names"),
+        ("a,,kind\n1,2,x\n2,1,y\n3,1,x\n4,5,y\n", "Column 2 has no name"),
+        ("a,a,kind\n1,2,x\n2,1,y\n3,1,x\n4,5,y\n", "Columns 1 and 2 are both called 'a'"),
+        ("a,b,kind\n1,2,x\n2,1\n3,1,y\n4,1,x\n5,2,y\n", "Line 3 has 2 values, its header names 3"),
+        ("a,b,kind\n1,red,x\n2,1,y\n3,1,y\n4,1,x\n", "'b' holds 'red' on line 2 among finite numbers"),
+        ("a,b,kind\n1,inf,x\n2,1,y\n3,1,y\n4,1,x\n", "'b' holds 'inf' on line 2 among finite numbers"),
+        (
+            "a,b,kind\n1,2020-01-01,x\n2,soon,y\n3,2020-02-01,y\n4,2020-02-03,x\n",
+            "'b' holds 'soon' on line 3 among dates",
+        ),
+        ("a,b,kind\n1,,x\n1,,y\n1,,y\n1,,x\n", "'a' is the same in every row, 'b' is empty"),
+        ("a,kind\n1,x\n2,\n3,y\n4,x\n", "3 rows with a target: at least 4"),
+        ("a,price\n1,10\n2,20.5\n3,free\n4,31\n5,12.5\n", "'price' holds 'free' on line 4 among finite numbers"),
         ("a,b,kind\n1,2,x\n2,1,x\n3,5,x\n4,4,x\n", "one class 'x'"),
         ("a,b,kind\n1,2,p\n2,1,q\n3,5,r\n4,4,s\n", "4 different values in 4 rows"),
         ("a,b,size\n1,2,0.5\n2,1,0.5\n3,5,0.5\n4,4,0.5\n", "0.5 in all 4 rows"),
@@ -83,8 +90,129 @@ def test_an_unknown_target_is_answered_with_the_columns_there_are(tmp_path: Path
 
 
 def test_text_that_is_to_be_predicted_as_a_number_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="row 1 has 'x'"):
+    with pytest.raises(DataError, match="'kind' holds 'x' on line 2 among finite numbers, and 3 more"):
         read_table(write(tmp_path, GOOD), None, "regression")
+
+
+def test_all_complaints_of_a_file_come_at_once(tmp_path: Path) -> None:
+    text = "a,b,b,kind\n1,2,3,x\n2,1\nred,1,2,y\n4,inf,3,x\n5,4,3,y\n6,7,8,9,10\n7,8,8,x\n"
+    with pytest.raises(DataError) as raised:
+        read_table(write(tmp_path, text), None, "auto")
+    for said in ("Columns 2 and 3", "Line 3 has 2", "Line 7 has 5", "'a' holds 'red' on line 4", "'inf' on line 5"):
+        assert said in raised.value.cause
+
+
+def test_ten_complaints_and_a_count_are_enough(tmp_path: Path) -> None:
+    lines = [f"{number},{number % 2}" if number % 2 else f"{number}" for number in range(30)]
+    with pytest.raises(DataError) as raised:
+        read_table(write(tmp_path, "\n".join(["a,kind", *lines])), None, "auto")
+    assert raised.value.cause.count("Line ") == 10 and raised.value.cause.endswith("And 5 more.")
+
+
+def column(tmp_path: Path, values: list[str], separator: str = ",") -> tuple[Table, list[list[float]]]:
+    """A table with this column beside one of numbers, and the features that became of it."""
+    lines = [f'{place}{separator}"{value}"{separator}{"xy"[place % 2]}' for place, value in enumerate(values)]
+    table = read_table(write(tmp_path, "\n".join([separator.join(["a", "b", "kind"]), *lines])), None, "auto")
+    return table, table.features[:, 1:].T.tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "separator", "read"),
+    [
+        (["1,5", "2", "1.234,25", "-3"], ";", [1.5, 2, 1234.25, -3]),
+        (["1,5", "2,25", "7", "8"], ";", [1.5, 2.25, 7, 8]),
+        (["1,234", "5", "1,234,567.5", "8"], ",", [1234, 5, 1234567.5, 8]),
+        (["1 234", "5", "12'345", "1\u202f000"], ",", [1234, 5, 12345, 1000]),
+        (["1.5", "2e3", "-.5", "+4"], ";", [1.5, 2000, -0.5, 4]),
+        (["yes", "No", "no", "YES"], ",", [1, 0, 0, 1]),
+        (["true", "false", "true", "false"], ",", [1, 0, 1, 0]),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(
+    tmp_path: Path, values: list[str], separator: str, read: list[float]
+) -> None:
+    _, features = column(tmp_path, values, separator)
+    assert features == [read]
+
+
+def test_points_are_thousands_where_another_column_has_decimal_commas(tmp_path: Path) -> None:
+    text = "a;b;kind\n1,5;1.000;x\n2,25;950;y\n3;2.500;x\n4;800;y\n"
+    table = read_table(write(tmp_path, text), None, "auto")
+    assert table.features[:, 1].tolist() == [1000, 950, 2500, 800]
+
+
+@pytest.mark.parametrize(
+    ("values", "style"),
+    [
+        (["1970-01-02", "1970-03-05", "1971-01-01", "1970-01-04"], ""),
+        (["02.01.1970", "05.03.1970", "01.01.1971", "04.01.1970"], "day.month.year"),
+        (["01/02/1970", "03/05/1970", "01/01/1971", "01/04/1970"], "month/day/year"),
+    ],
+)
+def test_a_date_becomes_days_month_and_day_of_the_week(tmp_path: Path, values: list[str], style: str) -> None:
+    table, features = column(tmp_path, values)
+    assert features == [[1, 63, 365, 3], [1, 3, 1, 1], [4, 3, 4, 6]]
+    assert table.feature_names[1:] == ("b: days since 1970-01-01", "b: month", "b: day of the week")
+    assert style in " ".join(table.notes)
+
+
+def test_a_day_beyond_twelve_tells_the_day_from_the_month(tmp_path: Path) -> None:
+    _, features = column(tmp_path, ["02/01/1970", "13/01/1970", "03/02/1970", "04/01/1970"])
+    assert features[0] == [1, 12, 33, 3]
+
+
+def test_a_time_of_day_is_kept(tmp_path: Path) -> None:
+    table, features = column(tmp_path, ["1970-01-01 06:00", "1970-01-01T12:00", "1970-01-02", "1970-01-02 18:00"])
+    assert features[0] == [0.25, 0.5, 1, 1.75] and features[-1] == [6, 12, 0, 18]
+    assert table.feature_names[-1] == "b: hour"
+
+
+def test_words_are_categories_and_what_is_missing_stays_so(tmp_path: Path) -> None:
+    table, (codes,) = column(tmp_path, ["red", "", "blue", "red", "n/a"])
+    assert table.levels == {"b": ("blue", "red")}
+    np.testing.assert_array_equal(codes, [1, np.nan, 0, 1, np.nan])
+    assert not table.numeric
+    assert table.notes[0] == "2 columns: 1 number, 1 category (up to 4 columns after encoding)."
+    assert "2 missing values in 'b'" in table.notes[1]
+
+
+def test_columns_that_tell_nothing_are_left_out_and_named(tmp_path: Path) -> None:
+    lines = [f"{place},{place + 100},7,,{chr(97 + place)}name,{place * place},{'xy'[place % 2]}" for place in range(24)]
+    table = read_table(write(tmp_path, "\n".join([",id,same,void,name,b,kind", *lines])), None, "auto")
+    assert table.feature_names == ("b",)
+    said = " ".join(table.notes)
+    assert said.startswith("6 columns: 1 number, 1 constant, 1 empty, 3 identifier left out.")
+    assert "in every row: 'same'" in said and "empty: 'void'" in said and "row: '', 'id', 'name'" in said
+
+
+@pytest.mark.parametrize("name", ["year", "grid", "paid", "humid", "a"])
+def test_numbers_that_only_happen_to_count_are_learned_from(tmp_path: Path, name: str) -> None:
+    text = "\n".join([f"{name},kind", *(f"{place + 2000},{'xy'[place % 2]}" for place in range(24))])
+    assert read_table(write(tmp_path, text), None, "auto").feature_names == (name,)
+
+
+def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path, GOOD + "7,7,\n8,8,?\n"), None, "auto")
+    assert len(table.target) == 4
+    assert table.notes[-1] == "2 rows without 'kind' left out (lines 6, 7)."
+    assert table.files[0].verdict == "used_with_note" and table.notes[-1] in (table.files[0].reason or "")
+
+
+def test_a_class_of_one_row_is_named(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path, GOOD + "7,7,z\n8,8,x\n"), None, "auto")
+    assert table.notes[-1] == "With a single row, learned and never checked: 'z'."
+
+
+def test_a_separator_at_the_end_of_lines_is_no_column(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path, GOOD.replace("\n", ",\n")), None, "auto")
+    assert table.target_name == "kind" and table.feature_names == ("a", "b")
+
+
+def test_without_scikit_learn_only_what_needs_it_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_table, "find_spec", lambda name: None)
+    assert read_table(write(tmp_path, GOOD), None, "auto").numeric
+    with pytest.raises(DataError, match=r"pip install \"sweetspot\[tables\]\""):
+        read_table(write(tmp_path, GOOD.replace("1,2", "1,")), None, "auto")
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:

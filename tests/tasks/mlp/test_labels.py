@@ -65,7 +65,7 @@ def test_a_csv_labels_files_by_their_path_in_the_folder(tmp_path: Path) -> None:
     [
         (("file,label", "low/110.wav,x", "gone.wav,y"), "names files that are not in"),
         (("file,label", "low/110.wav,x", "low/110.wav,y"), "twice, again on line 3"),
-        (("file,label", "low/110.wav,"), "'label' of l.csv has no value on line 2"),
+        (("file,label", "low/110.wav,"), "'label' has no value on line 2"),
         (("file", "low/110.wav"), "only the column 'file'"),
     ],
 )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import math
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import CompletedProcess, Popen
 from typing import Any
 
 import numpy as np
@@ -210,11 +213,67 @@ def test_a_csv_trains_and_is_gone_on_with_by_the_same_commands(tmp_path: Path, e
 
 
 def test_a_table_of_wrong_numbers_never_gets_a_run(tmp_path: Path, engine: Engine) -> None:
-    table = tmp_path / "bad.csv"
-    table.write_text("a,b,kind\n1,red,x\n2,1,y\n3,1,y\n4,1,x\n")
-    result = engine("train", table, "--run-dir", tmp_path / "run")
-    assert result.returncode == 2 and "holds 'red' on line 2" in result.stderr
-    assert RunReader(tmp_path / "run").run() is None
+    table, runs = tmp_path / "bad.csv", tmp_path / "runs"
+    table.write_text("a,b,kind\n1,red,x\n2,1,y\n3,1,y\n4,1\n5,1,x\n")
+    for place in (("--run-dir", runs / "run"), ("--runs-dir", runs)):
+        result = engine("train", table, *place)
+        assert result.returncode == 2 and "holds 'red' on line 2" in result.stderr and "Line 5 has 2" in result.stderr
+        assert not runs.exists()
+
+
+def test_a_table_is_judged_without_torch_and_scikit_learn(tmp_path: Path) -> None:
+    table = write_messy(tmp_path / "messy.csv")
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from engine.process.job import plain_job; from engine.registry import find_source\n"
+        f"job = plain_job(find_source({str(table)!r}), {{}}, {{}}, Path('run'), 'x')\n"
+        "print(job.notes[0]); assert not {'torch', 'sklearn'} & sys.modules.keys()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "2 categories" in result.stdout
+
+
+def write_messy(path: Path, rows: int = 150) -> Path:
+    """A file as spreadsheets write them: marks, gaps, words, dates, columns that tell nothing, rows without a label."""
+    draw = np.random.default_rng(0)
+    lines = ["\ufeffid;age;height;city;joined;member;const;void;name;label;"]
+    for row in range(rows):
+        age, city = int(draw.integers(18, 80)), str(draw.choice(["Oslo", "Rome", "Paris"]))
+        height = f"{draw.normal(1.7, 0.1):.2f}".replace(".", ",")
+        joined = f"{draw.integers(1, 29):02d}.{draw.integers(1, 13):02d}.{draw.integers(2000, 2024)}"
+        label = "" if row % 50 == 7 else "high" if age > 50 and city != "Rome" else "low"
+        values = [age if row % 9 else "", height if row % 11 else "NA", f'"{city}"' if row % 13 else "", joined]
+        member = ["silver", 'gold; ""old""'][row % 2]
+        lines.append(";".join(map(str, [row, *values, f'"{member}"', 7, "", f"Person {row}", label, ""])))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_messy_table_killed_and_gone_on_with_comes_to_the_same_bits(
+    tmp_path: Path, engine: Engine, start: Callable[..., Popen[str]]
+) -> None:
+    table = write_messy(tmp_path / "messy.csv")
+    arguments = ("--max-steps", 1500, "--threads", 1, "--layers", "8", "--checkpoint-interval", 1)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    result = engine("train", table, "--run-dir", whole, *arguments)
+    assert result.returncode == 0, result.stderr
+    assert "2 categories" in result.stderr and result.stdout.splitlines()[0] == str(whole)
+    process = start("train", table, "--run-dir", killed, *arguments)
+    deadline = time.monotonic() + 120
+    while not any(Layout(killed).checkpoints.glob("step-*.pt")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() != 0
+    assert engine("train", "--resume", killed).returncode == 0
+    states = [load(Layout(root).checkpoint(1500)) for root in (whole, killed)]
+    assert states[0]["task"]["preparation"]["categories"].keys() == {"city", "member"}
+    for state in states:
+        state["tracker"].pop("elapsed_s")
+    assert same(*states)
+    rows = RunReader(killed).dataset()
+    assert rows is not None and "3 rows without 'label' left out" in (rows.files[0].reason or "")
 
 
 def test_rows_are_laid_out_once_an_epoch() -> None:
