@@ -54,9 +54,9 @@ def _decisions(found: Sequence[Column]) -> Iterator[str]:
         if names := [column.name for column in found if column.kind == kind]:
             yield f"Left out, because {what}: {_named(names)}."
     if gaps := [column for column in found if column.used and column.missing]:
-        count, names = sum(column.missing for column in gaps), _named([column.name for column in gaps])
+        count, where = sum(column.missing for column in gaps), _named([column.name for column in gaps])
         yield (
-            f"{count} missing {'value' if count == 1 else 'values'} in {names}: numbers "
+            f"{count} missing {'value' if count == 1 else 'values'} in {where}: numbers "
             "become the median of the learning rows beside a column that says so, categories have a level for it."
         )
     if wide := [column.name for column in found if len(column.levels) > MOST_LEVELS]:

@@ -314,9 +314,8 @@ def test_a_table_is_read_before_anything_starts(visit: Visit, tmp_path: Path) ->
     assert app.metric[0].value == "2 classes" and "2 columns: 2 numbers." in said(app)
     table.write_text("a,b,kind\n1,,x\n2,red,y\n3,blue,x\n4,red,y\n")
     app.run()
-    assert "1 number, 1 category (up to 4 columns after encoding)" in said(app) and "1 missing value in 'b'" in said(
-        app
-    )
+    assert "1 number, 1 category (up to 4 columns after encoding)" in said(app)
+    assert "1 missing value in" in said(app)
     assert not app.exception and not app.button(key="start").disabled
 
 
