@@ -58,7 +58,7 @@ def reads(text: str, sign: Sign) -> bool:
 def grouped(text: str, sign: Sign) -> float | None:
     """A number with its thousands set off by the other sign, spaces or apostrophes: "1.234,5" is 1234.5 for ","."""
     if not reads(text, sign):
-        return number(text) if sign == "." else None
+        return None
     return number(re.sub(rf"[{_GROUPS[sign]}]", "", text).replace(sign, "."))
 
 
