@@ -9,11 +9,10 @@ recorded (:mod:`engine.audio.synthetic`), added or alone.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 
+from engine.audio import mel_scale
 from engine.audio.mel import to_db, to_power
 from engine.audio.settings import SpectrogramConfig
 
@@ -81,10 +80,8 @@ def apply(
 def _warp(db: torch.Tensor, pitch: torch.Tensor, speed: torch.Tensor, config: SpectrogramConfig) -> torch.Tensor:
     """Frequencies times ``pitch``, time divided by ``speed``, bilinear; both anchored at 0."""
     batch, bands, frames = db.shape
-    top = _slaney(torch.tensor(config.sample_rate / 2, device=db.device))
-    step = top / (bands + 1)
-    centres = _hertz(step * torch.arange(1, bands + 1, device=db.device))
-    rows = _slaney(centres / pitch[:, None]) / step - 1  # [B, M]
+    centres = mel_scale.centres(bands, config.sample_rate, db.device)
+    rows = mel_scale.rows(centres / pitch[:, None], bands, config.sample_rate)  # [B, M]
     columns = torch.arange(frames, device=db.device) * speed[:, None]  # [B, F]
     grid = torch.stack(
         (
@@ -95,21 +92,3 @@ def _warp(db: torch.Tensor, pitch: torch.Tensor, speed: torch.Tensor, config: Sp
     )
     sampled = torch.nn.functional.grid_sample(db[:, None], grid, padding_mode="border", align_corners=True)
     return sampled[:, 0]
-
-
-_LINEAR_HZ = 200 / 3
-_BREAK_HZ = 1000.0
-_LOG_STEP = math.log(6.4) / 27
-
-
-def _slaney(hertz: torch.Tensor) -> torch.Tensor:
-    """Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above."""
-    linear = hertz / _LINEAR_HZ
-    above = _BREAK_HZ / _LINEAR_HZ + torch.log(hertz.clamp_min(_BREAK_HZ) / _BREAK_HZ) / _LOG_STEP
-    return torch.where(hertz < _BREAK_HZ, linear, above)
-
-
-def _hertz(mel: torch.Tensor) -> torch.Tensor:
-    edge = _BREAK_HZ / _LINEAR_HZ
-    above = _BREAK_HZ * torch.exp(_LOG_STEP * (mel - edge).clamp_min(0))
-    return torch.where(mel < edge, mel * _LINEAR_HZ, above)

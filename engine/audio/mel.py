@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from engine.audio.mel_scale import melscale_fbanks
 from engine.audio.settings import SpectrogramConfig
-from engine.audio.torchaudio_import import torchaudio
 
 RANGE_DB = 80.0
 HEADROOM_DB = 6.0
@@ -25,7 +25,7 @@ def mel_filterbank(config: SpectrogramConfig) -> torch.Tensor:
 
     Slaney's bands are better conditioned than HTK's when the mel spectrogram is inverted.
     """
-    bank: torch.Tensor = torchaudio.functional.melscale_fbanks(
+    bank: torch.Tensor = melscale_fbanks(
         config.n_fft // 2 + 1, 0.0, config.sample_rate / 2, config.n_mels, config.sample_rate, None, "slaney"
     )
     return bank

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from engine import rng
-from engine.audio import augment
+from engine.audio import augment, mel_scale
 from engine.audio.inversion import BEST, FAST, Quality, invert_mel
 from engine.audio.mel import AudioSpectrogram, Scale, mel_filterbank, to_db, to_power
+from engine.audio.mel_scale import functional, melscale_fbanks
 from engine.audio.picture import mel_png
 from engine.audio.settings import SpectrogramConfig
-from engine.audio.torchaudio_import import torchaudio
 
 CONFIG = SpectrogramConfig()
 
@@ -26,23 +26,35 @@ def tone(hertz: float, seconds: float = 1.0) -> torch.Tensor:
     return torch.sin(2 * math.pi * hertz * time) * torch.exp(-3 * time)
 
 
-def test_torchaudio_is_there_whether_or_not_its_compiled_part_loads() -> None:
-    bank = torchaudio.functional.melscale_fbanks(1025, 0.0, 24000.0, 128, 48000)
-    assert bank.shape == (1025, 128)
-    assert torchaudio.transforms.Spectrogram(n_fft=256)(torch.zeros(1, 1024)).shape == (1, 129, 9)
-
-
-def test_torchaudio_without_a_compiled_part_loads_in_a_fresh_process() -> None:
-    """As beside a CPU build of torch, wherever this runs: its loader is made to fail."""
+def test_the_mel_scale_is_torchaudios_whether_or_not_its_compiled_part_loads() -> None:
+    """As beside another build of torch, wherever this runs: its loader is made to fail."""
     program = (
         "import torch\n"
         "def refuse(path): raise OSError('cannot load')\n"
         "torch.ops.load_library = refuse\n"
-        "from engine.audio.torchaudio_import import torchaudio\n"
-        "print(torchaudio.functional.melscale_fbanks(5, 0.0, 100.0, 3, 200).shape)\n"
+        "from engine.audio.mel_scale import melscale_fbanks\n"
+        "print(melscale_fbanks.__module__, melscale_fbanks(5, 0.0, 100.0, 3, 200).shape)\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert result.stdout == "torch.Size([5, 3])\n", result.stderr
+    assert result.stdout == "torchaudio.functional.functional torch.Size([5, 3])\n", result.stderr
+
+
+def test_rows_are_where_the_filterbank_has_its_bands() -> None:
+    """A frequency between two centres lies as far between their rows as the triangles and the scale say."""
+    rate, bands = CONFIG.sample_rate, CONFIG.n_mels
+    hertz = mel_scale.centres(bands, rate)
+    assert torch.allclose(mel_scale.rows(hertz, bands, rate), torch.arange(bands).float(), atol=1e-4)
+    bank = melscale_fbanks(rate + 1, 0.0, rate / 2, bands, rate, None, "slaney")
+    assert torch.allclose(bank.argmax(0) / 2, hertz, atol=0.51)
+    assert mel_scale.rows(torch.tensor([0.0, rate / 2]), bands, rate).tolist() == pytest.approx([-1, bands], abs=1e-3)
+
+
+def test_a_row_comes_from_torchaudios_scale() -> None:
+    rate, bands = CONFIG.sample_rate, CONFIG.n_mels
+    step = functional._hz_to_mel(rate / 2, "slaney") / (bands + 1)
+    for hertz in (3.0, 440.0, 999.0, 1003.0, 7040.0, 23_000.0, 30_000.0):
+        exact = functional._hz_to_mel(hertz, "slaney") / step - 1
+        assert float(mel_scale.rows(torch.tensor([hertz]), bands, rate)) == pytest.approx(exact, abs=2e-4)
 
 
 def test_a_chunk_has_the_frames_of_its_sound() -> None:

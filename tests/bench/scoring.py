@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from engine.audio.torchaudio_import import torchaudio
+from engine.audio.mel_scale import melscale_fbanks
 
 RATE = 48_000
 N_FFT, HOP, BANDS = 2048, 512, 128
 FLOOR_DB, ACTIVE_DB = -80.0, -60.0
 RESOLUTIONS = (512, 1024, 2048)
-_BANK = torchaudio.functional.melscale_fbanks(N_FFT // 2 + 1, 0.0, RATE / 2, BANDS, RATE, None, "htk")
+_BANK = melscale_fbanks(N_FFT // 2 + 1, 0.0, RATE / 2, BANDS, RATE, None, "htk")
 
 
 def spectrum(wave: np.ndarray, n_fft: int = N_FFT) -> torch.Tensor:
