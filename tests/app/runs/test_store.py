@@ -7,7 +7,9 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from app.charts.table import MAX_POINTS, thin
 from app.runs.columns import Columns, band
 from app.runs.store import MetricsStore
 
@@ -129,3 +131,27 @@ def test_a_diverged_curve_breaks_and_the_rest_stays() -> None:
     values = np.concatenate((np.ones(50), [np.nan, np.inf]))
     thin = band(values, 1, len(values))
     assert np.isfinite(thin.line[:50]).all() and not np.isfinite(thin.line[50:]).any()
+
+
+def test_a_long_line_keeps_its_spike_and_its_old_points_where_they_are() -> None:
+    values = np.sin(np.arange(901_000) / 5_000)
+    values[543_210] = 9.0
+    values[10_000:20_000] = np.nan
+    x = np.arange(1.0, 901_001)
+    before_x, before_y = thin(x[:900_000], values[:900_000])
+    after_x, after_y = thin(x, values)
+    assert len(after_x) <= MAX_POINTS and np.nanmax(after_y) == 9.0 and np.isnan(after_y).any()
+    assert np.array_equal(before_x[:-2], after_x[: len(before_x) - 2])
+    assert np.array_equal(before_y[:-2], after_y[: len(before_y) - 2], equal_nan=True)
+
+
+@pytest.mark.parametrize("count", [3_000, 3_001, 5_119, 5_121, 300_000])
+def test_the_least_and_the_largest_of_each_bucket_are_drawn(count: int) -> None:
+    values = np.random.default_rng(count).standard_normal(count)
+    values[np.random.default_rng(1).random(count) < 0.3] = np.nan
+    drawn = set(thin(np.arange(count, dtype=float), values)[0].astype(int))
+    size = next(1 << power for power in range(20) if count / (1 << power) <= MAX_POINTS / 2)
+    for start in range(0, count, size):
+        part = values[start : start + size]
+        if not np.isnan(part).all():
+            assert {start + int(np.nanargmin(part)), start + int(np.nanargmax(part))} <= drawn
