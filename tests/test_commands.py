@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -34,7 +35,8 @@ def test_an_installed_package_adds_commands_and_replaces_none(tmp_path: Path) ->
 
 def test_the_commands_that_the_project_adds_can_be_called() -> None:
     added = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][ADDED]
-    assert added == {"report": "app.report.command:command"}
-    from app.report.command import command
-
-    assert isinstance(command, click.Command) and command.name == "report"
+    assert added == {"app": "app.start:command", "report": "app.report.command:command"}
+    for name, place in added.items():
+        module, _, attribute = place.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command) and command.name == name

@@ -1,7 +1,7 @@
 """Whether this app listens to this computer alone. It can start processes, so its defaults matter.
 
-They stand in ``.streamlit/config.toml``, which Streamlit reads from the directory it is started in: from anywhere else
-it would listen to the whole network, unasked.
+They stand in ``.streamlit/config.toml`` beside ``main.py``, where Streamlit finds them from whatever folder it is
+started in; without them it would listen to the whole network, unasked.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def exposure(address: str | None, protected: bool, hosts: Collection[str]) -> Ex
         return Exposure(
             True,
             "The app's own settings were not found, so it would listen to every computer on the network.",
-            "Start it in the project's folder: streamlit run app/main.py",
+            "Start it with: sweetspot app",
         )
     if not protected:
         return Exposure(True, "The protection against other sites is off.", "Leave CORS and XSRF protection on.")

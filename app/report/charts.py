@@ -15,7 +15,7 @@ import vl_convert
 from app.charts import specs
 from app.look.style import safe
 
-THEME = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
+THEME = Path(__file__).resolve().parents[1] / ".streamlit" / "config.toml"
 FONT = "'Source Sans 3', 'Source Sans Pro', 'Segoe UI', system-ui, sans-serif"
 _ID = re.compile(r'(?<=\bid=")[^"]+(?=")|(?<=url\(#)[^)]+(?=\))')
 _NAMESPACE = re.compile(r'\sxmlns(:\w+)?="[^"]*"')

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from app.runs import launch
@@ -18,6 +19,7 @@ from tests import forkserver
 from tests.conftest import ROOT
 
 MAIN = str(ROOT / "app" / "main.py")
+config._main_script_path = MAIN  # `streamlit run` says it, AppTest does not: the settings lie beside it
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 
 def test_the_configuration_listens_to_this_computer_alone_and_tells_nobody() -> None:
-    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    config = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())
     server = config["server"]
     assert server["address"] == "127.0.0.1"
     assert set(server["allowedHosts"]) == {"localhost", "127.0.0.1", "[::1]"}
@@ -32,7 +32,7 @@ OWN = ("localhost", "127.0.0.1", "[::1]")
 
 def test_settings_that_were_not_found_stop_the_app() -> None:
     unasked = exposure(None, True, OWN)
-    assert unasked is not None and unasked.refused and "Start it in the project's folder" in unasked.text
+    assert unasked is not None and unasked.refused and "sweetspot app" in unasked.text
     unprotected = exposure("127.0.0.1", False, OWN)
     assert unprotected is not None and unprotected.refused
     for hosts in ((), (*OWN, "evil.example")):
@@ -43,7 +43,7 @@ def test_settings_that_were_not_found_stop_the_app() -> None:
     assert exposure("127.0.0.1", True, OWN) is None and exposure("::1", True, OWN) is None
 
 
-def test_started_elsewhere_the_app_shows_nothing_but_why(tmp_path: Path) -> None:
+def test_without_its_settings_the_app_shows_nothing_but_why(tmp_path: Path) -> None:
     program = (
         "import sys; sys.argv = ['main.py']; from streamlit.testing.v1 import AppTest; "
         f"app = AppTest.from_file({str(ROOT / 'app' / 'main.py')!r}, default_timeout=60).run(); "
@@ -57,7 +57,7 @@ def test_started_elsewhere_the_app_shows_nothing_but_why(tmp_path: Path) -> None
 
 
 def test_every_line_and_text_colour_can_be_read_on_its_ground() -> None:
-    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+    theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
     for mode in ("light", "dark"):
         colours = theme[mode]
         for name in ("green", "yellow", "orange", "red", "blue", "gray"):

@@ -1,0 +1,106 @@
+"""The wheel alone, without this checkout: it trains, reports and shows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import site
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``bin`` of an environment that holds the wheel; its dependencies are lent by the one that runs the tests."""
+    place = tmp_path_factory.mktemp("installed")
+    source = place / "source"
+    source.mkdir()
+    for name in ("engine", "app"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    _run([*pip, "wheel", ".", "--no-deps", "--no-build-isolation", "--wheel-dir", str(place)], source)
+    shutil.rmtree(source)
+    venv.create(place / "environment", symlinks=True)
+    scripts = place / "environment" / ("Scripts" if sys.platform == "win32" else "bin")
+    wheel = next(place.glob("*.whl"))
+    _run([*pip, "--python", str(scripts / "python"), "install", "--no-deps", "--no-index", str(wheel)], place)
+    # A path file of another environment is not read there, so an editable install of this checkout is out of reach.
+    own = next((place / "environment").rglob("site-packages"))
+    (own / "lent.pth").write_text("\n".join(site.getsitepackages()))
+    return scripts
+
+
+def test_the_wheel_trains_reports_and_shows(installed: Path, tmp_path: Path) -> None:
+    sweetspot = str(installed / "sweetspot")
+    where = _run(
+        [str(installed / "python"), "-c", "import app, engine; print(app.__file__, engine.__file__)"], tmp_path
+    )
+    assert str(ROOT) not in where and where.count("site-packages") == 2
+    _run([sweetspot, "train", "demo", "--run-dir", "runs/demo", "--max-steps", "4", "--threads", "1"], tmp_path)
+    _run([sweetspot, "report", "runs/demo", "--out", "report.html"], tmp_path)
+    assert "<svg" in (tmp_path / "report.html").read_text()
+    with _app(sweetspot, tmp_path) as url, urllib.request.urlopen(url) as answer:
+        assert answer.status == 200
+    page = (
+        "import sys; from streamlit import config; from streamlit.testing.v1 import AppTest\n"
+        "from app.start import MAIN; config._main_script_path = str(MAIN); sys.argv = ['main.py', '--runs-dir', 'runs']\n"
+        "page = AppTest.from_file(str(MAIN), default_timeout=60).run(); assert not page.exception, page.exception\n"
+        "page.query_params['run'] = 'demo'; page.switch_page('views/run.py').run()\n"
+        "assert not page.exception and page.get('arrow_vega_lite_chart'), page\n"
+    )
+    _run([str(installed / "python"), "-c", page], tmp_path)
+
+
+@contextmanager
+def _app(sweetspot: str, place: Path) -> Iterator[str]:
+    """``sweetspot app``, up."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sweetspot, "app", "--runs-dir", "runs", "--port", str(port)]
+    log = place / "app.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(command, cwd=place, env=_environment(), stdout=said, stderr=said)
+    try:
+        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 60
+        while not _answers(f"{url}/_stcore/health"):
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+        assert not _answers(f"{url}/_stcore/health"), "the server outlived its command"
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _run(command: list[str], place: Path) -> str:
+    done = subprocess.run(command, cwd=place, env=_environment(), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -1,0 +1,72 @@
+"""What is declared is what is imported, in both directions."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import distribution, packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+OWN = {"engine", "app", "tests"}
+
+
+def declared(requirements: Iterable[str]) -> set[str]:
+    return {re.split(r"[^A-Za-z0-9._-]", one, maxsplit=1)[0].lower() for one in requirements}
+
+
+RUNNING = declared(PROJECT["project"]["dependencies"])
+TABLES = declared(PROJECT["project"]["optional-dependencies"]["tables"])
+TESTING = declared(PROJECT["project"]["optional-dependencies"]["test"])
+
+
+def imported(*rooms: str) -> dict[str, str]:
+    """Distribution to a module that imports it anywhere, inside functions too."""
+    found: dict[str, str] = {}
+    for path in [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                names = [node.module]
+            for top in {name.partition(".")[0] for name in names} - OWN - sys.stdlib_module_names:
+                found[_distribution(top)] = str(path.relative_to(ROOT))
+    return found
+
+
+@cache
+def _distribution(module: str) -> str:
+    names = {name.lower() for name in packages_distributions().get(module, [])}
+    assert names, f"{module} is imported and comes from no installed package"
+    known = names & (RUNNING | TABLES | TESTING)
+    return min(known or names)
+
+
+def _runs_in_tests(name: str) -> bool:
+    """Whether a package serves without being imported: a plugin of pytest, types of a package, or a command of CI."""
+    plugin = any(one.group == "pytest11" for one in distribution(name).entry_points)
+    types = name.removeprefix("types-") if name.startswith("types-") else ""
+    return plugin or types in RUNNING or f"tool.{name}" in (ROOT / "pyproject.toml").read_text()
+
+
+def test_every_package_that_the_project_imports_is_declared() -> None:
+    found = imported("engine", "app")
+    assert not {name: path for name, path in found.items() if name not in RUNNING | TABLES}
+
+
+def test_every_declared_package_is_imported() -> None:
+    found = imported("engine", "app")
+    assert found.keys() >= RUNNING, f"declared, never imported: {RUNNING - found.keys()}"
+    assert found.keys() >= TABLES, f"declared for tables, never imported: {TABLES - found.keys()}"
+    assert not RUNNING & TABLES
+
+
+def test_the_tests_declare_what_they_import_and_import_what_they_declare() -> None:
+    found = imported("tests")
+    assert not {name: path for name, path in found.items() if name not in RUNNING | TESTING}
+    unused = {name for name in TESTING - found.keys() - RUNNING if not _runs_in_tests(name)}
+    assert not unused - TABLES, f"declared for tests, used by none: {unused}"
