@@ -58,10 +58,12 @@ def test_the_wheel_trains_reports_and_shows(installed: Path, tmp_path: Path) -> 
         assert answer.status == 200
     page = (
         "import sys; from streamlit import config; from streamlit.testing.v1 import AppTest\n"
-        "from app.start import MAIN; config._main_script_path = str(MAIN); sys.argv = ['main.py', '--runs-dir', 'runs']\n"
+        "from app.start import MAIN\n"
+        "config._main_script_path = str(MAIN); sys.argv = ['main.py', '--runs-dir', 'runs']\n"
         "page = AppTest.from_file(str(MAIN), default_timeout=60).run(); assert not page.exception, page.exception\n"
-        "page.query_params['run'] = 'demo'; page.switch_page('views/run.py').run()\n"
-        "assert not page.exception and page.get('arrow_vega_lite_chart'), page\n"
+        "page.query_params['run'] = 'demo'; page.run(); page.switch_page('views/run.py')\n"
+        "page.query_params['run'] = 'demo'; page.run()\n"
+        "assert not page.exception and page.get('vega_lite_chart'), page\n"
     )
     _run([str(installed / "python"), "-c", page], tmp_path)
 

@@ -13,7 +13,7 @@ from app.runs.columns import Floats
 
 LABEL_PX = 18.0
 MAX_POINTS = 1_000
-_MINMAX = MinMaxDownsampler()
+_MINMAX = MinMaxDownsampler()  # type: ignore[no-untyped-call]
 
 
 class Rows:

@@ -43,6 +43,17 @@ class Launch:
     name: str
     process: subprocess.Popen[bytes]
     started_at: float = field(default_factory=time.time)
+    _opened: bool | None = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether its process has opened its run directory. Not asked again once that cannot change."""
+        if self._opened is not None:
+            return self._opened
+        ended = not self.running
+        opened = RunReader(self.root).exists
+        self._opened = opened if opened or ended else None
+        return opened
 
     @property
     def running(self) -> bool:
@@ -113,7 +124,7 @@ class Launcher:
     def pending(self, runs_dir: Path) -> list[Launch]:
         """Launches whose process has not opened its run directory yet, or ended before it did; newest first."""
         waiting = [one for one in self._all() if one.root.parent == runs_dir]
-        waiting = [one for one in waiting if not RunReader(one.root).exists and (one.running or one.exit_code)]
+        waiting = [one for one in waiting if not one.opened and (one.running or one.exit_code)]
         return sorted(waiting, key=lambda one: one.started_at, reverse=True)
 
     def reap(self) -> None:

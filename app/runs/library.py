@@ -13,15 +13,17 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.runs.changes import watch
 from engine.errors import RunDirectoryError
 from engine.home import expanded
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.layout import is_run_id
-from engine.rundir.liveness import HeartbeatWatch
-from engine.rundir.reader import RunReader, list_runs
+from engine.rundir.liveness import HeartbeatWatch, Liveness, process_liveness
+from engine.rundir.reader import RunReader, run_names, trained_at
 from engine.rundir.view import RunView
 
 SETTLED_S = 2.0
+SILENT_S = 3.0  # The engine writes once a second at least.
 
 
 @dataclass
@@ -30,7 +32,13 @@ class Library:
 
     runs_dir: Path
     _watches: dict[str, HeartbeatWatch] = field(default_factory=dict)
-    _listings: dict[str, tuple[int, list[PreviewSet]]] = field(default_factory=dict)
+    _names: tuple[int | None, list[str]] = (None, [])
+    _begun: dict[str, tuple[int | None, float | None]] = field(default_factory=dict)
+    _views: dict[str, _Seen] = field(default_factory=dict)
+    _listings: dict[str, tuple[int | None, int, list[PreviewSet]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.changes = watch(self.runs_dir)
 
     def trouble(self) -> str | None:
         """Why no run can be found in this directory, and what to do; None also when it does not exist yet."""
@@ -41,7 +49,24 @@ class Library:
         return None
 
     def readers(self) -> list[RunReader]:
-        return list_runs(self.runs_dir)
+        """The runs, the one trained last first. What is no run is passed over."""
+        told = self.changes.told()
+        if told is None or told != self._names[0]:
+            names = run_names(self.runs_dir)
+            for name in names:
+                self.changes.entered(name)
+            self._names = told, names
+        begun = {name: self._trained_at(name) for name in self._names[1]}
+        found = sorted(((at, name) for name, at in begun.items() if at is not None), reverse=True)
+        return [RunReader(self.runs_dir / name) for _, name in found]
+
+    def _trained_at(self, name: str) -> float | None:
+        """When its last session began; None when it holds no run."""
+        told = self.changes.told(name)
+        known = self._begun.get(name)
+        if told is None or known is None or known[0] != told:
+            known = self._begun[name] = told, trained_at(RunReader(self.runs_dir / name))
+        return known[1]
 
     def find(self, run_id: str | None) -> RunReader | None:
         """The run called ``run_id``, looked up in the listing: an address is never joined to a path."""
@@ -56,8 +81,16 @@ class Library:
         return sorted(path for path in self.runs_dir.glob("*.zip") if is_run_id(path.name) and _is_model(path))
 
     def view(self, reader: RunReader) -> RunView:
-        """The run now. ``RunDirectoryError`` when another version wrote it."""
-        return reader.view(self._watches.setdefault(reader.id, HeartbeatWatch()))
+        """The run now. ``RunDirectoryError`` when another version wrote it.
+
+        Looked at anew when something changed, and while it trains also when its process is gone or silent.
+        """
+        told, now = self.changes.told(reader.id), time.monotonic()
+        seen = self._views.get(reader.id)
+        if seen is None or told is None or seen.told != told or (seen.view.state.live and _overdue(seen, now)):
+            view = reader.view(self._watches.setdefault(reader.id, HeartbeatWatch()))
+            seen = self._views[reader.id] = _Seen(told, now, view)
+        return seen.view
 
     def views(self) -> tuple[list[tuple[RunReader, RunView]], list[str]]:
         """All runs that can be read, the one trained last first, and a sentence on each that cannot."""
@@ -71,17 +104,36 @@ class Library:
 
     def previews(self, reader: RunReader) -> list[PreviewSet]:
         """The previews of a run that are whole; listed anew only when their directory changed."""
+        told, known = self.changes.told(reader.id), self._listings.get(reader.id)
+        if known is not None and told is not None and known[0] == told:
+            return known[2]
         try:
             changed = reader.layout.previews.stat().st_mtime_ns
         except OSError:
-            return []
-        known = self._listings.get(reader.id)
-        if known is None or known[0] != changed:
+            changed = 0
+        if known is None or known[1] != changed:
             settled = time.time() - changed / 1e9 > SETTLED_S
-            known = (changed, [one for one in reader.previews() if settled or _whole(one)])
-            if settled:
-                self._listings[reader.id] = known
-        return known[1]
+            found = [one for one in reader.previews() if settled or _whole(one)]
+            if not settled:
+                return found
+            known = told, changed, found
+        self._listings[reader.id] = told, changed, known[2]
+        return known[2]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A view, what had been told by then, and when it was (on the monotonic clock)."""
+
+    told: int | None
+    at: float
+    view: RunView
+
+
+def _overdue(seen: _Seen, now: float) -> bool:
+    """Whether a run that trained has to be looked at though nothing was told: no process, or no beat of its heart."""
+    session = seen.view.session
+    return now - seen.at > SILENT_S or session is None or process_liveness(session) is not Liveness.ALIVE
 
 
 def _is_model(path: Path) -> bool:
@@ -100,14 +152,18 @@ def _whole(preview: PreviewSet) -> bool:
     return "wav" not in preview.files or "png" in preview.files
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, max_entries=1, on_release=lambda released: released.changes.close())
 def _library(runs_dir: str) -> Library:
     return Library(Path(runs_dir))
 
 
 def library() -> Library:
-    """The library that this app was started for."""
-    return _library(str(runs_directory(sys.argv[1:])))
+    """The library that this app was started for. Who comes or loads the page anew sees what is there, told or not."""
+    found = _library(str(runs_directory(sys.argv[1:])))
+    if not st.session_state.get("looked"):
+        st.session_state["looked"] = True
+        found.changes.forget()
+    return found
 
 
 def runs_directory(arguments: Sequence[str]) -> Path:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 import streamlit as st
 
+from app.runs.changes import told
 from app.runs.columns import Columns, Floats
 from app.runs.jsonl import Parsed, columns, is_number, parse
 from engine.rundir.inside import own_file
@@ -28,7 +29,7 @@ KEPT_EVENTS = 2_000  # Beside steps, epochs and memory there are few events; a d
 
 
 class MetricsStore:
-    """Columns of one metrics.jsonl. :meth:`refresh` costs one ``stat`` when nothing was added.
+    """Columns of one metrics.jsonl. :meth:`refresh` touches no file when nothing was told, see :mod:`app.runs.changes`.
 
     Of a run of many million steps, which would take a minute and gigabytes, every so many steps are taken in (the
     ``stride`` of ``steps``); epochs and all other events always. Nothing is written anywhere for that.
@@ -38,6 +39,7 @@ class MetricsStore:
         self.path = path
         self.version = 0
         self._lock = threading.RLock()
+        self._told: int | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -56,22 +58,28 @@ class MetricsStore:
         A shrunk or replaced file is read anew.
         """
         with self._lock:
-            try:
-                stat = self.path.stat()
-            except OSError:
-                return self.version
-            if not own_file(self.path):
-                return self.version
-            seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-            if seen == self._seen:
-                return self.version
-            if stat.st_size < self._offset or (self._seen and self._seen[0] != stat.st_ino):
-                self._clear()
-            self._read(stat.st_size)
-            self._seen = seen
-            self.version += 1
-            self._cache.clear()
+            now = told(self.path.parent)
+            if now is None or now != self._told:
+                self._look()
+                self._told = now
             return self.version
+
+    def _look(self) -> None:
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return
+        if not own_file(self.path):
+            return
+        seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if seen == self._seen:
+            return
+        if stat.st_size < self._offset or (self._seen and self._seen[0] != stat.st_ino):
+            self._clear()
+        self._read(stat.st_size)
+        self._seen = seen
+        self.version += 1
+        self._cache.clear()
 
     def cached(self, key: Hashable, compute: Callable[[], Result]) -> Result:
         """``compute()`` once a version and key, for all tabs together."""

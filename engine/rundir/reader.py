@@ -207,16 +207,25 @@ class RunReader:
 
 def list_runs(runs_dir: Path) -> list[RunReader]:
     """The runs in a directory, the one trained last first. What is no run is passed over."""
+    readers = [RunReader(runs_dir / name) for name in run_names(runs_dir)]
+    found = [(at, reader.id, reader) for reader in readers if (at := trained_at(reader)) is not None]
+    return [reader for _, _, reader in sorted(found, key=lambda one: one[:2], reverse=True)]
+
+
+def run_names(runs_dir: Path) -> list[str]:
+    """The directories in ``runs_dir`` that may hold a run, by their names."""
     try:
-        readers = [RunReader(path) for path in runs_dir.iterdir() if is_run_id(path.name) and path.is_dir()]
+        return [path.name for path in runs_dir.iterdir() if is_run_id(path.name) and path.is_dir()]
     except OSError:
         return []
-    return sorted((reader for reader in readers if reader.exists), key=_trained_at, reverse=True)
 
 
-def _trained_at(reader: RunReader) -> tuple[float, str]:
+def trained_at(reader: RunReader) -> float | None:
+    """When the last session of a run began, as a Unix time (0 when unknown); None when there is no run."""
+    if not reader.exists:
+        return None
     sessions = reader.sessions()
-    return (sessions[-1].started_at if sessions else 0.0), reader.id
+    return sessions[-1].started_at if sessions else 0.0
 
 
 def _read(path: Path, most: int) -> bytes | None:
