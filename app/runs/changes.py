@@ -86,8 +86,10 @@ class Changes(events.FileSystemEventHandler):
             del _known[self.runs_dir]
 
     def on_any_event(self, event: events.FileSystemEvent) -> None:
-        for said in filter(None, (event.src_path, event.dest_path)):
-            path = Path(os.fsdecode(said))
+        for said in (os.fsdecode(event.src_path), os.fsdecode(event.dest_path)):
+            path = Path(said)
+            if not said:
+                continue
             if path == self._real:
                 self._lost |= event.event_type in _ENDS
             elif path.is_relative_to(self._real):
@@ -108,7 +110,8 @@ class Changes(events.FileSystemEventHandler):
         for begin in (_native, _polling) if kind in LOCAL else (_polling,):
             self._observer = begin(self, self._real)
             if self._observer is not None:
-                _log.info("%s on %s (%s)", self.observer, self.runs_dir, kind)
+                level = logging.WARNING if begin is _polling else logging.INFO
+                _log.log(level, "%s watches %s (%s)", self.observer, self.runs_dir, kind or "unknown file system")
                 return
 
     def _stop(self) -> None:
