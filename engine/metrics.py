@@ -18,6 +18,7 @@ OVERFITTING_GAP = 0.2
 LEARNED_SOMETHING = 0.1
 SMOOTHING = 0.5
 EQUAL_PART = 1e-4
+FEWEST_FILES = 3
 STAGNATION_EPOCHS, STAGNATION_PART, NOTHING_LEFT = 30, 0.01, 0.001
 
 
@@ -196,13 +197,20 @@ class MetricsHistory:
 
     def get_best_epoch(self) -> int | None:
         """The epoch whose smoothed monitored metric is best, the first of equals; None before the first epoch."""
+        found = self.sweet_range()
+        return None if found is None else found.best
+
+    def sweet_range(self) -> SweetRange | None:
+        """As the last epoch brought it, also where the disk lost epochs before; else the best epoch, and no more."""
         if not self.epochs:
             return None
-        said = self.epochs[max(self.epochs)].sweet_range
-        if said is not None:  # a run's own record, also where the disk lost epochs before it
-            return said.best
+        last = max(self.epochs)
+        said = self.epochs[last].sweet_range
         place = best_place(self.monitored(), self.better)
-        return None if place is None else sorted(self.epochs)[place]
+        if said is not None or place is None:
+            return said
+        best = sorted(self.epochs)[place]
+        return SweetRange(best, best, last, 0, False, False, None, None)
 
     def compute_eta(self, current: int, total: int) -> float | None:
         """Seconds from step ``current`` to step ``total`` at the pace of the last hundred; None before the first."""

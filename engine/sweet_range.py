@@ -21,14 +21,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics import SMOOTHING, STAGNATION_PART, best_place
+from engine.metrics import FEWEST_FILES, SMOOTHING, STAGNATION_PART, best_place
 from engine.rundir.schema import SweetRange
 
 __all__ = ["SweetRange", "optimism", "sweet_range"]
 
 Floats = NDArray[np.float64]
 
-FEWEST_FILES = 3
 PATIENCE, PATIENCE_PART = 5, 0.1
 RECENT = 30
 HALVINGS = 32

@@ -8,7 +8,6 @@ from typing import Any
 
 from engine.metrics import MetricsHistory, compute_overfitting_gap, errors_of, last_progress, smooth
 from engine.rundir.schema import Evidence, Monitor
-from engine.sweet_range import sweet_range
 
 SIGMAS = 2.0
 NOTABLE_PART = 0.01
@@ -20,14 +19,13 @@ _DIFFERENCE = math.sqrt(2 / 3)  # of two means of three epochs, see level()
 def gather(history: MetricsHistory, monitor: Monitor, files: int = 0) -> Evidence | None:
     """The figures of the last epoch against the best one; None before the first.
 
-    files: held-out files, for a task that does not tell them apart; 0 where they are not counted. The sweet range is
-    the one that the last epoch brought itself; without one it is what the curve alone says.
+    files: held-out files, for a task that does not tell them apart; 0 where they are not counted.
     """
     epochs = sorted(history.epochs)
     if not epochs:
         return None
     raw, own = history.monitored(), history.column(monitor.reference)
-    sweet = history.epochs[epochs[-1]].sweet_range or sweet_range(epochs, raw, [[] for _ in epochs], monitor.better)
+    sweet = history.sweet_range()
     evidence = Evidence(
         epoch=epochs[-1],
         files=sweet.files if sweet and sweet.files else files,

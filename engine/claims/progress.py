@@ -8,6 +8,7 @@ from engine.claims.evidence import SIGMAS, beyond, worse
 from engine.claims.figures import amount, better, counted, figure, give_or_take
 from engine.claims.kinds import say
 from engine.metrics import (
+    FEWEST_FILES,
     LEARNED_SOMETHING,
     NOTHING_LEFT,
     OVERFITTING_GAP,
@@ -15,7 +16,6 @@ from engine.metrics import (
     better_than_baseline,
 )
 from engine.rundir.schema import Diagnosis, Evidence, Monitor, SweetRange
-from engine.sweet_range import FEWEST_FILES
 
 PAST_EPOCHS, PAST_PART = 3, 0.02
 FAR_GAP = 0.5

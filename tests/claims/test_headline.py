@@ -1,0 +1,56 @@
+"""The one message of a run whose record is damaged or whose process cannot be judged, and of one that is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.claims.advice import Kept
+from engine.claims.headline import headline
+from engine.rundir.liveness import Liveness
+from engine.rundir.schema import Best, SessionRecord, State, Status, SweetRange
+from engine.rundir.view import RunView, ShownState
+from tests.app.library import record
+from tests.claims.histories import SOUND, Run, turning
+
+STATUS = Status(session="s", state=State.RUNNING, epoch=2, step=20)
+SESSION = SessionRecord(
+    session="s", pid=1, process_started_at=0, boot_id="b", host="h", started_at=0, device="cpu", threads=1, versions={}
+)
+
+
+def view(state: ShownState, status: Status = STATUS, liveness: Liveness = Liveness.DEAD) -> RunView:
+    run = record("r", monitor=SOUND)
+    return RunView("r", "r", state, liveness, False, False, run, status, SESSION, None)
+
+
+def said(shown: RunView) -> str:
+    found = headline(shown, Kept)
+    assert found is not None
+    return found.message
+
+
+def test_a_damaged_record_is_the_first_thing_to_say() -> None:
+    damaged = replace(view(ShownState.RUNNING), damage=("run.json is damaged.", "Put it back."))
+    assert said(damaged) == "run.json is damaged. Put it back."
+
+
+def test_who_cannot_be_judged_is_said_to_be_what_it_is() -> None:
+    copied = view(ShownState.UNKNOWN, liveness=Liveness.COPIED)
+    assert said(copied).startswith("This is a copy of a run whose process trains in another directory. Its last word")
+    assert said(copied).endswith("looked at and listened to here.")
+    assert said(replace(copied, read_only=True)).endswith("listened to here, not trained.")
+
+
+def done(optimism: float | None) -> str:
+    pairs = SweetRange(10, 8, 14, 8, True, False, 0.0, 0.1, optimism)
+    run = Run(turning(12, 10, 0.01), sweet=pairs)
+    best = Best(metric="val_recon_db", value=run.val[9], raw=run.val[9], epoch=10, step=100)
+    values = {"session": "s", "state": State.COMPLETED, "epoch": 12, "step": 120, "best": best}
+    status = Status.model_validate(values | {"evidence": run.evidence(), "diagnosis": run.claims()})
+    return said(view(ShownState.COMPLETED, status))
+
+
+def test_by_how_much_the_best_epoch_flatters_is_said_where_it_is_notable() -> None:
+    assert "a little optimistic, by about 0.42 dB: the sounds that check also chose" in done(0.42)
+    for by in (None, 0.0, 0.001):
+        assert "a little optimistic: the sounds that check also chose the epoch." in done(by)
