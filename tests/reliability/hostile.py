@@ -16,6 +16,7 @@ import torch
 from engine.loop.state_file import MOST_HEADER_BYTES, MOST_VALUES, serialise
 from engine.rundir.layout import manifest
 from engine.rundir.schema import PROTOCOL
+from engine.rundir.seal import seal
 
 
 class Calls:
@@ -174,5 +175,5 @@ def place(path: Path, data: bytes, step: int = 1) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     told = {"file": path.name, "step": step, "epoch": 1, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    manifest(path).write_text(json.dumps(told))
+    manifest(path).write_bytes(seal(told))
     return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import struct
 import sys
 import zlib
@@ -127,7 +128,7 @@ def test_a_run_is_not_resumed_through_a_link(tmp_path: Path, secret: Path, name:
     write(root, state=State.CANCELLED)
     path = root / name
     if path.is_dir():
-        path.rmdir()
+        shutil.rmtree(path)
     path.unlink(missing_ok=True)
     path.symlink_to(secret)
     before = secret.read_bytes()
@@ -183,8 +184,9 @@ def test_dots_in_a_manifest_or_an_event_lead_nowhere(tmp_path: Path) -> None:
     path = reader.layout.checkpoint(1)
     path.write_bytes(b"x")
     told = {"file": "../../../etc/passwd", "step": 1, "epoch": 1, "bytes": 1, "sha256": "0" * 64}
-    path.with_suffix(".json").write_text(json.dumps(told))
-    assert [(item.path, item.manifest, item.verified) for item in reader.checkpoints()] == [(path, None, False)]
+    path.with_suffix(".json").write_bytes(seal(told))
+    found = [(item.manifest, item.verified) for item in reader.checkpoints() if item.path == path]
+    assert found == [(None, False)]
 
 
 # Numbers and sizes.

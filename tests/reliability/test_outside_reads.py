@@ -16,6 +16,7 @@ from engine.errors import DataError
 from engine.rundir.layout import Layout
 from engine.rundir.owner import is_own
 from engine.rundir.reader import RunReader
+from engine.rundir.seal import seal
 from engine.tasks.vae.sounds.inputs import find_sound, open_sound
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.pictures import original
@@ -40,11 +41,12 @@ def diary(tmp_path: Path) -> Path:
 
 
 def edited(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.suffix == ".jsonl" else None
-    values = lines or [json.loads(path.read_text())]
+    """Change a record as whoever made the run could: with a digest that fits."""
+    lines = path.suffix == ".jsonl"
+    values = [json.loads(line) for line in (path.read_text().splitlines() if lines else [path.read_text()])]
     for value in values:
         change(value)
-    path.write_text("".join(json.dumps(value) + "\n" for value in values))
+    path.write_bytes(b"".join(json.dumps(value).encode() + b"\n" if lines else seal(value) for value in values))
 
 
 def from_elsewhere(root: Path) -> None:
