@@ -253,9 +253,9 @@ class SweetRange:
     """False with fewer than three of them: it cannot tell."""
     behind: bool
     """Whether the present epoch is worse than ``best``, in pairs: the range lies behind. Never without certainty."""
-    worse_by: float | None
+    worse_by: float | None = None
     """The mean paired difference, the present epoch's error minus that of ``best``, in the metric's unit."""
-    give_or_take: float | None
+    give_or_take: float | None = None
     """Its standard error."""
     optimism: float | None = None
     """By how much the error of ``best`` flatters, for the files that measure it also chose it; None if uncertain."""
