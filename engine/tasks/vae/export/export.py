@@ -11,7 +11,7 @@ import torch
 
 from engine import __version__
 from engine.audio.mel import mel_filterbank
-from engine.config import TrainingConfig, validated
+from engine.config import validated
 from engine.errors import DataError
 from engine.loop.snapshot import find, serialise_snapshot
 from engine.rundir.encoding import encode
@@ -45,8 +45,7 @@ def export_model(run_dir: Path, which: str | None, out: Path, licence: str = "",
     record = check_is_of_sounds(run_dir)
     reader = RunReader(run_dir)
     name, state = find(reader.layout, which)
-    training, task = validated(TrainingConfig, record.config.training), validated(VAEConfig, record.config.task)
-    codec = build_codec(training, task, name, state)
+    codec = build_codec(validated(VAEConfig, record.config.task), name, state)
     moment = _moment(reader, name)
     manifest = ModelManifest(
         run=reader.id,

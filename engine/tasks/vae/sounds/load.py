@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from engine.audio.mel import Scale
-from engine.config import TrainingConfig, validated
+from engine.config import validated
 from engine.errors import DataError, RunDirectoryError
 from engine.loop.snapshot import find, parse_snapshot
 from engine.loop.state_file import UnreadableError
@@ -57,12 +57,11 @@ def open_model(place: Path, which: str | None = None) -> Trained:
         return _from_file(place, which)
     reader = RunReader(place)
     record = check_is_of_sounds(place)
-    config = validated(TrainingConfig, record.config.training)
     task = validated(VAEConfig, record.config.task)
     name, state = find(Layout(place), which)
     dataset = reader.dataset()
     return Trained(
-        codec=build_codec(config, task, name, state),
+        codec=build_codec(task, name, state),
         run=reader.id,
         uuid=record.uuid,
         state=name,
@@ -104,14 +103,13 @@ def _from_file(path: Path, which: str | None) -> Trained:
     made = file.manifest
     if which not in (None, made.checkpoint):
         raise DataError(f"{path.name} holds {made.checkpoint} and no other state.", "Leave the checkpoint out.")
-    config = validated(TrainingConfig, file.config.training)
     task = validated(VAEConfig, file.config.task)
     try:
         state = parse_snapshot(file.members[WEIGHTS])
     except UnreadableError as error:
         raise DataError(f"{path.name} is damaged: its weights cannot be read.", "Use another copy of it.") from error
     return Trained(
-        codec=build_codec(config, task, path.name, state),
+        codec=build_codec(task, path.name, state),
         run=made.run,
         uuid=made.uuid,
         state=made.checkpoint,
@@ -137,11 +135,11 @@ def load_codec(run_dir: Path, which: str | None) -> Codec:
     return open_model(run_dir, which).codec
 
 
-def build_codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
+def build_codec(task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
     """A codec from {"average": weights, "task": state}; ``RunDirectoryError`` when they do not fit."""
     spectrogram = task.spectrogram
-    chunk = max(spectrogram.n_fft, round(config.chunk_duration_s * spectrogram.sample_rate))
-    shape = (spectrogram.n_mels, config.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
+    chunk = max(spectrogram.n_fft, round(task.chunk_duration_s * spectrogram.sample_rate))
+    shape = (spectrogram.n_mels, task.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
     if not _sane(state):
         raise RunDirectoryError(
             f"{name} holds numbers that no training leaves (NaN, infinite or above 1e9).", "Use another one."
