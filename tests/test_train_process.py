@@ -123,7 +123,7 @@ def test_a_run_leaves_everything_a_viewer_needs(whole: Path) -> None:
     assert np.mean(epoch[record.monitor.files]) == pytest.approx(epoch["val_recon_db"], abs=1e-3)
     assert epoch["sweet_range"]["best"] == status.best.epoch == status.evidence.sweet_range.best
     assert epoch["val_recon_db"] < epoch["baseline_db"], "it must beat the best constant answer"
-    assert status.best is not None and status.baseline_db == epoch["baseline_db"]
+    assert status.best is not None and status.baseline == epoch["baseline_db"]
     assert all(item.verified for item in reader.checkpoints()) and len(reader.checkpoints()) == 4
     assert all(item.verified for item in reader.snapshots())
 

@@ -28,7 +28,7 @@ _SHOWN = [
     "total_steps",
     "elapsed_s",
     "eta_s",
-    "baseline_db",
+    "baseline",
     "metrics",
     "overfitting_gap",
     "best",

@@ -74,8 +74,8 @@ class Monitor(Record):
     reference: str
     better: Literal["lower", "higher"] = "lower"
     unit: str = ""
-    baseline_db: float | None = Field(
-        default=None, description="What the best constant answer scores on the metric, in its unit (dB for sound)."
+    baseline: float | None = Field(
+        default=None, description="What the best constant answer scores on the metric, in its unit."
     )
     standard_error: str | None = Field(
         default=None, description="The metric that holds the standard error of ``metric`` over the held-out files."
@@ -348,7 +348,7 @@ class Status(Record):
     total_epochs: int | None = None
     step: int = 0
     total_steps: int | None = None
-    baseline_db: float | None = None
+    baseline: float | None = Field(default=None, description="As the monitor has it, in its unit.")
     heartbeat: int = 0
     updated_at: float = 0.0
     progress: Progress | None = None

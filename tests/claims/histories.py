@@ -18,10 +18,10 @@ from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.nouns import SOUNDS
 
 SOUND = Monitor(
-    metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=14.0, standard_error="val_recon_se_db",
+    metric="val_recon_db", reference="train_recon_db", unit="dB", baseline=14.0, standard_error="val_recon_se_db",
     nouns=SOUNDS,
 )  # fmt: skip
-SCORE = Monitor(metric="val_accuracy", reference="train_accuracy", better="higher", baseline_db=0.4)
+SCORE = Monitor(metric="val_accuracy", reference="train_accuracy", better="higher", baseline=0.4)
 PLAIN = Monitor(metric="val_loss", reference="train_eval")
 
 

@@ -124,7 +124,7 @@ class VAETask:
             metric="val_recon_db",
             reference="train_recon_db",
             unit="dB",
-            baseline_db=self.baseline_db,
+            baseline=self.baseline_db,
             standard_error="val_recon_se_db",
             files="val_recon_db_files",
             nouns=SOUNDS,

@@ -116,8 +116,8 @@ def test_it_learns_by_adam() -> None:
 def test_the_baseline_is_what_the_best_constant_answer_scores() -> None:
     task = new_task("breast_cancer")
     commonest = int(torch.mode(task.train.y).values)
-    assert task.monitor.baseline_db == pytest.approx(float((task.val.y == commonest).float().mean()))
-    baseline = new_task().monitor.baseline_db
+    assert task.monitor.baseline == pytest.approx(float((task.val.y == commonest).float().mean()))
+    baseline = new_task().monitor.baseline
     assert baseline is not None and -0.1 < baseline <= 0
 
 
