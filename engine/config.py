@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import ConfigError
 from engine.run_length import automatic_steps, batch_size, pass_steps, variants
-from engine.rundir.schema import FileRow
+from engine.rundir.schema import Abilities, FileRow
 
 SHORT_RUN_EPOCHS = 50
 
@@ -42,7 +42,12 @@ class Settings(BaseModel):
 
 
 class TaskConfig(Settings):
-    """Base of what only one task has a use for: each task has one class of these, in its ``config.py``."""
+    """Base of what only one task has a use for: each task has one class of these, in its ``config.py``.
+
+    can: what its models are good for; every run keeps it in run.json.
+    """
+
+    can: ClassVar[Abilities] = Abilities()
 
     def num_items(self, files: Sequence[FileRow]) -> int:
         """Training items in ``files``, as far as their rows tell: one for each file to learn from, at least 1."""

@@ -205,6 +205,7 @@ def _record(job: Job, task: Task, layout: Plan, costs: Costs) -> RunRecord:
         planned_s=round(planned_seconds(layout, task.config, costs), 1),
         metrics=list(task.metrics),
         monitor=task.monitor,
+        can=job.task_config.can,
     )
 
 

@@ -107,6 +107,7 @@ def test_a_run_leaves_everything_a_viewer_needs(whole: Path) -> None:
     assert status is not None and record is not None
     assert status.state is State.COMPLETED and status.step == record.total_steps == STEPS
     assert record.config.training["max_steps"] == STEPS and record.task == "vae"
+    assert record.can.model_dump() == {"make_sounds": True, "reconstruct": True, "export": True}
     rows = reader.dataset().files
     assert len(rows) == 10 and {row.split for row in rows} == {"train", "val"}
     steps = {event["step"]: event for event in reader.events().events if event["event"] == "step"}

@@ -90,6 +90,7 @@ def _identity(view: RunView) -> dict[str, Any]:
         "name": view.name,
         "uuid": run.uuid if run else None,
         "task": run.task if run else None,
+        "can": run.can.model_dump() if run else None,
         "source": run.source.model_dump() if run else None,
         "state": str(view.state),
         "doubt": view.doubt or None,

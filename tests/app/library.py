@@ -29,6 +29,7 @@ from engine.rundir.schema import (
     SweetRange,
 )
 from engine.rundir.writer import RunWriter
+from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.nouns import SOUNDS
 
 SPECS = [
@@ -52,6 +53,7 @@ def record(name: str, epochs: int = 20, **changes: Any) -> RunRecord:
         "monitor": Monitor(
             metric="val_recon_db", reference="train_recon_db", unit="dB", baseline=14.2, nouns=SOUNDS
         ),
+        "can": VAEConfig.can,
     }  # fmt: skip
     return RunRecord(**(values | changes))
 

@@ -22,7 +22,7 @@ import click
 import psutil
 
 from engine.rundir.reader import RunReader, list_runs
-from engine.rundir.schema import Best, MetricSpec, Monitor, RunConfig, RunRecord, Source, State
+from engine.rundir.schema import Abilities, Best, MetricSpec, Monitor, RunConfig, RunRecord, Source, State
 from engine.rundir.writer import RunWriter
 from tests.browser.chromium import Server, chromium, server, start_trainer, until
 
@@ -53,6 +53,7 @@ class FakeTrainer:
                 source=Source(kind="folder", name="bench"), fingerprint="", num_train=100, batch_size=16,
                 steps_per_epoch=STEPS_PER_EPOCH, total_steps=total_steps, total_epochs=self.epochs, metrics=SPECS,
                 monitor=Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline=14.0),
+                can=Abilities(make_sounds=True),
             )
         )  # fmt: skip
         self.writer.state(State.RUNNING, phase="train")

@@ -10,12 +10,13 @@ from pydantic import Field
 
 from engine.audio.settings import DecodeSettings, SpectrogramConfig
 from engine.config import OverfittingPreset, Presets, TaskConfig
-from engine.rundir.schema import FileRow
+from engine.rundir.schema import Abilities, FileRow
 
 
 class VAEConfig(TaskConfig):
     """The convolutional VAE over mel spectrograms, and how its sounds are read."""
 
+    can: ClassVar[Abilities] = Abilities(make_sounds=True, reconstruct=True, export=True)
     # The fewer sounds, the longer the code may form before it is held together.
     presets: ClassVar[Presets] = {
         OverfittingPreset.CONSERVATIVE: {"kl_warmup_fraction": 0.5},

@@ -21,7 +21,7 @@ from engine.loop.trainer import Trainer
 from engine.plan import Plan, plan
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.schema import Abilities, State
 from engine.rundir.writer import RunWriter
 from engine.task import OpenContext, Source
 from engine.tasks.mlp.config import MLPConfig
@@ -197,6 +197,7 @@ def test_a_csv_trains_and_is_gone_on_with_by_the_same_commands(tmp_path: Path, e
     root = Path(result.stdout.splitlines()[0])
     record = RunReader(root).run()
     assert record is not None and record.task == "mlp" and record.source.kind == "file"
+    assert record.can == Abilities(), "no sounds come from a table"
     guard = record.config.training["regularization"]["dropout"]
     assert record.config.task["layers"] == [{"units": 8, "activation": "silu", "dropout": guard, "layer_norm": False}]
     assert events(root, "epoch")[-1]["val_accuracy"] > 0.7

@@ -21,7 +21,7 @@ from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.export.programs import decoder_program, encoder_program
 from engine.tasks.vae.sounds.latent_map import CodeMap
-from engine.tasks.vae.sounds.load import build_codec, check_is_of_sounds
+from engine.tasks.vae.sounds.load import build_codec, check_can
 from engine.tasks.vae.sounds.model_file import (
     DECODER,
     ENCODER,
@@ -42,7 +42,7 @@ def export_model(run_dir: Path, which: str | None, out: Path, licence: str = "",
     """
     if run_dir.is_file():
         raise DataError(f"{run_dir.name} is a file.", "Name a run's directory; an exported model is one already.")
-    record = check_is_of_sounds(run_dir)
+    record = check_can(run_dir, "export")
     reader = RunReader(run_dir)
     name, state = find(reader.layout, which)
     codec = build_codec(validated(VAEConfig, record.config.task), name, state)

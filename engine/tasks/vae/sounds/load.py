@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -24,6 +24,8 @@ from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.sounds.model_file import WEIGHTS, read_model
 
+Ability = Literal["make_sounds", "reconstruct", "export"]
+_CANNOT = {"make_sounds": "makes no sounds", "reconstruct": "copies no sounds", "export": "cannot be exported"}
 MOST = 1e9  # of any weight or measure: those of a run that went well stay below a thousand
 
 
@@ -47,16 +49,17 @@ class Trained:
     files: tuple[FileRow, ...]
 
 
-def open_model(place: Path, which: str | None = None) -> Trained:
+def open_model(place: Path, which: str | None = None, to: Ability = "make_sounds") -> Trained:
     """The model in ``place``, on the CPU: a run's directory or a model.zip. Reads only.
 
     which: of a run of sounds, as :func:`engine.loop.snapshot.find` takes it; a model.zip holds one state, so there it
-    is None or that state's name. ``RunDirectoryError`` or ``DataError`` when there is none, or it does not fit.
+    is None or that state's name. to: what the run must be able to do. ``RunDirectoryError`` or ``DataError`` when there
+    is none, or it does not fit.
     """
     if place.is_file():
         return _from_file(place, which)
     reader = RunReader(place)
-    record = check_is_of_sounds(place)
+    record = check_can(place, to)
     task = validated(VAEConfig, record.config.task)
     name, state = find(Layout(place), which)
     dataset = reader.dataset()
@@ -120,19 +123,19 @@ def _from_file(path: Path, which: str | None) -> Trained:
     )
 
 
-def check_is_of_sounds(place: Path) -> RunRecord:
-    """What the run is; ``RunDirectoryError`` when there is none, ``DataError`` when it learned something else."""
+def check_can(place: Path, what: Ability) -> RunRecord:
+    """What the run is; ``RunDirectoryError`` when there is none, ``DataError`` when it says that it cannot do that."""
     record = RunReader(place).begun("Name a run's directory, or an exported model.")
-    if record.task != "vae":
+    if not getattr(record.can, what):
         raise DataError(
-            f"This run trained the task {record.task}, which makes no sounds.", "Name a run that was trained on sounds."
+            f"This run trained the task {record.task}, which {_CANNOT[what]}.", "Name a run that was trained on sounds."
         )
     return record
 
 
 def load_codec(run_dir: Path, which: str | None) -> Codec:
-    """The model of :func:`open_model` alone."""
-    return open_model(run_dir, which).codec
+    """The model of :func:`open_model` alone, to take sounds through it and back."""
+    return open_model(run_dir, which, "reconstruct").codec
 
 
 def build_codec(task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
