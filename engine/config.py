@@ -7,13 +7,15 @@ others, once, from the preset that fits the collection. A run stores the resolve
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import ConfigError
 from engine.run_length import automatic_steps, batch_size, pass_steps, variants
+from engine.rundir.schema import Abilities, FileRow
 
 SHORT_RUN_EPOCHS = 50
 
@@ -26,10 +28,33 @@ class OverfittingPreset(StrEnum):
     AGGRESSIVE = "aggressive"
 
 
+Presets = Mapping[OverfittingPreset, Mapping[str, Any]]
+
+
 class Settings(BaseModel):
-    """Base of every configuration: immutable, validated, unknown keys refused."""
+    """Base of every configuration: immutable, validated, unknown keys refused.
+
+    presets: what the fields that follow the preset are in each, nested as the fields are; see :func:`follow`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    presets: ClassVar[Presets] = {}
+
+
+class TaskConfig(Settings):
+    """Base of what only one task has a use for: each task has one class of these, in its ``config.py``.
+
+    can: what its models are good for; every run keeps it in run.json.
+    """
+
+    can: ClassVar[Abilities] = Abilities()
+
+    def num_items(self, files: Sequence[FileRow]) -> int:
+        """Training items in ``files``, as far as their rows tell: one for each file to learn from, at least 1."""
+        return max(1, sum(row.split == "train" for row in files))
+
+
+_S = TypeVar("_S", bound=Settings)
 
 
 class RegularizationConfig(Settings):
@@ -43,8 +68,43 @@ class RegularizationConfig(Settings):
     gradient_clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm.")
 
 
+# Measured, see docs/model.md: one learning rate was best on every set, and masking 0.1 of the input already cost 0.2 to
+# 0.5 dB on sounds held out, so the first draft's 0.4, 0.2 and 0.1 became 0.02, 0.01 and 0 in the same order.
+_PRESETS: Presets = {
+    OverfittingPreset.CONSERVATIVE: {
+        "max_epochs": 100,
+        "regularization": {
+            "dropout": 0.02,
+            "weight_decay": 0.05,
+            "augmentation_expansion": 15,
+            "gradient_clip_norm": 0.5,
+        },
+    },
+    OverfittingPreset.BALANCED: {
+        "max_epochs": 200,
+        "regularization": {
+            "dropout": 0.01,
+            "weight_decay": 0.01,
+            "augmentation_expansion": 10,
+            "gradient_clip_norm": 1.0,
+        },
+    },
+    OverfittingPreset.AGGRESSIVE: {
+        "max_epochs": 500,
+        "regularization": {
+            "dropout": 0.0,
+            "weight_decay": 0.001,
+            "augmentation_expansion": 5,
+            "gradient_clip_norm": 5.0,
+        },
+    },
+}
+
+
 class TrainingConfig(Settings):
-    """How to train. Unset fields follow the preset; None means "automatic"."""
+    """How to train, whatever is learned. Unset fields follow the preset; None means "automatic"."""
+
+    presets: ClassVar[Presets] = _PRESETS
 
     preset: Literal["auto", "conservative", "balanced", "aggressive"] = Field(
         "auto", description="Guard against memorising; auto takes it from the number of usable files."
@@ -65,11 +125,7 @@ class TrainingConfig(Settings):
     )
     learning_rate: float = Field(2e-3, gt=0, description="Highest learning rate of the cosine schedule.")
     batch_size: int | None = Field(None, ge=1, le=1024, description="Items per update; automatic: 8, fewer when few.")
-    latent_dim: int = Field(32, ge=1, le=1024, description="Numbers per latent frame (or per chunk, as one vector).")
-    kl_warmup_fraction: float = Field(0.3, ge=0, le=1, description="Part of training over which the KL weight rises.")
-    free_bits: float = Field(0.05, ge=0, le=5, description="Nats per latent dimension that cost nothing.")
     regularization: RegularizationConfig = Field(default_factory=RegularizationConfig)
-    chunk_duration_s: float = Field(1.0, ge=0.1, le=30, description="Length of a training chunk in seconds.")
     val_fraction: float | None = Field(
         None, gt=0, lt=1, description="Part of the files held out to check with; automatic: by their number."
     )
@@ -82,42 +138,6 @@ class TrainingConfig(Settings):
     num_workers: int = Field(0, ge=0, le=0, description="Always 0: sounds are decoded once, into a cache.")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of everything but the split.")
     split_seed: int = Field(42, ge=0, lt=2**63, description="Seed of the division into learning and checking files.")
-
-
-# Measured, see docs/model.md: one learning rate was best on every set, and masking 0.1 of the input already cost 0.2 to
-# 0.5 dB on sounds held out, so the first draft's 0.4, 0.2 and 0.1 became 0.02, 0.01 and 0 in the same order.
-_PRESETS: dict[OverfittingPreset, dict[str, Any]] = {
-    OverfittingPreset.CONSERVATIVE: {
-        "max_epochs": 100,
-        "kl_warmup_fraction": 0.5,
-        "regularization": {
-            "dropout": 0.02,
-            "weight_decay": 0.05,
-            "augmentation_expansion": 15,
-            "gradient_clip_norm": 0.5,
-        },
-    },
-    OverfittingPreset.BALANCED: {
-        "max_epochs": 200,
-        "kl_warmup_fraction": 0.3,
-        "regularization": {
-            "dropout": 0.01,
-            "weight_decay": 0.01,
-            "augmentation_expansion": 10,
-            "gradient_clip_norm": 1.0,
-        },
-    },
-    OverfittingPreset.AGGRESSIVE: {
-        "max_epochs": 500,
-        "kl_warmup_fraction": 0.2,
-        "regularization": {
-            "dropout": 0.0,
-            "weight_decay": 0.001,
-            "augmentation_expansion": 5,
-            "gradient_clip_norm": 5.0,
-        },
-    },
-}
 
 
 def preset_for(file_count: int) -> OverfittingPreset:
@@ -141,14 +161,19 @@ def resolve(config: TrainingConfig, file_count: int, num_train: int | None = Non
     if _is_resolved(config):
         return config
     preset = preset_for(file_count) if config.preset == "auto" else OverfittingPreset(config.preset)
-    values = _merge(TrainingConfig().model_dump(), _PRESETS[preset])
-    values = _merge(values, config.model_dump(exclude_unset=True)) | {"preset": str(preset)}
+    values = follow(config, preset).model_dump() | {"preset": str(preset)}
     values["val_fraction"] = fraction = config.val_fraction or get_adaptive_split(file_count)
     num_train = num_train or max(1, file_count - round(fraction * file_count))
     items = num_train * variants(values["regularization"]["augmentation_expansion"], num_train)
     values["batch_size"] = config.batch_size or batch_size(items)
     values["max_steps"] = _most_steps(config, num_train, pass_steps(items, values["batch_size"]))
     return TrainingConfig.model_validate(values)
+
+
+def follow(config: _S, preset: str) -> _S:
+    """``config`` with every field that its user did not set as ``preset`` has it; all of them count as set then."""
+    values = _merge(type(config)().model_dump(), type(config).presets.get(OverfittingPreset(preset), {}))
+    return type(config).model_validate(_merge(values, config.model_dump(exclude_unset=True)))
 
 
 def _is_resolved(config: TrainingConfig) -> bool:
@@ -166,10 +191,10 @@ def _most_steps(config: TrainingConfig, num_train: int, once: int) -> int | None
     return None if config.max_minutes is not None else automatic_steps(num_train)
 
 
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
-        merged[key] = _merge(merged[key], value) if isinstance(value, dict) else value
+        merged[key] = _merge(merged[key], value) if isinstance(value, Mapping) else value
     return merged
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import nn
 
-from engine.config import Settings, TrainingConfig
+from engine.config import TaskConfig, TrainingConfig
 from engine.metrics import MetricsHistory
 from engine.rundir.schema import Diagnosis, FileRow, MetricSpec, Monitor, Source
 
@@ -75,7 +75,7 @@ class Task(Protocol):
     name: str
     model: nn.Module
     config: TrainingConfig
-    task_config: Settings
+    task_config: TaskConfig
     num_train: int
     num_train_files: int
     num_val_files: int

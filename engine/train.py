@@ -137,7 +137,7 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
         return writer.lost is not None or signals.received is not None or writer.control.cancel
 
     trainer = Trainer(task, layout, writer, stop, progress.callback, costs)
-    writer.update(baseline_db=task.monitor.baseline_db)
+    writer.update(baseline=task.monitor.baseline)
     if job.record is not None:
         loaded, complaints = load_newest(writer.layout)
         for complaint in complaints:
@@ -206,6 +206,7 @@ def _record(job: Job, task: Task, layout: Plan, costs: Costs) -> RunRecord:
         planned_s=round(planned_seconds(layout, task.config, costs), 1),
         metrics=list(task.metrics),
         monitor=task.monitor,
+        can=job.task_config.can,
     )
 
 

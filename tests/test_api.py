@@ -52,6 +52,8 @@ def test_a_run_that_is_named_is_kept(tmp_path: Path) -> None:
         ("no-such-thing", None, {}, "neither a folder or table here nor a data set"),
         ("iris", {"input_dim": 7}, {}, "input_dim is 7, but the data has 4 features"),
         ("iris", {"colour": 1}, {}, "colour is no setting"),
+        ("iris", {"latent_dim": 7}, {}, "latent_dim is no setting"),
+        ("iris", None, {"latent_dim": 7}, "latent_dim is no setting"),
         ("iris", None, {"learning_rate": -1}, "learning_rate = -1"),
     ],
 )

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from engine.config import (
     OverfittingPreset,
     TrainingConfig,
+    follow,
     get_adaptive_config,
     get_adaptive_split,
     get_effective_preview_interval,
@@ -19,6 +20,8 @@ from engine.config import (
 from engine.errors import ConfigError
 from engine.plan import about, in_words, plan
 from engine.run_length import automatic_steps
+from engine.tasks.mlp.config import MLPConfig
+from engine.tasks.vae.config import VAEConfig
 
 
 @pytest.mark.parametrize(
@@ -36,9 +39,29 @@ def test_the_preset_follows_the_number_of_files(
 ) -> None:
     config = get_adaptive_config(files)
     guard = config.regularization
-    assert config.preset == preset and config.max_epochs == epochs and config.kl_warmup_fraction == warmup
+    assert (
+        config.preset == preset
+        and config.max_epochs == epochs
+        and follow(VAEConfig(), config.preset).kl_warmup_fraction == warmup
+    )
     assert (guard.dropout, guard.weight_decay) == (dropout, decay)
     assert (guard.augmentation_expansion, guard.gradient_clip_norm) == (expansion, clip)
+
+
+def test_a_tasks_own_settings_follow_the_preset_where_they_were_left_open() -> None:
+    own = VAEConfig.model_validate({"latent_dim": 16, "spectrogram": {"n_mels": 64}})
+    followed = follow(own, "conservative")
+    assert (followed.kl_warmup_fraction, followed.latent_dim, followed.spectrogram.n_mels) == (0.5, 16, 64)
+    assert follow(followed, "aggressive") == followed, "what a run stored stands"
+    assert follow(VAEConfig(kl_warmup_fraction=0.9), "aggressive").kl_warmup_fraction == 0.9
+
+
+@pytest.mark.parametrize("name", ["latent_dim", "free_bits", "chunk_duration_s", "kl_warmup_fraction"])
+def test_training_in_general_knows_no_sound(name: str) -> None:
+    assert name in VAEConfig.model_fields
+    for model in (TrainingConfig, MLPConfig):
+        with pytest.raises(ConfigError, match=f"{name} is no setting"):
+            validated(model, {name: 1})
 
 
 def test_what_the_user_set_wins_over_the_preset() -> None:

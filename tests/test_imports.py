@@ -176,6 +176,16 @@ def test_the_app_never_imports_torch_nor_a_task() -> None:
         assert not heavy, f"{module} imports {heavy}"
 
 
+def test_the_app_knows_neither_a_task_nor_what_it_measures() -> None:
+    for module, path in modules("app").items():
+        texts = {
+            node.value
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant)
+        }
+        assert not texts & {"dB", "vae", "mlp", "val_recon_db", "val_accuracy"}, module
+
+
 def test_the_engine_knows_no_user_interface() -> None:
     for module, path in modules("engine").items():
         roots = {name.split(".")[0] for name in imported(path.read_text(encoding="utf-8"))}

@@ -20,7 +20,7 @@ from engine.metrics import (
 )
 from engine.rundir.schema import Monitor
 
-MONITOR = Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=14.0)
+MONITOR = Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline=14.0)
 
 
 def history(val: list[float], train: list[float] | None = None) -> MetricsHistory:

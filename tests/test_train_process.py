@@ -112,6 +112,7 @@ def test_a_run_leaves_everything_a_viewer_needs(whole: Path) -> None:
     assert status is not None and record is not None
     assert status.state is State.COMPLETED and status.step == record.total_steps == STEPS
     assert record.config.training["max_steps"] == STEPS and record.task == "vae"
+    assert record.can.model_dump() == {"make_sounds": True, "reconstruct": True, "export": True}
     rows = reader.dataset().files
     assert len(rows) == 10 and {row.split for row in rows} == {"train", "val"}
     steps = {event["step"]: event for event in reader.events().events if event["event"] == "step"}
@@ -128,7 +129,7 @@ def test_a_run_leaves_everything_a_viewer_needs(whole: Path) -> None:
     assert np.mean(epoch[record.monitor.files]) == pytest.approx(epoch["val_recon_db"], abs=1e-3)
     assert epoch["sweet_range"]["best"] == status.best.epoch == status.evidence.sweet_range.best
     assert epoch["val_recon_db"] < epoch["baseline_db"], "it must beat the best constant answer"
-    assert status.best is not None and status.baseline_db == epoch["baseline_db"]
+    assert status.best is not None and status.baseline == epoch["baseline_db"]
     assert all(item.verified for item in reader.checkpoints()) and len(reader.checkpoints()) == 4
     assert all(item.verified for item in reader.snapshots())
 

@@ -4,12 +4,12 @@ import torch
 from torch import nn
 
 from engine import rng
-from engine.config import Settings, TrainingConfig, resolve
+from engine.config import TaskConfig, TrainingConfig, resolve
 from engine.plan import plan
 from engine.task import MetricSpec, Monitor, Preview, StepOutput
 
 
-class LineConfig(Settings):
+class LineConfig(TaskConfig):
     noise: float = 0.1
 
 

@@ -62,7 +62,7 @@ def buttons(reader: RunReader, view: RunView) -> None:
 
 def _make_sounds(reader: RunReader, view: RunView) -> None:
     """To the page where the model is used, once it can be."""
-    if view.run is None or view.run.monitor.unit != "dB" or view.status is None or not view.status.last_checkpoint:
+    if view.run is None or not view.run.can.make_sounds or view.status is None or not view.status.last_checkpoint:
         return
     done: Literal["primary", "secondary"] = "primary" if view.state is ShownState.COMPLETED else "secondary"
     if st.button("Make sounds", icon=":material/graphic_eq:", key="make-sounds", type=done):

@@ -16,6 +16,7 @@ import streamlit as st
 from app.charts import plots, specs
 from app.charts.curves import small_rows
 from app.look import states, style, words
+from app.look.plain import plain
 from app.panels.forms import changed, label
 from app.runs import launch
 from app.runs.store import metrics_of
@@ -33,13 +34,11 @@ def tabs(reader: RunReader, view: RunView) -> None:
         "Checkpoints",
         "More curves",
         "Memory",
-        "Sounds",
+        plain(words.nouns(view.run).found),
         "Settings",
         f"Notes ({len(notes)})" if notes else "Notes",
         "Log",
     ]
-    if view.run is not None and view.run.monitor.unit != "dB":
-        labels[3] = "Data"
     opened = st.tabs(labels, key=f"tabs-{reader.id}", on_change="rerun")
     draws = (_checkpoints, _more, _memory, _sounds, _settings, _show_notes, _log)
     for tab, draw in zip(opened, draws, strict=True):
@@ -210,7 +209,7 @@ def basic_facts(run: RunRecord) -> dict[str, str]:
     return {
         "Source": run.source.path or run.source.name,
         "Task": run.task,
-        f"{'Chunks' if run.monitor.unit == 'dB' else 'Items'} to learn from": words.number(run.num_train),
+        f"{words.nouns(run).portions} to learn from": words.number(run.num_train),
         "Steps an epoch": words.number(run.steps_per_epoch),
         "Items an update": words.number(run.batch_size),
         "Preset": str(run.config.training.get("preset", "–")),

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from app.look import style
-from engine.config import Settings, TrainingConfig
+from engine.config import Settings, TrainingConfig, follow
 from engine.flags import collect, leaves
 from engine.tasks import task_config, task_names
 
@@ -105,16 +105,16 @@ def sentence(message: str) -> str:
     return f"Must be {said}."
 
 
-def advanced(task: str, preset: BaseModel, start: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Draw the fields. preset: the configuration that unset ones follow. Returns (changed values, errors by name)."""
-    follows = {path[-1]: _reach(preset, path) for path, _ in leaves(type(preset))}  # type: ignore[arg-type]
+def advanced(task: str, training: TrainingConfig, start: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Draw the fields. training: resolved; what unset ones follow. Returns (changed values, errors by name)."""
+    follows = usual(task, training)
     values: dict[str, Any] = {}
     slots: dict[str, Any] = {}
     shown = fields(task)
     for row in range(0, len(shown), 2):
         for column, field in zip(st.columns(2, wrap=False), shown[row : row + 2], strict=False):
             with column:
-                value = _input(field, follows.get(field.name, field.info.default), start.get(field.name))
+                value = _input(field, follows[field.name], start.get(field.name))
                 slots[field.name] = st.empty()
             if value is not None:
                 values[field.name] = value
@@ -155,17 +155,23 @@ def _reach(model: BaseModel, path: tuple[str, ...]) -> Any:
     return value
 
 
-def differing(task: str, preset: TrainingConfig, config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a stored configuration says otherwise than the preset and the task do: what a copy of it begins with.
+def usual(task: str, training: TrainingConfig) -> dict[str, Any]:
+    """By name, what every setting is that is left open beside ``training``, which is resolved."""
+    own = follow(task_config(task)(), training.preset)
+    return {path[-1]: _reach(model, path) for model in (training, own) for path, _ in leaves(type(model))}
 
-    Steps and epochs that were measured to fill a limit in minutes are measured again: then they are left out.
+
+def differing(task: str, training: TrainingConfig, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stored configuration says otherwise than ``training``, resolved, and what follows from it.
+
+    A copy begins with that. Steps and epochs that were measured to fill a limit in minutes are measured again: then
+    they are left out.
     """
-    own = task_config(task)()
-    usual = {path[-1]: _reach(model, path) for model in (preset, own) for path, _ in leaves(type(model))}
+    follows = usual(task, training)
     stored = changed(task, config)
     timed = config.get("training", {}).get("max_minutes") is not None
     left_out = {"max_epochs", "max_steps"} if timed else set()
-    return {name: value for name, value in stored.items() if name not in left_out and value != usual.get(name)}
+    return {name: value for name, value in stored.items() if name not in left_out and value != follows.get(name)}
 
 
 def changed(task: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.look import words
 from app.runs.library import Library
-from engine.config import TrainingConfig, resolve
-from engine.flags import collect
+from engine.config import TaskConfig, TrainingConfig, resolve
 from engine.plan import Plan, in_words, plan
 from engine.rundir.liveness import is_here
 from engine.rundir.schema import FileRow
@@ -37,24 +34,15 @@ class Coming:
         return f"{words.duration(60 * self.minutes)}, about {_rounded(steps)} updates in about {epochs} epochs{most}."
 
 
-def coming(
-    settings: Mapping[str, Any], defaults: Mapping[str, Any], files: Sequence[FileRow], steps_per_s: float
-) -> Coming:
-    """The plan for a collection whose files were looked at. settings: by name, as they would be sent; they win."""
-    config = TrainingConfig.model_validate({**defaults, **collect(TrainingConfig, dict(settings))})
-    chunks = num_chunks(files, config.chunk_duration_s)
+def coming(config: TrainingConfig, own: TaskConfig, files: Sequence[FileRow], steps_per_s: float) -> Coming:
+    """The plan for a collection whose files were looked at. config, own: what would be sent, of training and task."""
+    items = own.num_items(files)
     usable = sum(row.verdict != "skipped" for row in files)
-    config = resolve(config, max(1, usable), chunks)
+    config = resolve(config, max(1, usable), items)
     within = None if config.max_minutes is None else max(1, round(60 * config.max_minutes * steps_per_s))
-    layout = plan(config, chunks, within)
+    layout = plan(config, items, within)
     by_time = within is not None and layout.total_steps == within
     return Coming(layout, config.max_minutes if by_time else None, config.max_epochs, steps_per_s)
-
-
-def num_chunks(files: Sequence[FileRow], chunk_s: float) -> int:
-    """Training items: chunks of the files to learn from."""
-    lengths = [row.duration_s or 0.0 for row in files if row.split == "train"]
-    return max(1, sum(max(1, math.ceil(round(length / chunk_s, 4))) for length in lengths))
 
 
 def pace_here(shelf: Library, task: str) -> float:

@@ -13,11 +13,12 @@ from app.look import style, words
 from app.panels import health
 from engine.errors import SweetspotError
 from engine.home import expanded
-from engine.registry import datasets, describe, find_source, get_dataset, offers
+from engine.registry import datasets, describe, find_source, offers
 from engine.rundir.owner import is_own
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord
 from engine.sources import Description
+from engine.tasks import task_config
 
 DEMO, FOLDER, NAMED = "Demo sounds", "A folder on this computer", "A data set"
 
@@ -34,8 +35,8 @@ class Chosen:
 
     @property
     def of_sounds(self) -> bool:
-        """Whether it is a collection of sounds, whose guard follows its size."""
-        return self.task == get_dataset("demo").task
+        """Whether it is a collection of sounds to make new ones from, whose guard follows its size."""
+        return task_config(self.task).can.make_sounds
 
     @property
     def usable(self) -> int:

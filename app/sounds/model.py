@@ -46,9 +46,9 @@ class Model:
         return self.studio.known(op, self.checkpoint)
 
 
-def of_sounds(view: RunView) -> bool:
-    """Whether the run learns sounds; its unit decides, as everywhere in the app."""
-    return view.run is not None and view.run.monitor.unit == "dB"
+def makes_sounds(view: RunView) -> bool:
+    """Whether new sounds can be made with what the run learns, as it says itself."""
+    return view.run is not None and view.run.can.make_sounds
 
 
 def open_model() -> Model | None:
@@ -100,7 +100,7 @@ def others(model: Model) -> None:
 
 
 def _chosen(reader: RunReader, view: RunView, studio: Studio) -> Model | None:
-    if view.run is not None and not of_sounds(view):
+    if view.run is not None and not makes_sounds(view):
         style.note(
             "gray", "music_off", "This run makes no sounds.", "It learnt something else: its own page shows what."
         )
@@ -202,7 +202,7 @@ def _find(runs: Library) -> tuple[RunReader, RunView] | Path | None:
 def _newest(runs: Library) -> tuple[RunReader, RunView] | Path | None:
     found, _ = runs.views()
     for reader, view in found:
-        if of_sounds(view) and states_of(reader):
+        if makes_sounds(view) and states_of(reader):
             st.query_params["run"] = reader.id
             return reader, view
     for path in runs.models():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -12,11 +12,15 @@ from app.panels import forms, plans, source
 from app.panels.source import Chosen
 from app.runs.launch import launcher
 from app.runs.library import Library, library
-from engine.config import OverfittingPreset, TrainingConfig, preset_for, resolve
+from engine.config import OverfittingPreset, Settings, TrainingConfig, preset_for, resolve
 from engine.errors import StorageError
+from engine.flags import collect
 from engine.process.job import LIMITS
 from engine.registry import datasets, get_dataset
 from engine.rundir.schema import RunRecord
+from engine.tasks import task_config
+
+_S = TypeVar("_S", bound=Settings)
 
 _GUARD = {"conservative": "Strong", "balanced": "Medium", "aggressive": "Light"}
 _FITS = {
@@ -95,11 +99,18 @@ def _said_plan(shelf: Library, chosen: Chosen, settings: Mapping[str, Any]) -> d
     assert chosen.checked is not None
     named = {name for name in LIMITS if settings.get(name) is not None}
     known = datasets().get(chosen.source)
-    defaults = {} if known is None else {name: value for name, value in known.defaults.items() if name not in LIMITS}
+    tuned, own = ({}, {}) if known is None else (known.defaults, known.task_defaults)
+    below = {name: value for name, value in tuned.items() if name not in LIMITS}
+    config = _settled(TrainingConfig, below, settings)
     pace = plans.pace_here(shelf, chosen.task)
-    coming = plans.coming(settings, defaults, chosen.checked.health.files, pace)
+    coming = plans.coming(config, _settled(task_config(chosen.task), own, settings), chosen.checked.health.files, pace)
     style.line(f"*The plan:* {coming}")
     return {} if named else {"max_steps": coming.plan.total_steps}
+
+
+def _settled(model: type[_S], defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> _S:
+    """``model`` from a data set's ``defaults`` and, over them, those of ``settings`` (by name) that are its own."""
+    return model.model_validate({**defaults, **collect(model, settings)})
 
 
 def _promise(chosen: Chosen | None, errors: bool) -> str:

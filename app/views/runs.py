@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from app.panels import summary
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, library, unknown_arguments
 from app.runs.store import metrics_of
+from engine.claims.figures import DECIMALS
 from engine.claims.quality import quality_of
 from engine.errors import StorageError
 from engine.rundir.reader import RunReader
@@ -118,9 +120,11 @@ def _open(run_id: str) -> None:
 def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
     st.subheader("Earlier", anchor=False)
     labels = states.ALL_LABELS
-    units = {view.run.monitor.unit for _, view in earlier if view.run}
-    sounds = units <= {"dB"}
-    table = pd.DataFrame([_row(reader, view, sounds) for reader, view in earlier])
+    runs = [view.run for _, view in earlier if view.run]
+    unit, items = _shared(run.monitor.unit for run in runs), _shared(run.monitor.nouns.items for run in runs)
+    errors = all(run.monitor.better == "lower" for run in runs)
+    numbers = unit if unit in DECIMALS else None
+    table = pd.DataFrame([_row(reader, view, as_text=numbers is None) for reader, view in earlier])
     picked = st.dataframe(
         table,
         hide_index=True,
@@ -133,11 +137,13 @@ def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
         column_config={
             "Run": st.column_config.TextColumn(width="medium"),
             "State": st.column_config.MultiselectColumn(options=list(labels), color=list(labels.values())),
-            "Best": st.column_config.NumberColumn("Best, dB", format="%.1f", alignment="left")
-            if sounds
+            "Best": st.column_config.NumberColumn(
+                f"Best, {numbers}", format=f"%.{DECIMALS[numbers]}f", alignment="left"
+            )
+            if numbers
             else st.column_config.TextColumn(),
-            "Error": st.column_config.LineChartColumn("Error" if sounds else "Error or score", color="gray"),
-            "Sounds": st.column_config.NumberColumn("Sounds" if sounds else "Items", alignment="left"),
+            "Error": st.column_config.LineChartColumn("Error" if errors else "Error or score", color="gray"),
+            "Items": st.column_config.NumberColumn(items.capitalize() if items else "Items", alignment="left"),
         },
     )
     style.quiet("Click a run to open it.")
@@ -146,22 +152,28 @@ def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
         _open(earlier[cells[0][0]][0].id)
 
 
-def _row(reader: RunReader, view: RunView, sounds_only: bool) -> dict[str, Any]:
+def _shared(words: Iterable[str]) -> str | None:
+    """The one word that all of ``words`` are; None where they differ, or there is none."""
+    found = set(words)
+    return found.pop() if len(found) == 1 else None
+
+
+def _row(reader: RunReader, view: RunView, as_text: bool) -> dict[str, Any]:
     """One line of the table. Figures of different kinds stand with their units, as text."""
     status, run = view.status, view.run
     best = status.best if status else None
-    sounds = run.num_train_files + run.num_val_files if run else None
+    items = run.num_train_files + run.num_val_files if run else None
     finished = f"{status.epoch} of {status.total_epochs}" if status and status.total_epochs else None
     started = view.session.started_at if view.session else None  # the runs stand in this order
     spot = words.sweet_spot(status, run)
     return {
         "Run": launcher().name_of(view, reader.root),
         "State": [badge.label for badge in states.badges(view)],
-        "Best": (best.raw if sounds_only else words.figure(best.raw, run.monitor.unit)) if best and run else None,
+        "Best": (words.figure(best.raw, run.monitor.unit) if as_text else best.raw) if best and run else None,
         "Sweet spot": f"epoch {spot.epoch}" if spot else None,
         "Error": _spark(reader, view),
         "Epochs": finished,
-        "Sounds": sounds,
+        "Items": items,
         "Started": words.moment(started, time.time()) if started else None,
     }
 

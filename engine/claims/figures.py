@@ -22,6 +22,9 @@ def counted(value: int, one: str, many: str | None = None) -> str:
     return f"{number(value)} {one if value == 1 else many or one + 's'}"
 
 
+DECIMALS = {"dB": 1}  # of units whose figures are all written alike
+
+
 def percent(fraction: float) -> str:
     return f"{fraction * 100:.0f} %"
 
@@ -37,8 +40,8 @@ def figure(value: float | None, unit: str = "") -> str:
         return "–"
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "infinite"
-    if unit == "dB":
-        return f"{value:.1f} dB"
+    if unit in DECIMALS:
+        return f"{value:.{DECIMALS[unit]}f} {unit}"
     if unit in ("%", "fraction"):
         return f"{value * 100:.0f} %"
     if abs(value) < 1e-4:

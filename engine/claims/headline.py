@@ -70,8 +70,8 @@ def gain_at_best(status: Status, run: RunRecord | None) -> float | None:
 
 def baseline(status: Status | None, run: RunRecord) -> float | None:
     """What the best constant answer scores."""
-    said = status.baseline_db if status else None
-    return said if said is not None else run.monitor.baseline_db
+    said = status.baseline if status else None
+    return said if said is not None else run.monitor.baseline
 
 
 def spot_name(status: Status | None) -> str:

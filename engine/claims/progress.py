@@ -49,7 +49,7 @@ def gain_at_best(evidence: Evidence, monitor: Monitor) -> float | None:
     """How much better than the best constant answer it was at its best, as a fraction."""
     if evidence.best is None:
         return None
-    return better_than_baseline(evidence.best, monitor.baseline_db, monitor.better)
+    return better_than_baseline(evidence.best, monitor.baseline, monitor.better)
 
 
 def few_files(evidence: Evidence) -> bool:
@@ -173,7 +173,7 @@ def _apart(evidence: Evidence, monitor: Monitor) -> Diagnosis | None:
             f"({figure(evidence.own, unit)} against {give_or_take(evidence.now, evidence.give_or_take, unit)}), but "
             f"the new ones differ too much among themselves to be sure. Its {_best_so_far(evidence, monitor)}.",
         )
-    gain = better_than_baseline(evidence.now, monitor.baseline_db, monitor.better)
+    gain = better_than_baseline(evidence.now, monitor.baseline, monitor.better)
     still = f" New ones are still {better(gain)} than the average {nouns.item}." if gain is not None else ""
     far = "far better" if evidence.gap > FAR_GAP else "better"
     return say(

@@ -36,13 +36,13 @@ def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
     # threads beside ten busy ones, 7.8 s a sound with spinning and 0.22 s without. Read once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from engine.device import choose
-    from engine.tasks.vae.sounds.load import check_is_of_sounds
+    from engine.tasks.vae.sounds.load import check_can
     from engine.tasks.vae.sounds.server import Answers, told
 
     choose("cpu", threads)
     try:
         if not run_dir.is_file():  # an exported model is checked when it is opened
-            check_is_of_sounds(run_dir)
+            check_can(run_dir, "make_sounds")
     except SweetspotError as error:
         _send(answers_to, {"id": None, "ok": False, "error": told(error)})
         raise

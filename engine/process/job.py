@@ -14,15 +14,15 @@ from typing import Any
 from anyascii import anyascii
 
 from engine.audio.files.find import printable
-from engine.config import Settings, TrainingConfig, validated
+from engine.config import TaskConfig, TrainingConfig, validated
 from engine.errors import ConfigError, DataError, StorageError
-from engine.flags import collect
+from engine.flags import collect, leaves
 from engine.home import expanded
 from engine.registry import Resolved, check_data, find_source
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord, Source
 from engine.rundir.seal import unseal
-from engine.tasks import task_config, task_names
+from engine.tasks import task_config
 
 LIMITS = ("max_epochs", "max_steps", "max_minutes")
 
@@ -34,7 +34,7 @@ class Job:
     source: Source
     task: str
     training: TrainingConfig
-    task_config: Settings
+    task_config: TaskConfig
     root: Path
     name: str
     record: RunRecord | None = None  # of the run that is resumed
@@ -47,8 +47,8 @@ def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, c
     saved = _saved_config(config_file)
     own = task_config(resolved.task)
     training = collect(TrainingConfig, values)
-    stray = {path for task in task_names() if task != resolved.task for path in collect(task_config(task), values)}
-    stray -= set(collect(own, values))
+    given = {name for name, value in values.items() if value is not None}
+    stray = given - {path[-1] for model in (TrainingConfig, own) for path, _ in leaves(model)}
     if stray:
         raise ConfigError(
             f"--{min(stray).replace('_', '-')} is no setting of the task {resolved.task!r}.", "Leave it out."

@@ -51,6 +51,14 @@ class MetricSpec(Record):
     better: Literal["lower", "higher", "neither"] = "neither"
 
 
+class Abilities(Record):
+    """What can be done with what a run learned, as its task declares it. Viewers ask this, never a name or a unit."""
+
+    make_sounds: bool = Field(default=False, description="Make new sounds, and show a map of those it learned.")
+    reconstruct: bool = Field(default=False, description="Take any sound through the model and back.")
+    export: bool = Field(default=False, description="Pass the model on as one file.")
+
+
 class Nouns(Record):
     """What a task calls its data. Every sentence about a run is made with these words; the defaults fit any data."""
 
@@ -63,6 +71,8 @@ class Nouns(Record):
     prefer: str = "another suits you better"
     panel: str = "Previews"
     one: str = "preview"
+    found: str = Field(default="Data", description="What was found at the source, as a heading.")
+    portions: str = Field(default="Items", description='Training items, as in "Items to learn from".')
     compare: str = "Look at"
     more: str = "data"
 
@@ -74,8 +84,8 @@ class Monitor(Record):
     reference: str
     better: Literal["lower", "higher"] = "lower"
     unit: str = ""
-    baseline_db: float | None = Field(
-        default=None, description="What the best constant answer scores on the metric, in its unit (dB for sound)."
+    baseline: float | None = Field(
+        default=None, description="What the best constant answer scores on the metric, in its unit."
     )
     standard_error: str | None = Field(
         default=None, description="The metric that holds the standard error of ``metric`` over the held-out files."
@@ -147,6 +157,7 @@ class RunRecord(Record):
     planned_s: float | None = Field(default=None, description="About how long it was to take, when it began.")
     metrics: list[MetricSpec]
     monitor: Monitor
+    can: Abilities = Abilities()
     parent: Parent | None = None
 
 
@@ -348,7 +359,7 @@ class Status(Record):
     total_epochs: int | None = None
     step: int = 0
     total_steps: int | None = None
-    baseline_db: float | None = None
+    baseline: float | None = Field(default=None, description="As the monitor has it, in its unit.")
     heartbeat: int = 0
     updated_at: float = 0.0
     progress: Progress | None = None

@@ -7,7 +7,7 @@ import pkgutil
 from types import ModuleType
 from typing import Any
 
-from engine.config import Settings
+from engine.config import TaskConfig
 from engine.errors import ConfigError
 
 
@@ -15,8 +15,8 @@ def task_names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 
 
-def task_config(name: str) -> type[Settings]:
-    """The configuration of task ``name``: the one Settings class that its config module defines. Imports no torch.
+def task_config(name: str) -> type[TaskConfig]:
+    """The configuration of task ``name``: the one TaskConfig class that its config module defines. Imports no torch.
 
     ``ConfigError`` when there is no such task: the name may come from anybody's run.
     """
@@ -24,7 +24,7 @@ def task_config(name: str) -> type[Settings]:
     return next(
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Settings) and value.__module__ == module.__name__
+        if isinstance(value, type) and issubclass(value, TaskConfig) and value.__module__ == module.__name__
     )
 
 

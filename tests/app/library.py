@@ -29,6 +29,7 @@ from engine.rundir.schema import (
     SweetRange,
 )
 from engine.rundir.writer import RunWriter
+from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.nouns import SOUNDS
 
 SPECS = [
@@ -50,8 +51,9 @@ def record(name: str, epochs: int = 20, **changes: Any) -> RunRecord:
         "num_train_files": 14, "num_val_files": 6, "batch_size": 16, "steps_per_epoch": 10, "total_steps": 10 * epochs,
         "total_epochs": epochs, "metrics": SPECS,
         "monitor": Monitor(
-            metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=14.2, nouns=SOUNDS
+            metric="val_recon_db", reference="train_recon_db", unit="dB", baseline=14.2, nouns=SOUNDS
         ),
+        "can": VAEConfig.can,
     }  # fmt: skip
     return RunRecord(**(values | changes))
 
@@ -107,7 +109,7 @@ def write(
     raw = (evidence.best if evidence else None) or math.nan
     spot = Best(metric="val_recon_db", value=raw, raw=raw, epoch=best, step=10 * best)
     writer.update(
-        epoch=done, total_epochs=epochs, step=10 * done, total_steps=10 * epochs, baseline_db=14.2, elapsed_s=60.0,
+        epoch=done, total_epochs=epochs, step=10 * done, total_steps=10 * epochs, baseline=14.2, elapsed_s=60.0,
         steps_per_s=5.1, eta_s=600.0, phase="train" if progress is None else "decode", progress=progress,
         metrics={"val_recon_db": val, "train_recon_db": train}, overfitting_gap=(val - train) / train,
         evidence=evidence, diagnosis=diagnose(evidence, monitor, diagnosis or []),

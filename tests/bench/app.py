@@ -22,7 +22,7 @@ import click
 import psutil
 
 from engine.rundir.reader import RunReader, list_runs
-from engine.rundir.schema import Best, MetricSpec, Monitor, RunConfig, RunRecord, Source, State
+from engine.rundir.schema import Abilities, Best, MetricSpec, Monitor, RunConfig, RunRecord, Source, State
 from engine.rundir.writer import RunWriter
 from tests.browser.chromium import Server, chromium, server, start_trainer, until
 
@@ -52,7 +52,8 @@ class FakeTrainer:
                 uuid="0", name=root.name, created_at=time.time(), task="vae", config=RunConfig(training={}, task={}),
                 source=Source(kind="folder", name="bench"), fingerprint="", num_train=100, batch_size=16,
                 steps_per_epoch=STEPS_PER_EPOCH, total_steps=total_steps, total_epochs=self.epochs, metrics=SPECS,
-                monitor=Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=14.0),
+                monitor=Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline=14.0),
+                can=Abilities(make_sounds=True),
             )
         )  # fmt: skip
         self.writer.state(State.RUNNING, phase="train")
@@ -81,7 +82,7 @@ class FakeTrainer:
         best = Best(metric="val_recon_db", value=5.0, raw=5.0, epoch=max(1, epoch - 1), step=self.step)
         self.writer.update(
             step=self.step, epoch=epoch, total_steps=self.total, total_epochs=self.epochs, eta_s=600.0, steps_per_s=5.0,
-            baseline_db=14.0, best=best, overfitting_gap=0.1, metrics={"val_recon_db": 5.0, "train_recon_db": 4.5},
+            baseline=14.0, best=best, overfitting_gap=0.1, metrics={"val_recon_db": 5.0, "train_recon_db": 4.5},
         )  # fmt: skip
 
 

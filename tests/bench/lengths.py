@@ -67,7 +67,7 @@ def measure(folder: Path, run_dir: Path, steps: int, options: Sequence[str]) -> 
         "best_db": round(status.best.value, 3),
         "best_part": round(status.best.step / steps, 2),
         "last_db": round(float(np.mean(curve[-3:])), 3),
-        "constant_db": round(float(run.monitor.baseline_db or 0), 2),
+        "constant_db": round(float(run.monitor.baseline or 0), 2),
         "minutes": round(seconds / 60, 2),
     }
 

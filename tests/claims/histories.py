@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 
 from engine.claims.evidence import gather
 from engine.claims.quality import Quality, quality
-from engine.config import TrainingConfig
 from engine.loop.diagnosis import diagnose
 from engine.metrics import EpochMetrics, MetricsHistory
 from engine.rundir.schema import Diagnosis, Evidence, Monitor
 from engine.sweet_range import SweetRange
 from engine.tasks.vae import diagnosis as of_sound
+from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.nouns import SOUNDS
 
 SOUND = Monitor(
-    metric="val_recon_db", reference="train_recon_db", unit="dB", baseline_db=14.0, standard_error="val_recon_se_db",
+    metric="val_recon_db", reference="train_recon_db", unit="dB", baseline=14.0, standard_error="val_recon_se_db",
     nouns=SOUNDS,
 )  # fmt: skip
-SCORE = Monitor(metric="val_accuracy", reference="train_accuracy", better="higher", baseline_db=0.4)
+SCORE = Monitor(metric="val_accuracy", reference="train_accuracy", better="higher", baseline=0.4)
 PLAIN = Monitor(metric="val_loss", reference="train_eval")
 
 
@@ -76,7 +76,7 @@ class Run:
         return gather(self.history(), self.monitor, self.files)
 
     def claims(self) -> list[Diagnosis]:
-        found = of_sound.diagnose(self.history(), TrainingConfig(), self.memory)  # type: ignore[arg-type]
+        found = of_sound.diagnose(self.history(), VAEConfig(), self.memory)  # type: ignore[arg-type]
         return diagnose(self.evidence(), self.monitor, found if self.monitor is SOUND else [])
 
     def codes(self) -> list[str]:

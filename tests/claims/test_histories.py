@@ -62,7 +62,7 @@ ROWS: dict[str, tuple[Run, list[str], str]] = {
     "knows its own better": (Run(plus(falling(8, 9, 4), 1.2), falling(8, 9, 4)), ["gap"], "knows its own better"),
     "the demo": (Run(falling(40, 24, 5, 8), falling(40, 22, 0.5, 5), monitor=SCORE.model_copy(update={
         "metric": "val_recon_db", "reference": "train_recon_db", "better": "lower", "unit": "dB",
-        "baseline_db": 26.0})), ["gap"], "knows its own better"),
+        "baseline": 26.0})), ["gap"], "knows its own better"),
     "better, and the files scatter": (Run(plus(falling(8, 9, 4), 1.2), falling(8, 9, 4), se=1.0), ["gap_unsure"],
                                       "not certain"),
     "NaN now": (Run([10.0, 8.0, 7.0, NAN], [10.0, 8.0, 7.0, NAN]), ["not_a_number"], "not a number"),

@@ -66,7 +66,7 @@ def shown(evidence: Evidence, monitor: Monitor) -> set[str]:
     ]
     said = [write(abs(value), monitor.unit) for value in values for write in (figure, amount)]
     for value in (evidence.best, evidence.now):
-        gain = None if value is None else better_than_baseline(value, monitor.baseline_db, monitor.better)
+        gain = None if value is None else better_than_baseline(value, monitor.baseline, monitor.better)
         said += [] if gain is None else [percent(abs(gain))]
     best, epoch = evidence.best_epoch or 0, evidence.epoch
     whole = {epoch, best, evidence.files, epoch - (evidence.moved or 0), max(1, best - 6), min(epoch, best + 4),

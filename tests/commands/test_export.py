@@ -75,12 +75,11 @@ def test_the_programs_do_what_the_model_does_at_every_length(model: Path) -> Non
 
 @pytest.mark.parametrize("code", ["temporal", "vector"])
 def test_so_do_those_of_other_codes(code: str, drum_run: Path) -> None:
-    from engine.config import TrainingConfig
     from engine.tasks.vae.model import ConvVAE
 
     torch.manual_seed(0)
     state = {"average": ConvVAE(128, 16, 8, code, 94).state_dict(), "task": small_codec().state_dict()}
-    codec = build_codec(TrainingConfig(latent_dim=16), VAEConfig(channels=8, code=code), "a test", state)
+    codec = build_codec(VAEConfig(latent_dim=16, channels=8, code=code), "a test", state)
     _check_parity(codec, encoder_program(codec), decoder_program(codec))
 
 

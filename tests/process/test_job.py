@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.config import TrainingConfig, resolve
+from engine.errors import ConfigError
 from engine.process.job import new_job
 from engine.registry import Resolved
 from engine.rundir.schema import Source
@@ -28,8 +29,15 @@ def test_a_limit_beside_a_saved_configuration_replaces_those_of_the_file(
 ) -> None:
     saved = resolve(TrainingConfig(max_steps=8000), 20, 17)
     file = tmp_path / "run.json"
-    file.write_text(json.dumps({"config": {"training": saved.model_dump(mode="json"), "task": {}}}))
+    file.write_text(json.dumps({"training": saved.model_dump(mode="json"), "task": {}}))
     resolved = Resolved(Source(kind="folder", name="drums", path=str(tmp_path)), "vae", {})
     training = new_job(dict(named), resolved, tmp_path / "run", "drums", file).training
     assert (training.max_epochs, training.max_steps, training.max_minutes) == limits
     assert training.batch_size == saved.batch_size and training.preset == "conservative"
+
+
+@pytest.mark.parametrize("name", ["latent_dim", "free_bits", "chunk_duration_s", "kl_warmup_fraction", "n_mels"])
+def test_a_table_takes_no_setting_of_sounds(tmp_path: Path, name: str) -> None:
+    resolved = Resolved(Source(kind="dataset", name="iris"), "mlp", {})
+    with pytest.raises(ConfigError, match=f"--{name.replace('_', '-')} is no setting of the task 'mlp'"):
+        new_job({name: 64, "seed": 3, "layers": "8"}, resolved, tmp_path / "run", "iris", None)

@@ -259,7 +259,7 @@ def test_the_app_shows_a_run_full_of_absurd_figures(visit: Visit, runs_dir: Path
             file.write(json.dumps({"event": event, "elapsed_s": 1.0, "process_bytes": "many", "epoch": []}) + "\n")
     metrics = {"val_recon_db": 1e308, "train_recon_db": "NaN", "train_loss": "-Infinity"}
     best = {"metric": "val_recon_db", "value": 1e308, "raw": "NaN", "epoch": 2**50, "step": 2**50}
-    change(root / "status.json", metrics=metrics, best=best, overfitting_gap="NaN", baseline_db=-1e308)
+    change(root / "status.json", metrics=metrics, best=best, overfitting_gap="NaN", baseline=-1e308)
     for name in ("unreadable", "named"):
         write(runs_dir / name)
     change(runs_dir / "unreadable" / "status.json", elapsed_s="NaN", updated_at=1e300)

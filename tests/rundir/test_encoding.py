@@ -24,7 +24,7 @@ RUN = schema.RunRecord(
     source=schema.Source(kind="folder", name="Gürtel 🎸", path="/sounds"), fingerprint="f", num_train=17,
     batch_size=4, steps_per_epoch=5, total_steps=100, total_epochs=20,
     metrics=[schema.MetricSpec(name="val_recon_db", label="Reconstruction", unit="dB", chart="quality")],
-    monitor=schema.Monitor(metric="val_recon_db", reference="train_recon_db", baseline_db=12.0),
+    monitor=schema.Monitor(metric="val_recon_db", reference="train_recon_db", baseline=12.0),
     parent=schema.Parent(run="r", uuid="v", checkpoint="best.safetensors"),
 )  # fmt: skip
 STATUS = schema.Status(

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from engine.config import Settings
+from engine.config import TaskConfig
 from engine.home import expanded
 from engine.tasks.mlp.layers import LayerConfig
 
 FOLDERS = "folders"
 
 
-class MLPConfig(Settings):
+class MLPConfig(TaskConfig):
     """A multi-layer perceptron over a table or a labelled folder of sounds. Dimensions left out follow the data."""
 
     task_type: Literal["auto", "classification", "regression"] = Field(

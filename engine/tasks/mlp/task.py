@@ -90,7 +90,7 @@ class MLPTask:
             metric=f"val_{metric}",
             reference=f"train_{metric}",
             better="higher",
-            baseline_db=self._baseline(),
+            baseline=self._baseline(),
             nouns=ROWS,
         )
 

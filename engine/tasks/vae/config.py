@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from engine.audio.settings import DecodeSettings, SpectrogramConfig
-from engine.config import Settings
+from engine.config import OverfittingPreset, Presets, TaskConfig
+from engine.rundir.schema import Abilities, FileRow
 
 
-class VAEConfig(Settings):
+class VAEConfig(TaskConfig):
     """The convolutional VAE over mel spectrograms, and how its sounds are read."""
 
+    can: ClassVar[Abilities] = Abilities(make_sounds=True, reconstruct=True, export=True)
+    # The fewer sounds, the longer the code may form before it is held together.
+    presets: ClassVar[Presets] = {
+        OverfittingPreset.CONSERVATIVE: {"kl_warmup_fraction": 0.5},
+        OverfittingPreset.BALANCED: {"kl_warmup_fraction": 0.3},
+        OverfittingPreset.AGGRESSIVE: {"kl_warmup_fraction": 0.2},
+    }
+
+    latent_dim: int = Field(32, ge=1, le=1024, description="Numbers per latent frame (or per chunk, as one vector).")
+    kl_warmup_fraction: float = Field(0.3, ge=0, le=1, description="Part of training over which the KL weight rises.")
+    free_bits: float = Field(0.05, ge=0, le=5, description="Nats per latent dimension that cost nothing.")
+    chunk_duration_s: float = Field(1.0, ge=0.1, le=30, description="Length of a training chunk in seconds.")
     spectrogram: SpectrogramConfig = Field(default_factory=SpectrogramConfig)
     min_duration_s: float = Field(
         0.1, ge=0.02, le=60, description=DecodeSettings.model_fields["min_duration_s"].description
@@ -37,3 +52,8 @@ class VAEConfig(Settings):
     @property
     def decode(self) -> DecodeSettings:
         return DecodeSettings(sample_rate=self.spectrogram.sample_rate, min_duration_s=self.min_duration_s)
+
+    def num_items(self, files: Sequence[FileRow]) -> int:
+        """Chunks in the files to learn from, as training cuts them, at least 1."""
+        lengths = [row.duration_s or 0.0 for row in files if row.split == "train"]
+        return max(1, sum(max(1, math.ceil(round(length / self.chunk_duration_s, 4))) for length in lengths))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from engine.claims.figures import figure
 from engine.claims.kinds import say
-from engine.config import TrainingConfig
 from engine.metrics import MetricsHistory
 from engine.rundir.schema import Diagnosis
+from engine.tasks.vae.config import VAEConfig
 
 if TYPE_CHECKING:
     from engine.tasks.vae.memory import MemoryReading
@@ -20,7 +20,7 @@ DIVERSE_RATIO = 2.0
 ALIKE_PART = 0.1
 
 
-def diagnose(history: MetricsHistory, config: TrainingConfig, memory: MemoryReading | None) -> list[Diagnosis]:
+def diagnose(history: MetricsHistory, config: VAEConfig, memory: MemoryReading | None) -> list[Diagnosis]:
     """Findings on the last epoch; nothing before the first. memory: what the meter said at the last preview."""
     if not history.epochs:
         return []
@@ -28,7 +28,7 @@ def diagnose(history: MetricsHistory, config: TrainingConfig, memory: MemoryRead
     return found if memory is None else [*found, *_of_memory(memory)]
 
 
-def _of_code(history: MetricsHistory, config: TrainingConfig) -> list[Diagnosis]:
+def _of_code(history: MetricsHistory, config: VAEConfig) -> list[Diagnosis]:
     """Whether the code carries anything, once the KL weight has risen."""
     last = history.epochs[max(history.epochs)]
     if last.epoch < config.kl_warmup_fraction * last.total_epochs:

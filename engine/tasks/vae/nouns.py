@@ -12,6 +12,8 @@ SOUNDS = Nouns(
     prefer="your ears prefer another",
     panel="Listen",
     one="sound",
+    found="Sounds",
+    portions="Chunks",
     compare="Listen to",
     more="recordings",
 )

@@ -18,7 +18,7 @@ from engine.audio.mel import RANGE_DB, AudioSpectrogram
 from engine.audio.window_index import WindowIndex
 from engine.collection.collection import Collection, open_collection
 from engine.collection.split import assign_sides, split_files
-from engine.config import TrainingConfig, get_adaptive_split, resolve
+from engine.config import TrainingConfig, follow, get_adaptive_split, resolve
 from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
@@ -74,7 +74,6 @@ class VAETask:
         device: torch.device,
         context: OpenContext,
     ) -> None:
-        self.task_config = task_config
         self.device = device
         self.fingerprint = collection.fingerprint
         sounds = collection.sounds
@@ -85,7 +84,7 @@ class VAETask:
             side: AudioTrainingDataset(
                 [sound for sound, own in zip(sounds, sides, strict=True) if own == side],
                 task_config.spectrogram,
-                config.chunk_duration_s,
+                task_config.chunk_duration_s,
             )
             for side in ("train", "val")
         }
@@ -93,6 +92,7 @@ class VAETask:
         self.num_train = len(self.train.chunks)
         self.num_train_files, self.num_val_files = len(self.train.sounds), len(self.val.sounds)
         self.config = resolve(config, len(sounds), self.num_train)
+        self.task_config = follow(task_config, self.config.preset)
         self._prepare(context)
 
     def _prepare(self, context: OpenContext) -> None:
@@ -106,7 +106,7 @@ class VAETask:
         loudest = found.loudest, sweep(self.val, self.transform, check=context.check).loudest
         scale, average = measure(self.train, self.transform, float(found.ceiling.max()))
         self.codec = Codec(self.model, spectrogram, scale, found.ceiling)
-        shape = (self.config.latent_dim, 1 if self.model.vector else self.model.latent_frames)
+        shape = (self.task_config.latent_dim, 1 if self.model.vector else self.model.latent_frames)
         layout = plan(self.config, self.num_train)
         self.loader, self.train_items, self.val_items = create_data_loaders(
             self.train,
@@ -124,7 +124,7 @@ class VAETask:
             metric="val_recon_db",
             reference="train_recon_db",
             unit="dB",
-            baseline_db=self.baseline_db,
+            baseline=self.baseline_db,
             standard_error="val_recon_se_db",
             files="val_recon_db_files",
             nouns=SOUNDS,
@@ -141,7 +141,7 @@ class VAETask:
             torch.manual_seed(seed)
             return ConvVAE(
                 self.task_config.spectrogram.n_mels,
-                self.config.latent_dim,
+                self.task_config.latent_dim,
                 self.task_config.channels,
                 self.task_config.code,
                 self.train.frames,
@@ -152,7 +152,7 @@ class VAETask:
         decay = 0.5 * (1 + math.cos(math.pi * progress))
         return {
             "learning_rate": self.config.learning_rate * min(1.0, step / WARMUP_STEPS) * decay,
-            "kl_weight": get_kl_weight(progress, 1.0, self.config.kl_warmup_fraction),
+            "kl_weight": get_kl_weight(progress, 1.0, self.task_config.kl_warmup_fraction),
         }
 
     def batch(self, seed: int, step: int) -> Batch:
@@ -179,7 +179,7 @@ class VAETask:
             mean,
             log_var,
             kl_weight=kl_weight,
-            free_bits=self.config.free_bits,
+            free_bits=self.task_config.free_bits,
             std_db=self.codec.scale.std,
         )
 
@@ -255,7 +255,7 @@ class VAETask:
         return len(self._fitting.learned) // 2
 
     def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
-        return diagnosis.diagnose(history, self.config, self._memory)
+        return diagnosis.diagnose(history, self.task_config, self._memory)
 
     @torch.inference_mode()
     def prepare_snapshot(self, model: ConvVAE) -> None:

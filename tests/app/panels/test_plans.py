@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.panels.plans import coming, num_chunks
+from app.panels.plans import coming
 from engine.audio.segments import cut
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
@@ -18,6 +18,7 @@ from engine.config import TrainingConfig, resolve
 from engine.plan import plan
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import FileRow, State
+from engine.tasks.vae.config import VAEConfig
 from tests.app.conftest import said
 from tests.app.library import write
 
@@ -31,24 +32,24 @@ def test_the_items_are_those_that_training_cuts(drums: Path) -> None:
     sides = split_files(collection.groups, 0.3, 42)
     for chunk_s in (0.2, 0.5, 1.0):
         lengths = [sound.num_samples for sound, side in zip(collection.sounds, sides, strict=True) if side == "train"]
-        assert num_chunks(rows, chunk_s) == len(cut(lengths, round(48_000 * chunk_s)))
+        assert VAEConfig(chunk_duration_s=chunk_s).num_items(rows) == len(cut(lengths, round(48_000 * chunk_s)))
 
 
 def test_a_run_without_a_limit_is_said_as_it_is_planned() -> None:
-    told = coming({"max_minutes": None}, {}, ROWS, steps_per_s=10.0)
+    told = coming(TrainingConfig(), VAEConfig(), ROWS, steps_per_s=10.0)
     assert told.plan == plan(resolve(TrainingConfig(), 10, 14), 14)
     steps = told.plan.total_steps
     assert f"{told.plan.total_epochs} epochs, {steps:,} updates, about {round(steps / 600)} minutes" in str(told)
 
 
 def test_minutes_are_said_with_about_how_much_fits_and_the_ceiling() -> None:
-    told = coming({"max_minutes": 20.0}, {}, ROWS, steps_per_s=10.0)
+    told = coming(TrainingConfig(max_minutes=20.0), VAEConfig(), ROWS, steps_per_s=10.0)
     assert told.plan.total_steps == 12_000 and told.plan.total_epochs <= 100
     assert str(told).startswith("20 min, about 12,000 updates in about ") and "(at most 100)" in str(told)
 
 
 def test_a_tighter_limit_than_the_minutes_is_the_one_that_is_said() -> None:
-    told = coming({"max_minutes": 20.0, "max_epochs": 3}, {}, ROWS, steps_per_s=10.0)
+    told = coming(TrainingConfig(max_minutes=20.0, max_epochs=3), VAEConfig(), ROWS, steps_per_s=10.0)
     assert told.minutes is None and str(told).startswith("3 epochs, ")
 
 
@@ -73,7 +74,8 @@ def test_the_run_keeps_the_length_that_was_said(visit: Visit, drums: Path, runs_
     choose(app, drums)
     app.select_slider[0].set_value(0).run()
     rows = examine(open_collection(drums, DecodeSettings(), minimum=0)).files
-    expected = plan(resolve(TrainingConfig(), 10, num_chunks(rows, 1.0)), num_chunks(rows, 1.0))
+    chunks = VAEConfig().num_items(rows)
+    expected = plan(resolve(TrainingConfig(), 10, chunks), chunks)
     assert f"{expected.total_epochs} epochs, {expected.total_steps:,} updates, about" in said(app)
     app.button(key="start").click().run()
     from app.runs.launch import launcher

@@ -19,7 +19,7 @@ from app.sounds.made_sounds import Shelf, bundle, file_name
 from engine.audio.files.io import write_wave
 from engine.errors import ConfigError, DataError, SweetspotError
 from engine.rundir.layout import Layout
-from engine.rundir.schema import Monitor, State
+from engine.rundir.schema import Abilities, Monitor, State
 from tests import forkserver
 from tests.app.conftest import said
 from tests.app.library import write
@@ -89,12 +89,19 @@ def test_nothing_is_written_into_a_run_that_may_only_be_looked_at(
 
 
 def test_a_run_of_tables_says_in_its_own_words_that_it_makes_none(visit: Visit, runs_dir: Path) -> None:
-    write(runs_dir / "iris", task="mlp", monitor=Monitor(metric="val_loss", reference="train_loss", unit=""))
+    write(runs_dir / "iris", task="mlp", can=Abilities())
     for page in ("sounds", "explore"):
         words = said(visit(page, run="iris"))
         assert "This run makes no sounds." in words and "its own page shows what" in words
         assert "Name a run" not in words, "that is said on a command line"
     assert all(button.key != "make-sounds" for button in visit("run", run="iris").button)
+
+
+def test_what_a_run_says_that_it_can_decides_not_its_unit_nor_its_task(visit: Visit, runs_dir: Path) -> None:
+    own = Monitor(metric="val_recon_db", reference="train_recon_db", unit="sone")
+    write(runs_dir / "loudness", task="ear", monitor=own)
+    assert visit("run", run="loudness").button(key="make-sounds").label == "Make sounds"
+    assert "makes no sounds" not in said(visit("sounds", run="loudness"))
 
 
 def test_a_run_that_saved_nothing_says_what_to_wait_for(visit: Visit, runs_dir: Path) -> None:

@@ -125,6 +125,15 @@ def copied(visit: Visit, root: Path, **training: Any) -> AppTest:
     return app
 
 
+def test_a_copy_keeps_the_tasks_settings_and_shows_what_the_others_follow(visit: Visit, runs_dir: Path) -> None:
+    own = {"latent_dim": 16, "kl_warmup_fraction": 0.5, "chunk_duration_s": 1.0}
+    write(runs_dir / "drums", config=RunConfig(training={"preset": "conservative"}, task=own))
+    fields = {one.key: one for one in visit("new", copy="drums").text_input}
+    assert fields["setting-latent_dim"].value == "16"
+    assert fields["setting-kl_warmup_fraction"].value == "", "it is what the preset says"
+    assert fields["setting-kl_warmup_fraction"].placeholder == "0.5"
+
+
 def test_a_copy_begins_with_all_settings_of_its_run(visit: Visit, runs_dir: Path) -> None:
     given = {"max_epochs": 77, "max_steps": 1234, "batch_size": 3, "threads": 2, "learning_rate": 0.0125}
     app = copied(visit, runs_dir / "drums", **given)

@@ -24,7 +24,7 @@ from engine.loop.trainer import Trainer
 from engine.plan import Plan, plan
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.schema import Abilities, State
 from engine.rundir.writer import RunWriter
 from engine.task import OpenContext, Source
 from engine.tasks.mlp.config import MLPConfig
@@ -119,8 +119,8 @@ def test_it_learns_by_adam() -> None:
 def test_the_baseline_is_what_the_best_constant_answer_scores() -> None:
     task = new_task("breast_cancer")
     commonest = int(torch.mode(task.train.y).values)
-    assert task.monitor.baseline_db == pytest.approx(float((task.val.y == commonest).float().mean()))
-    baseline = new_task().monitor.baseline_db
+    assert task.monitor.baseline == pytest.approx(float((task.val.y == commonest).float().mean()))
+    baseline = new_task().monitor.baseline
     assert baseline is not None and -0.1 < baseline <= 0
 
 
@@ -200,6 +200,7 @@ def test_a_csv_trains_and_is_gone_on_with_by_the_same_commands(tmp_path: Path, e
     root = Path(result.stdout.splitlines()[0])
     record = RunReader(root).run()
     assert record is not None and record.task == "mlp" and record.source.kind == "file"
+    assert record.can == Abilities(), "no sounds come from a table"
     guard = record.config.training["regularization"]["dropout"]
     assert record.config.task["layers"] == [{"units": 8, "activation": "silu", "dropout": guard, "layer_norm": False}]
     assert events(root, "epoch")[-1]["val_accuracy"] > 0.7

@@ -46,8 +46,8 @@ def test_no_band_is_held_below_what_training_sounds_reach(tmp_path: Path) -> Non
             )
         write_wave(tmp_path / f"{number}.wav", (0.7 * wave).astype(np.float32), 48_000)
     source = Source(kind="folder", name="whistles", path=str(tmp_path))
-    config = TrainingConfig(max_steps=1, chunk_duration_s=0.1)
-    opened = open_task(source, config, VAEConfig(channels=8), torch.device("cpu"), OpenContext())
+    config, own = TrainingConfig(max_steps=1), VAEConfig(channels=8, chunk_duration_s=0.1)
+    opened = open_task(source, config, own, torch.device("cpu"), OpenContext())
     assert len(opened.train.chunks) == 900
     loudest = opened.train.mel_db(opened.train.chunks, opened.transform).amax((0, 2))
     assert float((loudest - opened.codec.ceiling).max()) < 1.5

@@ -11,7 +11,7 @@ import torch
 
 from engine import __version__
 from engine.audio.mel import mel_filterbank
-from engine.config import TrainingConfig, validated
+from engine.config import validated
 from engine.errors import DataError
 from engine.loop.snapshot import find, serialise_snapshot
 from engine.rundir.encoding import encode
@@ -21,7 +21,7 @@ from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.export.programs import decoder_program, encoder_program
 from engine.tasks.vae.sounds.latent_map import CodeMap
-from engine.tasks.vae.sounds.load import build_codec, check_is_of_sounds
+from engine.tasks.vae.sounds.load import build_codec, check_can
 from engine.tasks.vae.sounds.model_file import (
     DECODER,
     ENCODER,
@@ -42,11 +42,10 @@ def export_model(run_dir: Path, which: str | None, out: Path, licence: str = "",
     """
     if run_dir.is_file():
         raise DataError(f"{run_dir.name} is a file.", "Name a run's directory; an exported model is one already.")
-    record = check_is_of_sounds(run_dir)
+    record = check_can(run_dir, "export")
     reader = RunReader(run_dir)
     name, state = find(reader.layout, which)
-    training, task = validated(TrainingConfig, record.config.training), validated(VAEConfig, record.config.task)
-    codec = build_codec(training, task, name, state)
+    codec = build_codec(validated(VAEConfig, record.config.task), name, state)
     moment = _moment(reader, name)
     manifest = ModelManifest(
         run=reader.id,

@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from engine.audio.mel import Scale
-from engine.config import TrainingConfig, validated
+from engine.config import validated
 from engine.errors import DataError, RunDirectoryError
 from engine.loop.snapshot import find, parse_snapshot
 from engine.loop.state_file import UnreadableError
@@ -24,6 +24,8 @@ from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.sounds.model_file import WEIGHTS, read_model
 
+Ability = Literal["make_sounds", "reconstruct", "export"]
+_CANNOT = {"make_sounds": "makes no sounds", "reconstruct": "copies no sounds", "export": "cannot be exported"}
 MOST = 1e9  # of any weight or measure: those of a run that went well stay below a thousand
 
 
@@ -47,22 +49,22 @@ class Trained:
     files: tuple[FileRow, ...]
 
 
-def open_model(place: Path, which: str | None = None) -> Trained:
+def open_model(place: Path, which: str | None = None, to: Ability = "make_sounds") -> Trained:
     """The model in ``place``, on the CPU: a run's directory or a model.zip. Reads only.
 
     which: of a run of sounds, as :func:`engine.loop.snapshot.find` takes it; a model.zip holds one state, so there it
-    is None or that state's name. ``RunDirectoryError`` or ``DataError`` when there is none, or it does not fit.
+    is None or that state's name. to: what the run must be able to do. ``RunDirectoryError`` or ``DataError`` when there
+    is none, or it does not fit.
     """
     if place.is_file():
         return _from_file(place, which)
     reader = RunReader(place)
-    record = check_is_of_sounds(place)
-    config = validated(TrainingConfig, record.config.training)
+    record = check_can(place, to)
     task = validated(VAEConfig, record.config.task)
     name, state = find(Layout(place), which)
     dataset = reader.dataset()
     return Trained(
-        codec=build_codec(config, task, name, state),
+        codec=build_codec(task, name, state),
         run=reader.id,
         uuid=record.uuid,
         state=name,
@@ -104,14 +106,13 @@ def _from_file(path: Path, which: str | None) -> Trained:
     made = file.manifest
     if which not in (None, made.checkpoint):
         raise DataError(f"{path.name} holds {made.checkpoint} and no other state.", "Leave the checkpoint out.")
-    config = validated(TrainingConfig, file.config.training)
     task = validated(VAEConfig, file.config.task)
     try:
         state = parse_snapshot(file.members[WEIGHTS])
     except UnreadableError as error:
         raise DataError(f"{path.name} is damaged: its weights cannot be read.", "Use another copy of it.") from error
     return Trained(
-        codec=build_codec(config, task, path.name, state),
+        codec=build_codec(task, path.name, state),
         run=made.run,
         uuid=made.uuid,
         state=made.checkpoint,
@@ -122,26 +123,26 @@ def _from_file(path: Path, which: str | None) -> Trained:
     )
 
 
-def check_is_of_sounds(place: Path) -> RunRecord:
-    """What the run is; ``RunDirectoryError`` when there is none, ``DataError`` when it learned something else."""
+def check_can(place: Path, what: Ability) -> RunRecord:
+    """What the run is; ``RunDirectoryError`` when there is none, ``DataError`` when it says that it cannot do that."""
     record = RunReader(place).begun("Name a run's directory, or an exported model.")
-    if record.task != "vae":
+    if not getattr(record.can, what):
         raise DataError(
-            f"This run trained the task {record.task}, which makes no sounds.", "Name a run that was trained on sounds."
+            f"This run trained the task {record.task}, which {_CANNOT[what]}.", "Name a run that was trained on sounds."
         )
     return record
 
 
 def load_codec(run_dir: Path, which: str | None) -> Codec:
-    """The model of :func:`open_model` alone."""
-    return open_model(run_dir, which).codec
+    """The model of :func:`open_model` alone, to take sounds through it and back."""
+    return open_model(run_dir, which, "reconstruct").codec
 
 
-def build_codec(config: TrainingConfig, task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
+def build_codec(task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
     """A codec from {"average": weights, "task": state}; ``RunDirectoryError`` when they do not fit."""
     spectrogram = task.spectrogram
-    chunk = max(spectrogram.n_fft, round(config.chunk_duration_s * spectrogram.sample_rate))
-    shape = (spectrogram.n_mels, config.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
+    chunk = max(spectrogram.n_fft, round(task.chunk_duration_s * spectrogram.sample_rate))
+    shape = (spectrogram.n_mels, task.latent_dim, task.channels, task.code, spectrogram.frames(chunk))
     if not _sane(state):
         raise RunDirectoryError(
             f"{name} holds numbers that no training leaves (NaN, infinite or above 1e9).", "Use another one."
