@@ -22,7 +22,7 @@ from engine.audio.settings import DecodeSettings
 from engine.collection.near_duplicates import group_copies
 from engine.errors import DataError
 from engine.home import expanded
-from engine.rundir.schema import FileRow
+from engine.rundir.schema import FileFault, FileRow
 
 log = logging.getLogger(__name__)
 _NAMED = 3
@@ -233,6 +233,7 @@ def _row(path: str, facts: Facts, failure: str | None, same_as: dict[str, str], 
         channels=facts.channels,
         peak_db=to_db(facts.peak) if known else None,
         same_as=original if original != path else None,
+        faults=[FileFault(code=fault.code, words=fault.words) for fault in facts.faults],
     )
 
 

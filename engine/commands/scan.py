@@ -83,6 +83,7 @@ def _page(folder: Path, health: Health) -> str:
         )
         said = [row.reason] if row.reason else []
         said += [f"same sound as {_short(escaped(row.same_as))}"] if row.same_as else []
+        said += [fault.words for fault in row.faults]
         side = "skipped" if row.verdict == "skipped" else _SIDES[row.split]
         table.append((_short(escaped(row.path)), *numbers, side, "; ".join(said)))
     widths = [max(len(cells[column]) for cells in table) for column in range(6)]

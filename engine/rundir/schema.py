@@ -167,6 +167,13 @@ class PlanRecord(Record):
     session: str
 
 
+class FileFault(Record):
+    """What is wrong with a recording: a code (``clipped``, ``hum``…), and a phrase with its figures."""
+
+    code: str
+    words: str
+
+
 class FileRow(Record):
     """One file that was found, and what became of it. ``path`` is relative to the source, with forward slashes."""
 
@@ -179,6 +186,7 @@ class FileRow(Record):
     channels: int | None = None
     peak_db: float | None = Field(default=None, description="Peak in dB of full scale, before normalisation.")
     same_as: str | None = Field(default=None, description="An earlier file with the same sound: both stay on one side.")
+    faults: list[FileFault] = []
 
 
 class DatasetRecord(Record):
