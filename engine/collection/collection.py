@@ -19,6 +19,7 @@ from engine.audio.files.find import Found, escaped, find_files, printable
 from engine.audio.files.stream import AudioError, refuse_special
 from engine.audio.levels import to_db
 from engine.audio.settings import DecodeSettings
+from engine.collection.comparisons import Comparisons
 from engine.collection.near_duplicates import group_copies
 from engine.errors import DataError
 from engine.home import expanded
@@ -87,9 +88,9 @@ def open_collection(
 ) -> Collection:
     """Find, decode and judge the sounds below ``folder``. What the cache holds whole is not decoded again.
 
-    report: called with ("scan" or "decode", done, total). check: called often; what it raises stops everything and
-    leaves no process behind. warn: told when something in the cache was damaged. minimum: usable sounds below which the
-    folder is refused. Raises DataError, StorageError.
+    report: called with ("scan", "decode" or "compare", done, total). check: called often; what it raises stops
+    everything and leaves no process behind. warn: told when something in the cache was damaged. minimum: usable sounds
+    below which the folder is refused. Raises DataError, StorageError.
     """
     cache = cache or default_cache()
     folder = expanded(folder)
@@ -115,7 +116,7 @@ def open_collection(
             entries[index] = replace(entries[index], facts=facts)
         _tell_damaged([entries[index] for index in unknown], warn)
         cache.prune()
-    collection = _judge(folder, entries, settings, cache, check)
+    collection = _judge(folder, entries, settings, cache, partial(report, "compare"), check)
     if len(collection.sounds) < minimum:
         raise _too_few(collection, minimum)
     return collection
@@ -165,15 +166,21 @@ def _tell_damaged(entries: Sequence[_Entry], warn: Callable[[str], None]) -> Non
 
 
 def _judge(
-    folder: Path, entries: Sequence[_Entry], settings: DecodeSettings, cache: Cache, check: Callable[[], None]
+    folder: Path,
+    entries: Sequence[_Entry],
+    settings: DecodeSettings,
+    cache: Cache,
+    report: Callable[[int, int], None],
+    check: Callable[[], None],
 ) -> Collection:
     judged = [(entry, facts, _failure(facts, settings)) for entry in entries if (facts := entry.facts)]
     usable = [(entry, facts) for entry, facts, failure in judged if failure is None]
     groups = group_copies(
-        [facts.digest for _, facts in usable],
-        [facts.sketch for _, facts in usable],
+        [facts for _, facts in usable],
         lambda index: cache.open(usable[index][0].key, usable[index][1].num_samples),
         settings.sample_rate,
+        Comparisons(cache.comparisons),
+        report,
         check,
     )
     shortest = round(settings.min_duration_s * settings.sample_rate)

@@ -351,7 +351,7 @@ class Status(Record):
     protocol: int = PROTOCOL
     session: str
     state: State
-    phase: str = Field(default="", description="scan, decode, prepare, train, validate, preview or save.")
+    phase: str = Field(default="", description="scan, decode, compare, prepare, train, validate, preview or save.")
     epoch: int = 0
     total_epochs: int | None = None
     step: int = 0

@@ -42,7 +42,8 @@ class Facts:
     find the same, so that it is worth remembering. duration_s: of what was read, before resampling. peak: largest
     absolute sample of the mono sound; sample ``i`` of it is ``pcm[i] / 32767 * peak``. digest: of the decoded samples
     (XXH3, 128 bits). faults: of the recording, see :mod:`engine.audio.files.faults`. sketch: of
-    the sound's spectrum, by which most files are told from each other, see :mod:`engine.audio.likeness`.
+    the sound's spectrum, by which most files are told from each other, and of the limited one, see
+    :mod:`engine.audio.likeness`.
     """
 
     failure: str | None = None
@@ -57,6 +58,7 @@ class Facts:
     num_samples: int = 0
     digest: str = ""
     sketch: str = ""
+    limited_sketch: str = ""
 
     @classmethod
     def from_record(cls, values: Any) -> Facts:
@@ -80,6 +82,11 @@ class Cache:
 
     def pcm(self, key: str) -> Path:
         return self.root / key[:2] / f"{key}.pcm"
+
+    @property
+    def comparisons(self) -> Path:
+        """Which entries were compared with which: :mod:`engine.collection.comparisons`."""
+        return self.root / "comparisons"
 
     def _facts(self, key: str) -> Path:
         return self.root / key[:2] / f"{key}.json"

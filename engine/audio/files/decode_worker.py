@@ -146,7 +146,8 @@ def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable
         return Facts(failure="needs more memory to decode than one sound may have", lasting=False)
     samples = cache.open(key, count)
     heard = source.meter.faults() + faults.in_mono(samples, sample_rate)
-    return replace(found, digest=digest, faults=heard, sketch=sketch(samples, sample_rate))
+    sketches = {"sketch": sketch(samples, sample_rate), "limited_sketch": sketch(samples, sample_rate, limited=True)}
+    return replace(found, digest=digest, faults=heard, **sketches)
 
 
 def _moment(path: Path) -> tuple[int, ...] | None:
