@@ -36,13 +36,15 @@ import base64
 
 import numpy as np
 
+from engine.audio.faults import constant_offset
+
 SAME = 0.91
 _WINDOW_S, _LAG_S, _PREROLL_S = 2.7, 0.3, 0.25
 _LOW_HZ, _HIGH_HZ = 40.0, 4_000.0
 _FLATTEN = 0.75  # exponent of the division by the smoothed amplitude
 _FLOOR = 10**-2.5  # of the strongest smoothed power: what lies under is not raised further, noise would be
 _BLOCK = 4  # bins in one number of a sketch
-_ASKED = 50_000  # samples that tell where the middle of a sound lies
+_ASKED = 50_000  # samples that tell how loud a sound mostly is
 _PIECE = 1 << 10  # windows of 5 ms at once
 
 
@@ -69,8 +71,8 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
 
 def picture(pcm: np.ndarray, sample_rate: int, limited: bool = False) -> np.ndarray:
     """The flattened spectrum of a sound around its onset, without its offset, complex64 [bins], of length 1."""
-    offset, level = _middle(pcm)
-    ceiling = level if limited else np.inf
+    offset = 32_767 * constant_offset(pcm, sample_rate)
+    ceiling = _middle(pcm, offset) if limited else np.inf
     size = 2 * int(_WINDOW_S * sample_rate / 2)
     heard_length = size - int(2 * _LAG_S * sample_rate)  # the rest is silence, so that a lag does not wrap around
     start = _onset(pcm, sample_rate, offset, ceiling) - int(_PREROLL_S * sample_rate)
@@ -98,15 +100,14 @@ def _smoothed(power: np.ndarray, first_bin: int) -> np.ndarray:
     return smoothed
 
 
-def _middle(pcm: np.ndarray) -> tuple[np.float32, np.float32]:
-    """The middle sample, and the middle magnitude around it of those that sound: within 60 dB of the largest."""
-    asked = pcm[:: -(-pcm.size // _ASKED)].astype(np.float32) if pcm.size else np.zeros(1, np.float32)
-    offset = np.median(asked)
-    magnitudes = np.abs(asked - offset)
-    return offset, np.median(magnitudes[magnitudes >= magnitudes.max() * 1e-3])
+def _middle(pcm: np.ndarray, offset: float) -> float:
+    """The middle magnitude around ``offset`` of the samples that sound: within 60 dB of the largest."""
+    asked = pcm[:: max(1, pcm.size // _ASKED)].astype(np.float32) - offset
+    magnitudes = np.abs(asked)
+    return float(np.median(magnitudes[magnitudes >= magnitudes.max() * 1e-3]))
 
 
-def _onset(pcm: np.ndarray, sample_rate: int, offset: np.float32, ceiling: float) -> int:
+def _onset(pcm: np.ndarray, sample_rate: int, offset: float, ceiling: float) -> int:
     """The first sample of the first 20 ms within 15 dB of the loudest. Power, not peaks: noise moves those."""
     step = sample_rate // 200
     blocks = pcm[: pcm.size // step * step].reshape(-1, step)

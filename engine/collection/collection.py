@@ -61,7 +61,8 @@ class Sound:
 class Collection:
     """What a folder holds. rows: every file found. sounds: the usable ones; both sorted by relative path.
 
-    fingerprint: changes with any usable file's path or sound, and with the settings.
+    fingerprint: changes with any usable file's path or sound, and with the settings. runs_inside: run directories below
+    the folder, which were passed over.
     """
 
     root: Path
@@ -69,6 +70,7 @@ class Collection:
     rows: list[FileRow]
     sounds: list[Sound]
     fingerprint: str
+    runs_inside: int = 0
 
     @property
     def groups(self) -> list[int]:
@@ -95,7 +97,8 @@ def open_collection(
     cache = cache or default_cache()
     folder = expanded(folder)
     report("scan", 0, 0)
-    found = find_files(folder, check)
+    runs: list[Path] = []
+    found = find_files(folder, check, runs.append)
     if not found:
         raise DataError(f"{printable(folder)} has no sound files.", "Put WAV, FLAC, OGG, MP3 or AIFF files into it.")
     entries = []
@@ -119,7 +122,7 @@ def open_collection(
     collection = _judge(folder, entries, settings, cache, partial(report, "compare"), check)
     if len(collection.sounds) < minimum:
         raise _too_few(collection, minimum)
-    return collection
+    return replace(collection, runs_inside=len(runs))
 
 
 @dataclass(frozen=True)

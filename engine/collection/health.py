@@ -74,6 +74,15 @@ def _skipped(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | Non
     return Diagnosis(code="skipped", severity=severity, message=f"{skipped} of {_files(len(rows))} cannot be used.")
 
 
+def _runs(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
+    count = collection.runs_inside
+    if not count:
+        return None
+    what = "1 folder of a run lies" if count == 1 else f"{count} folders of runs lie"
+    message = f"{what} inside: passed over, the sounds in there are previews."
+    return Diagnosis(code="runs_inside", severity="info", message=message)
+
+
 def _noted(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
     noted = sum(row.verdict == "used_with_note" for row in rows)
     if not noted:
@@ -180,6 +189,7 @@ def _files(count: int) -> str:
 
 _LOOKS: tuple[Callable[[Collection, Sequence[FileRow]], Diagnosis | None], ...] = (
     _skipped,
+    _runs,
     _noted,
     _few_to_check,
     _short,

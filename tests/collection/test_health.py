@@ -59,6 +59,17 @@ def test_faults_are_findings_that_name_the_files_and_say_what_to_do(write: Write
     assert [len(row.faults) for row in found.files] == [0] * 5 + [1] * 5
 
 
+def test_runs_inside_are_no_sounds_and_said_once(write: Write, folder: Path) -> None:
+    for seed in range(3):
+        write(f"{seed}.wav", seed)
+    write("runs/a/previews/x.wav", 5)
+    (folder / "runs" / "a" / "run.json").touch()
+    found = health(folder)
+    assert found.usable == 3
+    said = [finding.message for finding in found.findings if finding.code == "runs_inside"]
+    assert said == ["1 folder of a run lies inside: passed over, the sounds in there are previews."]
+
+
 def test_one_usable_file_is_not_enough_and_its_row_has_no_side(write: Write, folder: Path) -> None:
     write("a.wav", 1)
     found = health(folder)

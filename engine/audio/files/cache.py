@@ -23,13 +23,13 @@ import numpy as np
 import platformdirs
 from xxhash import xxh3_128
 
-from engine.audio.files.faults import Fault
+from engine.audio.faults import Fault
 from engine.errors import StorageError
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.seal import seal, unseal
 
-VERSION = 5
+VERSION = 6
 _BLOCK = 1 << 22
 KEEP_S = 90 * 86_400.0
 
@@ -41,7 +41,7 @@ class Facts:
     failure: why there is no sound, in words for its user; None when there is. lasting: whether decoding again would
     find the same, so that it is worth remembering. duration_s: of what was read, before resampling. peak: largest
     absolute sample of the mono sound; sample ``i`` of it is ``pcm[i] / 32767 * peak``. digest: of the decoded samples
-    (XXH3, 128 bits). faults: of the recording, see :mod:`engine.audio.files.faults`. sketch: of
+    (XXH3, 128 bits). faults: of the recording, see :mod:`engine.audio.faults`. sketch: of
     the sound's spectrum, by which most files are told from each other, and of the limited one, see
     :mod:`engine.audio.likeness`.
     """

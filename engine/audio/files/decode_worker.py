@@ -27,7 +27,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from engine.audio.files import faults, verdict
+from engine.audio import faults
+from engine.audio.files import verdict
 from engine.audio.files.cache import Cache, Facts, moment, sample_digest
 from engine.audio.files.stream import AudioError, SoundFile
 from engine.audio.likeness import sketch

@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from engine.audio.files.faults import ChannelMeter
+from engine.audio.faults import ChannelMeter
 from engine.audio.files.riff import Mended, Sizes, sizes
 from engine.audio.flac import stated_sum
 from engine.errors import DataError

@@ -282,7 +282,7 @@ def test_a_folder_that_is_none_is_said_in_a_sentence(visit: Visit, tmp_path: Pat
     app = visit("new")
     app.segmented_control(key="source").set_value("A folder on this computer").run()
     app.text_input(key="folder").set_value(str(tmp_path / "missing")).run()
-    assert "neither a folder or table here nor a data set" in said(app)
+    assert f"does not exist: there is no missing in {tmp_path}" in said(app) and "breast_cancer" not in said(app)
     assert app.button(key="start").disabled
 
 

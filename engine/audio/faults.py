@@ -2,7 +2,7 @@
 
 Found while a file is decoded, in two places: :class:`ChannelMeter` sees every channel at the file's own rate, where
 flat tops are still flat; :func:`in_mono` sees what was decoded. Each threshold is far from what sound without the fault
-has (292 recordings and synthetic sounds: ``tests/audio/files/test_faults.py``), so small faults go unsaid.
+has (292 recordings and synthetic sounds: ``tests/audio/test_faults.py``), so small faults go unsaid.
 """
 
 from __future__ import annotations
@@ -127,17 +127,21 @@ def in_mono(pcm: np.ndarray, sample_rate: int) -> tuple[Fault, ...]:
     return tuple(fault for fault in found if fault)
 
 
-def _offset(pcm: np.ndarray, sample_rate: int) -> Fault | None:
-    """An offset is there all the time: in loud windows and in silent ones, on one side of zero."""
+def constant_offset(pcm: np.ndarray, sample_rate: int) -> float:
+    """What is there all the time, in loud windows of 50 ms and in silent ones, on one side of zero; full scale is 1."""
     size = sample_rate // 20
     windows = pcm[: pcm.size // size * size].reshape(-1, size)
     if len(windows) < 4:
-        return None
+        return 0.0
     means = windows.mean(axis=1, dtype=np.float64) / 32_767
     low, middle, high = np.quantile(means, [0.1, 0.5, 0.9])
-    if low * high <= 0 or min(abs(low), abs(high)) < max(_OFFSET, abs(middle) / 2):
-        return None
-    return Fault("offset", f"constant offset of {abs(middle):.0%} of its peak")
+    constant = low * high > 0 and min(abs(low), abs(high)) >= max(_OFFSET, abs(middle) / 2)
+    return float(middle) if constant else 0.0
+
+
+def _offset(pcm: np.ndarray, sample_rate: int) -> Fault | None:
+    offset = constant_offset(pcm, sample_rate)
+    return Fault("offset", f"constant offset of {abs(offset):.0%} of its peak") if offset else None
 
 
 def _hum(pcm: np.ndarray, sample_rate: int) -> Fault | None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.audio.faults import Fault
 from engine.audio.files.cache import Cache
 from engine.audio.files.decode_worker import decode
-from engine.audio.files.faults import Fault
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
 from tests.audio.sounds import chirp
