@@ -20,6 +20,7 @@ _SILENT = 1e-3
 _MOST_CHANNELS = 64  # beyond those nobody means a loudspeaker
 _EDGE_S, _HALF_S, _EDGE_DB = 2.0, 1.0, -60.0  # as long as that, or as that and half of the file
 _OFFSET = 0.01  # of the peak, in nine of ten windows of 50 ms
+_WINDOWS = 8  # in fewer of them a slow wave looks like an offset
 _FRAME_S, _QUIET_DB, _FRAMES = 0.5, -15.0, 60
 _STANDS_DB, _HEARD_DB = 12.0, -80.0
 
@@ -131,7 +132,7 @@ def constant_offset(pcm: np.ndarray, sample_rate: int) -> float:
     """What is there all the time, in loud windows of 50 ms and in silent ones, on one side of zero; full scale is 1."""
     size = sample_rate // 20
     windows = pcm[: pcm.size // size * size].reshape(-1, size)
-    if len(windows) < 4:
+    if len(windows) < _WINDOWS:
         return 0.0
     means = windows.mean(axis=1, dtype=np.float64) / 32_767
     low, middle, high = np.quantile(means, [0.1, 0.5, 0.9])

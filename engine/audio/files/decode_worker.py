@@ -147,8 +147,8 @@ def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable
         return Facts(failure="needs more memory to decode than one sound may have", lasting=False)
     samples = cache.open(key, count)
     heard = source.meter.faults() + faults.in_mono(samples, sample_rate)
-    sketches = {"sketch": sketch(samples, sample_rate), "limited_sketch": sketch(samples, sample_rate, limited=True)}
-    return replace(found, digest=digest, faults=heard, **sketches)
+    whole, cut = (sketch(samples, sample_rate, limited) for limited in (False, True))
+    return replace(found, digest=digest, faults=heard, sketch=whole, limited_sketch=cut)
 
 
 def _moment(path: Path) -> tuple[int, ...] | None:
