@@ -23,7 +23,7 @@ largest likeness of two different files              0.884
 ===================================================  =========
 
 Clipping is another matter: it makes harmonics, and a copy amplified by 12 dB and cut off has a likeness of
-0.63 at worst (of 64 sounds). So pairs with a clipped file are compared once more, as :func:`picture` ``limited``: both
+0.63 at worst (of 65 sounds). So pairs with a clipped file are compared once more, as :func:`picture` ``limited``: both
 waves cut off at the middle magnitude of their sounding samples, which a copy cut off above it has in common with its
 source. Amplified by 6, 12 and 20 dB: 0.957, 0.933 and 0.913 at worst; two different sounds 0.30 at most.
 
