@@ -8,6 +8,7 @@ Each task brings its own in ``tasks/<name>/datasets.py``: ``DATASETS``, those th
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -19,6 +20,7 @@ from typing import Any, Literal, cast
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from engine.audio.files.find import printable
 from engine.config import Settings, validated
 from engine.errors import DataError, StorageError
 from engine.home import expanded, own_place
@@ -84,11 +86,28 @@ def find_source(text: str, named: Collection[str] = ()) -> Resolved:
         source = Source(kind=kind, name=place.stem if kind == "file" else place.name, path=str(place))
         return Resolved(source, task, dict(claim.defaults))
     if text not in datasets():
+        if _is_path(text):
+            raise _no_such_path(path)
         raise DataError(
             f"{text!r} is neither a folder or table here nor a data set.",
             f"Give the path of a folder of sounds or of a CSV file, or one of: {', '.join(sorted(datasets()))}.",
         )
     return _resolve(get_dataset(text))
+
+
+def _is_path(text: str) -> bool:
+    """Whether ``text`` is meant as a path, also where nothing lies: no name of a data set has a slash or a tilde."""
+    return any(mark in text for mark in ("/", os.sep, "~"))
+
+
+def _no_such_path(path: Path) -> DataError:
+    """Says how far the path leads, so that its user sees which part of it is wrong."""
+    there = next(place for place in path.absolute().parents if place.is_dir())
+    missing = path.absolute().relative_to(there).parts[0]
+    return DataError(
+        f"{printable(path)} does not exist: there is no {printable(Path(missing))} in {printable(there)}.",
+        "Give the path of a folder of sounds or of a CSV file.",
+    )
 
 
 def offers(path: Path) -> list[Offer]:

@@ -130,3 +130,10 @@ def test_a_damaged_entry_hides_no_other(home: Path, points: Path, engine: Engine
     engine("datasets", "add", "mine", points)
     (home / "datasets" / "broken.json").write_text("{")
     assert {"mine", "iris", "demo"} <= datasets().keys()
+
+
+def test_a_wrong_path_is_answered_with_where_it_ends_and_no_names_of_data_sets(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        find_source(str(tmp_path / "Drums" / "kicks"))
+    assert caught.value.cause == f"{tmp_path}/Drums/kicks does not exist: there is no Drums in {tmp_path}."
+    assert "breast_cancer" not in str(caught.value)

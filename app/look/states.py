@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.rundir.schema import Diagnosis
 from engine.rundir.view import RunView, ShownState
 
-SETTING_UP = frozenset({"", "scan", "decode", "prepare"})
+SETTING_UP = frozenset({"", "scan", "decode", "compare", "prepare"})
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,7 @@ def pace(steps_per_s: float) -> str:
 PHASES = {
     "scan": "looking for sounds",
     "decode": "reading sounds",
+    "compare": "comparing sounds",
     "prepare": "setting up the model",
     "train": "learning",
     "validate": "checking on sounds it never learns",

@@ -23,7 +23,7 @@ from app.runs.store import metrics_of
 from engine.audio.files.find import escaped
 from engine.claims.kinds import KINDS
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import DatasetRecord, RunRecord, Status
+from engine.rundir.schema import DatasetRecord, FileRow, RunRecord, Status
 from engine.rundir.view import RunView
 
 
@@ -173,10 +173,16 @@ def file_rows(dataset: DatasetRecord) -> list[dict[str, str | None]]:
             "File": escaped(row.path),
             "Use": side[row.split] if row.verdict != "skipped" else "skipped",
             "Length": None if row.duration_s is None else words.sound_length(row.duration_s),
-            "Note": row.reason or (f"same sound as {escaped(row.same_as)}" if row.same_as else None),
+            "Note": _note(row),
         }
         for row in dataset.files
     ]
+
+
+def _note(row: FileRow) -> str | None:
+    said = [row.reason] if row.reason else []
+    said += [f"same sound as {escaped(row.same_as)}"] if row.same_as else []
+    return "; ".join([*said, *(fault.words for fault in row.faults)]) or None
 
 
 def _settings(reader: RunReader, view: RunView) -> None:

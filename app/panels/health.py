@@ -35,6 +35,7 @@ class Checked:
     """A collection of sounds that was looked at."""
 
     name: str
+    folder: Path
     health: Health
 
     @property
@@ -48,6 +49,9 @@ class Checked:
 
 Report = Callable[[str, int, int], None]
 WAIT_S = 0.2
+PLAYERS = 5  # at once: each loads its whole file
+MOST_BYTES = 50 << 20
+_PLAYED = frozenset((".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3"))
 
 
 class _Scan:
@@ -81,7 +85,7 @@ class _Scan:
             self._progress = (phase, done, total)
             report(phase, done, total)
 
-        return Checked(name, examine(open_collection(folder, DecodeSettings(), told, minimum=0)))
+        return Checked(name, folder, examine(open_collection(folder, DecodeSettings(), told, minimum=0)))
 
 
 class _Known:
@@ -121,8 +125,9 @@ def _moment(path: Path) -> tuple[int, ...]:
         return ()
 
 
-def card(health: Health) -> None:
-    """Verdict, four numbers, one dot a sound, findings, what was skipped."""
+def card(checked: Checked) -> None:
+    """Verdict, four numbers, one dot a sound, findings, what they are about to hear, what was skipped."""
+    health = checked.health
     used = [row for row in health.files if row.verdict != "skipped"]
     with st.container(border=True, key="health"):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -138,6 +143,7 @@ def card(health: Health) -> None:
                 style.finding(colour, icon, strong, f": {rest}")
             else:
                 style.finding(colour, icon, "", found.message)
+        _to_hear(checked)
         if health.skipped:
             _skipped([row for row in health.files if row.verdict == "skipped"], opened=not used)
 
@@ -182,6 +188,33 @@ def _lengths(used: list[FileRow]) -> None:
     spec = specs.DOTS if dots else specs.HISTOGRAM
     alt = f"Lengths of {words.counted(len(used), 'sound')}"
     st.vega_lite_chart(rows, spec, width="stretch", key="lengths", alt=alt)
+
+
+def _to_hear(checked: Checked) -> None:
+    """A player for each file that a finding is about, a few at once; nothing is opened before that is asked for."""
+    named = [row for row in checked.health.files if row.verdict != "skipped" and (row.faults or row.same_as)]
+    if not named:
+        return
+    folded = st.expander("Hear what was found", on_change="rerun", key="to-hear")
+    if not folded.open:
+        return
+    with folded:
+        pages = -(-len(named) // PLAYERS)
+        page = int(st.number_input("Page", 1, pages, key="to-hear-page", width=160)) if pages > 1 else 1
+        inside = {found.shown: found.path for found in find_files(checked.folder)}
+        for row in named[(page - 1) * PLAYERS : page * PLAYERS]:
+            said = [fault.words for fault in row.faults] + ([f"repeats {row.same_as}"] if row.same_as else [])
+            style.line(f"{escaped(row.path).replace('*', '∗')} – {escaped('; '.join(said)).replace('*', '∗')}")
+            _player(row, inside.get(row.path))
+
+
+def _player(row: FileRow, path: Path | None) -> None:
+    if path is None or not path.is_file():
+        style.quiet("It is not there any more.")
+    elif path.suffix.lower() not in _PLAYED or path.stat().st_size > MOST_BYTES:
+        style.quiet("A browser does not play it: too large, or of a kind that it does not know.")
+    else:
+        st.audio(str(path), alt=f"Play {escaped(row.path)}")
 
 
 def _skipped(skipped: list[FileRow], opened: bool) -> None:

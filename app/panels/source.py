@@ -135,7 +135,7 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
         return None
     slot.empty()
     if chosen.checked is not None:
-        health.card(chosen.checked.health)
+        health.card(chosen.checked)
     else:
         _card(described)
     return chosen

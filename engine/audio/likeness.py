@@ -22,6 +22,11 @@ largest likeness of two different files              0.884
   any two takes of a digit                           0.686
 ===================================================  =========
 
+Clipping is another matter: it makes harmonics, and a copy amplified by 12 dB and cut off has a likeness of
+0.63 at worst (of 65 sounds). So pairs with a clipped file are compared once more, as :func:`picture` ``limited``: both
+waves cut off at the middle magnitude of their sounding samples, which a copy cut off above it has in common with its
+source. Amplified by 6, 12 and 20 dB: 0.957, 0.933 and 0.913 at worst; two different sounds 0.30 at most.
+
 Below the threshold fall copies that lost much: speech at 8 kHz in an MP3 of 8 kbit/s (0.898 at worst).
 """
 
@@ -31,17 +36,21 @@ import base64
 
 import numpy as np
 
+from engine.audio.faults import constant_offset
+
 SAME = 0.91
 _WINDOW_S, _LAG_S, _PREROLL_S = 2.7, 0.3, 0.25
 _LOW_HZ, _HIGH_HZ = 40.0, 4_000.0
 _FLATTEN = 0.75  # exponent of the division by the smoothed amplitude
 _FLOOR = 10**-2.5  # of the strongest smoothed power: what lies under is not raised further, noise would be
-_BLOCK = 16  # bins in one number of a sketch
+_BLOCK = 4  # bins in one number of a sketch
+_ASKED = 50_000  # samples that tell how loud a sound mostly is
+_PIECE = 1 << 10  # windows of 5 ms at once
 
 
-def sketch(pcm: np.ndarray, sample_rate: int) -> str:
+def sketch(pcm: np.ndarray, sample_rate: int, limited: bool = False) -> str:
     """The norms of blocks of :func:`picture`, half precision, as text: enough to rule out most pairs."""
-    magnitudes = np.abs(picture(pcm, sample_rate))
+    magnitudes = np.abs(picture(pcm, sample_rate, limited))
     blocks = np.pad(magnitudes, (0, -magnitudes.size % _BLOCK)).reshape(-1, _BLOCK)
     return base64.b64encode(np.sqrt(np.square(blocks).sum(axis=1)).astype("<f2").tobytes()).decode()
 
@@ -60,12 +69,14 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
     return float(max(correlation[:reach].max(), correlation[-reach:].max()))
 
 
-def picture(pcm: np.ndarray, sample_rate: int) -> np.ndarray:
-    """The flattened spectrum of a sound around its onset, complex64 [bins], of length 1."""
+def picture(pcm: np.ndarray, sample_rate: int, limited: bool = False) -> np.ndarray:
+    """The flattened spectrum of a sound around its onset, without its offset, complex64 [bins], of length 1."""
+    offset = 32_767 * constant_offset(pcm, sample_rate)
+    ceiling = _middle(pcm, offset) if limited else np.inf
     size = 2 * int(_WINDOW_S * sample_rate / 2)
     heard_length = size - int(2 * _LAG_S * sample_rate)  # the rest is silence, so that a lag does not wrap around
-    start = _onset(pcm, sample_rate) - int(_PREROLL_S * sample_rate)
-    heard = pcm[max(0, start) : max(0, start + heard_length)]
+    start = _onset(pcm, sample_rate, offset, ceiling) - int(_PREROLL_S * sample_rate)
+    heard = np.clip(pcm[max(0, start) : max(0, start + heard_length)] - offset, -ceiling, ceiling)
     part = np.zeros(size, np.float32)
     part[max(0, -start) : max(0, -start) + heard.size] = heard
     fade = heard_length // 4
@@ -89,10 +100,20 @@ def _smoothed(power: np.ndarray, first_bin: int) -> np.ndarray:
     return smoothed
 
 
-def _onset(pcm: np.ndarray, sample_rate: int) -> int:
+def _middle(pcm: np.ndarray, offset: float) -> float:
+    """The middle magnitude around ``offset`` of the samples that sound: within 60 dB of the largest."""
+    asked = pcm[:: max(1, pcm.size // _ASKED)].astype(np.float32) - offset
+    magnitudes = np.abs(asked)
+    return float(np.median(magnitudes[magnitudes >= magnitudes.max() * 1e-3]))
+
+
+def _onset(pcm: np.ndarray, sample_rate: int, offset: float, ceiling: float) -> int:
     """The first sample of the first 20 ms within 15 dB of the loudest. Power, not peaks: noise moves those."""
     step = sample_rate // 200
     blocks = pcm[: pcm.size // step * step].reshape(-1, step)
-    power = np.einsum("ij,ij->i", blocks, blocks, dtype=np.float64, casting="unsafe")
+    power = np.empty(len(blocks))
+    for at in range(0, len(blocks), _PIECE):
+        piece = np.clip(blocks[at : at + _PIECE] - offset, -ceiling, ceiling)
+        power[at : at + _PIECE] = np.einsum("ij,ij->i", piece, piece, dtype=np.float64)
     power = np.convolve(power, np.ones(4))[3:] if power.size > 3 else power
     return int(np.argmax(power >= power.max() * 10**-1.5)) * step if power.size else 0

@@ -19,10 +19,11 @@ from engine.audio.files.find import Found, escaped, find_files, printable
 from engine.audio.files.stream import AudioError, refuse_special
 from engine.audio.levels import to_db
 from engine.audio.settings import DecodeSettings
+from engine.collection.comparisons import Comparisons
 from engine.collection.near_duplicates import group_copies
 from engine.errors import DataError
 from engine.home import expanded
-from engine.rundir.schema import FileRow
+from engine.rundir.schema import FileFault, FileRow
 
 log = logging.getLogger(__name__)
 _NAMED = 3
@@ -60,7 +61,8 @@ class Sound:
 class Collection:
     """What a folder holds. rows: every file found. sounds: the usable ones; both sorted by relative path.
 
-    fingerprint: changes with any usable file's path or sound, and with the settings.
+    fingerprint: changes with any usable file's path or sound, and with the settings. runs_inside: run directories below
+    the folder, which were passed over.
     """
 
     root: Path
@@ -68,6 +70,7 @@ class Collection:
     rows: list[FileRow]
     sounds: list[Sound]
     fingerprint: str
+    runs_inside: int = 0
 
     @property
     def groups(self) -> list[int]:
@@ -87,14 +90,15 @@ def open_collection(
 ) -> Collection:
     """Find, decode and judge the sounds below ``folder``. What the cache holds whole is not decoded again.
 
-    report: called with ("scan" or "decode", done, total). check: called often; what it raises stops everything and
-    leaves no process behind. warn: told when something in the cache was damaged. minimum: usable sounds below which the
-    folder is refused. Raises DataError, StorageError.
+    report: called with ("scan", "decode" or "compare", done, total). check: called often; what it raises stops
+    everything and leaves no process behind. warn: told when something in the cache was damaged. minimum: usable sounds
+    below which the folder is refused. Raises DataError, StorageError.
     """
     cache = cache or default_cache()
     folder = expanded(folder)
     report("scan", 0, 0)
-    found = find_files(folder, check)
+    runs: list[Path] = []
+    found = find_files(folder, check, runs.append)
     if not found:
         raise DataError(f"{printable(folder)} has no sound files.", "Put WAV, FLAC, OGG, MP3 or AIFF files into it.")
     entries = []
@@ -115,10 +119,10 @@ def open_collection(
             entries[index] = replace(entries[index], facts=facts)
         _tell_damaged([entries[index] for index in unknown], warn)
         cache.prune()
-    collection = _judge(folder, entries, settings, cache, check)
+    collection = _judge(folder, entries, settings, cache, partial(report, "compare"), check)
     if len(collection.sounds) < minimum:
         raise _too_few(collection, minimum)
-    return collection
+    return replace(collection, runs_inside=len(runs))
 
 
 @dataclass(frozen=True)
@@ -165,15 +169,21 @@ def _tell_damaged(entries: Sequence[_Entry], warn: Callable[[str], None]) -> Non
 
 
 def _judge(
-    folder: Path, entries: Sequence[_Entry], settings: DecodeSettings, cache: Cache, check: Callable[[], None]
+    folder: Path,
+    entries: Sequence[_Entry],
+    settings: DecodeSettings,
+    cache: Cache,
+    report: Callable[[int, int], None],
+    check: Callable[[], None],
 ) -> Collection:
     judged = [(entry, facts, _failure(facts, settings)) for entry in entries if (facts := entry.facts)]
     usable = [(entry, facts) for entry, facts, failure in judged if failure is None]
     groups = group_copies(
-        [facts.digest for _, facts in usable],
-        [facts.sketch for _, facts in usable],
+        [facts for _, facts in usable],
         lambda index: cache.open(usable[index][0].key, usable[index][1].num_samples),
         settings.sample_rate,
+        Comparisons(cache.comparisons),
+        report,
         check,
     )
     shortest = round(settings.min_duration_s * settings.sample_rate)
@@ -233,6 +243,7 @@ def _row(path: str, facts: Facts, failure: str | None, same_as: dict[str, str], 
         channels=facts.channels,
         peak_db=to_db(facts.peak) if known else None,
         same_as=original if original != path else None,
+        faults=[FileFault(code=fault.code, words=fault.words) for fault in facts.faults],
     )
 
 

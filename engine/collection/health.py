@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
+from engine.audio.files.find import escaped
 from engine.collection.collection import Collection
 from engine.collection.split import assign_sides, split_files
 from engine.config import OverfittingPreset, get_adaptive_split, preset_for
@@ -17,6 +20,7 @@ FEW_TO_CHECK = 3
 SHORT_S = 10.0
 NARROW_HZ = 16_000
 EVEN_DB = 12.0
+NAMED = 3
 
 
 class Health(Record):
@@ -70,6 +74,15 @@ def _skipped(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | Non
     return Diagnosis(code="skipped", severity=severity, message=f"{skipped} of {_files(len(rows))} cannot be used.")
 
 
+def _runs(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
+    count = collection.runs_inside
+    if not count:
+        return None
+    what = "1 folder of a run lies" if count == 1 else f"{count} folders of runs lie"
+    message = f"{what} inside: passed over, the sounds in there are previews."
+    return Diagnosis(code="runs_inside", severity="info", message=message)
+
+
 def _noted(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
     noted = sum(row.verdict == "used_with_note" for row in rows)
     if not noted:
@@ -97,8 +110,56 @@ def _same(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
     copies = sum(row.same_as is not None for row in rows)
     if not copies:
         return None
-    message = f"{_files(copies)} {'repeats' if copies == 1 else 'repeat'} the sound of another; they stay on one side."
+    names = _named([f"{escaped(row.path)} repeats {escaped(row.same_as)}" for row in rows if row.same_as is not None])
+    repeat = "repeats" if copies == 1 else "repeat"
+    message = f"{_files(copies)} {repeat} the sound of another: {names}. Each stays on the side of what it repeats."
     return Diagnosis(code="same_sounds", severity="info", message=message)
+
+
+_FAULTS: dict[str, tuple[Literal["warning", "info"], str, str, str]] = {
+    "clipped": (
+        "warning",
+        "is clipped",
+        "are clipped",
+        "The model learns the crackle too: take the originals, or leave them out.",
+    ),
+    "offset": ("warning", "has a constant offset", "have a constant offset", "Remove it with a high-pass at 20 Hz."),
+    "hum": ("warning", "hums", "hum", "The model learns the mains too: filter its lines out, or record again."),
+    "silent_channel": (
+        "info",
+        "has a silent channel",
+        "have a silent channel",
+        "All channels are mixed to one, so nothing is lost.",
+    ),
+    "same_channels": ("info", "is mono in several channels", "are mono in several channels", "Nothing is lost."),
+    "silent_edges": (
+        "info",
+        "has long silence at its edges",
+        "have long silence at their edges",
+        "Cut it, or the model learns silence.",
+    ),
+}
+
+
+def _faults(code: str, collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
+    """What is wrong with recordings that are used all the same, by name."""
+    severity, one, several, remedy = _FAULTS[code]
+    found = [
+        f"{escaped(row.path)} ({fault.words})"
+        for row in rows
+        if row.verdict != "skipped"
+        for fault in row.faults
+        if fault.code == code
+    ]
+    if not found:
+        return None
+    message = f"{_files(len(found))} {one if len(found) == 1 else several}: {_named(found)}. {remedy}"
+    return Diagnosis(code=code, severity=severity, message=message)
+
+
+def _named(found: Sequence[str]) -> str:
+    """The first few, and how many more: the table has all."""
+    return ", ".join(found[:NAMED]) + (f" and {len(found) - NAMED} more" if len(found) > NAMED else "")
 
 
 def _levels(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
@@ -128,10 +189,12 @@ def _files(count: int) -> str:
 
 _LOOKS: tuple[Callable[[Collection, Sequence[FileRow]], Diagnosis | None], ...] = (
     _skipped,
+    _runs,
     _noted,
     _few_to_check,
     _short,
     _same,
+    *(partial(_faults, code) for code in _FAULTS),
     _levels,
     _narrow,
 )

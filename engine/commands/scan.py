@@ -15,6 +15,7 @@ from engine.config import TrainingConfig, validated
 from engine.errors import SweetspotError
 
 _MARKS = {"good": "+", "info": "-", "warning": "!", "error": "x"}
+_DOING = {"scan": "Looking at", "decode": "Reading", "compare": "Comparing"}
 _NAME_WIDTH = 60
 _SIDES = {"train": "learn", "val": "check", None: ""}
 
@@ -61,8 +62,7 @@ def command(folder: Path, as_json: bool, min_duration_s: float, val_fraction: fl
 def _report(phase: str, done: int, total: int) -> None:
     """A line that overwrites itself, on a terminal only."""
     if sys.stderr.isatty() and total and (done == total or done % 10 == 0):
-        verb = "Looking at" if phase == "scan" else "Reading"
-        click.echo(f"\r\033[K{verb} {done} of {total} files", nl=False, err=True)
+        click.echo(f"\r\033[K{_DOING[phase]} {done} of {total} files", nl=False, err=True)
 
 
 def _clear() -> None:
@@ -83,6 +83,7 @@ def _page(folder: Path, health: Health) -> str:
         )
         said = [row.reason] if row.reason else []
         said += [f"same sound as {_short(escaped(row.same_as))}"] if row.same_as else []
+        said += [fault.words for fault in row.faults]
         side = "skipped" if row.verdict == "skipped" else _SIDES[row.split]
         table.append((_short(escaped(row.path)), *numbers, side, "; ".join(said)))
     widths = [max(len(cells[column]) for cells in table) for column in range(6)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,11 @@ RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 _CHECKPOINT = re.compile(r"^step-(\d{8,})\.safetensors$")
 _SNAPSHOT = re.compile(r"^epoch-(\d{4,})-step-(\d{8,})\.safetensors$")
 _PREVIEW = re.compile(r"^(?:epoch-(\d{4,})-step-(\d{8,})-(sample|recon)|(reference))-(\d{2,})\.(wav|npy|png)$")
+
+
+def holds_run(names: Container[str]) -> bool:
+    """Whether a directory with these names in it is that of a run, begun or whole."""
+    return "run.json" in names or "run.lock" in names
 
 
 @dataclass(frozen=True)

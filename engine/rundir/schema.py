@@ -178,6 +178,13 @@ class PlanRecord(Record):
     session: str
 
 
+class FileFault(Record):
+    """What is wrong with a recording: a code (``clipped``, ``hum``…), and a phrase with its figures."""
+
+    code: str
+    words: str
+
+
 class FileRow(Record):
     """One file that was found, and what became of it. ``path`` is relative to the source, with forward slashes."""
 
@@ -190,6 +197,7 @@ class FileRow(Record):
     channels: int | None = None
     peak_db: float | None = Field(default=None, description="Peak in dB of full scale, before normalisation.")
     same_as: str | None = Field(default=None, description="An earlier file with the same sound: both stay on one side.")
+    faults: list[FileFault] = []
 
 
 class DatasetRecord(Record):
@@ -354,7 +362,7 @@ class Status(Record):
     protocol: int = PROTOCOL
     session: str
     state: State
-    phase: str = Field(default="", description="scan, decode, prepare, train, validate, preview or save.")
+    phase: str = Field(default="", description="scan, decode, compare, prepare, train, validate, preview or save.")
     epoch: int = 0
     total_epochs: int | None = None
     step: int = 0

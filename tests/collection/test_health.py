@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import soundfile
+
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
 from engine.collection.health import Health, examine
-from tests.audio.sounds import Write
+from tests.audio.sounds import Write, chirp
 
 
 def health(folder: Path) -> Health:
@@ -37,7 +40,34 @@ def test_each_weakness_is_named(write: Write, folder: Path) -> None:
     found = health(folder)
     assert codes(found) == ["skipped", "few_to_check", "short", "same_sounds", "levels_apart", "narrow"]
     assert found.findings[0].message == "1 of 6 files cannot be used."
-    assert found.findings[3].message == "1 file repeats the sound of another; they stay on one side."
+    assert found.findings[3].message == (
+        "1 file repeats the sound of another: copy.wav repeats 0.wav. Each stays on the side of what it repeats."
+    )
+
+
+def test_faults_are_findings_that_name_the_files_and_say_what_to_do(write: Write, folder: Path) -> None:
+    for seed in range(5):
+        write(f"{seed}.wav", seed)
+    for seed in range(4):
+        soundfile.write(folder / f"hot{seed}.wav", np.clip(10 * chirp(seed + 9), -1, 1), 48_000)
+    soundfile.write(folder / "twice.wav", np.stack([chirp(20)] * 2, 1), 48_000)
+    found = health(folder)
+    said = {finding.code: finding.message for finding in found.findings}
+    assert said["clipped"].startswith("4 files are clipped: hot0.wav (clipped: ")
+    assert " and 1 more. The model learns the crackle too" in said["clipped"]
+    assert said["same_channels"].startswith("1 file is mono in several channels: twice.wav (")
+    assert [len(row.faults) for row in found.files] == [0] * 5 + [1] * 5
+
+
+def test_runs_inside_are_no_sounds_and_said_once(write: Write, folder: Path) -> None:
+    for seed in range(3):
+        write(f"{seed}.wav", seed)
+    write("runs/a/previews/x.wav", 5)
+    (folder / "runs" / "a" / "run.json").touch()
+    found = health(folder)
+    assert found.usable == 3
+    said = [finding.message for finding in found.findings if finding.code == "runs_inside"]
+    assert said == ["1 folder of a run lies inside: passed over, the sounds in there are previews."]
 
 
 def test_one_usable_file_is_not_enough_and_its_row_has_no_side(write: Write, folder: Path) -> None:

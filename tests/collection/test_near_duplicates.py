@@ -14,9 +14,11 @@ import pytest
 import soundfile
 import soxr
 
+from engine.audio.files.cache import default_cache
 from engine.audio.files.io import read_wave
 from engine.audio.likeness import SAME, likeness, picture
 from engine.audio.settings import DecodeSettings
+from engine.collection import near_duplicates
 from engine.collection.collection import open_collection
 from tests.audio.sounds import Write, chirp
 
@@ -60,8 +62,8 @@ def test_no_two_of_242_shared_files_are_the_same(tmp_path: Path) -> None:
     for name in ("fsdd_jackson", "sonicpi"):
         (tmp_path / name).symlink_to((DATA / name).resolve())
     collection = open_collection(tmp_path, DecodeSettings())
-    assert len(collection.rows) == 242 and len(collection.sounds) == 236
-    assert collection.groups == list(range(236))
+    assert len(collection.rows) == 242 and len(collection.sounds) == 242
+    assert collection.groups == list(range(242))
     assert not any(row.same_as for row in collection.rows)
 
 
@@ -88,3 +90,93 @@ def test_a_likeness_is_1_for_a_sound_and_itself_and_small_for_noises() -> None:
     assert likeness(one, other) < 0.6
     noise = np.random.default_rng(0).standard_normal((2, 96_000))
     assert likeness(look(noise[0]), look(noise[1])) < 0.3
+
+
+def limited(wave: np.ndarray) -> np.ndarray:
+    return picture(np.rint(wave / np.abs(wave).max() * 32_767).astype(np.int16), 48_000, limited=True)
+
+
+@needs_data
+def test_clipped_copies_of_real_sounds_are_known_and_no_two_of_them_are_the_same() -> None:
+    waves = [read_wave(path, 48_000) for path in sorted((DATA / "sonicpi").glob("drum_*.flac"))[::3]]
+    looks = [limited(wave) for wave in waves]
+    for own, wave in zip(looks, waves, strict=True):
+        whole = wave / np.abs(wave).max()
+        alike = [likeness(own, limited(np.clip(gain * whole, -1, 1))) for gain in (2, 4, 10)]
+        assert min(alike) >= SAME, alike
+    assert max(likeness(a, b) for a, b in combinations(looks, 2)) <= SAME - 0.3
+
+
+def test_clipped_offset_turned_and_shifted_copies_are_named(write: Write, folder: Path) -> None:
+    for seed in range(3):
+        write(f"other{seed}.wav", seed + 5)
+    wave = chirp(1)
+    silence = np.zeros(4_800)
+    made = {
+        "a.wav": wave,
+        "clipped.wav": np.clip(20 * wave, -1, 1),
+        "low ceiling.wav": 0.3 * np.clip(20 * wave, -1, 1),
+        "offset.wav": wave + 0.4,
+        "shifted.wav": np.concatenate([silence, wave]),
+        "turned.wav": -wave,
+    }
+    for name, copy in made.items():
+        soundfile.write(folder / name, copy, 48_000)
+    rows = open_collection(folder, DecodeSettings()).rows
+    assert {row.path for row in rows if row.same_as == "a.wav"} == made.keys() - {"a.wav"}
+    assert {row.path for row in rows if row.same_as is None} == {"a.wav", *(f"other{seed}.wav" for seed in range(3))}
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The likeness of each pair that was really compared."""
+    found: list[float] = []
+
+    def counted(one: np.ndarray, other: np.ndarray) -> float:
+        found.append(likeness(one, other))
+        return found[-1]
+
+    monkeypatch.setattr(near_duplicates, "likeness", counted)
+    return found
+
+
+def three_and_reversed(folder: Path) -> None:
+    """Noises and the same backwards: equal magnitudes, so that only a comparison tells each from its other."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 24_000))
+    for number, wave in enumerate(noise):
+        soundfile.write(folder / f"{number}.wav", wave, 48_000)
+        soundfile.write(folder / f"{number} backwards.wav", wave[::-1], 48_000)
+
+
+def test_what_was_compared_once_is_not_compared_again_unless_the_results_are_damaged(
+    folder: Path, compared: list[float]
+) -> None:
+    three_and_reversed(folder)
+    phases: list[tuple[str, int, int]] = []
+    first = open_collection(folder, DecodeSettings(), lambda *phase: phases.append(phase))
+    assert len(compared) == 3
+    assert [phase for phase in phases if phase[0] == "compare"][-1] == ("compare", 5, 6)
+    soundfile.write(folder / "more.wav", chirp(3), 48_000)
+    again = open_collection(folder, DecodeSettings())
+    assert len(compared) == 3 and again.groups == [*first.groups, 6]
+    results = default_cache().comparisons
+    raw = bytearray(results.read_bytes())
+    raw[-1] ^= 1
+    results.write_bytes(raw)
+    assert open_collection(folder, DecodeSettings()).groups == again.groups and len(compared) == 6
+
+
+def test_comparing_stops_when_told_and_keeps_what_it_found(folder: Path, compared: list[float]) -> None:
+    class Cancelled(BaseException):
+        pass
+
+    def check() -> None:
+        if len(compared) == 1:
+            raise Cancelled
+
+    three_and_reversed(folder)
+    with pytest.raises(Cancelled):
+        open_collection(folder, DecodeSettings(), check=check)
+    assert len(compared) == 1
+    open_collection(folder, DecodeSettings())
+    assert len(compared) == 3

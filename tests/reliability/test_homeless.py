@@ -48,7 +48,7 @@ def test_training_without_a_home_says_what_to_name(drums: Path, tmp_path: Path) 
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "no home directory" in done.stderr and "SWEETSPOT_CACHE" in done.stderr
     kept = as_nobody("engine.train", "~nosuchuser/x", "--run-dir", tmp_path / "b", SWEETSPOT_CONFIG=str(tmp_path))
-    assert kept.returncode == 2 and "neither a folder or table here nor a data set" in kept.stderr
+    assert kept.returncode == 2 and "~nosuchuser/x does not exist" in kept.stderr
 
 
 @posix

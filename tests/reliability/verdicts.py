@@ -36,6 +36,7 @@ def _line(row: dict[str, Any]) -> str:
     said = _WORDS[row["verdict"]] + (row["reason"] or "")
     if row["same_as"]:
         said += f"; same sound as {escaped(row['same_as'])}"
+    said += "".join(f"; {fault['words']}" for fault in row["faults"])
     return f"{escaped(row['path'])!r}: {said}"
 
 

@@ -23,12 +23,13 @@ import numpy as np
 import platformdirs
 from xxhash import xxh3_128
 
+from engine.audio.faults import Fault
 from engine.errors import StorageError
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.seal import seal, unseal
 
-VERSION = 4
+VERSION = 7
 _BLOCK = 1 << 22
 KEEP_S = 90 * 86_400.0
 
@@ -40,13 +41,15 @@ class Facts:
     failure: why there is no sound, in words for its user; None when there is. lasting: whether decoding again would
     find the same, so that it is worth remembering. duration_s: of what was read, before resampling. peak: largest
     absolute sample of the mono sound; sample ``i`` of it is ``pcm[i] / 32767 * peak``. digest: of the decoded samples
-    (XXH3, 128 bits). sketch: of the sound's spectrum, by which most files are told from each other, see
+    (XXH3, 128 bits). faults: of the recording, see :mod:`engine.audio.faults`. sketch: of
+    the sound's spectrum, by which most files are told from each other, and of the limited one, see
     :mod:`engine.audio.likeness`.
     """
 
     failure: str | None = None
     lasting: bool = True
     notes: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
     duration_s: float | None = None
     missing_s: float = 0.0
     sample_rate: int | None = None
@@ -55,12 +58,14 @@ class Facts:
     num_samples: int = 0
     digest: str = ""
     sketch: str = ""
+    limited_sketch: str = ""
 
     @classmethod
     def from_record(cls, values: Any) -> Facts:
         """From what ``asdict`` and JSON made of it. Raises TypeError or KeyError for anything else."""
         names = {field.name for field in fields(cls)}
-        return cls(**{name: values[name] for name in names} | {"notes": tuple(values["notes"])})
+        faults = tuple(Fault(**fault) for fault in values["faults"])
+        return cls(**{name: values[name] for name in names} | {"notes": tuple(values["notes"]), "faults": faults})
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,11 @@ class Cache:
 
     def pcm(self, key: str) -> Path:
         return self.root / key[:2] / f"{key}.pcm"
+
+    @property
+    def comparisons(self) -> Path:
+        """Which entries were compared with which: :mod:`engine.collection.comparisons`."""
+        return self.root / "comparisons"
 
     def _facts(self, key: str) -> Path:
         return self.root / key[:2] / f"{key}.json"

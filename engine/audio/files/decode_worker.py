@@ -27,6 +27,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from engine.audio import faults
 from engine.audio.files import verdict
 from engine.audio.files.cache import Cache, Facts, moment, sample_digest
 from engine.audio.files.stream import AudioError, SoundFile
@@ -144,7 +145,10 @@ def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable
         return Facts(failure=error.reason, lasting=error.lasting)
     except MemoryError:
         return Facts(failure="needs more memory to decode than one sound may have", lasting=False)
-    return replace(found, digest=digest, sketch=sketch(cache.open(key, count), sample_rate))
+    samples = cache.open(key, count)
+    heard = source.meter.faults() + faults.in_mono(samples, sample_rate)
+    whole, cut = (sketch(samples, sample_rate, limited) for limited in (False, True))
+    return replace(found, digest=digest, faults=heard, sketch=whole, limited_sketch=cut)
 
 
 def _moment(path: Path) -> tuple[int, ...] | None:

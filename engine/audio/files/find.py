@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DataError
+from engine.rundir.layout import holds_run
 
 # fmt: off
 READABLE = frozenset((
@@ -37,25 +38,28 @@ class Found:
         return self.path.suffix.lower() in CONVERTIBLE
 
 
-def find_files(folder: Path, check: Callable[[], None] = lambda: None) -> list[Found]:
+def find_files(
+    folder: Path, check: Callable[[], None] = lambda: None, passed: Callable[[Path], None] = lambda run: None
+) -> list[Found]:
     """Every file below ``folder`` that is named like a sound, sorted by its relative path with forward slashes.
 
     Hidden names are passed over: those are the halves that macOS leaves on other disks (``._kick.wav``) and the
-    trash of file managers. Links are followed; a folder is entered once, so that links in a circle end. Raises
-    DataError when the folder is missing, is none, or cannot be listed.
+    trash of file managers. Run directories below ``folder`` are passed over, ``passed`` is told each: their sounds
+    are previews. Links are followed; a folder is entered once, so that links in a circle end.
+    Raises DataError when the folder is missing, is none, or cannot be listed.
     """
     if not folder.is_dir():
         kind = "is not a folder" if folder.exists() else "does not exist"
         raise DataError(f"{printable(folder)} {kind}.", "Name a folder with sound files.")
     try:
-        files = [Found(path, printable(path.relative_to(folder))) for path in _walk(folder, check)]
+        files = [Found(path, printable(path.relative_to(folder))) for path in _walk(folder, check, passed)]
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DataError(f"{printable(folder)} cannot be read: {reason}.", "Check its permissions.") from None
     return sorted(files, key=lambda file: file.shown)
 
 
-def _walk(folder: Path, check: Callable[[], None]) -> Iterator[Path]:
+def _walk(folder: Path, check: Callable[[], None], passed: Callable[[Path], None]) -> Iterator[Path]:
     entered: set[tuple[int, int]] = set()
     count = 0
     waiting = [(folder, 0)]
@@ -67,11 +71,14 @@ def _walk(folder: Path, check: Callable[[], None]) -> Iterator[Path]:
             if (about.st_dev, about.st_ino) in entered:
                 continue
             entered.add((about.st_dev, about.st_ino))
-            files, folders = _list(place)
+            files, folders, is_run = _list(place)
         except OSError:
             if place == folder:
                 raise
             continue  # a folder inside that may not be listed hides its sounds, not the others
+        if is_run and place != folder:
+            passed(place)
+            continue
         for path in files:
             count += 1
             if count > MAX_FILES:
@@ -86,19 +93,21 @@ def _walk(folder: Path, check: Callable[[], None]) -> Iterator[Path]:
             waiting[:0] = [(path, depth + 1) for path in folders if path.is_symlink()]
 
 
-def _list(place: Path) -> tuple[list[Path], list[Path]]:
-    """Files named like sounds, and folders, in ``place``."""
+def _list(place: Path) -> tuple[list[Path], list[Path], bool]:
+    """Files named like sounds, and folders, in ``place``; whether it is a run directory."""
+    names: set[str] = set()
     files: list[Path] = []
     folders: list[Path] = []
     with os.scandir(place) as entries:
         for entry in entries:
+            names.add(entry.name)
             if entry.name.startswith("."):
                 continue
             if _is_folder(entry):
                 folders.append(Path(entry.path))
             elif Path(entry.name).suffix.lower() in READABLE | CONVERTIBLE:
                 files.append(Path(entry.path))
-    return files, folders
+    return files, folders, holds_run(names)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -13,13 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from streamlit.testing.v1 import AppTest
 
 from engine.rundir.layout import Layout
 from engine.rundir.schema import ErrorInfo, FileRow, Progress, RunConfig, State
 from tests.app.conftest import said
 from tests.app.library import write
+from tests.audio.sounds import chirp
 from tests.conftest import ROOT
 
 Visit = Callable[..., AppTest]
@@ -291,7 +294,7 @@ def test_a_folder_that_is_none_is_said_in_a_sentence(visit: Visit, tmp_path: Pat
     app = visit("new")
     app.segmented_control(key="source").set_value("A folder on this computer").run()
     app.text_input(key="folder").set_value(str(tmp_path / "missing")).run()
-    assert "neither a folder or table here nor a data set" in said(app)
+    assert f"does not exist: there is no missing in {tmp_path}" in said(app) and "breast_cancer" not in said(app)
     assert app.button(key="start").disabled
 
 
@@ -369,3 +372,19 @@ def test_starting_begins_one_real_trainer(visit: Visit, drums: Path, runs_dir: P
     assert "--channels" in command and "8" in command and str(drums) in command
     os.kill(started[0].process.pid, signal.SIGKILL)
     started[0].process.wait()
+
+
+def test_what_was_found_can_be_heard_and_only_when_asked_for(visit: Visit, folder: Path) -> None:
+    for seed in range(4):
+        soundfile.write(folder / f"{seed}.wav", chirp(seed), 48_000)
+    for seed in range(6):
+        soundfile.write(folder / f"hot*{seed}.wav", np.clip(20 * chirp(seed + 9), -1, 1), 48_000)
+    app = visit("new")
+    app.segmented_control(key="source").set_value("A folder on this computer").run()
+    app.text_input(key="folder").set_value(str(folder)).run()
+    assert "6 files are clipped" in said(app) and not app.get("audio")
+    app.session_state["to-hear"] = True
+    app.run()
+    assert not app.exception and len(app.get("audio")) == 5
+    app.number_input(key="to-hear-page").set_value(2).run()
+    assert not app.exception and len(app.get("audio")) == 1 and "hot∗5.wav" in said(app)

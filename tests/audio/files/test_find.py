@@ -30,6 +30,23 @@ def test_hidden_files_and_folders_are_passed_over(folder: Path) -> None:
     assert names(folder) == ["kick.wav"]
 
 
+def test_directories_of_runs_inside_are_passed_over_and_told(folder: Path) -> None:
+    names_in = (
+        "kick.wav",
+        "runs/one/previews/a.wav",
+        "runs/one/run.json",
+        "runs/two/run.lock",
+        "runs/two/b.wav",
+        "runs/c.wav",
+    )
+    for name in names_in:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    passed: list[Path] = []
+    assert [file.shown for file in find_files(folder, passed=passed.append)] == ["kick.wav", "runs/c.wav"]
+    assert sorted(passed) == [folder / "runs" / "one", folder / "runs" / "two"]
+
+
 def test_links_in_a_circle_end_and_a_real_path_wins_over_a_link(folder: Path) -> None:
     (folder / "z").mkdir()
     (folder / "z" / "kick.wav").touch()
