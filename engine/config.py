@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -30,10 +30,14 @@ class Settings(BaseModel):
     """Base of every configuration: immutable, validated, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # The settings at which a section of the help begins, and what it is called.
+    sections: ClassVar[dict[str, str]] = {}
 
 
 class RegularizationConfig(Settings):
     """What keeps a model from memorising. Unset fields follow the preset."""
+
+    sections: ClassVar[dict[str, str]] = {"dropout": "Against memorising"}
 
     dropout: float = Field(0.01, ge=0, lt=1, description="Fraction of the encoder's input that is masked in training.")
     weight_decay: float = Field(0.01, ge=0, le=1, description="Decoupled weight decay of AdamW.")
@@ -45,6 +49,14 @@ class RegularizationConfig(Settings):
 
 class TrainingConfig(Settings):
     """How to train. Unset fields follow the preset; None means "automatic"."""
+
+    sections: ClassVar[dict[str, str]] = {
+        "preset": "How long, and how guarded",
+        "learning_rate": "How it learns",
+        "chunk_duration_s": "What it learns from",
+        "checkpoint_interval": "What is kept",
+        "device": "Computer and chance",
+    }
 
     preset: Literal["auto", "conservative", "balanced", "aggressive"] = Field(
         "auto", description="Guard against memorising; auto takes it from the number of usable files."
@@ -118,6 +130,17 @@ _PRESETS: dict[OverfittingPreset, dict[str, Any]] = {
         },
     },
 }
+
+
+def preset_values(path: tuple[str, ...]) -> list[Any]:
+    """What conservative, balanced and aggressive set the field at ``path`` to; empty where no preset names it."""
+    found = []
+    for values in _PRESETS.values():
+        place: Any = values
+        for part in path:
+            place = place.get(part) if isinstance(place, dict) else None
+        found.append(place)
+    return found if any(value is not None for value in found) else []
 
 
 def preset_for(file_count: int) -> OverfittingPreset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ from engine.config import Settings
 
 class VAEConfig(Settings):
     """The convolutional VAE over mel spectrograms, and how its sounds are read."""
+
+    sections: ClassVar[dict[str, str]] = {"spectrogram": "Sounds"}
 
     spectrogram: SpectrogramConfig = Field(default_factory=SpectrogramConfig)
     min_duration_s: float = Field(
