@@ -50,9 +50,11 @@ def test_a_third_task_is_one_folder(house: Path) -> None:
         return subprocess.run(command, cwd=house, env=environment, capture_output=True, text=True, timeout=500)
 
     assert "saw" in engine("datasets").stdout
-    result = engine("train", "saw", "--partials", "8", "--run-dir", "run")
+    page = (ROOT / "docs" / "add-a-task.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"```bash\n(.*?)\n```", page)
+    result = engine(*said.removeprefix("python -m engine.").split())
     assert result.returncode == 0, result.stderr
-    reader = RunReader(house / "run")
+    reader = RunReader(next((house / "runs").iterdir()))
     record, status = reader.run(), reader.status()
     assert record is not None and record.task == "cycle" and record.config.task["partials"] == 8
     assert status is not None and status.state is State.COMPLETED
