@@ -247,3 +247,19 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
             assert link.startswith("https://") or (page.parent / link).is_file(), f"{page.name}: {link}"
+
+
+def test_the_tree_and_the_reading_order_of_the_readme_are_there() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = page.split("## The house")[1].split("```")[1]
+    place, found = "", []
+    for line in tree.strip().splitlines():
+        if line[0] != " ":
+            place = line.split()[0]
+        names = [place] if line[0] != " " else [place + name for name in line[:22].split()]
+        found += names
+    assert len(found) > 15 and [name for name in found if not (ROOT / name).exists()] == []
+    order = re.findall(r"`([^`]+)`", page.split("**Read it**")[1].split("**Add a task**")[0])
+    assert [name for name in order if not ((ROOT / name).exists() or (ROOT / "engine" / name).exists())] == []
+    rooms = {path.name for path in (ROOT / "engine").iterdir() if (path / "__init__.py").exists()} - {"tasks"}
+    assert {room for room in rooms if f"engine/{room}/" not in found} == set()
