@@ -243,6 +243,14 @@ def test_the_benches_that_the_pages_name_are_there() -> None:
             assert importlib.util.find_spec(f"tests.bench.{name}"), f"{page.name}: {name}"
 
 
+@pytest.mark.parametrize("bench", ["quality", "lengths", "replay", "generate", "mutations"])
+def test_figures_from_a_bench_name_the_commit_they_were_measured_at(bench: str) -> None:
+    texts = [page.read_text(encoding="utf-8") for page in PAGES if page.name != "questions.md"]
+    parts = [part for text in texts for part in re.split(r"\n\n|\n- |^\|", text, flags=re.MULTILINE)]
+    told = [part for part in parts if f"`python -m tests.bench {bench}" in part]
+    assert told and all(re.search(r"commit [0-9a-f]{7}", part) for part in told)
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
