@@ -40,6 +40,17 @@ NOT_RUN = {
     "python -m engine.train saw --partials 8": "needs the task that its page adds; tests/test_docs.py runs it there",
     "ffmpeg -i voice.m4a voice.wav": "another program, which need not be installed",
 }  # fmt: skip
+# What pip installs, and the app's command of this checkout, whatever is installed beside it.
+PROGRAM = """#!{python}
+import sys
+from engine.__main__ import main
+from engine.process.ending import run
+if sys.argv[1:2] == ["report"]:
+    from app.report.command import command
+    del sys.argv[1]
+    run(command)
+main()
+"""
 
 
 def commands(page: Path) -> list[str]:
@@ -161,7 +172,7 @@ def reader(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
         (project / name).write_bytes((samples / "kick.wav").read_bytes())
     program = home / "bin" / "sweetspot"
     program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\nfrom engine.__main__ import main\nmain()\n")
+    program.write_text(PROGRAM.format(python=sys.executable))
     program.chmod(0o755)
     one = Reader(home)
     try:

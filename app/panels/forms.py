@@ -171,7 +171,7 @@ def differing(task: str, preset: TrainingConfig, config: Mapping[str, Any]) -> d
 def changed(task: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a stored configuration, flat and by name: what "copy as a new run" begins with."""
     flat: dict[str, Any] = {}
-    parts = [(TrainingConfig, config.get("training", {}))]
+    parts: list[tuple[type[Settings], Any]] = [(TrainingConfig, config.get("training", {}))]
     if task in task_names():  # a newer version's run may be of one that is not known here
         parts.append((task_config(task), config.get("task", {})))
     for model, part in parts:
