@@ -156,6 +156,9 @@ class _Listener(Progress):
     def begin(self, record: RunRecord) -> None:
         pass
 
+    def stopped(self, root: Path) -> None:
+        pass
+
     def callback(self, event: Any) -> None:
         if isinstance(event, StepMetrics):
             self._under_way.append(event)

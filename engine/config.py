@@ -39,6 +39,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     presets: ClassVar[Presets] = {}
+    # The settings at which a section of the help begins, and what it is called.
+    sections: ClassVar[dict[str, str]] = {}
 
 
 class TaskConfig(Settings):
@@ -59,6 +61,8 @@ _S = TypeVar("_S", bound=Settings)
 
 class RegularizationConfig(Settings):
     """What keeps a model from memorising. Unset fields follow the preset."""
+
+    sections: ClassVar[dict[str, str]] = {"dropout": "Against memorising"}
 
     dropout: float = Field(0.01, ge=0, lt=1, description="Fraction of the encoder's input that is masked in training.")
     weight_decay: float = Field(0.01, ge=0, le=1, description="Decoupled weight decay of AdamW.")
@@ -106,6 +110,14 @@ class TrainingConfig(Settings):
 
     presets: ClassVar[Presets] = _PRESETS
 
+    sections: ClassVar[dict[str, str]] = {
+        "preset": "How long, and how guarded",
+        "learning_rate": "How it learns",
+        "val_fraction": "What it learns from",
+        "checkpoint_interval": "What is kept",
+        "device": "Computer and chance",
+    }
+
     preset: Literal["auto", "conservative", "balanced", "aggressive"] = Field(
         "auto", description="Guard against memorising; auto takes it from the number of usable files."
     )
@@ -138,6 +150,17 @@ class TrainingConfig(Settings):
     num_workers: int = Field(0, ge=0, le=0, description="Always 0: sounds are decoded once, into a cache.")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of everything but the split.")
     split_seed: int = Field(42, ge=0, lt=2**63, description="Seed of the division into learning and checking files.")
+
+
+def preset_values(model: type[Settings], path: Sequence[str]) -> list[Any]:
+    """What conservative, balanced and aggressive set the field at ``path`` to; empty where no preset names it."""
+    found = []
+    for values in model.presets.values():
+        place: Any = values
+        for part in path:
+            place = place.get(part) if isinstance(place, Mapping) else None
+        found.append(place)
+    return found if any(value is not None for value in found) else []
 
 
 def preset_for(file_count: int) -> OverfittingPreset:

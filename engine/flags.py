@@ -10,7 +10,7 @@ import annotated_types
 import click
 from pydantic.fields import FieldInfo
 
-from engine.config import Settings
+from engine.config import Settings, preset_values
 
 
 def leaves(model: type[Settings], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
@@ -23,19 +23,57 @@ def leaves(model: type[Settings], path: tuple[str, ...] = ()) -> Iterator[tuple[
             yield (*path, name), info
 
 
+class Setting(click.Option):
+    """An option made from a field. section: the heading under which the help shows it."""
+
+    def __init__(self, *names: Any, section: str, **attributes: Any) -> None:
+        super().__init__(*names, **attributes)
+        self.section = section
+
+
+class Sectioned(click.Command):
+    """A command whose help shows its own options first, then the settings by what they are for."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            if isinstance(param, click.Option) and (record := param.get_help_record(ctx)) is not None:
+                sections.setdefault(getattr(param, "section", "Options"), []).append(record)
+        for title in sections:
+            with formatter.section(title):
+                formatter.write_dl(sections[title])
+
+
+def sectioned(model: type[Settings]) -> dict[tuple[str, ...], str]:
+    """The section of every field that :func:`leaves` finds."""
+    found: dict[tuple[str, ...], str] = {}
+    section = "Settings"
+    for name, info in model.model_fields.items():
+        section = model.sections.get(name, section)
+        annotation = info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Settings):
+            within = sectioned(annotation)
+            found |= {(name, *path): title if annotation.sections else section for path, title in within.items()}
+        else:
+            found[name,] = section
+    return found
+
+
 def options(*models: type[Settings]) -> Callable[[Any], Any]:
     """A decorator that gives a click command one option a field, unprefixed, with dashes; unset ones arrive as None."""
-    found: dict[str, FieldInfo] = {}
+    found: dict[str, tuple[FieldInfo, str, str]] = {}
     for model in models:
+        sections = sectioned(model)
         for path, info in leaves(model):
-            found.setdefault(path[-1], info)
+            found.setdefault(path[-1], (info, sections[path], _help(info, preset_values(model, path))))
 
     def decorate(command: Any) -> Any:
-        for name, info in reversed(found.items()):
+        for name, (info, section, text) in reversed(found.items()):
             flag = f"--{name.replace('_', '-')}"
             if info.annotation is bool:
                 flag = f"{flag}/--no-{flag[2:]}"
-            command = click.option(flag, name, type=_type(info.annotation), default=None, help=_help(info))(command)
+            about = {"type": _type(info.annotation), "default": None, "help": text, "section": section}
+            command = click.option(flag, name, cls=Setting, **about)(command)
         return command
 
     return decorate
@@ -63,7 +101,8 @@ def _type(annotation: Any) -> Any:
     return annotation if annotation in (int, float, bool) else str
 
 
-def _help(info: FieldInfo) -> str:
+def _help(info: FieldInfo, by_preset: list[Any]) -> str:
+    """by_preset: what the presets, the strongest guard first, put in the place of the field's own default."""
     signs = {annotated_types.Ge: ("ge", "from"), annotated_types.Gt: ("gt", "above"),
              annotated_types.Le: ("le", "to"), annotated_types.Lt: ("lt", "below")}  # fmt: skip
     bounds = [
@@ -73,6 +112,8 @@ def _help(info: FieldInfo) -> str:
         if isinstance(rule, kind) and abs(getattr(rule, attribute)) < 1e9
     ]
     default = "" if info.default is None else f"default {_plain(info.default)}"
+    if by_preset:
+        default = f"by preset: {' / '.join(f'{value:g}' for value in by_preset)}"
     notes = ", ".join(filter(None, [" ".join(bounds), default]))
     return f"{info.description} [{notes}]" if notes else str(info.description)
 

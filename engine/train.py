@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from engine.audio.files.find import escaped
 from engine.config import TrainingConfig
 from engine.errors import ConfigError, DataError, OutOfMemoryError, StorageError, SweetspotError
-from engine.flags import options
+from engine.flags import Sectioned, options
 from engine.plan import Plan, plan
 from engine.process.data_changes import changed_data
 from engine.process.ending import run as run_command
@@ -84,7 +84,7 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
         try:
             return _train(job, device, writer, signals, progress)
         except Stopped:
-            return _end(writer, State.INTERRUPTED if signals.received else State.CANCELLED, signals)
+            return _end(writer, State.INTERRUPTED if signals.received else State.CANCELLED, signals, progress)
         except SweetspotError as error:
             reason = _true_reason(writer, error) or error
             _fail(writer, reason)
@@ -151,7 +151,7 @@ def _train(job: Job, device: Device, writer: RunWriter, signals: SignalFlag, pro
         raise writer.lost
     if state is State.CANCELLED and signals.received:
         state = State.INTERRUPTED
-    return _end(writer, state, signals)
+    return _end(writer, state, signals, progress)
 
 
 def _open(job: Job, device: Device, writer: RunWriter, progress: Progress, check: Any, found: list[FileRow]) -> Task:
@@ -235,8 +235,10 @@ def _finished_epochs(layout: Layout, loaded: Loaded) -> list[Any]:
     return [last[epoch] for epoch in sorted(last)]
 
 
-def _end(writer: RunWriter, state: State, signals: SignalFlag) -> int:
+def _end(writer: RunWriter, state: State, signals: SignalFlag, progress: Progress) -> int:
     writer.state(state, phase="", progress=None, reason=signals.name)
+    if state is not State.COMPLETED:
+        progress.stopped(writer.root)
     for asked in writer.control.take_cancels():
         writer.done(asked.id)
     return signals.exit_code if state is State.INTERRUPTED else 0
@@ -271,7 +273,7 @@ def _recognise(error: Exception) -> SweetspotError | None:
     return None
 
 
-@click.command("train")
+@click.command("train", cls=Sectioned)
 @click.argument("source", required=False)
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Exactly this directory for the run.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,

@@ -10,13 +10,37 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from engine.metrics import EpochMetrics
+from engine.rundir import schema
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
+from engine.task import Task
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 FILE = re.compile(r"`(engine/tasks/\w+/\w+\.py)`")
+
+
+RECORDS: list[type[BaseModel]] = [
+    schema.RunRecord, schema.MetricSpec, schema.Monitor, schema.Nouns, schema.Source, schema.Parent, schema.RunConfig,
+    schema.FileRow, schema.SessionRecord, schema.Status, schema.Best, schema.Evidence, schema.Diagnosis,
+    schema.ErrorInfo, schema.Progress, schema.PlanRecord, schema.Manifest, schema.CheckpointRef,
+    schema.HandledCommand, EpochMetrics,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
+def test_every_field_of_a_record_is_explained(record: type[BaseModel]) -> None:
+    page = (ROOT / "docs" / "run-directory.md").read_text(encoding="utf-8")
+    assert [name for name in record.model_fields if not re.search(rf'[`"]{name}[`"]', page)] == []
+
+
+def test_every_member_of_a_task_is_named() -> None:
+    page = (ROOT / "docs" / "add-a-task.md").read_text(encoding="utf-8").split("```python")[0]
+    members = {name for name in (*Task.__annotations__, *vars(Task)) if not name.startswith("_")}
+    assert len(members) > 15 and {name for name in members if f"`{name}`" not in page} == set()
 
 
 @pytest.mark.slow
@@ -50,9 +74,11 @@ def test_a_third_task_is_one_folder(house: Path) -> None:
         return subprocess.run(command, cwd=house, env=environment, capture_output=True, text=True, timeout=500)
 
     assert "saw" in engine("datasets").stdout
-    result = engine("train", "saw", "--partials", "8", "--run-dir", "run")
+    page = (ROOT / "docs" / "add-a-task.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"```bash\n(.*?)\n```", page)
+    result = engine(*said.removeprefix("python -m engine.").split())
     assert result.returncode == 0, result.stderr
-    reader = RunReader(house / "run")
+    reader = RunReader(next((house / "runs").iterdir()))
     record, status = reader.run(), reader.status()
     assert record is not None and record.task == "cycle" and record.config.task["partials"] == 8
     assert status is not None and status.state is State.COMPLETED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -9,10 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from app.runs.launch import flags
-from engine.config import TrainingConfig
+from engine.config import OverfittingPreset, TrainingConfig, resolve
 from engine.flags import options
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.layers import LayerConfig
+from engine.train import command as train
 
 
 def parsed(*arguments: str) -> dict[str, Any]:
@@ -41,6 +43,27 @@ def test_a_switch_needs_no_word_and_can_be_turned_off() -> None:
 @pytest.mark.parametrize("wish", [{"stop_after_sweet_spot": True}, {"stop_after_sweet_spot": False}, {"seed": 3}])
 def test_what_the_app_asks_for_is_what_the_command_line_hears(wish: dict[str, Any]) -> None:
     assert parsed(*flags(wish | {"device": None})) == wish
+
+
+def test_the_help_shows_each_setting_under_what_it_is_for() -> None:
+    result = CliRunner().invoke(train, ["--help"])
+    assert result.exit_code == 0
+    titles = re.findall(r"^(\S.*):$", result.output, re.MULTILINE)
+    assert titles == [
+        "Options", "How long, and how guarded", "How it learns", "Against memorising", "What it learns from",
+        "What is kept", "Computer and chance", "Tables and labels", "Sounds",
+    ]  # fmt: skip
+    flags = re.findall(r"^  (?:-h, )?(--[a-z-]+)", result.output, re.MULTILINE)
+    assert len(flags) == len(set(flags)) == len(train.params) - 1 + 1, "all but SOURCE, and --help"
+
+
+def test_a_default_that_the_preset_replaces_is_not_shown() -> None:
+    shown = " ".join(CliRunner().invoke(train, ["--help"]).output.split())
+    for preset in OverfittingPreset:
+        config = resolve(TrainingConfig(preset=str(preset)), 60)
+        for value in (config.max_epochs, config.kl_warmup_fraction, *config.regularization.model_dump().values()):
+            assert f"{value:g}" in " ".join(re.findall(r"by preset: [^]]*", shown))
+    assert "by preset: 0.02 / 0.01 / 0]" in shown and "default 0.01]" not in shown
 
 
 def test_a_layers_text_is_the_layer() -> None:

@@ -52,10 +52,18 @@ def buttons(reader: RunReader, view: RunView) -> None:
     _make_sounds(reader, view)
     if view.resumable:
         saved = view.status.last_checkpoint if view.status else None
-        label = f"Resume from epoch {saved.epoch}" if saved else "Resume from the start"
+        label = f"Resume from epoch {saved.epoch}" if saved else "Begin again at step 1"
         kind: Literal["primary", "secondary"] = "secondary" if again else "primary"
         if st.button(
-            label, icon=":material/resume:", type=kind, key="resume", on_click=_ask, args=("resume", reader.id)
+            label,
+            icon=":material/resume:",
+            type=kind,
+            key="resume",
+            on_click=_ask,
+            args=("resume", reader.id),
+            help=None
+            if saved
+            else "It ended before its first checkpoint. Its previews, and the weights that made them, stay.",
         ):
             st.rerun()  # the dialog belongs to the page, not to the part of it that moves
 

@@ -58,6 +58,8 @@ def _checkpoints(reader: RunReader, view: RunView) -> None:
         column_config={"Epoch": st.column_config.NumberColumn(alignment="left")},
     )  # fmt: skip
     style.quiet("The newest ones and the best stay; resuming takes the newest that is intact.")
+    if usable := sorted({one.epoch for one in reader.saved_states()}):
+        style.quiet(f"Weights to use are kept of epoch {', '.join(map(str, usable))}.")
 
 
 def checkpoint_rows(reader: RunReader, view: RunView) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ def _folder() -> Chosen | None:
     if folder:
         return _check(folder, again, _wish(folder))
     with st.container(border=True, key="invite"):
-        style.line("*Five to five hundred recordings* of half a second to some minutes work best.")
+        style.line("*Five to five hundred recordings* of a tenth of a second to some minutes work best.")
         style.quiet("WAV, FLAC, OGG, MP3 or AIFF, any rate, mono or stereo. They stay where they are.")
         style.quiet("Your file manager can copy a folder's path: paste it above, and press Enter.")
     return None

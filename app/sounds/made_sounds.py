@@ -24,11 +24,10 @@ from engine.errors import StorageError
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.inside import own_file, read_own
-from engine.rundir.layout import is_run_id, snapshot_moment
+from engine.rundir.layout import STARS, is_run_id, snapshot_moment
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
-STARS = "stars.json"
 NEW = "prior"
 MOST_PASSING = 60  # Sounds of Explore without a star: the oldest go.
 MOST_ZIPPED = 512 << 20  # The browser takes a download whole.

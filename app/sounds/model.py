@@ -17,7 +17,6 @@ from app.sounds import made_sounds as shelf
 from app.sounds.client import Studio, studio_of
 from app.sounds.made_sounds import Shelf, shelf_at
 from engine.errors import RunDirectoryError, SweetspotError
-from engine.rundir.layout import snapshot_moment
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -165,18 +164,15 @@ def _choose(reader: RunReader) -> None:
 
 def states_of(reader: RunReader) -> dict[str, str]:
     """What sounds can be made with, by its name in a request: best and last, then all snapshots, the newest first."""
+    labels = {"best": "Sweet spot, epoch", "last": "Last save, epoch"}
+    states = reader.saved_states()
+    epochs = [one.epoch for one in states if one.name not in labels]
     found = {}
-    saved = [one for one in reader.checkpoints() if one.manifest is not None]
-    best = [one.manifest for one in saved if one.path == reader.layout.best]
-    last = [one.manifest for one in saved if one.path != reader.layout.best]
-    for name, label, manifests in (("best", "Sweet spot", best), ("last", "Last save", last)):
-        if manifests and manifests[-1] is not None:
-            found[name] = f"{label}, epoch {manifests[-1].epoch}"
-    kept = [one.path.name for one in reader.snapshots() if one.manifest is not None]
-    moments = {name: moment for name in kept if (moment := snapshot_moment(name))}
-    epochs = [epoch for epoch, _ in moments.values()]
-    for name, (epoch, step) in sorted(moments.items(), key=lambda one: one[1], reverse=True):
-        found[name] = f"Epoch {epoch}" + (f", step {words.number(step)}" if epochs.count(epoch) > 1 else "")
+    for one in states:
+        twin = one.name not in labels and epochs.count(one.epoch) > 1
+        found[one.name] = f"{labels.get(one.name, 'Epoch')} {one.epoch}" + (
+            f", step {words.number(one.step)}" if twin else ""
+        )
     return found
 
 

@@ -70,6 +70,7 @@ def inspect(reader: RunReader) -> dict[str, Any]:
         "last_epoch": last_epoch[0] if last_epoch else None,
         "checkpoints": [_artefact(found) for found in reader.checkpoints()],
         "snapshots": [found.path.name for found in reader.snapshots()],
+        "usable": [{"name": one.name, "epoch": one.epoch, "step": one.step} for one in reader.saved_states()],
         "previews": sum(found.role != "reference" for found in reader.previews()),
         "sessions": len(reader.sessions()),
         "damage": list(_damage(reader)),
@@ -151,6 +152,9 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     yield from (f"  {sentence}" for sentence in facts["damage"] if sentence not in headline)
     counts = {name: len(facts[name]) for name in ("snapshots", "checkpoints")}
     yield f"  {facts['previews']} previews, {counts['snapshots']} snapshots, {counts['checkpoints']} checkpoints"
+    if facts["usable"]:
+        epochs = sorted({one["epoch"] for one in facts["usable"]})
+        yield f"  to use with --checkpoint epoch-N: {', '.join(map(str, epochs))}"
     for found in facts["checkpoints"]:
         step = "" if found["step"] is None else f", step {found['step']}"
         yield f"    {found['file']}{step}: {'verified' if found['verified'] else 'NOT VERIFIED, it will not be loaded'}"

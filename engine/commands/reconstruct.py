@@ -19,8 +19,8 @@ from engine.errors import DataError
 def command(model: Path, files: tuple[Path, ...], out: Path, checkpoint: str | None) -> None:
     """Pass sounds through a trained model and back.
 
-    Writes NAME.recon.wav beside NAME.orig.wav into --out: 48 kHz float, channels averaged, levels untouched. A sound
-    may be of any length; the model takes it in one pass.
+    Writes NAME.recon.wav beside NAME.orig.wav into --out: float at the model's rate, channels averaged, levels
+    untouched. A sound may be of any length; the model takes it in one pass.
     """
     from engine.audio.files.io import AudioError, read_wave, write_wave
     from engine.audio.inversion import BEST

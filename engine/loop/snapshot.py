@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from engine.errors import DataError, RunDirectoryError
-from engine.loop.checkpoint import load, load_newest, steps_saved
+from engine.loop.checkpoint import load, load_newest
 from engine.loop.state_file import UnreadableError, parse, serialise
 from engine.rundir.artefacts import Artefact, read_verified
+from engine.rundir.encoding import decode
+from engine.rundir.inside import read_own
 from engine.rundir.layout import Layout, checkpoint_step, manifest, snapshot_moment
 from engine.rundir.pair import remove
 from engine.rundir.reader import RunReader
@@ -53,9 +55,13 @@ def parse_snapshot(data: bytes) -> dict[str, Any]:
 
 
 def thin_snapshots(layout: Layout, most: int = MOST_SNAPSHOTS) -> None:
-    """Thin evenly to ``most``: starred ones, the first and the last stay."""
-    found = RunReader(layout.root).snapshots()
-    while len(found) > most and (spare := [item for item in found[1:-1] if not _starred(item)]):
+    """Thin evenly to ``most``: the first, the last, the one nearest the best epoch and those of starred sounds stay."""
+    reader = RunReader(layout.root)
+    found = reader.snapshots()
+    if len(found) <= most:
+        return
+    kept = _starred(layout) | _recommended(reader, found)
+    while len(found) > most and (spare := [item for item in found[1:-1] if item.path.name not in kept]):
         # The one whose neighbours lie closest together is missed least.
         victim = min(spare, key=lambda item: _gap(found, item))
         remove(victim.path)
@@ -70,12 +76,35 @@ def _gap(found: list[Artefact], item: Artefact) -> int:
     return after[1] - before[1]
 
 
-def _starred(item: Artefact) -> bool:
-    return item.manifest is not None and item.manifest.starred
+def _starred(layout: Layout) -> set[str]:
+    """The states from which the sounds with a star were made. Of a file that cannot be read: none."""
+    names = _own_record(layout.stars).get("starred", [])
+    wanted = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in wanted)
+    return {str(_own_record(path).get("state")) for path in recipes}
+
+
+def _own_record(path: Path) -> dict[str, Any]:
+    try:
+        return decode(read_own(path) or b"") or {}
+    except OSError:
+        return {}
+
+
+def _recommended(reader: RunReader, found: list[Artefact]) -> set[str]:
+    """The snapshot nearest the best epoch: the one whose preview a viewer marks."""
+    status = reader.status()
+    moments = {item.path.name: moment for item in found if (moment := snapshot_moment(item.path.name))}
+    if status is None or status.best is None or not moments:
+        return set()
+    best = status.best.step
+    return {min(moments, key=lambda name: abs(moments[name][1] - best))}
 
 
 def find(layout: Layout, which: str | None) -> tuple[str, dict[str, Any]]:
     """The averaged weights and task state that ``which`` names: best, last, step-N or epoch-N; None: best, else last.
+
+    A moment is that of a snapshot, of the best state or of a checkpoint, whichever was kept.
 
     A file's own name (``epoch-0045-step-00002970.safetensors``) names just that one.
 
@@ -97,9 +126,9 @@ def find(layout: Layout, which: str | None) -> tuple[str, dict[str, Any]]:
 
 def _load_named(layout: Layout, name: str) -> dict[str, Any]:
     if name == layout.best.name or checkpoint_step(name) is not None:
-        return load(layout.checkpoints / name)
+        return _usable(name, load(layout.checkpoints / name))
     if snapshot_moment(name) is not None:
-        return load_snapshot(layout.snapshots / name)
+        return _usable(name, load_snapshot(layout.snapshots / name))
     raise DataError(f"{name!r} names no checkpoint.", "Use best, last, step-N or epoch-N.")
 
 
@@ -107,17 +136,29 @@ def _find_moment(layout: Layout, which: str) -> tuple[str, dict[str, Any]]:
     word, _, number = which.partition("-")
     if word not in ("step", "epoch") or not number.isdecimal() or len(number) > 18:
         raise DataError(f"{which!r} names no checkpoint.", "Use best, last, step-N or epoch-N.")
-    wanted = int(number)
-    if word == "step" and wanted in steps_saved(layout):
-        path = layout.checkpoint(wanted)
-        return path.name, _usable(path.name, load(path))
-    moments = {path: snapshot_moment(path.name) for path in sorted(layout.snapshots.glob("*.safetensors"))}
+    moments = _moments(layout)
     place = 0 if word == "epoch" else 1
-    fitting = [path for path, moment in moments.items() if moment and moment[place] == wanted]
+    fitting = [path for path, moment in moments.items() if moment[place] == int(number)]
     if not fitting:
-        known = sorted({moment[place] for moment in moments.values() if moment})
-        raise DataError(f"There is no snapshot of {word} {wanted}.", f"There is one of {word} {_list(known)}.")
-    return fitting[-1].name, _usable(fitting[-1].name, load_snapshot(fitting[-1]))
+        known = sorted({moment[place] for moment in moments.values()})
+        raise DataError(
+            f"The weights of {word} {int(number)} were not kept.",
+            f"Those of {word} {_list(known)} were." if known else "Nothing was saved yet.",
+        )
+    path = fitting[-1]
+    state = _load_named(layout, path.name)
+    if path == layout.best and _moments(layout).get(path) != moments[path]:  # it moved on while it was read
+        return _find_moment(layout, which)
+    return path.name, state
+
+
+def _moments(layout: Layout) -> dict[Path, tuple[int, int]]:
+    """(epoch, step) of all that can be used: checkpoints, best, then snapshots, which are what was heard, and stay."""
+    reader = RunReader(layout.root)
+    saved = [(item.path, item.manifest) for item in reader.checkpoints()]
+    moments = {path: (record.epoch, record.step) for path, record in saved if record is not None}
+    heard = [(item.path, snapshot_moment(item.path.name)) for item in reader.snapshots()]
+    return moments | {path: moment for path, moment in heard if moment is not None}
 
 
 def _usable(name: str, state: dict[str, Any]) -> dict[str, Any]:

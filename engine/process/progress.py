@@ -6,12 +6,15 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from tqdm import tqdm
 
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
 from engine.plan import in_words
+from engine.rundir.layout import checkpoint_step
+from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord
 
 LINE_EVERY_S = 10.0
@@ -77,6 +80,17 @@ class Progress:
             elif isinstance(event, TrainingCompleteEvent):
                 self._line(f"done in {event.total_time_s / 60:.1f} min, best at epoch {event.best_epoch}")
                 self._close()
+
+    def stopped(self, root: Path) -> None:
+        """The run ended because somebody asked: what was saved, and how it goes on."""
+        saved = [item.manifest for item in RunReader(root).checkpoints() if checkpoint_step(item.path.name) is not None]
+        with suppress(OSError):
+            self._close()
+            if saved and saved[-1] is not None:
+                print(f"stopped in epoch {saved[-1].epoch}; saved: all up to step {saved[-1].step}, and every preview")
+                print(f"to go on from there: sweetspot train --resume {quote(str(root))}", flush=True)
+            else:
+                print("stopped before the first update: nothing was saved, start it again as before", flush=True)
 
     def _step(self, event: StepMetrics) -> None:
         if self._bar is not None:

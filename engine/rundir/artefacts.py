@@ -57,6 +57,28 @@ def _read_as(manifest: Manifest, path: Path) -> bytes | None:
 
 
 @dataclass(frozen=True)
+class SavedState:
+    """Weights that sounds can be made with. name: as ``--checkpoint`` takes it; epoch, step: the moment they are of."""
+
+    name: str
+    path: Path
+    epoch: int
+    step: int
+
+
+def saved_states(checkpoints: list[Artefact], snapshots: list[Artefact]) -> list[SavedState]:
+    """What can be used: "best" and "last", then all snapshots by their files' names, the newest first."""
+    found: dict[str, SavedState] = {}
+    for item in checkpoints:  # by step, the best one last
+        if item.manifest is not None:
+            name = "last" if layout.checkpoint_step(item.path.name) is not None else "best"
+            found[name] = SavedState(name, item.path, item.manifest.epoch, item.manifest.step)
+    named = [found[name] for name in ("best", "last") if name in found]
+    moments = [(item, layout.snapshot_moment(item.path.name)) for item in reversed(snapshots) if item.manifest]
+    return named + [SavedState(item.path.name, item.path, *moment) for item, moment in moments if moment]
+
+
+@dataclass(frozen=True)
 class PreviewSet:
     """The files of one preview: suffix ("wav", "npy", "png") to the path relative to the run directory.
 

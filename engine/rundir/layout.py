@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+STARS = "stars.json"
 _CHECKPOINT = re.compile(r"^step-(\d{8,})\.safetensors$")
 _SNAPSHOT = re.compile(r"^epoch-(\d{4,})-step-(\d{8,})\.safetensors$")
 _PREVIEW = re.compile(r"^(?:epoch-(\d{4,})-step-(\d{8,})-(sample|recon)|(reference))-(\d{2,})\.(wav|npy|png)$")
@@ -89,8 +90,13 @@ class Layout:
 
     @property
     def sounds(self) -> Path:
-        """What was made with the run's model, by whoever uses it; the run itself never looks there."""
+        """What was made with the run's model, by whoever uses it; the run itself looks for stars there, no more."""
         return self.root / "sounds"
+
+    @property
+    def stars(self) -> Path:
+        """Which of these sounds have a star, by name. A run that still trains keeps the snapshots they came from."""
+        return self.sounds / STARS
 
     @property
     def best(self) -> Path:

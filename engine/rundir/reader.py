@@ -17,7 +17,15 @@ from pydantic import BaseModel, ValidationError
 
 from engine.errors import RunDirectoryError
 from engine.home import expanded
-from engine.rundir.artefacts import Artefact, PreviewSet, find_checkpoints, find_previews, find_snapshots
+from engine.rundir.artefacts import (
+    Artefact,
+    PreviewSet,
+    SavedState,
+    find_checkpoints,
+    find_previews,
+    find_snapshots,
+    saved_states,
+)
 from engine.rundir.encoding import decode
 from engine.rundir.entry import holds_run, other_protocol
 from engine.rundir.inside import MOST_BYTES, MOST_DATASET_BYTES, own_file, read_own
@@ -174,6 +182,10 @@ class RunReader:
     def snapshots(self) -> list[Artefact]:
         """All snapshots by epoch and step."""
         return find_snapshots(self.root, self.layout.snapshots)
+
+    def saved_states(self) -> list[SavedState]:
+        """What sounds can be made with: best and last, then all snapshots, the newest first."""
+        return saved_states(self.checkpoints(), self.snapshots())
 
     def view(self, watch: HeartbeatWatch | None = None) -> RunView:
         """The run as it is to be shown now. ``watch`` (one per run, kept by the viewer) judges from another host.

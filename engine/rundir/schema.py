@@ -405,7 +405,6 @@ class Manifest(Record):
     epoch: int
     bytes: int
     sha256: str
-    starred: bool = False
     metrics: dict[str, float] = Field(default_factory=dict)
     previous: Manifest | None = Field(
         default=None, description="Of the file that is being replaced: until it is, this one describes it."

@@ -239,7 +239,7 @@ def test_nothing_is_overwritten(drum_run: Path, tmp_path: Path) -> None:
         (("--steps", 3), "--steps says nothing"),
         (("--between", "a", "b", "--count", 3), "--count says nothing beside --between"),
         (("--from", "nothing.wav"), "There is no sound nothing.wav"),
-        (("--checkpoint", "epoch-999"), "no snapshot of epoch 999"),
+        (("--checkpoint", "epoch-999"), "weights of epoch 999 were not kept"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from torch import nn
 from engine.errors import DataError, RunDirectoryError
 from engine.loop.checkpoint import describe
 from engine.loop.snapshot import find, load_snapshot, serialise_snapshot, thin_snapshots
+from engine.loop.state_file import serialise
 from engine.rundir.layout import Layout, manifest
+from engine.rundir.pair import write
+from engine.rundir.schema import PROTOCOL, Best, State
 from engine.rundir.writer import RunWriter
 
 TASK = {"names": {"0": "low"}, "mean": torch.arange(3.0), "scale": 2.5}
@@ -24,17 +28,23 @@ def model(step: int) -> nn.Linear:
     return layer
 
 
-def keep(root: Path, steps: list[int], starred: tuple[int, ...] = ()) -> Layout:
-    """A run with a snapshot at each step; an epoch is ten of them."""
+def keep(root: Path, steps: list[int], best: int | None = None) -> Layout:
+    """A run with a snapshot at each step; an epoch is ten of them. best: the step that the status names as such."""
     with RunWriter.open(root, device="cpu", threads=1, versions={}) as writer:
         for step in steps:
             path = writer.layout.snapshot(step // 10, step)
             data = serialise_snapshot(model(step), TASK)
-            record = describe(data, path, step, step // 10, {})
-            if step in starred:
-                record = record.model_copy(update={"starred": True})
-            writer.write_artefact(path, data, record)
+            writer.write_artefact(path, data, describe(data, path, step, step // 10, {}))
+        if best is not None:
+            writer.update(best=Best(metric="val_loss", value=1.0, raw=1.0, epoch=best // 10, step=best))
+        writer.state(State.COMPLETED)
     return Layout(root)
+
+
+def keep_state(layout: Layout, path: Path, step: int) -> None:
+    """A checkpoint's weights at ``path``, of ``step``."""
+    data = serialise({"protocol": PROTOCOL, "average": model(step).state_dict(), "task": TASK})
+    write(path, data, describe(data, path, step, step // 10, {}), durable=False)
 
 
 def steps_of(layout: Layout) -> list[int]:
@@ -49,22 +59,48 @@ def test_a_snapshot_holds_weights_and_the_state_of_the_task(tmp_path: Path) -> N
     assert torch.equal(found["task"]["mean"], TASK["mean"])
 
 
-def test_thinning_is_even_and_spares_the_first_the_last_and_the_starred(tmp_path: Path) -> None:
-    layout = keep(tmp_path / "run", [0, 10, 20, 30, 40, 50, 60, 70, 80], starred=(10,))
+def test_thinning_is_even_and_spares_what_is_starred_or_recommended(tmp_path: Path) -> None:
+    layout = keep(tmp_path / "run", list(range(0, 200, 10)), best=113)
+    layout.sounds.mkdir()
+    layout.stars.write_text('{"starred": ["thud.wav", "gone.wav", 7]}')
+    (layout.sounds / "thud.json").write_text(json.dumps({"state": layout.snapshot(1, 10).name}))
     thin_snapshots(layout, 5)
     left = steps_of(layout)
-    assert len(left) == 5 and left[:2] == [0, 10] and left[-1] == 80
-    assert max(after - before for before, after in pairwise(left)) <= 40
+    assert len(left) == 5 and {0, 10, 110, 190} <= set(left)
     assert {path.stem for path in layout.snapshots.glob("*.json")} == {
         path.stem for path in layout.snapshots.glob("*.safetensors")
     }
+
+
+def test_thinning_is_even(tmp_path: Path) -> None:
+    layout = keep(tmp_path / "run", list(range(0, 90, 10)))
+    layout.sounds.mkdir()
+    layout.stars.write_text("[no JSON")
+    thin_snapshots(layout, 5)
+    left = steps_of(layout)
+    assert len(left) == 5 and max(after - before for before, after in pairwise(left)) <= 40
+
+
+def test_the_best_epoch_and_a_checkpoint_are_found_by_their_moments(tmp_path: Path) -> None:
+    layout = keep(tmp_path / "run", [20, 40])
+    layout.checkpoints.mkdir(exist_ok=True)
+    keep_state(layout, layout.best, 73)
+    keep_state(layout, layout.checkpoint(80), 80)
+    for which in ("epoch-7", "step-73"):
+        name, state = find(layout, which)
+        assert name == layout.best.name and state["average"]["weight"].item() == 73
+    assert find(layout, "epoch-8")[0] == layout.checkpoint(80).name
+    keep_state(layout, layout.checkpoint(45), 45)
+    assert find(layout, "epoch-4")[0] == layout.snapshot(4, 40).name, "what was heard, not what came after it"
+    with pytest.raises(DataError, match="Those of epoch 2, 4, 7, 8 were"):
+        find(layout, "epoch-5")
 
 
 def test_a_moment_is_found_by_its_epoch(tmp_path: Path) -> None:
     layout = keep(tmp_path / "run", [20, 45, 47])
     name, state = find(layout, "epoch-4")
     assert "00000047" in name and state["average"]["weight"].item() == 47, "the last one of its epoch"
-    with pytest.raises(DataError, match=r"no snapshot of epoch 3. There is one of epoch 2, 4"):
+    with pytest.raises(DataError, match=r"epoch 3 were not kept. Those of epoch 2, 4 were"):
         find(layout, "epoch-3")
     with pytest.raises(DataError, match="names no checkpoint"):
         find(layout, "tomorrow")

@@ -139,7 +139,7 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
 def test_two_presses_of_ctrl_c_in_one_breath_still_leave_a_checkpoint(drums: Path, tmp_path: Path) -> None:
     root = tmp_path / "run"
     argv = [sys.executable, "-m", "engine.train", *map(str, arguments(drums, root)), "--max-steps", "100000"]
-    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         reader = RunReader(root)
         while not reader.metrics_tail(1, "step"):
             assert process.poll() is None
@@ -147,9 +147,11 @@ def test_two_presses_of_ctrl_c_in_one_breath_still_leave_a_checkpoint(drums: Pat
         for _ in range(2):
             process.send_signal(signal.SIGINT)
             time.sleep(0.02)
-        assert process.wait(60) == 130
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 130
     status = reader.status()
     assert status is not None and status.state is State.INTERRUPTED
+    assert f"saved: all up to step {status.step}," in said and f"sweetspot train --resume {root}\n" in said
     assert status.step in [found.manifest.step for found in reader.checkpoints() if found.verified and found.manifest]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -16,6 +16,8 @@ FOLDERS = "folders"
 
 class MLPConfig(TaskConfig):
     """A multi-layer perceptron over a table or a labelled folder of sounds. Dimensions left out follow the data."""
+
+    sections: ClassVar[dict[str, str]] = {"task_type": "Tables and labels"}
 
     task_type: Literal["auto", "classification", "regression"] = Field(
         "auto", description="Sort into classes or predict a number; automatic: by the target's values."

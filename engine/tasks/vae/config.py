@@ -17,6 +17,7 @@ class VAEConfig(TaskConfig):
     """The convolutional VAE over mel spectrograms, and how its sounds are read."""
 
     can: ClassVar[Abilities] = Abilities(make_sounds=True, reconstruct=True, export=True)
+    sections: ClassVar[dict[str, str]] = {"latent_dim": "Sounds"}
     # The fewer sounds, the longer the code may form before it is held together.
     presets: ClassVar[Presets] = {
         OverfittingPreset.CONSERVATIVE: {"kl_warmup_fraction": 0.5},

@@ -138,7 +138,7 @@ def test_all_tabs_share_one_process_and_a_dead_one_comes_again(trained: Path, ru
     assert studio.ask("hello")["ok"] and studio.pid != first
     with pytest.raises(ConfigError, match="no operation"):
         studio.ask("sing")
-    with pytest.raises(DataError, match="no snapshot of epoch 99") as caught:
+    with pytest.raises(DataError, match="weights of epoch 99 were not kept") as caught:
         studio.ask("hello", checkpoint="epoch-99")
     assert caught.value.remedy
     with pytest.raises(SweetspotError, match="No sound came within"):

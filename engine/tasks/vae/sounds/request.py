@@ -73,7 +73,7 @@ class Treatment(Settings):
     temperature: float | None = Field(
         None, ge=0, le=2, description="Spread of new sounds around what was learned; automatic: the run's."
     )
-    quality: Literal["best", "fast"] = Field("best", description="Care in finding phases; fast takes 0.4 of the time.")
+    quality: Literal["best", "fast"] = Field("best", description="Care in finding phases; fast takes less time.")
     loop: bool = Field(False, description="Make the end lead into the beginning.")
     stereo: bool = Field(False, description="Two channels; their sum is the mono sound.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from pydantic import Field
 from engine.config import Settings, validated
 from engine.errors import ConfigError, StorageError, SweetspotError
 from engine.home import expanded
-from engine.rundir.layout import snapshot_moment
 from engine.rundir.reader import RunReader
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.sounds.generate import Studio
@@ -131,7 +130,7 @@ class Answers:
 
     def hello(self, request: dict[str, Any]) -> dict[str, Any]:
         ask: _Ask = _checked(_Ask, request)
-        states = list(_states(self.place))
+        states = _states(self.place)
         found: dict[str, Any] = {"protocol": PROTOCOL, "program": PROGRAM, "checkpoints": states}
         if not states and not self.place.is_file():
             return {**found, "run": RunReader(self.place).id, "model": None}
@@ -313,15 +312,9 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _states(place: Path) -> Iterator[dict[str, Any]]:
-    """What can be named as ``checkpoint``: best and last, then every snapshot, the newest first."""
-    reader = RunReader(place)
-    saved = [found for found in reader.checkpoints() if found.manifest is not None]
-    for name, is_best in (("best", True), ("last", False)):
-        fitting = [found for found in saved if (found.path.name == reader.layout.best.name) is is_best]
-        if fitting and (manifest := fitting[-1].manifest):
-            yield {"name": name, "file": fitting[-1].path.name, "epoch": manifest.epoch, "step": manifest.step}
-    for found in reversed(reader.snapshots()):
-        moment = snapshot_moment(found.path.name)
-        if moment is not None and found.manifest is not None:
-            yield {"name": found.path.name, "file": found.path.name, "epoch": moment[0], "step": moment[1]}
+def _states(place: Path) -> list[dict[str, Any]]:
+    """What can be named as ``checkpoint``."""
+    return [
+        {"name": one.name, "file": one.path.name, "epoch": one.epoch, "step": one.step}
+        for one in RunReader(place).saved_states()
+    ]

@@ -1,0 +1,284 @@
+"""Every command of the README and of docs/ works as it stands there, one after the other, in one reader's folder."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from engine.__main__ import group
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from tests.conftest import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md"]
+PAGES += [page for page in sorted((ROOT / "docs").glob("*.md")) if page not in PAGES]
+BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+ANY_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+COMMAND = re.compile(r"^(sweetspot|python3?|streamlit|pip|ffmpeg|rm|du) ")
+INLINE = re.compile(r"`((?:sweetspot|python -m engine) [^`]+)`")
+WHY = r"pip install|pytest|tests\.bench|^ffmpeg|engine\.train saw"  # installs, measures, or is another program
+NOT_RUN = {
+    'python3 -m venv .venv && . .venv/bin/activate && pip install -e ".[test]" && sweetspot train demo':
+        "installs from the network; .ci/run does it",
+    ". .venv/bin/activate && python -m pytest -q": "that is what runs here",
+    "python -m tests.bench quality --data FOLDER --pattern 'drum_*' --minutes 3 --seed 0 --split-seed 42":
+        "a bench of minutes on a folder of the reader's; tests/bench tests it",
+    "python -m engine.train saw --partials 8": "needs the task that its page adds; tests/test_docs.py runs it there",
+    "ffmpeg -i voice.m4a voice.wav": "another program, which need not be installed",
+}  # fmt: skip
+# What pip installs, and the app's command of this checkout, whatever is installed beside it.
+PROGRAM = """#!{python}
+import sys
+from engine.__main__ import main
+from engine.process.ending import run
+if sys.argv[1:2] == ["report"]:
+    from app.report.command import command
+    del sys.argv[1]
+    run(command)
+main()
+"""
+
+
+def commands(page: Path) -> list[str]:
+    """The lines of its bash blocks, without their comments."""
+    text = "".join(BLOCK.findall(page.read_text(encoding="utf-8"))).replace("\\\n", "")
+    return [line for raw in text.splitlines() if (line := re.sub(r"(^|\s)#.*", "", raw).strip())]
+
+
+class Reader:
+    """Types what a page says into a shell of his own. What trains or serves goes on in a terminal beside it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.ran: list[str] = []
+        self.training: subprocess.Popen[bytes] | None = None
+        self.app: subprocess.Popen[bytes] | None = None
+        own = ("SWEETSPOT_CACHE", "SWEETSPOT_CONFIG", "SWEETSPOT_DATA", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+        self.environment = {name: value for name, value in os.environ.items() if name not in own} | {
+            "HOME": str(home), "PYTHONPATH": str(ROOT), "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
+            "STREAMLIT_SERVER_HEADLESS": "true", "STREAMLIT_SERVER_PORT": free_port(),
+            "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+        }  # fmt: skip
+
+    def read(self, page: Path) -> None:
+        """Do all that ``page`` says, and clear the table at its end."""
+        listened = [int(epoch) for epoch in re.findall(r"--checkpoint epoch-(\d+)", page.read_text(encoding="utf-8"))]
+        for command in commands(page):
+            if command not in NOT_RUN:
+                self.type(command, max([1, *listened]))
+                self.ran.append(command)
+        self.press_ctrl_c()
+        if self.app is not None:
+            self.app.terminate()
+            self.app.wait(60)
+            self.app = None
+
+    def type(self, command: str, epoch: int) -> None:
+        if command.startswith("streamlit run"):
+            self.open_app(command)
+        elif command.startswith("sweetspot train"):
+            self.train(command, epoch)
+        else:
+            done = subprocess.run(["bash", "-c", command], **self.place(), capture_output=True, text=True, timeout=300)
+            assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+            if command.endswith(" cancel"):
+                assert self.training is not None and self.training.wait(120) == 0
+                self.training = None
+
+    def train(self, command: str, epoch: int) -> None:
+        """Begin, and wait until ``epoch`` has been trained and can be heard."""
+        self.press_ctrl_c()
+        run = RunReader(self.home / "project" / command.split("--run-dir ")[-1].split("--resume ")[-1].split()[0])
+        before = len(run.sessions())
+        self.training = self.start(command)
+
+        def trained() -> bool:
+            status = run.status() if len(run.sessions()) > before else None
+            if status is None or status.state is not State.RUNNING or status.epoch is None:
+                return False
+            return status.epoch > epoch and (epoch == 1 or epoch in [one.epoch for one in run.saved_states()])
+
+        self.wait_for(trained, self.training)
+
+    def open_app(self, command: str) -> None:
+        if self.app is not None:
+            self.app.terminate()
+            self.app.wait(60)
+        self.app = self.start(command)
+        address = f"http://localhost:{self.environment['STREAMLIT_SERVER_PORT']}/_stcore/health"
+
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(address, timeout=5) as answer:
+                    return bool(answer.read() == b"ok")
+            except OSError:
+                return False
+
+        self.wait_for(answers, self.app)
+
+    def press_ctrl_c(self) -> None:
+        """End the training that still runs as the pages say; it may just have come to its end."""
+        if self.training is not None:
+            self.training.send_signal(signal.SIGINT)
+            assert self.training.wait(120) in (130, 0)
+            self.training = None
+
+    def start(self, command: str) -> subprocess.Popen[bytes]:
+        log = (self.home / "terminal.txt").open("ab")
+        return subprocess.Popen(["bash", "-c", f"exec {command}"], **self.place(), stdout=log, stderr=log)
+
+    def place(self) -> dict[str, object]:
+        return {"cwd": self.home / "project", "env": self.environment}
+
+    def wait_for(self, true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+        while not true():
+            assert process.poll() is None, (self.home / "terminal.txt").read_text()[-2000:]
+            time.sleep(0.1)
+
+
+def free_port() -> str:
+    with socket.socket() as one:
+        one.bind(("localhost", 0))
+        return str(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def reader(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """One who has read every page and done what it says, in a home directory of his own."""
+    home = tmp_path_factory.mktemp("home")
+    samples = home / "Samples" / "drums"
+    samples.mkdir(parents=True)
+    for path, name in zip(sorted(drums.iterdir()), ["kick", "snare", *map(str, range(8))], strict=True):
+        soundfile.write(samples / f"{name}.wav", *soundfile.read(path))
+    project = home / "project"
+    project.mkdir()
+    for name in ("app", "engine", ".streamlit"):
+        (project / name).symlink_to(ROOT / name)
+    for name in ("my.wav", "voice.wav"):
+        (project / name).write_bytes((samples / "kick.wav").read_bytes())
+    program = home / "bin" / "sweetspot"
+    program.parent.mkdir()
+    program.write_text(PROGRAM.format(python=sys.executable))
+    program.chmod(0o755)
+    one = Reader(home)
+    try:
+        for page in PAGES:
+            one.read(page)
+        yield one
+    finally:
+        for process in (one.training, one.app):
+            if process is not None:
+                process.kill()
+                process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_every_command_was_run_as_it_stands(reader: Reader) -> None:
+    assert reader.ran == [line for page in PAGES for line in commands(page) if line not in NOT_RUN]
+    assert len(reader.ran) > 20
+
+
+@pytest.mark.slow
+def test_every_sound_is_a_file_for_the_workstation(reader: Reader) -> None:
+    new = reader.home / "project" / "new"
+    made = {folder.name: sorted(folder.glob("*.wav")) for folder in new.iterdir()}
+    assert {name: len(files) for name, files in made.items()} == {
+        "best": 8, "epoch-5": 8, "snares": 4, "kick-to-snare": 5, "stereo": 4, "loops": 2,
+    }  # fmt: skip
+    for files in made.values():
+        for path in files:
+            assert soundfile.info(path).subtype == "PCM_24" and json.loads(path.with_suffix(".json").read_bytes())
+            assert abs(soundfile.read(path)[0]).max() <= 10 ** (-1 / 20) + 1e-3, "peaks at most at -1 dBFS"
+    stereo = soundfile.info(made["stereo"][0])
+    assert stereo.channels == 2 and stereo.samplerate == 44_100
+    assert all(soundfile.info(path).samplerate == 48_000 for path in made["best"])
+    assert all(b"smpl" in path.read_bytes()[:400] or b"smpl" in path.read_bytes()[-400:] for path in made["loops"])
+
+
+@pytest.mark.slow
+def test_what_is_passed_on_names_no_path_and_the_model_holds_no_recording(reader: Reader) -> None:
+    home, project = reader.home, reader.home / "project"
+    page = (project / "drums.html").read_text(encoding="utf-8")
+    assert "<audio" in page and str(home) not in page
+    for name in ("drums-model.zip", "drums-run.zip"):
+        with zipfile.ZipFile(project / name) as archive:
+            assert archive.testzip() is None
+            sounds = [member for member in archive.namelist() if member.endswith(".wav")]
+            assert bool(sounds) == (name == "drums-run.zip")
+            assert not [one for one in archive.namelist() if str(home).encode() in archive.read(one)]
+
+
+def test_no_command_is_left_out_but_what_installs_measures_or_is_another_program() -> None:
+    found = {line for page in PAGES for line in commands(page)}
+    assert {line for line in found if re.search(WHY, line)} == NOT_RUN.keys()
+
+
+def test_every_block_of_commands_says_that_it_is_one() -> None:
+    for page in PAGES:
+        for language, text in ANY_BLOCK.findall(page.read_text(encoding="utf-8")):
+            assert language in ("bash", "") or not COMMAND.match(text), f"{page.name}: {text}"
+            assert language == "bash" or not any(map(COMMAND.match, text.splitlines())), f"{page.name}: {text}"
+
+
+def test_commands_within_sentences_exist_with_their_options() -> None:
+    for page in PAGES:
+        for said in INLINE.findall(page.read_text(encoding="utf-8").replace("\n", " ")):
+            words = said.removeprefix("python -m engine").removeprefix("sweetspot").split()
+            if words[0] == "COMMAND":
+                continue
+            command = group.get_command(None, words[0])  # type: ignore[arg-type]
+            assert command is not None, f"{page.name}: {said}"
+            known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
+            asked = {word for word in words[1:] if word.startswith("--")}
+            assert asked <= known | {"--help"}, f"{page.name}: {said}"
+
+
+def test_the_benches_that_the_pages_name_are_there() -> None:
+    for page in PAGES:
+        for name in re.findall(r"python -m tests\.bench (\w+)", page.read_text(encoding="utf-8")):
+            assert importlib.util.find_spec(f"tests.bench.{name}"), f"{page.name}: {name}"
+
+
+@pytest.mark.parametrize("bench", ["quality", "lengths", "replay", "generate", "mutations"])
+def test_figures_from_a_bench_name_the_commit_they_were_measured_at(bench: str) -> None:
+    texts = [page.read_text(encoding="utf-8") for page in PAGES if page.name != "questions.md"]
+    parts = [part for text in texts for part in re.split(r"\n\n|\n- |^\|", text, flags=re.MULTILINE)]
+    told = [part for part in parts if f"`python -m tests.bench {bench}" in part]
+    assert told and all(re.search(r"commit [0-9a-f]{7}", part) for part in told)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            assert link.startswith("https://") or (page.parent / link).is_file(), f"{page.name}: {link}"
+
+
+def test_the_tree_and_the_reading_order_of_the_readme_are_there() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = page.split("## The house")[1].split("```")[1]
+    place, found = "", []
+    for line in tree.strip().splitlines():
+        if line[0] != " ":
+            place = line.split()[0]
+        names = [place] if line[0] != " " else [place + name for name in line[:22].split()]
+        found += names
+    assert len(found) > 15 and [name for name in found if not (ROOT / name).exists()] == []
+    order = re.findall(r"`([^`]+)`", page.split("**Read it**")[1].split("**Add a task**")[0])
+    assert [name for name in order if not ((ROOT / name).exists() or (ROOT / "engine" / name).exists())] == []
+    rooms = {path.name for path in (ROOT / "engine").iterdir() if (path / "__init__.py").exists()} - {"tasks"}
+    assert {room for room in rooms if f"engine/{room}/" not in found} == set()
