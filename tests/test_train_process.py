@@ -233,6 +233,7 @@ def test_a_run_directory_is_never_begun_twice(whole: Path, drums: Path) -> None:
     assert RunReader(whole).status().state is State.COMPLETED
 
 
+@pytest.mark.slow
 def test_changed_sounds_refuse_to_be_resumed(drums: Path, tmp_path: Path, engine: Engine) -> None:
     folder = tmp_path / "sounds"
     folder.mkdir()

@@ -155,6 +155,7 @@ def test_what_is_damaged_foreign_or_a_bomb_is_refused_with_a_sentence(model: Pat
         open_model(model, "epoch-1")
 
 
+@pytest.mark.slow
 def test_the_pages_program_makes_a_sound_without_this_project(model: Path, tmp_path: Path) -> None:
     page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
     program = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
