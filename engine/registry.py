@@ -20,10 +20,10 @@ from typing import Any, Literal, cast
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.audio.files.find import printable
 from engine.config import Settings, validated
 from engine.errors import DataError, StorageError
 from engine.home import expanded, own_place
+from engine.printable import printable
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.layout import is_run_id
 from engine.rundir.schema import Source

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import ValidationError
 
-from engine.audio.files.find import escaped
 from engine.config import TrainingConfig
 from engine.errors import ConfigError, DataError, OutOfMemoryError, StorageError, SweetspotError
 from engine.flags import Sectioned, options
 from engine.plan import Plan, plan
+from engine.printable import escaped
 from engine.process.data_changes import changed_data
 from engine.process.ending import run as run_command
 from engine.process.job import Job, new_job, new_root, resumed_job

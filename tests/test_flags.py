@@ -10,10 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from app.runs.launch import flags
-from engine.config import OverfittingPreset, TrainingConfig, resolve
+from engine.config import OverfittingPreset, TrainingConfig, follow, resolve
 from engine.flags import options
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.layers import LayerConfig
+from engine.tasks.vae.config import VAEConfig
 from engine.train import command as train
 
 
@@ -60,8 +61,8 @@ def test_the_help_shows_each_setting_under_what_it_is_for() -> None:
 def test_a_default_that_the_preset_replaces_is_not_shown() -> None:
     shown = " ".join(CliRunner().invoke(train, ["--help"]).output.split())
     for preset in OverfittingPreset:
-        config = resolve(TrainingConfig(preset=str(preset)), 60)
-        for value in (config.max_epochs, config.kl_warmup_fraction, *config.regularization.model_dump().values()):
+        config, own = resolve(TrainingConfig(preset=str(preset)), 60), follow(VAEConfig(), preset)
+        for value in (config.max_epochs, own.kl_warmup_fraction, *config.regularization.model_dump().values()):
             assert f"{value:g}" in " ".join(re.findall(r"by preset: [^]]*", shown))
     assert "by preset: 0.02 / 0.01 / 0]" in shown and "default 0.01]" not in shown
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ENGINE = (
     "engine",
     "engine.errors",
+    "engine.printable",
     "engine.home",
     "engine.rundir",
     "engine.rng",

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from app.charts.table import Rows, nice_range
 from app.runs.columns import Floats
-from engine.audio.files.find import escaped
+from engine.printable import escaped
 from engine.rundir.schema import FileRow
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from engine.audio.files.find import escaped
+from engine.printable import escaped
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>&$~|]|^[#+-](?=[\s#-]|$)|(?<=^\d)[.)](?=\s)|(?<=^\d\d)[.)](?=\s))")
 # Addresses, emoji and icons are looked for once more in the finished text, where no backslash is left to see.

@@ -20,8 +20,8 @@ from app.look.plain import plain
 from app.panels.forms import changed, label
 from app.runs import launch
 from app.runs.store import metrics_of
-from engine.audio.files.find import escaped
 from engine.claims.kinds import KINDS
+from engine.printable import escaped
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, FileRow, RunRecord, Status
 from engine.rundir.view import RunView

@@ -14,11 +14,12 @@ from app.charts import specs
 from app.charts.lengths import length_rows
 from app.look import style, words
 from engine.audio.files.cache import moment
-from engine.audio.files.find import escaped, find_files
+from engine.audio.files.find import find_files
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
 from engine.collection.health import Health, examine
 from engine.config import OverfittingPreset
+from engine.printable import escaped
 from engine.registry import find_source
 from engine.rundir.schema import FileRow
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.audio.files.cache import Cache, Facts, default_cache
 from engine.audio.files.decode import DEADLINE_S, Job, decode_files, usable_cpus
-from engine.audio.files.find import Found, escaped, find_files, printable
+from engine.audio.files.find import Found, find_files
 from engine.audio.files.stream import AudioError, refuse_special
 from engine.audio.levels import to_db
 from engine.audio.settings import DecodeSettings
@@ -23,6 +23,7 @@ from engine.collection.comparisons import Comparisons
 from engine.collection.near_duplicates import group_copies
 from engine.errors import DataError
 from engine.home import expanded
+from engine.printable import escaped, printable
 from engine.rundir.schema import FileFault, FileRow
 
 log = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from engine.audio.files.find import escaped
 from engine.collection.collection import Collection
 from engine.collection.split import assign_sides, split_files
 from engine.config import OverfittingPreset, get_adaptive_split, preset_for
 from engine.errors import DataError
+from engine.printable import escaped
 from engine.rundir.schema import Diagnosis, FileRow, Record
 
 FEW_TO_CHECK = 3

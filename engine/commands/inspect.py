@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from engine.audio.files.find import escaped
 from engine.claims.advice import kept
 from engine.claims.headline import headline
 from engine.claims.quality import quality_of
 from engine.errors import RunDirectoryError
 from engine.plan import in_words
+from engine.printable import escaped
 from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode
 from engine.rundir.layout import checkpoint_step

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from engine.audio.files.find import escaped, printable
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
 from engine.collection.health import Health, examine
 from engine.config import TrainingConfig, validated
 from engine.errors import SweetspotError
+from engine.printable import escaped, printable
 
 _MARKS = {"good": "+", "info": "-", "warning": "!", "error": "x"}
 _DOING = {"scan": "Looking at", "decode": "Reading", "compare": "Comparing"}

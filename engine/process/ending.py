@@ -7,8 +7,8 @@ import sys
 
 import click
 
-from engine.audio.files.find import escaped
 from engine.errors import StorageError, SweetspotError
+from engine.printable import escaped
 from engine.process.streams import open_streams
 
 

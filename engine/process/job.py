@@ -13,11 +13,11 @@ from typing import Any
 
 from anyascii import anyascii
 
-from engine.audio.files.find import printable
 from engine.config import TaskConfig, TrainingConfig, validated
 from engine.errors import ConfigError, DataError, StorageError
 from engine.flags import collect, leaves
 from engine.home import expanded
+from engine.printable import printable
 from engine.registry import Resolved, check_data, find_source
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord, Source

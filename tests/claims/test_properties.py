@@ -186,6 +186,7 @@ def test_every_state_has_its_sentence_and_none_raises(
 
 
 @given(st.floats(1e-300, 1e300))
+@settings(deadline=None)
 def test_a_rate_to_try_is_sane_and_can_be_typed(rate: float) -> None:
     tried = lower_rate(rate)
     assert 0 < tried <= 2e-3 and tried <= rate / 2

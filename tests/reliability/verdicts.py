@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from engine.audio.files.find import escaped
+from engine.printable import escaped
 from tests import forkserver
 from tests.reliability.corpus import build
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DataError
+from engine.printable import printable
 from engine.rundir.layout import holds_run
 
 # fmt: off
@@ -115,13 +116,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads to itself
         return False
-
-
-def printable(path: Path) -> str:
-    """A path with forward slashes that every JSON reader takes: bytes that are no UTF-8 become ``\\xe9``."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
-
-
-def escaped(text: str) -> str:
-    """``text`` for a terminal: control characters (which could move its cursor or change its colours) are spelled."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.files.find import escaped
+from engine.printable import escaped
 from engine.tasks.mlp.numerals import (
     NO,
     YES,

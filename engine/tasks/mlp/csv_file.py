@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.audio.files.find import escaped
 from engine.errors import DataError
+from engine.printable import escaped
 from engine.tasks.mlp.numerals import is_missing, plain_numbers
 
 MOST_BYTES = 500_000_000

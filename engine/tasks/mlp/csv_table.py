@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio.files.find import escaped
 from engine.errors import DataError
+from engine.printable import escaped
 from engine.rundir.schema import FileRow
 from engine.tasks.mlp.column_kinds import Column, complaint, few, numbers_of, understand
 from engine.tasks.mlp.csv_file import Columns, read_columns, refuse

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from engine.audio.files.find import escaped, find_files
+from engine.audio.files.find import find_files
 from engine.errors import DataError
+from engine.printable import escaped
 from engine.tasks.mlp.config import FOLDERS
 from engine.tasks.mlp.csv_file import missing_values, read_columns, refuse
 

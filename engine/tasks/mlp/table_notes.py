@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.files.find import escaped
+from engine.printable import escaped
 from engine.tasks.mlp.column_kinds import Column, ColumnKind
 
 MOST_LEVELS = 30

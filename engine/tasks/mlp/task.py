@@ -12,12 +12,12 @@ import torch
 from torch.nn import functional
 
 from engine import rng
-from engine.audio.files.find import escaped
 from engine.collection.split import assign_sides
 from engine.config import TrainingConfig, get_adaptive_split, resolve
 from engine.errors import ConfigError, DataError
 from engine.metrics import MetricsHistory
 from engine.plan import plan
+from engine.printable import escaped
 from engine.rundir.schema import FileRow
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.mlp.config import MLPConfig

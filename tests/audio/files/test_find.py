@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.audio.files.find import escaped, find_files
+from engine.audio.files.find import find_files
 from engine.errors import DataError
+from engine.printable import escaped
 
 
 def names(folder: Path) -> list[str]:
