@@ -25,6 +25,7 @@ from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import Liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
+from engine.rundir.seal import seal
 from engine.tasks.vae.sounds.load import open_model
 from tests import forkserver
 from tests.conftest import ROOT, SMALL, train_small
@@ -93,13 +94,13 @@ def test_a_damaged_cache_changes_no_bit_of_a_run_and_is_told_in_it(
 ) -> None:
     monkeypatch.setenv("SWEETSPOT_CACHE", str(tmp_path / "cache"))
     root = tmp_path / "run"
-    with subprocess.Popen(arguments(drums, root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with started(*arguments(drums, root)) as process:
         wait_for(lambda: step_of(root) >= 3, process)
         process.send_signal(signal.SIGTERM)
         process.wait(60)
     for path in sorted((tmp_path / "cache").glob("*/*.pcm"))[:2]:
         path.write_bytes(bytes(path.stat().st_size))
-    resumed = subprocess.run([*arguments(drums, root)[:3], "--resume", str(root)], capture_output=True, timeout=300)
+    resumed = forkserver.run("engine.train", "--resume", root)
     assert resumed.returncode == 0
     status = RunReader(root).status()
     assert status is not None and any("the cache held of" in warning for warning in status.warnings)
@@ -325,7 +326,7 @@ def test_a_run_whose_spectrograms_were_changed_is_not_resumed_and_says_why(drum_
     status, record = json.loads((root / "status.json").read_text()), json.loads((root / "run.json").read_text())
     (root / "status.json").write_text(json.dumps(status | {"state": "cancelled"}))
     record["config"]["task"]["spectrogram"]["hop_length"] //= 2
-    (root / "run.json").write_text(json.dumps(record))
+    (root / "run.json").write_bytes(seal(record))
     command = [sys.executable, "-m", "engine.train", "--resume", str(root)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr

@@ -64,7 +64,7 @@ def test_updates_go_on_with_the_same_bits(name: str, optimizer: Any) -> None:
     whole = parts_of(new, optimizer)
     for step in (1, 2, 3):
         update(whole, shape, step)
-    tracker = TrackerState(step=3, sums={"loss": 1 / 3}, smoothed=0.1, warned=["a"], elapsed_s=1e-9)
+    tracker = TrackerState(step=3, sums={"loss": 1 / 3}, smoothed_reference=0.1, warned=["a"], elapsed_s=1e-9)
     saved = serialise(training_state(*whole, tracker, {}))
 
     resumed = parts_of(new, optimizer)

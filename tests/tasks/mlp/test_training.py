@@ -262,7 +262,7 @@ def test_a_messy_table_killed_and_gone_on_with_comes_to_the_same_bits(
     assert "2 categories" in result.stderr and result.stdout.splitlines()[0] == str(whole)
     process = start("train", table, "--run-dir", killed, *arguments)
     deadline = time.monotonic() + 120
-    while not any(Layout(killed).checkpoints.glob("step-*.pt")):
+    while not any(Layout(killed).checkpoints.glob("step-*.safetensors")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     process.kill()
