@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import streamlit as st
 
-from app.charts import specs as charts
+from app.charts import specs
 from app.charts.curves import Window, gap_rows, loss_rows, main_rows, small_rows
 from app.charts.sweet_range import Sweet, sweet
 from app.look import style, words
@@ -33,20 +33,20 @@ class Drawing:
     title: str
     quiet: str
     rows: pa.Table
-    spec: charts.Spec
+    spec: specs.Spec
     alt: str
 
 
 @lru_cache(maxsize=8)
-def _main_spec(y_title: str) -> charts.Spec:
-    return charts.main_chart("epoch · ▲ a preview", y_title, MAIN_HEIGHT)
+def _main_spec(y_title: str) -> specs.Spec:
+    return specs.main_chart("epoch · ▲ a preview", y_title, MAIN_HEIGHT)
 
 
 def window(key: str) -> Window | None:
     """The part of the x axis that is in sight, when it was zoomed."""
     state: Any = st.session_state.get(key)
     try:
-        low, high = state["selection"][charts.ZOOM]["x"]
+        low, high = state["selection"][specs.ZOOM]["x"]
         return float(low), float(high)
     except (KeyError, TypeError, ValueError):
         return None
@@ -133,8 +133,8 @@ def small_drawings(root: Path, view: RunView, seen: Callable[[str], Window | Non
     store.refresh()
     if view.run is None or not store.steps.count:
         return {}
-    specs = {group: [one for one in view.run.metrics if one.chart == group] for group in _GROUPS}
-    drawn = {group: _GROUPS[group](store, found, seen(group)) for group, found in specs.items() if found}
+    metrics = {group: [one for one in view.run.metrics if one.chart == group] for group in _GROUPS}
+    drawn = {group: _GROUPS[group](store, found, seen(group)) for group, found in metrics.items() if found}
     gap = gap_drawing(root, view)
     return drawn if gap is None else {"gap": gap, **drawn}
 
@@ -145,25 +145,25 @@ def more(reader: RunReader, run: RunRecord) -> None:
     store.refresh()
     special = {run.monitor.metric, run.monitor.reference}
     known = set(store.steps.names()) | set(store.epochs.names())
-    specs = [
+    metrics = [
         one
         for one in run.metrics
         if one.chart in ("other", "quality") and one.name not in special | (set() if one.name in known else {one.name})
     ]
-    if not specs:
+    if not metrics:
         st.caption("This run has no other curves.")
-    for start in range(0, len(specs), 3):
-        for column, spec in zip(st.columns(3, gap="medium"), specs[start : start + 3], strict=False):
+    for start in range(0, len(metrics), 3):
+        for column, spec in zip(st.columns(3, gap="medium"), metrics[start : start + 3], strict=False):
             with column:
                 _line(reader, store, spec)
 
 
-def _loss(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None) -> Drawing:
-    by_step = next((one.name for one in specs if one.name in store.steps.names()), specs[0].name)
-    by_epoch = next((one.name for one in specs if one.name != by_step and one.name in store.epochs.names()), None)
+def _loss(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None) -> Drawing:
+    by_step = next((one.name for one in metrics if one.name in store.steps.names()), metrics[0].name)
+    by_epoch = next((one.name for one in metrics if one.name != by_step and one.name in store.epochs.names()), None)
     rows = store.cached(("loss", seen), lambda: loss_rows(store.steps, store.epochs, by_step, by_epoch, seen))
     quiet = "smoothed" + (" · new data by epoch" if by_epoch else "")
-    return Drawing("Loss", quiet, rows, charts.SMALL, "Loss of every step")
+    return Drawing("Loss", quiet, rows, specs.SMALL, "Loss of every step")
 
 
 def gap_drawing(root: Path, view: RunView) -> Drawing | None:
@@ -178,12 +178,12 @@ def gap_drawing(root: Path, view: RunView) -> Drawing | None:
     items = words.nouns(view.run).items
     quiet = f"new {items} behind its own, %"
     alt = f"The overfitting gap by epoch, now {words.percent(float(gap[np.isfinite(gap)][-1]))}"
-    return Drawing("Gap", quiet, rows, charts.SMALL_EPOCHS, alt)
+    return Drawing("Gap", quiet, rows, specs.SMALL_EPOCHS, alt)
 
 
-def _kl(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None) -> Drawing:
-    main = specs[0]
-    weight = next((one for one in specs[1:] if one.better == "neither" and one.name in store.steps.names()), None)
+def _kl(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None) -> Drawing:
+    main = metrics[0]
+    weight = next((one for one in metrics[1:] if one.better == "neither" and one.name in store.steps.names()), None)
     x = np.arange(1, store.epochs.count + 1, dtype=float)
     area = None
     if weight is not None:
@@ -192,7 +192,7 @@ def _kl(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None) -
         area = (at_epoch, values, f"its weight, now {now:.2g}") if now is not None else None
     rows = store.cached(("kl",), lambda: small_rows(store.epochs.get(main.name), x, area)) if len(x) else _NO_ROWS
     quiet = ", ".join(filter(None, [main.unit, "every epoch"]))
-    return Drawing(main.label, quiet, rows, charts.SMALL_EPOCHS, main.label)
+    return Drawing(main.label, quiet, rows, specs.SMALL_EPOCHS, main.label)
 
 
 def _weights(store: MetricsStore, name: str) -> tuple[Floats, Floats]:
@@ -204,12 +204,12 @@ def _weights(store: MetricsStore, name: str) -> tuple[Floats, Floats]:
     return (np.arange(1, store.epochs.count + 1, dtype=float)[good], store.steps.at(name, ends[good]))
 
 
-def _rate(store: MetricsStore, specs: Sequence[MetricSpec], seen: Window | None) -> Drawing:
-    spec = specs[0]
+def _rate(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None) -> Drawing:
+    spec = metrics[0]
     values = store.steps.get(spec.name)
     power = _power(values)
     rows = store.cached(("rate",), lambda: small_rows(values, store.steps.index().astype(float), scale=10.0**-power))
-    return Drawing(spec.label, f"× 10{_superscript(power)}" if power else "", rows, charts.SMALL, spec.label)
+    return Drawing(spec.label, f"× 10{_superscript(power)}" if power else "", rows, specs.SMALL, spec.label)
 
 
 def _every(steps: Columns) -> str:
@@ -228,7 +228,7 @@ def _line(reader: RunReader, store: MetricsStore, spec: MetricSpec) -> None:
     else:
         x = columns.index().astype(float)
         rows = store.cached(("line", spec.name), lambda: small_rows(values, x))
-    spec_of = charts.SMALL if by_step else charts.SMALL_EPOCHS
+    spec_of = specs.SMALL if by_step else specs.SMALL_EPOCHS
     st.vega_lite_chart(rows, spec_of, width="stretch", key=key, on_select="rerun", alt=spec.label)
 
 

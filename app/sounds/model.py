@@ -13,9 +13,8 @@ from app.look.plain import plain
 from app.panels import summary
 from app.runs.launch import launcher
 from app.runs.library import Library, library
-from app.sounds import made_sounds as shelf
 from app.sounds.client import Studio, studio_of
-from app.sounds.made_sounds import Shelf, shelf_at
+from app.sounds.made_sounds import Shelf, place_of, place_of_model, shelf_at
 from engine.errors import RunDirectoryError, SweetspotError
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
@@ -81,7 +80,7 @@ def _exported(path: Path) -> Model | None:
     except SweetspotError as error:
         style.note("yellow", "music_off", error.cause, error.remedy)
         return None
-    place = shelf_at(str(shelf.place_of_model(facts["weights"])))
+    place = shelf_at(str(place_of_model(facts["weights"])))
     return Model(path.name, path.stem, None, studio, place, None, facts)
 
 
@@ -104,7 +103,7 @@ def _chosen(reader: RunReader, view: RunView, studio: Studio) -> Model | None:
             "gray", "music_off", "This run makes no sounds.", "It learnt something else: its own page shows what."
         )
         return None
-    place = shelf_at(str(shelf.place_of(reader, view)))
+    place = shelf_at(str(place_of(reader, view)))
     states = states_of(reader)
     if not states:
         style.note("yellow", "hourglass_top", *_too_early(view))
