@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -28,7 +29,7 @@ def trained(drum_run: Path, runs_dir: Path) -> Path:
 def lengths(page: Any) -> list[float]:
     """Of all players that know theirs, from the oldest on."""
     found = page.evaluate("[...document.querySelectorAll('audio')].map(a => a.duration)")
-    return [round(float(one), 2) for one in found if one]
+    return [round(float(one), 2) for one in found if one and not math.isnan(one)]
 
 
 def test_sounds_are_made_heard_starred_and_taken_along(
