@@ -47,6 +47,16 @@ class Intervals:
         return cls(get_effective_preview_interval(config, total_epochs), config.checkpoint_interval)
 
 
+def lay_out(task: Task, check: Callable[[], None]) -> tuple[Plan, Costs]:
+    """The first plan of a run, and what its parts cost. ``check`` raises when it is to stop meanwhile."""
+    layout = plan(task.config, task.num_train)
+    costs = measure(task, layout)
+    check()
+    if task.config.max_minutes is not None:
+        layout = plan(task.config, task.num_train, steps_for_minutes(task.config, task.num_train, costs))
+    return layout, costs
+
+
 def seconds_to_end(leg: Leg, step: int, intervals: Intervals, costs: Costs) -> float:
     """What is left after ``step`` until the end of ``leg``: updates, and the checks, previews and saves of its epochs.
 

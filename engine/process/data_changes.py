@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from engine.errors import DataError
-from engine.rundir.schema import FileRow
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import DatasetRecord, FileRow, RunRecord
+
+if TYPE_CHECKING:
+    from engine.rundir.writer import RunWriter
 
 _NAMED = 3
 
 
+def check_same_data(writer: RunWriter, record: RunRecord, fingerprint: str, now: list[FileRow]) -> None:
+    """``DataError`` unless ``fingerprint``, of the data as it is ``now``, is that of the run's ``record``.
+
+    A dataset.json that was damaged is written anew from data that is the same.
+    """
+    before = RunReader(writer.root).dataset()
+    if fingerprint != record.fingerprint:
+        if before is not None:
+            raise changed_data(before.files, now)
+        raise DataError(
+            "The data has changed since this run began, and dataset.json, which names its files, is damaged or gone.",
+            "Put the data back as it was to go on, or start a new run with what is there.",
+        )
+    if before is None:
+        writer.write_dataset(DatasetRecord(files=now), anew=True)
+        writer.warn("dataset.json was damaged or gone; the data is the same, and it is written anew.", "record")
+
+
 def changed_data(before: Sequence[FileRow], now: Sequence[FileRow]) -> DataError:
-    """What became of the files since the run began, as an error that says so; call it when the fingerprints differ."""
+    """What became of the files since the run began, as an error that says so."""
     old, new = _used(before), _used(now)
     more = sorted(new.keys() - old.keys())
     fewer = sorted(old.keys() - new.keys())

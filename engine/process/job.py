@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyascii import anyascii
 
@@ -17,12 +18,16 @@ from engine.config import TaskConfig, TrainingConfig, validated
 from engine.errors import ConfigError, DataError, StorageError
 from engine.flags import collect, leaves
 from engine.home import expanded
+from engine.plan import Plan
 from engine.printable import printable
 from engine.registry import Resolved, check_data, find_source
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord, Source
+from engine.rundir.schema import RunConfig, RunRecord, Source
 from engine.rundir.seal import unseal
 from engine.tasks import task_config
+
+if TYPE_CHECKING:
+    from engine.task import Task
 
 LIMITS = ("max_epochs", "max_steps", "max_minutes")
 
@@ -83,6 +88,30 @@ def resumed_job(root: Path, source: str | None) -> Job:
             f"The data is no longer in {printable(Path(where.path))}.", "Name where it is now: --source PATH."
         )
     return Job(where, record.task, training, task, root, record.name, record)
+
+
+def run_record(job: Job, task: Task, layout: Plan, planned_s: float) -> RunRecord:
+    """run.json of a fresh run. ``planned_s``: about how many seconds ``layout`` takes on this machine."""
+    return RunRecord(
+        uuid=str(uuid.uuid4()),
+        name=job.name,
+        created_at=time.time(),
+        task=job.task,
+        config=RunConfig(training=task.config.model_dump(mode="json"), task=task.task_config.model_dump(mode="json")),
+        source=job.source.stored(),
+        fingerprint=task.fingerprint,
+        num_train=task.num_train,
+        num_train_files=task.num_train_files,
+        num_val_files=task.num_val_files,
+        batch_size=layout.batch_size,
+        steps_per_epoch=layout.steps_per_epoch,
+        total_steps=layout.total_steps,
+        total_epochs=layout.total_epochs,
+        planned_s=round(planned_s, 1),
+        metrics=list(task.metrics),
+        monitor=task.monitor,
+        can=job.task_config.can,
+    )
 
 
 def _without_limits(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,12 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from engine import __version__
 from engine.errors import RunDirectoryError
-from engine.rundir.layout import checkpoint_step
+from engine.metrics import EpochMetrics
+from engine.rundir.layout import Layout, checkpoint_step
 from engine.rundir.liveness import is_here
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord, SessionRecord, Status
@@ -101,6 +104,19 @@ def resume_point(root: Path, device: str | None = None) -> ResumePoint | None:
         losses=_losses(status, record),
         changed=list(dict.fromkeys(reason for session in sessions for reason in _changed(session, record, device))),
     )
+
+
+def finished_epochs(layout: Layout, step: int) -> list[EpochMetrics]:
+    """The epochs that ended up to ``step``, in order, each as it was written last."""
+    last = {}
+    for event in RunReader(layout.root).all_of("epoch"):
+        try:
+            epoch = EpochMetrics.model_validate(event)
+        except ValidationError:  # a line that the disk spoilt is a gap in the curves, no reason to go on no more
+            continue
+        if epoch.step <= step:
+            last[epoch.epoch] = epoch
+    return [last[epoch] for epoch in sorted(last)]
 
 
 def _losses(status: Status | None, record: RunRecord) -> dict[str, float]:

@@ -17,9 +17,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from engine.errors import StorageError
+from engine.process.failures import recognise
 from engine.rundir.schema import State
 from engine.rundir.seal import seal
-from engine.train import _recognise
 from tests import forkserver
 from tests.app.conftest import MAIN, runs_dir, said, visit
 from tests.app.library import write
@@ -165,5 +165,5 @@ def test_a_command_says_what_is_wrong_and_what_to_do(
 def test_too_many_open_files_are_called_so_and_not_a_full_disk() -> None:
     for number in (errno.EMFILE, errno.ENFILE):
         error = OSError(number, os.strerror(number))
-        for told in (StorageError.of(error), _recognise(error)):
+        for told in (StorageError.of(error), recognise(error)):
             assert told is not None and "Too many files are open" in told.cause and "ulimit -n" in told.remedy

@@ -1,0 +1,109 @@
+"""One session of a run: the process that trains it, whom it tells how it goes, and how it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from engine.errors import SweetspotError
+from engine.process.failures import recognise
+from engine.process.job import Job
+from engine.process.progress import Progress
+from engine.process.resume import finished_epochs
+from engine.process.signals import SignalFlag
+from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, State
+from engine.rundir.schema import Progress as PhaseProgress
+from engine.tasks import task_opener
+
+if TYPE_CHECKING:
+    from engine.device import Device
+    from engine.loop.trainer import Trainer
+    from engine.rundir.writer import RunWriter
+    from engine.task import Task
+
+
+class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
+    """The run was told to stop before its first update."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """The run directory that is open, the signals that came, and who watches."""
+
+    writer: RunWriter
+    signals: SignalFlag
+    progress: Progress
+
+    def report(self, phase: str, done: int, total: int) -> None:
+        """How far a phase before the first update is; ``total`` 0: it cannot be counted."""
+        self.progress.phase(phase, done, total)
+        self.writer.update(phase=phase, progress=PhaseProgress(done=done, total=total) if total else None)
+
+    def check(self) -> None:
+        """Before the first update: :class:`Stopped` when somebody asked, and what happened to a lost directory."""
+        if self.writer.lost is not None:
+            raise self.writer.lost
+        if self.signals.received or self.writer.control.cancel:
+            raise Stopped
+
+    def stop(self) -> bool:
+        """Whether the loop is to end after the step under way; of a directory that is gone for good, its error."""
+        if self.writer.lost is not None and not self.writer.reachable:
+            raise self.writer.lost
+        return self.writer.lost is not None or self.signals.received is not None or self.writer.control.cancel
+
+    def end(self, state: State) -> int:
+        """Leave in ``state``, which a signal makes of a cancelled run INTERRUPTED; the exit code."""
+        if state is State.CANCELLED and self.signals.received:
+            state = State.INTERRUPTED
+        self.writer.state(state, phase="", progress=None, reason=self.signals.name)
+        if state is not State.COMPLETED:
+            self.progress.stopped(self.writer.root)
+        for asked in self.writer.control.take_cancels():
+            self.writer.done(asked.id)
+        return self.signals.exit_code if state is State.INTERRUPTED else 0
+
+    def fail(self, error: Exception) -> SweetspotError | None:
+        """Write why the run failed; the reason that its user is told, None for a fault of the program.
+
+        In a directory that is gone every write is refused, and that is not the disk's fault: its loss is the reason.
+        """
+        self.writer.look()
+        known = self.writer.lost or recognise(error)
+        told = known or SweetspotError(f"{type(error).__name__}: {error}", "This is a fault of the program.")
+        info = ErrorInfo(kind=type(told).__name__, cause=told.cause, remedy=told.remedy)
+        self.writer.state(State.FAILED, phase="", error=info)
+        return known
+
+
+def open_task(job: Job, device: Device, session: Session) -> tuple[Task, list[FileRow]]:
+    """The task with its data read, and every file that was found; in a new run they are in dataset.json then."""
+    from engine.task import OpenContext
+
+    found: list[FileRow] = []
+
+    def on_files(rows: list[FileRow]) -> None:
+        found.extend(rows)
+        if job.record is None:
+            session.writer.write_dataset(DatasetRecord(files=rows))
+
+    warn = partial(session.writer.warn, code="cache")
+    context = OpenContext(report=session.report, check=session.check, on_files=on_files, warn=warn)
+    training = job.training.model_copy(update={"threads": device.threads})
+    task: Task = task_opener(job.task)(job.source, training, job.task_config, device.torch, context)
+    return task, found
+
+
+def restore_newest(trainer: Trainer, session: Session) -> None:
+    """Bring ``trainer`` to the newest checkpoint that is whole; it stays at its beginning where there is none."""
+    from engine.loop.checkpoint import load_newest
+
+    writer = session.writer
+    loaded, complaints = load_newest(writer.layout)
+    for complaint in complaints:
+        writer.warn(complaint, code="damaged_checkpoint")
+    if loaded is not None:
+        trainer.restore(loaded, finished_epochs(writer.layout, loaded.step))
+        writer.elapsed_offset_s = trainer.tracker.elapsed_s
+        session.progress.at(loaded.step)
