@@ -29,7 +29,7 @@ from engine.process.signals import SignalFlag
 from engine.process.sleep_inhibitor import kept_awake
 from engine.registry import find_source
 from engine.rundir.layout import Layout, is_run_id
-from engine.rundir.presence import refuse_living
+from engine.rundir.liveness import refuse_living
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import FileRow, RunRecord, State
 from engine.tasks import task_config, task_names

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from engine.metrics import EpochMetrics
-from engine.rundir import schema
+from engine.rundir import protocol, schema
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.task import Task
@@ -25,9 +25,9 @@ FILE = re.compile(r"`(engine/tasks/\w+/\w+\.py)`")
 
 RECORDS: list[type[BaseModel]] = [
     schema.RunRecord, schema.MetricSpec, schema.Monitor, schema.Nouns, schema.Source, schema.Parent, schema.RunConfig,
-    schema.FileRow, schema.SessionRecord, schema.Status, schema.Best, schema.Evidence, schema.Diagnosis,
-    schema.ErrorInfo, schema.Progress, schema.PlanRecord, schema.Manifest, schema.CheckpointRef,
-    schema.HandledCommand, EpochMetrics,
+    schema.FileRow, protocol.SessionRecord, schema.Status, schema.Best, schema.Evidence, schema.Diagnosis,
+    schema.ErrorInfo, schema.Progress, protocol.PlanRecord, protocol.Manifest, schema.CheckpointRef,
+    protocol.HandledCommand, EpochMetrics,
 ]  # fmt: skip
 
 

@@ -21,11 +21,11 @@ import soundfile
 from engine.errors import DataError
 from engine.loop.checkpoint import load
 from engine.process.job import new_root, resumed_job
+from engine.rundir.encoding import seal
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import Liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
-from engine.rundir.seal import seal
 from engine.tasks.vae.sounds.load import open_model
 from tests import forkserver
 from tests.conftest import ROOT, SMALL, train_small

@@ -13,8 +13,9 @@ from app.look.plain import plain
 from app.runs import launch
 from engine.errors import SweetspotError, TrainingFailedError
 from engine.process.resume import ResumePoint, resume_point
+from engine.rundir.protocol import HandledCommand
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import HandledCommand, Status
+from engine.rundir.schema import Status
 from engine.rundir.view import RunView, ShownState
 
 Wish = Literal["cancel", "save_now"]

@@ -14,7 +14,6 @@ from app.panels import health
 from engine.errors import SweetspotError
 from engine.home import expanded
 from engine.registry import datasets, describe, find_source, offers
-from engine.rundir.owner import is_own
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord
 from engine.sources import Description
@@ -58,7 +57,7 @@ def begin_with(reader: RunReader, record: RunRecord) -> None:
         st.session_state["named"] = source.name
     else:
         st.session_state["source"] = FOLDER
-        st.session_state["folder"] = (source.path or "") if is_own(reader) else ""
+        st.session_state["folder"] = (source.path or "") if reader.is_own else ""
 
 
 def choose() -> Chosen | None:

@@ -22,11 +22,11 @@ from engine.errors import StorageError
 from engine.process.job import new_root
 from engine.rundir import control
 from engine.rundir.atomic import open_append
-from engine.rundir.inside import own_file
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, process_liveness
+from engine.rundir.protocol import Command
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Command
+from engine.rundir.reading import own_file
 from engine.rundir.view import RunView
 from engine.sharing.delete import delete_run
 

@@ -16,8 +16,8 @@ import streamlit as st
 from app.runs.changes import told
 from app.runs.columns import Columns, Floats
 from app.runs.jsonl import Parsed, columns, is_number, parse
-from engine.rundir.inside import own_file
 from engine.rundir.layout import Layout
+from engine.rundir.reading import own_file
 
 Result = TypeVar("Result")
 BLOCK = 1 << 23

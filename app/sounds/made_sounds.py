@@ -23,9 +23,9 @@ from app.look import words
 from engine.errors import StorageError
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
-from engine.rundir.inside import own_file, read_own
 from engine.rundir.layout import STARS, is_run_id, snapshot_moment
 from engine.rundir.reader import RunReader
+from engine.rundir.reading import own_file, read_own
 from engine.rundir.view import RunView
 
 NEW = "prior"

@@ -12,7 +12,7 @@ from app.look.words import counted, sound_length
 from app.runs import media
 from app.sounds.made_sounds import Shelf, Sound, detail, file_name, label, state_words
 from engine.errors import SweetspotError
-from engine.rundir.inside import own_file
+from engine.rundir.reading import own_file
 
 LABEL_PX, TOOLS_PX = 84, 40
 GROUP = 20  # Each player loads its whole file: older groups render when they are opened.

@@ -14,7 +14,8 @@ from engine.collection.split import assign_sides, split_files
 from engine.config import OverfittingPreset, get_adaptive_split, preset_for
 from engine.errors import DataError
 from engine.printable import escaped
-from engine.rundir.schema import Diagnosis, FileRow, Record
+from engine.rundir.protocol import Record
+from engine.rundir.schema import Diagnosis, FileRow
 
 FEW_TO_CHECK = 3
 SHORT_S = 10.0

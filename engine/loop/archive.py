@@ -17,7 +17,8 @@ from engine.loop.tracker import TrackerState
 from engine.metrics import MetricsCallback, PreviewEvent
 from engine.rundir.artefacts import find_checkpoints
 from engine.rundir.layout import manifest
-from engine.rundir.schema import PROTOCOL, CheckpointRef
+from engine.rundir.protocol import PROTOCOL
+from engine.rundir.schema import CheckpointRef
 from engine.rundir.writer import RunWriter
 from engine.task import Preview, Task
 

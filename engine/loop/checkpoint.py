@@ -21,11 +21,9 @@ from torch import nn
 from engine.errors import RunDirectoryError
 from engine.loop.state_file import UnreadableError, parse
 from engine.loop.tracker import TrackerState
-from engine.rundir.artefacts import read_verified
-from engine.rundir.entry import other_protocol
+from engine.rundir.artefacts import read_verified, remove_artefact
 from engine.rundir.layout import Layout, checkpoint_step, manifest
-from engine.rundir.pair import remove
-from engine.rundir.schema import PROTOCOL, Manifest
+from engine.rundir.protocol import PROTOCOL, Manifest, other_protocol
 
 AVERAGE_DECAY = 0.99
 _MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam and AdamW remember of a weight, beside the number of its updates
@@ -206,4 +204,4 @@ def prune(layout: Layout, keep: int, newest: int) -> None:
     A later one did not verify when this session began, or it would have gone on from it: it counts for none.
     """
     for step in [step for step in steps_saved(layout) if step <= newest][keep:]:
-        remove(layout.checkpoint(step))
+        remove_artefact(layout.checkpoint(step))

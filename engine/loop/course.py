@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.plan import Plan
-from engine.rundir.schema import PlanRecord
+from engine.rundir.protocol import PlanRecord
 
 
 @dataclass(frozen=True)

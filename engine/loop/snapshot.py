@@ -11,13 +11,12 @@ from torch import nn
 from engine.errors import DataError, RunDirectoryError
 from engine.loop.checkpoint import load, load_newest
 from engine.loop.state_file import UnreadableError, parse, serialise
-from engine.rundir.artefacts import Artefact, read_verified
+from engine.rundir.artefacts import Artefact, read_verified, remove_artefact
 from engine.rundir.encoding import decode
-from engine.rundir.inside import read_own
 from engine.rundir.layout import Layout, checkpoint_step, manifest, snapshot_moment
-from engine.rundir.pair import remove
+from engine.rundir.protocol import PROTOCOL
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import PROTOCOL
+from engine.rundir.reading import read_own
 
 MOST_SNAPSHOTS = 40
 
@@ -64,7 +63,7 @@ def thin_snapshots(layout: Layout, most: int = MOST_SNAPSHOTS) -> None:
     while len(found) > most and (spare := [item for item in found[1:-1] if item.path.name not in kept]):
         # The one whose neighbours lie closest together is missed least.
         victim = min(spare, key=lambda item: _gap(found, item))
-        remove(victim.path)
+        remove_artefact(victim.path)
         found.remove(victim)
 
 

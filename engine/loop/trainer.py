@@ -28,8 +28,9 @@ from engine.metrics import (
     smooth,
 )
 from engine.plan import Plan
+from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import PlanRecord, State
+from engine.rundir.schema import State
 from engine.rundir.writer import RunWriter
 from engine.task import Task
 

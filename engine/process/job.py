@@ -21,9 +21,9 @@ from engine.home import expanded
 from engine.plan import Plan
 from engine.printable import printable
 from engine.registry import Resolved, check_data, find_source
+from engine.rundir.encoding import unseal
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunConfig, RunRecord, Source
-from engine.rundir.seal import unseal
 from engine.tasks import task_config
 
 if TYPE_CHECKING:

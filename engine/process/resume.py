@@ -17,8 +17,9 @@ from engine.errors import RunDirectoryError
 from engine.metrics import EpochMetrics
 from engine.rundir.layout import Layout, checkpoint_step
 from engine.rundir.liveness import is_here
+from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord, SessionRecord, Status
+from engine.rundir.schema import RunRecord, Status
 
 _BITS = ("torch", "torchaudio", "numpy", "soundfile", "soxr")
 

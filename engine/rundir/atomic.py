@@ -12,6 +12,7 @@ import itertools
 import os
 import re
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -19,6 +20,7 @@ if sys.platform != "win32":
     import fcntl
 
 RENAME_PATIENCE_S = 2.5
+_BLOCK = 1 << 16
 _BINARY = getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _TEMPORARY = re.compile(r"^\.staged\.\d+-\d+\.tmp$")
@@ -96,6 +98,56 @@ def append_line(descriptor: int, line: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+class Journal:
+    """An append-only file of lines with one writer, who alone may cut a line that was written half.
+
+    One line per ``write()`` on a descriptor kept open. Opening it cuts a torn tail, never more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._descriptor = open_append(path)
+        self._end = _end_of_last_line(self._descriptor)
+        os.ftruncate(self._descriptor, self._end)
+        self._torn = False
+
+    def append(self, line: bytes, *, durable: bool = False) -> None:
+        """Append ``line`` (with its newline). ``OSError`` when the disk refuses; no part of the line stays then.
+
+        durable: it survives a power cut once this returns, the file's name too.
+        """
+        with self._lock:
+            self._repair()
+            try:
+                append_line(self._descriptor, line)
+                if durable:
+                    flush(self._descriptor)
+                    flush_directory(self._path.parent)
+            except OSError:
+                self._torn = True
+                with contextlib.suppress(OSError):  # else the next line tries again, before it is written
+                    self._repair()
+                raise
+            self._end += len(line)
+
+    def flush(self) -> None:
+        """Bring what was appended to the medium. ``OSError`` when the disk refuses."""
+        with self._lock:
+            flush(self._descriptor)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _repair(self) -> None:
+        if self._torn:
+            os.ftruncate(self._descriptor, self._end)
+            self._torn = False
+
+
 def flush(descriptor: int) -> None:
     """Bring a file to the medium. macOS' fsync stops at the drive's cache; F_FULLFSYNC does not."""
     if sys.platform == "darwin":
@@ -145,3 +197,16 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def _end_of_last_line(descriptor: int) -> int:
+    """Where the last newline ends, 0 without one. Looks backwards, so that a long file costs one block."""
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        os.lseek(descriptor, start, os.SEEK_SET)
+        found = os.read(descriptor, end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0

@@ -1,23 +1,33 @@
-"""The viewer's end of control.jsonl: say a word to the training process and hear what became of it."""
+"""Both ends of control.jsonl: a viewer says a word to the training process, which obeys it once and says so.
+
+Anybody may append to the file, and anything. So the engine parses a line only when it names its session, and one poll
+reads so much and no more: what is of no use delays a command by seconds, and the heartbeat by the reading of one part.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from engine.errors import RunDirectoryError, StorageError
 from engine.rundir.atomic import append_line, open_append
-from engine.rundir.encoding import encode
-from engine.rundir.liveness import HEARTBEAT_PATIENCE_S, HeartbeatWatch, Liveness
-from engine.rundir.presence import presence
+from engine.rundir.encoding import decode, encode
+from engine.rundir.liveness import HEARTBEAT_PATIENCE_S, HeartbeatWatch, Liveness, presence
+from engine.rundir.protocol import Command, HandledCommand
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Command, HandledCommand
 
 _LOOK_BACK_BYTES = 1 << 18
 _LOOK_S = 0.05
+_BLOCK = 1 << 20  # no command is nearly that long
+_BLOCKS_A_POLL = 64
 
 
 def send(root: Path, command: Literal["cancel", "save_now"], session: str | None = None) -> Command:
@@ -97,3 +107,131 @@ class _Doubt:
         if status is None or self._watch.observe(status.session, status.heartbeat) is Liveness.ALIVE:
             self._sign_at = time.monotonic()
         return time.monotonic() - self._sign_at > HEARTBEAT_PATIENCE_S
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A command for this session. ``command`` is None when it is one this version does not know."""
+
+    id: str
+    name: str
+    command: Command | None
+
+
+class Inbox:
+    """Reads control.jsonl from where it ended when the session began; older commands name older sessions anyway.
+
+    tell: is given every answer, so that it reaches the run directory.
+    """
+
+    def __init__(self, path: Path, session: str, tell: Callable[[HandledCommand], None] = lambda answer: None) -> None:
+        self._path = path
+        self._session = session.encode()
+        self._offset = path.stat().st_size if path.exists() else 0
+        self._seen: set[str] = set()
+        self._lock = threading.Lock()
+        self._cancelled = threading.Event()
+        self._cancels: list[Command] = []
+        self._saves: list[Command] = []
+        self._tell = tell
+        self._open: dict[str, str] = {}  # the commands that are not done yet, by their ids
+        self._answering = threading.Lock()
+
+    def moved(self, path: Path) -> None:
+        """From now on the file is at ``path``: its directory was renamed."""
+        self._path = path
+
+    @property
+    def cancel(self) -> bool:
+        """Whether a cancel has come to this session. It stays: there is no way back."""
+        return self._cancelled.is_set()
+
+    def take_cancels(self) -> list[Command]:
+        """The cancel commands that came since the last call."""
+        with self._lock:
+            taken, self._cancels = self._cancels, []
+        return taken
+
+    def take_saves(self) -> list[Command]:
+        """The save-now commands that came since the last call: one checkpoint answers them all."""
+        with self._lock:
+            taken, self._saves = self._saves, []
+        return taken
+
+    def attend(self) -> None:
+        """Acknowledge what has arrived and let the trainer see it; refuse what this version does not know."""
+        for arrival in self.poll():
+            self._open[arrival.id] = arrival.name
+            if arrival.command is None:
+                self.answer(arrival.id, "refused", "this version does not know the command")
+                continue
+            self.answer(arrival.id, "acknowledged")
+            self.deliver(arrival.command)
+
+    def answer(
+        self, command_id: str, result: Literal["acknowledged", "done", "refused"], reason: str | None = None
+    ) -> None:
+        """Say what became of a command; its last answer ("done", "refused") is given once."""
+        with self._answering:
+            name = self._open.get(command_id) if result == "acknowledged" else self._open.pop(command_id, None)
+        if name is not None:
+            self._tell(HandledCommand(id=command_id, command=name, result=result, reason=reason, at=time.time()))
+
+    def close(self) -> None:
+        """Refuse what is still open: nobody is left to obey."""
+        for command_id in list(self._open):
+            self.answer(command_id, "refused", "training ended first")
+
+    def deliver(self, command: Command) -> None:
+        """Let the trainer see ``command``; after its acknowledgement, so that "done" cannot come first."""
+        with self._lock:
+            (self._cancels if command.command == "cancel" else self._saves).append(command)
+        if command.command == "cancel":
+            self._cancelled.set()
+
+    def poll(self) -> list[Arrival]:
+        """What has arrived since the last poll. Costs one ``stat`` when nothing has."""
+        arrivals = []
+        for line in self._new_lines():
+            arrival = self._parse(line)
+            if arrival and arrival.id not in self._seen:
+                self._seen.add(arrival.id)
+                arrivals.append(arrival)
+        return arrivals
+
+    def _new_lines(self) -> Iterator[bytes]:
+        """The whole lines that name this session, of at most ``_BLOCKS_A_POLL`` blocks; the next poll goes on there."""
+        try:
+            size = self._path.stat().st_size
+            if size == self._offset:
+                return
+            if size < self._offset:  # somebody replaced the file; ids keep a command from being obeyed twice
+                self._offset = 0
+            with self._path.open("rb") as file:
+                for _ in range(_BLOCKS_A_POLL):
+                    file.seek(self._offset)
+                    block = file.read(_BLOCK)
+                    end = _whole(block)
+                    self._offset += end
+                    if self._session in block[:end]:
+                        yield from (line for line in block[:end].split(b"\n") if self._session in line)
+                    if end == 0:
+                        return
+        except OSError:  # not there yet, or held by a viewer on Windows: the next poll comes in a moment
+            return
+
+    def _parse(self, line: bytes) -> Arrival | None:
+        values = decode(line)
+        if values is None or not isinstance(values.get("id"), str) or values.get("session") != self._session.decode():
+            return None
+        try:
+            command = Command.model_validate(values)
+        except ValidationError:
+            return Arrival(values["id"], str(values.get("command")), None)
+        return Arrival(command.id, command.command, command)
+
+
+def _whole(block: bytes) -> int:
+    """Where the last whole line of ``block`` ends. A block without any end of a line is passed over: no command."""
+    end = block.rfind(b"\n") + 1
+    return end or (len(block) if len(block) == _BLOCK else 0)

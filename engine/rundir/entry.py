@@ -6,17 +6,16 @@ import dataclasses
 import time
 import uuid
 
-from pydantic import ValidationError
-
 from engine.errors import RunDirectoryError
+from engine.rundir.artefacts import sweep_halves
 from engine.rundir.atomic import is_temporary, sweep
 from engine.rundir.encoding import decode
-from engine.rundir.inside import links, read_own
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import this_process
 from engine.rundir.lock import identity
-from engine.rundir.pair import sweep_halves
-from engine.rundir.schema import PROTOCOL, SessionRecord, State, Status
+from engine.rundir.protocol import PROTOCOL, SessionRecord, other_protocol
+from engine.rundir.reading import links, read_own, read_record
+from engine.rundir.schema import State, Status
 
 
 def holds_run(place: Layout) -> bool:
@@ -86,9 +85,8 @@ def new_session(
 
 def first_status(place: Layout, session: str) -> Status:
     """Starting; in a resumed run from where the last session stood, so that no viewer sees it fall back to zero."""
-    try:
-        last = Status.model_validate_json(read_own(place.status) or b"")
-    except (OSError, ValidationError):
+    last = read_record(place.status, Status)
+    if last is None:
         return Status(session=session, state=State.STARTING)
     begun = {"session": session, "state": State.STARTING, "phase": ""}
     gone = dict.fromkeys(("error", "progress", "eta_s", "steps_per_s", "memory", "kept_awake_by"))
@@ -120,13 +118,3 @@ def _check_protocol(place: Layout) -> None:
     protocol = (decode(raw or b"") or {}).get("protocol")
     if isinstance(protocol, int) and protocol != PROTOCOL:
         raise other_protocol(place.id, protocol)
-
-
-def other_protocol(name: str, protocol: int) -> RunDirectoryError:
-    """What to raise for the run or file ``name``, which is of another ``protocol`` than ours."""
-    newer = protocol > PROTOCOL
-    return RunDirectoryError(
-        f"{name} was written by {'a newer' if newer else 'an older'} version "
-        f"(protocol {str(protocol)[:12]}, this one reads {PROTOCOL}).",
-        "Update Sweetspot." if newer else "Use the version that wrote it, or train anew.",
-    )

@@ -1,10 +1,13 @@
-"""Whether the process that a session names still runs.
+"""Whether the process that a session names still runs, and whether it trains in this very directory.
 
 A pid alone says little: it is used again. On the same machine a process is its pid, its start, the boot it belongs to
 and (on Linux) the namespace that its pid counts in: containers of one machine share the boot and no pid. From another
 machine only a heartbeat counter that moves says alive, timed on the viewer's own clock: two machines' clocks need not
 agree. A host's name says nothing where anything better is known: many laptops share one, and some change theirs with
 the network.
+
+That the process lives says nothing of a copy of its directory, and from another container it cannot be told. There the
+lock helps: it is seen by every process of one kernel, wherever its pid counts; it may have been removed, though.
 """
 
 from __future__ import annotations
@@ -24,14 +27,20 @@ from pathlib import Path
 
 import psutil
 
-from engine.rundir.schema import SessionRecord
+from engine.rundir.layout import Layout
+from engine.rundir.lock import identity, is_held, taken
+from engine.rundir.protocol import SessionRecord
+from engine.rundir.reading import read_record, read_records
+from engine.rundir.schema import Status
 
 START_TOLERANCE_S = 2.0  # psutil derives the start from the wall clock, which may be set meanwhile
 HEARTBEAT_PATIENCE_S = 5.0  # the writer beats at least once a second
+_BEAT_PATIENCE_S = 2.5
+_LOOK_S = 0.1
 
 
 class Liveness(StrEnum):
-    """Of a process; ``COPIED`` only of a run directory, see :mod:`engine.rundir.presence`."""
+    """Of a process; ``COPIED`` only of a run directory, see :func:`presence`."""
 
     ALIVE = "alive"
     DEAD = "dead"
@@ -97,6 +106,59 @@ def process_liveness(session: SessionRecord) -> Liveness:
     except (psutil.NoSuchProcess, ValueError):  # ValueError: no pid at all, as in a damaged record
         return Liveness.DEAD
     return Liveness.ALIVE if same else Liveness.DEAD
+
+
+def read_sessions(place: Layout) -> list[SessionRecord]:
+    """Every process that trained in ``place``, the first one first; damaged lines are left out."""
+    return read_records(place.sessions, SessionRecord)
+
+
+def presence(root: Path, session: SessionRecord) -> Liveness:
+    """Whether the process of ``session``, the last one of ``root``, trains in ``root``.
+
+    ``COPIED`` when it may live, but in the directory that this one was copied from. ``UNKNOWN`` from another machine,
+    and from another container where the lock file is missing or cannot be asked.
+    """
+    process = process_liveness(session)
+    if process is Liveness.DEAD or not of_this_boot(session):
+        return process
+    held = is_held(Layout(root).lock)
+    if held:
+        return Liveness.ALIVE
+    if session.directory not in ("", identity(root)):
+        return Liveness.COPIED
+    return Liveness.DEAD if held is False else process
+
+
+def refuse_living(place: Layout) -> None:
+    """``RunDirectoryError`` when a process trains in ``place``, also one whose lock file somebody removed.
+
+    Where nothing else can tell, its heartbeat is watched for two and a half seconds.
+    """
+    sessions = read_sessions(place)
+    if not sessions or _has_ended(place, sessions[-1]):
+        return
+    found = presence(place.root, sessions[-1])
+    if found is Liveness.ALIVE or (found is Liveness.UNKNOWN and _beats(place)):
+        raise taken(f"pid {sessions[-1].pid}, host {sessions[-1].host}")
+
+
+def _has_ended(place: Layout, session: SessionRecord) -> bool:
+    """Whether ``session`` has said its last word, and only has to leave: then the lock alone keeps others out."""
+    status = read_record(place.status, Status)
+    return status is not None and status.session == session.session and not status.state.live
+
+
+def _beats(place: Layout) -> bool:
+    first, deadline = read_record(place.status, Status), time.monotonic() + _BEAT_PATIENCE_S
+    if first is None:
+        return False
+    while time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+        now = read_record(place.status, Status)
+        if now is not None and (now.session, now.heartbeat) != (first.session, first.heartbeat):
+            return True
+    return False
 
 
 @dataclass

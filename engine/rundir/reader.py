@@ -6,14 +6,11 @@ What another version wrote is refused with a sentence rather than half understoo
 from __future__ import annotations
 
 import os
-import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, NamedTuple
 
 from engine.errors import RunDirectoryError
 from engine.home import expanded
@@ -27,21 +24,16 @@ from engine.rundir.artefacts import (
     saved_states,
 )
 from engine.rundir.encoding import decode
-from engine.rundir.entry import holds_run, other_protocol
-from engine.rundir.inside import MOST_BYTES, MOST_DATASET_BYTES, own_file, read_own
+from engine.rundir.entry import holds_run
 from engine.rundir.layout import Layout, is_run_id
-from engine.rundir.liveness import HeartbeatWatch
-from engine.rundir.plausible import plausible
-from engine.rundir.presence import read_sessions
-from engine.rundir.records import read_records
-from engine.rundir.schema import PROTOCOL, DatasetRecord, PlanRecord, RunRecord, SessionRecord, Status
-from engine.rundir.seal import unseal
+from engine.rundir.liveness import HeartbeatWatch, is_here, read_sessions
+from engine.rundir.protocol import PlanRecord, SessionRecord
+from engine.rundir.reading import own_file, read_record, read_records
+from engine.rundir.schema import DatasetRecord, RunRecord, Status
 from engine.rundir.view import RunView, ShownState, look
 
 _BLOCK = 1 << 16
 _STREAM = 1 << 20
-_SEALED = (RunRecord, DatasetRecord)
-_AnyRecord = TypeVar("_AnyRecord", bound=BaseModel)
 
 
 class Lines(NamedTuple):
@@ -80,7 +72,7 @@ class RunReader:
     def run(self) -> RunRecord | None:
         """run.json; None before the first update or when :meth:`damage` says so. ``RunDirectoryError`` from another
         version."""
-        return self._load(self.layout.run, RunRecord)
+        return read_record(self.layout.run, RunRecord)
 
     def begun(self, remedy: str = "Name the directory that a training printed first.") -> RunRecord:
         """run.json of a run that began to train; ``RunDirectoryError`` when there is none, or none that can be read."""
@@ -95,7 +87,7 @@ class RunReader:
 
     def dataset(self) -> DatasetRecord | None:
         """dataset.json; None before the scan is over or when it is damaged."""
-        return self._load(self.layout.dataset, DatasetRecord)
+        return read_record(self.layout.dataset, DatasetRecord)
 
     def damage(self) -> tuple[str, str] | None:
         """What is wrong with a run.json that is there and not what was written, and what to do about it."""
@@ -108,7 +100,7 @@ class RunReader:
 
     def status(self) -> Status | None:
         """status.json; None (unknown) when missing or damaged. ``RunDirectoryError`` from another version."""
-        return self._load(self.layout.status, Status)
+        return read_record(self.layout.status, Status)
 
     def sessions(self) -> list[SessionRecord]:
         """Every process that trained this run, the first one first; damaged lines are left out."""
@@ -171,6 +163,22 @@ class RunReader:
         except OSError:
             return 0
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the run began on this machine and its record belongs to this user.
+
+        What was trained elsewhere, or by somebody else, may name any file here as its data: a viewer of it opens
+        nothing outside of its directory. The first session counts, because it wrote run.json.
+        """
+        sessions = self.sessions()
+        return bool(sessions) and is_here(sessions[0]) and self._of_this_user()
+
+    def _of_this_user(self) -> bool:
+        """True where the system knows no owners."""
+        with suppress(OSError, AttributeError):
+            return self.layout.run.stat().st_uid == os.getuid()
+        return True
+
     def previews(self) -> list[PreviewSet]:
         """All previews by epoch, step, role and index, the references first."""
         return find_previews(self.root, self.layout.previews)
@@ -202,20 +210,6 @@ class RunReader:
         damage = self.damage() if view.run is None else None
         return replace(view, damage=damage) if damage else view
 
-    def _load(self, path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
-        raw = _read(path, MOST_DATASET_BYTES if kind is DatasetRecord else MOST_BYTES)
-        if raw is None or (kind in _SEALED and unseal(raw) is None):
-            return None
-        try:
-            record = kind.model_validate_json(raw)
-        except ValidationError:
-            record, protocol = None, (decode(raw) or {}).get("protocol")
-        else:
-            protocol = getattr(record, "protocol", None)
-        if isinstance(protocol, int) and protocol != PROTOCOL:
-            raise other_protocol(self.id, protocol)
-        return record if record is not None and plausible(record) else None
-
 
 def list_runs(runs_dir: Path) -> list[RunReader]:
     """The runs in a directory, the one trained last first. What is no run is passed over."""
@@ -238,21 +232,6 @@ def trained_at(reader: RunReader) -> float | None:
         return None
     sessions = reader.sessions()
     return sessions[-1].started_at if sessions else 0.0
-
-
-def _read(path: Path, most: int) -> bytes | None:
-    """The bytes of a file of the run, at most ``most``, or None.
-
-    Windows refuses for the moment in which the writer replaces it.
-    """
-    for _ in range(5 if sys.platform == "win32" else 1):
-        try:
-            return read_own(path, most)
-        except PermissionError:
-            time.sleep(0.01)
-        except OSError:
-            return None
-    return None
 
 
 def _whole_lines(path: Path, offset: int, limit_bytes: int | None) -> Lines:

@@ -1,26 +1,15 @@
-"""The records of a run directory. A reader ignores keys it does not know and refuses another ``PROTOCOL``.
-
-Names end in ``_s`` for seconds, ``_db`` for decibels, ``_bytes`` for bytes and ``_at`` for moments (Unix seconds).
-NaN and infinity are written as the strings "NaN", "Infinity" and "-Infinity": strict JSON that survives the round
-trip, where pydantic's default writes null and then refuses to read it.
-"""
+"""What a run is (run.json, dataset.json) and where it stands (status.json), as viewers show it."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-PROTOCOL = 2
-
-
-class Record(BaseModel):
-    """Base of every record: unknown keys ignored, NaN and infinity kept."""
-
-    model_config = ConfigDict(extra="ignore", ser_json_inf_nan="strings", frozen=True)
+from engine.rundir.protocol import PROTOCOL, HandledCommand, Record
 
 
 class State(StrEnum):
@@ -139,6 +128,7 @@ class RunConfig(Record):
 class RunRecord(Record):
     """run.json: what this run is. Written once, before the first update, and sealed."""
 
+    sealed: ClassVar[bool] = True
     protocol: int = PROTOCOL
     uuid: str
     name: str
@@ -161,23 +151,6 @@ class RunRecord(Record):
     parent: Parent | None = None
 
 
-class PlanRecord(Record):
-    """One line of plans.jsonl: after update ``step`` the rest of the run was planned anew. Holds until the next one."""
-
-    step: int = Field(ge=1)
-    total_steps: int
-    progress: float = Field(ge=0, lt=1, description="How much of the run lay behind then; 1 at ``total_steps``.")
-    epoch: int = Field(ge=1, description="The epoch under way, or just ended.")
-    epoch_ends: int = Field(description="Its last update; later epochs hold ``steps_per_epoch``.")
-    steps_per_epoch: int = Field(ge=1)
-    total_epochs: int
-    reason: str
-    steps_per_s: float = Field(description="The pace of updates alone that it was made from.")
-    at: float
-    elapsed_s: float
-    session: str
-
-
 class FileFault(Record):
     """What is wrong with a recording: a code (``clipped``, ``hum``…), and a phrase with its figures."""
 
@@ -197,37 +170,15 @@ class FileRow(Record):
     channels: int | None = None
     peak_db: float | None = Field(default=None, description="Peak in dB of full scale, before normalisation.")
     same_as: str | None = Field(default=None, description="An earlier file with the same sound: both stay on one side.")
-    faults: list[FileFault] = []
+    faults: list[FileFault] = Field(default_factory=list)
 
 
 class DatasetRecord(Record):
     """dataset.json: every file found. Sealed."""
 
+    sealed: ClassVar[bool] = True
+    most_bytes: ClassVar[int] = 64 << 20  # a row for each of a hundred thousand files
     files: list[FileRow]
-
-
-class SessionRecord(Record):
-    """One line of sessions.jsonl: one process that trained this run."""
-
-    session: str
-    pid: int
-    process_started_at: float
-    process_start_ticks: int | None = Field(
-        default=None, description="Linux: start in ticks since boot, which no change of the wall clock moves."
-    )
-    boot_id: str
-    pid_namespace: str = Field(default="", description="Linux: what ``pid`` counts in; containers have their own.")
-    host: str
-    machine_id: str = Field(default="", description="A digest; tells machines of one host name apart.")
-    directory: str = Field(
-        default="", description="Device and inode of the run directory: a copy has others, a renamed one the same."
-    )
-    started_at: float
-    device: str
-    threads: int
-    versions: dict[str, str]
-    git_commit: str | None = None
-    resumed_from_step: int | None = None
 
 
 class Progress(Record):
@@ -338,16 +289,6 @@ class CheckpointRef(Record):
     at: float
 
 
-class HandledCommand(Record):
-    """A command the engine has taken: at once "acknowledged", later "done", or "refused" with a reason."""
-
-    id: str
-    command: str
-    result: Literal["acknowledged", "done", "refused"]
-    reason: str | None = None
-    at: float
-
-
 class ErrorInfo(Record):
     """Why a run failed: the fact, and what to do."""
 
@@ -385,41 +326,3 @@ class Status(Record):
     kept_awake_by: str | None = Field(default=None, description="The program that keeps the machine from sleeping.")
     commands: list[HandledCommand] = Field(default_factory=list, description="The last fifty.")
     error: ErrorInfo | None = None
-
-
-class Command(Record):
-    """One line of control.jsonl. Obeyed once, and only by the session it names."""
-
-    id: str
-    command: Literal["cancel", "save_now"]
-    issued_at: float
-    session: str
-
-
-class Manifest(Record):
-    """Beside every checkpoint and snapshot. No manifest, no checkpoint."""
-
-    protocol: int = PROTOCOL
-    file: str
-    step: int
-    epoch: int
-    bytes: int
-    sha256: str
-    metrics: dict[str, float] = Field(default_factory=dict)
-    previous: Manifest | None = Field(
-        default=None, description="Of the file that is being replaced: until it is, this one describes it."
-    )
-    digest: str | None = Field(default=None, description="SHA-256 of this manifest's other keys, as sorted JSON.")
-
-
-EventKind = Literal["step", "epoch", "memory", "preview", "checkpoint", "warning", "control", "state", "complete"]
-
-
-class Event(BaseModel):
-    """One line of metrics.jsonl. What stands beside these keys depends on ``event``; see docs/run-directory.md."""
-
-    model_config = ConfigDict(extra="allow", ser_json_inf_nan="strings", frozen=True)
-
-    event: EventKind
-    at: float
-    elapsed_s: float

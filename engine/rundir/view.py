@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from engine.rundir.liveness import HeartbeatWatch, Liveness, is_here, of_this_boot
-from engine.rundir.presence import presence
-from engine.rundir.schema import RunRecord, SessionRecord, State, Status
+from engine.rundir.liveness import HeartbeatWatch, Liveness, is_here, of_this_boot, presence
+from engine.rundir.protocol import SessionRecord
+from engine.rundir.schema import RunRecord, State, Status
 
 
 class ShownState(StrEnum):

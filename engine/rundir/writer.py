@@ -10,36 +10,23 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import psutil
 
 from engine.errors import RunDirectoryError, RunDirectoryLostError, StorageError
 from engine.home import expanded
-from engine.rundir import pair
-from engine.rundir.atomic import create_once, make_directory, replace_bytes
-from engine.rundir.board import StatusBoard
-from engine.rundir.encoding import encode
+from engine.rundir.artefacts import write_artefact
+from engine.rundir.atomic import Journal, create_once, make_directory, replace_bytes
+from engine.rundir.control import Inbox
+from engine.rundir.encoding import encode, seal
 from engine.rundir.entry import check_entry, first_status, new_session, prepare
-from engine.rundir.heart import DeviceMemory, Heart, measure_memory
-from engine.rundir.hold import Hold
-from engine.rundir.inbox import Inbox
-from engine.rundir.journal import Journal
+from engine.rundir.heart import DeviceMemory, Heart, StatusBoard, measure_memory
 from engine.rundir.layout import Layout
-from engine.rundir.lock import RunLock
-from engine.rundir.presence import refuse_living
-from engine.rundir.schema import (
-    DatasetRecord,
-    EventKind,
-    HandledCommand,
-    Manifest,
-    PlanRecord,
-    RunRecord,
-    SessionRecord,
-    State,
-    Status,
-)
-from engine.rundir.seal import seal
+from engine.rundir.liveness import refuse_living
+from engine.rundir.lock import Hold, RunLock
+from engine.rundir.protocol import EventKind, HandledCommand, Manifest, PlanRecord, SessionRecord
+from engine.rundir.schema import DatasetRecord, RunRecord, State, Status
 
 
 class RunWriter:
@@ -61,14 +48,14 @@ class RunWriter:
         self._hold = Hold(place, lock, session.session)
         self._holding = threading.RLock()
         self._has_record = place.run.exists()
-        self.control = Inbox(place.control, session.session)  # before the session is known: no command comes too early
+        self.control = Inbox(
+            place.control, session.session, self._said
+        )  # before the session is known: no command comes too early
         self._events = Journal(place.metrics)
         self._plans: Journal | None = None  # opened for the first new plan: most runs keep the one they began with
         self._board = StatusBoard(place.status, first_status(place, session.session))
         self._lost_lines = 0
         self._untold_loss = ""
-        self._undone: dict[str, str] = {}
-        self._answering = threading.Lock()
         self._closed = False
         self._heart = Heart(self._poll, self._publish, self._measure, lambda: self._board.dirty)
 
@@ -214,7 +201,7 @@ class RunWriter:
 
     def done(self, command_id: str) -> None:
         """Say that a command has been obeyed."""
-        self._answer(command_id, "done")
+        self.control.answer(command_id, "done")
 
     def write_artefact(self, path: Path, data: bytes, manifest: Manifest | None, *, durable: bool = True) -> bool:
         """Write a checkpoint or snapshot, then its manifest, each whole or not at all; False when the disk refuses.
@@ -228,7 +215,7 @@ class RunWriter:
             make_directory(path.parent)
             if durable:
                 self._events.flush()  # no checkpoint is ahead of its events
-            pair.write(path, data, manifest, durable=durable)
+            write_artefact(path, data, manifest, durable=durable)
         except OSError as error:
             return self._refused(error)
         return True
@@ -252,8 +239,7 @@ class RunWriter:
         self._closed = True
         self._heart.stop()
         self._poll()
-        for command_id in list(self._undone):
-            self._answer(command_id, "refused", "training ended first")
+        self.control.close()
         self._publish()
         self._events.close()
         if self._plans is not None:
@@ -280,23 +266,12 @@ class RunWriter:
 
     def _poll(self) -> None:
         self.look()
-        for arrival in self.control.poll():
-            self._undone[arrival.id] = arrival.name
-            if arrival.command is None:
-                self._answer(arrival.id, "refused", "this version does not know the command")
-                continue
-            self._answer(arrival.id, "acknowledged")
-            self.control.deliver(arrival.command)
+        self.control.attend()
 
-    def _answer(
-        self, command_id: str, result: Literal["acknowledged", "done", "refused"], reason: str | None = None
-    ) -> None:
-        with self._answering:
-            name = self._undone.get(command_id) if result == "acknowledged" else self._undone.pop(command_id, None)
-        if name is None:  # answered before
-            return
-        self.event("control", id=command_id, command=name, result=result, **({"reason": reason} if reason else {}))
-        self._board.handled(HandledCommand(id=command_id, command=name, result=result, reason=reason, at=time.time()))
+    def _said(self, answer: HandledCommand) -> None:
+        fields = answer.model_dump(include={"id", "command", "result", "reason"}, exclude_none=True)
+        self.event("control", **fields)
+        self._board.handled(answer)
 
     def _publish(self) -> None:
         self.look()

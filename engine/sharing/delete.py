@@ -9,8 +9,8 @@ from pathlib import Path
 from engine.errors import RunDirectoryError, StorageError
 from engine.rundir.entry import holds_run
 from engine.rundir.layout import Layout
+from engine.rundir.liveness import refuse_living
 from engine.rundir.lock import RunLock
-from engine.rundir.presence import refuse_living
 
 _GONE = ".deleted-"  # No run's name begins with a dot: a directory of this name is listed nowhere.
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import Artefact, read_verified
-from engine.rundir.encoding import decode, encode
+from engine.rundir.encoding import decode, encode, seal
 from engine.rundir.layout import manifest
+from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import SessionRecord
-from engine.rundir.seal import seal
 from engine.sharing.anonymise import ELSEWHERE, Scrubber
 from engine.sharing.deterministic_zip import write_zip
 

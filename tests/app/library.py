@@ -11,6 +11,7 @@ from typing import Any
 from engine.claims.evidence import gather
 from engine.loop.diagnosis import diagnose
 from engine.metrics import EpochMetrics, MetricsHistory
+from engine.rundir.protocol import Manifest
 from engine.rundir.schema import (
     Best,
     CheckpointRef,
@@ -18,7 +19,6 @@ from engine.rundir.schema import (
     Diagnosis,
     ErrorInfo,
     FileRow,
-    Manifest,
     MetricSpec,
     Monitor,
     Progress,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from engine.claims.advice import Kept
 from engine.claims.headline import headline
 from engine.rundir.liveness import Liveness
-from engine.rundir.schema import Best, SessionRecord, State, Status, SweetRange
+from engine.rundir.protocol import SessionRecord
+from engine.rundir.schema import Best, State, Status, SweetRange
 from engine.rundir.view import RunView, ShownState
 from tests.app.library import record
 from tests.claims.histories import SOUND, Run, turning

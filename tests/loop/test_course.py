@@ -14,7 +14,7 @@ from engine.loop.course import Course, Leg
 from engine.loop.pace import Costs, Intervals
 from engine.loop.timekeeper import Timekeeper
 from engine.plan import Plan
-from engine.rundir.schema import PlanRecord
+from engine.rundir.protocol import PlanRecord
 
 FIRST = Plan(expansion=1, batch_size=8, steps_per_epoch=10, total_steps=100)
 

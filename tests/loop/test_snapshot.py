@@ -14,9 +14,10 @@ from engine.errors import DataError, RunDirectoryError
 from engine.loop.checkpoint import describe
 from engine.loop.snapshot import find, load_snapshot, serialise_snapshot, thin_snapshots
 from engine.loop.state_file import serialise
+from engine.rundir.artefacts import write_artefact
 from engine.rundir.layout import Layout, manifest
-from engine.rundir.pair import write
-from engine.rundir.schema import PROTOCOL, Best, State
+from engine.rundir.protocol import PROTOCOL
+from engine.rundir.schema import Best, State
 from engine.rundir.writer import RunWriter
 
 TASK = {"names": {"0": "low"}, "mean": torch.arange(3.0), "scale": 2.5}
@@ -44,7 +45,7 @@ def keep(root: Path, steps: list[int], best: int | None = None) -> Layout:
 def keep_state(layout: Layout, path: Path, step: int) -> None:
     """A checkpoint's weights at ``path``, of ``step``."""
     data = serialise({"protocol": PROTOCOL, "average": model(step).state_dict(), "task": TASK})
-    write(path, data, describe(data, path, step, step // 10, {}), durable=False)
+    write_artefact(path, data, describe(data, path, step, step // 10, {}), durable=False)
 
 
 def steps_of(layout: Layout) -> list[int]:

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from engine.loop.state_file import MOST_HEADER_BYTES, MOST_VALUES, serialise
+from engine.rundir.encoding import seal
 from engine.rundir.layout import manifest
-from engine.rundir.schema import PROTOCOL
-from engine.rundir.seal import seal
+from engine.rundir.protocol import PROTOCOL
 
 
 class Calls:

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from engine.rundir.layout import Layout
-from engine.rundir.schema import DatasetRecord, Event, EventKind, Manifest, RunRecord, SessionRecord, Status
+from engine.rundir.protocol import Event, EventKind, Manifest, SessionRecord
+from engine.rundir.schema import DatasetRecord, RunRecord, Status
 from engine.tasks.vae.sounds.request import Recipe
 
 STRUCTURE = frozenset(

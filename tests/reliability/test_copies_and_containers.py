@@ -13,8 +13,7 @@ import pytest
 
 from engine.errors import RunDirectoryError
 from engine.rundir import control
-from engine.rundir.liveness import HeartbeatWatch, Liveness
-from engine.rundir.presence import refuse_living
+from engine.rundir.liveness import HeartbeatWatch, Liveness, refuse_living
 from engine.rundir.reader import RunReader
 from engine.rundir.view import ShownState
 from tests.conftest import ROOT

@@ -17,8 +17,8 @@ from engine.loop.snapshot import load_snapshot
 from engine.process.job import _saved_config, resumed_job
 from engine.process.resume import finished_epochs, resume_point
 from engine.rundir.artefacts import read_verified
+from engine.rundir.control import Inbox
 from engine.rundir.encoding import decode
-from engine.rundir.inbox import Inbox
 from engine.rundir.layout import Layout, manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import FileRow

@@ -26,10 +26,10 @@ from app.runs.store import MetricsStore
 from engine.audio.files.io import write_wave
 from engine.errors import RunDirectoryError, StorageError
 from engine.rundir import control
+from engine.rundir.encoding import seal
 from engine.rundir.layout import is_run_id
 from engine.rundir.reader import RunReader, list_runs
 from engine.rundir.schema import State
-from engine.rundir.seal import seal
 from engine.rundir.writer import RunWriter
 from tests import forkserver
 from tests.app.conftest import runs_dir, said, visit  # noqa: F401  (fixtures)

@@ -17,8 +17,9 @@ from engine.errors import RunDirectoryLostError, SweetspotError
 from engine.process.resume import resume_point
 from engine.rundir import control
 from engine.rundir.lock import is_held
+from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Manifest, State
+from engine.rundir.schema import State
 from engine.rundir.view import ShownState
 from tests.app.library import write
 from tests.conftest import ROOT, SMALL

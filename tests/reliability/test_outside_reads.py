@@ -13,10 +13,9 @@ import pytest
 
 from engine.audio.files.io import write_wave
 from engine.errors import DataError
+from engine.rundir.encoding import seal
 from engine.rundir.layout import Layout
-from engine.rundir.owner import is_own
 from engine.rundir.reader import RunReader
-from engine.rundir.seal import seal
 from engine.tasks.vae.sounds.inputs import find_sound, open_sound
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.pictures import original
@@ -95,16 +94,16 @@ def test_the_folder_that_a_strangers_run_names_is_not_read(run: Path, diary: Pat
 
 
 def test_a_run_is_ones_own_that_began_here_by_this_user(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert is_own(RunReader(run))
+    assert RunReader(run).is_own
     with monkeypatch.context() as other:
         other.setattr("os.getuid", lambda: 4321)
-        assert not is_own(RunReader(run))
+        assert not RunReader(run).is_own
     first = Layout(run).sessions.read_text()
     from_elsewhere(run)
     Layout(run).sessions.write_text(Layout(run).sessions.read_text() + first)
-    assert not is_own(RunReader(run)), "who went on with a stranger's run did not write what it says"
+    assert not RunReader(run).is_own, "who went on with a stranger's run did not write what it says"
     Layout(run).sessions.unlink()
-    assert not is_own(RunReader(run))
+    assert not RunReader(run).is_own
 
 
 def test_the_form_does_not_look_into_a_folder_that_a_strangers_run_names(

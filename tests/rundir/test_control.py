@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import RunDirectoryError
 from engine.rundir import control
-from engine.rundir.inbox import Inbox
+from engine.rundir.control import Inbox
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from engine.rundir import schema
+from engine.rundir import protocol, schema
 from engine.rundir.encoding import decode, encode
 
-SESSION = schema.SessionRecord(
+SESSION = protocol.SessionRecord(
     session="s", pid=1, process_started_at=2.5, boot_id="b", host="h", started_at=3.5, device="cpu", threads=2,
     versions={"torch": "2.11"}, process_start_ticks=7, resumed_from_step=None,
 )  # fmt: skip
@@ -33,7 +33,7 @@ STATUS = schema.Status(
     best=schema.Best(metric="val_recon_db", value=math.inf, raw=2.0, epoch=3, step=4),
     diagnosis=[schema.Diagnosis(code="overfit", severity="warning", message="parting")], warnings=["w"],
     last_checkpoint=schema.CheckpointRef(file="step-00000012.safetensors", step=12, epoch=1, at=1.0),
-    commands=[schema.HandledCommand(id="i", command="cancel", result="done", at=1.0)],
+    commands=[protocol.HandledCommand(id="i", command="cancel", result="done", at=1.0)],
     error=schema.ErrorInfo(kind="x", cause="y"), progress=schema.Progress(done=1, total=2),
 )  # fmt: skip
 RECORDS: list[BaseModel] = [
@@ -41,9 +41,9 @@ RECORDS: list[BaseModel] = [
     RUN,
     STATUS,
     schema.DatasetRecord(files=[schema.FileRow(path="a/ü.wav", verdict="skipped", reason="silent", peak_db=-math.inf)]),
-    schema.Command(id="i", command="save_now", issued_at=1.0, session="s"),
-    schema.Manifest(file="f", step=1, epoch=1, bytes=10, sha256="00", metrics={"val_loss": math.inf}),
-    schema.Event.model_validate({"event": "step", "at": 1.0, "elapsed_s": 2.0, "train_loss": 0.5}),
+    protocol.Command(id="i", command="save_now", issued_at=1.0, session="s"),
+    protocol.Manifest(file="f", step=1, epoch=1, bytes=10, sha256="00", metrics={"val_loss": math.inf}),
+    protocol.Event.model_validate({"event": "step", "at": 1.0, "elapsed_s": 2.0, "train_loss": 0.5}),
 ]
 
 

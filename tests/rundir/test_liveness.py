@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from engine.rundir.liveness import HeartbeatWatch, Liveness, process_liveness
+from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import SessionRecord
 from engine.rundir.view import ShownState
 from engine.rundir.writer import RunWriter
 from tests.conftest import ROOT

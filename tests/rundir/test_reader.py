@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from engine.errors import RunDirectoryError
-from engine.rundir import schema
+from engine.rundir import protocol, schema
 from engine.rundir.artefacts import PreviewSet
-from engine.rundir.encoding import encode
+from engine.rundir.encoding import encode, seal
+from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader, list_runs
-from engine.rundir.schema import Manifest, State
-from engine.rundir.seal import seal
+from engine.rundir.schema import State
 from engine.rundir.view import ShownState
 from engine.rundir.writer import RunWriter
 from tests.rundir.conftest import open_writer
@@ -173,7 +173,7 @@ def test_directories_and_pipes_in_place_of_files_are_missing_files(finished: Pat
     ("by", "words"), [(1, r"a newer version \(protocol 3, .* Update Sweetspot"), (-1, "an older version .* train anew")]
 )
 def test_another_protocol_is_refused_with_a_sentence(finished: Path, name: str, by: int, words: str) -> None:
-    (finished / name).write_bytes(seal({"protocol": schema.PROTOCOL + by, "all": "different"}))
+    (finished / name).write_bytes(seal({"protocol": protocol.PROTOCOL + by, "all": "different"}))
     with pytest.raises(RunDirectoryError, match=words):
         RunReader(finished).view()
 

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from engine.errors import RunDirectoryError
-from engine.rundir import schema
+from engine.rundir import protocol, schema
 from engine.rundir.layout import Layout, manifest
+from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Manifest, State
+from engine.rundir.schema import State
 from engine.rundir.writer import RunWriter
 from tests.rundir.conftest import REPOSITORY, StartTrainer, open_writer
 from tests.rundir.test_encoding import RUN
@@ -149,7 +150,7 @@ def test_a_name_that_is_no_id_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("by", "words"), [(1, "a newer version"), (-1, "an older version")])
 def test_a_run_of_another_version_is_not_resumed(root: Path, by: int, words: str) -> None:
     with open_writer(root) as writer:
-        writer.write_run(RUN.model_copy(update={"protocol": schema.PROTOCOL + by}))
+        writer.write_run(RUN.model_copy(update={"protocol": protocol.PROTOCOL + by}))
     with pytest.raises(RunDirectoryError, match=words):
         open_writer(root, resume=True)
 

@@ -27,7 +27,7 @@ from engine.audio.faults import Fault
 from engine.errors import StorageError
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
-from engine.rundir.seal import seal, unseal
+from engine.rundir.encoding import seal, unseal
 
 VERSION = 7
 _BLOCK = 1 << 22

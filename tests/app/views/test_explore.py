@@ -12,8 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.charts import latent_map
+from engine.rundir.encoding import seal
 from engine.rundir.layout import Layout
-from engine.rundir.seal import seal
 from tests.app.conftest import said
 
 Visit = Callable[..., AppTest]

@@ -15,8 +15,8 @@ from engine.config import validated
 from engine.errors import DataError
 from engine.loop.snapshot import find, serialise_snapshot
 from engine.rundir.encoding import encode
+from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Manifest
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.export.programs import decoder_program, encoder_program

@@ -16,7 +16,6 @@ from engine.errors import DataError, RunDirectoryError
 from engine.loop.snapshot import find, parse_snapshot
 from engine.loop.state_file import UnreadableError
 from engine.rundir.layout import Layout
-from engine.rundir.owner import is_own
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import FileRow, RunRecord
 from engine.tasks.vae.codec import Codec
@@ -78,7 +77,7 @@ def open_model(place: Path, which: str | None = None, to: Ability = "make_sounds
 def _own_folder(reader: RunReader, record: RunRecord) -> Path | None:
     """Where the collection lies, when the run may say so."""
     path = record.source.located().path
-    return Path(path) if path and is_own(reader) else None
+    return Path(path) if path and reader.is_own else None
 
 
 def traces(place: Path) -> object:

@@ -18,9 +18,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from engine.errors import DataError
-from engine.rundir.encoding import decode, encode
-from engine.rundir.schema import FileRow, Record
-from engine.rundir.seal import seal, unseal
+from engine.rundir.encoding import decode, encode, seal, unseal
+from engine.rundir.protocol import Record
+from engine.rundir.schema import FileRow
 from engine.sharing.deterministic_zip import read_zip, write_zip
 
 FORMAT = "sweetspot-model"

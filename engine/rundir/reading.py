@@ -1,0 +1,94 @@
+"""Reading a run directory that may come from a stranger, or from a process that was killed.
+
+No link in one leads a reader or a writer out of it, no file is read without end, and what is damaged counts as missing.
+A run writes no links, pipes or devices: whatever of that kind lies in its directory was put there by somebody else.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from engine.rundir.encoding import decode, unseal
+from engine.rundir.layout import Layout
+from engine.rundir.protocol import PROTOCOL, Record, other_protocol
+
+_AnyRecord = TypeVar("_AnyRecord", bound=Record)
+
+
+def own_file(path: Path) -> bool:
+    """Whether ``path`` is a regular file of its own directory: not a pipe, and no link that leads out."""
+    try:
+        return path.is_file() and (
+            not path.is_symlink() or path.resolve().is_relative_to(path.parent.resolve(strict=True))
+        )
+    except (OSError, RuntimeError):  # a link that leads back to itself
+        return False
+
+
+def read_own(path: Path, most: int = Record.most_bytes) -> bytes | None:
+    """The bytes of an :func:`own_file`; None when it is none or longer than ``most``. Raises OSError."""
+    if not own_file(path) or path.stat().st_size > most:
+        return None
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    return data if len(data) <= most else None
+
+
+def read_record(path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
+    """The record in a file of a run; None when it is missing or damaged. ``RunDirectoryError`` of another version's."""
+    raw = _read_patiently(path, kind.most_bytes)
+    if raw is None or (kind.sealed and unseal(raw) is None):
+        return None
+    try:
+        record = kind.model_validate_json(raw)
+    except ValidationError:
+        record, protocol = None, (decode(raw) or {}).get("protocol")
+    else:
+        protocol = getattr(record, "protocol", None)
+    if isinstance(protocol, int) and protocol != PROTOCOL:
+        raise other_protocol(path.parent.name, protocol)
+    return record if record is not None and record.plausible else None
+
+
+def read_records(path: Path, kind: type[_AnyRecord]) -> list[_AnyRecord]:
+    """The whole lines of ``path`` in order; damaged ones are left out, and a file that cannot be read has none."""
+    try:
+        raw = read_own(path) or b""
+    except OSError:
+        return []
+    found = []
+    for line in raw.split(b"\n")[:-1]:
+        try:
+            record = kind.model_validate_json(line)
+        except ValidationError:
+            continue
+        if record.plausible:
+            found.append(record)
+    return found
+
+
+def links(place: Layout) -> Iterator[Path]:
+    """The names of a run directory that are links, where a run would write through them."""
+    named = (
+        place.run, place.dataset, place.sessions, place.lock, place.status, place.metrics, place.plans, place.control,
+        place.log, place.checkpoints, place.snapshots, place.previews,
+    )  # fmt: skip
+    return (path for path in named if path.is_symlink())
+
+
+def _read_patiently(path: Path, most: int) -> bytes | None:
+    """:func:`read_own`, None where it fails. Windows refuses for the moment in which the writer replaces the file."""
+    for _ in range(5 if sys.platform == "win32" else 1):
+        try:
+            return read_own(path, most)
+        except PermissionError:
+            time.sleep(0.01)
+        except OSError:
+            return None
+    return None
