@@ -70,14 +70,7 @@ def test_a_seed_gives_the_same_bytes_however_many_sounds_are_made(drum_run: Path
         (("--format", "wav", "--bit-depth", 16, "--sample-rate", 44_100), "PCM_16", 44_100),
         (("--format", "wav", "--bit-depth", 32), "FLOAT", 48_000),
         (("--format", "flac", "--sample-rate", 96_000), "PCM_24", 96_000),
-        (
-            (
-                "--format",
-                "ogg",
-            ),
-            "VORBIS",
-            48_000,
-        ),
+        (("--format", "ogg"), "VORBIS", 48_000),
     ],
 )
 def test_formats_rates_and_depths_are_read_back_as_asked_for(
@@ -86,7 +79,10 @@ def test_formats_rates_and_depths_are_read_back_as_asked_for(
     first, again = (
         made(drum_run, tmp_path / name, "--count", 1, "--duration", 0.4, "--seed", 3, *options)[0] for name in "ab"
     )
-    assert first.read_bytes() == again.read_bytes()
+    if subtype == "VORBIS":  # its library draws a serial number for each stream
+        assert np.array_equal(soundfile.read(first)[0], soundfile.read(again)[0])
+    else:
+        assert first.read_bytes() == again.read_bytes()
     with soundfile.SoundFile(first) as file:
         assert (file.subtype, file.samplerate, file.frames) == (subtype, rate, round(0.4 * rate))
         assert file.title == "drums, seed 3, sound 1"

@@ -1,9 +1,11 @@
-"""Sounds as files of the formats that audio workstations read. The same sound gives the same bytes at every hour."""
+"""Sounds as files of the formats that audio workstations read.
+
+The same sound gives the same bytes as WAV and as FLAC. An Ogg stream has a serial number that its library draws anew.
+"""
 
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Mapping
 from typing import Literal
 
@@ -42,7 +44,7 @@ def encode_sound(
         if bit_depth == 32:
             raise ValueError("FLAC holds 16 or 24 bits")
         return _by_library(wave, sample_rate, "FLAC", _SUBTYPES[bit_depth], tags)
-    return _with_serial(_by_library(wave, sample_rate, "OGG", "VORBIS", tags), serial=1)
+    return _by_library(wave, sample_rate, "OGG", "VORBIS", tags)
 
 
 def _by_library(wave: np.ndarray, sample_rate: int, kind: str, subtype: str, tags: Mapping[str, str]) -> bytes:
@@ -55,36 +57,3 @@ def _by_library(wave: np.ndarray, sample_rate: int, kind: str, subtype: str, tag
         for start in range(0, len(wave), _OGG_BLOCK):
             file.write(wave[start : start + _OGG_BLOCK])
     return out.getvalue()
-
-
-def _with_serial(ogg: bytes, serial: int) -> bytes:
-    """An Ogg stream under another serial number: the library draws one by the clock. Layout and CRC: RFC 3533."""
-    pages, start = bytearray(ogg), 0
-    while start < len(pages):
-        segments = pages[start + 26]
-        end = start + 27 + segments + sum(pages[start + 27 : start + 27 + segments])
-        struct.pack_into("<I", pages, start + 14, serial)
-        struct.pack_into("<I", pages, start + 22, 0)
-        struct.pack_into("<I", pages, start + 22, _crc(pages[start:end]))
-        start = end
-    return bytes(pages)
-
-
-def _crc(page: bytearray) -> int:
-    value = 0
-    for byte in page:
-        value = (value << 8 & 0xFFFF_FFFF) ^ _CRC[value >> 24 ^ byte]
-    return value
-
-
-def _crc_table() -> list[int]:
-    table = []
-    for byte in range(256):
-        value = byte << 24
-        for _ in range(8):
-            value = value << 1 ^ (0x04C1_1DB7 if value & 0x8000_0000 else 0)
-        table.append(value & 0xFFFF_FFFF)
-    return table
-
-
-_CRC = _crc_table()
