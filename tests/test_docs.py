@@ -26,7 +26,7 @@ FILE = re.compile(r"`(engine/tasks/\w+/\w+\.py)`")
 RECORDS: list[type[BaseModel]] = [
     schema.RunRecord, schema.MetricSpec, schema.Monitor, schema.Nouns, schema.Source, schema.Parent, schema.RunConfig,
     schema.FileRow, protocol.SessionRecord, schema.Status, schema.Best, schema.Evidence, schema.Diagnosis,
-    schema.ErrorInfo, schema.Progress, protocol.PlanRecord, protocol.Manifest, schema.CheckpointRef,
+    schema.ErrorInfo, schema.PhaseProgress, protocol.PlanRecord, protocol.Manifest, schema.CheckpointRef,
     protocol.HandledCommand, EpochMetrics,
 ]  # fmt: skip
 

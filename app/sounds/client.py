@@ -31,7 +31,7 @@ class _GoneError(Exception):
     """The process has ended, maybe with this code."""
 
 
-class Studio:
+class Client:
     """Asks for sounds of the run in ``root``. The process is started when it is needed, and again when it has gone.
 
     One question at a time: tabs wait for one another.
@@ -164,11 +164,11 @@ def _read(stream: IO[bytes], lines: queue.SimpleQueue[bytes | None]) -> None:
     lines.put(None)
 
 
-@st.cache_resource(show_spinner=False, max_entries=MOST_WARM, on_release=Studio.close)
-def _studio(root: str) -> Studio:
-    return Studio(Path(root))
+@st.cache_resource(show_spinner=False, max_entries=MOST_WARM, on_release=Client.close)
+def _client(root: str) -> Client:
+    return Client(Path(root))
 
 
-def studio_of(root: Path) -> Studio:
-    """The one studio of the run in ``root``, for all tabs. The three runs asked last stay warm."""
-    return _studio(os.fspath(root))
+def client_of(root: Path) -> Client:
+    """The one client of the run in ``root``, for all tabs. The three runs asked last stay warm."""
+    return _client(os.fspath(root))

@@ -35,7 +35,7 @@ MOST_ZIPPED = 512 << 20  # The browser takes a download whole.
 
 @dataclass(frozen=True)
 class Sound:
-    """A sound on the shelf. number: its place in the order of making, from 1. origin: as docs/serve.md has it."""
+    """A sound that was made. number: its place in the order of making, from 1. origin: as docs/serve.md has it."""
 
     path: Path
     number: int
@@ -60,7 +60,7 @@ class Sound:
         return seed if isinstance(seed, int) else 0
 
 
-class Shelf:
+class MadeSounds:
     """The sounds in one directory, for all tabs."""
 
     def __init__(self, place: Path) -> None:
@@ -163,9 +163,9 @@ def _own_data() -> Path:
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def shelf_at(place: str) -> Shelf:
-    """The shared shelf of one directory."""
-    return Shelf(Path(place))
+def made_sounds_at(place: str) -> MadeSounds:
+    """The sounds in one directory, shared by all tabs."""
+    return MadeSounds(Path(place))
 
 
 def label(origin: Mapping[str, Any]) -> str:

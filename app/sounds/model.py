@@ -13,8 +13,8 @@ from app.look.plain import plain
 from app.panels import summary
 from app.runs.launch import launcher
 from app.runs.library import Library, library
-from app.sounds.client import Studio, studio_of
-from app.sounds.made_sounds import Shelf, place_of, place_of_model, shelf_at
+from app.sounds.client import Client, client_of
+from app.sounds.made_sounds import MadeSounds, made_sounds_at, place_of, place_of_model
 from engine.errors import RunDirectoryError, SweetspotError
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
@@ -30,18 +30,18 @@ class Model:
     id: str
     name: str
     reader: RunReader | None
-    studio: Studio
-    shelf: Shelf
+    client: Client
+    made: MadeSounds
     checkpoint: str | None
     facts: dict[str, Any]
 
     def ask(self, op: str, **values: Any) -> dict[str, Any]:
-        """A request for sounds or pictures, which go to the shelf. Raises SweetspotError."""
-        return self.studio.ask(op, checkpoint=self.checkpoint, out=str(self.shelf.place), picture=True, **values)
+        """A request for sounds or pictures, which go to the made sounds. Raises SweetspotError."""
+        return self.client.ask(op, checkpoint=self.checkpoint, out=str(self.made.place), picture=True, **values)
 
     def known(self, op: str) -> dict[str, Any]:
         """What does not change while the state stays the same. Raises SweetspotError."""
-        return self.studio.known(op, self.checkpoint)
+        return self.client.known(op, self.checkpoint)
 
 
 def makes_sounds(view: RunView) -> bool:
@@ -64,8 +64,8 @@ def open_model() -> Model | None:
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
             about = {"run": reader.id}
             st.page_link("views/run.py", label="How it learnt", icon=":material/show_chart:", query_params=about)
-    studio = studio_of(reader.root)
-    return _chosen(reader, view, studio)
+    client = client_of(reader.root)
+    return _chosen(reader, view, client)
 
 
 def _exported(path: Path) -> Model | None:
@@ -73,15 +73,15 @@ def _exported(path: Path) -> Model | None:
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         style.name(path.stem)
         st.badge("Exported model", icon=":material/inventory_2:", color="gray")
-    studio = studio_of(path)
+    client = client_of(path)
     try:
-        with _waking(studio):
-            facts = studio.known("hello", None)["model"]
+        with _waking(client):
+            facts = client.known("hello", None)["model"]
     except SweetspotError as error:
         style.note("yellow", "music_off", error.cause, error.remedy)
         return None
-    place = shelf_at(str(place_of_model(facts["weights"])))
-    return Model(path.name, path.stem, None, studio, place, None, facts)
+    place = made_sounds_at(str(place_of_model(facts["weights"])))
+    return Model(path.name, path.stem, None, client, place, None, facts)
 
 
 def others(model: Model) -> None:
@@ -97,31 +97,31 @@ def others(model: Model) -> None:
         style.quiet(f"A file of “sweetspot export” can be used here once it lies in {runs.runs_dir}.")
 
 
-def _chosen(reader: RunReader, view: RunView, studio: Studio) -> Model | None:
+def _chosen(reader: RunReader, view: RunView, client: Client) -> Model | None:
     if view.run is not None and not makes_sounds(view):
         style.note(
             "gray", "music_off", "This run makes no sounds.", "It learnt something else: its own page shows what."
         )
         return None
-    place = shelf_at(str(place_of(reader, view)))
+    place = made_sounds_at(str(place_of(reader, view)))
     states = states_of(reader)
     if not states:
         style.note("yellow", "hourglass_top", *_too_early(view))
         return None
     checkpoint = _remembered(reader, states)
     try:
-        with _waking(studio):
-            facts = studio.known("hello", checkpoint or None)["model"]
+        with _waking(client):
+            facts = client.known("hello", checkpoint or None)["model"]
     except SweetspotError as error:
         style.note("yellow", "music_off", error.cause, error.remedy)
         if len(states) > 1:
             _choose(reader)  # one state that cannot be used may have neighbours that can
         return None
-    return Model(reader.id, view.name, reader, studio, place, checkpoint, facts)
+    return Model(reader.id, view.name, reader, client, place, checkpoint, facts)
 
 
-def _waking(studio: Studio) -> Any:
-    return st.spinner("Waking the model: this takes some seconds, once." if studio.pid is None else "One moment.")
+def _waking(client: Client) -> Any:
+    return st.spinner("Waking the model: this takes some seconds, once." if client.pid is None else "One moment.")
 
 
 def _too_early(view: RunView) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import streamlit as st
 from app.look import style
 from app.look.words import counted, sound_length
 from app.runs import media
-from app.sounds.made_sounds import Shelf, Sound, detail, file_name, label, state_words
+from app.sounds.made_sounds import MadeSounds, Sound, detail, file_name, label, state_words
 from engine.errors import SweetspotError
 from engine.rundir.reading import own_file
 
@@ -18,29 +18,29 @@ LABEL_PX, TOOLS_PX = 84, 40
 GROUP = 20  # Each player loads its whole file: older groups render when they are opened.
 
 
-def rows(run: str, shelf: Shelf, sounds: Sequence[Sound], key: str) -> None:
+def rows(run: str, made: MadeSounds, sounds: Sequence[Sound], key: str) -> None:
     """Draw ``sounds``, oldest first in the tree and newest first on the page, in groups that never change."""
     groups = [sounds[start : start + GROUP] for start in range(0, len(sounds), GROUP)]
     with st.container(key=f"timeline-{key}", gap="small"):
         for number, group in enumerate(groups):
             with st.container(key=f"timeline-{key}-{number}", gap="small"):
                 if number >= len(groups) - 2:
-                    _each(run, shelf, group, key)
+                    _each(run, made, group, key)
                     continue
                 folded = st.expander(
                     f"{counted(len(group), 'earlier one')}", on_change="rerun", key=f"earlier-{key}-{number}"
                 )
                 if folded.open:
                     with folded, st.container(key=f"timeline-open-{key}-{number}", gap="small"):
-                        _each(run, shelf, group, key)
+                        _each(run, made, group, key)
 
 
-def _each(run: str, shelf: Shelf, group: Sequence[Sound], key: str) -> None:
+def _each(run: str, made: MadeSounds, group: Sequence[Sound], key: str) -> None:
     for one in group:
-        row(run, shelf, one, key)
+        row(run, made, one, key)
 
 
-def row(run: str, shelf: Shelf, sound: Sound, key: str, autoplay: bool = False) -> None:
+def row(run: str, made: MadeSounds, sound: Sound, key: str, autoplay: bool = False) -> None:
     """One made sound, with its star."""
     notes = [
         detail(sound.origin) or f"seed {sound.seed}",
@@ -48,7 +48,7 @@ def row(run: str, shelf: Shelf, sound: Sound, key: str, autoplay: bool = False) 
     ]
 
     def tools() -> None:
-        _star(shelf, sound, key)
+        _star(made, sound, key)
         st.download_button(
             "Download", sound.path.read_bytes, file_name(run, sound), "audio/wav", icon=":material/download:",
             key=f"take-{key}-{sound.path.name}", on_click="ignore", type="tertiary", help="Download this one",
@@ -85,7 +85,7 @@ def _heard(path: Path, says: str, autoplay: bool) -> None:
         style.quiet(why)
 
 
-def _star(shelf: Shelf, sound: Sound, key: str) -> None:
+def _star(made: MadeSounds, sound: Sound, key: str) -> None:
     st.button(
         "Take its star away" if sound.starred else "Give it a star",
         icon=":material/star:",
@@ -93,13 +93,13 @@ def _star(shelf: Shelf, sound: Sound, key: str) -> None:
         type="tertiary",
         help="Starred: kept. Press to take the star away." if sound.starred else "Keep it: give it a star",
         on_click=_toggle,
-        args=(shelf, sound.path.name, not sound.starred),
+        args=(made, sound.path.name, not sound.starred),
     )
 
 
-def _toggle(shelf: Shelf, name: str, on: bool) -> None:
+def _toggle(made: MadeSounds, name: str, on: bool) -> None:
     """Runs before the page is drawn again."""
     try:
-        shelf.star(name, on)
+        made.star(name, on)
     except SweetspotError as error:
         st.session_state["complaint"] = str(error)

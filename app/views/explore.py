@@ -85,7 +85,7 @@ def _hear_what_was_asked(model: Model) -> SweetspotError | None:
         for sound in model.ask(op, **request)["sounds"]:
             heard.append(("", Path(sound["path"]).name))
         _find_place(model, sound["origin"])
-        model.shelf.prune()
+        model.made.prune()
     except SweetspotError as error:
         return error
     finally:
@@ -103,7 +103,7 @@ def _original(model: Model, file: str, heard: list[tuple[str, str]]) -> None:
 
 
 def _find_place(model: Model, origin: Origin) -> None:
-    found = model.studio.ask("nearest", checkpoint=model.checkpoint, origin=origin, count=3)
+    found = model.client.ask("nearest", checkpoint=model.checkpoint, origin=origin, count=3)
     st.session_state["here"] = (found["x"], found["y"])
     st.session_state["near"] = [stem(one["path"]) for one in found["nearest"]]
     st.session_state["remarks-here"] = found["remarks"]
@@ -165,7 +165,7 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
         else:
             style.quiet("Nothing heard yet. A click on the map makes the sound of that place; one on a file plays it.")
     fresh = st.session_state.get("fresh")  # it stays so until the next: a player that changes falls silent
-    by_name = {one.path.name: one for one in model.shelf.sounds()}
+    by_name = {one.path.name: one for one in model.made.sounds()}
     with st.container(key="timeline-heard", gap="small"):
         for number, (original, name) in enumerate(heard):
             with st.container(key=f"heard-{number}-{name}"):
@@ -174,9 +174,9 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
 
 def _heard(model: Model, original: str, name: str, sound: Sound | None, fresh: bool) -> None:
     if original:
-        players.player("Original", [original], model.shelf.place / name)
+        players.player("Original", [original], model.made.place / name)
     elif sound is not None:
-        players.row(model.name, model.shelf, sound, "explore", autoplay=fresh)
+        players.row(model.name, model.made, sound, "explore", autoplay=fresh)
 
 
 def _axes(model: Model, axes: list[dict[str, Any]]) -> None:

@@ -79,10 +79,10 @@ def _wish(model: Model) -> dict[str, Any]:
 
 
 def _next(model: Model, wish: dict[str, Any]) -> int:
-    """The number of the first sound of this wish that is not on the shelf yet."""
+    """The number of the first sound of this wish that is not made yet."""
     made = [
         int(one.origin.get("index", -1))
-        for one in model.shelf.sounds()
+        for one in model.made.sounds()
         if one.kind == NEW
         and one.state == model.facts["state"]
         and all(one.request.get(name) == value for name, value in wish.items())
@@ -114,7 +114,7 @@ def _remarks() -> None:
 @st.fragment
 def _list(model: Model) -> None:
     """What was made, newest first. A star draws only this anew."""
-    everything = [one for one in model.shelf.sounds() if one.kind == NEW or one.starred]
+    everything = [one for one in model.made.sounds() if one.kind == NEW or one.starred]
     if not everything:
         _empty()
         return
@@ -129,12 +129,12 @@ def _list(model: Model) -> None:
             _download(model, chosen)
     if not chosen:
         style.quiet("None has a star yet. Give one to what you want to keep.")
-    players.rows(model.name, model.shelf, chosen, f"{model.id}-{shown}")
+    players.rows(model.name, model.made, chosen, f"{model.id}-{shown}")
     with st.expander("Where they lie", key="where"):
         style.quiet(
             "Each is a 24-bit WAV file, with a recipe beside it from which “sweetspot generate” makes it again."
         )
-        st.code(str(model.shelf.place), language=None, wrap_lines=True)
+        st.code(str(model.made.place), language=None, wrap_lines=True)
 
 
 def _download(model: Model, chosen: Sequence[Sound]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from engine.audio import mel_scale
-from engine.audio.mel import to_db, to_power
+from engine.audio.mel import power_to_db, to_power
 from engine.audio.settings import SpectrogramConfig
 
 PROBABILITY = 0.5
@@ -65,7 +65,7 @@ def apply(
     """
     varied = _warp(db, draws["pitch"], draws["speed"], config)
     level = to_power(ref + draws["noise_db"])[:, None, None]
-    varied = to_db(to_power(varied) + noise * level)
+    varied = power_to_db(to_power(varied) + noise * level)
     colour = torch.nn.functional.interpolate(
         draws["colour_db"][:, None], db.shape[1], mode="linear", align_corners=True
     )
@@ -74,7 +74,7 @@ def apply(
     power = to_power(varied) + added
     if "made_db" in draws:
         power = torch.where(draws["alone"][:, None, None], 0.0, power) + to_power(ref + draws["made_db"])
-    return to_db(power)
+    return power_to_db(power)
 
 
 def _warp(db: torch.Tensor, pitch: torch.Tensor, speed: torch.Tensor, config: SpectrogramConfig) -> torch.Tensor:

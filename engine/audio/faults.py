@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.audio.levels import to_db
+from engine.audio.levels import amplitude_to_db
 
 _RUN = 3  # samples that make a top flat
 _FULL, _AT_FULL, _BELOW = 0.999, 3, 10  # flat tops needed at full scale, and at a lower ceiling
@@ -107,7 +107,8 @@ class ChannelMeter:
         share = samples / self._frames / len(self._ceilings)
         much = f", {share:.0%} of it" if share >= 0.01 else ""
         return Fault(
-            "clipped", f"clipped: {tops:,} flat tops at {max(0.0, -to_db(height)):.1f} dB below full scale{much}"
+            "clipped",
+            f"clipped: {tops:,} flat tops at {max(0.0, -amplitude_to_db(height)):.1f} dB below full scale{much}",
         )
 
     def _channels(self) -> Fault | None:
@@ -160,7 +161,7 @@ def _hum(pcm: np.ndarray, sample_rate: int) -> Fault | None:
     for mains in (50, 60):
         standing = [multiple for multiple in range(1, 7) if _stands(steady, mains * multiple)]
         if len(standing) >= 3 and {1, 2} & set(standing):
-            level = to_db(np.sqrt(sum(_line(steady, mains * multiple) for multiple in standing)))
+            level = amplitude_to_db(np.sqrt(sum(_line(steady, mains * multiple) for multiple in standing)))
             return Fault("hum", f"hum of {mains} Hz at {level:.0f} dB below its peak".replace("-", ""))
     return None
 

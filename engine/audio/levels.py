@@ -11,7 +11,7 @@ SILENCE_DB = -240.0
 CEILING_DB = -1.0
 
 
-def to_db(amplitude: float) -> float:
+def amplitude_to_db(amplitude: float) -> float:
     """20 log10; -240 for zero, so that the figure stays finite in every record."""
     return max(SILENCE_DB, 20.0 * math.log10(amplitude)) if amplitude > 0 else SILENCE_DB
 

@@ -58,10 +58,10 @@ class AudioSpectrogram(nn.Module):
             return_complex=True,
         )
         power = spectrum.real.square() + spectrum.imag.square()
-        return to_db(torch.matmul(self.bank.T, power))
+        return power_to_db(torch.matmul(self.bank.T, power))
 
 
-def to_db(power: torch.Tensor) -> torch.Tensor:
+def power_to_db(power: torch.Tensor) -> torch.Tensor:
     """Power to decibels; silence becomes -120."""
     return 10 * torch.log10(power.clamp_min(_EPSILON))
 

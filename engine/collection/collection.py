@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from engine.audio.files.cache import Cache, Facts, default_cache
-from engine.audio.files.decode import DEADLINE_S, Job, decode_files, usable_cpus
+from engine.audio.files.decode import DEADLINE_S, DecodeJob, decode_files, usable_cpus
 from engine.audio.files.find import Found, find_files
 from engine.audio.files.stream import AudioError, refuse_special
-from engine.audio.levels import to_db
+from engine.audio.levels import amplitude_to_db
 from engine.audio.settings import DecodeSettings
 from engine.collection.comparisons import Comparisons
 from engine.collection.near_duplicates import group_copies
@@ -110,7 +110,7 @@ def open_collection(
             report("scan", len(entries), len(found))
     unknown = [index for index, entry in enumerate(entries) if entry.facts is None]
     if unknown:
-        jobs = [Job(entries[index].file.path, entries[index].key) for index in unknown]
+        jobs = [DecodeJob(entries[index].file.path, entries[index].key) for index in unknown]
         progress = partial(report, "decode")
         progress(0, len(jobs))
         decoded = decode_files(
@@ -194,7 +194,7 @@ def _judge(
             num_samples=max(facts.num_samples, shortest),
             padding=max(0, shortest - facts.num_samples),
             duration_s=facts.num_samples / settings.sample_rate,
-            peak_db=to_db(facts.peak),
+            peak_db=amplitude_to_db(facts.peak),
             gain=facts.peak,
             digest=facts.digest,
             group=group,
@@ -242,7 +242,7 @@ def _row(path: str, facts: Facts, failure: str | None, same_as: dict[str, str], 
         duration_s=facts.duration_s,
         sample_rate=facts.sample_rate,
         channels=facts.channels,
-        peak_db=to_db(facts.peak) if known else None,
+        peak_db=amplitude_to_db(facts.peak) if known else None,
         same_as=original if original != path else None,
         faults=[FileFault(code=fault.code, words=fault.words) for fault in facts.faults],
     )

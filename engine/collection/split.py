@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
 from engine.errors import DataError
-from engine.rundir.schema import FileRow
-
-Side = Literal["train", "val"]
+from engine.rundir.schema import FileRow, Side
 
 
 def split_files(groups: Sequence[int], fraction: float, seed: int) -> list[Side]:

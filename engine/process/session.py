@@ -12,8 +12,7 @@ from engine.process.job import Job
 from engine.process.progress import Progress
 from engine.process.resume import finished_epochs
 from engine.process.signals import SignalFlag
-from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, State
-from engine.rundir.schema import Progress as PhaseProgress
+from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, PhaseProgress, State
 from engine.tasks import task_opener
 
 if TYPE_CHECKING:

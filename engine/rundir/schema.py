@@ -11,6 +11,8 @@ from pydantic import Field
 
 from engine.rundir.protocol import PROTOCOL, HandledCommand, Record
 
+Side = Literal["train", "val"]  # whether a file, or a row, is learned from or checked with
+
 
 class State(StrEnum):
     """What the engine says of itself. ``crashed`` is never written: a reader concludes it."""
@@ -164,7 +166,7 @@ class FileRow(Record):
     path: str
     verdict: Literal["used", "used_with_note", "skipped"]
     reason: str | None = None
-    split: Literal["train", "val"] | None = None
+    split: Side | None = None
     duration_s: float | None = None
     sample_rate: int | None = None
     channels: int | None = None
@@ -181,7 +183,7 @@ class DatasetRecord(Record):
     files: list[FileRow]
 
 
-class Progress(Record):
+class PhaseProgress(Record):
     """How far a phase is, when it can be counted: 12 of 40 files decoded."""
 
     done: int
@@ -311,7 +313,7 @@ class Status(Record):
     baseline: float | None = Field(default=None, description="As the monitor has it, in its unit.")
     heartbeat: int = 0
     updated_at: float = 0.0
-    progress: Progress | None = None
+    progress: PhaseProgress | None = None
     metrics: dict[str, float] = Field(default_factory=dict, description="Latest value of every step and epoch metric.")
     overfitting_gap: float | None = Field(default=None, description="(val - train) / train on the smoothed monitor.")
     eta_s: float | None = None

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from engine.audio import augment
-from engine.audio.mel import to_db, to_power
+from engine.audio.mel import power_to_db, to_power
 from engine.audio.settings import SpectrogramConfig
 
 CONFIG = SpectrogramConfig()
@@ -47,7 +47,7 @@ def test_a_colour_is_a_smooth_curve_over_the_bands_and_one_for_all_frames() -> N
 
 def test_a_mix_adds_the_chunk_before_in_power() -> None:
     db, mixed = varied(mix_db=torch.tensor([-torch.inf, -10.0]))
-    expected = to_db(to_power(db[0]) + to_power(db[1] - 10))
+    expected = power_to_db(to_power(db[0]) + to_power(db[1] - 10))
     assert torch.allclose(mixed[0], expected, atol=1e-3) and torch.allclose(mixed[1], db[1], atol=1e-3)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from engine.audio import finish
 from engine.audio.files.io import read_wave
-from engine.audio.levels import active_rms, even_level, peak, rms, to_db
+from engine.audio.levels import active_rms, amplitude_to_db, even_level, peak, rms
 
 RATE = 48_000
 
@@ -32,7 +32,7 @@ def test_a_steady_tone_goes_round_without_a_click_or_a_dip() -> None:
     assert seam < 1.2 * elsewhere
     cut, _ = bends(wave[:RATE])
     assert cut > 5 * elsewhere  # without the crossfade it would click
-    levels = [to_db(rms(part)) for part in np.split(loop, 10)]
+    levels = [amplitude_to_db(rms(part)) for part in np.split(loop, 10)]
     assert max(levels) - min(levels) < 4
 
 
@@ -40,7 +40,7 @@ def test_a_loop_of_noise_keeps_its_power() -> None:
     noise = np.random.default_rng(0).standard_normal((2 * RATE, 2)).astype(np.float32)
     loop = finish.crossfade_loop(noise, RATE)
     assert loop.shape == (RATE, 2)
-    levels = [to_db(rms(part)) for part in np.split(loop, 8)]
+    levels = [amplitude_to_db(rms(part)) for part in np.split(loop, 8)]
     assert max(levels) - min(levels) < 0.5
 
 
@@ -80,7 +80,7 @@ def test_the_stroke_of_a_one_shot_is_kept(drums: Path) -> None:
         edged = finish.one_shot_edges(wave, RATE)
         assert edged[0] == 0.0 and edged[-1] == 0.0, "it begins and ends without a click"
         first = RATE // 200
-        assert to_db(rms(wave[:first])) - to_db(rms(edged[:first])) < 0.5, path.name
+        assert amplitude_to_db(rms(wave[:first])) - amplitude_to_db(rms(edged[:first])) < 0.5, path.name
         assert np.array_equal(edged[first:-first], wave[first:-first])
 
 
@@ -108,6 +108,6 @@ def test_levels_are_even_unless_the_peak_forbids() -> None:
         assert active_rms(finish.level_out(wave, 0.1)) == pytest.approx(0.1, rel=1e-3)
     spiky = noise.copy()
     spiky[100] = 1.0
-    assert to_db(peak(finish.level_out(spiky, 0.3))) == pytest.approx(-1, abs=1e-4)
+    assert amplitude_to_db(peak(finish.level_out(spiky, 0.3))) == pytest.approx(-1, abs=1e-4)
     silence = np.zeros(100, np.float32)
     assert not finish.level_out(silence, 0.1).any()

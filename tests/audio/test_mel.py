@@ -13,7 +13,7 @@ import torch
 from engine import rng
 from engine.audio import augment, mel_scale
 from engine.audio.inversion import BEST, FAST, Quality, invert_mel
-from engine.audio.mel import AudioSpectrogram, Scale, mel_filterbank, to_db, to_power
+from engine.audio.mel import AudioSpectrogram, Scale, mel_filterbank, power_to_db, to_power
 from engine.audio.mel_scale import functional, melscale_fbanks
 from engine.audio.picture import mel_png
 from engine.audio.settings import SpectrogramConfig
@@ -139,7 +139,7 @@ def test_noise_adds_in_power_at_its_level() -> None:
     draws = augment.draw(rng.generator(0, "augment"), 1, 0.0, 0.5) | {"noise_db": torch.tensor([-50.0])}
     noise = torch.from_numpy(rng.generator(0, "noise").standard_exponential((1, 128, 2000), dtype=np.float32))
     varied = augment.apply(silence, draws, noise, 20.0, CONFIG)
-    assert float(to_db(to_power(varied).mean())) == pytest.approx(-30.0, abs=0.1)
+    assert float(power_to_db(to_power(varied).mean())) == pytest.approx(-30.0, abs=0.1)
 
 
 def test_about_half_the_chunks_are_left_alone_by_each_variation() -> None:

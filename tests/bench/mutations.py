@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 
 from engine.audio.files.cache import Cache
-from engine.audio.files.decode import Job, decode_files
+from engine.audio.files.decode import DecodeJob, decode_files
 from engine.rng import generator
 from tests.reliability.corpus import encoded, sound
 
@@ -146,7 +146,7 @@ class Damage:
             suffix, content = self.mutant(number)
             path = self._place / f"{number:05d}{suffix}"
             path.write_bytes(content)
-            jobs.append(Job(path, f"{number:040d}"))
+            jobs.append(DecodeJob(path, f"{number:040d}"))
         cache = Cache(self._place / "cache")
         began = time.monotonic()
         found = decode_files(jobs, cache, 48_000, lambda done: None, self._watch, self._limit_s)

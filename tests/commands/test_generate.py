@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from engine.audio.levels import active_rms, peak, to_db
+from engine.audio.levels import active_rms, amplitude_to_db, peak
 from engine.commands.generate import command
 from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
 from engine.rundir.layout import Layout, manifest
@@ -97,11 +97,11 @@ def test_levels_are_even_and_safe_and_edges_silent(drum_run: Path, tmp_path: Pat
     levels = []
     for path in made(drum_run, tmp_path / "out", "--count", 6, "--temperature", 1):
         wave = soundfile.read(path)[0]
-        assert to_db(peak(wave)) <= -0.999
+        assert amplitude_to_db(peak(wave)) <= -0.999
         assert abs(wave[0]) < 1e-4 and abs(wave[-1]) < 1e-4
         assert np.abs(wave[-48:]).max() < 0.01
-        levels.append(to_db(active_rms(wave)))
-        limited = to_db(peak(wave)) > -1.001
+        levels.append(amplitude_to_db(active_rms(wave)))
+        limited = amplitude_to_db(peak(wave)) > -1.001
         assert limited or levels[-1] == pytest.approx(max(levels), abs=0.05), "quieter only where the peak forbids"
     assert sum(level > max(levels) - 0.05 for level in levels) >= 5
 

@@ -73,9 +73,9 @@ def test_a_name_in_the_data_set_leads_to_no_place_outside_the_collection(
 
 def test_a_name_on_the_map_leads_to_no_place_outside_the_collection(run: Path, diary: Path) -> None:
     trained = open_model(run)
-    atlas = trained.codec.atlas
-    assert atlas is not None
-    trained.codec.atlas = type(atlas)((str(diary), *atlas.paths[1:]), atlas.sides, atlas.codes)
+    file_codes = trained.codec.file_codes
+    assert file_codes is not None
+    trained.codec.file_codes = type(file_codes)((str(diary), *file_codes.paths[1:]), file_codes.sides, file_codes.codes)
     assert find_sound(trained, str(diary)) is None
     assert open_sound(trained, str(diary)).wave is None, "what is heard is the model's own memory of it"
 

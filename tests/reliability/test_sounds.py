@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from engine.audio.files import decode_worker
-from engine.audio.files.decode import Job, decode_files
+from engine.audio.files.decode import DecodeJob, decode_files
 from engine.audio.files.decode_process import DecodeProcess
 from engine.audio.files.io import read_wave
 from engine.audio.files.stream import AudioError, refuse_special
@@ -199,6 +199,6 @@ def test_a_thousand_mutated_files_crash_nothing_and_hang_nowhere(tmp_path: Path,
 def test_the_decoder_still_reads_what_is_whole_after_all_that(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", chirp(1), 48_000)
     (tmp_path / "b.wav").write_bytes(bytes(100))
-    jobs = [Job(tmp_path / name, name) for name in ("b.wav", "a.wav")]
+    jobs = [DecodeJob(tmp_path / name, name) for name in ("b.wav", "a.wav")]
     facts = decode_files(jobs, decode_worker.Cache(tmp_path / "cache"), 48_000, lambda done: None, lambda: None)
     assert [fact.failure is None for fact in facts] == [False, True]

@@ -34,7 +34,7 @@ STATUS = schema.Status(
     diagnosis=[schema.Diagnosis(code="overfit", severity="warning", message="parting")], warnings=["w"],
     last_checkpoint=schema.CheckpointRef(file="step-00000012.safetensors", step=12, epoch=1, at=1.0),
     commands=[protocol.HandledCommand(id="i", command="cancel", result="done", at=1.0)],
-    error=schema.ErrorInfo(kind="x", cause="y"), progress=schema.Progress(done=1, total=2),
+    error=schema.ErrorInfo(kind="x", cause="y"), progress=schema.PhaseProgress(done=1, total=2),
 )  # fmt: skip
 RECORDS: list[BaseModel] = [
     SESSION,

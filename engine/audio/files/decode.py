@@ -27,7 +27,7 @@ _MAX_THREADS = 8
 
 
 @dataclass(frozen=True)
-class Job:
+class DecodeJob:
     """One file to decode into the cache entry ``key``."""
 
     path: Path
@@ -35,7 +35,7 @@ class Job:
 
 
 def decode_files(
-    jobs: Sequence[Job],
+    jobs: Sequence[DecodeJob],
     cache: Cache,
     sample_rate: int,
     report: Callable[[int], None],
@@ -82,7 +82,7 @@ class _Shift:
     """
 
     def __init__(
-        self, child: DecodeProcess, jobs: Sequence[Job], waiting: deque[int], at_once: int, deadline_s: float
+        self, child: DecodeProcess, jobs: Sequence[DecodeJob], waiting: deque[int], at_once: int, deadline_s: float
     ) -> None:
         self.open: dict[int, float] = {}  # job: when it last gave a sign
         self._given: deque[int] = deque()  # handed out and not begun

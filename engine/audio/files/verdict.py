@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.audio.files.stream import SoundFile
-from engine.audio.levels import to_db
+from engine.audio.levels import amplitude_to_db
 
 LOUD = 10.0  # +20 dB: more than a float recording that was driven a little hot
 LOST = 10 ** (9 / 20)  # a mix that much below its loudest channel: one side of a stereo sound alone loses 6 dB
@@ -49,13 +49,13 @@ def notes(source: SoundFile, peak: float) -> tuple[str, ...]:
             "its sound is not what its own checksum says: damaged, or changed by a program that left it as it was"
         )
     if peak > 0 and source.channel_peak > LOST * peak:
-        lost = to_db(source.channel_peak) - to_db(peak)
+        lost = amplitude_to_db(source.channel_peak) - amplitude_to_db(peak)
         notes.append(
             f"mixed from {source.channels} channels, {lost:.0f} dB below the loudest of them: save that one alone "
             "if it is the sound"
         )
     if peak > LOUD:
-        notes.append(f"its peak lies {to_db(peak):.0f} dB above full scale: brought down to it")
+        notes.append(f"its peak lies {amplitude_to_db(peak):.0f} dB above full scale: brought down to it")
     return tuple(notes)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from engine import rng
 from engine.errors import DataError
 from engine.plan import Plan
+from engine.rundir.schema import Side
 from engine.task import Batch
 from engine.tasks.mlp.table import Table
-
-Side = Literal["train", "val"]
 
 
 def split_rows(table: Table, fraction: float, seed: int) -> list[Side]:

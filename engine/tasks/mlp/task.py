@@ -18,11 +18,11 @@ from engine.errors import ConfigError, DataError
 from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.printable import escaped
-from engine.rundir.schema import FileRow
+from engine.rundir.schema import FileRow, Side
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.csv_table import read_table
-from engine.tasks.mlp.dataset import Rows, Side, Standard, TableLoader, make_rows, split_rows
+from engine.tasks.mlp.dataset import Rows, Standard, TableLoader, make_rows, split_rows
 from engine.tasks.mlp.datasets import built_in, check_meant
 from engine.tasks.mlp.labelled_sounds import read_sounds
 from engine.tasks.mlp.model import DynamicMLPModel

@@ -16,7 +16,7 @@ from engine import rng
 from engine.audio.inversion import FAST, Quality, invert_mel
 from engine.audio.mel import AudioSpectrogram, Scale
 from engine.audio.settings import SpectrogramConfig
-from engine.tasks.vae.atlas import Atlas
+from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, prior_state
 
@@ -55,7 +55,7 @@ class Texture:
 class Codec:
     """Model, scale and prior together.
 
-    ceiling [M]: the loudest each band was in training, in dB. atlas: where the sounds of the collection lie. level:
+    ceiling [M]: the loudest each band was in training, in dB. file_codes: where the collection's sounds lie. level:
     the median of the training sounds' active RMS (:func:`engine.audio.levels.active_rms`). Runs of an older version
     have neither of the two.
     """
@@ -66,7 +66,7 @@ class Codec:
     ceiling: torch.Tensor
     prior: Prior | None = None
     texture: Texture | None = None
-    atlas: Atlas | None = None
+    file_codes: FileCodes | None = None
     level: float | None = None
 
     def __post_init__(self) -> None:
@@ -171,8 +171,8 @@ class Codec:
             state["prior"] = prior_state(self.prior)
         if self.texture is not None:
             state["texture"] = {"deviation": self.texture.deviation, "memory": self.texture.memory}
-        if self.atlas is not None:
-            state["atlas"] = self.atlas.state_dict()
+        if self.file_codes is not None:
+            state["file_codes"] = self.file_codes.state_dict()
         if self.level is not None:
             state["level"] = self.level
         return state
@@ -186,7 +186,7 @@ class Codec:
         self.prior = load_prior(state["prior"]) if "prior" in state else None
         texture = state.get("texture")
         self.texture = Texture(texture["deviation"].float(), texture["memory"].float()) if texture else None
-        self.atlas = Atlas.load(state["atlas"]) if "atlas" in state else None
+        self.file_codes = FileCodes.load(state["file_codes"]) if "file_codes" in state else None
         self.level = state.get("level")
 
 

@@ -13,10 +13,11 @@ import torch
 
 from engine.audio.levels import active_rms, even_level
 from engine.audio.segments import evenly
-from engine.tasks.vae.atlas import Atlas, Side
+from engine.rundir.schema import Side
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.dataset import AudioTrainingDataset
+from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import OneShotPrior, Prior, TexturePrior, is_texture
 
@@ -52,11 +53,11 @@ class Fitting:
         self.of_textures = self.kind == "textures" and config.code != "vector"
         self.level = even_level(levels)
 
-    def fit(self, codec: Codec) -> tuple[Prior, Atlas]:
+    def fit(self, codec: Codec) -> tuple[Prior, FileCodes]:
         """For the codes that ``codec`` gives the sounds."""
         means, variances = self._codes(codec, self.train, self.learned)
         held_out, _ = self._codes(codec, self._val, self._held_out)
-        return self._prior(means, variances), self._atlas(means, held_out)
+        return self._prior(means, variances), self._file_codes(means, held_out)
 
     def _codes(
         self, codec: Codec, data: AudioTrainingDataset, sounds: Sequence[int]
@@ -101,12 +102,12 @@ class Fitting:
             return TexturePrior.fit(means, torch.stack([variance.mean(1) for variance in variances]).mean(0))
         return OneShotPrior.fit(torch.stack(means), torch.stack(variances))
 
-    def _atlas(self, learned: list[torch.Tensor], held_out: list[torch.Tensor]) -> Atlas:
+    def _file_codes(self, learned: list[torch.Tensor], held_out: list[torch.Tensor]) -> FileCodes:
         paths = [self.train.sounds[sound].path for sound in self.learned]
         paths += [self._val.sounds[sound].path for sound in self._held_out]
         sides: list[Side] = ["train"] * len(learned) + ["val"] * len(held_out)  # type: ignore[assignment]
         codes = [code.mean(1, keepdim=True) if self.of_textures else code for code in learned + held_out]
-        return Atlas(tuple(paths), tuple(sides), torch.stack(codes))
+        return FileCodes(tuple(paths), tuple(sides), torch.stack(codes))
 
 
 def _shape(wave: torch.Tensor, hop: int, sample_rate: int) -> tuple[float, float]:

@@ -261,7 +261,7 @@ class VAETask:
     def prepare_snapshot(self, model: ConvVAE) -> None:
         """Fit prior, map and residual texture to ``model``."""
         codec = self._codec_of(model)
-        self.codec.prior, self.codec.atlas = self._fitting.fit(codec)
+        self.codec.prior, self.codec.file_codes = self._fitting.fit(codec)
         items = self.train_items
         output, _, _ = self._forward(model, codec.scale.standardise(items.db)[:, None])
         self.codec.texture = Texture.measure(items.db - codec.scale.restore(output[:, 0]), items.active)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.sounds.client import Studio, studio_of
-from app.sounds.made_sounds import Shelf, bundle, file_name
+from app.sounds.client import Client, client_of
+from app.sounds.made_sounds import MadeSounds, bundle, file_name
 from engine.audio.files.io import write_wave
 from engine.errors import ConfigError, DataError, SweetspotError
 from engine.rundir.layout import Layout
@@ -129,30 +129,30 @@ def test_a_run_that_can_sound_leads_there_with_one_button(visit: Visit, runs_dir
 
 
 def test_all_tabs_share_one_process_and_a_dead_one_comes_again(trained: Path, runs_dir: Path) -> None:
-    studio = studio_of(trained)
-    assert studio_of(trained) is studio and studio.pid is None
-    studio.ask("hello")
-    first = studio.pid
-    assert first is not None and studio.ask("hello")["ok"] and studio.pid == first
+    client = client_of(trained)
+    assert client_of(trained) is client and client.pid is None
+    client.ask("hello")
+    first = client.pid
+    assert first is not None and client.ask("hello")["ok"] and client.pid == first
     os.kill(first, signal.SIGKILL)
-    assert studio.ask("hello")["ok"] and studio.pid != first
+    assert client.ask("hello")["ok"] and client.pid != first
     with pytest.raises(ConfigError, match="no operation"):
-        studio.ask("sing")
+        client.ask("sing")
     with pytest.raises(DataError, match="weights of epoch 99 were not kept") as caught:
-        studio.ask("hello", checkpoint="epoch-99")
+        client.ask("hello", checkpoint="epoch-99")
     assert caught.value.remedy
     with pytest.raises(SweetspotError, match="No sound came within"):
-        studio.ask("axes", timeout_s=0.0)
-    assert studio.pid is None and studio.ask("hello")["ok"], "a late answer is never taken for the next one's"
-    studio.close()
+        client.ask("axes", timeout_s=0.0)
+    assert client.pid is None and client.ask("hello")["ok"], "a late answer is never taken for the next one's"
+    client.close()
 
 
 def test_a_process_that_cannot_serve_says_why_each_time(tmp_path: Path) -> None:
-    studio = Studio(tmp_path)
+    client = Client(tmp_path)
     for _ in range(2):
         with pytest.raises(SweetspotError, match="holds no run"):
-            studio.ask("hello")
-    studio.close()
+            client.ask("hello")
+    client.close()
 
 
 def lay(place: Path, name: str, **origin: object) -> Path:
@@ -168,7 +168,7 @@ def test_a_zip_sorts_in_the_order_of_making_under_names_that_every_system_takes(
     for number in range(12):
         path = lay(tmp_path / "s", f"{99 - number}", kind="prior", index=number)
         os.utime(path, (1_000 + number, 1_000 + number))
-    sounds = Shelf(tmp_path / "s").sounds()
+    sounds = MadeSounds(tmp_path / "s").sounds()
     with zipfile.ZipFile(bundle("../Übung ’n’ Bass", sounds)) as archive:  # type: ignore[arg-type]
         names = [name for name in archive.namelist() if name.endswith(".wav")]
         assert archive.testzip() is None and archive.read(names[0]) == (tmp_path / "s" / "99.wav").read_bytes()
@@ -187,9 +187,9 @@ def test_only_sounds_with_a_recipe_lie_on_the_shelf(tmp_path: Path) -> None:
     (place / "link.wav").symlink_to(outside)
     shutil.copy(outside.with_suffix(".json"), place / "link.json")
     (place / "stars.json").write_text('{"starred": ["good.wav", 7, "gone.wav"]}')
-    shelf = Shelf(place)
-    assert [(one.path, one.starred) for one in shelf.sounds()] == [(good, True)]
-    shelf.star("good.wav", False)
+    made = MadeSounds(place)
+    assert [(one.path, one.starred) for one in made.sounds()] == [(good, True)]
+    made.star("good.wav", False)
     assert json.loads((place / "stars.json").read_text()) == {"starred": []}
 
 
@@ -200,10 +200,10 @@ def test_what_was_only_passed_by_goes_and_new_and_starred_sounds_stay(
     for number in range(5):
         os.utime(lay(tmp_path / "s", f"place-{number}", kind="place", x=0, y=0), (number, number))
     lay(tmp_path / "s", "prior-0", kind="prior", index=0)
-    shelf = Shelf(tmp_path / "s")
-    shelf.star("place-1.wav", True)
-    shelf.prune()
-    assert {one.path.stem for one in shelf.sounds()} == {"place-1", "place-3", "place-4", "prior-0"}
+    made = MadeSounds(tmp_path / "s")
+    made.star("place-1.wav", True)
+    made.prune()
+    assert {one.path.stem for one in made.sounds()} == {"place-1", "place-3", "place-4", "prior-0"}
     assert not (tmp_path / "s" / "place-0.json").exists()
 
 

@@ -19,7 +19,7 @@ import soundfile
 from streamlit.testing.v1 import AppTest
 
 from engine.rundir.layout import Layout
-from engine.rundir.schema import ErrorInfo, FileRow, Progress, RunConfig, State
+from engine.rundir.schema import ErrorInfo, FileRow, PhaseProgress, RunConfig, State
 from tests.app.conftest import said
 from tests.app.library import write
 from tests.audio.sounds import chirp
@@ -75,7 +75,9 @@ def test_a_live_run_shows_time_quality_gain_and_error(visit: Visit, runs_dir: Pa
 
 
 def test_a_run_that_reads_sounds_says_how_far_it_is(visit: Visit, runs_dir: Path) -> None:
-    live = write(runs_dir / "drums", state=State.STARTING, done=0, progress=Progress(done=12, total=40), close=False)
+    live = write(
+        runs_dir / "drums", state=State.STARTING, done=0, progress=PhaseProgress(done=12, total=40), close=False
+    )
     app = visit("run", run="drums")
     assert "Getting ready" in badges(app)
     assert "Reading sounds 12 of 40" in said(app)

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from engine.audio.files.cache import default_cache
-from engine.audio.files.decode import Job, decode_files
+from engine.audio.files.decode import DecodeJob, decode_files
 from tests.audio.sounds import Write
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGSTOP")
@@ -53,7 +53,7 @@ def decode(
     paths: list[Path], check: Callable[[], None], deadline_s: float = 20.0, report: Callable[[int], None] = print
 ) -> list[str | None]:
     cache = default_cache()
-    jobs = [Job(path, cache.key(path, 48_000)) for path in paths]
+    jobs = [DecodeJob(path, cache.key(path, 48_000)) for path in paths]
     facts = decode_files(jobs, cache, 48_000, report, check, deadline_s)
     assert not children()
     return [fact.failure for fact in facts]

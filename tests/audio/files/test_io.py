@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from engine.audio.files.io import AudioError, read_wave, wave_bytes, write_wave
-from engine.audio.levels import at_level, peak, rms, to_db
+from engine.audio.levels import amplitude_to_db, at_level, peak, rms
 
 
 def test_a_wave_written_and_read_again_is_the_same_to_half_a_step(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_file_without_sound_says_why(tmp_path: Path) -> None:
 def test_a_wave_reaches_its_level_unless_the_peak_would_pass_the_ceiling() -> None:
     wave = np.sin(np.arange(48_000) / 10).astype(np.float32) * 0.1
     assert rms(at_level(wave, rms(wave), 0.2)) == pytest.approx(0.2, rel=1e-5)
-    assert to_db(peak(at_level(wave, rms(wave), 5.0))) == pytest.approx(-1.0, abs=1e-3)
+    assert amplitude_to_db(peak(at_level(wave, rms(wave), 5.0))) == pytest.approx(-1.0, abs=1e-3)
     assert not at_level(np.zeros(10, np.float32), 0.0, 0.2).any()
 
 

@@ -25,10 +25,10 @@ def test_prior_and_map_hold_an_even_choice_of_a_large_collection(drums: Path) ->
     many = [replace(own[place % 10], path=f"{place:03d}.wav") for place in range(400)]
     train, val = (AudioTrainingDataset(part, SpectrogramConfig(), 1.0) for part in (many[:320], many[320:]))
     fitting = Fitting(train, val, VAEConfig(kind="one-shots"), lambda: None)
-    prior, atlas = fitting.fit(codec())
-    assert len(prior.means) == FITTED_SOUNDS and len(atlas.paths) == FITTED_SOUNDS + MAPPED_HELD_OUT
-    learned = [int(path[:3]) for path, side in zip(atlas.paths, atlas.sides, strict=True) if side == "train"]
-    checked = [int(path[:3]) for path, side in zip(atlas.paths, atlas.sides, strict=True) if side == "val"]
+    prior, file_codes = fitting.fit(codec())
+    assert len(prior.means) == FITTED_SOUNDS and len(file_codes.paths) == FITTED_SOUNDS + MAPPED_HELD_OUT
+    learned = [int(path[:3]) for path, side in zip(file_codes.paths, file_codes.sides, strict=True) if side == "train"]
+    checked = [int(path[:3]) for path, side in zip(file_codes.paths, file_codes.sides, strict=True) if side == "val"]
     for chosen, first, last in ((learned, 0, 319), (checked, 320, 399)):
         assert (chosen[0], chosen[-1]) == (first, last)
         assert max(np.diff(chosen)) <= 2

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.audio.files.io import read_wave
-from engine.audio.levels import CEILING_DB, active_rms, peak, to_db
+from engine.audio.levels import CEILING_DB, active_rms, amplitude_to_db, peak
 from engine.tasks.vae.previews import HEADROOM_DB, even_preview_level, previews
 from engine.tasks.vae.sounds.load import open_model
 
@@ -17,7 +17,7 @@ RATE = 48_000
 
 def heard(path: Path) -> tuple[float, float]:
     wave = read_wave(path, RATE)
-    return to_db(active_rms(wave)), to_db(peak(wave))
+    return amplitude_to_db(active_rms(wave)), amplitude_to_db(peak(wave))
 
 
 def test_all_previews_of_a_run_are_equally_loud(drum_run: Path) -> None:
@@ -44,5 +44,5 @@ def test_a_spiky_original_leaves_its_copies_room() -> None:
     spiky[:2_048] = 0.01
     spiky[100] = 1.0
     level = even_preview_level(spiky, 0.1)
-    assert to_db(level / active_rms(spiky)) == pytest.approx(CEILING_DB - HEADROOM_DB, abs=0.1)
+    assert amplitude_to_db(level / active_rms(spiky)) == pytest.approx(CEILING_DB - HEADROOM_DB, abs=0.1)
     assert even_preview_level(np.zeros(10, np.float32), 0.1) == 0.1

@@ -20,7 +20,7 @@ from engine.rundir.reader import RunReader
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.export.programs import decoder_program, encoder_program
-from engine.tasks.vae.sounds.latent_map import CodeMap
+from engine.tasks.vae.sounds.latent_map import LatentMap
 from engine.tasks.vae.sounds.load import build_codec, check_can
 from engine.tasks.vae.sounds.model_file import (
     DECODER,
@@ -81,8 +81,8 @@ def _members(codec: Codec, task: dict[str, Any]) -> dict[str, bytes]:
         DECODER: decoder_program(codec),
         MEL_BANK: bank.getvalue(),
     }
-    if codec.atlas is not None:
-        points = [vars(point) for point in CodeMap(codec, codec.atlas).points()]
+    if codec.file_codes is not None:
+        points = [vars(point) for point in LatentMap(codec, codec.file_codes).points()]
         members[MAP] = encode({"points": points}, indent=1)
     return members
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.audio.mel import mel_filterbank, to_db, to_power
+from engine.audio.mel import mel_filterbank, power_to_db, to_power
 from engine.audio.settings import SpectrogramConfig
 
 _ACTIVE_DB = 30.0
@@ -20,20 +20,20 @@ def describe(db: torch.Tensor, config: SpectrogramConfig, floor: float) -> dict[
     """
     power = torch.where(db > floor + 1.5, to_power(db), torch.zeros_like(db))
     frames = power.sum(1)  # [B, F]
-    level = to_db(frames)
+    level = power_to_db(frames)
     active = level > level.amax(1, keepdim=True) - _ACTIVE_DB
     heard = torch.where(active[:, None], power, torch.zeros_like(power)).sum(2) / active.sum(1, keepdim=True)
     octave = _band_octaves(config).to(db)
     frame_s = config.hop_length / config.sample_rate
     found = {
-        "loudness": to_db(heard.sum(1)),
+        "loudness": power_to_db(heard.sum(1)),
         "brightness": (heard * octave).sum(1) / heard.sum(1).clamp_min(1e-12),
-        "noisiness": to_db(heard).clamp_min(floor).mean(1) - to_db(heard.mean(1)),
+        "noisiness": power_to_db(heard).clamp_min(floor).mean(1) - power_to_db(heard.mean(1)),
     }
     begun = active.float().argmax(1)
     found["attack"] = (level.argmax(1) - begun).float() * frame_s
     found["length"] = active.sum(1).float() * frame_s
-    strongest = to_db(heard)
+    strongest = power_to_db(heard)
     stands_out = strongest.amax(1) - strongest.clamp_min(floor).mean(1)
     if float(stands_out.median()) > _TONAL_DB:
         found["pitch"] = octave[strongest.argmax(1)]

@@ -16,13 +16,13 @@ import torch
 from engine import rng
 from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
-from engine.audio.mel import to_db
+from engine.audio.mel import power_to_db
 from engine.errors import ConfigError, DataError
 from engine.tasks.vae.codec import normal
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior
 from engine.tasks.vae.sounds.inputs import Given, open_sound
-from engine.tasks.vae.sounds.latent_map import CodeMap, fitted
+from engine.tasks.vae.sounds.latent_map import LatentMap, fitted
 from engine.tasks.vae.sounds.load import Trained
 from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, Moved, Place, SoundRequest
 from engine.tasks.vae.sounds.survey import survey
@@ -74,9 +74,9 @@ class Studio:
         return not isinstance(self.prior, OneShotPrior)
 
     @cached_property
-    def map(self) -> CodeMap:
+    def map(self) -> LatentMap:
         """Where the collection lies. ``DataError`` when neither the model nor the disk knows it."""
-        return CodeMap(self.codec, survey(self.trained))
+        return LatentMap(self.codec, survey(self.trained))
 
     def make(self, request: SoundRequest, sample_rate: int | None = None) -> Made:
         """The sound of a request, at the model's rate unless another is named."""
@@ -113,7 +113,7 @@ class Studio:
 
         What comes after that is no part of a one-shot, but a cloud that the model leaves where others still ring.
         """
-        level = to_db(self.codec.scale.power(db).sum(0))
+        level = power_to_db(self.codec.scale.power(db).sum(0))
         heard = level > level.max() - AUDIBLE_DB
         gap = math.ceil(GAP_S * self.rate / self.hop)
         after = torch.nn.functional.pad(heard[int(level.argmax()) :], (0, gap))

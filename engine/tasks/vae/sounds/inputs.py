@@ -40,9 +40,9 @@ def open_sound(trained: Trained, name: str) -> Given:
         if top == 0.0:
             raise DataError(f"{path} is silent.", "Name a file that sounds.")
         return Given(len(wave), wave=(wave / top).astype(np.float32))
-    atlas = trained.codec.atlas
-    if atlas is not None and name in atlas.paths:
-        code = atlas.codes[atlas.paths.index(name)]
+    file_codes = trained.codec.file_codes
+    if file_codes is not None and name in file_codes.paths:
+        code = file_codes.codes[file_codes.paths.index(name)]
         frames = trained.codec.frames_of(code.shape[-1])
         row = next((row for row in trained.files if row.path == name), None)
         length = round((row.duration_s or 0) * rate) if row else 0
@@ -69,8 +69,8 @@ def find_sound(trained: Trained, name: str) -> Path | None:
 
 def in_collection(trained: Trained, name: str) -> bool:
     """Whether ``name`` is one of the run's files, or of those its map knows."""
-    atlas = trained.codec.atlas
-    return any(row.path == name for row in trained.files) or (atlas is not None and name in atlas.paths)
+    file_codes = trained.codec.file_codes
+    return any(row.path == name for row in trained.files) or (file_codes is not None and name in file_codes.paths)
 
 
 def _stays_inside(name: str) -> bool:

@@ -14,8 +14,9 @@ import torch
 
 from engine import rng
 from engine.errors import ConfigError
-from engine.tasks.vae.atlas import Atlas, Side
+from engine.rundir.schema import Side
 from engine.tasks.vae.codec import Codec
+from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.sounds.descriptors import describe
 
@@ -55,14 +56,14 @@ class Near:
     distance: float
 
 
-class CodeMap:
+class LatentMap:
     """Principal components of the codes of the sounds that were learned; held-out ones are placed, not fitted."""
 
-    def __init__(self, codec: Codec, atlas: Atlas) -> None:
-        self.codec, self.atlas = codec, atlas
-        self.shape = tuple(atlas.codes.shape[1:])
-        self._all = atlas.codes.flatten(1).double()
-        self._learned = self._all[atlas.learned]
+    def __init__(self, codec: Codec, file_codes: FileCodes) -> None:
+        self.codec, self.file_codes = codec, file_codes
+        self.shape = tuple(file_codes.codes.shape[1:])
+        self._all = file_codes.codes.flatten(1).double()
+        self._learned = self._all[file_codes.learned]
         self._mean = self._learned.mean(0)
         centred = self._learned - self._mean
         _, spread, components = torch.linalg.svd(centred, full_matrices=False)
@@ -77,7 +78,7 @@ class CodeMap:
 
     def points(self) -> list[Point]:
         places = self._project(self._all).tolist()
-        named = zip(self.atlas.paths, self.atlas.sides, places, strict=True)
+        named = zip(self.file_codes.paths, self.file_codes.sides, places, strict=True)
         return [Point(path, side, x, y) for path, side, (x, y) in named]
 
     def where(self, code: torch.Tensor) -> tuple[float, float]:
@@ -138,7 +139,8 @@ class CodeMap:
         distances = self._distances(self._all, self._summary(code))
         order = distances.argsort(stable=True)[:count].tolist()
         return [
-            Near(self.atlas.paths[item], self.atlas.sides[item], round(float(distances[item]), 3)) for item in order
+            Near(self.file_codes.paths[item], self.file_codes.sides[item], round(float(distances[item]), 3))
+            for item in order
         ]
 
     def remarks(self, code: torch.Tensor) -> list[str]:

@@ -6,7 +6,8 @@ import torch
 
 from engine.audio.segments import evenly
 from engine.errors import DataError
-from engine.tasks.vae.atlas import Atlas, Side
+from engine.rundir.schema import Side
+from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.sounds.inputs import find_sound, open_sound
 from engine.tasks.vae.sounds.load import Trained
@@ -15,13 +16,13 @@ SURVEYED_FILES = 256
 SURVEYED_S = 20.0
 
 
-def survey(trained: Trained) -> Atlas:
+def survey(trained: Trained) -> FileCodes:
     """Where the collection lies: what the model kept of it, else measured from the files themselves.
 
     ``DataError`` when the run is of a version that kept nothing, and the files are gone.
     """
-    if trained.codec.atlas is not None:
-        return trained.codec.atlas
+    if trained.codec.file_codes is not None:
+        return trained.codec.file_codes
     there = [row for row in trained.files if row.split and find_sound(trained, row.path)]
     rows = evenly(there, SURVEYED_FILES)
     if not any(row.split == "train" for row in rows):
@@ -31,7 +32,7 @@ def survey(trained: Trained) -> Atlas:
         )
     codes = [_measured(trained, row.path) for row in rows]
     sides: list[Side] = [row.split for row in rows if row.split]
-    return Atlas(tuple(row.path for row in rows), tuple(sides), torch.stack(codes))
+    return FileCodes(tuple(row.path for row in rows), tuple(sides), torch.stack(codes))
 
 
 def _measured(trained: Trained, path: str) -> torch.Tensor:

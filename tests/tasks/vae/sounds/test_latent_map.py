@@ -12,47 +12,49 @@ import torch
 from engine.audio.mel import Scale
 from engine.audio.settings import SpectrogramConfig
 from engine.errors import ConfigError, DataError
-from engine.tasks.vae.atlas import Atlas
 from engine.tasks.vae.codec import Codec
+from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.sounds.descriptors import describe
 from engine.tasks.vae.sounds.generate import Studio
-from engine.tasks.vae.sounds.latent_map import CodeMap, fitted
+from engine.tasks.vae.sounds.latent_map import LatentMap, fitted
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromFile, FromPrior, Moved, Place, SoundRequest
 from engine.tasks.vae.sounds.survey import survey
 
 
-def made_up(count: int = 12, held_out: int = 2, seed: int = 0) -> CodeMap:
+def made_up(count: int = 12, held_out: int = 2, seed: int = 0) -> LatentMap:
     torch.manual_seed(seed)
     network = ConvVAE(128, 16, 8, "local", 94).eval().requires_grad_(False)
     codes = torch.randn(count, 16, 6) * torch.linspace(3, 0.1, 16)[:, None]
     prior = OneShotPrior.fit(codes, torch.full_like(codes, 0.01))
     codec = Codec(network, SpectrogramConfig(), Scale(0.0, -40.0, 20.0), torch.full((128,), 100.0), prior)
     sides = ["train"] * (count - held_out) + ["val"] * held_out
-    atlas = Atlas(tuple(f"{number}.wav" for number in range(count)), tuple(sides), codes)  # type: ignore[arg-type]
-    return CodeMap(codec, atlas)
+    file_codes = FileCodes(tuple(f"{number}.wav" for number in range(count)), tuple(sides), codes)  # type: ignore[arg-type]
+    return LatentMap(codec, file_codes)
 
 
 def test_the_map_is_the_same_however_the_codes_come_in_or_are_turned() -> None:
     ours, again = made_up(), made_up()
     assert ours.points() == again.points()
-    turned = CodeMap(ours.codec, replace(ours.atlas, codes=-ours.atlas.codes))
+    turned = LatentMap(ours.codec, replace(ours.file_codes, codes=-ours.file_codes.codes))
     for point, other in zip(ours.points(), turned.points(), strict=True):
         assert (abs(point.x), abs(point.y)) == pytest.approx((abs(other.x), abs(other.y)), abs=1e-4)
 
 
 def test_held_out_sounds_are_placed_and_not_fitted() -> None:
     ours = made_up()
-    without = CodeMap(ours.codec, Atlas(ours.atlas.paths[:10], ours.atlas.sides[:10], ours.atlas.codes[:10]))
+    without = LatentMap(
+        ours.codec, FileCodes(ours.file_codes.paths[:10], ours.file_codes.sides[:10], ours.file_codes.codes[:10])
+    )
     for point, other in zip(ours.points(), without.points(), strict=False):
         assert (point.x, point.y) == pytest.approx((other.x, other.y), abs=1e-5)
 
 
 def test_a_files_point_gives_that_files_code_and_a_place_between_gives_neither() -> None:
     ours = made_up()
-    for point, code in zip(ours.points(), ours.atlas.codes, strict=True):
+    for point, code in zip(ours.points(), ours.file_codes.codes, strict=True):
         torch.testing.assert_close(ours.code_at(point.x, point.y), code, atol=1e-3, rtol=1e-3)
         assert ours.where(code[None]) == pytest.approx((point.x, point.y), abs=1e-4)
     first, second = ours.points()[:2]
@@ -66,13 +68,13 @@ def test_only_places_far_from_everything_learned_are_warned_of() -> None:
         assert ours.remarks(ours.code_at(point.x, point.y)[None]) == []
     assert "far from everything" in ours.remarks(ours.code_at(200, 0)[None])[0]
     # What lies across all directions of the collection is what the model takes for noise.
-    near = ours.nearest(ours.atlas.codes[3][None])
+    near = ours.nearest(ours.file_codes.codes[3][None])
     assert (near[0].path, near[0].distance) == ("3.wav", 0.0) and near[1].distance > 0.5
 
 
 def test_moving_along_an_axis_moves_along_that_axis_alone() -> None:
     ours = made_up()
-    start = ours.atlas.codes[0]
+    start = ours.file_codes.codes[0]
     x, y = ours.where(start[None])
     moved = ours.where((start + ours.move({1: 1.5}, 6))[None])
     spread = np.std([point.x for point in ours.points()[:10]], ddof=1)
@@ -125,12 +127,12 @@ def test_an_axis_is_named_only_after_what_it_changes() -> None:
 
 def test_a_run_without_its_files_keeps_its_map_and_knows_their_sounds(drum_run: Path, tmp_path: Path) -> None:
     trained = replace(open_model(drum_run, None), source=tmp_path / "gone")
-    assert trained.codec.atlas is not None
+    assert trained.codec.file_codes is not None
     studio = Studio(trained)
     point = studio.map.points()[1]
     kept = studio.make(SoundRequest(origin=FromFile(file=point.path, amount=0), quality="fast"))
     assert np.abs(kept.wave).max() > 0.05
-    older = replace(trained, codec=replace(trained.codec, atlas=None))
+    older = replace(trained, codec=replace(trained.codec, file_codes=None))
     with pytest.raises(DataError, match="not where they were"):
         survey(older)
 
@@ -138,11 +140,11 @@ def test_a_run_without_its_files_keeps_its_map_and_knows_their_sounds(drum_run: 
 def test_a_run_of_an_older_version_is_measured_from_its_files(drum_run: Path, wind_run: Path) -> None:
     for run in (drum_run, wind_run):
         trained = open_model(run, None)
-        assert trained.codec.atlas is not None
-        measured = survey(replace(trained, codec=replace(trained.codec, atlas=None, level=None)))
-        order = [measured.paths.index(path) for path in trained.codec.atlas.paths]
-        torch.testing.assert_close(measured.codes[order], trained.codec.atlas.codes, atol=2e-2, rtol=1e-2)
-        assert tuple(measured.sides[place] for place in order) == trained.codec.atlas.sides
+        assert trained.codec.file_codes is not None
+        measured = survey(replace(trained, codec=replace(trained.codec, file_codes=None, level=None)))
+        order = [measured.paths.index(path) for path in trained.codec.file_codes.paths]
+        torch.testing.assert_close(measured.codes[order], trained.codec.file_codes.codes, atol=2e-2, rtol=1e-2)
+        assert tuple(measured.sides[place] for place in order) == trained.codec.file_codes.sides
 
 
 def test_places_and_moves_of_textures_go_on_for_as_long_as_asked(wind_run: Path) -> None:

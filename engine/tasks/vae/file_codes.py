@@ -1,18 +1,18 @@
-"""Where the sounds of the collection lie among the codes. Kept with the weights, so that a map needs no sound files."""
+"""The codes of the collection's files, kept with the weights, so that a latent map needs no sound files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
-Side = Literal["train", "val"]
+from engine.rundir.schema import Side
 
 
 @dataclass(frozen=True)
-class Atlas:
+class FileCodes:
     """Codes [N, D, L] of N files: whole one-shots, or the mean over time (L = 1) of textures.
 
     paths: relative to the collection, forward slashes. sides: whether the model learned from a file or was checked on
@@ -33,6 +33,6 @@ class Atlas:
         return {"paths": list(self.paths), "sides": list(self.sides), "codes": self.codes.half()}
 
     @classmethod
-    def load(cls, state: Mapping[str, Any]) -> Atlas:
+    def load(cls, state: Mapping[str, Any]) -> FileCodes:
         """Take back what :meth:`state_dict` gave."""
         return cls(tuple(state["paths"]), tuple(state["sides"]), state["codes"].float())
