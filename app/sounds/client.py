@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
-import queue
-import subprocess
 import threading
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import streamlit as st
 
 from app.runs import launch
 from engine import errors
+from engine.channel import Channel
 from engine.errors import SweetspotError
 from engine.rundir.layout import Layout
 
@@ -40,8 +38,7 @@ class Client:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._channel: Channel | None = None
         self._numbers = itertools.count(1)
         self._known: dict[tuple[str, str | None], tuple[object, dict[str, Any]]] = {}
 
@@ -76,60 +73,51 @@ class Client:
     @property
     def pid(self) -> int | None:
         """Of the warm process; None when there is none."""
-        process = self._process
-        return process.pid if process is not None and process.poll() is None else None
+        return self._channel.process.pid if self._channel is not None and self._running else None
 
     def close(self) -> None:
         """Let the process go; the next question starts another one."""
-        process, self._process = self._process, None
-        if process is not None:
-            launch.end(process)
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            launch.end(channel.process)
 
     @property
     def _running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._channel is not None and self._channel.process.poll() is None
 
-    def _start(self) -> None:
+    def _start(self) -> Channel:
         self.close()
         try:
-            self._process = launch.serve(self.root)
+            self._channel = Channel(launch.serve(self.root))
         except OSError as error:
             raise SweetspotError(f"The process that makes sounds cannot be started: {error}.", "Try again.") from error
-        self._lines = queue.SimpleQueue()
-        threading.Thread(target=_read, args=(self._process.stdout, self._lines), daemon=True, name="answers").start()
+        return self._channel
 
     def _exchange(self, op: str, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-        if not self._running:
-            self._start()
-        assert self._process is not None and self._process.stdin is not None
+        channel = self._channel if self._channel is not None and self._running else self._start()
         number = next(self._numbers)
-        try:
-            self._process.stdin.write(json.dumps({"id": number, "op": op, **request}).encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError:  # what it said last may still tell why
-            pass
+        channel.send({"id": number, "op": op, **request})
         while True:
-            answer = self._line(timeout_s)
+            answer = self._answer(channel, timeout_s)
             if answer.get("id") is None and not answer.get("ok"):  # its last word: it serves no such run
                 self.close()
                 return _checked(answer)
             if answer.get("id") == number:
                 return _checked(answer)
 
-    def _line(self, timeout_s: float) -> dict[str, Any]:
+    def _answer(self, channel: Channel, timeout_s: float) -> dict[str, Any]:
         try:
-            line = self._lines.get(timeout=timeout_s)
-        except queue.Empty:
+            answer = channel.receive(timeout_s)
+        except TimeoutError:
             self.close()
             raise SweetspotError(
                 f"No sound came within {timeout_s:.0f} seconds.",
                 "Ask for a shorter one, or when less is going on here.",
             ) from None
-        if line is None:
-            gone = _GoneError(self._process.poll() if self._process is not None else None)
+        if answer is None:
+            gone = _GoneError(channel.process.poll())
             self.close()  # also when it has only closed its side and not left yet
             raise gone
-        answer: dict[str, Any] = json.loads(line)
         return answer
 
     def _moment(self) -> object:
@@ -154,14 +142,6 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
         return answer
     told = answer.get("error") or {}
     raise _KINDS.get(told.get("kind", ""), SweetspotError)(told.get("cause", "It failed."), told.get("remedy", ""))
-
-
-def _read(stream: IO[bytes], lines: queue.SimpleQueue[bytes | None]) -> None:
-    """Hand on what the process says; None at its end."""
-    with contextlib.suppress(OSError, ValueError):  # closed under its reader when it is told to go
-        for line in stream:
-            lines.put(line)
-    lines.put(None)
 
 
 @st.cache_resource(show_spinner=False, max_entries=MOST_WARM, on_release=Client.close)

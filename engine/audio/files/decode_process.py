@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import queue
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 import engine
 from engine.audio.files.cache import Cache
+from engine.channel import Channel
 
 
 class DecodeProcess:
@@ -39,8 +37,7 @@ class DecodeProcess:
             stderr=self._errors,
             env=_environment(),
         )
-        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._channel = Channel(self._process)
 
     @property
     def pid(self) -> int:
@@ -48,16 +45,13 @@ class DecodeProcess:
 
     def send(self, job: int, path: Path, key: str) -> None:
         """Hand over one job. A child that is gone is noticed by :meth:`receive`, not here."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.write(json.dumps({"id": job, "path": os.fspath(path), "key": key}).encode() + b"\n")
-            self._process.stdin.flush()
+        self._channel.send({"id": job, "path": os.fspath(path), "key": key})
 
     def receive(self, timeout_s: float) -> dict[str, Any] | None:
         """The next answer, ``{}`` when none came in time, None when the child is gone."""
         try:
-            return self._answers.get(timeout=timeout_s)
-        except queue.Empty:
+            return self._channel.receive(timeout_s)
+        except TimeoutError:
             return {}
 
     def last_words(self) -> str:
@@ -65,15 +59,6 @@ class DecodeProcess:
         size = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, size - 2000))
         return self._errors.read().decode(errors="replace").strip()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            try:
-                self._answers.put(json.loads(line))
-            except ValueError:  # half a line: it was killed while writing
-                break
-        self._answers.put(None)
 
     def __enter__(self) -> DecodeProcess:
         return self

@@ -1,0 +1,43 @@
+"""A conversation with a child process in JSON lines: objects go to its stdin, objects come from its stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import subprocess
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+
+class Channel:
+    """The parent's end. Answers are read by a thread as they come, so that the child never waits to be heard."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        """``process`` was started with pipes for stdin and stdout; who started it also ends it."""
+        self.process = process
+        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True, name="answers").start()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Hand over one object. A child that is gone is noticed by :meth:`receive`: its last words may tell why."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def receive(self, timeout_s: float) -> dict[str, Any] | None:
+        """The next object, None once when the child is gone; ``TimeoutError`` when none came in time."""
+        try:
+            return self._answers.get(timeout=timeout_s)
+        except queue.Empty:
+            raise TimeoutError from None
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        # ValueError: half a line, since it was killed while it wrote; or a stream that was closed under its reader.
+        with contextlib.suppress(OSError, ValueError):
+            for line in self.process.stdout:
+                self._answers.put(json.loads(line))
+        self._answers.put(None)
