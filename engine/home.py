@@ -20,7 +20,7 @@ def expanded(path: str | Path) -> Path:
 
 
 def home() -> Path | None:
-    """The user's home; None when there is none, or when it is the root of the disk, which is nobody's."""
+    """The user's home; None when there is none, or when it is the root of the disk, as in some containers."""
     try:
         found = Path.home()
     except RuntimeError:

@@ -93,7 +93,7 @@ def compute_overfitting_gap(train: float, val: float, better: str = "lower") -> 
 
 
 def better_than_baseline(value: float, baseline: float | None, better: str = "lower") -> float | None:
-    """The part of the best constant answer's error that is gone: 0.34 is 34 % better. None without such an answer.
+    """The part of the baseline's error that is gone: 0.34 is 34 % better. None without a baseline.
 
     The error of a score (better "higher") is what it lacks to 1, the highest an accuracy or an R² can be.
     """

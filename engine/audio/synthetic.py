@@ -1,4 +1,4 @@
-"""Sounds that nobody recorded: lines and bands in a mel spectrogram, for collections too small to show what there is.
+"""Synthetic sounds: lines and bands in a mel spectrogram, for collections too small to show what there is.
 
 A model that has met seven recordings knows no lone partial in silence, and answers one with silence. Letters: M mel
 bands, F frames.

@@ -52,7 +52,7 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
 def spot(status: Status | None, run: RunRecord | None) -> Best | None:
     """Where it was best, once there are two epochs to choose from: the only one there is is no spot yet.
 
-    Nor is the best of a run that has come out worse than the best constant answer all along.
+    Nor is the best of a run that has come out worse than the baseline all along.
     """
     best = status.best if status else None
     if status is None or best is None or (best.epoch == 1 and status.epoch <= 2):
@@ -62,14 +62,14 @@ def spot(status: Status | None, run: RunRecord | None) -> Best | None:
 
 
 def gain_at_best(status: Status, run: RunRecord | None) -> float | None:
-    """How much better than the best constant answer it was at its best, as a fraction; None without either."""
+    """How much better than the baseline it was at its best, as a fraction; None without either."""
     if status.best is None or run is None:
         return None
     return better_than_baseline(status.best.raw, baseline(status, run), run.monitor.better)
 
 
 def baseline(status: Status | None, run: RunRecord) -> float | None:
-    """What the best constant answer scores."""
+    """What the best answer that is always the same scores, in the unit of the monitored metric."""
     said = status.baseline if status else None
     return said if said is not None else run.monitor.baseline
 

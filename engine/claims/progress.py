@@ -40,13 +40,13 @@ def findings(evidence: Evidence | None, monitor: Monitor) -> list[Diagnosis]:
 
 
 def too_early(evidence: Evidence, monitor: Monitor) -> bool:
-    """Whether the best epoch is hardly better yet than the best constant answer."""
+    """Whether the best epoch is hardly better yet than the baseline."""
     gain = gain_at_best(evidence, monitor)
     return gain is not None and gain < LEARNED_SOMETHING
 
 
 def gain_at_best(evidence: Evidence, monitor: Monitor) -> float | None:
-    """How much better than the best constant answer it was at its best, as a fraction."""
+    """How much better than the baseline it was at its best, as a fraction."""
     if evidence.best is None:
         return None
     return better_than_baseline(evidence.best, monitor.baseline, monitor.better)

@@ -25,7 +25,7 @@ class Comparisons:
         self._added = False
 
     def get(self, pair: int) -> bool | None:
-        """Whether the sounds of ``pair``, from :func:`pair_key`, are the same; None when nobody looked."""
+        """Whether the sounds of ``pair``, from :func:`pair_key`, are the same; None when they were not compared."""
         return self._results.get(pair)
 
     def add(self, pair: int, same: bool) -> None:

@@ -1,4 +1,4 @@
-"""What a terminal shows of a run: a bar where somebody looks, plain lines where nobody does."""
+"""What a terminal shows of a run: a bar on a terminal, plain lines in a file or a pipe."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Progress:
         self._live = sys.stderr.isatty()
 
     def opened(self, root: Path, awake_by: str | None) -> None:
-        """The run directory is this process's: where it is, as the first line, for whoever started it.
+        """The run directory is open: its path as the first line, for the program that started this one.
 
         awake_by: the program that keeps the machine awake meanwhile, if one does.
         """
@@ -82,7 +82,7 @@ class Progress:
                 self._close()
 
     def stopped(self, root: Path) -> None:
-        """The run ended because somebody asked: what was saved, and how it goes on."""
+        """The run was stopped on request: what was saved, and how to go on."""
         saved = [item.manifest for item in RunReader(root).checkpoints() if checkpoint_step(item.path.name) is not None]
         with suppress(OSError):
             self._close()

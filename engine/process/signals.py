@@ -27,7 +27,7 @@ class SignalFlag:
             self._before[number] = signal.signal(number, self._handle)
 
     def restore(self) -> None:
-        """Give the signals back to whoever had them, for a process that goes on after its run."""
+        """Put the earlier handlers back, for a process that goes on after its run."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}

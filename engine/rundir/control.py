@@ -178,7 +178,7 @@ class Inbox:
             self._tell(HandledCommand(id=command_id, command=name, result=result, reason=reason, at=time.time()))
 
     def close(self) -> None:
-        """Refuse what is still open: nobody is left to obey."""
+        """Refuse every command that is still open, since training has ended."""
         for command_id in list(self._open):
             self.answer(command_id, "refused", "training ended first")
 

@@ -134,7 +134,7 @@ class Event(BaseModel):
 
 
 def other_protocol(name: str, protocol: int) -> RunDirectoryError:
-    """What to raise for the run or file ``name``, which is of another ``protocol`` than ours."""
+    """What to raise for the run or file ``name``, which has another ``protocol`` than this version reads."""
     newer = protocol > PROTOCOL
     return RunDirectoryError(
         f"{name} was written by {'a newer' if newer else 'an older'} version "

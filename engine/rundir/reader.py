@@ -112,7 +112,7 @@ class RunReader:
         return [record for record in found if record.total_steps > record.step and record.epoch_ends >= record.step]
 
     def lines(self, offset: int = 0, limit_bytes: int | None = None) -> Lines:
-        """The whole lines of metrics.jsonl from ``offset`` on, for who parses them himself; at most ``limit_bytes``."""
+        """The whole lines of metrics.jsonl from ``offset`` on, unparsed; at most ``limit_bytes``."""
         return _whole_lines(self.layout.metrics, offset, limit_bytes)
 
     def events(self, offset: int = 0, limit_bytes: int | None = None) -> Events:

@@ -53,7 +53,7 @@ class Abilities(Record):
 class Nouns(Record):
     """What a task calls its data. Every sentence about a run is made with these words; the defaults fit any data."""
 
-    item: str = Field(default="guess", description="The best constant answer is the average one of these.")
+    item: str = Field(default="guess", description="One of the data; the baseline is the average one.")
     items: str = Field(default="items", description='What is learnt from and checked with, as in "new items".')
     measure: str = Field(default="", description="What the monitored metric measures; empty: its label says it.")
     main: str = "How well it does"
@@ -76,7 +76,8 @@ class Monitor(Record):
     better: Literal["lower", "higher"] = "lower"
     unit: str = ""
     baseline: float | None = Field(
-        default=None, description="What the best constant answer scores on the metric, in its unit."
+        default=None,
+        description="What the best answer that is always the same scores on the metric, in its unit.",
     )
     standard_error: str | None = Field(
         default=None, description="The metric that holds the standard error of ``metric`` over the held-out files."

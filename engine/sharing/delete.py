@@ -1,4 +1,4 @@
-"""A whole run directory goes: only one that nobody trains, and out of sight before anything in it is lost."""
+"""Deleting a run directory: only one that no process trains, renamed out of sight before anything in it is removed."""
 
 from __future__ import annotations
 

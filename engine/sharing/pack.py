@@ -81,7 +81,7 @@ def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]
 
 
 def _anywhere(session: SessionRecord) -> dict[str, object]:
-    """A session of no machine that there is: nobody takes the copy for a run of his own."""
+    """The session without what names its machine, so that no viewer takes the copy for a run of its own machine."""
     return session.model_dump() | {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE, "directory": ""}
 
 

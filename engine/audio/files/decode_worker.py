@@ -55,14 +55,14 @@ def main() -> None:
 
 
 def _burst(args: threading.ExceptHookArgs) -> None:
-    """What nobody foresaw in one file must not leave a silent thread behind: the parent restarts us without it."""
+    """End this process after an unforeseen failure in one file; the parent starts another one without that file."""
     sys.__excepthook__(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
     sys.stderr.flush()
     os._exit(70)
 
 
 def _dead_mans_switch() -> None:
-    """End the process when no Python has run for ``ORPHAN_S``: then nobody could see either that the parent is gone.
+    """End the process when no Python has run for ``ORPHAN_S`` seconds: it could not notice that its parent is gone.
 
     The watch is a thread of the C library, which needs no interpreter, on every system.
     """

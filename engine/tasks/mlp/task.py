@@ -101,7 +101,7 @@ class MLPTask:
             return DynamicMLPModel(self.task_config)
 
     def _baseline(self) -> float:
-        """What the best constant answer scores on the held-out rows: the commonest class, or the mean."""
+        """What the baseline scores on the held-out rows: always the commonest class, or the mean."""
         rows = self.parts["val"]
         if self.regression:
             return _r2(rows.y, torch.zeros_like(rows.y))

@@ -1,6 +1,6 @@
 """A trained model in use: any wave to codes and back, and new waves from the prior. Needs no data set.
 
-Letters: B batch, T samples, M mel bands, F frames, D latent_dim, L latent frames.
+Letters: B batch, N sounds, T samples, M mel bands, F frames, D latent_dim, L latent frames.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What the model learns from and is checked on. Letters: B batch, M mel bands, F frames, T samples."""
+"""What the model learns from and is checked on. Letters: B batch, N files, M mel bands, F frames,
+T samples, D latent_dim, L latent frames.
+"""
 
 from __future__ import annotations
 
@@ -230,7 +232,7 @@ def sweep(
 
 
 def measure(data: AudioTrainingDataset, transform: AudioSpectrogram, ref: float) -> tuple[Scale, torch.Tensor]:
-    """The scale of the training set, and its mean dB band by band [M] (the best constant answer), unpadded frames only.
+    """The scale of the training set, and its mean dB band by band [M] (the average sound), unpadded frames only.
 
     ref: the largest mel power of all its sounds in dB; the rest from at most 1,024 chunks, evenly spread.
     """

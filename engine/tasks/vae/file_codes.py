@@ -13,7 +13,8 @@ from engine.rundir.schema import Side
 
 @dataclass(frozen=True)
 class FileCodes:
-    """Codes [N, D, L] of N files: whole one-shots, or the mean over time (L = 1) of textures.
+    """Codes [N, D, L] of N files, D latent dimensions, L latent frames: of whole one-shots, or the mean over time
+    (L = 1) of textures.
 
     paths: relative to the collection, forward slashes. sides: whether the model learned from a file or was checked on
     it.

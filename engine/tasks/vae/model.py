@@ -1,4 +1,7 @@
-"""The convolutional VAE. Letters: B batch, M mel bands, F frames, D latent_dim, L = ceil(F / 16) latent frames."""
+"""The convolutional VAE.
+
+Letters: B batch, M mel bands, F frames, D latent_dim, L = ceil(F / 16) latent frames, W channels, R rows of bands.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a run lets one hear: new sounds from fixed noise, and one held-out sound beside its reconstruction."""
+"""What a run lets one hear: new sounds from fixed noise, and one held-out sound beside its reconstruction.
+
+Letters: T samples.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sounds that are given to a trained model: any file, or one of its collection by name."""
+"""Sounds that are given to a trained model: any file, or one of its collection by name.
+
+Letters: T samples, D latent_dim, L latent frames.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The collection as a map: where its sounds lie among the codes, and what the directions between them change.
 
 Letters: N sounds, D latent_dim, L latent frames, K = D * L numbers of a summary (the code of a whole one-shot, or the
-mean over time of a texture's), C main axes.
+mean over time of a texture's), C main axes, W windows (1 but for codes that are one vector).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the sounds of a run's collection lie among its codes, for runs that kept no map too."""
+"""The codes of a run's collection, also of a run that kept none. Letters: D latent_dim, L latent frames."""
 
 from __future__ import annotations
 
