@@ -132,8 +132,8 @@ class TrainingConfig(Settings):
     )
     stop_after_sweet_spot: bool = Field(
         False,
-        description="End the run once three or more held-out files agree that the sweet range lies behind; never with "
-        "one or two, which cannot tell.",
+        description="End the run once three or more held-out files agree that the sweet range lies behind, or, from its "
+        "half on, once two fifths of its epochs brought nothing notable; never with one or two, which cannot tell.",
     )
     learning_rate: float = Field(2e-3, gt=0, description="Highest learning rate of the cosine schedule.")
     batch_size: int | None = Field(None, ge=1, le=1024, description="Items per update; automatic: 8, fewer when few.")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from engine.metrics import best_place, smooth
 from engine.rundir.reader import RunReader
-from engine.sweet_range import SweetRange, optimism, sweet_range
+from engine.sweet_range import SweetRange, may_end, optimism, sweet_range
 from tests.bench.quality import train
 
 RECORDING = Path(__file__).with_name("replay.npz")
@@ -100,13 +100,15 @@ class End:
 
 @dataclass(frozen=True)
 class Replay:
-    """in_pairs: what --stop-after-sweet-spot does. by_the_mean: a control that looks at no file, for comparison."""
+    """asked: what --stop-after-sweet-spot does. For comparison, in_pairs: only once the range lies behind; by_the_mean:
+    a control that looks at no file."""
 
     name: str
     files: int
     epochs: int
     at_end: SweetRange
     optimism_db: float | None
+    asked: End
     in_pairs: End
     by_the_mean: End
 
@@ -127,6 +129,7 @@ def replay(name: str, errors: Errors) -> Replay:
         epochs=len(errors),
         at_end=after(len(errors)),
         optimism_db=optimism(files),
+        asked=_end(values, lambda epoch: may_end(after(epoch), values[:epoch], epoch / len(errors))),
         in_pairs=_end(values, lambda epoch: after(epoch).behind),
         by_the_mean=_end(values, lambda epoch: _mean_rose(values[:epoch])),
     )
@@ -165,13 +168,13 @@ def record(recipe: Recipe, data: Path) -> Errors:
 
 
 def table(found: list[Replay]) -> Iterator[str]:
-    yield "| run | files that check | epochs | best | sweet range | optimism, dB | ended in pairs | by the mean alone |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| run | files that check | epochs | best | sweet range | optimism, dB | ended | only in pairs | by the mean alone |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for one in found:
         end = one.at_end
         band = f"{end.first} to {end.last}" if end.certain else "cannot tell"
         flattered = "–" if one.optimism_db is None else f"{one.optimism_db:.2f}"
-        facts = (one.name, one.files, one.epochs, end.best, band, flattered, one.in_pairs, one.by_the_mean)
+        facts = (one.name, one.files, one.epochs, end.best, band, flattered, one.asked, one.in_pairs, one.by_the_mean)
         yield f"| {' | '.join(map(str, facts))} |"
 
 
@@ -203,6 +206,7 @@ def command(data: Path | None) -> None:
     summary = {
         "runs": len(found),
         "optimism_median_db": round(float(np.median(flattered)), 3),
+        "asked": figures([one.asked for one in found]),
         "in_pairs": figures([one.in_pairs for one in found]),
         "by_the_mean": figures([one.by_the_mean for one in found]),
     }
