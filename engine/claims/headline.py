@@ -153,7 +153,8 @@ def _done(status: Status, run: RunRecord | None) -> Diagnosis:
     if best is None:
         return _say("done", "good", "Done. One epoch is too short to have a sweet spot.")
     said = f", {better(gain)} than the average {nouns.item}" if gain is not None else ""
-    spot_is = f"{_ended(status)} The {spot_name(status)}{' epoch' if few_files(evidence) else ''} was epoch {best.epoch}{said}."
+    name = f"{spot_name(status)}{' epoch' if few_files(evidence) else ''}"
+    spot_is = f"{_ended(status)} The {name} was epoch {best.epoch}{said}."
     judged = verdict(status.diagnosis)
     severity = _severity(judged)
     choice = optimism(figure(best.raw, run.monitor.unit), evidence, run.monitor)

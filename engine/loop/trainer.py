@@ -34,7 +34,7 @@ from engine.rundir.writer import RunWriter
 from engine.sweet_range import SweetRange, may_end
 from engine.task import Task
 
-SAVE_EVERY_S = 300.0
+FIRST_SAVE_S, SAVE_EVERY_S = 20.0, 300.0
 DIVERGED = 1e6
 SKIPS_IN_A_ROW = 5
 
@@ -262,7 +262,8 @@ class Trainer:
     def _save_if_due(self) -> None:
         commands = self.writer.control.take_saves()
         at_epoch = self._ends_epoch() and self._epoch() % self.intervals.save == 0
-        if commands or at_epoch or time.monotonic() - self.archive.saved_at > SAVE_EVERY_S:
+        wait = FIRST_SAVE_S if self.archive.saved_step < 0 else SAVE_EVERY_S  # a killed run goes on from somewhere
+        if commands or at_epoch or time.monotonic() - self.archive.saved_at > wait:
             self._save("asked" if commands else "interval")
         for command in commands:
             self.writer.done(command.id)

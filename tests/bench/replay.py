@@ -168,7 +168,7 @@ def record(recipe: Recipe, data: Path) -> Errors:
 
 
 def table(found: list[Replay]) -> Iterator[str]:
-    yield "| run | files that check | epochs | best | sweet range | optimism, dB | ended | only in pairs | by the mean alone |"
+    yield "| run | files | epochs | best | sweet range | optimism, dB | ended | only in pairs | by the mean alone |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for one in found:
         end = one.at_end
