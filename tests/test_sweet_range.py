@@ -121,6 +121,7 @@ def test_a_curve_at_rest_ends_its_run_in_the_second_half_only() -> None:
     resting = curve(FALLING + [0.0] * 20, 0.02)
     assert not judged(resting).behind and over(resting, 0.5) and not over(resting, 0.49)
     assert not over(resting[:30], 0.9), "at rest for a third of its epochs"
+    assert not over(curve(FALLING + [0.6] * 10 + list(np.linspace(0.6, 0, 10)), 0.02), 0.9), "on its way down again"
     assert not over(curve(list(np.linspace(8, 0, 40)), 0.02), 0.9), "it still falls"
     assert not over(curve(FALLING + [0.0] * 20, 0.02, files=2), 0.9), "two files cannot tell"
 
