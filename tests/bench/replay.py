@@ -156,12 +156,12 @@ def recorded(path: Path = RECORDING) -> Iterator[tuple[str, Errors]]:
             yield name, runs[name] * UNIT_DB
 
 
-def record(recipe: Recipe, data: Path) -> Errors:
-    """Train as ``recipe`` says; the error of every held-out file [epochs, files]."""
+def record(recipe: Recipe, data: Path, *options: str) -> Errors:
+    """Train as ``recipe`` says, and with ``options``; the error of every held-out file [epochs, files]."""
     with tempfile.TemporaryDirectory() as place:
         sounds, root = recipe.sounds(data, Path(place) / "sounds"), Path(place) / "run"
         bare = BARE if recipe.bare else ()
-        train(sounds, root, ["--max-steps", str(recipe.steps), *SMALL, *RATES[recipe.rate], *bare])
+        train(sounds, root, ["--max-steps", str(recipe.steps), *SMALL, *RATES[recipe.rate], *bare, *options])
         run = RunReader(root).run()
         assert run is not None and run.monitor.files is not None
         return np.array([event[run.monitor.files] for event in RunReader(root).all_of("epoch")])
@@ -191,15 +191,20 @@ def figures(ends: list[End]) -> dict[str, float]:
 @click.command()
 @click.option("--record", "data", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="Train every run again on the sets in this folder; an hour on one quiet core.")  # fmt: skip
-def command(data: Path | None) -> None:
+@click.option("--recording", default=RECORDING, type=click.Path(dir_okay=False, path_type=Path),
+              help="The file to replay, or to record into; without it the project's own.")  # fmt: skip
+@click.option("--seed", default=0, show_default=True, help="To record with.")
+@click.option("--split-seed", default=42, show_default=True, help="To record with.")
+def command(data: Path | None, recording: Path, seed: int, split_seed: int) -> None:
     """Replay the recorded runs, and print a table and one JSON line last."""
     if data is not None:
         curves = {}
         for recipe in RECIPES:
-            curves[recipe.name] = np.round(record(recipe, data) / UNIT_DB).astype(np.uint16)
-            click.echo(f"{recipe.name}: {curves[recipe.name].shape}", err=True)
-            np.savez_compressed(RECORDING, **curves)
-    found = [replay(name, errors) for name, errors in recorded()]
+            errors = record(recipe, data, "--seed", str(seed), "--split-seed", str(split_seed))
+            curves[recipe.name] = np.round(errors / UNIT_DB).astype(np.uint16)
+            click.echo(f"{recipe.name}: {errors.shape}", err=True)
+            np.savez_compressed(recording, **curves)
+    found = [replay(name, errors) for name, errors in recorded(recording)]
     for line in table(found):
         click.echo(line)
     flattered = [one.optimism_db for one in found if one.optimism_db is not None]
