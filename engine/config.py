@@ -132,8 +132,8 @@ class TrainingConfig(Settings):
     )
     stop_after_sweet_spot: bool = Field(
         False,
-        description="End the run once three or more held-out files agree that the sweet range lies behind; never with "
-        "one or two, which cannot tell.",
+        description="End the run once three or more held-out files agree that the sweet range lies behind, or, from "
+        "its half on, once two fifths of its epochs brought nothing notable; never with one or two, which cannot tell.",
     )
     learning_rate: float = Field(2e-3, gt=0, description="Highest learning rate of the cosine schedule.")
     batch_size: int | None = Field(None, ge=1, le=1024, description="Items per update; automatic: 8, fewer when few.")
@@ -141,7 +141,9 @@ class TrainingConfig(Settings):
     val_fraction: float | None = Field(
         None, gt=0, lt=1, description="Part of the files held out to check with; automatic: by their number."
     )
-    checkpoint_interval: int = Field(10, ge=1, description="Epochs between checkpoints (at least every 5 minutes).")
+    checkpoint_interval: int = Field(
+        10, ge=1, description="Epochs between checkpoints; the first after 20 s, then at least one every 5 minutes."
+    )
     max_checkpoints: int = Field(3, ge=1, description="Newest checkpoints kept, beside the best.")
     preview_interval: int = Field(5, ge=1, description="Epochs between previews.")
     preview_interval_short: int = Field(2, ge=1, description="The same in runs shorter than 50 epochs.")

@@ -21,14 +21,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics import FEWEST_FILES, SMOOTHING, STAGNATION_PART, best_place
+from engine.metrics import FEWEST_FILES, SMOOTHING, STAGNATION_PART, best_place, errors_of, last_progress, smooth
 from engine.rundir.schema import SweetRange
 
-__all__ = ["SweetRange", "optimism", "sweet_range"]
+__all__ = ["SweetRange", "may_end", "optimism", "sweet_range"]
 
 Floats = NDArray[np.float64]
 
 PATIENCE, PATIENCE_PART = 5, 0.1
+RESTING_PART, LEAST_PROGRESS, FALLING_PART = 0.4, 0.5, 0.02
 RECENT = 30
 HALVINGS = 32
 # Student's t for 2, 3, ... degrees of freedom, one-sided 0.025.
@@ -69,6 +70,29 @@ def sweet_range(
         give_or_take=float(spread[-1]),
         optimism=flattered,
     )
+
+
+def may_end(found: SweetRange | None, values: Sequence[float], progress: float, better: str = "lower") -> bool:
+    """Whether a run that is to stop after its sweet spot has nothing left to wait for; never without certainty.
+
+    Either the range lies behind, or half of the run does and its curve rests: in the last two fifths of its epochs
+    nothing came out notably better, nor is it on its way down, a fiftieth or more under its highest there. Not before
+    half: while the learning rate is high, its fall mends what seems to rest.
+
+    found: the range after the last epoch. values [epochs]: the monitored metric. progress: how much of the run lies
+    behind, 0...1.
+    """
+    if found is None or not found.certain:
+        return False
+    return found.behind or (progress >= LEAST_PROGRESS and _rests(errors_of(smooth(values), better)))
+
+
+def _rests(errors: list[float]) -> bool:
+    """errors [epochs]: smoothed, lower is better."""
+    moved, window = last_progress(errors), math.ceil(RESTING_PART * len(errors))
+    if moved is None or len(errors) - 1 - moved < window:
+        return False
+    return max(errors[-window:]) - errors[-1] <= FALLING_PART * min(errors)
 
 
 def optimism(files: Sequence[Sequence[float]], better: str = "lower") -> float | None:

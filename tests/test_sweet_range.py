@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from engine.loop.tracker import TrackerState
 from engine.metrics import MetricsHistory, smooth
-from engine.sweet_range import SweetRange, optimism, sweet_range
+from engine.sweet_range import SweetRange, may_end, optimism, sweet_range
 from tests.bench.replay import Errors, Replay, recorded, replay
 from tests.test_metrics import history
 
@@ -113,6 +113,24 @@ def test_a_curve_at_rest_is_seldom_said_to_lie_behind(files: int) -> None:
     assert alarms <= 1
 
 
+def over(errors: Errors, progress: float) -> bool:
+    return may_end(judged(errors), errors.mean(1).tolist(), progress)
+
+
+def test_a_curve_at_rest_ends_its_run_in_the_second_half_only() -> None:
+    resting = curve(FALLING + [0.0] * 20, 0.02)
+    assert not judged(resting).behind and over(resting, 0.5) and not over(resting, 0.49)
+    assert not over(resting[:30], 0.9), "at rest for a third of its epochs"
+    assert not over(curve(FALLING + [0.6] * 10 + list(np.linspace(0.6, 0, 10)), 0.02), 0.9), "on its way down again"
+    assert not over(curve(list(np.linspace(8, 0, 40)), 0.02), 0.9), "it still falls"
+    assert not over(curve(FALLING + [0.0] * 20, 0.02, files=2), 0.9), "two files cannot tell"
+
+
+def test_a_run_ends_before_its_half_only_when_the_range_lies_behind() -> None:
+    assert judged(curve(TURNING, 0.05)).behind and over(curve(TURNING, 0.05), 0.1)
+    assert not may_end(None, [math.nan], 0.9)
+
+
 def test_the_files_that_choose_flatter_the_best_epoch() -> None:
     estimated, true = [], []
     for seed in range(30):
@@ -165,10 +183,14 @@ def test_the_recording_holds_twenty_runs_from_one_file_to_many(replays: list[Rep
 
 
 def test_no_recorded_run_would_have_lost_what_one_hears_by_ending_itself(replays: list[Replay]) -> None:
-    assert {one.name: one.in_pairs.lost_db for one in replays if one.in_pairs.lost_db > 0.2} == {}
+    assert {one.name: one.asked.lost_db for one in replays if one.asked.lost_db > 0.2} == {}
     assert max(one.by_the_mean.lost_db for one in replays) > 1, "a rule that looks at no file does lose on these"
+
+
+def test_half_of_the_recorded_runs_would_have_been_shortened(replays: list[Replay]) -> None:
+    assert 2 * sum(one.asked.saved > 0 for one in replays) >= len(replays)
 
 
 def test_no_recorded_run_with_one_or_two_files_would_have_ended_itself(replays: list[Replay]) -> None:
     few = [one for one in replays if one.files < 3]
-    assert few and not any(one.in_pairs.epoch or one.at_end.certain for one in few)
+    assert few and not any(one.asked.epoch or one.at_end.certain for one in few)

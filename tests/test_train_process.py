@@ -28,7 +28,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.tasks.vae.sounds.load import open_model
 from tests import forkserver
-from tests.conftest import ROOT, SMALL, train_small
+from tests.conftest import DATA, ROOT, SMALL, train_small
 from tests.loop.test_trainer import equal, without
 
 CLOCKS = {"at", "elapsed_s", "step_time_s", "eta_seconds", "elapsed_seconds"}
@@ -232,6 +232,15 @@ def test_a_run_directory_is_never_begun_twice(whole: Path, drums: Path) -> None:
     result = forkserver.run("engine.train", *arguments(drums, whole))
     assert result.returncode == 2 and "--resume" in result.stderr
     assert RunReader(whole).status().state is State.COMPLETED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sonicpi", "sonicpi_more", "fsdd_jackson"])
+def test_a_whole_collection_trains_with_the_default_settings(name: str, tmp_path: Path, engine: Engine) -> None:
+    """Drums are not all there is: the default model, on sounds of every length and kind, to its first previews."""
+    result = engine("train", DATA / name, "--run-dir", tmp_path / "run", "--max-steps", 2, "--threads", 1)
+    assert result.returncode == 0, result.stderr
+    assert RunReader(tmp_path / "run").all_of("preview")
 
 
 @pytest.mark.slow

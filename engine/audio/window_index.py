@@ -61,18 +61,24 @@ class WindowIndex:
         active: bool [M, F], the bins that matter.
         """
         errors, shifts = self._errors(_Query(*self._shifted(sound, active.float())))
-        order = errors.topk(min(len(errors), 8 * count), largest=False).indices.tolist()
+        begins = self._begins()  # the silence between sounds is no answer, however flat the sought sound
+        order = begins[errors[begins].topk(min(len(begins), 8 * count), largest=False).indices]
         found: list[Place] = []
-        for cell in order:
+        for cell in order.tolist():
             place = self._place(cell, int(shifts[cell]))
-            if place is not None and not any(_same(place, other) for other in found):
+            if not any(_same(place, other) for other in found):
                 found.append(place)
         return found[:count]
 
-    def _place(self, cell: int, shift: int) -> Place | None:
+    def _begins(self) -> torch.Tensor:
+        """The cells [B] at which a window of some sound may begin."""
+        inside = torch.zeros(self._size, dtype=torch.bool)
+        for start, end in zip(self._starts, self._ends, strict=True):
+            inside[start - LEAD_IN_CELLS : end] = True
+        return inside.nonzero()[:, 0]
+
+    def _place(self, cell: int, shift: int) -> Place:
         sound = bisect.bisect_right(self._starts, cell + LEAD_IN_CELLS) - 1
-        if sound < 0 or cell >= self._ends[sound]:
-            return None
         return Place(sound, (cell - self._starts[sound]) * CELL_FRAMES - shift)
 
     def _errors(self, query: _Query) -> tuple[torch.Tensor, torch.Tensor]:

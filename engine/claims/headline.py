@@ -153,11 +153,19 @@ def _done(status: Status, run: RunRecord | None) -> Diagnosis:
     if best is None:
         return _say("done", "good", "Done. One epoch is too short to have a sweet spot.")
     said = f", {better(gain)} than the average {nouns.item}" if gain is not None else ""
-    spot_is = f"Done. The {spot_name(status)}{' epoch' if few_files(evidence) else ''} was epoch {best.epoch}{said}."
+    name = f"{spot_name(status)}{' epoch' if few_files(evidence) else ''}"
+    spot_is = f"{_ended(status)} The {name} was epoch {best.epoch}{said}."
     judged = verdict(status.diagnosis)
     severity = _severity(judged)
     choice = optimism(figure(best.raw, run.monitor.unit), evidence, run.monitor)
     return _say("done", severity, f"{spot_is} {_how_it_ended(evidence, judged, best, run)} {choice}")
+
+
+def _ended(status: Status) -> str:
+    """That it is done, and that it ended itself where it did so before its last planned epoch."""
+    if status.total_epochs is None or status.epoch >= status.total_epochs:
+        return "Done."
+    return f"Done: it ended itself after epoch {status.epoch} of {status.total_epochs}, as you asked."
 
 
 def _severity(judged: Diagnosis | None) -> Severity:

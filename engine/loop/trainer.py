@@ -32,9 +32,10 @@ from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.rundir.writer import RunWriter
+from engine.sweet_range import SweetRange, may_end
 from engine.task import Task
 
-SAVE_EVERY_S = 300.0
+FIRST_SAVE_S, SAVE_EVERY_S = 20.0, 300.0
 DIVERGED = 1e6
 SKIPS_IN_A_ROW = 5
 
@@ -82,7 +83,8 @@ class Trainer:
         self.archive.restored(loaded.state, self.tracker.step)
         for epoch in epochs:
             self.history.add_epoch(epoch)
-        self._ended_early = self._may_end()
+        if self._ends_epoch():
+            self._ended_early = self._may_end(self.tracker.sweet_range(self.task.monitor.better))
 
     def fit(self) -> State:
         """Train to the end, or until told to stop. Leaves a checkpoint either way."""
@@ -204,17 +206,17 @@ class Trainer:
         self.history.add_epoch(metrics)
         tracker.last_epoch = {"train_loss": metrics.train_loss, "val_loss": metrics.val_loss}
         self._report_epoch(metrics)
-        self._ended_early = self._may_end()
+        self._ended_early = self._may_end(found)
         self._tick("epoch")
 
     def _at_end(self) -> bool:
         return self._ended_early or self.tracker.step >= self._ahead.total_steps
 
-    def _may_end(self) -> bool:
-        """Whether its user asked to end here. The tracker alone decides, so that a resumed run ends here too."""
-        asked = self.config.stop_after_sweet_spot and self._ends_epoch()
-        found = self.tracker.sweet_range(self.task.monitor.better) if asked else None
-        return found is not None and found.behind
+    def _may_end(self, found: SweetRange | None) -> bool:
+        """Whether its user asked to end here. Tracker and plans alone decide, so that a resumed run ends here too."""
+        progress = self.course.at(self.tracker.step).progress_at(self.tracker.step)
+        asked = self.config.stop_after_sweet_spot
+        return asked and may_end(found, self.tracker.values, progress, self.task.monitor.better)
 
     def _report_step(self, values: dict[str, float], seconds: float) -> None:
         epoch = self._epoch()
@@ -261,7 +263,8 @@ class Trainer:
     def _save_if_due(self) -> None:
         commands = self.writer.control.take_saves()
         at_epoch = self._ends_epoch() and self._epoch() % self.intervals.save == 0
-        if commands or at_epoch or time.monotonic() - self.archive.saved_at > SAVE_EVERY_S:
+        wait = FIRST_SAVE_S if self.archive.saved_step < 0 else SAVE_EVERY_S  # a killed run goes on from somewhere
+        if commands or at_epoch or time.monotonic() - self.archive.saved_at > wait:
             self._save("asked" if commands else "interval")
         for command in commands:
             self.writer.done(command.id)

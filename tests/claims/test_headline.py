@@ -42,11 +42,11 @@ def test_who_cannot_be_judged_is_said_to_be_what_it_is() -> None:
     assert said(replace(copied, read_only=True)).endswith("listened to here, not trained.")
 
 
-def done(optimism: float | None) -> str:
+def done(optimism: float | None, planned: int = 12) -> str:
     pairs = SweetRange(10, 8, 14, 8, True, False, 0.0, 0.1, optimism)
     run = Run(turning(12, 10, 0.01), sweet=pairs)
     best = Best(metric="val_recon_db", value=run.val[9], raw=run.val[9], epoch=10, step=100)
-    values = {"session": "s", "state": State.COMPLETED, "epoch": 12, "step": 120, "best": best}
+    values = {"session": "s", "state": State.COMPLETED, "epoch": 12, "total_epochs": planned, "step": 120, "best": best}
     status = Status.model_validate(values | {"evidence": run.evidence(), "diagnosis": run.claims()})
     return said(view(ShownState.COMPLETED, status))
 
@@ -55,3 +55,8 @@ def test_by_how_much_the_best_epoch_flatters_is_said_where_it_is_notable() -> No
     assert "a little optimistic, by about 0.42 dB: the sounds that check also chose" in done(0.42)
     for by in (None, 0.0, 0.001):
         assert "a little optimistic: the sounds that check also chose the epoch." in done(by)
+
+
+def test_a_run_that_ended_itself_says_so() -> None:
+    assert done(None).startswith("Done. The sweet spot")
+    assert done(None, planned=30).startswith("Done: it ended itself after epoch 12 of 30, as you asked.")

@@ -273,6 +273,23 @@ def test_a_run_resumed_where_it_was_to_end_ends_there(tmp_path: Path) -> None:
     assert again.tracker.step == first.tracker.step < 160
 
 
+def test_a_first_checkpoint_comes_early_and_the_next_in_its_time(tmp_path: Path) -> None:
+    task = line(max_steps=16, checkpoint_interval=99)
+    with open_run(tmp_path / "run") as writer:
+        trainer: Trainer
+
+        def half_a_minute_a_step() -> bool:
+            trainer.archive.saved_at -= 30
+            return False
+
+        trainer = new_trainer(task, writer, half_a_minute_a_step)
+        trainer.fit()
+    saved = RunReader(tmp_path / "run").all_of("checkpoint")
+    steps = [(event["step"], event["reason"]) for event in saved]
+    assert steps[0] == (1, "interval") and steps[-1] == (16, "end") and len(steps) == 3
+    assert 8 < steps[1][0] < 16, "five minutes after the first"
+
+
 class Heavy(torch.optim.AdamW):
     """Takes its time over an update."""
 
