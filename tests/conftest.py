@@ -25,8 +25,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="Slow tests too, and every enumeration whole: what CI runs.")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: a test that waits for a disk, a browser or a process leaves its core to others."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Slow tests are left to ``--all``, and to whoever names one."""
+    """Slow tests are left to ``--all``, and to whoever names one. The longest come first: none is left at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
     if config.getoption("all") or any("::" in argument for argument in config.args):
         return
     slow = [item for item in items if item.get_closest_marker("slow")]

@@ -194,6 +194,7 @@ def test_every_command_was_run_as_it_stands(reader: Reader) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_every_sound_is_a_file_for_the_workstation(reader: Reader) -> None:
     new = reader.home / "project" / "new"
     made = {folder.name: sorted(folder.glob("*.wav")) for folder in new.iterdir()}
@@ -211,6 +212,7 @@ def test_every_sound_is_a_file_for_the_workstation(reader: Reader) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_what_is_passed_on_names_no_path_and_the_model_holds_no_recording(reader: Reader) -> None:
     home, project = reader.home, reader.home / "project"
     page = (project / "drums.html").read_text(encoding="utf-8")

@@ -206,7 +206,12 @@ def test_save_now_writes_a_checkpoint_and_training_goes_on(drums: Path, tmp_path
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGUSR1, 138)],
+    [
+        (signal.SIGTERM, 143),
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),  # they come in test_signals too
+        pytest.param(signal.SIGUSR1, 138, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_ends_the_run_with_a_checkpoint_and_its_code(
     drums: Path, tmp_path: Path, number: signal.Signals, code: int
@@ -336,8 +341,7 @@ def test_a_run_whose_spectrograms_were_changed_is_not_resumed_and_says_why(drum_
     (root / "status.json").write_text(json.dumps(status | {"state": "cancelled"}))
     record["config"]["task"]["spectrogram"]["hop_length"] //= 2
     (root / "run.json").write_bytes(seal(record))
-    command = [sys.executable, "-m", "engine.train", "--resume", str(root)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = forkserver.run("engine.train", "--resume", root)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     assert "does not fit this run's model" in done.stderr and "start a new run" in done.stderr
 

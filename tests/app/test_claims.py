@@ -6,7 +6,6 @@ import html
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,16 +15,16 @@ from app.report.command import gather
 from app.report.page import page as report_page
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
+from tests import forkserver
 from tests.app.conftest import said
-from tests.conftest import ROOT, SMALL
+from tests.conftest import SMALL
 
 Visit = Callable[..., AppTest]
 PLACES = ("page", "inspect", "report")
 
 
 def engine(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "engine", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return forkserver.run("engine", *arguments)
 
 
 def plain(text: str) -> str:

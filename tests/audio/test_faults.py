@@ -101,6 +101,7 @@ def test_long_silence_at_the_edges_is_found(faults: Faults, struck: np.ndarray) 
 
 
 @needs_data
+@pytest.mark.slow
 def test_of_292_recordings_two_have_a_fault_and_they_have_it() -> None:
     """Both tablas begin and ring out at -0.03: an offset that their editor faded to zero at the end."""
     rows = open_collection(DATA, DecodeSettings()).rows

@@ -82,6 +82,7 @@ def test_the_bench_trains_and_prints_one_line_of_figures(drums: Path) -> None:
     } <= line.keys()
 
 
+@pytest.mark.slow
 def test_the_bench_of_lengths_keeps_what_it_measured_and_goes_on(drums: Path, tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "lengths.jsonl"
     (data / "sonicpi").mkdir(parents=True)

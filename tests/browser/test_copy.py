@@ -15,14 +15,13 @@ from tests.browser.chromium import server
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED])
-def test_copying_a_run_opens_the_form_with_its_settings(
-    state: State, tmp_path: Path, open_page: Callable[[str], Any]
-) -> None:
+def test_copying_a_run_opens_the_form_with_its_settings(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
     failed = ErrorInfo(kind="TrainingFailedError", cause="The loss became NaN.", remedy="Wait.")
-    write(tmp_path / "drums", state=state, error=failed if state is State.FAILED else None)
+    write(tmp_path / "completed", name="drums")
+    write(tmp_path / "failed", name="bells", state=State.FAILED, error=failed)
     with server(tmp_path) as app:
-        page = open_page(f"{app.url}/run?run=drums")
-        page.get_by_role("button", name="Copy as a new run").click()
-        page.get_by_text("With the data and the settings of drums.").wait_for()
-        assert page.locator("[data-testid=stException]").count() == 0
+        for run, name in (("completed", "drums"), ("failed", "bells")):
+            page = open_page(f"{app.url}/run?run={run}")
+            page.get_by_role("button", name="Copy as a new run").click()
+            page.get_by_text(f"With the data and the settings of {name}.").wait_for()
+            assert page.locator("[data-testid=stException]").count() == 0

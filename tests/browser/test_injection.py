@@ -20,6 +20,7 @@ from engine.rundir.schema import ErrorInfo, State
 from tests.app.library import write
 from tests.browser.chromium import Server, server
 from tests.reliability.injection import STRUCTURE, inject
+from tests.sampling import later
 
 pytestmark = pytest.mark.browser
 LEFT = "[...document.querySelectorAll('a[href], img[src], iframe, script[src], video, object, embed')]"
@@ -96,6 +97,7 @@ def baited(library: Path) -> Iterator[Server]:
 
 def quiet(page: Any, listener: Listener) -> None:
     """Nothing on the page leads or asks elsewhere, and the page stands."""
+    page.wait_for_selector("[data-test-script-state=notRunning]")  # before that there is little on it
     page.wait_for_timeout(700)
     assert page.locator("[data-testid=stException]").count() == 0
     own = page.evaluate("location.origin")
@@ -104,8 +106,8 @@ def quiet(page: Any, listener: Listener) -> None:
     assert listener.asked == []
 
 
-PAGES = ["", "run?run=all", "run?run=words", "run?run=failed", "run?run=sounds", "run?run=live", "new?copy=all",
-         "new?copy=sounds", "explore?run=all", "sounds?run=sounds", "explore?run=sounds"]  # fmt: skip
+PAGES = ["", "run?run=all", "run?run=words", "new?copy=all", "sounds?run=sounds", *later("run?run=failed",
+         "run?run=sounds", "run?run=live", "new?copy=sounds", "explore?run=all", "explore?run=sounds")]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", PAGES)

@@ -17,9 +17,9 @@ PLAY = "audio => audio.play().then(() => new Promise(done => { audio.ontimeupdat
 SHOWN = "all => all.filter(one => one.checkVisibility()).map(one => one.className)"
 
 
-@pytest.fixture
-def page_file(drum_run: Path, tmp_path: Path) -> Path:
-    out = tmp_path / "report.html"
+@pytest.fixture(scope="module")
+def page_file(drum_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report") / "report.html"
     result = CliRunner().invoke(command, [str(drum_run), "--out", str(out)])
     assert result.exit_code == 0, result.output
     return out

@@ -58,6 +58,7 @@ def test_copies_of_real_sounds_are_known_and_no_two_of_them_are_the_same(pattern
 
 
 @needs_data
+@pytest.mark.slow
 def test_no_two_of_242_shared_files_are_the_same(tmp_path: Path) -> None:
     for name in ("fsdd_jackson", "sonicpi"):
         (tmp_path / name).symlink_to((DATA / name).resolve())

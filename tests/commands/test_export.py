@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +28,23 @@ from engine.tasks.vae.export.programs import decoder_program, encoder_program
 from engine.tasks.vae.sounds.load import build_codec, open_model
 from engine.tasks.vae.sounds.model_file import WEIGHTS, read_model, write_model
 from tests import forkserver
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Make
 from tests.tasks.vae.test_codec import codec as small_codec
+
+WORDS = ("--licence", "CC0 1.0", "--notes", "Ten drums, recorded in a kitchen.")
 
 
 @pytest.fixture(scope="session")
-def model(drum_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("export") / "model.zip"
-    words = ["--licence", "CC0 1.0", "--notes", "Ten drums, recorded in a kitchen."]
-    result = CliRunner().invoke(command, [str(drum_run), "--out", str(out), *words])
-    assert result.exit_code == 0, result.output
-    return out
+def model(drum_run: Path, made_once: Callable[[str, Make], Path]) -> Path:
+    def make(out: Path) -> None:
+        result = CliRunner().invoke(command, [str(drum_run), "--out", str(out), *WORDS])
+        assert result.exit_code == 0, result.output
+
+    return made_once("model.zip", make)
 
 
 def test_the_same_run_gives_the_same_bytes_in_another_process(model: Path, drum_run: Path, tmp_path: Path) -> None:
-    words = ["--licence", "CC0 1.0", "--notes", "Ten drums, recorded in a kitchen."]
-    done = forkserver.run("engine", "export", drum_run, "--out", tmp_path / "again.zip", *words)
+    done = forkserver.run("engine", "export", drum_run, "--out", tmp_path / "again.zip", *WORDS)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "again.zip").read_bytes() == model.read_bytes()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from engine.loop.state_file import UnreadableError, parse, serialise
+from tests.conftest import ROOT
 
 WEIGHT = torch.arange(24.0).reshape(2, 3, 2, 2)
 PLAIN: list[Any] = [
@@ -90,18 +91,16 @@ def test_tensors_lie_under_their_places() -> None:
     assert header["model.weight"]["shape"] == [3, 2]
 
 
+def digests() -> set[str]:
+    state = {"task": {str(n): torch.full((n,), n) for n in range(9)}, "a": 1.5, "b": {"x": torch.ones(2).half()}}
+    return {hashlib.sha256(serialise(state)).hexdigest() for _ in range(20)}
+
+
 def test_the_same_state_gives_the_same_bytes() -> None:
-    program = (
-        "import hashlib, torch; from engine.loop.state_file import serialise;"
-        "state = {'task': {str(n): torch.full((n,), n) for n in range(9)}, 'a': 1.5, 'b': {'x': torch.ones(2).half()}};"
-        "print(*{hashlib.sha256(serialise(state)).hexdigest() for _ in range(20)})"
-    )
-    root = Path(__file__).resolve().parents[2]
-    said = {
-        subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True).stdout
-        for _ in range(2)
-    }
-    assert len(said) == 1 and len(said.pop().split()) == 1
+    """Twenty times here, and twenty times in a process that hashes in another order."""
+    program = "from tests.loop.test_state_file import digests; print(*digests())"
+    there = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert len(digests()) == 1 and there.stdout.split() == [*digests()]
     state = {"tensors": dict(TENSORS), "plain": PLAIN}
     assert serialise(parse(serialise(state))) == serialise(state)
 

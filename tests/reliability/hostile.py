@@ -173,6 +173,7 @@ SNAPSHOTS: dict[str, Callable[[], bytes]] = FILES | {
 def place(path: Path, data: bytes, step: int = 1) -> Path:
     """Write ``data`` with a manifest that vouches for it: whoever makes a checkpoint makes that as well."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # what replaces a file is flushed at once, and thousands come here
     path.write_bytes(data)
     told = {"file": path.name, "step": step, "epoch": 1, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     manifest(path).write_bytes(seal(told))

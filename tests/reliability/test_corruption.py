@@ -23,6 +23,7 @@ from engine.rundir.layout import Layout, manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import FileRow
 from tests.app.library import write
+from tests.bits import flip
 from tests.loop.test_trainer import line, new_trainer, open_run
 
 FLIPS = 1000
@@ -54,12 +55,10 @@ def flips(root: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[list
     def turn(paths: list[Path]) -> Iterator[Path]:
         for number in range(FLIPS // 6 + 1):
             path = paths[number % len(paths)]
-            whole = path.read_bytes()
-            data = bytearray(whole)
-            data[generator.randrange(len(data))] ^= 1 << generator.randrange(8)
-            path.write_bytes(data)
+            turned = generator.randrange(path.stat().st_size), generator.randrange(8)
+            flip(path, *turned)
             yield path
-            path.write_bytes(whole)
+            flip(path, *turned)
 
     yield turn
 
@@ -153,18 +152,16 @@ def test_no_bit_of_a_record_is_believed_when_it_turned(tmp_path: Path, name: str
     rows = [FileRow(path=f"{number}.wav", verdict="used", split="train", duration_s=0.5) for number in range(3)]
     write(root, done=1, files=rows)
     reader, path = RunReader(root), root / name
-    whole = path.read_bytes()
-    said = reader.run(), reader.dataset()
+    said, size = (reader.run(), reader.dataset()), path.stat().st_size
     assert None not in said
     noticed = 0
-    for byte in range(len(whole)):
-        turned = bytearray(whole)
-        turned[byte] ^= 1 << byte % 8
-        path.write_bytes(turned)
+    for byte in range(size):
+        flip(path, byte, byte % 8)
         found = reader.run(), reader.dataset()
-        assert all(now in (before, None) for now, before in zip(found, said, strict=True)), (byte, turned[byte])
+        assert all(now in (before, None) for now, before in zip(found, said, strict=True)), byte
         noticed += found != said
-    assert noticed > len(whole) * 0.6, "most of a record is meaning"
+        flip(path, byte, byte % 8)
+    assert noticed > size * 0.6, "most of a record is meaning"
 
 
 def test_a_damaged_record_of_a_run_is_named_with_what_to_do(tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.rundir.view import ShownState
+from tests import forkserver
 from tests.app.library import write
-from tests.conftest import ROOT, SMALL
+from tests.conftest import SMALL
 from tests.reliability.sessions import fork
 from tests.rundir.conftest import StartTrainer, open_writer, root, start_trainer
 
@@ -37,9 +38,9 @@ def train(drums: Path) -> Train:
     """A real training that would not end by itself, some steps old."""
 
     def call(root: Path) -> subprocess.Popen[str]:
-        options = ["--run-dir", str(root), "--max-steps", "1000000", *SMALL]
-        command = [sys.executable, "-m", "engine", "train", str(drums), *options]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        options = ["--run-dir", root, "--max-steps", "1000000", *SMALL]
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        process = forkserver.Popen("engine", "train", drums, *options, **streams)
         while not RunReader(root).metrics_tail(3, "step"):
             assert process.poll() is None
             time.sleep(0.02)

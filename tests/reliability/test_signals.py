@@ -138,8 +138,8 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
 
 def test_two_presses_of_ctrl_c_in_one_breath_still_leave_a_checkpoint(drums: Path, tmp_path: Path) -> None:
     root = tmp_path / "run"
-    argv = [sys.executable, "-m", "engine.train", *map(str, arguments(drums, root)), "--max-steps", "100000"]
-    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    command = ("engine.train", *arguments(drums, root), "--max-steps", "100000")
+    with forkserver.Popen(*command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         reader = RunReader(root)
         while not reader.metrics_tail(1, "step"):
             assert process.poll() is None
