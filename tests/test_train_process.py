@@ -125,6 +125,11 @@ def test_a_run_leaves_everything_a_viewer_needs(whole: Path) -> None:
     epoch = reader.metrics_tail(1, "epoch")[0]
     assert {"val_recon_db", "train_recon_db", "baseline_db", "kl_divergence", "sigma_db"} <= epoch.keys()
     assert {"kl_max_dim", "kl_median_dim", "overfitting_gap", "val_loss", "eta_seconds"} <= epoch.keys()
+    assert len(epoch["kl_per_dim"]) == record.config.task["latent_dim"]
+    page = (ROOT / "docs" / "run-directory.md").read_text(encoding="utf-8")
+    unexplained = [name for name in (*epoch, *steps[1]) if f"`{name}`" not in page]
+    assert unexplained == []
+    assert sum(epoch["kl_per_dim"]) == pytest.approx(epoch["kl_divergence"], rel=1e-3, abs=1e-2)
     held_out = [row for row in rows if row.split == "val"]
     assert len(epoch[record.monitor.files]) == len(held_out) == status.evidence.sweet_range.files
     assert np.mean(epoch[record.monitor.files]) == pytest.approx(epoch["val_recon_db"], abs=1e-3)

@@ -9,7 +9,7 @@ from engine.claims.figures import better, counted, figure, give_or_take, number,
 from engine.claims.headline import baseline, gain_at_best, spot_name
 from engine.claims.headline import spot as sweet_spot
 from engine.metrics import better_than_baseline
-from engine.rundir.schema import Nouns, RunRecord, Status
+from engine.rundir.schema import Memory, Nouns, RunRecord, Status
 
 __all__ = [
     "Nouns", "baseline", "better", "counted", "figure", "gain_at_best", "give_or_take", "number", "percent", "small",
@@ -106,7 +106,18 @@ def where(status: Status, live: bool) -> str:
     if live and status.steps_per_s:
         parts.append(pace(status.steps_per_s))
     parts.append(f"{long_duration(status.elapsed_s)} so far" if live else long_duration(status.elapsed_s))
+    if status.memory is not None:
+        parts.append(memory(status.memory))
     return " · ".join(parts)
+
+
+def memory(used: Memory) -> str:
+    """What it takes: "*812 MB* of memory", with an accelerator "…, *2.1 GB* of 80 GB on the device"."""
+    said = f"*{size(used.process_bytes)}* of memory"
+    if used.device_used_bytes is None:
+        return said
+    total = f" of {size(used.device_total_bytes)}" if used.device_total_bytes else ""
+    return f"{said}, *{size(used.device_used_bytes)}*{total} on the device"
 
 
 def pace(steps_per_s: float) -> str:

@@ -19,7 +19,8 @@ import soundfile
 from streamlit.testing.v1 import AppTest
 
 from engine.rundir.layout import Layout
-from engine.rundir.schema import ErrorInfo, FileRow, Progress, RunConfig, State
+from engine.rundir.schema import ErrorInfo, FileRow, Memory, Progress, RunConfig, State
+from engine.tasks.vae.task import METRICS
 from tests.app.conftest import said
 from tests.app.library import write
 from tests.audio.sounds import chirp
@@ -72,6 +73,36 @@ def test_a_live_run_shows_time_quality_gain_and_error(visit: Visit, runs_dir: Pa
     assert app.metric[1].delta == "memorises", "the chip and the message say the same"
     assert [app.button(key=key).label for key in ("save_now", "cancel")] == ["Save now", "Stop and keep"]
     live.close()
+
+
+def test_the_first_view_says_what_memory_it_takes(visit: Visit, runs_dir: Path) -> None:
+    used = Memory(process_bytes=812_000_000, system_used_bytes=1, system_total_bytes=2, device_used_bytes=2_100_000_000)
+    live = write(runs_dir / "drums", state=State.RUNNING, done=19, close=False)
+    live.update(memory=used.model_copy(update={"device_total_bytes": 80_000_000_000}))
+    live.state(State.RUNNING)
+    assert "<b>812 MB</b> of memory, <b>2.1 GB</b> of 80.0 GB on the device" in said(visit("run", run="drums"))
+    live.close()
+
+
+def curves(app: AppTest) -> list[str]:
+    """What the charts say to those who cannot see them."""
+    return [chart.proto.alt for chart in app.get("vega_lite_chart")]
+
+
+def test_reconstruction_and_the_dimensions_of_the_code_are_among_the_curves(visit: Visit, runs_dir: Path) -> None:
+    own = {"kl_per_dim": [0.1, 19.0, 0.9], "val_recon_loss": 0.3, "kl_max_dim": 9.0, "kl_median_dim": 0.5}
+    write(runs_dir / "drums", metrics=METRICS, own=own | {"idle_dims": 0.4})
+    app = visit("run", run="drums")
+    assert {"Reconstruction loss of every step", "KL by dimension after the last epoch"} <= set(curves(app))
+    app.session_state["tabs-drums"] = "More curves"
+    app.run()
+    named = {"KL of the busiest dimension", "KL of the middle dimension", "Part of the code that lies idle"}
+    assert named <= set(curves(app))
+
+
+def test_every_metric_of_the_task_for_sounds_has_a_curve() -> None:
+    drawn = {spec.name for spec in METRICS}
+    assert {"val_recon_loss", "recon_loss", "kl_max_dim", "kl_median_dim", "idle_dims", "kl_per_dim"} <= drawn
 
 
 def test_a_run_that_reads_sounds_says_how_far_it_is(visit: Visit, runs_dir: Path) -> None:
