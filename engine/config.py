@@ -252,7 +252,7 @@ def validated(model: type[Settings], values: dict[str, Any]) -> Any:
                 complaints.append(f"{name} is missing")
             elif item["type"] == "string_pattern_mismatch":
                 complaints.append(f"{name} cannot be {item['input']!r}")
-            elif not name:  # a complaint about several settings together
+            elif item["type"] == "value_error":  # a complaint about several settings together
                 complaints.append(item["msg"].removeprefix("Value error, "))
             else:
                 complaints.append(f"{name} = {item['input']!r}: {item['msg'].lower()}")

@@ -268,6 +268,7 @@ def test_changed_sounds_refuse_to_be_resumed(drums: Path, tmp_path: Path, engine
     [
         (("nowhere",), "neither a folder or table here nor a data set"),
         (("--dropout", "2", "DRUMS"), "less than 1"),
+        (("--f-min", "900", "--f-max", "400", "DRUMS"), "f_min = 900 Hz must lie below f_max = 400 Hz"),
         (("--width", "2", "DRUMS"), "No such option"),
         (("--device", "cuda:9", "DRUMS"), "There is no device cuda:9 here"),
         ((), "nothing to train on"),

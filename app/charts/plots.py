@@ -161,9 +161,7 @@ def more(reader: RunReader, run: RunRecord) -> None:
                 _line(reader, store, spec)
 
 
-def _loss(
-    store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None, title: str = "Loss"
-) -> Drawing:
+def _loss(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None, title: str = "Loss") -> Drawing:
     by_step = next((one.name for one in metrics if one.name in store.steps.names()), metrics[0].name)
     by_epoch = next((one.name for one in metrics if one.name != by_step and one.name in store.epochs.names()), None)
     rows = store.cached((title, seen), lambda: loss_rows(store.steps, store.epochs, by_step, by_epoch, seen))

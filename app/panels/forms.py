@@ -88,8 +88,15 @@ def check(task: str, values: Mapping[str, Any]) -> dict[str, str]:
             model.model_validate(collect(model, values))
         except ValidationError as error:
             for item in error.errors():
-                errors[str(item["loc"][-1])] = sentence(item["msg"])
+                errors[_blamed(model, item, values)] = sentence(item["msg"])
     return errors
+
+
+def _blamed(model: type[Settings], item: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """The field that an error stands below: of several together, one that was filled in."""
+    place = tuple(map(str, item["loc"]))
+    within = [path[-1] for path, _ in leaves(model) if path[: len(place)] == place and path[-1] in values]
+    return within[-1] if item["type"] == "value_error" and within else place[-1]
 
 
 def sentence(message: str) -> str:
@@ -100,6 +107,8 @@ def sentence(message: str) -> str:
         .replace("a valid integer, unable to parse string as an integer", "a whole number")
         .replace("a valid number, unable to parse string as a number", "a number")
     )
+    if said.startswith("Value error, "):
+        return f"{said.removeprefix('Value error, ')}."
     if said.startswith("should match pattern"):
         return "Not understood: the help beside the name says what it may be."
     return f"Must be {said}."

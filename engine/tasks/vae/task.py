@@ -19,6 +19,7 @@ from engine.audio.window_index import WindowIndex
 from engine.collection.collection import Collection, open_collection
 from engine.collection.split import assign_sides, split_files
 from engine.config import TrainingConfig, follow, get_adaptive_split, resolve
+from engine.device import onto
 from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
@@ -161,7 +162,7 @@ class VAETask:
         }
 
     def batch(self, seed: int, step: int) -> Batch:
-        return {name: tensor.to(self.device) for name, tensor in self.loader.batch(seed, step).items()}
+        return onto(self.device, self.loader.batch(seed, step))
 
     def training_step(self, model: ConvVAE, batch: Batch, knobs: Mapping[str, float]) -> StepOutput:
         with torch.no_grad():

@@ -18,6 +18,7 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
+from app.panels.forms import check
 from engine.rundir.layout import Layout
 from engine.rundir.schema import ErrorInfo, FileRow, Memory, Progress, RunConfig, State
 from engine.tasks.vae.task import METRICS
@@ -98,6 +99,11 @@ def test_reconstruction_and_the_dimensions_of_the_code_are_among_the_curves(visi
     app.run()
     named = {"KL of the busiest dimension", "KL of the middle dimension", "Part of the code that lies idle"}
     assert named <= set(curves(app))
+
+
+def test_settings_that_do_not_go_together_are_told_below_one_that_was_filled_in() -> None:
+    assert check("vae", {"f_max": 400.0, "f_min": 900.0}) == {"f_max": "f_min = 900 Hz must lie below f_max = 400 Hz."}
+    assert check("vae", {"f_max": 40_000.0, "dropout": 2}).keys() == {"f_max", "dropout"}
 
 
 def test_every_metric_of_the_task_for_sounds_has_a_curve() -> None:
