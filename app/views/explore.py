@@ -7,11 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import soundfile
 import streamlit as st
 
 from app.charts import latent_map, specs
 from app.look import style
 from app.look.plain import plain
+from app.look.words import sound_length
 from app.panels import actions
 from app.sounds import players
 from app.sounds.made_sounds import Sound, shown, stem
@@ -166,17 +168,26 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
             style.quiet("Nothing heard yet. A click on the map makes the sound of that place; one on a file plays it.")
     fresh = st.session_state.get("fresh")  # it stays so until the next: a player that changes falls silent
     by_name = {one.path.name: one for one in model.shelf.sounds()}
+    lengths = [_length(model, name, by_name.get(name)) for _, name in heard]
+    longest = max(lengths, default=0.0)
     with st.container(key="timeline-heard", gap="small"):
-        for number, (original, name) in enumerate(heard):
+        for number, ((original, name), seconds) in enumerate(zip(heard, lengths, strict=True)):
             with st.container(key=f"heard-{number}-{name}"):
-                _heard(model, original, name, by_name.get(name), name == fresh)
+                if original:
+                    notes = [original, sound_length(seconds)]
+                    players.player("Original", notes, model.shelf.place / name, seconds, longest)
+                elif (sound := by_name.get(name)) is not None:
+                    players.row(model.name, model.shelf, sound, "explore", longest, autoplay=name == fresh)
 
 
-def _heard(model: Model, original: str, name: str, sound: Sound | None, fresh: bool) -> None:
-    if original:
-        players.player("Original", [original], model.shelf.place / name)
-    elif sound is not None:
-        players.row(model.name, model.shelf, sound, "explore", autoplay=fresh)
+def _length(model: Model, name: str, sound: Sound | None) -> float:
+    """Seconds; 0 of a recording that cannot be read."""
+    if sound is not None:
+        return sound.duration_s
+    try:
+        return float(soundfile.info(model.shelf.place / name).duration)
+    except (soundfile.LibsndfileError, OSError):
+        return 0.0
 
 
 def _axes(model: Model, axes: list[dict[str, Any]]) -> None:

@@ -210,7 +210,7 @@ class VAETask:
             "val_recon_db_files": self._by_file(errors),
             "baseline_db": self.baseline_db,
             "kl_divergence": float(out.divergence),
-            "kl_per_dim": [round(nats, 4) for nats in per_dim.reshape(mean.shape[1:]).sum(1).tolist()],
+            "kl_per_dim": [round(nats, 4) for nats in per_dim.reshape(mean.shape[1:]).mean(1).tolist()],
             "kl_max_dim": float(per_dim.max()),
             "kl_median_dim": float(per_dim.median()),
             "idle_dims": float((per_dim < IDLE_NATS).float().mean()),
