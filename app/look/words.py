@@ -156,7 +156,7 @@ def error(run: RunRecord | None) -> str:
     if run is None:
         return "Error on new data"
     said = nouns(run)
-    label = f"{said.measure} on new {said.items}" if said.measure else _label(run)
+    label = f"{said.measure} on new {said.items}" if said.measure else metric_label(run)
     return label[:1].upper() + label[1:]
 
 
@@ -166,11 +166,12 @@ def gain(run: RunRecord | None) -> str:
 
 def unit_line(run: RunRecord) -> str:
     """The title of the main chart's height: "error in dB, lower is better"."""
-    measured = nouns(run).measure or _label(run)
+    measured = nouns(run).measure or metric_label(run)
     unit = f" in {run.monitor.unit}" if run.monitor.unit else ""
     return f"{measured}{unit}, {run.monitor.better} is better"
 
 
-def _label(run: RunRecord) -> str:
+def metric_label(run: RunRecord) -> str:
+    """What the monitored metric is called: "accuracy on new data"."""
     spec = next((one for one in run.metrics if one.name == run.monitor.metric), None)
     return spec.label if spec else run.monitor.metric

@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.panels.forms import check
 from engine.rundir.layout import Layout
-from engine.rundir.schema import ErrorInfo, FileRow, Memory, Progress, RunConfig, State
+from engine.rundir.schema import ErrorInfo, FileRow, Memory, Monitor, Progress, RunConfig, State
 from engine.tasks.vae.task import METRICS
 from tests.app.conftest import said
 from tests.app.library import write
@@ -54,6 +54,20 @@ def test_runs_stand_newest_first(visit: Visit, runs_dir: Path) -> None:
     for number in range(3):
         write(runs_dir / f"run-{number}", name=f"run {number}", done=2)
     assert list(visit().dataframe[0].value["Run"]) == ["run 2", "run 1", "run 0"]
+
+
+def test_the_best_of_runs_in_different_units_is_a_number_and_runs_of_one_name_are_told_apart(
+    visit: Visit, runs_dir: Path
+) -> None:
+    accuracy = Monitor(metric="val_recon_db", reference="train_recon_db", unit="", better="higher")
+    write(runs_dir / "hat-1", name="hat")
+    write(runs_dir / "hat-2", name="hat", monitor=accuracy)
+    table = visit().dataframe[0].value
+    assert list(table["Run"]) == ["hat · hat-2", "hat · hat-1"]
+    assert table["Best"].dtype.kind == "f" and list(table["In"]) == ["new sounds", "dB"]
+    (runs_dir / "hat-2").rename(runs_dir.parent / "hat-2")
+    alone = visit().dataframe[0].value
+    assert list(alone["Run"]) == ["hat"] and "In" not in alone
 
 
 def test_a_done_run_names_its_sweet_spot(visit: Visit, runs_dir: Path) -> None:
