@@ -60,7 +60,10 @@ def sectioned(model: type[Settings]) -> dict[tuple[str, ...], str]:
 
 
 def options(*models: type[Settings]) -> Callable[[Any], Any]:
-    """A decorator that gives a click command one option a field, unprefixed, with dashes; unset ones arrive as None."""
+    """A decorator that gives a click command one option a field, unprefixed, with dashes.
+
+    Unset ones arrive as None, those that may be given several times as ().
+    """
     found: dict[str, tuple[FieldInfo, str, str]] = {}
     for model in models:
         sections = sectioned(model)
@@ -72,7 +75,9 @@ def options(*models: type[Settings]) -> Callable[[Any], Any]:
             flag = f"--{name.replace('_', '-')}"
             if info.annotation is bool:
                 flag = f"{flag}/--no-{flag[2:]}"
+            several = info.annotation == tuple[str, ...]
             about = {"type": _type(info.annotation), "default": None, "help": text, "section": section}
+            about |= {"multiple": True} if several else {}
             command = click.option(flag, name, cls=Setting, **about)(command)
         return command
 
@@ -84,7 +89,7 @@ def collect(model: type[Settings], values: Mapping[str, Any]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for path, _ in leaves(model):
         value = values.get(path[-1])
-        if value is None:
+        if value is None or value == ():
             continue
         place = nested
         for part in path[:-1]:
@@ -111,7 +116,7 @@ def _help(info: FieldInfo, by_preset: list[Any]) -> str:
         for kind, (attribute, word) in signs.items()
         if isinstance(rule, kind) and abs(getattr(rule, attribute)) < 1e9
     ]
-    default = "" if info.default is None else f"default {_plain(info.default)}"
+    default = "" if info.default in (None, ()) else f"default {_plain(info.default)}"
     if by_preset:
         default = f"by preset: {' / '.join(f'{value:g}' for value in by_preset)}"
     notes = ", ".join(filter(None, [" ".join(bounds), default]))

@@ -284,6 +284,24 @@ def test_bad_settings_are_one_sentence_and_exit_2(
     assert sentence in result.stderr and "Traceback" not in result.stderr
 
 
+def test_what_is_left_out_is_recorded_and_stays_out_when_the_run_goes_on(
+    drums: Path, tmp_path: Path, engine: Engine
+) -> None:
+    root, first = tmp_path / "run", sorted(drums.iterdir())[0].name
+    with started(*arguments(drums, root), f"--exclude={first}", "--exclude=no-such.wav") as process:
+        wait_for(lambda: step_of(root) >= 3, process)
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    resumed = engine("train", "--resume", root)
+    assert resumed.returncode == 0 and "exact" in resumed.stdout + resumed.stderr
+    reader = RunReader(root)
+    record, status = reader.run(), reader.status()
+    assert record is not None and record.config.task["exclude"] == [first, "no-such.wav"]
+    assert [row.reason for row in reader.dataset().files if row.path == first] == ["left out by you"]
+    assert record.num_train_files + record.num_val_files == 9
+    assert status is not None and any("Nothing there is called no-such.wav" in one for one in status.warnings)
+
+
 def test_fewer_than_two_usable_files_are_refused(engine: Engine, drums: Path, tmp_path: Path) -> None:
     folder = tmp_path / "one"
     folder.mkdir()

@@ -19,7 +19,7 @@ from engine.config import Settings, TrainingConfig, follow
 from engine.flags import collect, leaves
 from engine.tasks import task_config, task_names
 
-SHOWN_ELSEWHERE = frozenset({"preset", "max_minutes", "num_workers"})
+SHOWN_ELSEWHERE = frozenset({"preset", "max_minutes", "num_workers", "exclude"})
 FIRST = ("learning_rate", "dropout", "augmentation_expansion", "max_epochs", "batch_size", "seed")
 
 

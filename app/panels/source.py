@@ -59,6 +59,9 @@ def begin_with(reader: RunReader, record: RunRecord) -> None:
     else:
         st.session_state["source"] = FOLDER
         st.session_state["folder"] = (source.path or "") if is_own(reader) else ""
+    named = st.session_state["folder"] if source.kind != "dataset" else source.name
+    excluded = record.config.task.get("exclude")
+    health.left_out(named)[:] = [str(one) for one in excluded] if isinstance(excluded, list) else []
 
 
 def choose() -> Chosen | None:
@@ -126,7 +129,9 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
         task, name = _task_of(source, settings)
         chosen = Chosen(source, name, task, settings=settings)
         if chosen.of_sounds:
-            chosen = Chosen(source, name, task, health.check(source, report, again))
+            out = health.left_out(source)
+            found = health.check(source, report, again, out)
+            chosen = Chosen(source, name, task, found, {**settings, **({"exclude": tuple(out)} if out else {})})
         else:
             described = _described(source, settings, _moment(source))
     except SweetspotError as error:
@@ -135,7 +140,7 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
         return None
     slot.empty()
     if chosen.checked is not None:
-        health.card(chosen.checked)
+        health.card(chosen.checked, source)
     else:
         _card(described)
     return chosen

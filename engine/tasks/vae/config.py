@@ -33,6 +33,9 @@ class VAEConfig(TaskConfig):
     min_duration_s: float = Field(
         0.1, ge=0.02, le=60, description=DecodeSettings.model_fields["min_duration_s"].description
     )
+    exclude: tuple[str, ...] = Field(
+        (), max_length=10_000, description="A file to leave out, by its path below the folder; once for each file."
+    )
     channels: int = Field(
         16, ge=8, le=128, multiple_of=8, description="Width of the first stage; each of the next three doubles it."
     )

@@ -292,7 +292,12 @@ def open_task(
     """A folder of sounds, ready to train on. ``DataError`` when there is too little to learn from."""
     assert source.path is not None, "a folder of sounds has a path"
     collection = open_collection(
-        Path(source.path), task_config.decode, context.report, context.check, warn=context.warn
+        Path(source.path),
+        task_config.decode,
+        context.report,
+        context.check,
+        warn=context.warn,
+        exclude=task_config.exclude,
     )
     return VAETask(collection, config, task_config, device, context)
 

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import soundfile
 from streamlit.testing.v1 import AppTest
 
 from app.panels.forms import check
+from app.runs.launch import flags
 from engine.rundir.layout import Layout
 from engine.rundir.schema import ErrorInfo, FileRow, Memory, Monitor, Progress, RunConfig, State
 from engine.tasks.vae.task import METRICS
@@ -68,6 +70,30 @@ def test_the_best_of_runs_in_different_units_is_a_number_and_runs_of_one_name_ar
     (runs_dir / "hat-2").rename(runs_dir.parent / "hat-2")
     alone = visit().dataframe[0].value
     assert list(alone["Run"]) == ["hat"] and "In" not in alone
+
+
+def test_a_file_can_be_heard_and_left_out_before_training(visit: Visit, drums: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(drums, tmp_path / "drums"))
+    wave, rate = soundfile.read(sorted(folder.iterdir())[0])
+    soundfile.write(folder / "zz-loud.wav", np.clip(wave * 30, -0.9, 0.9), rate)
+    app = visit("new")
+    app.session_state["source"] = "A folder on this computer"
+    app.session_state["folder"] = str(folder)
+    app.session_state["to-hear"] = True
+    app.run()
+    assert "clipped" in said(app) and app.get("audio") and usable(app) == "11"
+    app.button(key=f"flagged-{folder}-zz-loud.wav").click().run()
+    assert not app.exception and usable(app) == "10 of 11"
+    assert any("(1 left out)" in one.label for one in app.expander)
+
+
+def usable(app: AppTest) -> str:
+    return next(one.value for one in app.metric if one.label == "Usable sounds")
+
+
+def test_what_is_left_out_reaches_the_command_line_whatever_its_name() -> None:
+    given = flags({"exclude": ("-a.wav", "b, c.wav"), "seed": 1})
+    assert given == ["--exclude=-a.wav", "--exclude=b, c.wav", "--seed", "1"]
 
 
 def test_a_done_run_names_its_sweet_spot(visit: Visit, runs_dir: Path) -> None:
