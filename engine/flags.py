@@ -60,10 +60,7 @@ def sectioned(model: type[Settings]) -> dict[tuple[str, ...], str]:
 
 
 def options(*models: type[Settings]) -> Callable[[Any], Any]:
-    """A decorator that gives a click command one option a field, unprefixed, with dashes.
-
-    Unset ones arrive as None, those that may be given several times as ().
-    """
+    """A decorator that gives a click command one option a field, unprefixed, with dashes; unset ones arrive as None."""
     found: dict[str, tuple[FieldInfo, str, str]] = {}
     for model in models:
         sections = sectioned(model)
@@ -77,7 +74,7 @@ def options(*models: type[Settings]) -> Callable[[Any], Any]:
                 flag = f"{flag}/--no-{flag[2:]}"
             several = info.annotation == tuple[str, ...]
             about = {"type": _type(info.annotation), "default": None, "help": text, "section": section}
-            about |= {"multiple": True} if several else {}
+            about |= {"multiple": True, "callback": lambda context, option, given: given or None} if several else {}
             command = click.option(flag, name, cls=Setting, **about)(command)
         return command
 
@@ -89,7 +86,7 @@ def collect(model: type[Settings], values: Mapping[str, Any]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for path, _ in leaves(model):
         value = values.get(path[-1])
-        if value is None or value == ():
+        if value is None:
             continue
         place = nested
         for part in path[:-1]:

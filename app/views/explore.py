@@ -46,11 +46,16 @@ def page() -> None:
             with slot, st.spinner("Making it."):
                 trouble = _hear_what_was_asked(model)
             _listen(model, trouble, slot)
+    differ = any(share * 100 >= 0.5 for share in found["share"])
     with above[0]:
-        _map(model, found, axes)
+        if differ:
+            _map(model, found, axes)
+        else:
+            style.note("gray", "explore_off", "There is no map.", "It learnt one sound, and a map shows differences.")
     below = st.columns([5, 3], gap="large")
-    with below[0]:
-        _axes(model, axes)
+    if differ:
+        with below[0]:
+            _axes(model, axes)
     with below[1]:
         _ways(model, found["points"])
 
@@ -191,12 +196,16 @@ def _length(model: Model, name: str, sound: Sound | None) -> float:
 
 
 def _axes(model: Model, axes: list[dict[str, Any]]) -> None:
+    named = [axis for axis in axes if axis["changes"]]
+    if not named:
+        style.quiet("No direction between these sounds changes one thing clearly: there are no sliders.")
+        return
     base: Origin = st.session_state.get("base") or {"kind": "place", "x": 0.0, "y": 0.0}
     style.title("Move it", f"from {_base_words(base)}. To the right it becomes …")
     serial = st.session_state.get("serial", 0)
-    keys = {int(axis["number"]): f"axis-{axis['number']}-{serial}" for axis in axes}
-    for start in range(0, len(axes), 2):
-        for column, axis in zip(st.columns(2, gap="medium"), axes[start : start + 2], strict=False):
+    keys = {int(axis["number"]): f"axis-{axis['number']}-{serial}" for axis in named}
+    for start in range(0, len(named), 2):
+        for column, axis in zip(st.columns(2, gap="medium"), named[start : start + 2], strict=False):
             column.slider(
                 plain(latent_map.axis_words(axis)), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])],
                 on_change=_moved, args=(base, keys),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -13,16 +13,54 @@ from engine.config import Settings
 class SpectrogramConfig(Settings):
     """Mel spectrogram: ``n_mels`` bands from ``f_min`` to ``f_max`` over frames of ``n_fft``, ``hop_length`` apart."""
 
-    sample_rate: int = Field(48_000, ge=8_000, le=192_000, description="Samples a second inside the model, in Hz.")
-    n_fft: int = Field(2048, ge=256, le=8192, description="Length of a spectrogram frame in samples.")
-    hop_length: int = Field(512, ge=64, le=4096, description="Samples from one spectrogram frame to the next.")
-    n_mels: int = Field(128, ge=16, le=256, description="Mel bands from the lowest to the highest frequency.")
-    f_min: float = Field(0.0, ge=0, description="Where the lowest band begins, in Hz; what lies below is not learnt.")
+    sections: ClassVar[dict[str, str]] = {"sample_rate": "How it hears"}
+
+    sample_rate: int = Field(
+        48_000,
+        ge=8_000,
+        le=192_000,
+        title="Sample rate, Hz",
+        description="Samples a second inside the model, in Hz: it hears and makes nothing above half of it.",
+    )
+    n_fft: int = Field(
+        2048,
+        ge=256,
+        le=8192,
+        title="Length of a frame, samples",
+        description="Length of a spectrogram frame in samples: longer tells near pitches apart, shorter near moments.",
+    )
+    hop_length: int = Field(
+        512,
+        ge=64,
+        le=4096,
+        title="Step between frames, samples",
+        description="Samples from one spectrogram frame to the next: fewer are finer in time, and slower.",
+    )
+    n_mels: int = Field(
+        128,
+        ge=16,
+        le=256,
+        title="Bands of frequency",
+        description="Mel bands from the lowest to the highest frequency: more are finer in pitch, and slower.",
+    )
+    f_min: float = Field(
+        0.0,
+        ge=0,
+        title="Lowest frequency, Hz",
+        description="Where the lowest band begins, in Hz; what lies below is not learnt.",
+    )
     f_max: float | None = Field(
-        None, gt=0, description="Where the highest band ends, in Hz; automatic: half the sample rate."
+        None,
+        gt=0,
+        title="Highest frequency, Hz",
+        description="Where the highest band ends, in Hz; automatic: half the sample rate.",
     )
     power: float = Field(
-        2.0, ge=0.5, le=4, description="Exponent of the magnitudes that a band adds up: 2 adds energies, 1 amplitudes."
+        2.0,
+        ge=0.5,
+        le=4,
+        title="What a band adds up",
+        description="Exponent of the magnitudes that a band adds up: 2 adds energies, 1 amplitudes.",
     )
 
     @model_validator(mode="after")

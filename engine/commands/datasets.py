@@ -47,7 +47,7 @@ def add(dataset_id: str, path: Path, description: str, replace: bool, **values: 
     sweetspot datasets add strokes ~/drums --labels folders
     sweetspot datasets add words ~/speech --labels words.csv --target word
     """
-    given = {name: value for name, value in values.items() if value not in (None, ())}
+    given = {name: value for name, value in values.items() if value is not None}
     entry = registry.register(dataset_id, path, description, _settings(path, given), replace=replace)
     click.echo(f"{entry.id}: {_kind(entry)}. Train on it: sweetspot train {entry.id}")
 

@@ -19,7 +19,7 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
-from app.panels.forms import check
+from app.panels.forms import check, fields
 from app.runs.launch import flags
 from engine.rundir.layout import Layout
 from engine.rundir.schema import ErrorInfo, FileRow, Memory, Monitor, Progress, RunConfig, State
@@ -89,6 +89,13 @@ def test_a_file_can_be_heard_and_left_out_before_training(visit: Visit, drums: P
 
 def usable(app: AppTest) -> str:
     return next(one.value for one in app.metric if one.label == "Usable sounds")
+
+
+@pytest.mark.parametrize("task", ["vae", "mlp"])
+def test_every_setting_stands_under_a_name_of_its_own_in_a_group(task: str) -> None:
+    shown = [field for group in fields(task).values() for field in group]
+    assert len(fields(task)) > 5 and all(field.info.title and field.info.description for field in shown)
+    assert len({field.label for field in shown}) == len(shown)
 
 
 def test_what_is_left_out_reaches_the_command_line_whatever_its_name() -> None:
