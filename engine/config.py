@@ -64,12 +64,26 @@ class RegularizationConfig(Settings):
 
     sections: ClassVar[dict[str, str]] = {"dropout": "Against memorising"}
 
-    dropout: float = Field(0.01, ge=0, lt=1, description="Fraction of the encoder's input that is masked in training.")
-    weight_decay: float = Field(0.01, ge=0, le=1, description="Decoupled weight decay of AdamW.")
-    augmentation_expansion: int = Field(
-        10, ge=1, le=100, description="Most variants of each chunk in an epoch; fewer when the collection is large."
+    dropout: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        title="Part of the input that is hidden",
+        description="Fraction of the encoder's input that is masked in training.",
     )
-    gradient_clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm.")
+    weight_decay: float = Field(
+        0.01, ge=0, le=1, title="Pull towards small weights", description="Decoupled weight decay of AdamW."
+    )
+    augmentation_expansion: int = Field(
+        10,
+        ge=1,
+        le=100,
+        title="Variants of each sound",
+        description="Most variants of each chunk in an epoch; fewer when the collection is large.",
+    )
+    gradient_clip_norm: float = Field(
+        1.0, gt=0, title="Largest step of learning", description="Gradients are scaled down to this norm."
+    )
 
 
 # Measured, see docs/model.md: one learning rate was best on every set, and masking 0.1 of the input already cost 0.2 to
@@ -119,39 +133,81 @@ class TrainingConfig(Settings):
     }
 
     preset: Literal["auto", "conservative", "balanced", "aggressive"] = Field(
-        "auto", description="Guard against memorising; auto takes it from the number of usable files."
+        "auto",
+        title="Guard against memorising",
+        description="Guard against memorising; auto takes it from the number of usable files.",
     )
     max_epochs: int | None = Field(
-        200, ge=1, description="Most epochs; set by you, each is a pass over the data; a preset's only divides the run."
+        200,
+        ge=1,
+        title="Most epochs",
+        description="Most epochs; set by you, each is a pass over the data; a preset's only divides the run.",
     )
     max_steps: int | None = Field(
-        None, ge=1, description="Most updates; automatic: what such a collection needs. Schedules shorten with it."
+        None,
+        ge=1,
+        title="Most updates",
+        description="Most updates; automatic: what such a collection needs. Schedules shorten with it.",
     )
     max_minutes: float | None = Field(
-        None, gt=0, description="Wall time from the first update, everything included; planned anew as the pace moves."
+        None,
+        gt=0,
+        title="Most minutes",
+        description="Wall time from the first update, everything included; planned anew as the pace moves.",
     )
     stop_after_sweet_spot: bool = Field(
         False,
+        title="End after the sweet spot",
         description="End the run once three or more held-out files agree that the sweet range lies behind, or, from "
         "its half on, once two fifths of its epochs brought nothing notable; never with one or two, which cannot tell.",
     )
-    learning_rate: float = Field(2e-3, gt=0, description="Highest learning rate of the cosine schedule.")
-    batch_size: int | None = Field(None, ge=1, le=1024, description="Items per update; automatic: 8, fewer when few.")
+    learning_rate: float = Field(
+        2e-3, gt=0, title="Learning rate", description="Highest learning rate of the cosine schedule."
+    )
+    batch_size: int | None = Field(
+        None, ge=1, le=1024, title="Items in an update", description="Items per update; automatic: 8, fewer when few."
+    )
     regularization: RegularizationConfig = Field(default_factory=RegularizationConfig)
     val_fraction: float | None = Field(
-        None, gt=0, lt=1, description="Part of the files held out to check with; automatic: by their number."
+        None,
+        gt=0,
+        lt=1,
+        title="Part held out to check with",
+        description="Part of the files held out to check with; automatic: by their number.",
     )
     checkpoint_interval: int = Field(
-        10, ge=1, description="Epochs between checkpoints; the first after 20 s, then at least one every 5 minutes."
+        10,
+        ge=1,
+        title="Epochs between saves",
+        description="Epochs between checkpoints; the first after 20 s, then at least one every 5 minutes.",
     )
-    max_checkpoints: int = Field(3, ge=1, description="Newest checkpoints kept, beside the best.")
-    preview_interval: int = Field(5, ge=1, description="Epochs between previews.")
-    preview_interval_short: int = Field(2, ge=1, description="The same in runs shorter than 50 epochs.")
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:N or mps.")
-    threads: int | None = Field(None, ge=1, le=256, description="CPU threads; part of the run: they change its bits.")
-    num_workers: int = Field(0, ge=0, le=0, description="Always 0: sounds are decoded once, into a cache.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Seed of everything but the split.")
-    split_seed: int = Field(42, ge=0, lt=2**63, description="Seed of the division into learning and checking files.")
+    max_checkpoints: int = Field(
+        3, ge=1, title="Saves that are kept", description="Newest checkpoints kept, beside the best."
+    )
+    preview_interval: int = Field(5, ge=1, title="Epochs between previews", description="Epochs between previews.")
+    preview_interval_short: int = Field(
+        2, ge=1, title="Epochs between previews, short runs", description="The same in runs shorter than 50 epochs."
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        title="Computes on",
+        description="auto, cpu, cuda, cuda:N or mps.",
+    )
+    threads: int | None = Field(
+        None, ge=1, le=256, title="Processor threads", description="CPU threads; part of the run: they change its bits."
+    )
+    num_workers: int = Field(
+        0, ge=0, le=0, title="Loading processes", description="Always 0: sounds are decoded once, into a cache."
+    )
+    seed: int = Field(0, ge=0, lt=2**63, title="Seed", description="Seed of everything but the split.")
+    split_seed: int = Field(
+        42,
+        ge=0,
+        lt=2**63,
+        title="Seed of the division",
+        description="Seed of the division into learning and checking files.",
+    )
 
 
 def preset_values(model: type[Settings], path: Sequence[str]) -> list[Any]:
@@ -254,7 +310,7 @@ def validated(model: type[Settings], values: dict[str, Any]) -> Any:
                 complaints.append(f"{name} is missing")
             elif item["type"] == "string_pattern_mismatch":
                 complaints.append(f"{name} cannot be {item['input']!r}")
-            elif not name:  # a complaint about several settings together
+            elif item["type"] == "value_error":  # a complaint about several settings together
                 complaints.append(item["msg"].removeprefix("Value error, "))
             else:
                 complaints.append(f"{name} = {item['input']!r}: {item['msg'].lower()}")

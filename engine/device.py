@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -36,6 +37,13 @@ class Device:
         if self.torch.type == "mps":
             return torch.mps.driver_allocated_memory(), psutil.virtual_memory().total
         return None
+
+
+def onto(device: torch.device, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """``tensors`` on ``device``. To CUDA from pinned memory, so that the copy waits for nobody."""
+    if device.type != "cuda":
+        return {name: tensor.to(device) for name, tensor in tensors.items()}
+    return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in tensors.items()}
 
 
 def automatic_threads() -> int:

@@ -72,7 +72,9 @@ def options(*models: type[Settings]) -> Callable[[Any], Any]:
             flag = f"--{name.replace('_', '-')}"
             if info.annotation is bool:
                 flag = f"{flag}/--no-{flag[2:]}"
+            several = info.annotation == tuple[str, ...]
             about = {"type": _type(info.annotation), "default": None, "help": text, "section": section}
+            about |= {"multiple": True, "callback": lambda context, option, given: given or None} if several else {}
             command = click.option(flag, name, cls=Setting, **about)(command)
         return command
 
@@ -111,7 +113,7 @@ def _help(info: FieldInfo, by_preset: list[Any]) -> str:
         for kind, (attribute, word) in signs.items()
         if isinstance(rule, kind) and abs(getattr(rule, attribute)) < 1e9
     ]
-    default = "" if info.default is None else f"default {_plain(info.default)}"
+    default = "" if info.default in (None, ()) else f"default {_plain(info.default)}"
     if by_preset:
         default = f"by preset: {' / '.join(f'{value:g}' for value in by_preset)}"
     notes = ", ".join(filter(None, [" ".join(bounds), default]))

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from pydantic import BaseModel
 
 from engine.metrics import EpochMetrics
@@ -75,8 +77,9 @@ def test_a_third_task_is_one_folder(house: Path) -> None:
 
     assert "saw" in engine("datasets").stdout
     page = (ROOT / "docs" / "add-a-task.md").read_text(encoding="utf-8")
-    (said,) = re.findall(r"```bash\n(.*?)\n```", page)
-    result = engine(*said.removeprefix("python -m engine.").split())
+    (said,) = re.findall(r"```bash\n(.*?)\n```", page, re.DOTALL)
+    own, from_file = (line.removeprefix("python -m engine.").split() for line in said.splitlines())
+    result = engine(*own)
     assert result.returncode == 0, result.stderr
     reader = RunReader(next((house / "runs").iterdir()))
     record, status = reader.run(), reader.status()
@@ -85,3 +88,11 @@ def test_a_third_task_is_one_folder(house: Path) -> None:
     assert status.metrics["val_loss"] < 0.05
     sounds = [preview for preview in reader.previews() if "wav" in preview.files]
     assert len(sounds) >= 3
+    of_saw = record.fingerprint
+    cycle = np.sin(2 * np.pi * np.arange(600) / 600)
+    soundfile.write(house / from_file[1], cycle, 48_000)
+    result = engine(*from_file, "--run-dir", "from-file")
+    assert result.returncode == 0, result.stderr
+    record, status = RunReader(house / "from-file").run(), RunReader(house / "from-file").status()
+    assert record is not None and record.task == "cycle" and record.fingerprint != of_saw
+    assert record.source.kind == "file" and status is not None and status.metrics["val_loss"] < 0.05

@@ -52,7 +52,8 @@ def test_the_help_shows_each_setting_under_what_it_is_for() -> None:
     titles = re.findall(r"^(\S.*):$", result.output, re.MULTILINE)
     assert titles == [
         "Options", "How long, and how guarded", "How it learns", "Against memorising", "What it learns from",
-        "What is kept", "Computer and chance", "Tables and labels", "Sounds",
+        "What is kept", "Computer and chance", "Tables and labels", "The model of sounds",
+        "What it makes of your sounds", "How it hears", "What it lets you hear",
     ]  # fmt: skip
     flags = re.findall(r"^  (?:-h, )?(--[a-z-]+)", result.output, re.MULTILINE)
     assert len(flags) == len(set(flags)) == len(train.params) - 1 + 1, "all but SOURCE, and --help"

@@ -30,13 +30,16 @@ BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ANY_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"^(sweetspot|python3?|streamlit|pip|ffmpeg|rm|du) ")
 INLINE = re.compile(r"`((?:sweetspot|python -m engine) [^`]+)`")
-WHY = r"pip install|pytest|tests\.bench|^ffmpeg|engine\.train saw"  # installs, measures, or is another program
+WHY = (
+    r"pip install|pytest|tests\.bench|^ffmpeg|engine\.train (saw|my-cycle)"  # installs, measures, or is another program
+)
 NOT_RUN = {
     'python3 -m venv .venv && . .venv/bin/activate && pip install -e ".[test]" && sweetspot train demo':
         "installs from the network; .ci/run does it",
     ". .venv/bin/activate && python -m pytest -q": "that is what runs here",
     "python -m tests.bench quality --data FOLDER --pattern 'drum_*' --minutes 3 --seed 0 --split-seed 42":
         "a bench of minutes on a folder of the reader's; tests/bench tests it",
+    "python -m engine.train my-cycle.wav": "needs the task that its page adds; tests/test_docs.py runs it there",
     "python -m engine.train saw --partials 8": "needs the task that its page adds; tests/test_docs.py runs it there",
     "ffmpeg -i voice.m4a voice.wav": "another program, which need not be installed",
 }  # fmt: skip

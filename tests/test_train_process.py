@@ -125,6 +125,13 @@ def test_a_run_leaves_everything_a_viewer_needs(whole: Path) -> None:
     epoch = reader.metrics_tail(1, "epoch")[0]
     assert {"val_recon_db", "train_recon_db", "baseline_db", "kl_divergence", "sigma_db"} <= epoch.keys()
     assert {"kl_max_dim", "kl_median_dim", "overfitting_gap", "val_loss", "eta_seconds"} <= epoch.keys()
+    assert len(epoch["kl_per_dim"]) == record.config.task["latent_dim"]
+    page = (ROOT / "docs" / "run-directory.md").read_text(encoding="utf-8")
+    unexplained = [name for name in (*epoch, *steps[1]) if f"`{name}`" not in page]
+    assert unexplained == []
+    frames = epoch["kl_divergence"] / sum(epoch["kl_per_dim"])
+    assert frames == pytest.approx(round(frames), rel=0.02) and frames > 0.9, "a mean over the code's time"
+    assert max(epoch["kl_per_dim"]) <= epoch["kl_max_dim"] + 1e-4
     held_out = [row for row in rows if row.split == "val"]
     assert len(epoch[record.monitor.files]) == len(held_out) == status.evidence.sweet_range.files
     assert np.mean(epoch[record.monitor.files]) == pytest.approx(epoch["val_recon_db"], abs=1e-3)
@@ -277,6 +284,7 @@ def test_changed_sounds_refuse_to_be_resumed(drums: Path, tmp_path: Path, engine
     [
         (("nowhere",), "neither a folder or table here nor a data set"),
         (("--dropout", "2", "DRUMS"), "less than 1"),
+        (("--f-min", "900", "--f-max", "400", "DRUMS"), "f_min = 900 Hz must lie below f_max = 400 Hz"),
         (("--width", "2", "DRUMS"), "No such option"),
         (("--device", "cuda:9", "DRUMS"), "There is no device cuda:9 here"),
         ((), "nothing to train on"),
@@ -288,6 +296,24 @@ def test_bad_settings_are_one_sentence_and_exit_2(
     result = engine("train", *(str(drums) if word == "DRUMS" else word for word in given), "--runs-dir", tmp_path)
     assert result.returncode == 2, result.stderr
     assert sentence in result.stderr and "Traceback" not in result.stderr
+
+
+def test_what_is_left_out_is_recorded_and_stays_out_when_the_run_goes_on(
+    drums: Path, tmp_path: Path, engine: Engine
+) -> None:
+    root, first = tmp_path / "run", sorted(drums.iterdir())[0].name
+    with started(*arguments(drums, root), f"--exclude={first}", "--exclude=no-such.wav") as process:
+        wait_for(lambda: step_of(root) >= 3, process)
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    resumed = engine("train", "--resume", root)
+    assert resumed.returncode == 0 and "exact" in resumed.stdout + resumed.stderr
+    reader = RunReader(root)
+    record, status = reader.run(), reader.status()
+    assert record is not None and record.config.task["exclude"] == [first, "no-such.wav"]
+    assert [row.reason for row in reader.dataset().files if row.path == first] == ["left out by you"]
+    assert record.num_train_files + record.num_val_files == 9
+    assert status is not None and any("Nothing there is called no-such.wav" in one for one in status.warnings)
 
 
 def test_fewer_than_two_usable_files_are_refused(engine: Engine, drums: Path, tmp_path: Path) -> None:

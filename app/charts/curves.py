@@ -190,6 +190,17 @@ def gap_rows(gap: Floats, best: int | None, limit: float) -> pa.Table:
     return rows.table()
 
 
+def dimension_rows(values: Floats) -> pa.Table:
+    """One bar for each number of a list, the largest first."""
+    shown = np.sort(finite(values))[::-1]
+    low, high = extent(shown, from_zero=True)
+    places = np.arange(1, len(shown) + 1, dtype=float)
+    rows = Rows()
+    rows.add("frame", x=np.array([0.5, max(1, len(shown)) + 0.5]), y=np.array([low, high]))
+    rows.add("bar", "train", x=places - 0.4, x2=places + 0.4, y=shown, y2=np.zeros(len(shown)))
+    return rows.table()
+
+
 def _span(x: Floats) -> Floats:
     """First and last of ``x``; a single one stands in the middle."""
     if not len(x):

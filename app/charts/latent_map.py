@@ -80,11 +80,13 @@ _MORE_AND_LESS = {
 def axis_words(axis: Mapping[str, Any]) -> str:
     """What going up an axis changes, and how surely: "shorter (clear, 0.66), brighter (strong, 0.81)"."""
     parts = [f"{_becomes(change)} ({_surely(abs(change['r']))}, {abs(change['r']):.2f})" for change in axis["changes"]]
-    return ", ".join(parts) or f"direction {axis['number']}: no one word for it"
+    return ", ".join(parts)
 
 
 def axis_title(axes: Sequence[Mapping[str, Any]], number: int, share: float, arrow: str) -> str:
-    """The title of one side of the map."""
+    """The title of one side of the map; "" where nothing differs in that direction."""
+    if share * 100 < 0.5:
+        return ""
     found = next((one for one in axes if one["number"] == number), None)
     said = ", ".join(_becomes(change) for change in (found["changes"][:2] if found else ()))
     return f"{said or f'direction {number}'} {arrow} · {share * 100:.0f} % of the differences"

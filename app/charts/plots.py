@@ -13,7 +13,7 @@ import pyarrow as pa
 import streamlit as st
 
 from app.charts import specs
-from app.charts.curves import Window, gap_rows, loss_rows, main_rows, small_rows
+from app.charts.curves import Window, dimension_rows, gap_rows, loss_rows, main_rows, small_rows
 from app.charts.sweet_range import Sweet, sweet
 from app.look import style, words
 from app.runs.columns import Columns, Floats
@@ -24,6 +24,7 @@ from engine.rundir.schema import MetricSpec, RunRecord
 from engine.rundir.view import RunView
 
 MAIN_HEIGHT = 368
+A_ROW = 3
 
 
 @dataclass(frozen=True)
@@ -110,18 +111,20 @@ def _empty(text: str) -> None:
 
 
 def small(reader: RunReader, view: RunView) -> None:
-    """Beside one another: the overfitting gap, loss with its band, the regulariser with its weight, the rate."""
+    """Three a row: the overfitting gap, losses with their bands, the regulariser whole and by dimension, the rate."""
     drawn = small_drawings(reader.root, view, lambda group: window(f"zoom-{group}-{reader.id}"))
     if not drawn:
         return
-    for column, (group, one) in zip(st.columns(max(3, len(drawn)), gap="medium"), drawn.items(), strict=False):
-        with column:
-            style.title(one.title, one.quiet)
-            if not one.rows.num_rows:
-                st.caption("After the first epoch.")
-                continue
-            key = f"zoom-{group}-{reader.id}"
-            st.vega_lite_chart(one.rows, one.spec, width="stretch", key=key, on_select="rerun", alt=one.alt)
+    charts = list(drawn.items())
+    for start in range(0, len(charts), A_ROW):
+        for column, (group, one) in zip(st.columns(A_ROW, gap="medium"), charts[start : start + A_ROW], strict=False):
+            with column:
+                style.title(one.title, one.quiet)
+                if not one.rows.num_rows:
+                    st.caption("After the first epoch.")
+                    continue
+                key = f"zoom-{group}-{reader.id}"
+                st.vega_lite_chart(one.rows, one.spec, width="stretch", key=key, on_select="rerun", alt=one.alt)
 
 
 def small_drawings(root: Path, view: RunView, seen: Callable[[str], Window | None]) -> dict[str, Drawing]:
@@ -152,18 +155,22 @@ def more(reader: RunReader, run: RunRecord) -> None:
     ]
     if not metrics:
         st.caption("This run has no other curves.")
-    for start in range(0, len(metrics), 3):
-        for column, spec in zip(st.columns(3, gap="medium"), metrics[start : start + 3], strict=False):
+    for start in range(0, len(metrics), A_ROW):
+        for column, spec in zip(st.columns(A_ROW, gap="medium"), metrics[start : start + A_ROW], strict=False):
             with column:
                 _line(reader, store, spec)
 
 
-def _loss(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None) -> Drawing:
+def _loss(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None, title: str = "Loss") -> Drawing:
     by_step = next((one.name for one in metrics if one.name in store.steps.names()), metrics[0].name)
     by_epoch = next((one.name for one in metrics if one.name != by_step and one.name in store.epochs.names()), None)
-    rows = store.cached(("loss", seen), lambda: loss_rows(store.steps, store.epochs, by_step, by_epoch, seen))
+    rows = store.cached((title, seen), lambda: loss_rows(store.steps, store.epochs, by_step, by_epoch, seen))
     quiet = "smoothed" + (" · new data by epoch" if by_epoch else "")
-    return Drawing("Loss", quiet, rows, specs.SMALL, "Loss of every step")
+    return Drawing(title, quiet, rows, specs.SMALL, f"{title} of every step")
+
+
+def _recon(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None) -> Drawing:
+    return _loss(store, metrics, seen, metrics[0].label)
 
 
 def gap_drawing(root: Path, view: RunView) -> Drawing | None:
@@ -193,6 +200,14 @@ def _kl(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None)
     rows = store.cached(("kl",), lambda: small_rows(store.epochs.get(main.name), x, area)) if len(x) else _NO_ROWS
     quiet = ", ".join(filter(None, [main.unit, "every epoch"]))
     return Drawing(main.label, quiet, rows, specs.SMALL_EPOCHS, main.label)
+
+
+def _dimensions(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None) -> Drawing:
+    spec = metrics[0]
+    values = store.latest(spec.name)
+    rows = store.cached(("dimensions",), lambda: dimension_rows(values)) if len(values) else _NO_ROWS
+    quiet = f"{spec.unit}, the busiest of {len(values)} first" if len(values) else spec.unit
+    return Drawing(spec.label, quiet, rows, specs.SMALL_EPOCHS, f"{spec.label} after the last epoch")
 
 
 def _weights(store: MetricsStore, name: str) -> tuple[Floats, Floats]:
@@ -233,7 +248,9 @@ def _line(reader: RunReader, store: MetricsStore, spec: MetricSpec) -> None:
 
 
 _NO_ROWS = pa.table({})
-_GROUPS = {"loss": _loss, "kl": _kl, "rate": _rate}
+_GROUPS: dict[str, Callable[[MetricsStore, Sequence[MetricSpec], Window | None], Drawing]] = {
+    "loss": _loss, "recon": _recon, "kl": _kl, "dimensions": _dimensions, "rate": _rate,
+}  # fmt: skip
 
 
 def _power(values: Floats) -> int:

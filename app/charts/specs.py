@@ -113,6 +113,7 @@ def small_chart(x_format: str = "~s", height: int = 150) -> Spec:
         _frame(x, y).add_params(_zoom()),
         _rows("area").mark_area(opacity=0.16, clip=True).encode(x=x, y=y, y2="y2:Q", color=_COLOUR),
         _rows("band").mark_area(opacity=0.18, clip=True).encode(x=x, y=y, y2="y2:Q", color=_COLOUR),
+        _rows("bar").mark_rect(opacity=0.85, clip=True).encode(x=x, x2="x2:Q", y=y, y2="y2:Q", color=_COLOUR),
         _rows("line").mark_line(strokeWidth=2, clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("other").mark_line(strokeWidth=1.75, clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("dot").mark_point(size=16, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),

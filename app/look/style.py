@@ -40,7 +40,10 @@ CSS = """<style>
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
 [data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%}
-[data-testid=stElementContainer]:has(+[data-testid=stElementContainer] audio) img{height:58px;object-fit:fill}
+[data-testid]:has(+[data-testid=stElementContainer] audio) img{height:58px;object-fit:fill}
+[data-testid]:has(+[data-testid=stElementContainer] audio) [data-testid=stColumn]{min-width:0!important}
+[data-testid=stHorizontalBlock]:has(>*>*>.ss-brief) audio{
+  &::-webkit-media-controls-current-time-display,&::-webkit-media-controls-time-remaining-display{display:none}}
 @property --ss-ground{syntax:"\\3c color\\3e ";inherits:true;initial-value:#fff}
 .stApp{--ss-ground:light-dark(#fff,#000)}
 @container style(--ss-ground:#000){[data-testid=stElementContainer]:has(.ss-above)+[data-testid=stElementContainer] img{

@@ -9,7 +9,7 @@ from engine.claims.figures import better, counted, figure, give_or_take, number,
 from engine.claims.headline import baseline, gain_at_best, spot_name
 from engine.claims.headline import spot as sweet_spot
 from engine.metrics import better_than_baseline
-from engine.rundir.schema import Nouns, RunRecord, Status
+from engine.rundir.schema import Memory, Nouns, RunRecord, Status
 
 __all__ = [
     "Nouns", "baseline", "better", "counted", "figure", "gain_at_best", "give_or_take", "number", "percent", "small",
@@ -106,7 +106,18 @@ def where(status: Status, live: bool) -> str:
     if live and status.steps_per_s:
         parts.append(pace(status.steps_per_s))
     parts.append(f"{long_duration(status.elapsed_s)} so far" if live else long_duration(status.elapsed_s))
+    if status.memory is not None:
+        parts.append(memory(status.memory))
     return " · ".join(parts)
+
+
+def memory(used: Memory) -> str:
+    """What it takes: "*812 MB* of memory", with an accelerator "…, *2.1 GB* of 80 GB on the device"."""
+    said = f"*{size(used.process_bytes)}* of memory"
+    if used.device_used_bytes is None:
+        return said
+    total = f" of {size(used.device_total_bytes)}" if used.device_total_bytes else ""
+    return f"{said}, *{size(used.device_used_bytes)}*{total} on the device"
 
 
 def pace(steps_per_s: float) -> str:
@@ -145,7 +156,7 @@ def error(run: RunRecord | None) -> str:
     if run is None:
         return "Error on new data"
     said = nouns(run)
-    label = f"{said.measure} on new {said.items}" if said.measure else _label(run)
+    label = f"{said.measure} on new {said.items}" if said.measure else metric_label(run)
     return label[:1].upper() + label[1:]
 
 
@@ -155,11 +166,12 @@ def gain(run: RunRecord | None) -> str:
 
 def unit_line(run: RunRecord) -> str:
     """The title of the main chart's height: "error in dB, lower is better"."""
-    measured = nouns(run).measure or _label(run)
+    measured = nouns(run).measure or metric_label(run)
     unit = f" in {run.monitor.unit}" if run.monitor.unit else ""
     return f"{measured}{unit}, {run.monitor.better} is better"
 
 
-def _label(run: RunRecord) -> str:
+def metric_label(run: RunRecord) -> str:
+    """What the monitored metric is called: "accuracy on new data"."""
     spec = next((one for one in run.metrics if one.name == run.monitor.metric), None)
     return spec.label if spec else run.monitor.metric

@@ -8,6 +8,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 import streamlit as st
@@ -16,11 +17,10 @@ from pydantic.fields import FieldInfo
 
 from app.look import style
 from engine.config import Settings, TrainingConfig, follow
-from engine.flags import collect, leaves
+from engine.flags import collect, leaves, sectioned
 from engine.tasks import task_config, task_names
 
-SHOWN_ELSEWHERE = frozenset({"preset", "max_minutes", "num_workers"})
-FIRST = ("learning_rate", "dropout", "augmentation_expansion", "max_epochs", "batch_size", "seed")
+SHOWN_ELSEWHERE = frozenset({"preset", "max_minutes", "num_workers", "exclude"})
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,28 @@ class Field:
 
 
 def label(name: str) -> str:
-    """A setting's name as one reads it: "chunk_duration_s" is "Chunk duration, seconds"."""
-    words = name.removesuffix("_s").replace("_", " ")
-    unit = ", seconds" if name.endswith("_s") else ""
-    return (words[:1].upper() + words[1:] + unit).replace("Kl ", "KL ").replace("fft", "FFT")
+    """A setting's name as one reads it: the title of its field; of one that is not known here, its words."""
+    return titles().get(name) or (name[:1].upper() + name[1:]).replace("_", " ")
 
 
-def fields(task: str) -> list[Field]:
-    """Every setting of training and of ``task``, those one reaches for first in front."""
-    found: dict[str, Field] = {}
+@lru_cache(maxsize=1)
+def titles() -> dict[str, str | None]:
+    """The title of every setting there is, by its name."""
+    models = (TrainingConfig, *(task_config(name) for name in task_names()))
+    return {path[-1]: info.title for model in models for path, info in leaves(model)}
+
+
+def fields(task: str) -> dict[str, list[Field]]:
+    """Every setting of training and of ``task``, under what it is for."""
+    found: dict[str, list[Field]] = {}
+    seen: set[str] = set()
     for model in (TrainingConfig, task_config(task)):
+        sections = sectioned(model)
         for path, info in leaves(model):
-            if path[-1] not in SHOWN_ELSEWHERE:
-                found.setdefault(path[-1], Field(path[-1], path, info, model))
-    rank = {name: number for number, name in enumerate(FIRST)}
-    return sorted(found.values(), key=lambda field: rank.get(field.name, len(rank)))
+            if path[-1] not in SHOWN_ELSEWHERE | seen:
+                seen.add(path[-1])
+                found.setdefault(sections[path], []).append(Field(path[-1], path, info, model))
+    return found
 
 
 def parse(field: Field, text: str | None) -> Any:
@@ -88,8 +95,15 @@ def check(task: str, values: Mapping[str, Any]) -> dict[str, str]:
             model.model_validate(collect(model, values))
         except ValidationError as error:
             for item in error.errors():
-                errors[str(item["loc"][-1])] = sentence(item["msg"])
+                errors[_blamed(model, item, values)] = sentence(item["msg"])
     return errors
+
+
+def _blamed(model: type[Settings], item: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """The field that an error stands below: of several together, one that was filled in."""
+    place = tuple(map(str, item["loc"]))
+    within = [path[-1] for path, _ in leaves(model) if path[: len(place)] == place and path[-1] in values]
+    return within[-1] if item["type"] == "value_error" and within else place[-1]
 
 
 def sentence(message: str) -> str:
@@ -100,6 +114,8 @@ def sentence(message: str) -> str:
         .replace("a valid integer, unable to parse string as an integer", "a whole number")
         .replace("a valid number, unable to parse string as a number", "a number")
     )
+    if said.startswith("Value error, "):
+        return f"{said.removeprefix('Value error, ')}."
     if said.startswith("should match pattern"):
         return "Not understood: the help beside the name says what it may be."
     return f"Must be {said}."
@@ -110,14 +126,16 @@ def advanced(task: str, training: TrainingConfig, start: Mapping[str, Any]) -> t
     follows = usual(task, training)
     values: dict[str, Any] = {}
     slots: dict[str, Any] = {}
-    shown = fields(task)
-    for row in range(0, len(shown), 2):
-        for column, field in zip(st.columns(2, wrap=False), shown[row : row + 2], strict=False):
-            with column:
-                value = _input(field, follows[field.name], start.get(field.name))
-                slots[field.name] = st.empty()
-            if value is not None:
-                values[field.name] = value
+    for section, shown in fields(task).items():
+        style.title(section)
+        for row in range(0, len(shown), 2):
+            columns = st.columns(2, wrap=False, vertical_alignment="bottom")
+            for column, field in zip(columns, shown[row : row + 2], strict=False):
+                with column:
+                    value = _input(field, follows[field.name], start.get(field.name))
+                    slots[field.name] = st.empty()
+                if value is not None:
+                    values[field.name] = value
     errors = check(task, values)
     for name, message in errors.items():
         if name in slots:

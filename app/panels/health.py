@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -16,7 +17,7 @@ from app.look import style, words
 from engine.audio.files.cache import moment
 from engine.audio.files.find import find_files
 from engine.audio.settings import DecodeSettings
-from engine.collection.collection import open_collection
+from engine.collection.collection import LEFT_OUT, open_collection
 from engine.collection.health import Health, examine
 from engine.config import OverfittingPreset
 from engine.printable import escaped
@@ -67,26 +68,27 @@ class _Scan:
         self._seen: object = None
         self._found: Checked | None = None
 
-    def result(self, source: str, report: Report, again: bool) -> Checked:
+    def result(self, source: str, report: Report, again: bool, exclude: Sequence[str] = ()) -> Checked:
         while not self._scanning.acquire(timeout=WAIT_S):
             report(*self._progress)
             again = False  # another tab is at it: its result is new enough
         try:
             place = find_source(source).source
             folder = Path(place.path or source)
-            seen = _files(folder)
+            seen = _files(folder), sorted(exclude)
             if again or self._found is None or seen != self._seen:
-                self._found, self._seen = self._scan(place.name, folder, report), seen
+                self._found, self._seen = self._scan(place.name, folder, report, exclude), seen
             return self._found
         finally:
             self._scanning.release()
 
-    def _scan(self, name: str, folder: Path, report: Report) -> Checked:
+    def _scan(self, name: str, folder: Path, report: Report, exclude: Sequence[str]) -> Checked:
         def told(phase: str, done: int, total: int) -> None:
             self._progress = (phase, done, total)
             report(phase, done, total)
 
-        return Checked(name, folder, examine(open_collection(folder, DecodeSettings(), told, minimum=0)))
+        found = open_collection(folder, DecodeSettings(), told, minimum=0, exclude=exclude)
+        return Checked(name, folder, examine(found))
 
 
 class _Known:
@@ -106,12 +108,27 @@ def _known() -> _Known:
     return _Known()
 
 
-def check(source: str, report: Report, again: bool) -> Checked:
+def check(source: str, report: Report, again: bool, exclude: Sequence[str] = ()) -> Checked:
     """Look at a folder or a data set of sounds; what was found out is kept until a file changes or asked ``again``.
 
-    Raises SweetspotError.
+    exclude: the files to leave out. Raises SweetspotError.
     """
-    return _known().of(source).result(source, report, again)
+    return _known().of(source).result(source, report, again, exclude)
+
+
+def left_out(source: str) -> list[str]:
+    """The files of ``source`` that are left out, as they were chosen on the page."""
+    found: dict[str, list[str]] = st.session_state.setdefault("left-out", {})
+    return found.setdefault(source, [])
+
+
+def _choose(source: str, path: str) -> None:
+    """Leave a file out, or take it in again; before the page is drawn anew."""
+    out = left_out(source)
+    if path in out:
+        out.remove(path)
+    else:
+        out.append(path)
 
 
 def _files(folder: Path) -> list[tuple[str, tuple[int, ...]]]:
@@ -126,8 +143,8 @@ def _moment(path: Path) -> tuple[int, ...]:
         return ()
 
 
-def card(checked: Checked) -> None:
-    """Verdict, four numbers, one dot a sound, findings, what they are about to hear, what was skipped."""
+def card(checked: Checked, source: str) -> None:
+    """Verdict, four numbers, one dot a sound, findings, the files one by one, what was skipped."""
     health = checked.health
     used = [row for row in health.files if row.verdict != "skipped"]
     with st.container(border=True, key="health"):
@@ -144,7 +161,8 @@ def card(checked: Checked) -> None:
                 style.finding(colour, icon, strong, f": {rest}")
             else:
                 style.finding(colour, icon, "", found.message)
-        _to_hear(checked)
+        _to_hear(checked, source)
+        _one_by_one(checked, source)
         if health.skipped:
             _skipped([row for row in health.files if row.verdict == "skipped"], opened=not used)
 
@@ -191,7 +209,7 @@ def _lengths(used: list[FileRow]) -> None:
     st.vega_lite_chart(rows, spec, width="stretch", key="lengths", alt=alt)
 
 
-def _to_hear(checked: Checked) -> None:
+def _to_hear(checked: Checked, source: str) -> None:
     """A player for each file that a finding is about, a few at once; nothing is opened before that is asked for."""
     named = [row for row in checked.health.files if row.verdict != "skipped" and (row.faults or row.same_as)]
     if not named:
@@ -204,9 +222,63 @@ def _to_hear(checked: Checked) -> None:
         page = int(st.number_input("Page", 1, pages, key="to-hear-page", width=160)) if pages > 1 else 1
         inside = {found.shown: found.path for found in find_files(checked.folder)}
         for row in named[(page - 1) * PLAYERS : page * PLAYERS]:
-            said = [fault.words for fault in row.faults] + ([f"repeats {row.same_as}"] if row.same_as else [])
-            style.line(f"{escaped(row.path).replace('*', '∗')} – {escaped('; '.join(said)).replace('*', '∗')}")
-            _player(row, inside.get(row.path))
+            style.line(f"{escaped(row.path).replace('*', '∗')} – {escaped(_flags(row)).replace('*', '∗')}")
+            _heard(row, inside.get(row.path), source, "flagged")
+
+
+def _flags(row: FileRow) -> str:
+    """Why a file is remarked upon, in a phrase; empty where nothing is."""
+    said = [row.reason] if row.reason else []
+    said += [fault.words for fault in row.faults] + ([f"repeats {row.same_as}"] if row.same_as else [])
+    return "; ".join(said)
+
+
+def _one_by_one(checked: Checked, source: str) -> None:
+    """Every file that could be learnt, to hear and to leave out."""
+    rows = [row for row in checked.health.files if row.verdict != "skipped" or row.reason == LEFT_OUT]
+    out = sum(row.reason == LEFT_OUT for row in rows)
+    if not rows:
+        return
+    said = "Choose among the sounds" + (f" ({words.number(out)} left out)" if out else "")
+    folded = st.expander(said, on_change="rerun", key="choose")
+    if not folded.open:
+        return
+    with folded:
+        table = pd.DataFrame([_line(row) for row in rows])
+        picked: Any = st.dataframe(
+            table, hide_index=True, row_height=36, height=min(360, 38 * (len(table) + 1)), placeholder="–",
+            on_select="rerun", selection_mode="single-row", key="choose-rows",
+        )  # fmt: skip
+        chosen = [place for place in picked["selection"]["rows"] if place < len(rows)]
+        if not chosen:
+            style.quiet("Tick one to hear it, and to leave it out.")
+            return
+        row = rows[chosen[0]]
+        inside = {found.shown: found.path for found in find_files(checked.folder)}
+        _heard(row, inside.get(row.path), source, "chosen")
+
+
+def _line(row: FileRow) -> dict[str, str | None]:
+    side = {"train": "learns", "val": "checks"}
+    return {
+        "File": escaped(row.path),
+        "Length": None if row.duration_s is None else words.sound_length(row.duration_s),
+        "Use": side.get(str(row.split), "left out"),
+        "Remarks": None if row.reason == LEFT_OUT and not row.faults else escaped(_flags(row)) or None,
+    }
+
+
+def _heard(row: FileRow, path: Path | None, source: str, where: str) -> None:
+    """A player, with the button that leaves its file out or takes it in again."""
+    out = row.reason == LEFT_OUT
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container():
+            _player(row, path)
+        st.button(
+            "Take it in again" if out else "Leave it out",
+            icon=":material/undo:" if out else ":material/remove_circle:", key=f"{where}-{source}-{row.path}",
+            on_click=_choose, args=(source, row.path),
+        )  # fmt: skip
 
 
 def _player(row: FileRow, path: Path | None) -> None:

@@ -58,6 +58,9 @@ def begin_with(reader: RunReader, record: RunRecord) -> None:
     else:
         st.session_state["source"] = FOLDER
         st.session_state["folder"] = (source.path or "") if reader.is_own else ""
+    named = st.session_state["folder"] if source.kind != "dataset" else source.name
+    excluded = record.config.task.get("exclude")
+    health.left_out(named)[:] = [str(one) for one in excluded] if isinstance(excluded, list) else []
 
 
 def choose() -> Chosen | None:
@@ -125,7 +128,9 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
         task, name = _task_of(source, settings)
         chosen = Chosen(source, name, task, settings=settings)
         if chosen.of_sounds:
-            chosen = Chosen(source, name, task, health.check(source, report, again))
+            out = health.left_out(source)
+            found = health.check(source, report, again, out)
+            chosen = Chosen(source, name, task, found, {**settings, **({"exclude": tuple(out)} if out else {})})
         else:
             described = _described(source, settings, _moment(source))
     except SweetspotError as error:
@@ -134,7 +139,7 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
         return None
     slot.empty()
     if chosen.checked is not None:
-        health.card(chosen.checked)
+        health.card(chosen.checked, source)
     else:
         _card(described)
     return chosen

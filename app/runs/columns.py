@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 REACH = 4  # Steps a band looks round itself while every step has its own point.
-MOST_COLUMNS = 1_000  # A figure for each of some hundred latent dimensions is the most a task has.
+MOST_COLUMNS = 1_024  # A figure for each latent dimension is the most a task has.
 MOST_ROWS = 2_000_000  # Above, every second one goes: a screen has a thousand points, a laptop not all the memory.
 MAX_STEPS = 200_000_000  # A step beyond this is a damaged line, not an update: it must not claim the memory.
 

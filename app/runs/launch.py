@@ -223,12 +223,17 @@ def _detached() -> dict[str, Any]:
 
 
 def flags(settings: Mapping[str, Any]) -> list[str]:
-    """Settings as command-line options: {"learning_rate": 0.001} -> ["--learning-rate", "0.001"]; None is left out."""
+    """Settings as command-line options: {"learning_rate": 0.001} -> ["--learning-rate", "0.001"]; None is left out.
+
+    What is listed is given once for each.
+    """
     found: list[str] = []
     for name, value in settings.items():
         flag = name.replace("_", "-")
         if isinstance(value, bool):
             found.append(f"--{flag}" if value else f"--no-{flag}")
+        elif isinstance(value, list | tuple):
+            found += [f"--{flag}={one}" for one in value]
         elif value is not None:
             found += [f"--{flag}", _text(value)]
     return found

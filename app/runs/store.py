@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 
 from app.runs.changes import told
-from app.runs.columns import Columns, Floats
+from app.runs.columns import MOST_COLUMNS, Columns, Floats
 from app.runs.jsonl import Parsed, columns, is_number, parse
 from engine.rundir.layout import Layout
 from engine.rundir.reading import own_file
@@ -45,6 +45,7 @@ class MetricsStore:
     def _clear(self) -> None:
         self.steps = Columns()
         self.epochs = Columns()
+        self._last_epoch: dict[str, Any] = {}
         self.memory: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.damaged = 0
@@ -80,6 +81,12 @@ class MetricsStore:
         self._seen = seen
         self.version += 1
         self._cache.clear()
+
+    def latest(self, name: str) -> Floats:
+        """The numbers of a list in the last epoch, at most the first 1,024; none where it has no such list."""
+        listed = self._last_epoch.get(name)
+        numbers = [one for one in listed[:MOST_COLUMNS] if is_number(one)] if isinstance(listed, list) else []
+        return _within(np.array(numbers, float))
 
     def cached(self, key: Hashable, compute: Callable[[], Result]) -> Result:
         """``compute()`` once a version and key, for all tabs together."""
@@ -124,6 +131,7 @@ class MetricsStore:
         self._put(self.steps, "step", parsed.steps)
         epochs = [row for row in parsed.others if row["event"] == "epoch"]
         self._put(self.epochs, "epoch", columns(epochs))
+        self._last_epoch = epochs[-1] if epochs else self._last_epoch
         for row in parsed.others:
             if row["event"] == "step":
                 self._put(self.steps, "step", columns([row]))

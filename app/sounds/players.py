@@ -15,33 +15,41 @@ from engine.errors import SweetspotError
 from engine.rundir.reading import own_file
 
 LABEL_PX, TOOLS_PX = 84, 40
+BRIEF_S = 10.0  # Below, a browser's clock in whole seconds says nothing.
+NARROWEST = 0.02  # of the width: still to be seen
 GROUP = 20  # Each player loads its whole file: older groups render when they are opened.
 
 
 def rows(run: str, made: MadeSounds, sounds: Sequence[Sound], key: str) -> None:
-    """Draw ``sounds``, oldest first in the tree and newest first on the page, in groups that never change."""
+    """Draw ``sounds``, oldest first in the tree and newest first on the page, in groups that never change.
+
+    Their pictures share one time axis, as wide as the longest.
+    """
+    longest_s = max((one.duration_s for one in sounds), default=0.0)
+    if len(sounds) > 1:
+        style.quiet(f"One time axis for all pictures: the whole width is {sound_length(longest_s)}.")
     groups = [sounds[start : start + GROUP] for start in range(0, len(sounds), GROUP)]
     with st.container(key=f"timeline-{key}", gap="small"):
         for number, group in enumerate(groups):
             with st.container(key=f"timeline-{key}-{number}", gap="small"):
                 if number >= len(groups) - 2:
-                    _each(run, made, group, key)
+                    _each(run, made, group, key, longest_s)
                     continue
                 folded = st.expander(
                     f"{counted(len(group), 'earlier one')}", on_change="rerun", key=f"earlier-{key}-{number}"
                 )
                 if folded.open:
                     with folded, st.container(key=f"timeline-open-{key}-{number}", gap="small"):
-                        _each(run, made, group, key)
+                        _each(run, made, group, key, longest_s)
 
 
-def _each(run: str, made: MadeSounds, group: Sequence[Sound], key: str) -> None:
+def _each(run: str, made: MadeSounds, group: Sequence[Sound], key: str, longest_s: float) -> None:
     for one in group:
-        row(run, made, one, key)
+        row(run, made, one, key, longest_s)
 
 
-def row(run: str, made: MadeSounds, sound: Sound, key: str, autoplay: bool = False) -> None:
-    """One made sound, with its star."""
+def row(run: str, made: MadeSounds, sound: Sound, key: str, longest_s: float, autoplay: bool = False) -> None:
+    """One made sound, with its star. longest_s: what the whole width stands for."""
     notes = [
         detail(sound.origin) or f"seed {sound.seed}",
         f"{state_words(sound.state)} · {sound_length(sound.duration_s)}",
@@ -54,19 +62,28 @@ def row(run: str, made: MadeSounds, sound: Sound, key: str, autoplay: bool = Fal
             key=f"take-{key}-{sound.path.name}", on_click="ignore", type="tertiary", help="Download this one",
         )  # fmt: skip
 
-    player(label(sound.origin), notes, sound.path, tools, autoplay)
+    player(label(sound.origin), notes, sound.path, sound.duration_s, longest_s, tools, autoplay)
 
 
 def player(
-    title: str, notes: Sequence[str], path: Path, tools: Callable[[], None] | None = None, autoplay: bool = False
+    title: str,
+    notes: Sequence[str],
+    path: Path,
+    seconds: float,
+    longest_s: float,
+    tools: Callable[[], None] | None = None,
+    autoplay: bool = False,
 ) -> None:
-    """A label beside a picture over its player, and what can be done with it."""
+    """A label beside a picture over its player, and what can be done with it. The picture is ``seconds`` of
+    ``longest_s`` wide."""
     # A long name breaks where its words end.
     small = "".join(f"<small>{style.safe(note).replace('_', '_<wbr>')}</small>" for note in notes if note)
+    brief = " ss-brief" if seconds < BRIEF_S else ""  # its length stands in the label, to a tenth
+    part = min(1.0, max(NARROWEST, seconds / longest_s)) if longest_s > 0 else 1.0
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-        st.html(f'<div class="ss-mark">{style.safe(title)}{small}</div>', width=LABEL_PX)
+        st.html(f'<div class="ss-mark{brief}">{style.safe(title)}{small}</div>', width=LABEL_PX)
         with st.container(gap=None):
-            _heard(path, f"{title}, {', '.join(note for note in notes if note)}", autoplay)
+            _heard(path, f"{title}, {', '.join(note for note in notes if note)}", part, autoplay)
         with st.container(gap=None, width=TOOLS_PX):
             if tools is None:
                 st.html('<div class="ss-space"></div>')  # so that all pictures are equally wide
@@ -74,10 +91,12 @@ def player(
                 tools()
 
 
-def _heard(path: Path, says: str, autoplay: bool) -> None:
+def _heard(path: Path, says: str, part: float, autoplay: bool) -> None:
     picture = path.with_suffix(".png")
     if own_file(picture) and media.refusal(picture) is None:
-        st.image(str(picture), width="stretch", alt=f"Picture of {says}")
+        # Columns whatever the part is: a player whose place in the tree changes falls silent.
+        drawn, _ = st.columns([part, max(1 - part, 1e-6)], gap=None, wrap=False)
+        drawn.image(str(picture), width="stretch", alt=f"Picture of {says}")
     why = media.refusal(path)
     if why is None:
         st.audio(str(path), alt=f"Play {says}", autoplay=autoplay)

@@ -7,11 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import soundfile
 import streamlit as st
 
 from app.charts import latent_map, specs
 from app.look import style
 from app.look.plain import plain
+from app.look.words import sound_length
 from app.panels import actions
 from app.sounds import players
 from app.sounds.made_sounds import Sound, shown, stem
@@ -44,11 +46,16 @@ def page() -> None:
             with slot, st.spinner("Making it."):
                 trouble = _hear_what_was_asked(model)
             _listen(model, trouble, slot)
+    differ = any(share * 100 >= 0.5 for share in found["share"])
     with above[0]:
-        _map(model, found, axes)
+        if differ:
+            _map(model, found, axes)
+        else:
+            style.note("gray", "explore_off", "There is no map.", "It learnt one sound, and a map shows differences.")
     below = st.columns([5, 3], gap="large")
-    with below[0]:
-        _axes(model, axes)
+    if differ:
+        with below[0]:
+            _axes(model, axes)
     with below[1]:
         _ways(model, found["points"])
 
@@ -166,26 +173,39 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
             style.quiet("Nothing heard yet. A click on the map makes the sound of that place; one on a file plays it.")
     fresh = st.session_state.get("fresh")  # it stays so until the next: a player that changes falls silent
     by_name = {one.path.name: one for one in model.made.sounds()}
+    lengths = [_length(model, name, by_name.get(name)) for _, name in heard]
+    longest = max(lengths, default=0.0)
     with st.container(key="timeline-heard", gap="small"):
-        for number, (original, name) in enumerate(heard):
+        for number, ((original, name), seconds) in enumerate(zip(heard, lengths, strict=True)):
             with st.container(key=f"heard-{number}-{name}"):
-                _heard(model, original, name, by_name.get(name), name == fresh)
+                if original:
+                    notes = [original, sound_length(seconds)]
+                    players.player("Original", notes, model.made.place / name, seconds, longest)
+                elif (sound := by_name.get(name)) is not None:
+                    players.row(model.name, model.made, sound, "explore", longest, autoplay=name == fresh)
 
 
-def _heard(model: Model, original: str, name: str, sound: Sound | None, fresh: bool) -> None:
-    if original:
-        players.player("Original", [original], model.made.place / name)
-    elif sound is not None:
-        players.row(model.name, model.made, sound, "explore", autoplay=fresh)
+def _length(model: Model, name: str, sound: Sound | None) -> float:
+    """Seconds; 0 of a recording that cannot be read."""
+    if sound is not None:
+        return sound.duration_s
+    try:
+        return float(soundfile.info(model.made.place / name).duration)
+    except (soundfile.LibsndfileError, OSError):
+        return 0.0
 
 
 def _axes(model: Model, axes: list[dict[str, Any]]) -> None:
+    named = [axis for axis in axes if axis["changes"]]
+    if not named:
+        style.quiet("No direction between these sounds changes one thing clearly: there are no sliders.")
+        return
     base: Origin = st.session_state.get("base") or {"kind": "place", "x": 0.0, "y": 0.0}
     style.title("Move it", f"from {_base_words(base)}. To the right it becomes …")
     serial = st.session_state.get("serial", 0)
-    keys = {int(axis["number"]): f"axis-{axis['number']}-{serial}" for axis in axes}
-    for start in range(0, len(axes), 2):
-        for column, axis in zip(st.columns(2, gap="medium"), axes[start : start + 2], strict=False):
+    keys = {int(axis["number"]): f"axis-{axis['number']}-{serial}" for axis in named}
+    for start in range(0, len(named), 2):
+        for column, axis in zip(st.columns(2, gap="medium"), named[start : start + 2], strict=False):
             column.slider(
                 plain(latent_map.axis_words(axis)), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])],
                 on_change=_moved, args=(base, keys),

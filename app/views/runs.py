@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,12 @@ from engine.claims.figures import DECIMALS
 from engine.claims.quality import quality_of
 from engine.errors import StorageError
 from engine.rundir.reader import RunReader
+from engine.rundir.schema import RunRecord
 from engine.rundir.view import RunView
 
 LIVE_S, QUIET_S = 1.0, 5.0
 SPARK_POINTS = 60
+PRESSED = "open-earlier"
 
 
 def page() -> None:
@@ -46,7 +49,7 @@ def page() -> None:
     st.fragment(_live, run_every=LIVE_S if live else QUIET_S)(shelf, _drawn(found))
     earlier = [(reader, view) for reader, view in found if not view.state.live]
     if earlier:
-        _earlier(earlier)
+        _earlier(earlier, _names(found))
 
 
 def _drawn(found: list[tuple[RunReader, RunView]]) -> frozenset[tuple[str, bool]]:
@@ -59,18 +62,19 @@ def _live(shelf: Library, drawn: frozenset[tuple[str, bool]]) -> None:
     found, _ = shelf.views()
     for launch in launcher().pending(shelf.runs_dir):
         _pending(launch)
+    names = _names(found)
     for reader, view in found:
         if view.state.live:
-            _card(shelf, reader, view)
+            _card(shelf, reader, view, names[reader.id])
     if _drawn(found) != drawn:  # last, so that a press of "Open" is heard first
         st.rerun()
 
 
-def _card(shelf: Library, reader: RunReader, view: RunView) -> None:
+def _card(shelf: Library, reader: RunReader, view: RunView, name: str) -> None:
     with st.container(border=True, key=f"card-{reader.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-                style.name(launcher().name_of(view, reader.root), small=True)
+                style.name(name, small=True)
                 summary.badges(view)
                 _verdict(view)
             with st.container(horizontal=True, horizontal_alignment="right"):
@@ -117,39 +121,56 @@ def _open(run_id: str) -> None:
     st.switch_page("views/run.py", query_params={"run": run_id})
 
 
-def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
+def _earlier(earlier: list[tuple[RunReader, RunView]], names: Mapping[str, str]) -> None:
     st.subheader("Earlier", anchor=False)
     labels = states.ALL_LABELS
     runs = [view.run for _, view in earlier if view.run]
-    unit, items = _shared(run.monitor.unit for run in runs), _shared(run.monitor.nouns.items for run in runs)
+    unit, items = _shared(_unit(run) for run in runs), _shared(run.monitor.nouns.items for run in runs)
     errors = all(run.monitor.better == "lower" for run in runs)
-    numbers = unit if unit in DECIMALS else None
-    table = pd.DataFrame([_row(reader, view, as_text=numbers is None) for reader, view in earlier])
-    picked = st.dataframe(
+    table = pd.DataFrame([_row(reader, view, names[reader.id], mixed=unit is None) for reader, view in earlier])
+    decimals = f"%.{DECIMALS[unit]}f" if unit in DECIMALS else "%g"
+    st.dataframe(
         table,
         hide_index=True,
         row_height=40,
         height="content" if len(table) <= 15 else 640,
         placeholder="–",
-        on_select="rerun",
-        selection_mode="single-cell",
         key="earlier",
         column_config={
+            # A press, not a selection: an arrow key selects as well.
+            "Open": st.column_config.ButtonColumn("", key=PRESSED, width=70),
             "Run": st.column_config.TextColumn(width="medium"),
             "State": st.column_config.MultiselectColumn(options=list(labels), color=list(labels.values())),
             "Best": st.column_config.NumberColumn(
-                f"Best, {numbers}", format=f"%.{DECIMALS[numbers]}f", alignment="left"
-            )
-            if numbers
-            else st.column_config.TextColumn(),
+                f"Best, {unit}" if unit in DECIMALS else None, format=decimals, alignment="left"
+            ),
             "Error": st.column_config.LineChartColumn("Error" if errors else "Error or score", color="gray"),
             "Items": st.column_config.NumberColumn(items.capitalize() if items else "Items", alignment="left"),
         },
     )
-    style.quiet("Click a run to open it.")
-    cells: Any = picked["selection"]["cells"]
-    if cells:
-        _open(earlier[cells[0][0]][0].id)
+    pressed: Any = st.session_state.get(PRESSED)
+    if pressed is not None:
+        _open(earlier[pressed["row"]][0].id)
+
+
+def _names(found: Iterable[tuple[RunReader, RunView]]) -> dict[str, str]:
+    """What each run is called, by its id; those that share a name are told apart by their directories."""
+    called = {reader.id: launcher().name_of(view, reader.root) for reader, view in found}
+    often = Counter(called.values())
+    return {one: name if often[name] == 1 or name == one else f"{name} · {one}" for one, name in called.items()}
+
+
+def _unit(run: RunRecord) -> str:
+    """What the figure under "Best" counts: "dB", "%", or the score's own name."""
+    unit = "%" if run.monitor.unit == "fraction" else run.monitor.unit
+    return unit or words.nouns(run).measure or words.metric_label(run)
+
+
+def _best(raw: float, run: RunRecord) -> float:
+    """A figure to be sorted by, as exact as :func:`engine.claims.figures.figure` writes it."""
+    if run.monitor.unit in DECIMALS:
+        return round(raw, DECIMALS[run.monitor.unit])
+    return float(f"{raw * (100 if _unit(run) == '%' else 1):.3g}")
 
 
 def _shared(words: Iterable[str]) -> str | None:
@@ -158,8 +179,8 @@ def _shared(words: Iterable[str]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _row(reader: RunReader, view: RunView, as_text: bool) -> dict[str, Any]:
-    """One line of the table. Figures of different kinds stand with their units, as text."""
+def _row(reader: RunReader, view: RunView, name: str, mixed: bool) -> dict[str, Any]:
+    """One line of the table. mixed: figures of different kinds stand beside their units."""
     status, run = view.status, view.run
     best = status.best if status else None
     items = run.num_train_files + run.num_val_files if run else None
@@ -167,9 +188,11 @@ def _row(reader: RunReader, view: RunView, as_text: bool) -> dict[str, Any]:
     started = view.session.started_at if view.session else None  # the runs stand in this order
     spot = words.sweet_spot(status, run)
     return {
-        "Run": launcher().name_of(view, reader.root),
+        "Open": "Open",
+        "Run": name,
         "State": [badge.label for badge in states.badges(view)],
-        "Best": (words.figure(best.raw, run.monitor.unit) if as_text else best.raw) if best and run else None,
+        "Best": _best(best.raw, run) if best and run else None,
+        **({"In": _unit(run) if best and run else None} if mixed else {}),
         "Sweet spot": f"epoch {spot.epoch}" if spot else None,
         "Error": _spark(reader, view),
         "Epochs": finished,

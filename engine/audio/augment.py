@@ -80,8 +80,8 @@ def apply(
 def _warp(db: torch.Tensor, pitch: torch.Tensor, speed: torch.Tensor, config: SpectrogramConfig) -> torch.Tensor:
     """Frequencies times ``pitch``, time divided by ``speed``, bilinear; both anchored at 0."""
     batch, bands, frames = db.shape
-    centres = mel_scale.centres(bands, config.sample_rate, db.device)
-    rows = mel_scale.rows(centres / pitch[:, None], bands, config.sample_rate)  # [B, M]
+    centres = mel_scale.centres(bands, config.f_min, config.top_hz, db.device)
+    rows = mel_scale.rows(centres / pitch[:, None], bands, config.f_min, config.top_hz)  # [B, M]
     columns = torch.arange(frames, device=db.device) * speed[:, None]  # [B, F]
     grid = torch.stack(
         (

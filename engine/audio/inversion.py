@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.audio.mel import mel_filterbank
+from engine.audio.mel import mel_filterbank, raised
 from engine.audio.settings import SpectrogramConfig
 
 MOMENTUM = 0.99
@@ -38,12 +38,13 @@ def invert_mel(
 
     phase: [B, n_fft // 2 + 1, F] start phases in turns (0...1): randomness is an argument.
     """
+    power = raised(power, config.power / 2)  # what the bands added up
     bank = mel_filterbank(config).to(power)
     sums = bank.sum(0, keepdim=True).T.clamp_min(_TINY)  # [M, 1]
     linear = _deconvolve(power, bank, sums, quality.magnitude)
     window = torch.hann_window(config.n_fft, device=power.device, dtype=power.dtype)
     angle = phase.to(power) * (2 * torch.pi)
-    spectrum = torch.polar(linear.sqrt(), angle)
+    spectrum = torch.polar(raised(linear, 2 / config.power).sqrt(), angle)
     length = config.hop_length * (power.shape[-1] - 1)
     previous = torch.zeros_like(spectrum)
     for _ in range(quality.phase):
@@ -53,7 +54,7 @@ def invert_mel(
         )
         accelerated = rebuilt + MOMENTUM * (rebuilt - previous)
         previous = rebuilt
-        spectrum = _fit_to_mel(accelerated, power, bank)
+        spectrum = _fit_to_mel(accelerated, power, bank, config.power)
     wave = torch.istft(spectrum, config.n_fft, config.hop_length, window=window, length=length)
     return torch.nn.functional.pad(wave, (0, max(0, samples - length)))[..., :samples]
 
@@ -67,9 +68,12 @@ def _deconvolve(power: torch.Tensor, bank: torch.Tensor, sums: torch.Tensor, ite
     return linear
 
 
-def _fit_to_mel(spectrum: torch.Tensor, power: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
-    """``spectrum`` with its magnitude scaled by one multiplicative step towards the mel power it should have."""
-    magnitude = spectrum.real.square() + spectrum.imag.square()
+def _fit_to_mel(spectrum: torch.Tensor, power: torch.Tensor, bank: torch.Tensor, exponent: float) -> torch.Tensor:
+    """``spectrum`` with its magnitude scaled by one multiplicative step towards the mel sums it should have.
+
+    power: [B, M, F], sums of magnitudes to ``exponent``.
+    """
+    magnitude = raised(spectrum.real.square() + spectrum.imag.square(), exponent / 2)
     ratio = power / (bank.T @ magnitude).clamp_min(_TINY)
     weight = bank.sum(1, keepdim=True).clamp_min(_TINY)
-    return spectrum * (bank @ ratio / weight).sqrt()
+    return spectrum * raised(bank @ ratio / weight, 2 / exponent).sqrt()

@@ -26,7 +26,7 @@ def mel_filterbank(config: SpectrogramConfig) -> torch.Tensor:
     Slaney's bands are better conditioned than HTK's when the mel spectrogram is inverted.
     """
     bank: torch.Tensor = melscale_fbanks(
-        config.n_fft // 2 + 1, 0.0, config.sample_rate / 2, config.n_mels, config.sample_rate, None, "slaney"
+        config.n_fft // 2 + 1, config.f_min, config.top_hz, config.n_mels, config.sample_rate, None, "slaney"
     )
     return bank
 
@@ -57,8 +57,13 @@ class AudioSpectrogram(nn.Module):
             pad_mode="constant",
             return_complex=True,
         )
-        power = spectrum.real.square() + spectrum.imag.square()
-        return power_to_db(torch.matmul(self.bank.T, power))
+        power = raised(spectrum.real.square() + spectrum.imag.square(), self.config.power / 2)
+        return power_to_db(raised(torch.matmul(self.bank.T, power), 2 / self.config.power))
+
+
+def raised(power: torch.Tensor, exponent: float) -> torch.Tensor:
+    """``power`` to ``exponent``: what bands add up where ``SpectrogramConfig.power`` is not 2, and back to power."""
+    return power if exponent == 1 else power.pow(exponent)
 
 
 def power_to_db(power: torch.Tensor) -> torch.Tensor:

@@ -25,17 +25,17 @@ melscale_fbanks = functional.melscale_fbanks
 FINENESS = 64  # Table entries a band: a straight line between two is then as exact as single precision.
 
 
-def centres(bands: int, sample_rate: int, device: torch.device | None = None) -> torch.Tensor:
-    """[bands] where each triangle of ``melscale_fbanks`` from 0 Hz to half the rate is highest, in Hz."""
-    return _hertz(bands, sample_rate)[FINENESS : FINENESS * (bands + 1) : FINENESS].to(device)
+def centres(bands: int, low: float, top: float, device: torch.device | None = None) -> torch.Tensor:
+    """[bands] where each triangle of ``melscale_fbanks`` from ``low`` to ``top`` is highest, all in Hz."""
+    return _hertz(bands, low, top)[FINENESS : FINENESS * (bands + 1) : FINENESS].to(device)
 
 
-def rows(hertz: torch.Tensor, bands: int, sample_rate: int) -> torch.Tensor:
-    """Which band each frequency in Hz is the centre of, with its fraction; any shape. Below band 0: down to -1.
+def rows(hertz: torch.Tensor, bands: int, low: float, top: float) -> torch.Tensor:
+    """Which band each frequency in Hz is the centre of, with its fraction; any shape. Below band 0: -1 at ``low``.
 
     torchaudio has the way from mel to Hz for tensors and the way back for single numbers only, so it is looked up.
     """
-    table = _hertz(bands, sample_rate).to(hertz.device)
+    table = _hertz(bands, low, top).to(hertz.device)
     above = torch.searchsorted(table, hertz.contiguous()).clamp(1, len(table) - 1)
     below = above - 1
     part = (hertz - table[below]) / (table[above] - table[below])
@@ -43,9 +43,10 @@ def rows(hertz: torch.Tensor, bands: int, sample_rate: int) -> torch.Tensor:
 
 
 @lru_cache(maxsize=8)
-def _hertz(bands: int, sample_rate: int) -> torch.Tensor:
-    """Hz of evenly spaced places on the mel scale, ``FINENESS`` a band, from 0 to an octave beyond half the rate."""
-    top = functional._hz_to_mel(sample_rate / 2, "slaney")
-    places = torch.arange(2 * FINENESS * (bands + 1), dtype=torch.float64) * top / ((bands + 1) * FINENESS)
+def _hertz(bands: int, low: float, top: float) -> torch.Tensor:
+    """Hz of evenly spaced places on the mel scale, ``FINENESS`` a band, from ``low`` to as far again beyond ``top``."""
+    first, last = (functional._hz_to_mel(hertz, "slaney") for hertz in (low, top))
+    steps = torch.arange(2 * FINENESS * (bands + 1), dtype=torch.float64)
+    places = first + steps * (last - first) / ((bands + 1) * FINENESS)
     hertz: torch.Tensor = functional._mel_to_hz(places, "slaney")
     return hertz.float()

@@ -28,6 +28,7 @@ from engine.rundir.schema import FileFault, FileRow
 
 log = logging.getLogger(__name__)
 _NAMED = 3
+LEFT_OUT = "left out by you"
 LEAST_S = 0.01  # shorter files hold a click and no sound
 _SLACK_S = 1e-6
 
@@ -85,6 +86,7 @@ def open_collection(
     check: Callable[[], None] = lambda: None,
     *,
     warn: Callable[[str], None] = log.warning,
+    exclude: Sequence[str] = (),
     minimum: int = 2,
     cache: Cache | None = None,
     deadline_s: float = DEADLINE_S,
@@ -92,7 +94,8 @@ def open_collection(
     """Find, decode and judge the sounds below ``folder``. What the cache holds whole is not decoded again.
 
     report: called with ("scan", "decode" or "compare", done, total). check: called often; what it raises stops
-    everything and leaves no process behind. warn: told when something in the cache was damaged. minimum: usable sounds
+    everything and leaves no process behind. warn: told when something in the cache was damaged, or nothing bears an
+    excluded name. exclude: paths below the folder of files to leave out, as the rows have them. minimum: usable sounds
     below which the folder is refused. Raises DataError, StorageError.
     """
     cache = cache or default_cache()
@@ -120,7 +123,9 @@ def open_collection(
             entries[index] = replace(entries[index], facts=facts)
         _tell_damaged([entries[index] for index in unknown], warn)
         cache.prune()
-    collection = _judge(folder, entries, settings, cache, partial(report, "compare"), check)
+    if absent := sorted(set(exclude) - {entry.file.shown for entry in entries}):
+        warn(f"Nothing there is called {', '.join(map(escaped, absent))}: it cannot be left out.")
+    collection = _judge(folder, entries, settings, frozenset(exclude), cache, partial(report, "compare"), check)
     if len(collection.sounds) < minimum:
         raise _too_few(collection, minimum)
     return replace(collection, runs_inside=len(runs))
@@ -173,11 +178,16 @@ def _judge(
     folder: Path,
     entries: Sequence[_Entry],
     settings: DecodeSettings,
+    exclude: frozenset[str],
     cache: Cache,
     report: Callable[[int, int], None],
     check: Callable[[], None],
 ) -> Collection:
-    judged = [(entry, facts, _failure(facts, settings)) for entry in entries if (facts := entry.facts)]
+    judged = [
+        (entry, facts, LEFT_OUT if entry.file.shown in exclude else _failure(facts, settings))
+        for entry in entries
+        if (facts := entry.facts)
+    ]
     usable = [(entry, facts) for entry, facts, failure in judged if failure is None]
     groups = group_copies(
         [facts for _, facts in usable],

@@ -38,7 +38,7 @@ class MetricSpec(Record):
     label: str
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
-    chart: Literal["quality", "loss", "kl", "rate", "other"] = "other"
+    chart: Literal["quality", "loss", "recon", "kl", "dimensions", "rate", "other"] = "other"
     better: Literal["lower", "higher", "neither"] = "neither"
 
 

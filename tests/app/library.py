@@ -73,12 +73,14 @@ def write(
     apart: float = 0.3,
     files: Sequence[FileRow] = (),
     sweet_range: SweetRange | None = None,
+    own: dict[str, Any] | None = None,
     **changes: Any,
 ) -> RunWriter:
     """A run of ``done`` out of ``epochs`` epochs in ``state``.
 
     Its error is lowest at ``best``, and until then ``apart`` dB above that on its own sounds. diagnosis: what its task
     found beside what its curves say. sweet_range: as the last epoch brought it; by default no files are told apart.
+    own: further figures of every epoch.
     """
     writer = RunWriter.open(root, device="cpu", threads=1, versions={"torch": "0"})
     if files:
@@ -97,7 +99,7 @@ def write(
         metrics = EpochMetrics.model_validate(
             {"epoch": epoch, "total_epochs": epochs, "step": 10 * epoch, "train_loss": 0.1, "val_loss": 0.2,
              "val_recon_db": val, "train_recon_db": train, "baseline_db": 14.2, "kl_divergence": 20.0,
-             "learning_rate": 1e-3, "overfitting_gap": (val - train) / train}
+             "learning_rate": 1e-3, "overfitting_gap": (val - train) / train} | (own or {})
         )  # fmt: skip
         if epoch == done and done >= best:
             found = sweet_range or SweetRange(best, best, done, 0, False, False, None, None)

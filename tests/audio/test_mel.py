@@ -17,6 +17,9 @@ from engine.audio.mel import AudioSpectrogram, Scale, mel_filterbank, power_to_d
 from engine.audio.mel_scale import functional, melscale_fbanks
 from engine.audio.picture import mel_png
 from engine.audio.settings import SpectrogramConfig
+from engine.config import validated
+from engine.errors import ConfigError
+from engine.tasks.vae.config import VAEConfig
 
 CONFIG = SpectrogramConfig()
 
@@ -39,22 +42,64 @@ def test_the_mel_scale_is_torchaudios_whether_or_not_its_compiled_part_loads() -
     assert result.stdout == "torchaudio.functional.functional torch.Size([5, 3])\n", result.stderr
 
 
-def test_rows_are_where_the_filterbank_has_its_bands() -> None:
+RANGES = [SpectrogramConfig(), SpectrogramConfig(f_min=300.0, f_max=9_000.0)]
+
+
+@pytest.mark.parametrize("config", RANGES, ids=["all", "part"])
+def test_rows_are_where_the_filterbank_has_its_bands(config: SpectrogramConfig) -> None:
     """A frequency between two centres lies as far between their rows as the triangles and the scale say."""
-    rate, bands = CONFIG.sample_rate, CONFIG.n_mels
-    hertz = mel_scale.centres(bands, rate)
-    assert torch.allclose(mel_scale.rows(hertz, bands, rate), torch.arange(bands).float(), atol=1e-4)
-    bank = melscale_fbanks(rate + 1, 0.0, rate / 2, bands, rate, None, "slaney")
+    rate, bands, low, top = config.sample_rate, config.n_mels, config.f_min, config.top_hz
+    hertz = mel_scale.centres(bands, low, top)
+    assert torch.allclose(mel_scale.rows(hertz, bands, low, top), torch.arange(bands).float(), atol=1e-4)
+    bank = melscale_fbanks(rate + 1, low, top, bands, rate, None, "slaney")
     assert torch.allclose(bank.argmax(0) / 2, hertz, atol=0.51)
-    assert mel_scale.rows(torch.tensor([0.0, rate / 2]), bands, rate).tolist() == pytest.approx([-1, bands], abs=1e-3)
+    assert mel_scale.rows(torch.tensor([low, top]), bands, low, top).tolist() == pytest.approx([-1, bands], abs=1e-3)
 
 
-def test_a_row_comes_from_torchaudios_scale() -> None:
-    rate, bands = CONFIG.sample_rate, CONFIG.n_mels
-    step = functional._hz_to_mel(rate / 2, "slaney") / (bands + 1)
-    for hertz in (3.0, 440.0, 999.0, 1003.0, 7040.0, 23_000.0, 30_000.0):
-        exact = functional._hz_to_mel(hertz, "slaney") / step - 1
-        assert float(mel_scale.rows(torch.tensor([hertz]), bands, rate)) == pytest.approx(exact, abs=2e-4)
+@pytest.mark.parametrize("config", RANGES, ids=["all", "part"])
+def test_a_row_comes_from_torchaudios_scale(config: SpectrogramConfig) -> None:
+    low, top = (functional._hz_to_mel(hertz, "slaney") for hertz in (config.f_min, config.top_hz))
+    step = (top - low) / (config.n_mels + 1)
+    for hertz in (320.0, 440.0, 999.0, 1003.0, 7040.0, 10_000.0):
+        exact = (functional._hz_to_mel(hertz, "slaney") - low) / step - 1
+        row = mel_scale.rows(torch.tensor([hertz]), config.n_mels, config.f_min, config.top_hz)
+        assert float(row) == pytest.approx(exact, abs=3e-4)
+
+
+def test_the_bands_lie_between_the_frequencies_that_were_asked_for() -> None:
+    bank = mel_filterbank(RANGES[1])
+    hertz = torch.linspace(0, 24_000, len(bank))
+    heard = hertz[bank.sum(1) > 0]
+    assert 300 <= float(heard.min()) < 330 and 8_900 < float(heard.max()) <= 9_000
+    plain = melscale_fbanks(1025, 0.0, 24_000.0, 128, 48_000, None, "slaney")
+    assert torch.equal(mel_filterbank(SpectrogramConfig()), plain)
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_a_sound_comes_back_whatever_its_bands_add_up(power: float) -> None:
+    config = SpectrogramConfig(f_min=100.0, f_max=12_000.0, power=power)
+    transform = AudioSpectrogram(config)
+    wave = tone(440.0) + 0.3 * tone(2_000.0)
+    db = transform(wave[None])
+    phase = torch.from_numpy(rng.generator(0, "phase").random((1, 1025, db.shape[-1]), dtype=np.float32))
+    back = transform(invert_mel(to_power(db), config, len(wave), phase, BEST))
+    active = db > db.max() - 40
+    assert float((back - db)[active].abs().mean()) < 2.0
+    assert float(db.max()) == pytest.approx(float(AudioSpectrogram(CONFIG)(wave[None]).max()), abs=6), "still power"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"f_min": 900.0, "f_max": 400.0}, "f_min = 900 Hz must lie below f_max = 400 Hz"),
+        ({"f_max": 30_000.0}, "f_max = 30000 Hz lies above half the sample rate: at most 24000"),
+        ({"f_max": 500.0}, "has 21 frequencies, too few for 128 bands: widen the range"),
+    ],
+)
+def test_a_range_that_leaves_bands_empty_is_refused_in_a_sentence(wrong: dict[str, float], sentence: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        validated(VAEConfig, {"spectrogram": wrong})
+    assert sentence in str(error.value) and "{" not in str(error.value)
 
 
 def test_a_chunk_has_the_frames_of_its_sound() -> None:

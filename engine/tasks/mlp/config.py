@@ -20,16 +20,27 @@ class MLPConfig(TaskConfig):
     sections: ClassVar[dict[str, str]] = {"task_type": "Tables and labels"}
 
     task_type: Literal["auto", "classification", "regression"] = Field(
-        "auto", description="Sort into classes or predict a number; automatic: by the target's values."
+        "auto",
+        title="Classes or a number",
+        description="Sort into classes or predict a number; automatic: by the target's values.",
     )
-    target: str | None = Field(None, description="Column that is learned; by default the last.")
+    target: str | None = Field(
+        None, title="Column to learn", description="Column that is learned; by default the last."
+    )
     labels: str | None = Field(
-        None, description="Labels of a folder of sounds: a CSV of file and label, or the word folders: one a class."
+        None,
+        title="Labels",
+        description="Labels of a folder of sounds: a CSV of file and label, or the word folders: one a class.",
     )
-    input_dim: int | None = Field(None, ge=1, description="Number of features; automatic: the data's.")
-    output_dim: int | None = Field(None, ge=1, description="Number of classes, 1 for a number; automatic: the data's.")
+    input_dim: int | None = Field(
+        None, ge=1, title="Features", description="Number of features; automatic: the data's."
+    )
+    output_dim: int | None = Field(
+        None, ge=1, title="Classes", description="Number of classes, 1 for a number; automatic: the data's."
+    )
     layers: tuple[LayerConfig, ...] = Field(
         (LayerConfig(units=64), LayerConfig(units=64)),
+        title="Hidden layers",
         description="Hidden layers: widths (64,32), or a JSON list of their descriptions.",
     )
 

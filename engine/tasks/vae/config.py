@@ -17,7 +17,11 @@ class VAEConfig(TaskConfig):
     """The convolutional VAE over mel spectrograms, and how its sounds are read."""
 
     can: ClassVar[Abilities] = Abilities(make_sounds=True, reconstruct=True, export=True)
-    sections: ClassVar[dict[str, str]] = {"latent_dim": "Sounds"}
+    sections: ClassVar[dict[str, str]] = {
+        "latent_dim": "The model of sounds",
+        "chunk_duration_s": "What it makes of your sounds",
+        "kind": "What it lets you hear",
+    }
     # The fewer sounds, the longer the code may form before it is held together.
     presets: ClassVar[Presets] = {
         OverfittingPreset.CONSERVATIVE: {"kl_warmup_fraction": 0.5},
@@ -25,30 +29,80 @@ class VAEConfig(TaskConfig):
         OverfittingPreset.AGGRESSIVE: {"kl_warmup_fraction": 0.2},
     }
 
-    latent_dim: int = Field(32, ge=1, le=1024, description="Numbers per latent frame (or per chunk, as one vector).")
-    kl_warmup_fraction: float = Field(0.3, ge=0, le=1, description="Part of training over which the KL weight rises.")
-    free_bits: float = Field(0.05, ge=0, le=5, description="Nats per latent dimension that cost nothing.")
-    chunk_duration_s: float = Field(1.0, ge=0.1, le=30, description="Length of a training chunk in seconds.")
-    spectrogram: SpectrogramConfig = Field(default_factory=SpectrogramConfig)
-    min_duration_s: float = Field(
-        0.1, ge=0.02, le=60, description=DecodeSettings.model_fields["min_duration_s"].description
+    latent_dim: int = Field(
+        32,
+        ge=1,
+        le=1024,
+        title="Size of the code",
+        description="Numbers per latent frame (or per chunk, as one vector): more copy closer and vary less.",
     )
     channels: int = Field(
-        16, ge=8, le=128, multiple_of=8, description="Width of the first stage; each of the next three doubles it."
+        16,
+        ge=8,
+        le=128,
+        multiple_of=8,
+        title="Width of the network",
+        description="Width of the first stage; each of the next three doubles it.",
     )
     code: Literal["local", "temporal", "vector"] = Field(
-        "local", description="A code that keeps time and frequency apart, only time, or one vector for a whole chunk."
+        "local",
+        title="Form of the code",
+        description="A code that keeps time and frequency apart, only time, or one vector for a whole chunk.",
     )
+    kl_warmup_fraction: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        title="Part of the run to form the code",
+        description="Part of training over which the KL weight rises.",
+    )
+    free_bits: float = Field(
+        0.05,
+        ge=0,
+        le=5,
+        title="Freedom of the code, nats",
+        description="Nats per latent dimension that cost nothing: more keep detail, less make new sounds surer.",
+    )
+    chunk_duration_s: float = Field(
+        1.0,
+        ge=0.1,
+        le=30,
+        title="Length of a chunk, seconds",
+        description="Length of a training chunk in seconds: what it sees of a sound at once.",
+    )
+    min_duration_s: float = Field(
+        0.1,
+        ge=0.02,
+        le=60,
+        title="Shortest sound, seconds",
+        description=DecodeSettings.model_fields["min_duration_s"].description,
+    )
+    exclude: tuple[str, ...] = Field(
+        (),
+        max_length=10_000,
+        title="Left out",
+        description="A file to leave out, by its path below the folder; once for each file.",
+    )
+    augment_strength: float = Field(
+        1.0,
+        ge=0,
+        le=3,
+        title="Strength of the variations",
+        description="Scale of the variations in pitch, speed, noise and volume; 0 turns them off.",
+    )
+    spectrogram: SpectrogramConfig = Field(default_factory=SpectrogramConfig)
     kind: Literal["auto", "one-shots", "textures"] = Field(
         "auto",
+        title="Strokes or textures",
         description="Strokes that die away, or sounds that go on: decides how new ones are drawn; automatic: by "
         "where their energy lies.",
     )
-    augment_strength: float = Field(
-        1.0, ge=0, le=3, description="Scale of the variations in pitch, speed, noise and volume; 0 turns them off."
+    preview_duration_s: float = Field(
+        4.0, ge=0.5, le=30, title="Length of a preview, seconds", description="Length of a preview in seconds."
     )
-    preview_duration_s: float = Field(4.0, ge=0.5, le=30, description="Length of a preview in seconds.")
-    temperature: float = Field(0.85, ge=0, le=2, description="Spread of generated sounds around what was learned.")
+    temperature: float = Field(
+        0.85, ge=0, le=2, title="Temperature", description="Spread of generated sounds around what was learned."
+    )
 
     @property
     def decode(self) -> DecodeSettings:

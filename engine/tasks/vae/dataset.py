@@ -31,7 +31,9 @@ STRETCH_FRAMES = 96
 class AudioTrainingDataset:
     """Sounds as chunks of one length, from memory-mapped peak-normalised PCM.
 
-    Reading a chunk also reads ``n_fft // 2`` samples on either side, so that its frames equal those of its sound.
+    No ``torch.utils.data.Dataset``: a batch is a function of (seed, step), so that a run goes on exactly from any step;
+    a ``DataLoader`` has a sampler and workers whose state no checkpoint could hold. Reading a chunk also reads
+    ``n_fft // 2`` samples on either side, so that its frames equal those of its sound.
     """
 
     def __init__(self, sounds: Sequence[Sound], spectrogram: SpectrogramConfig, chunk_duration_s: float) -> None:

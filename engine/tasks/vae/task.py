@@ -19,6 +19,7 @@ from engine.audio.window_index import WindowIndex
 from engine.collection.collection import Collection, open_collection
 from engine.collection.split import assign_sides, split_files
 from engine.config import TrainingConfig, follow, get_adaptive_split, resolve
+from engine.device import onto
 from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
@@ -50,9 +51,14 @@ METRICS = (
     MetricSpec(name="train_recon_db", label="its own sounds", unit="dB", chart="quality", better="lower"),
     MetricSpec(name="train_loss", label="Loss", chart="loss", better="lower"),
     MetricSpec(name="val_loss", label="Validation loss", chart="loss", better="lower"),
-    MetricSpec(name="recon_loss", label="Reconstruction", better="lower"),
+    MetricSpec(name="recon_loss", label="Reconstruction loss", chart="recon", better="lower"),
+    MetricSpec(name="val_recon_loss", label="Validation reconstruction loss", chart="recon", better="lower"),
     MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="kl"),
     MetricSpec(name="kl_weight", label="KL weight", chart="kl"),
+    MetricSpec(name="kl_per_dim", label="KL by dimension", unit="nats", chart="dimensions"),
+    MetricSpec(name="kl_max_dim", label="KL of the busiest dimension", unit="nats"),
+    MetricSpec(name="kl_median_dim", label="KL of the middle dimension", unit="nats"),
+    MetricSpec(name="idle_dims", label="Part of the code that lies idle"),
     MetricSpec(name="learning_rate", label="Learning rate", chart="rate"),
     MetricSpec(name="sigma_db", label="Sigma", unit="dB", better="lower"),
     MetricSpec(name="grad_norm", label="Gradient norm"),
@@ -156,7 +162,7 @@ class VAETask:
         }
 
     def batch(self, seed: int, step: int) -> Batch:
-        return {name: tensor.to(self.device) for name, tensor in self.loader.batch(seed, step).items()}
+        return onto(self.device, self.loader.batch(seed, step))
 
     def training_step(self, model: ConvVAE, batch: Batch, knobs: Mapping[str, float]) -> StepOutput:
         with torch.no_grad():
@@ -204,6 +210,7 @@ class VAETask:
             "val_recon_db_files": self._by_file(errors),
             "baseline_db": self.baseline_db,
             "kl_divergence": float(out.divergence),
+            "kl_per_dim": [round(nats, 4) for nats in per_dim.reshape(mean.shape[1:]).mean(1).tolist()],
             "kl_max_dim": float(per_dim.max()),
             "kl_median_dim": float(per_dim.median()),
             "idle_dims": float((per_dim < IDLE_NATS).float().mean()),
@@ -285,7 +292,12 @@ def open_task(
     """A folder of sounds, ready to train on. ``DataError`` when there is too little to learn from."""
     assert source.path is not None, "a folder of sounds has a path"
     collection = open_collection(
-        Path(source.path), task_config.decode, context.report, context.check, warn=context.warn
+        Path(source.path),
+        task_config.decode,
+        context.report,
+        context.check,
+        warn=context.warn,
+        exclude=task_config.exclude,
     )
     return VAETask(collection, config, task_config, device, context)
 

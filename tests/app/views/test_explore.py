@@ -15,6 +15,7 @@ from app.charts import latent_map
 from engine.rundir.encoding import seal
 from engine.rundir.layout import Layout
 from tests.app.conftest import said
+from tests.conftest import train_small
 
 Visit = Callable[..., AppTest]
 pytestmark = pytest.mark.usefixtures("forked_starts")
@@ -47,6 +48,23 @@ def test_places_files_morphs_and_moves_can_be_heard_without_a_mouse(visit: Visit
     star.click().run()
     kept = visit("sounds", run="drums")
     assert len(kept.get("audio")) == 1 and "Morph" in said(kept), "a star here is a star there"
+
+
+def test_only_directions_with_a_name_have_a_slider(visit: Visit, trained: Path) -> None:
+    app = visit("explore", run="drums")
+    labels = [slider.label for slider in app.slider if (slider.key or "").startswith("axis-")]
+    assert labels and all("(" in label and "no one word" not in label for label in labels)
+
+
+def test_one_sound_has_no_map(visit: Visit, drums: Path, runs_dir: Path, tmp_path: Path) -> None:
+    two = tmp_path / "two"
+    two.mkdir()
+    for path in sorted(drums.iterdir())[:2]:  # one to learn from, one to check with
+        shutil.copy(path, two)
+    train_small(two, runs_dir / "one", "--max-steps", "2")
+    app = visit("explore", run="one")
+    assert "There is no map." in said(app) and not app.get("vega_lite_chart")
+    assert app.button(key="file-hear") and not [one for one in app.slider if (one.key or "").startswith("axis-")]
 
 
 def test_a_place_far_from_everything_is_warned_of(visit: Visit, trained: Path) -> None:
@@ -102,6 +120,6 @@ def test_a_map_has_room_on_all_sides(points: list[dict[str, object]]) -> None:
 def test_an_axis_is_named_after_what_it_changes_and_how_surely() -> None:
     axis = {"number": 1, "changes": [{"name": "length", "r": -0.81}, {"name": "brightness", "r": 0.64}]}
     assert latent_map.axis_words(axis) == "shorter (strong, 0.81), brighter (clear, 0.64)"
-    assert "no one word" in latent_map.axis_words({"number": 2, "changes": []})
     assert latent_map.axis_title([axis], 1, 0.4, "→") == "shorter, brighter → · 40 % of the differences"
+    assert latent_map.axis_title([axis], 1, 0.001, "→") == "", "0 % of the differences are none"
     assert latent_map.axis_title([], 2, 0.1, "↑") == "direction 2 ↑ · 10 % of the differences"

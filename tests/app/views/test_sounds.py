@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from app.sounds.client import Client, client_of
 from app.sounds.made_sounds import MadeSounds, bundle, file_name
 from engine.audio.files.io import write_wave
+from engine.audio.picture import mel_png
 from engine.errors import ConfigError, DataError, SweetspotError
 from engine.rundir.layout import Layout
 from engine.rundir.schema import Abilities, Monitor, State
@@ -61,6 +62,29 @@ def test_sounds_are_made_and_what_gets_a_star_keeps_it(visit: Visit, trained: Pa
     assert [one.label for one in again.button if (one.key or "").startswith("star-")].count("Take its star away") == 1
     again.segmented_control(key="which").set_value("With a star").run()
     assert len(again.get("audio")) == 1
+
+
+def _listed(place: str) -> None:
+    from pathlib import Path
+
+    from app.sounds import players
+    from app.sounds.made_sounds import shelf_at
+
+    shelf = shelf_at(place)
+    players.rows("drums", shelf, shelf.sounds(), Path(place).name)
+
+
+def test_sounds_stand_on_one_time_axis_with_their_lengths_in_tenths(tmp_path: Path) -> None:
+    for number, seconds in enumerate((0.3, 2.4)):
+        path = tmp_path / f"prior-{number}.wav"
+        write_wave(path, np.zeros(round(48_000 * seconds), np.float32), 48_000)
+        path.with_suffix(".png").write_bytes(mel_png(np.zeros((8, 8), np.float32), 1.0, 0.1))
+        path.with_suffix(".json").write_text(json.dumps({"sound": {"origin": {"kind": "prior", "index": number}}}))
+    app = AppTest.from_function(_listed, args=(str(tmp_path),)).run()
+    assert not app.exception, app.exception
+    parts = [column.weight for column in app.columns[::2]]
+    assert min(parts) / max(parts) == pytest.approx(0.3 / 2.4, rel=0.01)
+    assert "the whole width is 2.4 s" in said(app) and "0.3 s" in said(app)
 
 
 def test_another_temperature_begins_at_the_first_number_again(visit: Visit, trained: Path) -> None:

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,8 +19,11 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
+from app.panels.forms import check, fields
+from app.runs.launch import flags
 from engine.rundir.layout import Layout
-from engine.rundir.schema import ErrorInfo, FileRow, PhaseProgress, RunConfig, State
+from engine.rundir.schema import ErrorInfo, FileRow, Memory, Monitor, PhaseProgress, RunConfig, State
+from engine.tasks.vae.task import METRICS
 from tests.app.conftest import said
 from tests.app.library import write
 from tests.audio.sounds import chirp
@@ -54,6 +58,51 @@ def test_runs_stand_newest_first(visit: Visit, runs_dir: Path) -> None:
     assert list(visit().dataframe[0].value["Run"]) == ["run 2", "run 1", "run 0"]
 
 
+def test_the_best_of_runs_in_different_units_is_a_number_and_runs_of_one_name_are_told_apart(
+    visit: Visit, runs_dir: Path
+) -> None:
+    accuracy = Monitor(metric="val_recon_db", reference="train_recon_db", unit="", better="higher")
+    write(runs_dir / "hat-1", name="hat")
+    write(runs_dir / "hat-2", name="hat", monitor=accuracy)
+    table = visit().dataframe[0].value
+    assert list(table["Run"]) == ["hat · hat-2", "hat · hat-1"]
+    assert table["Best"].dtype.kind == "f" and list(table["In"]) == ["new sounds", "dB"]
+    (runs_dir / "hat-2").rename(runs_dir.parent / "hat-2")
+    alone = visit().dataframe[0].value
+    assert list(alone["Run"]) == ["hat"] and "In" not in alone
+
+
+def test_a_file_can_be_heard_and_left_out_before_training(visit: Visit, drums: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(drums, tmp_path / "drums"))
+    wave, rate = soundfile.read(sorted(folder.iterdir())[0])
+    soundfile.write(folder / "zz-loud.wav", np.clip(wave * 30, -0.9, 0.9), rate)
+    app = visit("new")
+    app.session_state["source"] = "A folder on this computer"
+    app.session_state["folder"] = str(folder)
+    app.session_state["to-hear"] = True
+    app.run()
+    assert "clipped" in said(app) and app.get("audio") and usable(app) == "11"
+    app.button(key=f"flagged-{folder}-zz-loud.wav").click().run()
+    assert not app.exception and usable(app) == "10 of 11"
+    assert any("(1 left out)" in one.label for one in app.expander)
+
+
+def usable(app: AppTest) -> str:
+    return next(one.value for one in app.metric if one.label == "Usable sounds")
+
+
+@pytest.mark.parametrize("task", ["vae", "mlp"])
+def test_every_setting_stands_under_a_name_of_its_own_in_a_group(task: str) -> None:
+    shown = [field for group in fields(task).values() for field in group]
+    assert len(fields(task)) > 5 and all(field.info.title and field.info.description for field in shown)
+    assert len({field.label for field in shown}) == len(shown)
+
+
+def test_what_is_left_out_reaches_the_command_line_whatever_its_name() -> None:
+    given = flags({"exclude": ("-a.wav", "b, c.wav"), "seed": 1})
+    assert given == ["--exclude=-a.wav", "--exclude=b, c.wav", "--seed", "1"]
+
+
 def test_a_done_run_names_its_sweet_spot(visit: Visit, runs_dir: Path) -> None:
     write(runs_dir / "drums")
     app = visit("run", run="drums")
@@ -72,6 +121,41 @@ def test_a_live_run_shows_time_quality_gain_and_error(visit: Visit, runs_dir: Pa
     assert app.metric[1].delta == "memorises", "the chip and the message say the same"
     assert [app.button(key=key).label for key in ("save_now", "cancel")] == ["Save now", "Stop and keep"]
     live.close()
+
+
+def test_the_first_view_says_what_memory_it_takes(visit: Visit, runs_dir: Path) -> None:
+    used = Memory(process_bytes=812_000_000, system_used_bytes=1, system_total_bytes=2, device_used_bytes=2_100_000_000)
+    live = write(runs_dir / "drums", state=State.RUNNING, done=19, close=False)
+    live.update(memory=used.model_copy(update={"device_total_bytes": 80_000_000_000}))
+    live.state(State.RUNNING)
+    assert "<b>812 MB</b> of memory, <b>2.1 GB</b> of 80.0 GB on the device" in said(visit("run", run="drums"))
+    live.close()
+
+
+def curves(app: AppTest) -> list[str]:
+    """What the charts say to those who cannot see them."""
+    return [chart.proto.alt for chart in app.get("vega_lite_chart")]
+
+
+def test_reconstruction_and_the_dimensions_of_the_code_are_among_the_curves(visit: Visit, runs_dir: Path) -> None:
+    own = {"kl_per_dim": [0.1, 19.0, 0.9], "val_recon_loss": 0.3, "kl_max_dim": 9.0, "kl_median_dim": 0.5}
+    write(runs_dir / "drums", metrics=METRICS, own=own | {"idle_dims": 0.4})
+    app = visit("run", run="drums")
+    assert {"Reconstruction loss of every step", "KL by dimension after the last epoch"} <= set(curves(app))
+    app.session_state["tabs-drums"] = "More curves"
+    app.run()
+    named = {"KL of the busiest dimension", "KL of the middle dimension", "Part of the code that lies idle"}
+    assert named <= set(curves(app))
+
+
+def test_settings_that_do_not_go_together_are_told_below_one_that_was_filled_in() -> None:
+    assert check("vae", {"f_max": 400.0, "f_min": 900.0}) == {"f_max": "f_min = 900 Hz must lie below f_max = 400 Hz."}
+    assert check("vae", {"f_max": 40_000.0, "dropout": 2}).keys() == {"f_max", "dropout"}
+
+
+def test_every_metric_of_the_task_for_sounds_has_a_curve() -> None:
+    drawn = {spec.name for spec in METRICS}
+    assert {"val_recon_loss", "recon_loss", "kl_max_dim", "kl_median_dim", "idle_dims", "kl_per_dim"} <= drawn
 
 
 def test_a_run_that_reads_sounds_says_how_far_it_is(visit: Visit, runs_dir: Path) -> None:
