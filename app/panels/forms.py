@@ -57,7 +57,7 @@ def label(name: str) -> str:
 @lru_cache(maxsize=1)
 def titles() -> dict[str, str | None]:
     """The title of every setting there is, by its name."""
-    models = (TrainingConfig, *(task_config(name) for name in task_names()))
+    models: list[type[Settings]] = [TrainingConfig, *(task_config(name) for name in task_names())]
     return {path[-1]: info.title for model in models for path, info in leaves(model)}
 
 

@@ -163,8 +163,8 @@ def card(checked: Checked, source: str) -> None:
                 style.finding(colour, icon, "", found.message)
         _to_hear(checked, source)
         _one_by_one(checked, source)
-        if health.skipped:
-            _skipped([row for row in health.files if row.verdict == "skipped"], opened=not used)
+        if skipped := [row for row in health.files if row.verdict == "skipped" and row.reason != LEFT_OUT]:
+            _skipped(skipped, opened=not used)
 
 
 def verdict(health: Health) -> str:
@@ -228,7 +228,7 @@ def _to_hear(checked: Checked, source: str) -> None:
 
 def _flags(row: FileRow) -> str:
     """Why a file is remarked upon, in a phrase; empty where nothing is."""
-    said = [row.reason] if row.reason else []
+    said = [row.reason] if row.reason and row.reason != LEFT_OUT else []
     said += [fault.words for fault in row.faults] + ([f"repeats {row.same_as}"] if row.same_as else [])
     return "; ".join(said)
 
@@ -264,7 +264,7 @@ def _line(row: FileRow) -> dict[str, str | None]:
         "File": escaped(row.path),
         "Length": None if row.duration_s is None else words.sound_length(row.duration_s),
         "Use": side.get(str(row.split), "left out"),
-        "Remarks": None if row.reason == LEFT_OUT and not row.faults else escaped(_flags(row)) or None,
+        "Remarks": escaped(_flags(row)) or None,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from engine.collection.collection import Collection
+from engine.collection.collection import LEFT_OUT, Collection
 from engine.collection.split import assign_sides, split_files
 from engine.config import OverfittingPreset, get_adaptive_split, preset_for
 from engine.errors import DataError
@@ -68,7 +68,7 @@ def examine(collection: Collection, val_fraction: float | None = None, split_see
 
 
 def _skipped(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
-    skipped = sum(row.verdict == "skipped" for row in rows)
+    skipped = sum(row.verdict == "skipped" and row.reason != LEFT_OUT for row in rows)
     if not skipped:
         return None
     severity = "warning" if 2 * skipped > len(rows) else "info"

@@ -85,6 +85,7 @@ def test_a_file_can_be_heard_and_left_out_before_training(visit: Visit, drums: P
     app.button(key=f"flagged-{folder}-zz-loud.wav").click().run()
     assert not app.exception and usable(app) == "10 of 11"
     assert any("(1 left out)" in one.label for one in app.expander)
+    assert "cannot be used" not in said(app), "it could"
 
 
 def usable(app: AppTest) -> str:
