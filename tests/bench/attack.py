@@ -7,6 +7,7 @@ millisecond within 30 dB of the loudest one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -82,8 +83,7 @@ def modulation_distance(one: np.ndarray, other: np.ndarray) -> float:
     for level in (one, other):
         power = np.abs(np.fft.rfft(level / max(level.mean(), _TINY))) ** 2 / len(level) ** 2
         hertz = np.fft.rfftfreq(len(level), 0.001)
-        low_high = zip(MODULATION_HZ, MODULATION_HZ[1:], strict=False)
-        bands = [power[(hertz >= low) & (hertz < high)].sum() for low, high in low_high]
+        bands = [power[(hertz >= low) & (hertz < high)].sum() for low, high in pairwise(MODULATION_HZ)]
         strengths.append(np.log10(np.maximum(bands, 10 ** (MODULATION_FLOOR_DB / 10))))
     return float(np.abs(strengths[0] - strengths[1]).mean())
 

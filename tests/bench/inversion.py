@@ -14,8 +14,10 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from engine import rng
+from engine.audio.detail import DetailNet, infer
 from engine.audio.files.io import read_wave
 from engine.audio.inversion import BEST, FAST, Quality, invert_mel
 from engine.audio.mel import RANGE_DB, AudioSpectrogram, to_power
@@ -29,15 +31,18 @@ SHOWN = ("attack_ms", "pre_db", "env_db", "first_db", "modulation", "fine_db", "
 
 
 def sounds(data: Path, pattern: str, files: int, seconds: float) -> list[np.ndarray]:
-    """At most ``files`` sounds, evenly over those that fit: each cut to ``seconds``, of peak 1, after 50 ms of silence."""
+    """At most ``files`` sounds, evenly over those that fit; cut to ``seconds``, of peak 1, 50 ms of silence first."""
     paths = sorted(path for path in data.rglob(pattern) if path.is_file())
     chosen = [paths[place] for place in np.linspace(0, len(paths) - 1, min(files, len(paths))).round().astype(int)]
     waves = [read_wave(path, RATE)[: round(seconds * RATE)] for path in chosen]
     return [led_in(wave / max(float(np.abs(wave).max()), 1e-9)).astype(np.float32) for wave in waves]
 
 
-def from_mel(config: SpectrogramConfig, quality: Quality) -> Inverse:
-    """A wave [T] to its mel spectrogram, floored as a model's, and back; its start phases are those of a codec."""
+def from_mel(config: SpectrogramConfig, quality: Quality, net: DetailNet | None = None, sharp: bool = True) -> Inverse:
+    """A wave [T] to its mel spectrogram, floored as a model's, and back; its start phases are those of a codec.
+
+    net: infers the second picture instead of the shipped one. sharp: whether there is a second picture at all.
+    """
     transform = AudioSpectrogram(config)
 
     def inverse(wave: np.ndarray) -> np.ndarray:
@@ -46,7 +51,8 @@ def from_mel(config: SpectrogramConfig, quality: Quality) -> Inverse:
         shape = (1, config.n_fft // 2 + 1, db.shape[-1])
         phase = torch.from_numpy(rng.generator(0, "phase").random(shape, dtype=np.float32))
         with torch.inference_mode():
-            return invert_mel(power, config, len(wave), phase, quality)[0].numpy()
+            fine = infer(power, config, net) if sharp else None
+            return invert_mel(power, config, len(wave), phase, quality, fine)[0].numpy()
 
     return inverse
 
@@ -66,10 +72,17 @@ def measure(waves: Sequence[np.ndarray], inverse: Inverse) -> dict[str, float]:
 @click.option("--files", default=10, show_default=True, help="Of each set at most.")
 @click.option("--seconds", default=3.0, show_default=True, help="Of each file at most.")
 @click.option("--quality", type=click.Choice(["best", "fast"]), default="best", show_default=True)
-def command(data: Path, sets: Sequence[str], files: int, seconds: float, quality: str) -> None:
+@click.option("--net", "weights", type=click.Path(exists=True, path_type=Path), help="Instead of the shipped one.")
+@click.option("--soft", is_flag=True, help="Without a second picture.")
+def command(
+    data: Path, sets: Sequence[str], files: int, seconds: float, quality: str, weights: Path | None, soft: bool
+) -> None:
     """Measure inversion on the sounds of --data, set by set."""
     torch.set_num_threads(1)
-    inverse = from_mel(SpectrogramConfig(), BEST if quality == "best" else FAST)
+    net = DetailNet().eval().requires_grad_(False) if weights else None
+    if net is not None and weights is not None:
+        net.load_state_dict(load_file(weights))
+    inverse = from_mel(SpectrogramConfig(), BEST if quality == "best" else FAST, net, not soft)
     click.echo(f"{'':12}" + "".join(f"{name:>12}" for name in SHOWN))
     result = {}
     for pattern in sets:
