@@ -38,46 +38,57 @@ BEST = Quality(10, 64)
 
 
 class _Picture:
-    """Band power [B, M, F] that a wave is to have, and the last spectrum of the wave that was fitted to it."""
+    """Band power that a wave is to have, and the last spectrum of the wave that was fitted to it.
+
+    Time before frequency, as spectra lie in memory: power [B, F, M], spectra [B, F, bins].
+    """
 
     def __init__(self, power: torch.Tensor, bank: torch.Tensor, n_fft: int, hop: int) -> None:
-        self.power, self.bank, self.n_fft, self.hop = power, bank, n_fft, hop
-        self.window = torch.hann_window(n_fft, device=power.device, dtype=power.dtype)
+        self.power, self.bank, self.n_fft, self.hop = power.transpose(1, 2).contiguous(), bank, n_fft, hop
         self.length = hop * (power.shape[-1] - 1)
-        self.weight = bank.sum(1, keepdim=True).clamp_min(_TINY)
-        self.previous: torch.Tensor | float = 0.0
-
-    def wave(self, spectrum: torch.Tensor) -> torch.Tensor:
-        return torch.istft(spectrum, self.n_fft, self.hop, window=self.window, length=self.length)
+        self.mean = (bank / bank.sum(1, keepdim=True).clamp_min(_TINY)).T.contiguous()  # a bin's mean over its bands
+        self.window = torch.hann_window(n_fft, device=power.device, dtype=power.dtype)
+        self.previous = torch.zeros((), dtype=torch.complex64, device=power.device)
+        covered = self._overlapped(self.window.square().expand(1, power.shape[-1], -1))
+        self.synthesis = covered.clamp_min(_TINY).reciprocal()
 
     def spectrum(self, wave: torch.Tensor) -> torch.Tensor:
-        return torch.stft(wave, self.n_fft, self.hop, window=self.window, pad_mode="constant", return_complex=True)
+        found = torch.stft(wave, self.n_fft, self.hop, window=self.window, pad_mode="constant", return_complex=True)
+        return found.transpose(1, 2)
 
-    def of(self, wave: torch.Tensor) -> torch.Tensor:
-        """Band power [B, M, F] that ``wave`` [B, T] has."""
-        spectrum = self.spectrum(wave)
-        return self.bank.T @ (spectrum.real.square() + spectrum.imag.square())
+    def wave(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """The wave [B, T] of a spectrum; ``torch.istft`` sums the squares of its window anew each time."""
+        return self._overlapped(torch.fft.irfft(spectrum, self.n_fft).mul_(self.window)).mul_(self.synthesis)
+
+    def _overlapped(self, frames: torch.Tensor) -> torch.Tensor:
+        """Frames [B, F, n_fft] added where they lie [B, T]."""
+        count, parts = frames.shape[1], -(-self.n_fft // self.hop)
+        frames = torch.nn.functional.pad(frames, (0, parts * self.hop - self.n_fft))
+        total = frames.new_zeros(len(frames), count + parts - 1, self.hop)
+        for part in range(parts):
+            total[:, part : part + count] += frames[..., part * self.hop : (part + 1) * self.hop]
+        return total.flatten(1)[:, self.n_fft // 2 : self.n_fft // 2 + self.length]
+
+    def of(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """Band power of a spectrum."""
+        return (spectrum.real.square() + spectrum.imag.square()) @ self.bank
 
     def fit(self, wave: torch.Tensor) -> torch.Tensor:
-        """``wave`` [B, T] after one step of Griffin-Lim with momentum."""
-        rebuilt = self.spectrum(wave)
-        accelerated = rebuilt + MOMENTUM * (rebuilt - self.previous)
-        self.previous = rebuilt
-        return self.wave(self._towards(accelerated))
+        """``wave`` [B, T] after one step of Griffin-Lim with momentum.
 
-    def _towards(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """``spectrum`` with its magnitude scaled by one multiplicative step towards the power it should have."""
-        magnitude = spectrum.real.square() + spectrum.imag.square()
-        ratio = self.power / (self.bank.T @ magnitude).clamp_min(_TINY)
-        return spectrum * (self.bank @ ratio / self.weight).sqrt()
+        The magnitude is scaled by one multiplicative step towards the power it should have.
+        """
+        rebuilt = self.spectrum(wave)
+        accelerated = torch.add(rebuilt, rebuilt - self.previous, alpha=MOMENTUM)
+        self.previous = rebuilt
+        ratio = self.power / self.of(accelerated).clamp_min_(_TINY)
+        return self.wave(accelerated.mul_((ratio @ self.mean).sqrt_()))
 
     def deconvolved(self, iterations: int) -> torch.Tensor:
-        """Power of every bin [B, n_fft // 2 + 1, F] of which this is the picture."""
-        sums = self.bank.sum(0, keepdim=True).T.clamp_min(_TINY)  # [M, 1]
-        linear = self.bank @ (self.power / sums) / self.weight
+        """Power of every bin of which this is the picture."""
+        linear = (self.power / self.bank.sum(0).clamp_min(_TINY)) @ self.mean
         for _ in range(iterations):
-            ratio = self.power / (self.bank.T @ linear).clamp_min(_TINY)
-            linear = linear * (self.bank @ ratio) / self.weight
+            linear = linear * ((self.power / (linear @ self.bank).clamp_min(_TINY)) @ self.mean)
         return linear
 
 
@@ -95,7 +106,7 @@ def invert_mel(
     :func:`engine.audio.detail.infer` gives it.
     """
     mel = _Picture(power, mel_filterbank(config).to(power), config.n_fft, config.hop_length)
-    angle = phase.to(power) * (2 * torch.pi)
+    angle = phase.to(power).transpose(1, 2) * (2 * torch.pi)
     wave = mel.wave(torch.polar(mel.deconvolved(quality.magnitude).sqrt(), angle))
     if fine is None or power.shape[-1] < FEWEST_FRAMES:
         for _ in range(quality.phase):
@@ -113,12 +124,12 @@ def _second(fine: torch.Tensor, config: SpectrogramConfig) -> _Picture:
 def _fit_to_both(wave: torch.Tensor, mel: _Picture, fine: _Picture, iterations: int) -> torch.Tensor:
     """``wave`` [B, T] fitted to both pictures, and quiet before its onsets.
 
-    Before a rise the second picture has half of the say, elsewhere a twentieth: more sharpens more, and costs mel.
+    How much the second picture has to say (:func:`engine.audio.onsets.fine_weight`) was measured: docs/model.md.
     """
-    loudest = fine.power.sum(1).amax(1, keepdim=True)
+    loudest = fine.power.sum(2).amax(1, keepdim=True)
     level = onsets.level_db(fine.power, loudest)
     weight = onsets.fine_weight(level, fine.hop)
     for _ in range(iterations):
         wave = torch.lerp(mel.fit(wave), fine.fit(wave), weight)
-    own = onsets.level_db(fine.of(wave), loudest)
+    own = onsets.level_db(fine.of(fine.spectrum(wave)), loudest)
     return onsets.quiet_before_onsets(wave, level, own, fine.n_fft, fine.hop)

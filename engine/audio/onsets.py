@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from torch.nn.functional import interpolate, max_pool1d, pad
 
-LEAST, MOST = 0.05, 0.5
+LEAST, MOST = 0.03, 0.3
 FROM_DB, TO_DB = 6.0, 20.0
 AHEAD = 8
 CLEAR_DB = 20.0
@@ -20,8 +20,8 @@ _RANGE = 1e-7
 
 
 def level_db(power: torch.Tensor, loudest: torch.Tensor) -> torch.Tensor:
-    """Level [B, S] of a picture [B, M, S] in dB, floored 70 below ``loudest`` [B, 1]."""
-    return 10 * torch.log10(torch.maximum(power.sum(1), loudest * _RANGE).clamp_min(1e-20))
+    """Level [B, S] of a picture [B, S, M] in dB, floored 70 below ``loudest`` [B, 1]."""
+    return 10 * torch.log10(torch.maximum(power.sum(2), loudest * _RANGE).clamp_min(1e-20))
 
 
 def before_rise(level: torch.Tensor) -> torch.Tensor:
@@ -34,7 +34,7 @@ def before_rise(level: torch.Tensor) -> torch.Tensor:
 
 
 def fine_weight(level: torch.Tensor, hop: int) -> torch.Tensor:
-    """[B, T]: how much the second picture has to say: 0.05, and before a rise up to 0.5."""
+    """[B, T]: how much the second picture has to say: 0.03, and before a rise up to 0.3."""
     near = pad(before_rise(level)[:, None], (1, 1), mode="replicate")
     smooth = torch.nn.functional.avg_pool1d(near, 3, 1)[:, 0]
     return LEAST + (MOST - LEAST) * _by_sample(smooth, hop)
