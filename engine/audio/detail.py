@@ -56,11 +56,12 @@ class DetailNet(nn.Module):
             x = x + layer(nn.functional.gelu(x))
         of_frames = self.out(nn.functional.gelu(x))  # [B, 4, 32, F]
         correction = of_frames.movedim(1, -1).flatten(-2)[..., : FINER * (db.shape[-1] - 1) + 1]
-        return _first_answer(db) + self.offset + _SCALE_DB * correction
+        answer: torch.Tensor = _first_answer(db) + self.offset + _SCALE_DB * correction
+        return answer
 
 
 def _first_answer(db: torch.Tensor) -> torch.Tensor:
-    grouped = to_db(to_power(db).unflatten(1, (BANDS, -1)).sum(2))
+    grouped = to_db(to_power(db).view(len(db), BANDS, -1, db.shape[-1]).sum(2))
     return nn.functional.interpolate(grouped, size=FINER * (db.shape[-1] - 1) + 1, mode="linear", align_corners=True)
 
 

@@ -48,7 +48,7 @@ class VAEConfig(TaskConfig):
         1.0, ge=0, le=3, description="Scale of the variations in pitch, speed, noise and volume; 0 turns them off."
     )
     sharp_attacks: bool = Field(
-        True, description="Place attacks to the millisecond when spectrograms become sound; off: softer, in less time."
+        True, description="Infer finer timing when spectrograms become sound; off: softer attacks, in less time."
     )
     preview_duration_s: float = Field(4.0, ge=0.5, le=30, description="Length of a preview in seconds.")
     temperature: float = Field(0.85, ge=0, le=2, description="Spread of generated sounds around what was learned.")
