@@ -21,6 +21,7 @@ QUIET_DB, ABOVE_DB = -60.0, 9.0
 MODULATION_HZ = (2, 4, 8, 16, 32, 64, 128, 256, 500)
 MODULATION_FLOOR_DB = -40.0
 FIRST_MS = 100
+SWELL_MS, SWELL_FLOOR_DB = 20, -40.0
 N_FFT = 512
 _TINY = 1e-10
 
@@ -54,8 +55,9 @@ def crest_db(wave: np.ndarray) -> float:
 
 
 def swell_db(level: np.ndarray) -> float:
-    """How far an envelope [ms] rises again after its loudest millisecond: the largest rise, from -60 dB up."""
-    after = np.maximum(_db(level / max(level.max(), _TINY)), QUIET_DB)[int(level.argmax()) :]
+    """How far an envelope [ms] rises again after its loudest, from -40 dB up: RMS over 20 ms, as noise alone rises."""
+    power = np.convolve(np.square(level), np.ones(SWELL_MS) / SWELL_MS, "valid" if len(level) >= SWELL_MS else "same")
+    after = np.maximum(_db(np.sqrt(power / max(power.max(), _TINY**2))), SWELL_FLOOR_DB)[int(power.argmax()) :]
     return float((after - np.minimum.accumulate(after)).max(initial=0.0))
 
 

@@ -65,7 +65,7 @@ def test_an_envelope_that_shakes_has_another_modulation() -> None:
 
 
 def test_a_sound_that_comes_again_swells_by_how_far_it_rises() -> None:
-    level = np.concatenate([np.full(10, 1.0), np.full(10, 0.1), np.full(10, 0.5), np.full(10, 0.05)])
+    level = np.concatenate([np.full(50, 1.0), np.full(50, 0.1), np.full(50, 0.5), np.full(50, 0.05)])
     assert swell_db(level) == pytest.approx(20 * np.log10(5), abs=1e-6)
     assert swell_db(envelope(stroke())) < 0.2
 
