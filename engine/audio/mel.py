@@ -21,13 +21,16 @@ _EPSILON = 1e-12
 
 
 def mel_filterbank(config: SpectrogramConfig) -> torch.Tensor:
-    """[n_fft // 2 + 1, M] triangles on Slaney's scale, not normalised by their width.
+    """[n_fft // 2 + 1, M]: :func:`filterbank` of the model's spectrograms."""
+    return filterbank(config.n_fft, config.sample_rate, config.n_mels, config.f_min, config.top_hz)
+
+
+def filterbank(n_fft: int, sample_rate: int, bands: int, f_min: float, f_max: float) -> torch.Tensor:
+    """[n_fft // 2 + 1, bands] triangles on Slaney's scale from ``f_min`` to ``f_max`` Hz, not normalised by their width.
 
     Slaney's bands are better conditioned than HTK's when the mel spectrogram is inverted.
     """
-    bank: torch.Tensor = melscale_fbanks(
-        config.n_fft // 2 + 1, config.f_min, config.top_hz, config.n_mels, config.sample_rate, None, "slaney"
-    )
+    bank: torch.Tensor = melscale_fbanks(n_fft // 2 + 1, f_min, f_max, bands, sample_rate, None, "slaney")
     return bank
 
 

@@ -22,6 +22,7 @@ import torch
 
 from engine import rng
 from engine.audio.files.io import read_wave, write_wave
+from engine.audio.finish import one_shot_edges
 from engine.audio.inversion import BEST, FAST, Quality, invert_mel
 from engine.audio.mel import to_power
 from engine.rundir.reader import RunReader
@@ -30,8 +31,11 @@ from engine.tasks.vae.memory import measure_memorisation, nearest_pieces
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import TexturePrior
 from engine.tasks.vae.sounds.load import load_codec
+from tests.bench.attack import compare, distributions, led_in
 from tests.bench.features import WINDOW, diversity, features, frechet, onset_s, quartiles, seam
+from tests.bench.inversion import from_mel
 from tests.bench.scoring import RATE, best_constants, error_db, mean_score, mel_power, relative_db, score
+from tests.bench.two_sample import LONGEST_S, two_sample
 
 TEXTURE_SECONDS = 4
 LONG_SECONDS = 10
@@ -93,6 +97,19 @@ def without_gate(codec: Codec, db: torch.Tensor, samples: int) -> np.ndarray:
     return invert_mel(to_power(db[None]), codec.config, samples, phase, BEST)[0].numpy()
 
 
+def attack_scores(codec: Codec, held_out: Sounds) -> dict[str, list[dict[str, float]]]:
+    """How copies of held-out sounds begin, and what inversion alone makes of them: see :mod:`tests.bench.attack`.
+
+    50 ms of silence before each sound, and 3 s of it.
+    """
+    waves = [led_in(wave[: round(LONGEST_S * RATE)]).astype(np.float32) for wave in held_out.waves]
+    inverse = from_mel(codec.config, BEST)
+    return {
+        "attack": [compare(wave, codec.reconstruct(wave, BEST)) for wave in waves],
+        "inversion_attack": [compare(wave, inverse(wave)) for wave in waves],
+    }
+
+
 def inversion_scores(codec: Codec, held_out: Sounds, quality: Quality = BEST) -> list[dict[str, float]]:
     """Mel inversion alone: no model in between."""
     found = []
@@ -118,8 +135,8 @@ def nearest_scores(train: Sounds, held_out: Sounds) -> list[dict[str, float]]:
     ]
 
 
-def new_sounds(codec: Codec, count: int, seed: int, temperature: float) -> list[torch.Tensor]:
-    """``count`` seconds (one-shots: whole sounds) from the prior, by way of waves, as dB [128, F]."""
+def new_sounds(codec: Codec, count: int, seed: int, temperature: float) -> list[np.ndarray]:
+    """``count`` seconds (one-shots: whole sounds) from the prior, as waves with the edges they are issued with."""
     if isinstance(codec.prior, TexturePrior):
         samples = TEXTURE_SECONDS * RATE
         frames = codec.config.frames(samples)
@@ -127,27 +144,43 @@ def new_sounds(codec: Codec, count: int, seed: int, temperature: float) -> list[
             codec.sample_db(1, frames, seed + item, temperature) for item in range(max(1, count // TEXTURE_SECONDS))
         ]
         waves = [codec.to_wave(db, samples, FAST)[0] for db in made]
-        parts = [part for wave in waves for part in np.split(wave, TEXTURE_SECONDS)]
-    else:
-        frames = codec.frames_of(codec.prior.frames) if codec.prior else WINDOW
-        db = codec.sample_db(count, frames, seed, temperature)
-        parts = list(codec.to_wave(db, (frames - 1) * codec.config.hop_length, FAST))
-    return [relative_db(mel_power(part)) for part in parts]
+        return [part for wave in waves for part in np.split(wave, TEXTURE_SECONDS)]
+    frames = codec.frames_of(codec.prior.frames) if codec.prior else WINDOW
+    db = codec.sample_db(count, frames, seed, temperature)
+    return [one_shot_edges(wave, RATE) for wave in codec.to_wave(db, (frames - 1) * codec.config.hop_length, FAST)]
 
 
-def seconds(sounds: Sounds, whole: bool) -> list[torch.Tensor]:
-    """Windows to compare samples with: whole one-shots, or every second of textures."""
+def seconds(sounds: Sounds, whole: bool) -> list[np.ndarray]:
+    """What to compare new sounds with: whole one-shots, or every second of textures."""
     if whole:
-        return sounds.db
+        return sounds.waves
     parts = [part for wave in sounds.waves for part in np.split(wave, range(RATE, len(wave), RATE))]
-    return [relative_db(mel_power(part)) for part in parts if len(part) > RATE // 4]
+    return [part for part in parts if len(part) > RATE // 4]
+
+
+def pictures(waves: Iterable[np.ndarray]) -> list[torch.Tensor]:
+    """Mel spectrograms in dB below each wave's own maximum [128, F]."""
+    return [relative_db(mel_power(wave)) for wave in waves]
+
+
+def believed(codec: Codec, made: list[np.ndarray], real: list[np.ndarray], held_out: Sounds) -> dict[str, object]:
+    """How new sounds begin beside all recordings, and whether new sounds and copies are told from recordings."""
+    copies = [codec.reconstruct(wave[: round(LONGEST_S * RATE)], BEST) for wave in held_out.waves]
+    return {
+        "beginnings": distributions(made),
+        "beginnings_data": distributions(real),
+        "two_sample": two_sample(made, real),
+        "two_sample_copies": two_sample(copies, held_out.waves, copies=True),
+    }
 
 
 def sample_figures(codec: Codec, train: Sounds, held_out: Sounds, count: int, seed: int) -> dict[str, object]:
     """Generated sounds against the data: likeness, diversity, onsets, distance to what was learned from."""
     whole = not isinstance(codec.prior, TexturePrior)
-    made = new_sounds(codec, count, seed, 0.85)
-    real, unheard = seconds(train, whole), seconds(held_out, whole)
+    sounds, recordings = new_sounds(codec, count, seed, 0.85), seconds(train, whole)
+    made, real = pictures(sounds), pictures(recordings)
+    others = seconds(held_out, whole)
+    unheard = pictures(others)
     of_made, of_real, of_unheard = (np.stack([features(db) for db in part]) for part in (made, real, unheard))
     scale = of_real.std(0)
     memory = measure_memorisation(made, unheard, train.db, WINDOW)
@@ -163,6 +196,7 @@ def sample_figures(codec: Codec, train: Sounds, held_out: Sounds, count: int, se
         "nearest_ratio": memory.ratio,
         "onset_s": quartiles([onset_s(db) for db in made]),
         "onset_data_s": quartiles([onset_s(db) for db in real]),
+        **believed(codec, sounds, recordings + others, held_out),
     }
 
 
@@ -202,6 +236,7 @@ def figures(run_dir: Path, folder: Path, seed: int, samples: int, keep: Path | N
         "constant": constant_scores(train_side, held_out),
         "nearest_window": nearest_scores(train_side, held_out),
         "inversion": inversion_scores(codec, held_out),
+        **attack_scores(codec, held_out),
     }
     ours = [item["active_db"] for item in scores["gated"]]
     nearest = [item["active_db"] for item in controls["nearest_window"]]

@@ -79,7 +79,11 @@ def test_the_bench_trains_and_prints_one_line_of_figures(drums: Path) -> None:
         "samples",
         "ten_seconds",
         "wins",
+        "attack",
+        "inversion_attack",
     } <= line.keys()
+    assert line["inversion_attack"]["env_db"] < line["attack"]["env_db"]
+    assert line["samples"]["beginnings"].keys() == line["samples"]["beginnings_data"].keys()
 
 
 @pytest.mark.slow

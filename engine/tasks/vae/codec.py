@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from engine import rng
+from engine.audio import detail
 from engine.audio.inversion import FAST, Quality, invert_mel
 from engine.audio.mel import AudioSpectrogram, Scale
 from engine.audio.settings import SpectrogramConfig
@@ -57,7 +58,7 @@ class Codec:
 
     ceiling [M]: the loudest each band was in training, in dB. file_codes: where the collection's sounds lie. level:
     the median of the training sounds' active RMS (:func:`engine.audio.levels.active_rms`). Runs of an older version
-    have neither of the two.
+    have neither of the two. sharp_attacks: whether inversion infers a second picture (:mod:`engine.audio.detail`).
     """
 
     model: ConvVAE
@@ -68,6 +69,7 @@ class Codec:
     texture: Texture | None = None
     file_codes: FileCodes | None = None
     level: float | None = None
+    sharp_attacks: bool = True
 
     def __post_init__(self) -> None:
         self.device = next(self.model.parameters()).device
@@ -116,9 +118,9 @@ class Codec:
         shape = (1, self.config.n_fft // 2 + 1, db.shape[-1])
         phase = torch.from_numpy(rng.generator(variant, "phase").random(shape, dtype=np.float32)).to(self.device)
         with torch.inference_mode():
-            wave = invert_mel(
-                self.scale.power(db.to(self.device)), self.config, samples, phase.expand(len(db), -1, -1), quality
-            )
+            power = self.scale.power(db.to(self.device))
+            fine = detail.infer(power, self.config) if self.sharp_attacks else None
+            wave = invert_mel(power, self.config, samples, phase.expand(len(db), -1, -1), quality, fine)
         out: np.ndarray = wave.cpu().numpy()
         return out
 

@@ -103,6 +103,11 @@ class VAEConfig(TaskConfig):
     temperature: float = Field(
         0.85, ge=0, le=2, title="Temperature", description="Spread of generated sounds around what was learned."
     )
+    sharp_attacks: bool = Field(
+        True,
+        title="Sharp attacks",
+        description="Infer finer timing when spectrograms become sound; off: softer attacks, in less time.",
+    )
 
     @property
     def decode(self) -> DecodeSettings:

@@ -111,7 +111,7 @@ class VAETask:
         found = sweep(self.train, self.transform, index, context.check, partial(context.report, "prepare"))
         loudest = found.loudest, sweep(self.val, self.transform, check=context.check).loudest
         scale, average = measure(self.train, self.transform, float(found.ceiling.max()))
-        self.codec = Codec(self.model, spectrogram, scale, found.ceiling)
+        self.codec = Codec(self.model, spectrogram, scale, found.ceiling, sharp_attacks=self.task_config.sharp_attacks)
         shape = (self.task_config.latent_dim, 1 if self.model.vector else self.model.latent_frames)
         layout = plan(self.config, self.num_train)
         self.loader, self.train_items, self.val_items = create_data_loaders(

@@ -152,7 +152,13 @@ def build_codec(task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
         model.load_state_dict(state["average"], assign=True)
         model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         measured = state["task"]
-        codec = Codec(model.eval().requires_grad_(False), spectrogram, Scale(0.0, 0.0, 1.0), measured["ceiling"])
+        codec = Codec(
+            model.eval().requires_grad_(False),
+            spectrogram,
+            Scale(0.0, 0.0, 1.0),
+            measured["ceiling"],
+            sharp_attacks=task.sharp_attacks,
+        )
         codec.load_state_dict(measured)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise RunDirectoryError(
