@@ -96,7 +96,7 @@ def _period(difference: np.ndarray, shortest: int) -> tuple[float, float]:
 
 def _dip(difference: np.ndarray, at: int) -> float:
     """The lag of the minimum of d' that lies beside ``at``, between the samples."""
-    while 1 < at and difference[at - 1] < difference[at]:
+    while at > 1 and difference[at - 1] < difference[at]:
         at -= 1
     while at + 2 < len(difference) and difference[at + 1] < difference[at]:
         at += 1
