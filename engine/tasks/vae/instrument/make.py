@@ -24,7 +24,7 @@ from engine.tasks.vae.sounds.write import PROGRAM
 
 MOST_SAMPLES = 512
 # In standard deviations of the collection along its main axes. Of eight drums from a run of twenty the mel spectrograms
-# differ by 6.3 dB from one another, those of variations by 0.7 dB, and the softest layer is 1.1 octaves duller (1.2 dB).
+# differ by 6.3 dB from one another, those of variations by 0.7 dB, and the softest layer is 1.1 octaves duller.
 VARIED = 0.2  # along each
 SOFTEST = 0.4  # along the way that the layers take
 Progress = Callable[[int, int], None]
