@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def command(
 
 def _told(done: int, total: int) -> None:
     """A line that is written over, for who looks on."""
-    if click.get_text_stream("stderr").isatty():
+    if sys.stderr.isatty():
         click.echo(f"\r{done} of {total} samples" + ("\n" if done == total else ""), err=True, nl=False)
 
 

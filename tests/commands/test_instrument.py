@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 from click.testing import CliRunner, Result
 
 from engine.commands.export import command as export
@@ -56,12 +57,14 @@ def test_a_kit_of_new_sounds_plays_in_real_samplers(drum_run: Path, tmp_path: Pa
     place = tmp_path / "kit" / "drums"
     assert sorted(path.name for path in (place / "samples").iterdir()) == ["001.wav", "002.wav", "003.wav"]
     assert {path.suffix for path in place.iterdir()} >= {".sfz", ".sf2", ".dspreset", ".multisample", ".json"}
-    player = Sfizz(place / "drums.sfz")
-    assert player.keys == [36, 37, 38]
-    for key in player.keys:
-        sample = soundfile.read(place / "samples" / f"{key - 35:03d}.wav")[0]
-        for sound in (player.play([Note(key)], 3.0), by_fluidsynth(place / "drums.sf2", [Note(key)], 3.0)):
-            assert likeness(sound.mean(1), sample) > 0.95
+    assert Sfizz(place / "drums.sfz").keys == [36, 37, 38]
+    for key in (36, 38):
+        sample, rate = soundfile.read(place / "samples" / f"{key - 35:03d}.wav")
+        seconds = len(sample) / rate + 0.5
+        sfizz = Sfizz(place / "drums.sfz").play([Note(key)], seconds)
+        fluid = by_fluidsynth(place / "drums.sf2", [Note(key)], seconds)
+        for sound in (sfizz, fluid):
+            assert likeness(sound.mean(1), sample) > 0.98
 
 
 def likeness(sound: np.ndarray, sample: np.ndarray) -> float:
@@ -93,24 +96,28 @@ def test_variations_differ_less_than_sounds_do(drum_run: Path, tmp_path: Path) -
     assert 1 > likeness(first, again) > likeness(first, other) and not np.array_equal(again, third)
 
 
-def test_velocity_layers_go_where_it_becomes_duller_and_the_loudest_is_the_sound_itself(
-    drum_run: Path, tmp_path: Path
+def test_velocity_layers_lead_to_the_sound_itself(
+    drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    way = softer(Studio(open_model(drum_run)).map)
+    monkeypatch.setattr("engine.tasks.vae.sounds.latent_map.STRONG", 0.0)  # what thirty updates taught is never clear
     said = kit(drum_run, tmp_path / "layers.zip", "--sounds", 1, "--velocity-layers", 3)
     kit(drum_run, tmp_path / "plain.zip", "--sounds", 1)
+    assert said["instruments"][0]["sounds"][0]["samples"] == ["001-v1.wav", "001-v2.wav", "001-v3.wav"]
     place = tmp_path / "layers" / "drums" / "samples"
-    plain = (tmp_path / "plain" / "drums" / "samples" / "001.wav").read_bytes()
-    samples = said["instruments"][0]["sounds"][0]["samples"]
-    if way:
-        assert samples == [f"001-v{layer}.wav" for layer in (1, 2, 3)]
-        assert (
-            soundfile.read(place / "001-v3.wav")[0].tolist()
-            == soundfile.read(tmp_path / "plain" / "drums" / "samples" / "001.wav")[0].tolist()
-        )
-    else:
-        assert samples == ["001.wav"] and (place / "001.wav").read_bytes() == plain
-        assert any("velocity changes the level and nothing else" in remark for remark in said["remarks"])
+    soft, middle, loud = (soundfile.read(place / f"001-v{layer}.wav")[0] for layer in (1, 2, 3))
+    assert np.array_equal(loud, soundfile.read(tmp_path / "plain" / "drums" / "samples" / "001.wav")[0])
+    assert 1 > likeness(middle, loud) > likeness(soft, loud)
+
+
+def test_the_way_to_a_duller_sound_leads_there(drum_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.tasks.vae.sounds.latent_map.STRONG", 0.0)
+    codes = Studio(open_model(drum_run)).map
+    scores, figures = codes._probes
+    way = softer(codes)
+    assert sum(part**2 for part in way.values()) == pytest.approx(1)
+    along = scores[:, : codes.count].double() @ torch.tensor(list(way.values()), dtype=torch.double)
+    dull = figures["brightness"][along.argsort()[-16:]].mean()
+    assert dull < figures["brightness"][along.argsort()[:16]].mean()
 
 
 def test_where_no_way_is_known_velocity_changes_the_level_alone_and_that_is_said(

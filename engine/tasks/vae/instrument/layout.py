@@ -85,7 +85,7 @@ def _groups(choke: Sequence[Sequence[int]], played: range) -> dict[int, int]:
     for number, keys in enumerate(choke, 1):
         for key in keys:
             if key not in played:
-                where = f"{played[0]} ({key_name(played[0])}) to {played[-1]}" if played else "none"
+                where = " to ".join(f"{one} ({key_name(one)})" for one in (played[0], played[-1])) if played else "none"
                 raise ConfigError(f"Key {key} plays no sound of its own.", f"Those that do: {where}.")
             if found.setdefault(key, number) != number:
                 raise ConfigError(f"Key {key} is in two choke groups.", "Name it in one.")
