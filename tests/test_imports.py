@@ -39,6 +39,7 @@ ENGINE = (
     "engine.tasks.vae",
     "engine.tasks.vae.sounds",
     "engine.tasks.vae.export",
+    "engine.tasks.vae.instrument",
     "engine.tasks.mlp",
     "engine.tasks",
     "engine.registry",

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.look import style, words
 from app.panels import actions
-from app.sounds import players
+from app.sounds import instrument, players
 from app.sounds.made_sounds import MOST_ZIPPED, NEW, Sound, bundle
 from app.sounds.model import Model, choose_state, open_model, others
 from engine.errors import SweetspotError
@@ -37,6 +37,7 @@ def page() -> None:
         )
         style.quiet("A moment for each. The same seed and number is always the same sound.")
     with left:
+        instrument.offer(model, wish)
         others(model)
     with right:
         slot = st.empty()

@@ -36,8 +36,9 @@ def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
     # threads beside ten busy ones, 7.8 s a sound with spinning and 0.22 s without. Read once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from engine.device import choose
+    from engine.tasks.vae.instrument.answers import KitAnswers
     from engine.tasks.vae.sounds.load import check_can
-    from engine.tasks.vae.sounds.server import Answers, told
+    from engine.tasks.vae.sounds.server import told
 
     choose("cpu", threads)
     try:
@@ -46,7 +47,7 @@ def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
     except SweetspotError as error:
         _send(answers_to, {"id": None, "ok": False, "error": told(error)})
         raise
-    answers = Answers(run_dir)
+    answers = KitAnswers(run_dir)
     while True:
         try:
             line = lines.get(timeout=idle_s)

@@ -6,10 +6,12 @@ changes a byte, and an archive that holds more than it weighs cannot be.
 
 from __future__ import annotations
 
+import io
 import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 from engine.errors import DataError
 from engine.rundir.atomic import commit, discard
@@ -24,16 +26,27 @@ def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".staged.", suffix=".tmp", delete=False) as file:
         temporary = Path(file.name)
         try:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, data in members:
-                    info = zipfile.ZipInfo(name, _EPOCH)
-                    info.create_system, info.external_attr = 3, _MODE  # Unix, or Windows would write its own number
-                    archive.writestr(info, data)
+            _fill(file, members)
         except BaseException:
             discard(temporary)
             raise
     temporary.chmod(0o644)
     commit(temporary, path)
+
+
+def zip_bytes(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """What :func:`write_zip` would write."""
+    out = io.BytesIO()
+    _fill(out, members)
+    return out.getvalue()
+
+
+def _fill(file: IO[bytes], members: Iterable[tuple[str, bytes]]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in members:
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.create_system, info.external_attr = 3, _MODE  # Unix, or Windows would write its own number
+            archive.writestr(info, data)
 
 
 def read_zip(path: Path, most_bytes: int) -> dict[str, bytes]:

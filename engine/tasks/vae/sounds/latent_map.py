@@ -125,7 +125,7 @@ class LatentMap:
     @cached_property
     def axes(self) -> list[Axis]:
         """The main axes, named after what they change in 64 decoded sounds drawn along all of them."""
-        scores, figures = self._probe()
+        scores, figures = self._probes
         found = []
         for axis in range(self.count):
             related = [(name, _correlation(scores[:, axis], values)) for name, values in figures.items()]
@@ -133,6 +133,22 @@ class LatentMap:
             changes = tuple((name, round(value, 2)) for name, value in strong)
             found.append(Axis(axis + 1, self.share[axis], changes))
         return found
+
+    def towards(self, figure: str) -> dict[int, float]:
+        """The way along which ``figure`` grows: number of a main axis to its part, the whole of length 1.
+
+        Least squares over the 64 decoded sounds; empty where no such way explains it (r of at least 0.6). Often one is
+        there where no axis alone changes it: of twenty drums' six axes brightness went with none, r 0.85 with all.
+        """
+        scores, figures = self._probes
+        if figure not in figures:
+            return {}
+        main = scores[:, : self.count] - scores[:, : self.count].mean(0)
+        values = figures[figure].double()
+        way = torch.linalg.lstsq(main, (values - values.mean())[:, None]).solution[:, 0]
+        if _correlation(main @ way, values) < STRONG:
+            return {}
+        return {axis: float(part) for axis, part in enumerate(way / way.norm(), 1)}
 
     def nearest(self, code: torch.Tensor, count: int = 5) -> list[Near]:
         """The sounds of the collection nearest to a code [W, D, L]."""
@@ -171,7 +187,8 @@ class LatentMap:
         """[64, C], in standard deviations."""
         return torch.from_numpy(rng.generator(0, "explore-probes").standard_normal((PROBES, len(self._deviation))))
 
-    def _probe(self) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    @cached_property
+    def _probes(self) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Scores [64, C] of drawn codes, and figures [64] of what they decode to."""
         scores = self._drawn_scores()
         codes = (self._mean + (scores * self._deviation) @ self._components).float().view(-1, *self.shape)

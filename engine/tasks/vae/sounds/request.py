@@ -60,8 +60,8 @@ class Moved(Settings):
 Origin = Annotated[FromPrior | FromFile | Between | Place | Moved, Field(discriminator="kind")]
 
 
-class Treatment(Settings):
-    """How a sound is made. Unset values follow the run and the kind of its collection."""
+class Making(Settings):
+    """How any sound is made. Unset values follow the run and the kind of its collection."""
 
     seed: int = Field(0, ge=0, lt=2**63, description="Equal seeds give equal sounds.")
     duration_s: float | None = Field(
@@ -74,8 +74,13 @@ class Treatment(Settings):
         None, ge=0, le=2, description="Spread of new sounds around what was learned; automatic: the run's."
     )
     quality: Literal["best", "fast"] = Field("best", description="Care in finding phases; fast takes less time.")
-    loop: bool = Field(False, description="Make the end lead into the beginning.")
     stereo: bool = Field(False, description="Two channels; their sum is the mono sound.")
+
+
+class Treatment(Making):
+    """How a single sound is made."""
+
+    loop: bool = Field(False, description="Make the end lead into the beginning.")
 
 
 class SoundRequest(Treatment):

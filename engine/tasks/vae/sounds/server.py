@@ -38,13 +38,13 @@ MOST_MODELS = 4
 LONGEST_CAUSE = 600  # characters: what is quoted of a request may be a megabyte
 
 
-class _Ask(Settings):
+class Ask(Settings):
     """What every request may say beside ``op`` and ``id``."""
 
     checkpoint: str | None = None
 
 
-class _Make(_Ask, Treatment, FileRequest):
+class _Make(Ask, Treatment, FileRequest):
     """Every request for sounds."""
 
     quality: Any = "fast"
@@ -79,13 +79,13 @@ class _Morph(_Make):
     steps: int = Field(5, ge=2, le=100)
 
 
-class _Original(_Ask):
+class _Original(Ask):
     file: str
     out: str = Field(min_length=1)
     picture: bool = False
 
 
-class _Nearest(_Ask, Treatment):
+class _Nearest(Ask, Treatment):
     origin: Origin
     count: int = Field(5, ge=1, le=100)
 
@@ -98,7 +98,7 @@ class Answers:
         self._studios: OrderedDict[str, Studio] = OrderedDict()  # by the digest of their weights
         self._asked: dict[str | None, str] = {}  # what a name of a state stood for when _seen was so
         self._seen: object = None
-        self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        self.operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "hello": self.hello,
             "generate": self.generate,
             "vary": self.vary,
@@ -118,9 +118,9 @@ class Answers:
             request = _parsed(line)
             number = request.pop("id", None)
             name = request.pop("op", None)
-            operation = self._operations.get(name) if isinstance(name, str) else None
+            operation = self.operations.get(name) if isinstance(name, str) else None
             if operation is None:
-                known = ", ".join(self._operations)
+                known = ", ".join(self.operations)
                 raise ConfigError(f"There is no operation {name!r}.", f"Use one of {known}.")
             return {"id": number, "ok": True, **operation(request)}
         except SweetspotError as error:
@@ -129,12 +129,12 @@ class Answers:
             return {"id": number, "ok": False, "error": told(StorageError.of(error))}
 
     def hello(self, request: dict[str, Any]) -> dict[str, Any]:
-        ask: _Ask = _checked(_Ask, request)
+        ask: Ask = checked(Ask, request)
         states = _states(self.place)
         found: dict[str, Any] = {"protocol": PROTOCOL, "program": PROGRAM, "checkpoints": states}
         if not states and not self.place.is_file():
             return {**found, "run": RunReader(self.place).id, "model": None}
-        studio = self._studio(ask)
+        studio = self.studio(ask)
         codec, prior = studio.codec, studio.prior
         seconds = None
         if isinstance(prior, OneShotPrior):
@@ -151,30 +151,30 @@ class Answers:
         return {**found, "run": studio.trained.run, "model": model}
 
     def generate(self, request: dict[str, Any]) -> dict[str, Any]:
-        ask: _Generate = _checked(_Generate, request)
+        ask: _Generate = checked(_Generate, request)
         origins = [FromPrior(index=index) for index in range(ask.first, ask.first + ask.count)]
         return self._made(ask, origins)
 
     def vary(self, request: dict[str, Any]) -> dict[str, Any]:
-        ask: _Vary = _checked(_Vary, request)
+        ask: _Vary = checked(_Vary, request)
         indices = range(ask.first, ask.first + ask.count)
         return self._made(ask, [_as(FromFile, file=ask.file, amount=ask.amount, index=index) for index in indices])
 
     def at_place(self, request: dict[str, Any]) -> dict[str, Any]:
-        ask: _Place = _checked(_Place, request)
+        ask: _Place = checked(_Place, request)
         return self._made(ask, [Place(x=ask.x, y=ask.y)])
 
     def move(self, request: dict[str, Any]) -> dict[str, Any]:
-        ask: _Move = _checked(_Move, request)
+        ask: _Move = checked(_Move, request)
         return self._made(ask, [_as(Moved, of=ask.of, axes=ask.axes)])
 
     def morph(self, request: dict[str, Any]) -> dict[str, Any]:
-        ask: _Morph = _checked(_Morph, request)
+        ask: _Morph = checked(_Morph, request)
         places = [step / (ask.steps - 1) for step in range(ask.steps)] if ask.position is None else [ask.position]
         return self._made(ask, [_as(Between, first=ask.first, second=ask.second, position=place) for place in places])
 
     def map(self, request: dict[str, Any]) -> dict[str, Any]:
-        studio = self._studio(_checked(_Ask, request))
+        studio = self.studio(checked(Ask, request))
         points = [
             {**asdict(point), "file": _text(find_sound(studio.trained, point.path))} for point in studio.map.points()
         ]
@@ -186,7 +186,7 @@ class Answers:
         }
 
     def axes(self, request: dict[str, Any]) -> dict[str, Any]:
-        studio = self._studio(_checked(_Ask, request))
+        studio = self.studio(checked(Ask, request))
         return {
             "axes": [
                 {
@@ -199,8 +199,8 @@ class Answers:
         }
 
     def nearest(self, request: dict[str, Any]) -> dict[str, Any]:
-        ask: _Nearest = _checked(_Nearest, request)
-        studio = self._studio(ask)
+        ask: _Nearest = checked(_Nearest, request)
+        studio = self.studio(ask)
         code = studio.code(_sound(ask, ask.origin))
         x, y = studio.map.where(code)
         return {
@@ -211,8 +211,8 @@ class Answers:
         }
 
     def original(self, request: dict[str, Any]) -> dict[str, Any]:
-        ask: _Original = _checked(_Original, request)
-        studio, out = self._studio(ask), _folder(ask.out)
+        ask: _Original = checked(_Original, request)
+        studio, out = self.studio(ask), folder(ask.out)
         found = original(studio.trained, ask.file, out)
         picture = {"picture": str(depict(found.path, studio.codec.config))} if ask.picture else {}
         return {
@@ -223,8 +223,8 @@ class Answers:
         }
 
     def _made(self, ask: _Make, origins: list[Any]) -> dict[str, Any]:
-        studio, out = self._studio(ask), _folder(ask.out)
-        file: FileRequest = _checked(FileRequest, {name: getattr(ask, name) for name in FileRequest.model_fields})
+        studio, out = self.studio(ask), folder(ask.out)
+        file: FileRequest = checked(FileRequest, {name: getattr(ask, name) for name in FileRequest.model_fields})
         return {
             "state": studio.trained.state,
             "sounds": [self._one(studio, _sound(ask, origin), file, out, ask.picture) for origin in origins],
@@ -245,7 +245,7 @@ class Answers:
             **drawn,
         }
 
-    def _studio(self, ask: _Ask) -> Studio:
+    def studio(self, ask: Ask) -> Studio:
         """The model that is asked for; its files are read again only when one of them changed."""
         seen = traces(self.place)  # before the files are read: what changes meanwhile is seen the next time
         if seen != self._seen:
@@ -264,22 +264,23 @@ class Answers:
 
 def _sound(ask: Treatment, origin: Any) -> SoundRequest:
     values = {name: getattr(ask, name) for name in Treatment.model_fields}
-    sound: SoundRequest = _checked(SoundRequest, {**values, "origin": origin})
+    sound: SoundRequest = checked(SoundRequest, {**values, "origin": origin})
     return sound
 
 
 def _as(kind: type[Settings], **values: Any) -> Any:
-    return _checked(kind, values)
+    return checked(kind, values)
 
 
-def _checked(kind: type[Settings], values: dict[str, Any]) -> Any:
+def checked(kind: type[Settings], values: dict[str, Any]) -> Any:
+    """A request as ``kind``; ``ConfigError`` when it is none."""
     try:
         return validated(kind, values)
     except ConfigError as error:
         raise ConfigError(error.cause, "See docs/serve.md for what can be asked.") from None
 
 
-def _folder(text: str) -> Path:
+def folder(text: str) -> Path:
     """The folder that a request names, made when it is not there. ``ConfigError`` when it can be none; OSError."""
     try:
         place = expanded(text)

@@ -1,0 +1,92 @@
+"""``sweetspot instrument RUN_DIR --out kit.zip``: new sounds on keys, for the samplers that musicians play."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.config import validated
+from engine.errors import ConfigError, DataError
+from engine.tasks.vae.instrument.request import InstrumentRequest
+
+_SAYS = {name: field.description for name, field in InstrumentRequest.model_fields.items()}
+
+
+@click.command("instrument")
+@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The zip to write.")
+@click.option("--sounds", type=int, help=_SAYS["sounds"])
+@click.option("--starred", "source", flag_value="starred", help="Sounds that have a star in the app, no new ones.")
+@click.option("--places", "source", flag_value="places", help="The collection's own sounds, as the model knows them.")
+@click.option("--keys", type=click.Choice(["kit", "chromatic"]), default="kit", show_default=True, help=_SAYS["keys"])
+@click.option("--round-robins", type=int, default=1, show_default=True, help=_SAYS["round_robins"])
+@click.option("--velocity-layers", type=int, default=1, show_default=True, help=_SAYS["velocity_layers"])
+@click.option("--choke", multiple=True, metavar="KEY,KEY", help=f"{_SAYS['choke']} May be named several times.")
+@click.option("--duration", "duration_s", type=float, metavar="S", help=_SAYS["duration_s"])
+@click.option("--seed", type=int, default=0, show_default=True, help=_SAYS["seed"])
+@click.option("--temperature", type=float, help=_SAYS["temperature"])
+@click.option("--quality", type=click.Choice(["best", "fast"]), default="best", show_default=True,
+              help=_SAYS["quality"])  # fmt: skip
+@click.option("--stereo", is_flag=True, help=_SAYS["stereo"])
+@click.option("--checkpoint", help="best, last, step-N or epoch-N; by default best, else last.")
+@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
+def command(
+    run_dir: Path, out: Path, source: str | None, choke: tuple[str, ...], checkpoint: str | None, threads: int | None,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Make a playable instrument of a trained model.
+
+    Writes one zip: a folder of WAV files, and beside it the same keys as SFZ, DecentSampler (.dspreset), Bitwig and
+    Studio One (.multisample) and SoundFont 2 (.sf2). The same model and seed give the same bytes. Nothing is
+    overwritten.
+    """
+    asked = {"source": source or "new", "choke": [_keys(group) for group in choke], **options}
+    request: InstrumentRequest = validated(InstrumentRequest, asked)
+    _prepare(out)
+    from engine.device import choose
+    from engine.sharing.deterministic_zip import write_zip
+    from engine.tasks.vae.instrument.archive import members
+    from engine.tasks.vae.instrument.make import make_kit
+    from engine.tasks.vae.instrument.stars import starred_in
+    from engine.tasks.vae.sounds.generate import Studio
+    from engine.tasks.vae.sounds.load import open_model
+
+    choose("cpu", threads)
+    studio = Studio(open_model(run_dir, checkpoint))
+    if request.source == "starred" and run_dir.is_file():
+        raise DataError(f"{run_dir.name} is an exported model and knows no stars.", "Name the run it came from.")
+    stars = starred_in(run_dir) if request.source == "starred" else []
+    kit = make_kit(studio, request, stars, _told)
+    write_zip(out, members(kit, request))
+    for one in kit.instruments:
+        low, high = min(zone.low_key for zone in one.zones), max(zone.high_key for zone in one.zones)
+        click.echo(f"{one.name}: keys {low} to {high}")
+    click.echo(f"{out}: {len(kit.samples)} samples, {out.stat().st_size / 1e6:.1f} MB")
+    for remark in kit.remarks:
+        click.echo(remark, err=True)
+
+
+def _told(done: int, total: int) -> None:
+    """A line that is written over, for who looks on."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{done} of {total} samples" + ("\n" if done == total else ""), err=True, nl=False)
+
+
+def _keys(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"--choke {text} names no keys.", "Name MIDI notes, as in --choke 42,44,46.") from error
+
+
+def _prepare(out: Path) -> None:
+    """``DataError`` when there is something called ``out``; OSError when nothing can be written there."""
+    if out.exists() or out.is_symlink():
+        raise DataError(f"{out} is there already.", "Name another file: nothing is overwritten.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=out.parent):
+        pass

@@ -1,0 +1,50 @@
+"""A kit as one zip: a folder of samples, and beside it each instrument in every format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from engine.rundir.encoding import encode
+from engine.tasks.vae.instrument.decent_sampler import dspreset
+from engine.tasks.vae.instrument.model import Instrument, Kit, key_name
+from engine.tasks.vae.instrument.multisample import multisample
+from engine.tasks.vae.instrument.naming import plain
+from engine.tasks.vae.instrument.request import InstrumentRequest
+from engine.tasks.vae.instrument.sfz import sfz
+from engine.tasks.vae.instrument.soundfont import soundfont
+
+SAMPLES = "samples"
+SHEET = "kit.json"
+
+
+def members(kit: Kit, request: InstrumentRequest) -> Iterator[tuple[str, bytes]]:
+    """Names and contents for :func:`engine.sharing.deterministic_zip.write_zip`, all in one folder."""
+    for name, sample in kit.samples.items():
+        yield f"{kit.name}/{SAMPLES}/{name}", sample.data
+    for one in kit.instruments:
+        stem = f"{kit.name}/{plain(one.name)}"
+        yield f"{stem}.sfz", sfz(one, SAMPLES, kit.about)
+        yield f"{stem}.dspreset", dspreset(one, SAMPLES, kit.about)
+        yield f"{stem}.multisample", multisample(one, kit.samples, kit.about)
+    yield f"{kit.name}/{kit.name}.sf2", soundfont(kit)
+    yield f"{kit.name}/{SHEET}", encode(sheet(kit, request), indent=1)
+
+
+def sheet(kit: Kit, request: InstrumentRequest) -> dict[str, Any]:
+    """What is in a kit, for people and programs."""
+    return {
+        "about": kit.about,
+        "request": request.model_dump(),
+        "instruments": [{"name": one.name, "sounds": list(_sounds(one))} for one in kit.instruments],
+        "remarks": list(kit.remarks),
+    }
+
+
+def _sounds(instrument: Instrument) -> Iterator[dict[str, Any]]:
+    """Each sound once, with its keys."""
+    for sound in dict.fromkeys(zone.sound for zone in instrument.zones):
+        zones = [zone for zone in instrument.zones if zone.sound == sound]
+        low, high = zones[0].low_key, zones[0].high_key
+        names = key_name(low) if low == high else f"{key_name(low)} to {key_name(high)}"
+        yield {"sound": sound, "keys": [low, high], "names": names, "samples": [zone.sample for zone in zones]}

@@ -1,0 +1,83 @@
+"""What an instrument is, whatever format says it: samples, and the zones of keys and velocities that play them.
+
+Keys are MIDI notes, 60 is C4; velocities go from 1 to 127. A velocity v plays at 40 log10(v / 127) dB: what SFZ and
+SoundFont 2 do unless told otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+KEYS = 128
+FASTEST = 127
+ATTACK_S = 0.005  # of a loop, which begins anywhere in its sound
+RELEASE_S = 0.3
+_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A WAV file of the kit. wave: float [T] or [T, 2], full scale 1. data: the file."""
+
+    wave: np.ndarray
+    sample_rate: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Samples ``start`` to ``end``, the last not among them, over and over while the key is held."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Zone:
+    """Keys and velocities that play one sample. All bounds belong to it.
+
+    sample: its file. sound: what one would call it; variations share it. root: the key that plays it as it is, but for
+    ``tune`` cents, which put it in tune there. position: its turn (from 1) among the ``turns`` variations of these keys
+    and velocities. loop: None for a one-shot, which plays to its end whether or not its key is let go. choke: of one
+    group above 0, a new sound cuts off what still rings; 0 is none.
+    """
+
+    sample: str
+    sound: str
+    root: int
+    low_key: int
+    high_key: int
+    low_velocity: int = 1
+    high_velocity: int = FASTEST
+    tune: float = 0.0
+    position: int = 1
+    turns: int = 1
+    loop: Loop | None = None
+    choke: int = 0
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One program of a sampler."""
+
+    name: str
+    zones: tuple[Zone, ...]
+
+
+@dataclass(frozen=True)
+class Kit:
+    """Instruments over one folder of samples. about: where it comes from, in a line. remarks: sentences for people."""
+
+    name: str
+    about: str
+    instruments: tuple[Instrument, ...]
+    samples: Mapping[str, Sample] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def key_name(key: int) -> str:
+    """A key as musicians call it: 60 is C4."""
+    return f"{_NAMES[key % 12]}{key // 12 - 1}"

@@ -1,0 +1,43 @@
+"""SFZ: a text file beside its samples. Opcodes of its version 1 only (https://sfzformat.com)."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from engine.tasks.vae.instrument.model import ATTACK_S, RELEASE_S, Instrument, Zone
+
+
+def sfz(instrument: Instrument, folder: str, about: str) -> bytes:
+    """The text of an .sfz file whose samples lie in ``folder`` beside it."""
+    lines = [f"// {instrument.name}", f"// {about}"]
+    for sound, zones in groupby(instrument.zones, key=lambda zone: zone.sound):
+        lines += ["", f"// {sound}", f"<group> {_common(first := next(zones))}"]
+        lines += [f"<region> {_region(zone, folder)}" for zone in (first, *zones)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _common(zone: Zone) -> str:
+    """What all zones of one sound share."""
+    opcodes = {"lokey": zone.low_key, "hikey": zone.high_key}
+    if zone.loop is None:
+        opcodes["loop_mode"] = "one_shot"
+    else:
+        opcodes |= {"loop_mode": "loop_continuous", "ampeg_attack": ATTACK_S, "ampeg_release": RELEASE_S}
+    if zone.choke:
+        opcodes |= {"group": zone.choke, "off_by": zone.choke}
+    return _said(opcodes)
+
+
+def _region(zone: Zone, folder: str) -> str:
+    opcodes = {"lovel": zone.low_velocity, "hivel": zone.high_velocity, "pitch_keycenter": zone.root}
+    if round(zone.tune):
+        opcodes["tune"] = round(zone.tune)
+    if zone.turns > 1:
+        opcodes |= {"seq_length": zone.turns, "seq_position": zone.position}
+    if zone.loop is not None:
+        opcodes |= {"loop_start": zone.loop.start, "loop_end": zone.loop.end - 1}  # the last sample of the loop
+    return f"{_said(opcodes)} sample={folder}/{zone.sample}"
+
+
+def _said(opcodes: dict[str, object]) -> str:
+    return " ".join(f"{name}={value}" for name, value in opcodes.items())

@@ -1,0 +1,167 @@
+"""SoundFont 2 (E-mu's technical specification 2.01): all instruments of a kit in one file, one preset each.
+
+It knows no variations that take turns, so each zone's first one is in it. Its samples have 16 bits; both sides of a
+stereo sample are samples of their own that name one another.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine import __version__
+from engine.tasks.vae.instrument.model import ATTACK_S, RELEASE_S, Instrument, Kit, Loop, Sample, Zone
+
+_MONO, _RIGHT, _LEFT = 1, 2, 4
+_SILENCE = 46  # samples of zero that must follow each
+_AROUND = 8  # samples of the loop that must lie on either side of it, for who interpolates
+_LONGEST_RELEASE = 8_000  # timecents: 102 s for 100 dB
+
+# Generators, by their numbers in section 8.1.2.
+_PAN, _ATTACK, _RELEASE, _INSTRUMENT = 17, 34, 38, 41
+_KEYS, _VELOCITIES, _FINE, _SAMPLE, _MODES, _CHOKE, _ROOT = 43, 44, 52, 53, 54, 57, 58
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A mono sample of the file. loop: within ``data``. kind, link: what it is, and which one is its other side."""
+
+    name: str
+    data: np.ndarray
+    loop: Loop
+    rate: int
+    kind: int
+    link: int
+
+
+def soundfont(kit: Kit) -> bytes:
+    """The .sf2 file of a kit."""
+    loops = {zone.sample: zone.loop for one in kit.instruments for zone in one.zones}
+    first = list(dict.fromkeys(zone.sample for one in kit.instruments for zone in one.zones if zone.position == 1))
+    sides = list(_sides(first, kit.samples, loops))
+    numbers: dict[str, list[int]] = {}
+    for number, side in enumerate(sides):
+        numbers.setdefault(side.name, []).append(number)
+    pool, headers = _pool(sides)
+    info = _list(
+        b"INFO",
+        _chunk(b"ifil", struct.pack("<HH", 2, 1)),
+        _chunk(b"isng", _text("EMU8000")),
+        _chunk(b"INAM", _text(kit.name, 255)),
+        _chunk(b"ICMT", _text(kit.about, 65_535)),
+        _chunk(b"ISFT", _text(f"Sweetspot {__version__}")),
+    )
+    data = _list(b"pdta", *_presets(kit.instruments), *_instruments(kit.instruments, numbers, sides), headers)
+    return _chunk(b"RIFF", b"sfbk" + info + _list(b"sdta", _chunk(b"smpl", pool)) + data)
+
+
+def _sides(names: Sequence[str], samples: Mapping[str, Sample], loops: Mapping[str, Loop | None]) -> Iterator[_Side]:
+    number = 0
+    for name in names:
+        sample, loop = samples[name], loops[name]
+        columns = sample.wave.reshape(len(sample.wave), -1).T
+        kinds = (_MONO,) if len(columns) == 1 else (_LEFT, _RIGHT)
+        for column, kind in zip(columns, kinds, strict=True):
+            whole = np.clip(np.rint(column.astype(np.float64) * 2**15), -(2**15), 2**15 - 1).astype("<i2")
+            link = {_MONO: 0, _LEFT: number + 1, _RIGHT: number - 1}[kind]
+            yield _Side(name, *_with_surroundings(whole, loop), sample.sample_rate, kind, link)
+            number += 1
+
+
+def _with_surroundings(wave: np.ndarray, loop: Loop | None) -> tuple[np.ndarray, Loop]:
+    """A sample and its loop as the format wants them: eight samples of the loop's turn on either side of it."""
+    if loop is None:
+        return wave, Loop(0, 0)
+    turn = wave[loop.start : loop.end]
+    after = turn[np.arange(2 * _AROUND) % len(turn)]
+    return np.concatenate([wave[: loop.end], after]), Loop(loop.start + _AROUND, loop.end + _AROUND)
+
+
+def _pool(sides: Sequence[_Side]) -> tuple[bytes, bytes]:
+    """All samples one after the other, and the chunk that says where each lies."""
+    parts, headers, place = [], [], 0
+    for side in sides:
+        end = place + len(side.data)
+        places = (place, end, place + side.loop.start, place + side.loop.end)
+        headers.append(struct.pack("<20s5IBbHH", _name(side.name), *places, side.rate, 60, 0, side.link, side.kind))
+        parts += [side.data.tobytes(), bytes(2 * _SILENCE)]
+        place = end + _SILENCE
+    headers.append(struct.pack("<20s5IBbHH", b"EOS", *[0] * 9))
+    return b"".join(parts), _chunk(b"shdr", b"".join(headers))
+
+
+def _presets(instruments: Sequence[Instrument]) -> Iterator[bytes]:
+    """phdr, pbag, pmod and pgen: preset n of bank 0 is instrument n."""
+    count = len(instruments)
+    heads = [struct.pack("<20sHHHIII", _name(one.name), n, 0, n, 0, 0, 0) for n, one in enumerate(instruments)]
+    heads.append(struct.pack("<20sHHHIII", b"EOP", 0, 0, count, 0, 0, 0))
+    yield _chunk(b"phdr", b"".join(heads))
+    yield _chunk(b"pbag", b"".join(struct.pack("<HH", n, 0) for n in range(count + 1)))
+    yield _chunk(b"pmod", bytes(10))
+    yield _chunk(b"pgen", b"".join(struct.pack("<HH", _INSTRUMENT, n) for n in range(count)) + bytes(4))
+
+
+def _instruments(
+    instruments: Sequence[Instrument], numbers: Mapping[str, Sequence[int]], sides: Sequence[_Side]
+) -> Iterator[bytes]:
+    """inst, ibag, imod and igen: a zone for each side of each sample."""
+    heads, bags, generators = [], [], bytearray()
+    for one in instruments:
+        heads.append(struct.pack("<20sH", _name(one.name), len(bags)))
+        for zone in one.zones:
+            if zone.position > 1:
+                continue
+            for number in numbers[zone.sample]:
+                bags.append(struct.pack("<HH", len(generators) // 4, 0))
+                generators += _generators(zone, number, sides[number].kind)
+    yield _chunk(b"inst", b"".join(heads) + struct.pack("<20sH", b"EOI", len(bags)))
+    yield _chunk(b"ibag", b"".join(bags) + struct.pack("<HH", len(generators) // 4, 0))
+    yield _chunk(b"imod", bytes(10))
+    yield _chunk(b"igen", bytes(generators) + bytes(4))
+
+
+def _generators(zone: Zone, number: int, kind: int) -> bytes:
+    """The ranges first and the sample last, as the format demands."""
+    cents = round(zone.tune)
+    said: list[tuple[int, int]] = []
+    if kind != _MONO:
+        said.append((_PAN, -500 if kind == _LEFT else 500))
+    if zone.loop is None:
+        said.append((_RELEASE, _LONGEST_RELEASE))  # it plays to its end, a decibel a second quieter once let go
+    else:
+        said += [(_ATTACK, _timecents(ATTACK_S)), (_RELEASE, _timecents(RELEASE_S)), (_MODES, 1)]
+    if cents:
+        said.append((_FINE, cents))
+    if zone.choke:
+        said.append((_CHOKE, zone.choke))
+    said += [(_ROOT, zone.root), (_SAMPLE, number)]
+    ranges = ((_KEYS, zone.low_key, zone.high_key), (_VELOCITIES, zone.low_velocity, zone.high_velocity))
+    low_high = b"".join(struct.pack("<HBB", *one) for one in ranges)
+    return low_high + b"".join(struct.pack("<Hh", name, value) for name, value in said)
+
+
+def _timecents(seconds: float) -> int:
+    return round(1_200 * math.log2(seconds))
+
+
+def _name(text: str) -> bytes:
+    """At most 19 letters of ASCII, and a zero."""
+    return text.removesuffix(".wav").encode("ascii", "replace")[:19]
+
+
+def _text(text: str, most: int = 255) -> bytes:
+    """Zero-terminated, of even length."""
+    found = text.encode("ascii", "replace")[:most] + b"\0"
+    return found + b"\0" * (len(found) % 2)
+
+
+def _list(kind: bytes, *chunks: bytes) -> bytes:
+    return _chunk(b"LIST", kind + b"".join(chunks))
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)

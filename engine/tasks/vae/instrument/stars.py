@@ -1,0 +1,55 @@
+"""The sounds that were given a star on the page Sounds: their files, with the recipes they were made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from engine.rundir.inside import own_file, read_own
+from engine.rundir.layout import Layout
+from engine.tasks.vae.sounds.request import FromPrior, Moved, Recipe
+
+
+@dataclass(frozen=True)
+class Star:
+    """A kept sound. path: its WAV."""
+
+    path: Path
+    recipe: Recipe
+
+    @property
+    def name(self) -> str:
+        """Seed and number of a new sound; what else it is."""
+        origin = self.recipe.sound.origin
+        inner = origin.of if isinstance(origin, Moved) else origin
+        if isinstance(inner, FromPrior):
+            return f"seed{self.recipe.sound.seed}-{inner.index + 1}" + ("-moved" if inner is not origin else "")
+        return origin.kind
+
+
+def starred_in(run_dir: Path) -> list[Star]:
+    """The sounds of a run that have a star, in the order of their making; none when it keeps none."""
+    place = Layout(run_dir)
+    try:
+        names = json.loads(read_own(place.stars) or b"{}")["starred"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return read_stars([place.sounds / name for name in names if isinstance(name, str) and Path(name).name == name])
+
+
+def read_stars(paths: Sequence[Path]) -> list[Star]:
+    """Those of ``paths`` that have a recipe of this version beside them, the oldest first."""
+    found = []
+    for path in paths:
+        if not own_file(path):
+            continue
+        try:
+            recipe = Recipe.model_validate_json(read_own(path.with_suffix(".json")) or b"")
+        except (OSError, ValidationError):
+            continue
+        found.append((path.stat().st_mtime_ns, path.name, Star(path, recipe)))
+    return [star for _, _, star in sorted(found, key=lambda one: one[:2])]

@@ -1,0 +1,62 @@
+"""Which sounds an instrument is made of: new ones, those with a star, the places of the collection's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from engine.audio.segments import evenly
+from engine.errors import DataError
+from engine.tasks.vae.instrument.model import KEYS
+from engine.tasks.vae.instrument.request import InstrumentRequest
+from engine.tasks.vae.instrument.stars import Star
+from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.request import FromPrior, Making, Place, SoundRequest
+
+USUAL = 16
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A sound to come. request: None for a ``file`` that this model cannot make again."""
+
+    name: str
+    request: SoundRequest | None
+    file: Path | None = None
+
+
+def wishes_for(studio: Studio, request: InstrumentRequest, stars: Sequence[Star]) -> list[Wish]:
+    """The sounds to make, in the order of their keys. ``DataError`` when none has a star, or there is no map."""
+    most = request.sounds or KEYS
+    if request.source == "starred":
+        if not stars:
+            raise DataError("No sound has a star.", "Give one to what you want to keep, on the page Sounds.")
+        return [_starred(studio, star) for star in evenly(stars, most)]
+    making = {name: getattr(request, name) for name in Making.model_fields}
+    sound = SoundRequest(**making, loop=studio.of_textures)
+    if request.source == "places":
+        points = evenly(studio.map.points(), most)
+        places = [(Path(point.path).stem, Place(x=point.x, y=point.y)) for point in points]
+        return [Wish(name, sound.model_copy(update={"origin": place})) for name, place in places]
+    count = request.sounds or USUAL
+    return [Wish("", sound.model_copy(update={"origin": FromPrior(index=index)})) for index in range(count)]
+
+
+def _starred(studio: Studio, star: Star) -> Wish:
+    """Made again as it was, so that it has variations; from its file when another model made it."""
+    if star.recipe.weights != studio.trained.weights:
+        return Wish(star.name, None, star.path)
+    loops = studio.of_textures or star.recipe.sound.loop
+    return Wish(star.name, star.recipe.sound.model_copy(update={"loop": loops}))
+
+
+def read_file(path: Path) -> tuple[np.ndarray, int]:
+    try:
+        wave, rate = soundfile.read(path, dtype="float32")
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise DataError(f"{path} cannot be read: {error}.", "Take its star away.") from error
+    return wave, rate

@@ -1,0 +1,239 @@
+"""``sweetspot instrument``: a kit out of a real model, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from click.testing import CliRunner, Result
+
+from engine.commands.export import command as export
+from engine.commands.generate import command as generate
+from engine.commands.instrument import command
+from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
+from engine.rundir.layout import Layout
+from engine.tasks.vae.instrument.make import moved, softer
+from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.load import open_model
+from engine.tasks.vae.sounds.request import FromPrior, Moved
+from tests.tasks.vae.instrument.players import Note, Sfizz, by_fluidsynth
+
+Engine = Callable[..., Any]
+
+
+def instrument(run: Path, out: Path, *options: object) -> Result:
+    arguments = [run, "--out", out, "--threads", "1", "--quality", "fast", *options]
+    return CliRunner().invoke(command, [*map(str, arguments)])
+
+
+def kit(run: Path, out: Path, *options: object) -> dict[str, Any]:
+    """What kit.json says; the kit itself lies unpacked beside the zip."""
+    result = instrument(run, out, *options)
+    assert result.exit_code == 0, result.exception
+    shutil.unpack_archive(out, out.with_suffix(""))
+    (sheet,) = out.with_suffix("").glob("*/kit.json")
+    found: dict[str, Any] = json.loads(sheet.read_text())
+    return found
+
+
+def refused(run: Path, out: Path, *options: object) -> SweetspotError:
+    error = instrument(run, out, *options).exception
+    assert isinstance(error, SweetspotError), error
+    assert not out.exists() or out.read_bytes() == b"mine"
+    return error
+
+
+def test_a_kit_of_new_sounds_plays_in_real_samplers(drum_run: Path, tmp_path: Path) -> None:
+    said = kit(drum_run, tmp_path / "kit.zip", "--sounds", 3, "--choke", "36,37")
+    assert [one["keys"] for one in said["instruments"][0]["sounds"]] == [[36, 36], [37, 37], [38, 38]]
+    place = tmp_path / "kit" / "drums"
+    assert sorted(path.name for path in (place / "samples").iterdir()) == ["001.wav", "002.wav", "003.wav"]
+    assert {path.suffix for path in place.iterdir()} >= {".sfz", ".sf2", ".dspreset", ".multisample", ".json"}
+    assert Sfizz(place / "drums.sfz").keys == [36, 37, 38]
+    for key in (36, 38):
+        sample, rate = soundfile.read(place / "samples" / f"{key - 35:03d}.wav")
+        seconds = len(sample) / rate + 0.5
+        sfizz = Sfizz(place / "drums.sfz").play([Note(key)], seconds)
+        fluid = by_fluidsynth(place / "drums.sf2", [Note(key)], seconds)
+        for sound in (sfizz, fluid):
+            assert likeness(sound.mean(1), sample) > 0.98
+
+
+def likeness(sound: np.ndarray, sample: np.ndarray) -> float:
+    """The highest correlation of a sample with what was played, wherever it begins; 1 is the same to its end."""
+    size = 1 << (len(sound) + len(sample)).bit_length()
+    product = np.fft.irfft(np.fft.rfft(sound, size) * np.conj(np.fft.rfft(sample, size)), size)
+    return float(product.max() / np.sqrt(np.square(sound).sum() * np.square(sample).sum()))
+
+
+def test_a_kit_is_the_generated_sounds_and_the_same_bytes_twice(drum_run: Path, tmp_path: Path) -> None:
+    options = ("--sounds", 2, "--seed", 3, "--round-robins", 2)
+    kit(drum_run, tmp_path / "a.zip", *options)
+    kit(drum_run, tmp_path / "b.zip", *options)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    sounds = ["--count", "2", "--seed", "3", "--quality", "fast", "--threads", "1"]
+    CliRunner().invoke(generate, [str(drum_run), "--out", str(tmp_path / "sounds"), *sounds])
+    for number in (1, 2):
+        sample = soundfile.read(tmp_path / "a" / "drums" / "samples" / f"00{number}-r1.wav")[0]
+        assert np.array_equal(sample, soundfile.read(tmp_path / "sounds" / f"drums-seed3-00{number}.wav")[0])
+    other = kit(drum_run, tmp_path / "c.zip", "--sounds", 2, "--seed", 4)
+    assert other["request"]["seed"] == 4
+
+
+def test_variations_differ_less_than_sounds_do(drum_run: Path, tmp_path: Path) -> None:
+    kit(drum_run, tmp_path / "kit.zip", "--sounds", 2, "--round-robins", 3)
+    place = tmp_path / "kit" / "drums" / "samples"
+    first, again, third = (soundfile.read(place / f"001-r{turn}.wav")[0] for turn in (1, 2, 3))
+    other = soundfile.read(place / "002-r1.wav")[0]
+    assert 1 > likeness(first, again) > likeness(first, other) and not np.array_equal(again, third)
+
+
+def test_velocity_layers_lead_to_the_sound_itself(
+    drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.tasks.vae.sounds.latent_map.STRONG", 0.0)  # what thirty updates taught is never clear
+    said = kit(drum_run, tmp_path / "layers.zip", "--sounds", 1, "--velocity-layers", 3)
+    kit(drum_run, tmp_path / "plain.zip", "--sounds", 1)
+    assert said["instruments"][0]["sounds"][0]["samples"] == ["001-v1.wav", "001-v2.wav", "001-v3.wav"]
+    place = tmp_path / "layers" / "drums" / "samples"
+    soft, middle, loud = (soundfile.read(place / f"001-v{layer}.wav")[0] for layer in (1, 2, 3))
+    assert np.array_equal(loud, soundfile.read(tmp_path / "plain" / "drums" / "samples" / "001.wav")[0])
+    assert 1 > likeness(middle, loud) > likeness(soft, loud)
+
+
+def test_the_way_to_a_duller_sound_leads_there(drum_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.tasks.vae.sounds.latent_map.STRONG", 0.0)
+    codes = Studio(open_model(drum_run)).map
+    scores, figures = codes._probes
+    way = softer(codes)
+    assert sum(part**2 for part in way.values()) == pytest.approx(1)
+    along = scores[:, : codes.count].double() @ torch.tensor(list(way.values()), dtype=torch.double)
+    dull = figures["brightness"][along.argsort()[-16:]].mean()
+    assert dull < figures["brightness"][along.argsort()[:16]].mean()
+
+
+def test_where_no_way_is_known_velocity_changes_the_level_alone_and_that_is_said(
+    drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.tasks.vae.sounds.latent_map.STRONG", 1.1)
+    said = kit(drum_run, tmp_path / "kit.zip", "--sounds", 1, "--velocity-layers", 3)
+    assert said["instruments"][0]["sounds"][0]["samples"] == ["001.wav"]
+    assert any("velocity changes the level and nothing else" in remark for remark in said["remarks"])
+
+
+def test_moves_add_up_and_stay_within_reach() -> None:
+    here = FromPrior(index=3)
+    assert moved(here, {}) == here and moved(here, {1: 0.0}) == here
+    there = moved(moved(here, {1: 0.5, 2: -1.0}), {1: 0.25, 2: -9.0})
+    assert there == Moved(of=here, axes={1: 0.75, 2: -4.0})
+
+
+def test_textures_loop_on_their_keys(wind_run: Path, tmp_path: Path) -> None:
+    kit(wind_run, tmp_path / "kit.zip", "--sounds", 2, "--duration", 0.7)
+    place = tmp_path / "kit" / "winds"
+    info = soundfile.info(place / "samples" / "001.wav")
+    assert info.frames == round(0.7 * info.samplerate)
+    assert f"loop_start=0 loop_end={info.frames - 1}" in (place / "winds.sfz").read_text()
+    sound = Sfizz(place / "winds.sfz").play([Note(36, held=2.5)], 3.5)
+    assert np.abs(sound[96_000:115_000]).max() > 0.3 * np.abs(sound[:48_000]).max(), "it goes on past its end"
+    assert np.abs(sound[-4_800:]).max() < 0.01 * np.abs(sound).max()
+
+
+def test_the_places_of_the_collection_are_a_kit_under_their_names(drum_run: Path, drums: Path, tmp_path: Path) -> None:
+    said = kit(drum_run, tmp_path / "kit.zip", "--places")
+    names = [Path(one["samples"][0]).stem.partition("-")[2] for one in said["instruments"][0]["sounds"]]
+    assert sorted(names) == sorted(path.stem.replace("_", "-") for path in drums.iterdir())
+    few = kit(drum_run, tmp_path / "few.zip", "--places", "--sounds", 4)
+    assert len(few["instruments"][0]["sounds"]) == 4
+
+
+@pytest.fixture
+def starred(drum_run: Path, tmp_path: Path) -> Path:
+    """A copy of a run with three sounds, of which two have a star; one of these another model made."""
+    run = Path(shutil.copytree(drum_run, tmp_path / "drums"))
+    options = ["--count", "3", "--quality", "fast", "--threads", "1"]
+    assert CliRunner().invoke(generate, [str(run), "--out", str(Layout(run).sounds), *options]).exit_code == 0
+    recipe = Layout(run).sounds / "drums-seed0-003.json"
+    recipe.write_text(json.dumps({**json.loads(recipe.read_text()), "weights": "0" * 64}))
+    names = ["drums-seed0-001.wav", "drums-seed0-003.wav", "../../secret.wav", "gone.wav", 7]
+    Layout(run).stars.write_text(json.dumps({"starred": names}))
+    return run
+
+
+def test_starred_sounds_are_a_kit_and_those_of_another_state_come_as_they_are(starred: Path, tmp_path: Path) -> None:
+    said = kit(starred, tmp_path / "kit.zip", "--starred", "--round-robins", 2)
+    samples = [one["samples"] for one in said["instruments"][0]["sounds"]]
+    assert samples == [["001-seed0-1-r1.wav", "001-seed0-1-r2.wav"], ["002-seed0-3.wav"]]
+    assert any("1 of them came from another state" in remark for remark in said["remarks"])
+    for sample, sound in (("001-seed0-1-r1", "001"), ("002-seed0-3", "003")):
+        taken = soundfile.read(tmp_path / "kit" / "drums" / "samples" / f"{sample}.wav")[0]
+        assert np.array_equal(taken, soundfile.read(Layout(starred).sounds / f"drums-seed0-{sound}.wav")[0])
+
+
+def test_an_exported_model_makes_the_same_kit(drum_run: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.zip"
+    assert CliRunner().invoke(export, [str(drum_run), "--out", str(model)]).exit_code == 0
+    for name, source in (("a.zip", drum_run), ("b.zip", model)):
+        kit(source, tmp_path / name, "--sounds", 1)
+    with zipfile.ZipFile(tmp_path / "a.zip") as one, zipfile.ZipFile(tmp_path / "b.zip") as other:
+        waves = [archive.read("drums/samples/001.wav")[44:50_000] for archive in (one, other)]
+    assert waves[0] == waves[1]
+    error = refused(model, tmp_path / "c.zip", "--starred")
+    assert isinstance(error, DataError) and "knows no stars" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--sounds", 0), "sounds = 0"),
+        (("--sounds", 129), "sounds = 129"),
+        (("--round-robins", 17), "round_robins = 17"),
+        (("--velocity-layers", -1), "velocity_layers = -1"),
+        (("--sounds", 128, "--round-robins", 16), "2048 samples"),
+        (("--choke", "hat,36"), "names no keys"),
+        (("--choke", "36,200"), "200"),
+        (("--sounds", 2, "--choke", "60"), "Key 60 plays no sound"),
+        (("--temperature", "nan"), "temperature = nan"),
+        (("--starred",), "No sound has a star"),
+        (("--checkpoint", "epoch-999"), "epoch 999"),
+    ],
+)
+def test_silly_wishes_get_one_sentence(options: tuple[object, ...], said: str, drum_run: Path, tmp_path: Path) -> None:
+    error = refused(drum_run, tmp_path / "kit.zip", *options)
+    assert isinstance(error, ConfigError | DataError) and error.exit_code == 2
+    assert said in str(error) and error.remedy and "\n" not in str(error)
+
+
+def test_what_is_there_is_not_overwritten_and_a_place_that_takes_nothing_is_said(
+    drum_run: Path, tmp_path: Path, engine: Engine
+) -> None:
+    out = tmp_path / "kit.zip"
+    out.write_bytes(b"mine")
+    assert "is there already" in str(refused(drum_run, out))
+    assert "is there already" in str(instrument(drum_run, tmp_path).exception)
+    result = engine("instrument", drum_run, "--out", out / "inside.zip")
+    assert result.returncode == 74 and "cannot be written" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_what_makes_no_sounds_is_refused(tmp_path: Path, engine: Engine) -> None:
+    table = tmp_path / "table"
+    assert engine("train", "iris", "--run-dir", table, "--max-steps", "2", "--threads", "1").returncode == 0
+    error = refused(table, tmp_path / "kit.zip")
+    assert isinstance(error, DataError) and "which makes no sounds" in str(error)
+    assert isinstance(refused(tmp_path / "nowhere", tmp_path / "kit.zip"), RunDirectoryError)
+
+
+def test_a_run_without_a_model_yet_is_told_so(drum_run: Path, tmp_path: Path) -> None:
+    young = Path(shutil.copytree(drum_run, tmp_path / "young"))
+    for folder in (Layout(young).checkpoints, Layout(young).snapshots):
+        shutil.rmtree(folder)
+    error = refused(young, tmp_path / "kit.zip")
+    assert error.exit_code == 2 and error.remedy

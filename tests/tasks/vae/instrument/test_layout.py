@@ -1,0 +1,78 @@
+"""Which key plays what."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.audio.pitch import Pitch
+from engine.errors import ConfigError
+from engine.tasks.vae.instrument.layout import Take, Voice, clear, lay_out
+from engine.tasks.vae.instrument.model import Instrument, key_name
+
+
+def voice(name: str, hz: float | None = None, layers: int = 1, turns: int = 1) -> Voice:
+    pitch = Pitch(hz, 0.9) if hz else None
+    takes = tuple(
+        tuple(Take(f"{name}-{layer}-{turn}.wav", pitch, None) for turn in range(turns)) for layer in range(layers)
+    )
+    return Voice(name, takes)
+
+
+def playing(instrument: Instrument, key: int, velocity: int) -> list[str]:
+    """The samples of the turns that a key plays."""
+    return [
+        zone.sample
+        for zone in instrument.zones
+        if zone.low_key <= key <= zone.high_key and zone.low_velocity <= velocity <= zone.high_velocity
+    ]
+
+
+def test_a_kit_begins_at_c2_with_one_key_a_sound_that_plays_it_as_it_is() -> None:
+    (kit,) = lay_out("kit", [voice("a", 440.0), voice("b")], "kit", ())
+    assert [(zone.root, zone.low_key, zone.high_key, zone.tune) for zone in kit.zones] == [
+        (36, 36, 36, 0.0),
+        (37, 37, 37, 0.0),
+    ]
+    assert key_name(36) == "C2" and key_name(60) == "C4" and key_name(70) == "A#4"
+
+
+@pytest.mark.parametrize(("count", "first"), [(1, 36), (92, 36), (93, 35), (128, 0)])
+def test_a_large_kit_begins_lower_so_that_all_keys_are_there(count: int, first: int) -> None:
+    (kit,) = lay_out("kit", [voice(str(number)) for number in range(count)], "kit", ())
+    assert [zone.root for zone in kit.zones] == list(range(first, first + count))
+
+
+@pytest.mark.parametrize("layers", range(1, 9))
+def test_every_velocity_plays_one_layer_with_all_its_turns(layers: int) -> None:
+    (kit,) = lay_out("kit", [voice("a", layers=layers, turns=3)], "kit", ())
+    heard = [playing(kit, 36, velocity) for velocity in range(1, 128)]
+    assert all(len(found) == 3 for found in heard) and playing(kit, 36, 0) == []
+    assert [found[0] for found in dict.fromkeys(map(tuple, heard))] == [f"a-{layer}-0.wav" for layer in range(layers)]
+    assert {(zone.position, zone.turns) for zone in kit.zones} == {(1, 3), (2, 3), (3, 3)}
+
+
+def test_pitched_sounds_are_instruments_over_all_keys_and_the_others_stay_single() -> None:
+    drums, high, low = lay_out("kit", [voice("a", 452.0), voice("b"), voice("c", 65.4)], "chromatic", ())
+    assert (drums.name, high.name, low.name) == ("kit", "kit a", "kit c")
+    assert [(zone.low_key, zone.high_key) for zone in drums.zones] == [(36, 36)]
+    (zone,) = high.zones
+    assert (zone.low_key, zone.high_key, zone.root) == (0, 127, 69) and zone.tune == pytest.approx(-46.6, abs=0.1)
+    assert low.zones[0].root == 36 and abs(low.zones[0].tune) < 1
+    (alone,) = lay_out("kit", [voice("a", 440.0)], "chromatic", ())
+    assert alone.name == "kit a", "no empty instrument"
+
+
+def test_choke_groups_are_numbered_and_name_only_keys_that_play() -> None:
+    voices = [voice(name) for name in "abcd"]
+    (kit,) = lay_out("kit", voices, "kit", [(36, 38), (39,)])
+    assert [zone.choke for zone in kit.zones] == [1, 0, 1, 2]
+    with pytest.raises(ConfigError, match=r"Key 40 plays no sound.* 36 \(C2\) to 39 \(D#2\)"):
+        lay_out("kit", voices, "kit", [(40,)])
+    with pytest.raises(ConfigError, match="Key 36 is in two"):
+        lay_out("kit", voices, "kit", [(36, 37), (36, 38)])
+    with pytest.raises(ConfigError, match="Those that do: none"):
+        lay_out("kit", [voice("a", 440.0)], "chromatic", [(36,)])
+
+
+def test_a_pitch_counts_from_half_of_the_sound_on() -> None:
+    assert clear(Pitch(440.0, 0.5)) is not None and clear(Pitch(440.0, 0.49)) is None and clear(None) is None
