@@ -22,7 +22,7 @@ def page() -> None:
     style.head()
     shelf = library()
     run_id = st.query_params.get("run")
-    if st.session_state.get("deleted") == run_id:
+    if run_id is not None and st.session_state.get("deleted") == run_id:
         del st.session_state["deleted"]
         st.switch_page("views/runs.py")
     reader = shelf.find(run_id)
