@@ -62,7 +62,7 @@ def player(
 ) -> None:
     """A label beside a picture over its player, and what can be done with it."""
     # A long name breaks where its words end.
-    small = "".join(f"<small>{style.safe(note).replace('_', '_<wbr>')}</small>" for note in notes if note)
+    small = "".join(f"{style.PAUSE}<small>{style.safe(note).replace('_', '_<wbr>')}</small>" for note in notes if note)
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(f'<div class="ss-mark">{style.safe(title)}{small}</div>', width=LABEL_PX)
         with st.container(gap=None):

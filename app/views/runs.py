@@ -118,7 +118,7 @@ def _open(run_id: str) -> None:
 
 
 def _earlier(earlier: list[tuple[RunReader, RunView]]) -> None:
-    st.subheader("Earlier", anchor=False)
+    st.header("Earlier", anchor=False)
     labels = states.ALL_LABELS
     runs = [view.run for _, view in earlier if view.run]
     unit, items = _shared(run.monitor.unit for run in runs), _shared(run.monitor.nouns.items for run in runs)

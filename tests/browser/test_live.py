@@ -117,7 +117,8 @@ def test_the_newest_preview_is_on_top_of_the_list(app: Server, training: Trainin
     places = "rows => rows.map(row => [row.getBoundingClientRect().top, row.innerText])"
     from_top = [text for _, text in sorted(rows.evaluate_all(places))]
     assert "untrained" in from_top[-1]
-    epochs = [int(text.split()[0]) for text in from_top if text.split()[0].isdigit()]
+    epochs = [int(found[1]) for text in from_top if (found := re.match(r"epoch (\d+)", text))]
+    assert epochs
     assert epochs == sorted(epochs, reverse=True)
 
 
