@@ -12,7 +12,7 @@ import streamlit as st
 
 from app.look import server_check, style
 
-st.set_page_config(page_title="Sweetspot", page_icon=style.icon(), layout="wide")
+st.set_page_config(page_icon=style.icon(), layout="wide")
 
 
 @st.cache_resource(show_spinner=False)
@@ -31,7 +31,7 @@ def _settle() -> None:
 
 _settle()
 server_check.check()
-st.navigation(
+chosen = st.navigation(
     [
         st.Page("views/runs.py", title="Runs", default=True),
         st.Page("views/new.py", title="New run", url_path="new"),
@@ -40,4 +40,7 @@ st.navigation(
         st.Page("views/explore.py", title="Explore", url_path="explore"),
     ],
     position="hidden",
-).run()
+)
+if chosen.url_path != "run":  # its title follows the run
+    st.set_page_config(page_title=f"{chosen.title} · Sweetspot")
+chosen.run()

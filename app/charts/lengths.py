@@ -24,8 +24,9 @@ def length_rows(files: Sequence[FileRow], many: int = 150) -> tuple[bool, pa.Tab
     place = np.clip(((lengths - low) / (high - low) * bins).round().astype(int), 0, bins)
     rows = Rows()
     if not dots:
-        _add_bars(rows, place, [row.split == "val" for row in known], low, (high - low) / bins)
-        rows.add("frame", x=np.array([low, high]))
+        width, tallest = (high - low) / bins, float(np.bincount(place).max())
+        rows.add("frame", x=np.array([low, high + width]), y=np.array(nice_range(0.0, tallest, from_zero=True)))
+        _add_bars(rows, place, [row.split == "val" for row in known], low, width)
         return False, rows.table()
     tallest = max([5, *np.bincount(place)]) if len(place) else 5
     rows.add("frame", x=np.array([low, high]), y=np.array([0.3, tallest + 0.7]))

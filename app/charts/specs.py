@@ -3,7 +3,8 @@
 A mark names a **role** (train, val, sweet, base, done, track), never a colour: the scale has a domain and no range, so
 the browser takes the colours of its theme, and a switch of theme needs no rerun. All rows of a chart are one table with
 a column ``k`` that says which mark a row belongs to; domains come from the rows, so that the specification never
-changes and a zoom survives new rows.
+changes and a zoom survives new rows. They come from the first two rows alone, the frame: Vega would gather them from
+the rows of every mark, and warns of each that has none.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import altair as alt
 Spec = dict[str, Any]
 ROLES = ["train", "val", "sweet", "base", "done", "track"]
 ZOOM, PICK = "zoom", "pick"
+SOURCE = "source"  # Streamlit's name of a chart's rows
 
 _COLOUR = alt.Color("s:N", scale=alt.Scale(domain=ROLES), legend=None)
 # Alone, the wheel scrolls the page; with Ctrl, Cmd or Shift (a pinch on a trackpad says Ctrl) it zooms.
@@ -23,6 +25,13 @@ _WHEEL = "wheel![event.ctrlKey || event.metaKey || event.shiftKey]"
 
 def _rows(kind: str) -> Any:
     return alt.Chart().transform_filter(f"datum.k === '{kind}'")
+
+
+def _scale(axis: str) -> alt.Scale:
+    """From the first row to the second one of the frame; from 0 to 1 while there are no rows."""
+    rows = f"data('{SOURCE}')"
+    ends = [{"expr": f"length({rows}) > 1 ? {rows}[{end}].{axis} : {end}"} for end in (0, 1)]
+    return alt.Scale(nice=False, zero=False, domain=ends)
 
 
 def _zoom() -> alt.Parameter:
@@ -46,10 +55,15 @@ def _y_axis(title: str | None = None) -> alt.Axis:
 
 
 def _finish(chart: Any, height: int, padding: dict[str, int]) -> Spec:
-    """The specification without the data slot; ``padding`` on it keeps Streamlit from adding its own below."""
+    """The specification without its rows; ``padding`` on it keeps Streamlit from adding its own below.
+
+    Who cannot see it hears its ``alt``, not every mark: those would be nameless.
+    """
     spec: Spec = chart.properties(height=height).to_dict()
-    for part in (spec, *spec["layer"]):
-        part.pop("data", None)
+    for layer in spec["layer"]:
+        layer.pop("data", None)
+        layer["mark"]["aria"] = False
+    spec["data"] = {"name": SOURCE}
     spec.pop("config", None)
     spec.pop("datasets", None)
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
@@ -66,14 +80,14 @@ def _end_labels() -> Any:
 
 
 def _frame(x: alt.X, y: alt.Y) -> Any:
-    """Unseen points that hold the axes open: the domain is theirs."""
+    """Unseen points at the ends of the axes."""
     return _rows("frame").mark_point(opacity=0, clip=True).encode(x=x, y=y)
 
 
 def main_chart(x_title: str, y_title: str, height: int = 368) -> Spec:
     """Validation and training by epoch, the best constant answer, the sweet range and what lies beyond, previews."""
-    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis("d", x_title))
-    y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=_y_axis(y_title))
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis("d", x_title))
+    y = alt.Y("y:Q", scale=_scale("y"), axis=_y_axis(y_title))
     tip = [alt.Tooltip("x:Q", title="epoch", format="d"), alt.Tooltip("y:Q", title="value", format=".3~g")]
     layers = [
         _frame(x, y).add_params(_zoom()),
@@ -107,8 +121,8 @@ def main_chart(x_title: str, y_title: str, height: int = 368) -> Spec:
 
 def small_chart(x_format: str = "~s", height: int = 150) -> Spec:
     """A line, maybe over its band, over a pale area in its own scale, with a validation line of points beside it."""
-    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis(x_format))
-    y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=_y_axis())
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format))
+    y = alt.Y("y:Q", scale=_scale("y"), axis=_y_axis())
     layers = [
         _frame(x, y).add_params(_zoom()),
         _rows("area").mark_area(opacity=0.16, clip=True).encode(x=x, y=y, y2="y2:Q", color=_COLOUR),
@@ -155,8 +169,8 @@ def strip_chart() -> Spec:
 
 def length_dots() -> Spec:
     """One dot a sound by its length: filled learns, ring checks."""
-    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis("~g"))
-    y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=None)
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis("~g"))
+    y = alt.Y("y:Q", scale=_scale("y"), axis=None)
     tip = [alt.Tooltip("t:N", title="sound"), alt.Tooltip("y2:Q", title="seconds", format=".2f")]
     layers = [
         _rows("frame").mark_point(opacity=0).encode(x=x, y=y),
@@ -170,10 +184,10 @@ def length_dots() -> Spec:
 
 def length_histogram() -> Spec:
     """The same for many sounds: bars of how many, those that check stacked on those that learn."""
-    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis("~g"))
-    y = alt.Y("y:Q", scale=alt.Scale(zero=True), axis=_y_axis())
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis("~g"))
+    y = alt.Y("y:Q", scale=_scale("y"), axis=_y_axis())
     layers = [
-        _rows("frame").mark_point(opacity=0).encode(x=x),
+        _rows("frame").mark_point(opacity=0).encode(x=x, y=y),
         _rows("bar").mark_rect(opacity=0.9).encode(x=x, x2="x2:Q", y=y, y2="y2:Q", color=_COLOUR),
     ]
     return _finish(alt.layer(*layers), 130, {"top": 4, "right": 12, "bottom": 4, "left": 4})
@@ -185,8 +199,8 @@ def map_chart(x_title: str, y_title: str, height: int = 440) -> Spec:
     An unseen tile under every place (and one round each file, above those) is what a click selects: Vega's own
     selections of points know only marks.
     """
-    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=_x_axis("~g", x_title))
-    y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=_y_axis(y_title))
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis("~g", x_title))
+    y = alt.Y("y:Q", scale=_scale("y"), axis=_y_axis(y_title))
     pick = alt.selection_point(name=PICK, fields=["x", "x2", "y", "y2", "t"], on="click", toggle=False, clear=False)
     name = alt.Tooltip("t:N", title="sound")
     hit = {"condition": {"test": "datum.t === ''", "value": None}, "field": "t", "type": "nominal"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from engine.claims.figures import percent
 from engine.rundir.schema import Diagnosis
 from engine.rundir.view import RunView, ShownState
 
@@ -63,6 +64,14 @@ def badges(view: RunView) -> list[Badge]:
     else:
         shown = [_BADGES[view.state]]
     return [*shown, READ_ONLY] if view.read_only and not view.state.live else shown
+
+
+def tab_title(view: RunView, name: str) -> str:
+    """What the browser's tab says: "62 % · drums" while it learns, "Done · drums" afterwards."""
+    status = view.status
+    if view.state is ShownState.RUNNING and status is not None and status.total_steps and not getting_ready(view):
+        return f"{percent(min(1.0, status.step / status.total_steps))} · {name}"
+    return f"{badges(view)[0].label} · {name}"
 
 
 _LOOK = {

@@ -9,6 +9,7 @@ from functools import lru_cache
 import streamlit as st
 from PIL import Image, ImageDraw
 
+PAUSE = '<span class="ss-said">, </span>'  # between lines of one label, where they are read aloud
 _STRONG = re.compile(r"\*([^*]+)\*")
 
 # light-dark() and currentColor follow a switch of theme in the browser; nothing here asks Python which one it is.
@@ -56,6 +57,7 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-line{line-height:1.5}.ss-line b{font-weight:650}
 .ss-mark{font-weight:600;line-height:1.25}.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
 .ss-mark .sweet{color:light-dark(#0A6558,#7ADBC7);opacity:1;font-weight:600}
+.ss-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .ss-mark small{overflow-wrap:anywhere}.st-key-plane [data-testid=stElementToolbar]{display:none}
 [class*=st-key-star-] button,[class*=st-key-take-] button{min-height:0;padding:.15rem .3rem}
 [class*=st-key-star-] [data-testid=stMarkdownContainer],[class*=st-key-take-] [data-testid=stMarkdownContainer]{
@@ -126,7 +128,7 @@ def dialog() -> None:
 
 def name(text: str, small: bool = False) -> None:
     """A run's name as a heading."""
-    tag, look = ("h3", "ss-card-name") if small else ("h1", "ss-name")
+    tag, look = ("h2", "ss-card-name") if small else ("h1", "ss-name")
     st.html(f'<{tag} class="{look}">{safe(text)}</{tag}>', width="content")
 
 

@@ -34,6 +34,19 @@ class Mark:
     detail: str = ""
     sweet: str = ""
 
+    @property
+    def spoken(self) -> str:
+        """The label as it is heard: eyes know what a lone number is."""
+        return f"epoch {self.label}" if self.label.isdigit() else self.label
+
+    @property
+    def html(self) -> str:
+        """Its lines, with a pause between them where they are read aloud."""
+        before = '<span class="ss-said">epoch </span>' if self.label.isdigit() else ""
+        lines = [("", self.detail), (' class="sweet"', self.sweet)]
+        small = (f"{style.PAUSE}<small{look}>{style.safe(text)}</small>" for look, text in lines if text)
+        return before + style.safe(self.label) + "".join(small)
+
 
 def sort_previews(found: Sequence[PreviewSet]) -> tuple[list[PreviewSet], list[PreviewSet], list[PreviewSet]]:
     """(references, reconstructions, samples), each oldest first."""
@@ -83,7 +96,7 @@ def listen(root: Path, found: Sequence[PreviewSet], marks: dict[tuple[int, int],
     if references or copies:
         style.quiet(nouns[0])
     for reference in references[:1]:
-        _row(root, reference, Mark("Original"))
+        _row(root, reference, Mark("Original"), "the original")
     if copies:
         _copies(root, copies, marks)
     if samples:
@@ -99,7 +112,7 @@ def _copies(root: Path, copies: Sequence[PreviewSet], marks: dict[tuple[int, int
             with st.container(key=f"copies-{number}", gap=None):
                 for one in group if number >= len(groups) - 2 else ():
                     mark = marks.get((one.epoch, one.step), Mark(f"{one.epoch}"))
-                    _row(root, one, Mark("Copy", moment(one)), f"copy of the original, {moment(one)}{mark.detail}")
+                    _row(root, one, Mark("Copy", moment(one)), f"copy of the original, {moment(one)}, {mark.detail}")
 
 
 def _timeline(root: Path, samples: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
@@ -146,9 +159,8 @@ def moment(one: PreviewSet) -> str:
 
 def _row(root: Path, one: PreviewSet, mark: Mark, alt: str = "") -> None:
     """A label beside the preview, drawn by its kind: sound, picture or table."""
-    sweet = f'<small class="sweet">{style.safe(mark.sweet)}</small>' if mark.sweet else ""
-    label = f'<div class="ss-mark">{style.safe(mark.label)}<small>{style.safe(mark.detail)}</small>{sweet}</div>'
-    says = alt or f"{mark.label}, {mark.detail or moment(one)}"
+    label = f'<div class="ss-mark">{mark.html}</div>'
+    says = alt or f"{mark.spoken}, {mark.detail or moment(one)}"
     if "wav" not in one.files:  # a picture or a table wants the whole width
         with st.container(gap="small"):
             st.html(label.replace('"ss-mark"', '"ss-mark ss-above"'))

@@ -42,7 +42,7 @@ def chart(rows: pa.Table, spec: specs.Spec, alt: str, widths: dict[str, int]) ->
 
 
 def _svg(rows: pa.Table, spec: specs.Spec, width: int, theme: Theme) -> str:
-    filled = {**spec, "width": width, "data": {"values": rows.to_pylist()}, "config": _config(theme)}
+    filled = {**spec, "width": width, "data": spec["data"] | {"values": rows.to_pylist()}, "config": _config(theme)}
     svg: str = vl_convert.vegalite_to_svg(filled)
     # Names are one room for all pictures of a page; in HTML the element needs no namespace.
     own = f"c{next(_serial)}-"

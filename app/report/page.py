@@ -94,8 +94,7 @@ def _panel(panel: Panel, nouns: words.Nouns) -> str:
 
 
 def _shown(one: Shown) -> str:
-    sweet = f'<small class="sweet">{safe(one.mark.sweet)}</small>' if one.mark.sweet else ""
-    label = f'<div class="mark">{safe(one.mark.label)}<small>{safe(one.mark.detail)}</small>{sweet}</div>'
+    label = f'<div class="mark">{one.mark.html}</div>'
     parts = [f'<p class="quiet">{safe(note)}</p>' for note in one.notes]
     if one.picture:
         parts.insert(0, f'<img src="{one.picture}" alt="Picture of {safe(one.says)}">')
@@ -230,7 +229,8 @@ section{margin-top:1.6rem;min-width:0}.middle>section{margin-top:.4rem}
 .preview img{display:block;width:100%;border-radius:6px}.sound img{height:58px}
 audio{display:block;width:100%;height:34px}
 audio::-webkit-media-controls-enclosure{background:transparent}
-.mark{font-weight:600;line-height:1.25}.mark small{display:block;font-weight:400;font-size:.87rem;opacity:.8}
+.mark{font-weight:600;line-height:1.25}.ss-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.mark small{display:block;font-weight:400;font-size:.87rem;opacity:.8}
 .mark .sweet{color:var(--sweet);opacity:1;font-weight:600}
 .whole .mark small{display:inline;margin-left:.6rem}
 ul{margin:0;padding-left:1.1rem}dl{columns:3 320px;column-gap:2.4rem;margin:0;font-size:.95rem}

@@ -77,7 +77,7 @@ def player(
     """A label beside a picture over its player, and what can be done with it. The picture is ``seconds`` of
     ``longest_s`` wide."""
     # A long name breaks where its words end.
-    small = "".join(f"<small>{style.safe(note).replace('_', '_<wbr>')}</small>" for note in notes if note)
+    small = "".join(f"{style.PAUSE}<small>{style.safe(note).replace('_', '_<wbr>')}</small>" for note in notes if note)
     brief = " ss-brief" if seconds < BRIEF_S else ""  # its length stands in the label, to a tenth
     part = min(1.0, max(NARROWEST, seconds / longest_s)) if longest_s > 0 else 1.0
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):

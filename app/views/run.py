@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.charts import plots
 from app.look import states, style, words
+from app.look.plain import plain
 from app.panels import actions, details, previews, summary
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, library
@@ -22,7 +23,7 @@ def page() -> None:
     style.head()
     shelf = library()
     run_id = st.query_params.get("run")
-    if st.session_state.get("deleted") == run_id:
+    if run_id is not None and st.session_state.get("deleted") == run_id:
         del st.session_state["deleted"]
         st.switch_page("views/runs.py")
     reader = shelf.find(run_id)
@@ -46,6 +47,7 @@ def _show(shelf: Library, reader: RunReader, view: RunView) -> None:
     found = shelf.previews(reader)
     live = _may_move(view)
     drawn = _signature(view, found)
+    _tell_the_end(view, launcher().name_of(view, reader.root))
     actions.dialog(reader, view)
     # A fragment costs as much for being run as for what it draws, so one draws all that moves every second. The style
     # sheet puts its parts and the listening panel, which must not be drawn again, into one grid.
@@ -55,6 +57,16 @@ def _show(shelf: Library, reader: RunReader, view: RunView) -> None:
             _listen(reader, view, found)
         with st.container(key="details"):
             st.fragment(_details, run_every=DETAILS_S if live else None)(shelf, reader)
+
+
+def _tell_the_end(view: RunView, name: str) -> None:
+    """Once, to who watched it learn."""
+    if view.state.live:
+        st.session_state["watched"] = view.id
+    elif st.session_state.get("watched") == view.id and not _may_move(view):
+        del st.session_state["watched"]
+        badge = states.badges(view)[0]
+        st.toast(f"{badge.label}: {plain(name)}", icon=f":material/{badge.icon}:")
 
 
 def _may_move(view: RunView) -> bool:
@@ -76,6 +88,7 @@ def _moving(shelf: Library, reader: RunReader, drawn: Signature) -> None:
     launcher().reap()
     view = shelf.view(reader)
     found = shelf.previews(reader)
+    st.set_page_config(page_title=states.tab_title(view, launcher().name_of(view, reader.root)))
     with st.container(key="top"):
         _top(reader, view, found)
     with st.container(key="main"):

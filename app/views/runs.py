@@ -122,7 +122,7 @@ def _open(run_id: str) -> None:
 
 
 def _earlier(earlier: list[tuple[RunReader, RunView]], names: Mapping[str, str]) -> None:
-    st.subheader("Earlier", anchor=False)
+    st.header("Earlier", anchor=False)
     labels = states.ALL_LABELS
     runs = [view.run for _, view in earlier if view.run]
     unit, items = _shared(_unit(run) for run in runs), _shared(run.monitor.nouns.items for run in runs)

@@ -26,7 +26,7 @@ def mel_filterbank(config: SpectrogramConfig) -> torch.Tensor:
 
 
 def filterbank(n_fft: int, sample_rate: int, bands: int, f_min: float, f_max: float) -> torch.Tensor:
-    """[n_fft // 2 + 1, bands] triangles on Slaney's scale from ``f_min`` to ``f_max`` Hz, not normalised by their width.
+    """[n_fft // 2 + 1, bands] triangles on Slaney's scale from ``f_min`` to ``f_max`` Hz, not normalised by width.
 
     Slaney's bands are better conditioned than HTK's when the mel spectrogram is inverted.
     """

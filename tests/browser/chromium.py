@@ -46,9 +46,9 @@ def chromium() -> Iterator[Any]:
 
 
 class Server:
-    """``streamlit run app/main.py`` on a free port of this machine."""
+    """``streamlit run app/main.py`` on a free port of this machine. log: where what it prints goes."""
 
-    def __init__(self, runs_dir: Path) -> None:
+    def __init__(self, runs_dir: Path, log: int | IO[bytes] = subprocess.DEVNULL) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -58,8 +58,8 @@ class Server:
             [*command, "--", "--runs-dir", str(runs_dir)],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
         self._wait()
 
@@ -103,9 +103,9 @@ def until(condition: Callable[[], Any], seconds: float = 300) -> None:
 
 
 @contextmanager
-def server(runs_dir: Path) -> Iterator[Server]:
+def server(runs_dir: Path, log: int | IO[bytes] = subprocess.DEVNULL) -> Iterator[Server]:
     """The app over ``runs_dir``; gone at the end."""
-    running = Server(runs_dir)
+    running = Server(runs_dir, log)
     try:
         yield running
     finally:

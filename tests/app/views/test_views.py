@@ -475,3 +475,7 @@ def test_what_was_found_can_be_heard_and_only_when_asked_for(visit: Visit, folde
     assert not app.exception and len(app.get("audio")) == 5
     app.number_input(key="to-hear-page").set_value(2).run()
     assert not app.exception and len(app.get("audio")) == 1 and "hot∗5.wav" in said(app)
+
+
+def test_the_page_of_a_run_without_a_run_in_its_address_says_so(visit: Visit) -> None:
+    assert "There is no run of this name here." in said(visit("run"))

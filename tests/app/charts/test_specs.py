@@ -1,0 +1,52 @@
+"""What a chart's specification makes of its rows, as Vega draws them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import vl_convert
+
+from app.charts import specs
+from app.charts.table import Rows
+
+CHARTS = {
+    "main": specs.main_chart("epoch", "error"),
+    "small": specs.SMALL,
+    "strip": specs.STRIP,
+    "dots": specs.DOTS,
+    "histogram": specs.HISTOGRAM,
+    "map": specs.map_chart("across", "up"),
+}
+
+
+def frame_only() -> pa.Table:
+    rows = Rows()
+    rows.add("frame", x=np.array([2.0, 12.0]), y=np.array([5.0, 25.0]))
+    return rows.table()
+
+
+def filled(spec: specs.Spec, rows: pa.Table) -> specs.Spec:
+    return {**spec, "width": 400, "data": spec["data"] | {"values": rows.to_pylist()}}
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_no_axis_is_gathered_from_marks_that_may_have_no_rows(name: str) -> None:
+    compiled = vl_convert.vegalite_to_vega(filled(CHARTS[name], frame_only()))
+    for scale in compiled["scales"]:
+        assert "fields" not in scale["domain"] and "data" not in scale["domain"], scale
+
+
+def test_the_axes_end_where_the_frame_does() -> None:
+    svg = vl_convert.vegalite_to_svg(filled(CHARTS["main"], frame_only()))
+    shown = [float(text) for text in re.findall(r"<text[^>]*>([\d.]+)</text>", svg)]
+    assert {min(shown), max(shown)} == {2.0, 25.0}
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_no_mark_is_told_to_a_screen_reader_without_a_name(name: str) -> None:
+    svg = vl_convert.vegalite_to_svg(filled(CHARTS[name], frame_only()))
+    told = [tag for tag in re.findall(r"<g[^>]*>", svg) if 'role="graphics-symbol"' in tag]
+    assert all("aria-label" in tag for tag in told), told

@@ -1,0 +1,63 @@
+// Everything on the page that can be pressed, turned, typed into or played, in the order of the page. A dialog hides the
+// rest. Each control gets a number in data-control, by which it is found again at once. Of equal ones in the rows of a
+// list (same kind, name and key but for its numbers) two are listed.
+() => {
+  const QUERY = 'a[href], button, input:not([type=hidden]), select, textarea, summary, audio, video, [role=tab],' +
+    '[role=button], [role=slider], [role=radio], [role=checkbox], [role=switch], [role=combobox], [role=menuitem],' +
+    '[role=link], [contenteditable=true], .stVegaLiteChart, .stDataFrame';
+  for (const one of document.querySelectorAll('[data-control]')) delete one.dataset.control;
+  const dialog = [...document.querySelectorAll('[role=dialog]')].filter(one => one.checkVisibility()).pop();
+  const text = one => {
+    const copy = one?.cloneNode(true);
+    for (const icon of copy?.querySelectorAll('[data-testid=stIconMaterial]') || []) icon.remove();
+    return (copy?.textContent || '').replace(/\s+/g, ' ').trim();
+  };
+  const name = one => {
+    const by = (one.getAttribute('aria-labelledby') || '').split(' ').map(id => text(document.getElementById(id)));
+    return one.getAttribute('aria-label') || by.filter(Boolean).join(' ') || text(one.labels?.[0]) ||
+      (one.matches('input, audio, .stVegaLiteChart, .stDataFrame') ? '' : text(one)) || one.title || one.placeholder ||
+      text(one.closest('[data-testid=stElementContainer]')?.querySelector('label')) || one.dataset.testid || '';
+  };
+  const kind = one => {
+    if (one.closest('[data-testid=stElementToolbar]')) return 'tool';
+    if (one.matches('.stVegaLiteChart')) return 'chart';
+    if (one.matches('.stDataFrame')) return 'table';
+    if (one.matches('audio, video')) return 'player';
+    const tag = one.tagName.toLowerCase(), role = one.getAttribute('role'), type = one.getAttribute('type');
+    if (role === 'slider' || type === 'range') return 'slider';
+    if (role === 'combobox' || tag === 'select') return 'choice';
+    if (role === 'tab') return 'tab';
+    if (tag === 'summary') return 'expander';
+    if (type === 'radio' || role === 'radio') return 'radio';
+    if (type === 'checkbox' || role === 'checkbox' || role === 'switch') return 'toggle';
+    if (type === 'number' || role === 'spinbutton') return 'number';
+    if (tag === 'input' || tag === 'textarea') return 'text';
+    if (tag === 'a' || role === 'link') return 'link';
+    if ((one.getAttribute('aria-label') || '').startsWith('Help for')) return 'help';
+    if (one.closest('.stSelectbox, .stMultiSelect')) return 'list';
+    return one.closest('.stDownloadButton') ? 'download' : one.closest('.stNumberInput') ? 'step' : 'button';
+  };
+  const place = one => {
+    const keyed = one.closest('[class*=st-key-]');
+    return keyed ? [...keyed.classList].find(word => word.startsWith('st-key-')).slice(7).replace(/\b([0-9a-f]{8,}|\d+)\b/g, '#') : '';
+  };
+  const seen = {};
+  return [...(dialog || document.body).querySelectorAll(QUERY)].flatMap((one, number) => {
+    const what = kind(one);
+    const pressed = what === 'radio' || what === 'toggle' ? one.closest('label') || one : one;
+    const hidden = !pressed.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+    const box = pressed.getBoundingClientRect();
+    if (hidden || box.width < 4 || box.height < 4 || one.closest('[aria-hidden=true], [inert]')) return [];
+    // What Streamlit and Vega build inside a chart or a table is pressed with it.
+    if (one.parentElement.closest('.stVegaLiteChart, .stDataFrame') && what !== 'tool') return [];
+    if (one.disabled || one.getAttribute('aria-disabled') === 'true') return [];
+    if (one.parentElement.closest('button, a[href], summary')) return [];
+    // Streamlit puts the same tools on each chart and table that the mouse is over: each is pressed once a page.
+    const numbered = what === 'player' ? name(one).replace(/[\d.]+/g, '#') : name(one);
+    const sign = what === 'tool' ? `tool | ${name(one).split(':')[0]}` : [what, numbered, place(one)].join(' | ');
+    seen[sign] = (seen[sign] || 0) + 1;
+    if (seen[sign] > (what === 'tool' ? 1 : 2)) return [];
+    pressed.dataset.control = number;
+    return [{ number, kind: what, name: name(one), sign: sign + (seen[sign] > 1 ? ` | ${seen[sign]}` : '') }];
+  });
+}
