@@ -24,7 +24,7 @@ def offer(model: Model, wish: Mapping[str, Any]) -> None:
     """Draw the panel. wish: how sounds are to be, as the page asks for them."""
     with st.expander("Instrument", icon=":material/piano:", key="instrument"):
         style.quiet("Sounds on keys, for SFZ, DecentSampler, Bitwig, Studio One and SoundFont players: one ZIP.")
-        starred = [str(one.path) for one in model.shelf.sounds() if one.starred]
+        starred = [str(one.path) for one in model.made.sounds() if one.starred]
         source = st.segmented_control(
             "Which sounds", [NEW, STARRED], default=NEW, key=f"kit-source-{model.id}", required=True,
             label_visibility="collapsed",
@@ -60,7 +60,7 @@ def _make(model: Model, asked: dict[str, Any]) -> None:
     st.session_state.pop("kit", None)
     try:
         with st.spinner("Making the instrument."), tempfile.TemporaryDirectory(prefix="sweetspot-") as place:
-            answer = model.studio.ask("instrument", timeout_s=MAKING_S, checkpoint=model.checkpoint, out=place, **asked)
+            answer = model.client.ask("instrument", timeout_s=MAKING_S, checkpoint=model.checkpoint, out=place, **asked)
             path = Path(answer["path"])
             if path.stat().st_size > MOST_ZIPPED:
                 size = words.size(path.stat().st_size)

@@ -18,7 +18,7 @@ from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import Star
 from engine.tasks.vae.instrument.wishes import Wish, read_file, wishes_for
 from engine.tasks.vae.sounds.generate import Studio
-from engine.tasks.vae.sounds.latent_map import CodeMap
+from engine.tasks.vae.sounds.latent_map import LatentMap
 from engine.tasks.vae.sounds.request import AXES_REACH, Moved, Origin, SoundRequest
 from engine.tasks.vae.sounds.write import PROGRAM
 
@@ -112,7 +112,7 @@ def moved(origin: Origin, axes: Mapping[int, float]) -> Origin:
     return Moved(of=inner, axes=steps) if steps else inner
 
 
-def softer(codes: CodeMap) -> dict[int, float]:
+def softer(codes: LatentMap) -> dict[int, float]:
     """The way along the main axes on which sounds become duller, or quieter where the map knows no brightness."""
     way = codes.towards("brightness") or codes.towards("loudness")
     return {axis: -part for axis, part in way.items()}
