@@ -35,7 +35,7 @@ def test_hiss_is_told_from_silence_and_alike_sounds_are_not_told_apart() -> None
 
 def test_a_swell_is_found_by_its_own_part() -> None:
     back = np.concatenate([np.zeros(RATE // 8), np.hanning(RATE // 8)])
-    swelling = [stroke(seed, 0.02) + 0.3 * back for seed in range(12, 24)]
+    swelling = [stroke(seed, 0.02) + 0.05 * back for seed in range(12, 24)]
     assert told_apart(tables(swelling)["swell"], tables([stroke(seed) for seed in range(12)])["swell"]) >= 0.9
 
 
