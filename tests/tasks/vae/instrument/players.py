@@ -31,16 +31,21 @@ class Note:
 
 def by_fluidsynth(soundfont: Path, notes: Sequence[Note], seconds: float, preset: int = 0) -> np.ndarray:
     """What fluidsynth makes of notes, [samples, 2], without its reverb and chorus; skipped where there is none."""
-    if shutil.which("fluidsynth") is None:
-        if os.environ.get("SWEETSPOT_REQUIRE_PLAYERS"):
-            pytest.fail("there is no fluidsynth here, and SWEETSPOT_REQUIRE_PLAYERS asks for one")
-        pytest.skip("there is no fluidsynth here")
+    need("fluidsynth")
     midi, out = soundfont.with_suffix(".mid"), soundfont.with_suffix(".wav")
     midi.write_bytes(_midi(notes, seconds, preset))
     options = ["-ni", "-q", "-R", "0", "-C", "0", "-g", "1", "-r", str(RATE), "-O", "float", "-T", "wav"]
     subprocess.run(["fluidsynth", *options, "-F", out, soundfont, midi], check=True, capture_output=True, timeout=60)
     wave: np.ndarray = soundfile.read(out)[0]
     return wave[: round(seconds * RATE)]
+
+
+def need(program: str) -> None:
+    """Skip the test where ``program`` is not installed; fail it where players are asked for."""
+    if shutil.which(program) is None:
+        if os.environ.get("SWEETSPOT_REQUIRE_PLAYERS"):
+            pytest.fail(f"there is no {program} here, and SWEETSPOT_REQUIRE_PLAYERS asks for one")
+        pytest.skip(f"there is no {program} here")
 
 
 class Sfizz:
