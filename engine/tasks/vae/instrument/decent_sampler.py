@@ -14,9 +14,9 @@ def dspreset(instrument: Instrument, folder: str, about: str) -> bytes:
     root.append(ElementTree.Comment(f" {about.replace('--', '- -')} "))
     groups = ElementTree.SubElement(root, "groups")
     for sound, zones in groupby(instrument.zones, key=lambda zone: zone.sound):
-        group = ElementTree.SubElement(groups, "group", name=sound, **_common(first := next(zones)))
+        group = ElementTree.SubElement(groups, "group", {"name": sound, **_common(first := next(zones))})
         for zone in (first, *zones):
-            ElementTree.SubElement(group, "sample", path=f"{folder}/{zone.sample}", **_place(zone))
+            ElementTree.SubElement(group, "sample", {"path": f"{folder}/{zone.sample}", **_place(zone)})
     return _text(root)
 
 

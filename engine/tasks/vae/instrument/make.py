@@ -72,7 +72,7 @@ class _Maker:
         stem = f"{number:03d}-{plain(wish.name)}" if wish.name else f"{number:03d}"
         if wish.request is None:
             assert wish.file is not None
-            takes = ((self._take(stem, *read_file(wish.file), loops=False),),)
+            takes: tuple[tuple[Take, ...], ...] = ((self._take(stem, *read_file(wish.file), loops=False),),)
         else:
             takes = tuple(
                 tuple(self._made(stem, number, wish.request, layer, turn) for turn in range(self.request.round_robins))

@@ -18,7 +18,7 @@ def sfz(instrument: Instrument, folder: str, about: str) -> bytes:
 
 def _common(zone: Zone) -> str:
     """What all zones of one sound share."""
-    opcodes = {"lokey": zone.low_key, "hikey": zone.high_key}
+    opcodes: dict[str, object] = {"lokey": zone.low_key, "hikey": zone.high_key}
     if zone.loop is None:
         opcodes["loop_mode"] = "one_shot"
     else:
@@ -29,7 +29,7 @@ def _common(zone: Zone) -> str:
 
 
 def _region(zone: Zone, folder: str) -> str:
-    opcodes = {"lovel": zone.low_velocity, "hivel": zone.high_velocity, "pitch_keycenter": zone.root}
+    opcodes: dict[str, object] = {"lovel": zone.low_velocity, "hivel": zone.high_velocity, "pitch_keycenter": zone.root}
     if round(zone.tune):
         opcodes["tune"] = round(zone.tune)
     if zone.turns > 1:

@@ -109,7 +109,9 @@ def _instruments(
     instruments: Sequence[Instrument], numbers: Mapping[str, Sequence[int]], sides: Sequence[_Side]
 ) -> Iterator[bytes]:
     """inst, ibag, imod and igen: a zone for each side of each sample."""
-    heads, bags, generators = [], [], bytearray()
+    heads: list[bytes] = []
+    bags: list[bytes] = []
+    generators = bytearray()
     for one in instruments:
         heads.append(struct.pack("<20sH", _name(one.name), len(bags)))
         for zone in one.zones:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from engine.rundir.inside import own_file, read_own
 from engine.rundir.layout import Layout
+from engine.rundir.reading import own_file, read_own
 from engine.tasks.vae.sounds.request import FromPrior, Moved, Recipe
 
 

@@ -31,10 +31,7 @@ class Note:
 
 def by_fluidsynth(soundfont: Path, notes: Sequence[Note], seconds: float, preset: int = 0) -> np.ndarray:
     """What fluidsynth makes of notes, [samples, 2], without its reverb and chorus; skipped where there is none."""
-    if shutil.which("fluidsynth") is None:
-        if os.environ.get("SWEETSPOT_REQUIRE_PLAYERS"):
-            pytest.fail("there is no fluidsynth here, and SWEETSPOT_REQUIRE_PLAYERS asks for one")
-        pytest.skip("there is no fluidsynth here")
+    need("fluidsynth")
     midi, out = soundfont.with_suffix(".mid"), soundfont.with_suffix(".wav")
     midi.write_bytes(_midi(notes, seconds, preset))
     options = ["-ni", "-q", "-R", "0", "-C", "0", "-g", "1", "-r", str(RATE), "-O", "float", "-T", "wav"]
@@ -43,12 +40,26 @@ def by_fluidsynth(soundfont: Path, notes: Sequence[Note], seconds: float, preset
     return wave[: round(seconds * RATE)]
 
 
+def need(program: str) -> None:
+    """Skip the test where ``program`` is not installed; fail it where players are asked for."""
+    if shutil.which(program) is None:
+        if os.environ.get("SWEETSPOT_REQUIRE_PLAYERS"):
+            pytest.fail(f"there is no {program} here, and SWEETSPOT_REQUIRE_PLAYERS asks for one")
+        pytest.skip(f"there is no {program} here")
+
+
 class Sfizz:
-    """An SFZ file that was loaded; it counts its turns as it plays."""
+    """An SFZ file that was loaded; it counts its turns as it plays.
+
+    Whole into memory, which one more line asks for: what it would read while it plays comes late on a busy machine, and
+    it renders silence until then.
+    """
 
     def __init__(self, path: Path) -> None:
         self.synth = pysfizz.Synth(sample_rate=RATE, block_size=BLOCK)
-        assert self.synth.load_sfz_file(path), f"sfizz reads no region of {path}"
+        whole = path.with_suffix(".whole.sfz")
+        whole.write_text(f"<control> hint_ram_based=1\n{path.read_text()}")
+        assert self.synth.load_sfz_file(whole), f"sfizz reads no region of {path}"
 
     @property
     def keys(self) -> list[int]:

@@ -16,7 +16,7 @@ from engine.sharing.deterministic_zip import write_zip
 from engine.tasks.vae.instrument.archive import members
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from tests.tasks.vae.instrument.kits import RING_S, WAVES, kit
-from tests.tasks.vae.instrument.players import RATE, Note, Sfizz, by_fluidsynth
+from tests.tasks.vae.instrument.players import RATE, Note, Sfizz, by_fluidsynth, need
 
 Play = Callable[..., np.ndarray]
 
@@ -133,8 +133,7 @@ def test_the_samples_are_wav_files_of_24_bits_with_the_marks_of_their_loops(unpa
 
 def test_polyphone_takes_the_sfz_for_a_soundfont(unpacked: Path, tmp_path: Path) -> None:
     """Debian's editor of SoundFonts reads the SFZ and its samples, and what it writes plays as ours does."""
-    if shutil.which("polyphone") is None:
-        pytest.skip("there is no polyphone here")
+    need("polyphone")
     command = ["polyphone", "-1", "-i", unpacked / "drums.sfz", "-d", tmp_path, "-o", "converted"]
     subprocess.run(command, check=True, capture_output=True, timeout=120, env={"QT_QPA_PLATFORM": "offscreen"})
     for key, hz in ((36, 220.0), (37, 660.0)):
