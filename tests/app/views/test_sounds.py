@@ -68,10 +68,10 @@ def _listed(place: str) -> None:
     from pathlib import Path
 
     from app.sounds import players
-    from app.sounds.made_sounds import shelf_at
+    from app.sounds.made_sounds import made_sounds_at
 
-    shelf = shelf_at(place)
-    players.rows("drums", shelf, shelf.sounds(), Path(place).name)
+    made = made_sounds_at(place)
+    players.rows("drums", made, made.sounds(), Path(place).name)
 
 
 def test_sounds_stand_on_one_time_axis_with_their_lengths_in_tenths(tmp_path: Path) -> None:
