@@ -1,6 +1,7 @@
 """``python -m engine.train``: the boundary of the training process. Configuration in, run directory and exit code out.
 
-A run in five stops: resolve what to train (:func:`command`), open the run directory and the data, plan, train, leave.
+A run in five stops, numbered where they come: 1 resolve what to train, 2 open the run directory and the data, 3 plan,
+4 train, 5 leave. :func:`command` calls :func:`run`, that :func:`execute`, that :func:`_train`.
 Nothing here imports torch before the arguments and the source have been found good.
 """
 
@@ -58,7 +59,7 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
     from engine import device as devices
     from engine.rundir.writer import RunWriter
 
-    # open: the device, and a run directory that is this process's alone
+    # 2. open: the device, and a run directory that is this process's alone
     device = devices.choose(job.training.device, job.training.threads)
     writer = RunWriter.open(
         job.root,
@@ -75,7 +76,7 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
         writer.update(kept_awake_by=awake_by)
         session = Session(writer, signals, progress)
 
-        # train, then leave: with an exit code, or with the reason in the run directory
+        # 3 and 4 inside, then 5. leave: with an exit code, or with the reason in the run directory
         try:
             return session.end(_train(job, device, session))
         except Stopped:
@@ -92,25 +93,25 @@ def _train(job: Job, device: Device, session: Session) -> State:
 
     writer = session.writer
 
-    # open: the data is read and judged, the model built
+    # 2. open: the data is read and judged, the model built
     task, files = open_task(job, device, session)
 
-    # plan: how long, by what it costs on this machine; a run that goes on keeps the plan it began with
+    # 3. plan: how long, by what it costs on this machine; a run that goes on keeps the plan it began with
     costs = None
     if job.record is None:
-        record, layout, costs = _plan(job, task, session)
+        record, first, costs = _plan(job, task, session)
     else:
         record = job.record
-        layout = _plan_again(record, task, files, writer)
+        first = _plan_again(record, task, files, writer)
     session.progress.begin(record)
 
-    # train: from the first update, or from the newest checkpoint that is whole
-    trainer = Trainer(task, layout, writer, session.stop, session.progress.callback, costs)
+    # 4. train: from the first update, or from the newest checkpoint that is whole
+    trainer = Trainer(task, first, writer, session.stop, session.progress.callback, costs)
     writer.update(baseline=task.monitor.baseline)
     if job.record is not None:
         restore_newest(trainer, session)
     state = trainer.fit()
-    if writer.lost is not None:
+    if writer.lost is not None:  # the run directory went while the last words were written
         raise writer.lost
     return state
 
@@ -120,11 +121,11 @@ def _plan(job: Job, task: Task, session: Session) -> tuple[RunRecord, Plan, Cost
     from engine.loop.disk_space import check_space, needed_bytes
     from engine.loop.pace import lay_out, planned_seconds
 
-    layout, costs = lay_out(task, session.check)
-    check_space(session.writer.root, needed_bytes(task, layout))
-    record = run_record(job, task, layout, planned_seconds(layout, task.config, costs))
+    first, costs = lay_out(task, session.check)
+    check_space(session.writer.root, needed_bytes(task, first))
+    record = run_record(job, task, first, planned_seconds(first, task.config, costs))
     session.writer.write_run(record)
-    return record, layout, costs
+    return record, first, costs
 
 
 def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: RunWriter) -> Plan:
@@ -161,6 +162,7 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
         return _resume(resume, moved)
     if source is None:
         raise ConfigError("There is nothing to train on.", "Name a folder of sounds, a CSV file, or demo.")
+    # 1. resolve: the source, and every setting with who set it
     resolved = find_source(source, {name for name, value in values.items() if value is not None})
     title = name or resolved.source.name
     if run_dir is not None and not is_run_id(run_dir.name):

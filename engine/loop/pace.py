@@ -13,7 +13,7 @@ from engine.config import TrainingConfig, get_effective_preview_interval
 from engine.loop.checkpoint import WeightAverage
 from engine.loop.course import Leg
 from engine.loop.state_file import serialise
-from engine.loop.update import new_optimizer, optimise
+from engine.loop.update import backward, new_optimizer
 from engine.plan import UNLIMITED, Plan, plan
 from engine.run_length import MOST_STEPS_PER_EPOCH
 from engine.task import Task
@@ -133,7 +133,7 @@ def _step_seconds(task: Task, most: int) -> float:
 
 def _update(task: Task, optimizer: torch.optim.Optimizer, step: int) -> None:
     knobs = task.schedule(step, 0.0)
-    optimise(task, optimizer, task.batch(task.config.seed, step), knobs)
+    backward(task, optimizer, task.batch(task.config.seed, step), knobs)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 

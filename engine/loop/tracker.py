@@ -30,7 +30,6 @@ class TrackerState:
     skipped: int = 0
     warned: list[str] = field(default_factory=list)
     told: dict[str, int] = field(default_factory=dict)
-    evaluated_epoch: int = 0
     elapsed_s: float = 0.0
     clock: dict[str, float] = field(default_factory=dict)  # of a run with minutes: see engine.loop.timekeeper
     last_epoch: dict[str, float] = field(default_factory=dict)

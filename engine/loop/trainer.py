@@ -1,4 +1,4 @@
-"""The loop. Says what happens when, and nothing else: what a step is, the task knows; what is kept, the archive."""
+"""The loop: what happens when, and what is told of it. What a step is, the task knows; what is kept, the archive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.loop.diagnosis import diagnose, newly_true
 from engine.loop.pace import EARLY_PREVIEWS, Costs, Intervals
 from engine.loop.timekeeper import Part, Timekeeper
 from engine.loop.tracker import TrackerState
-from engine.loop.update import new_optimizer, optimise
+from engine.loop.update import backward, new_optimizer
 from engine.metrics import (
     EpochMetrics,
     MetricsCallback,
@@ -122,17 +122,17 @@ class Trainer:
         step = self.tracker.step + 1
         knobs = self._knobs(step)
         batch = self.task.batch(self.config.seed, step)
-        values = optimise(self.task, self.optimizer, batch, knobs)
+        values = backward(self.task, self.optimizer, batch, knobs)
         self.tracker.step = step
-        sound = math.isfinite(values["train_loss"]) and values["train_loss"] <= DIVERGED
-        moves = sound and math.isfinite(values["grad_norm"])
+        healthy = math.isfinite(values["train_loss"]) and values["train_loss"] <= DIVERGED
+        moves = healthy and math.isfinite(values["grad_norm"])
         if moves:
             self.optimizer.step()
             self.average.update(step)
             self.tracker.skipped_in_a_row = 0
         self.optimizer.zero_grad(set_to_none=True)
         self._report_step(values | knobs, time.monotonic() - began)
-        if not sound:
+        if not healthy:
             raise self._diverged(values["train_loss"])
         if not moves:
             self._skip()
@@ -265,9 +265,9 @@ class Trainer:
         at_epoch = self._ends_epoch() and self._epoch() % self.intervals.save == 0
         wait = FIRST_SAVE_S if self.archive.saved_step < 0 else SAVE_EVERY_S  # a killed run goes on from somewhere
         if commands or at_epoch or time.monotonic() - self.archive.saved_at > wait:
-            self._save("asked" if commands else "interval")
-        for command in commands:
-            self.writer.done(command.id)
+            saved = self._save("asked" if commands else "interval")
+            for command in commands:
+                self.writer.done(command.id, None if saved else "the disk refused it; the log says why")
 
     def _save(self, reason: str) -> bool:
         self.writer.update(phase="save")

@@ -1,4 +1,4 @@
-"""One update of the weights: forward, backward, clip."""
+"""An update of the weights up to its gradients: forward, backward, clip. The caller makes the step, or leaves it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def new_optimizer(task: Task) -> torch.optim.Optimizer:
     )
 
 
-def optimise(
+def backward(
     task: Task, optimizer: torch.optim.Optimizer, batch: Batch, knobs: Mapping[str, float]
 ) -> dict[str, float]:
-    """Forward, backward and clip; leaves the update to the caller. The step's metrics and "grad_norm" as numbers."""
+    """Forward, backward and clip; the gradients stay in the weights. The step's metrics and "grad_norm" as numbers."""
     for group in optimizer.param_groups:
         group["lr"] = knobs["learning_rate"]
     task.model.train()

@@ -199,9 +199,9 @@ class RunWriter:
         if self._board.warn(text):
             self.event("warning", message=text, code=code)
 
-    def done(self, command_id: str) -> None:
-        """Say that a command has been obeyed."""
-        self.control.answer(command_id, "done")
+    def done(self, command_id: str, refused: str | None = None) -> None:
+        """Say that a command has been obeyed; or, with the reason ``refused``, that it could not be."""
+        self.control.answer(command_id, "refused" if refused else "done", refused)
 
     def write_artefact(self, path: Path, data: bytes, manifest: Manifest | None, *, durable: bool = True) -> bool:
         """Write a checkpoint or snapshot, then its manifest, each whole or not at all; False when the disk refuses.

@@ -31,8 +31,9 @@ class Packed:
 def pack(reader: RunReader, out: Path, *, checkpoints: bool = True) -> Packed:
     """Write a copy of the run to ``out``, in one folder named after it; a run that still trains as it stands now.
 
-    Whole lines, and only checkpoints and snapshots that match their manifests. Commands, the lock, and whatever does
-    not belong to a run stay behind. ``RunDirectoryError`` when there is no run; raises OSError.
+    Whole lines, and only checkpoints and snapshots that match their manifests. Left out: commands, the lock, made
+    sounds and their stars, the source's path, what does not belong to a run, and, unless ``checkpoints``, those that only
+    resuming needs (the best state stays). ``RunDirectoryError`` when there is no run; raises OSError.
     """
     if not reader.exists:
         raise RunDirectoryError(f"{reader.root} holds no run.", "Name a run's directory.")
@@ -76,7 +77,8 @@ def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]
     for preview in reader.previews():
         for name in sorted(preview.files.values()):
             yield name, (reader.root / name).read_bytes()
-    for found in (*reader.snapshots(), *(reader.checkpoints() if checkpoints else ())):
+    states = [one for one in reader.checkpoints() if checkpoints or one.path == layout.best]
+    for found in (*reader.snapshots(), *states):
         yield from _artefact(reader, found, scrub)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.loop.checkpoint import load, load_newest
 from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
 from engine.plan import plan
+from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
@@ -288,6 +290,28 @@ def test_a_first_checkpoint_comes_early_and_the_next_in_its_time(tmp_path: Path)
     steps = [(event["step"], event["reason"]) for event in saved]
     assert steps[0] == (1, "interval") and steps[-1] == (16, "end") and len(steps) == 3
     assert 8 < steps[1][0] < 16, "five minutes after the first"
+
+
+def test_a_save_that_the_disk_refuses_is_not_answered_as_done(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    with open_run(root) as writer:
+        place = Layout(root).checkpoints
+        asked = []
+
+        def ask_once() -> bool:
+            if not asked:
+                asked.append(control.send(root, "save_now").id)
+                assert control.wait_for(root, asked[0])  # acknowledged: the trainer finds it after this update
+                shutil.rmtree(place, ignore_errors=True)
+                place.write_text("not a directory")
+            elif place.is_file() and control.wait_for(root, asked[0], "done"):
+                place.unlink()
+                place.mkdir()
+            return False
+
+        new_trainer(line(max_steps=16, checkpoint_interval=99), writer, ask_once).fit()
+        (answer,) = [one for one in writer.status.commands if one.id == asked[0]]
+    assert answer.result == "refused" and "disk refused" in (answer.reason or "")
 
 
 class Heavy(torch.optim.AdamW):
