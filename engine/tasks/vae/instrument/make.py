@@ -69,6 +69,7 @@ class _Maker:
 
     def voice(self, number: int, wish: Wish) -> Voice:
         stem = f"{number:03d}-{plain(wish.name)}" if wish.name else f"{number:03d}"
+        takes: tuple[tuple[Take, ...], ...]
         if wish.request is None:
             assert wish.file is not None
             takes = ((self._take(stem, *read_file(wish.file), loops=wish.loops),),)
