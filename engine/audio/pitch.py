@@ -59,10 +59,9 @@ def estimate_pitch(wave: np.ndarray, sample_rate: int) -> Pitch | None:
 def _frames(wave: np.ndarray, length: int) -> np.ndarray:
     """[F, length], half overlapping, at most 200 of them evenly spread; a shorter sound is one frame with silence."""
     padded = np.pad(wave, (0, max(0, length - len(wave))))
-    frames: np.ndarray = np.lib.stride_tricks.sliding_window_view(padded, length)[:: length // 2]
-    chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), _LONGEST_FRAMES)).round().astype(int))
-    spread: np.ndarray = frames[chosen]
-    return spread
+    frames = np.lib.stride_tricks.sliding_window_view(padded, length)[:: length // 2]
+    places = np.linspace(0, len(frames) - 1, min(len(frames), _LONGEST_FRAMES)).round().astype(int)
+    return np.asarray(frames[np.unique(places)])
 
 
 def _normalised_difference(frames: np.ndarray, longest: int) -> np.ndarray:

@@ -32,7 +32,7 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True) -> Packed:
     """Write a copy of the run to ``out``, in one folder named after it; a run that still trains as it stands now.
 
     Whole lines, and only checkpoints and snapshots that match their manifests. Left out: commands, the lock, made
-    sounds and their stars, the source's path, what does not belong to a run, and, unless ``checkpoints``, those that only
+    sounds and their stars, the source's path, what belongs to no run, and, unless ``checkpoints``, those that only
     resuming needs (the best state stays). ``RunDirectoryError`` when there is no run; raises OSError.
     """
     if not reader.exists:

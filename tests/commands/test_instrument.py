@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -157,13 +158,33 @@ def test_the_places_of_the_collection_are_a_kit_under_their_names(drum_run: Path
 
 @pytest.fixture
 def starred(drum_run: Path, tmp_path: Path) -> Path:
-    """A copy of a run with three sounds, of which two have a star; one of these another model made."""
+    """A copy of a run with three sounds, of which two have a star; one of these another model made.
+
+    And two more with a star: the first again under another name, and one made from a file of the reader's own.
+    """
     run = Path(shutil.copytree(drum_run, tmp_path / "drums"))
     options = ["--count", "3", "--quality", "fast", "--threads", "1"]
     assert CliRunner().invoke(generate, [str(run), "--out", str(Layout(run).sounds), *options]).exit_code == 0
     recipe = Layout(run).sounds / "drums-seed0-003.json"
     recipe.write_text(json.dumps({**json.loads(recipe.read_text()), "weights": "0" * 64}))
-    names = ["drums-seed0-001.wav", "drums-seed0-003.wav", "../../secret.wav", "gone.wav", 7]
+    first = Layout(run).sounds / "drums-seed0-001.wav"
+    own = {"origin": {"kind": "file", "file": str(tmp_path / "diary.wav"), "amount": 0.0}}
+    for number, sound in enumerate(({}, own)):
+        again = Layout(run).sounds / f"again-{number}.wav"
+        shutil.copy(first, again)
+        said = json.loads(first.with_suffix(".json").read_text())
+        again.with_suffix(".json").write_text(json.dumps({**said, "sound": {**said["sound"], **sound}}))
+    for number, name in enumerate(("drums-seed0-001", "drums-seed0-003", "again-0", "again-1")):
+        os.utime(Layout(run).sounds / f"{name}.wav", (1_000 + number, 1_000 + number))
+    names = [
+        "drums-seed0-001.wav",
+        "drums-seed0-003.wav",
+        "../../secret.wav",
+        "gone.wav",
+        7,
+        "again-0.wav",
+        "again-1.wav",
+    ]
     Layout(run).stars.write_text(json.dumps({"starred": names}))
     return run
 
@@ -171,8 +192,15 @@ def starred(drum_run: Path, tmp_path: Path) -> Path:
 def test_starred_sounds_are_a_kit_and_those_of_another_state_come_as_they_are(starred: Path, tmp_path: Path) -> None:
     said = kit(starred, tmp_path / "kit.zip", "--starred", "--round-robins", 2)
     samples = [one["samples"] for one in said["instruments"][0]["sounds"]]
-    assert samples == [["001-seed0-1-r1.wav", "001-seed0-1-r2.wav"], ["002-seed0-3.wav"]]
-    assert any("1 of them came from another state" in remark for remark in said["remarks"])
+    assert samples == [
+        ["001-seed0-1-r1.wav", "001-seed0-1-r2.wav"],
+        ["002-seed0-3.wav"],
+        ["003-seed0-1-r1.wav", "003-seed0-1-r2.wav"],
+        ["004-file.wav"],
+    ]
+    keys = [one["keys"] for one in said["instruments"][0]["sounds"]]
+    assert keys == [[36, 36], [37, 37], [38, 38], [39, 39]], "two of one name are two sounds"
+    assert any("2 of them came from another state" in remark for remark in said["remarks"])
     for sample, sound in (("001-seed0-1-r1", "001"), ("002-seed0-3", "003")):
         taken = soundfile.read(tmp_path / "kit" / "drums" / "samples" / f"{sample}.wav")[0]
         assert np.array_equal(taken, soundfile.read(Layout(starred).sounds / f"drums-seed0-{sound}.wav")[0])

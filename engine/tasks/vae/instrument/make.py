@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -70,17 +69,19 @@ class _Maker:
 
     def voice(self, number: int, wish: Wish) -> Voice:
         stem = f"{number:03d}-{plain(wish.name)}" if wish.name else f"{number:03d}"
+        takes: tuple[tuple[Take, ...], ...]
         if wish.request is None:
             assert wish.file is not None
-            takes: tuple[tuple[Take, ...], ...] = ((self._take(stem, *read_file(wish.file), loops=False),),)
+            takes = ((self._take(stem, *read_file(wish.file), loops=wish.loops),),)
         else:
             takes = tuple(
                 tuple(self._made(stem, number, wish.request, layer, turn) for turn in range(self.request.round_robins))
                 for layer in range(len(self.layers))
             )
-        voice = Voice(wish.name or f"{number:02d}", takes)
-        note = f" {key_name(round(voice.pitch.note))}" if voice.pitch else ""
-        return replace(voice, name=voice.name + note)
+        pitch = takes[-1][0].pitch
+        note = key_name(round(pitch.note)) if pitch else ""
+        # The number keeps two of one name apart, as those of two folders.
+        return Voice(" ".join(filter(None, (f"{number:02d}", wish.name, note))), takes)
 
     def _made(self, stem: str, number: int, request: SoundRequest, layer: int, turn: int) -> Take:
         axes = dict(self.layers[layer])
@@ -146,6 +147,9 @@ def _remarks(
         yield "None of these sounds has a clear pitch: each sits on a key of its own."
     others = sum(wish.request is None for wish in wishes)
     if others:
-        yield f"{others} of them came from another state of the model: as they are, without variations and layers."
+        yield (
+            f"{others} of them came from another state of the model or a file outside the collection: as they are, "
+            "without variations and layers."
+        )
     if strange:
         yield f"Of {len(strange)} samples there is something to say, of the first: {strange[0]}"

@@ -15,18 +15,20 @@ from engine.tasks.vae.instrument.model import KEYS
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import Star
 from engine.tasks.vae.sounds.generate import Studio
-from engine.tasks.vae.sounds.request import FromPrior, Making, Place, SoundRequest
+from engine.tasks.vae.sounds.inputs import in_collection
+from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, Making, Moved, Origin, Place, SoundRequest
 
 USUAL = 16
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A sound to come. request: None for a ``file`` that this model cannot make again."""
+    """A sound to come. request: None for a ``file`` that is taken as it is; loops: whether that one goes round."""
 
     name: str
     request: SoundRequest | None
     file: Path | None = None
+    loops: bool = False
 
 
 def wishes_for(studio: Studio, request: InstrumentRequest, stars: Sequence[Star]) -> list[Wish]:
@@ -47,11 +49,23 @@ def wishes_for(studio: Studio, request: InstrumentRequest, stars: Sequence[Star]
 
 
 def _starred(studio: Studio, star: Star) -> Wish:
-    """Made again as it was, so that it has variations; from its file when another model made it."""
-    if star.recipe.weights != studio.trained.weights:
-        return Wish(star.name, None, star.path)
-    loops = studio.of_textures or star.recipe.sound.loop
-    return Wish(star.name, star.recipe.sound.model_copy(update={"loop": loops}))
+    """Made again as it was, so that it has variations; its file when another model made it.
+
+    Also when it was made from a file outside the collection: the run may be anybody's, and so may that name.
+    """
+    sound = star.recipe.sound
+    inside = all(in_collection(studio.trained, name) for name in _files(sound.origin))
+    if star.recipe.weights != studio.trained.weights or not inside:
+        return Wish(star.name, None, star.path, sound.loop)
+    return Wish(star.name, sound.model_copy(update={"loop": studio.of_textures or sound.loop}))
+
+
+def _files(origin: Origin) -> tuple[str, ...]:
+    """The sounds that an origin names."""
+    inner = origin.of if isinstance(origin, Moved) else origin
+    if isinstance(inner, FromFile):
+        return (inner.file,)
+    return (inner.first, inner.second) if isinstance(inner, Between) else ()
 
 
 def read_file(path: Path) -> tuple[np.ndarray, int]:

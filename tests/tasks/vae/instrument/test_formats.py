@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import struct
-import sys
 import zipfile
 from typing import Any
 from xml.etree import ElementTree
@@ -113,8 +112,7 @@ def test_a_multisample_holds_its_samples_and_follows_its_schema() -> None:
 
 def parsed(data: bytes) -> Any:
     """As another's reader finds it: one that Python 3.13 no longer runs."""
-    if sys.version_info >= (3, 13):
-        pytest.skip("sf2utils wants a Python before 3.13")
+    pytest.importorskip("audioop", reason="sf2utils needs it")
     from sf2utils.sf2parse import Sf2File
 
     return Sf2File(io.BytesIO(data))
