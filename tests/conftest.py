@@ -11,10 +11,15 @@ import numpy as np
 import pytest
 import soundfile
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 from engine.audio.files.io import write_wave
 from tests import forkserver
 from tests.audio.sounds import Write, chirp
+
+# The machine is shared: no test asserts a time.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

@@ -78,7 +78,7 @@ OF_CURVES = {"not_learning", "memorising", "unstable", "past", "few_files", "too
              "learning", "stagnation"}  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(runs())
 def test_every_number_is_a_recorded_one(run: Run) -> None:
     evidence = run.evidence()
@@ -91,7 +91,7 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(runs())
 def test_its_own_come_out_better_only_where_their_curve_fell(run: Run) -> None:
     evidence, claims = run.evidence(), {one.code: one for one in run.claims()}
@@ -104,7 +104,7 @@ def test_its_own_come_out_better_only_where_their_curve_fell(run: Run) -> None:
     assert change < -margin if "memorising" in claims else change > margin
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(runs())
 def test_what_is_worse_is_worse_beyond_noise_and_never_of_one_or_two(run: Run) -> None:
     evidence, codes = run.evidence(), set(run.codes())
@@ -123,7 +123,7 @@ CONTRADICTIONS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(runs(strange=True))
 def test_no_two_findings_contradict_one_another_and_none_is_green_beside_a_warning(run: Run) -> None:
     codes = set(run.codes())
@@ -163,7 +163,7 @@ def status_of(run: Run, **changes: Any) -> Status:
     return Status.model_validate(values | changes)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     runs(strange=True),
     st.sampled_from(list(ShownState)),
@@ -186,7 +186,6 @@ def test_every_state_has_its_sentence_and_none_raises(
 
 
 @given(st.floats(1e-300, 1e300))
-@settings(deadline=None)
 def test_a_rate_to_try_is_sane_and_can_be_typed(rate: float) -> None:
     tried = lower_rate(rate)
     assert 0 < tried <= 2e-3 and tried <= rate / 2
