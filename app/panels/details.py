@@ -50,7 +50,7 @@ def tabs(reader: RunReader, view: RunView) -> None:
 def _checkpoints(reader: RunReader, view: RunView) -> None:
     rows = checkpoint_rows(reader, view)
     if not rows:
-        style.quiet("Nothing saved yet. A checkpoint is written every few epochs, at least every five minutes.")
+        style.quiet("Nothing saved yet. The first checkpoint comes twenty seconds after the first update.")
         return
     table = pd.DataFrame(rows[::-1])
     st.dataframe(
