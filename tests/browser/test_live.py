@@ -119,7 +119,7 @@ def test_the_newest_preview_is_on_top_of_the_list(app: Server, training: Trainin
 
     def in_order() -> bool:
         from_top = [text for _, text in sorted(rows.evaluate_all(places)) if text.strip()]
-        epochs = [int(found[1]) for text in from_top if (found := re.match(r"epoch (\d+)", text))]
+        epochs = [int(found[1]) for text in from_top if (found := re.match(r"epoch\s+(\d+)", text))]
         return "untrained" in from_top[-1] and len(epochs) > 1 and epochs == sorted(epochs, reverse=True)
 
     until(in_order)  # a row that has just come is drawn before it is in its place

@@ -6,21 +6,27 @@ come back from. A control is known by its kind, its name, the key it stands unde
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import TimeoutError
+
 LISTED = (Path(__file__).with_name("controls.js")).read_text()
 MOST_PRESSES = 400
-IDLE = """() => { const app = document.querySelector('.stApp'), size = document.querySelectorAll('*').length;
-  const idle = app && app.dataset.testScriptState === 'notRunning' && app.dataset.testConnectionState === 'CONNECTED'
-    && !document.querySelector('[data-testid=stSpinner], [data-testid=stProgress], [data-testid=stSkeleton]');
+MOST_TRIES = 3  # A question that was answered is asked again for each of its answers.
+READY = """() => document.querySelector('.stApp')?.dataset.testConnectionState === 'CONNECTED'
+  && !document.querySelector('[data-testid=stSpinner], [data-testid=stProgress], [data-testid=stSkeleton]')"""
+RESTS = """() => { const size = document.querySelectorAll('*').length;
+  const idle = document.querySelector('.stApp').dataset.testScriptState === 'notRunning';
   const rests = idle && window.walkSize === size;
   window.walkSize = idle ? size : -1;
   return rests }"""
+LONGEST_MS, UNREST_MS = 120_000, 5_000
 # An exception is noticed also where the next run of the script takes it away at once.
 WATCH = """new MutationObserver(() => { for (const one of document.querySelectorAll('[data-testid=stException]'))
   if (!one.dataset.told) { one.dataset.told = 'yes'; console.error('stException: ' + one.innerText) } })
@@ -46,20 +52,21 @@ class Control:
 class Walk:
     """Press all of one page. address: where it stands. typed: what goes into fields, by their name.
 
-    last: what ends the state that is walked, so that it comes after all else. arrived: called on the page as it opens,
-    and with a selector of what was opened by an expander, a tab or a question.
+    last: what ends the state that is walked, in this order after all else. arrived: called on the page as it opens,
+    and with a selector of what was opened by an expander, a tab or a question. before: the signs of what was pressed in
+    another walk, and need not be again.
     """
 
     page: Any
     address: str
     typed: Mapping[str, str]
-    last: re.Pattern[str]
+    last: Sequence[str]
     arrived: Callable[[Any, str], None]
     before: frozenset[str] = frozenset()
     pressed: list[Control] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     found: dict[str, Control | None] = field(default_factory=dict)
-    _again: set[str] = field(default_factory=set)
+    _again: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> Counter[str]:
         """Until nothing is left; how many of each kind were pressed."""
@@ -92,18 +99,22 @@ class Walk:
             waiting = [one for one in shown if one.sign not in done]
             if waiting:
                 return min(waiting, key=self._rank)
-            hidden = self.found.keys() - done - self._again
-            openers = {opener.sign: sign for sign in hidden if (opener := self.found[sign]) is not None}
-            for one in shown:
-                if one.sign in openers:
-                    self._again.add(openers[one.sign])
-                    return one
+            hidden = [sign for sign in self.found.keys() - done if self._again[sign] < MOST_TRIES]
+            by_sign = {one.sign: one for one in shown}
+            for sign in sorted(hidden, key=self._lateness):
+                opener = self.found[sign]
+                if opener is not None and opener.sign in by_sign:
+                    self._again[sign] += 1
+                    return by_sign[opener.sign]
             if not hidden:
                 return None
         return None
 
-    def _rank(self, one: Control) -> tuple[bool, int]:
-        return bool(self.last.search(one.name)), ORDER.index(one.kind)
+    def _rank(self, one: Control) -> tuple[int, int]:
+        return self._lateness(one.sign), ORDER.index(one.kind)
+
+    def _lateness(self, sign: str) -> int:
+        return next((place for place, words in enumerate(self.last, 1) if re.search(words, sign)), 0)
 
     def _press(self, control: Control) -> None:
         """And wait until the page has answered."""
@@ -126,10 +137,10 @@ class Walk:
     def _come_back(self) -> None:
         """The other page is walked for itself; this one is drawn again, as it was left."""
         self.page.go_back(wait_until="load")
-        self.page.wait_for_selector(".ss-brand")
-        settle(self.page)
         if self._left():
             self._open()
+        self.page.wait_for_selector(".ss-brand")
+        settle(self.page)
 
     def _left(self) -> bool:
         return bool(self.page.url.split("#")[0].rstrip("/") != self.address.rstrip("/"))
@@ -144,11 +155,16 @@ class Walk:
 
 
 def settle(page: Any) -> None:
-    """Wait until the server has answered: its script rests, and the page is as large as a moment before."""
+    """Wait until the server has answered: its script rests, and the page is as large as a moment before.
+
+    On a busy machine the page of a run that learns may never rest: then what it shows is taken as it is.
+    """
     page.wait_for_timeout(60)
     page.wait_for_load_state()
+    page.wait_for_function(READY, timeout=LONGEST_MS)
     page.evaluate("window.walkSize = -1")
-    page.wait_for_function(IDLE, polling=70, timeout=120_000)
+    with contextlib.suppress(TimeoutError):
+        page.wait_for_function(RESTS, polling=70, timeout=UNREST_MS)
 
 
 def act(page: Any, element: Any, control: Control, typed: Mapping[str, str]) -> None:
