@@ -161,7 +161,8 @@ def error(run: RunRecord | None) -> str:
 
 
 def gain(run: RunRecord | None) -> str:
-    return f"Better than the average {nouns(run).item}"
+    less = run is not None and run.monitor.better == "higher"
+    return f"{'Less error' if less else 'Better'} than the average {nouns(run).item}"
 
 
 def unit_line(run: RunRecord) -> str:

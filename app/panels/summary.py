@@ -138,7 +138,9 @@ def _gain(status: Status, run: RunRecord | None) -> Card:
     if gain < 0 <= best:
         return Card(label, "no longer", f"{words.percent(best)} at epoch {status.best.epoch}")
     if gain < 0:
-        return Card(label, "not yet" if status.state.live else "no", words.better(gain))
+        return Card(
+            label, "not yet" if status.state.live else "no", words.better(gain, run.monitor.better if run else "lower")
+        )
     here = status.best.epoch >= status.epoch
     return Card(
         label, words.percent(gain), "the best so far" if here else f"{words.percent(best)} at epoch {status.best.epoch}"

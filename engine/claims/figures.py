@@ -29,9 +29,10 @@ def percent(fraction: float) -> str:
     return f"{fraction * 100:.0f} %"
 
 
-def better(fraction: float) -> str:
-    """ "34 % better" or "5 % worse" than the average."""
-    return f"{percent(fraction)} better" if fraction >= 0 else f"{percent(-fraction)} worse"
+def better(fraction: float, which: str = "lower") -> str:
+    """ "34 % better" or "5 % worse" than the average; of a score, where ``which`` is higher, "90 % less error"."""
+    more, less = ("worse", "better") if which == "lower" else ("more error", "less error")
+    return f"{percent(fraction)} {less}" if fraction >= 0 else f"{percent(-fraction)} {more}"
 
 
 def figure(value: float | None, unit: str = "") -> str:

@@ -152,7 +152,7 @@ def _done(status: Status, run: RunRecord | None) -> Diagnosis:
         )  # fmt: skip
     if best is None:
         return _say("done", "good", "Done. One epoch is too short to have a sweet spot.")
-    said = f", {better(gain)} than the average {nouns.item}" if gain is not None else ""
+    said = f", {better(gain, run.monitor.better)} than the average {nouns.item}" if gain is not None else ""
     name = f"{spot_name(status)}{' epoch' if few_files(evidence) else ''}"
     spot_is = f"{_ended(status)} The {name} was epoch {best.epoch}{said}."
     judged = verdict(status.diagnosis)
@@ -195,4 +195,6 @@ def _how_it_ended(evidence: Evidence, judged: Diagnosis | None, best: Best, run:
         return f"Little changed after epoch {evidence.moved}."
     if still_improves(evidence):
         return "It was still improving at the end: a longer run may go further."
+    if best.epoch >= evidence.epoch:
+        return "It was best at its very end."
     return f"Later epochs came out no better: use {best.epoch} unless {nouns.prefer}."

@@ -107,7 +107,7 @@ def _not_a_number(monitor: Monitor) -> Diagnosis:
 def _early(evidence: Evidence, monitor: Monitor) -> Diagnosis:
     gain = gain_at_best(evidence, monitor)
     assert gain is not None
-    far = f"at its best it was {better(gain)} than the average {monitor.nouns.item}"
+    far = f"at its best {better(gain, monitor.better)} than the average {monitor.nouns.item}"
     if _rests(evidence, monitor):
         return say(
             "not_learning",
@@ -174,7 +174,8 @@ def _apart(evidence: Evidence, monitor: Monitor) -> Diagnosis | None:
             f"the new ones differ too much among themselves to be sure. Its {_best_so_far(evidence, monitor)}.",
         )
     gain = better_than_baseline(evidence.now, monitor.baseline, monitor.better)
-    still = f" New ones are still {better(gain)} than the average {nouns.item}." if gain is not None else ""
+    be = "are still" if monitor.better == "lower" else "still have"
+    still = f" New ones {be} {better(gain, monitor.better)} than the average {nouns.item}." if gain is not None else ""
     far = "far better" if evidence.gap > FAR_GAP else "better"
     return say(
         "gap",

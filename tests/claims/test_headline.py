@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.claims.advice import Kept
+from engine.claims.figures import better
 from engine.claims.headline import headline
 from engine.rundir.liveness import Liveness
 from engine.rundir.protocol import SessionRecord
@@ -60,3 +61,17 @@ def test_by_how_much_the_best_epoch_flatters_is_said_where_it_is_notable() -> No
 def test_a_run_that_ended_itself_says_so() -> None:
     assert done(None).startswith("Done. The sweet spot")
     assert done(None, planned=30).startswith("Done: it ended itself after epoch 12 of 30, as you asked.")
+
+
+def test_a_run_that_was_best_at_its_very_end_speaks_of_no_later_epochs() -> None:
+    run = Run([9.0, 8.0, 7.0, 6.0, 5.0])
+    best = Best(metric="val_recon_db", value=5.0, raw=5.0, epoch=5, step=50)
+    evidence = run.evidence().model_copy(update={"best_epoch": 5, "moved": 5, "late_gain": 0.0})
+    values = {"session": "s", "state": State.COMPLETED, "epoch": 5, "total_epochs": 5, "step": 50, "best": best}
+    words = said(view(ShownState.COMPLETED, Status.model_validate(values | {"evidence": evidence})))
+    assert "It was best at its very end." in words and "Later epochs" not in words
+
+
+def test_a_score_is_said_to_have_less_error_not_to_be_better() -> None:
+    assert (better(0.34), better(-0.05)) == ("34 % better", "5 % worse")
+    assert (better(0.9, "higher"), better(-0.05, "higher")) == ("90 % less error", "5 % more error")
