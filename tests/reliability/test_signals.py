@@ -130,7 +130,7 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(1.0)
+            process.wait(3.0)  # the first press may reach a busy machine late
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
         assert process.stdout.read() == ""
