@@ -28,6 +28,7 @@ Make = Callable[[Path], object]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="Slow tests too, and every enumeration whole: what CI runs.")
+    parser.addoption("--controls", action="store_true", help="Press every control of every page in a real browser.")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -36,13 +37,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Slow tests are left to ``--all``, and to whoever names one. The longest come first: none is left at the end."""
+    """Slow tests are left to ``--all``, those of every control to ``--controls``, and both to whoever names one.
+
+    The longest come first: none is left at the end.
+    """
     items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
-    if config.getoption("all") or any("::" in argument for argument in config.args):
+    if any("::" in argument for argument in config.args):
         return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if item not in slow]
+    asked = {"slow": config.getoption("all"), "controls": config.getoption("controls")}
+    left = [item for item in items if any(item.get_closest_marker(name) and not asked[name] for name in asked)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture(scope="session")

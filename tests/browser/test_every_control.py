@@ -27,11 +27,11 @@ from engine.rundir.schema import ErrorInfo, State
 from engine.rundir.writer import RunWriter
 from tests import forkserver
 from tests.browser.audit import axe, violations
-from tests.browser.chromium import Server, server
+from tests.browser.chromium import Server, server, until
 from tests.browser.walk import WATCH, Walk
 from tests.conftest import Make, train_small
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.controls]
 
 PAGES = {
     "Runs": "/",
@@ -147,8 +147,14 @@ def put(place: Place) -> Iterator[Callable[[str], None]]:
                 process.kill()
     for writer in writers:
         writer.close()
-    for root in place.app.runs_dir.iterdir():
-        shutil.rmtree(root)
+    until(lambda: _emptied(place.app.runs_dir), 60)
+
+
+def _emptied(folder: Path) -> bool:
+    """Whether it could be: a trainer that is being killed may still write or remove something."""
+    for root in folder.iterdir():
+        shutil.rmtree(root, ignore_errors=True)
+    return not list(folder.iterdir())
 
 
 @pytest.mark.parametrize("state", STATES)

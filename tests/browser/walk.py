@@ -19,8 +19,9 @@ from playwright.sync_api import TimeoutError
 LISTED = (Path(__file__).with_name("controls.js")).read_text()
 MOST_PRESSES = 400
 MOST_TRIES = 3  # A question that was answered is asked again for each of its answers.
-READY = """() => document.querySelector('.stApp')?.dataset.testConnectionState === 'CONNECTED'
-  && !document.querySelector('[data-testid=stSpinner], [data-testid=stProgress], [data-testid=stSkeleton]')"""
+BUSY = """() => [document.querySelector('.stApp')?.dataset.testConnectionState,
+  ...[...document.querySelectorAll('[data-testid=stSpinner], [data-testid=stProgress], [data-testid=stSkeleton]')]
+    .map(one => one.outerHTML.slice(0, 200))].filter(one => one !== 'CONNECTED')"""
 RESTS = """() => { const size = document.querySelectorAll('*').length;
   const idle = document.querySelector('.stApp').dataset.testScriptState === 'notRunning';
   const rests = idle && window.walkSize === size;
@@ -161,7 +162,10 @@ def settle(page: Any) -> None:
     """
     page.wait_for_timeout(60)
     page.wait_for_load_state()
-    page.wait_for_function(READY, timeout=LONGEST_MS)
+    try:
+        page.wait_for_function(f"() => !({BUSY})().length", timeout=LONGEST_MS)
+    except TimeoutError:
+        raise AssertionError(f"{page.url} stays busy: {page.evaluate(BUSY)}") from None
     page.evaluate("window.walkSize = -1")
     with contextlib.suppress(TimeoutError):
         page.wait_for_function(RESTS, polling=70, timeout=UNREST_MS)
