@@ -93,6 +93,7 @@ def _next(model: Model, wish: dict[str, Any]) -> int:
 
 def _make(model: Model, wish: dict[str, Any], first: int, count: int, slot: Any) -> None:
     """One by one: each is there as soon as it is made, and another window may ask in between."""
+    st.session_state["made"] = True
     try:
         for number in range(count):
             slot.progress(number / count, f"Making sound {number + 1} of {count}")
@@ -120,9 +121,11 @@ def _list(model: Model) -> None:
         _empty()
         return
     starred = [one for one in everything if one.starred]
+    if st.session_state.pop("made", False) or "which" not in st.session_state:
+        st.session_state["which"] = ALL  # what is new has no star
     with st.container(horizontal=True, vertical_alignment="center", key="sounds-head"):
         shown = st.segmented_control(
-            "Which", [ALL, STARRED], default=ALL, key="which", required=True, label_visibility="collapsed",
+            "Which", [ALL, STARRED], key="which", required=True, label_visibility="collapsed",
             format_func=lambda name: f"{name}: {len(starred if name == STARRED else everything)}",
         )  # fmt: skip
         chosen = starred if shown == STARRED else everything
