@@ -44,7 +44,11 @@ def page() -> None:
         if pressed:
             _make(model, wish, first, count, slot)
         _remarks()
-        _list(model)
+        _list(model, _stars(model))
+
+
+def _stars(model: Model) -> frozenset[str]:
+    return frozenset(one.path.name for one in model.made.sounds() if one.starred)
 
 
 def _wish(model: Model) -> dict[str, Any]:
@@ -114,8 +118,14 @@ def _remarks() -> None:
 
 
 @st.fragment
-def _list(model: Model) -> None:
-    """What was made, newest first. A star draws only this anew."""
+def _list(model: Model, drawn: frozenset[str]) -> None:
+    """What was made, newest first. A star stops no making. drawn: the stars that the whole page was drawn with."""
+    _rows(model)
+    if _stars(model) != drawn:  # last, so that the star itself is seen first
+        st.rerun()
+
+
+def _rows(model: Model) -> None:
     everything = [one for one in model.made.sounds() if one.kind == NEW or one.starred]
     if not everything:
         _empty()
