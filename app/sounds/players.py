@@ -48,8 +48,8 @@ def _each(run: str, made: MadeSounds, group: Sequence[Sound], key: str, longest_
         row(run, made, one, key, longest_s)
 
 
-def row(run: str, made: MadeSounds, sound: Sound, key: str, longest_s: float, autoplay: bool = False) -> None:
-    """One made sound, with its star. longest_s: what the whole width stands for."""
+def row(run: str, made: MadeSounds, sound: Sound, key: str, longest_s: float, hearing: int = 0) -> None:
+    """One made sound, with its star. longest_s: what the whole width stands for. hearing: as :func:`player` has it."""
     notes = [
         detail(sound.origin) or f"seed {sound.seed}",
         f"{state_words(sound.state)} · {sound_length(sound.duration_s)}",
@@ -62,7 +62,7 @@ def row(run: str, made: MadeSounds, sound: Sound, key: str, longest_s: float, au
             key=f"take-{key}-{sound.path.name}", on_click="ignore", type="tertiary", help="Download this one",
         )  # fmt: skip
 
-    player(label(sound.origin), notes, sound.path, sound.duration_s, longest_s, tools, autoplay)
+    player(label(sound.origin), notes, sound.path, sound.duration_s, longest_s, tools, hearing)
 
 
 def player(
@@ -72,10 +72,10 @@ def player(
     seconds: float,
     longest_s: float,
     tools: Callable[[], None] | None = None,
-    autoplay: bool = False,
+    hearing: int = 0,
 ) -> None:
     """A label beside a picture over its player, and what can be done with it. The picture is ``seconds`` of
-    ``longest_s`` wide."""
+    ``longest_s`` wide. hearing: it plays by itself when this number is new to it; at 0 it never does."""
     # A long name breaks where its words end.
     small = "".join(f"{style.PAUSE}<small>{style.safe(note).replace('_', '_<wbr>')}</small>" for note in notes if note)
     brief = " ss-brief" if seconds < BRIEF_S else ""  # its length stands in the label, to a tenth
@@ -83,7 +83,7 @@ def player(
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(f'<div class="ss-mark{brief}">{style.safe(title)}{small}</div>', width=LABEL_PX)
         with st.container(gap=None):
-            _heard(path, f"{title}, {', '.join(note for note in notes if note)}", part, autoplay)
+            _heard(path, f"{title}, {', '.join(note for note in notes if note)}", part, hearing)
         with st.container(gap=None, width=TOOLS_PX):
             if tools is None:
                 st.html('<div class="ss-space"></div>')  # so that all pictures are equally wide
@@ -91,7 +91,7 @@ def player(
                 tools()
 
 
-def _heard(path: Path, says: str, part: float, autoplay: bool) -> None:
+def _heard(path: Path, says: str, part: float, hearing: int) -> None:
     picture = path.with_suffix(".png")
     if own_file(picture) and media.refusal(picture) is None:
         # Columns whatever the part is: a player whose place in the tree changes falls silent.
@@ -99,7 +99,9 @@ def _heard(path: Path, says: str, part: float, autoplay: bool) -> None:
         drawn.image(str(picture), width="stretch", alt=f"Picture of {says}")
     why = media.refusal(path)
     if why is None:
-        st.audio(str(path), alt=f"Play {says}", autoplay=autoplay)
+        # A player that has played by itself does so again only under another identity, of which its text is a part.
+        again = f", hearing {hearing}" if hearing > 1 else ""
+        st.audio(str(path), alt=f"Play {says}{again}", autoplay=hearing > 0)
     else:
         style.quiet(why)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import soundfile
 import streamlit as st
@@ -23,6 +23,14 @@ from engine.errors import SweetspotError
 HEIGHT = 440
 MOST_HEARD = 12
 Origin = dict[str, Any]
+
+
+class Heard(NamedTuple):
+    """A file that was listened to. original: its name when it is a recording; times: how often it was asked for."""
+
+    name: str
+    original: str = ""
+    times: int = 1
 
 
 def page() -> None:
@@ -85,28 +93,38 @@ def _hear_what_was_asked(model: Model) -> SweetspotError | None:
     if wanted is None:
         return None
     op, request = wanted
-    heard: list[tuple[str, str]] = st.session_state.setdefault("heard", [])
+    heard: list[Heard] = st.session_state.setdefault("heard", [])
     try:
         if op == "vary":
             _original(model, request["file"], heard)
         for sound in model.ask(op, **request)["sounds"]:
-            heard.append(("", Path(sound["path"]).name))
+            _put_on_top(heard, Heard(Path(sound["path"]).name))
         _find_place(model, sound["origin"])
         model.made.prune()
     except SweetspotError as error:
         return error
     finally:
         st.session_state["heard"] = heard[-MOST_HEARD:]
-    st.session_state["fresh"] = heard[-1][1]
+    st.session_state["fresh"] = heard[-1].name
     return None
 
 
-def _original(model: Model, file: str, heard: list[tuple[str, str]]) -> None:
+def _put_on_top(heard: list[Heard], asked: Heard) -> None:
+    """The same request makes the same file: one that was heard before leaves its old place."""
+    earlier = next((one for one in heard if one.name == asked.name), None)
+    if earlier is not None:
+        heard.remove(earlier)
+        asked = asked._replace(times=earlier.times + 1)
+    heard.append(asked)
+
+
+def _original(model: Model, file: str, heard: list[Heard]) -> None:
     """The recording itself, where it still lies on this disk."""
     point = next((one for one in model.known("map")["points"] if one["path"] == file), None)
     if point is not None and point["file"] is not None:
         answer = model.ask("original", file=file)
-        heard.append((stem(file) if answer["whole"] else f"{stem(file)}, its first minute", Path(answer["path"]).name))
+        called = stem(file) if answer["whole"] else f"{stem(file)}, its first minute"
+        _put_on_top(heard, Heard(Path(answer["path"]).name, called))
 
 
 def _find_place(model: Model, origin: Origin) -> None:
@@ -161,7 +179,7 @@ def _want_place(x: float, y: float) -> None:
 
 
 def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
-    heard: list[tuple[str, str]] = st.session_state.get("heard", [])
+    heard: list[Heard] = st.session_state.get("heard", [])
     with slot:
         if trouble is not None:
             style.note("red", "error", trouble.cause, trouble.remedy)
@@ -173,16 +191,16 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
             style.quiet("Nothing heard yet. A click on the map makes the sound of that place; one on a file plays it.")
     fresh = st.session_state.get("fresh")  # it stays so until the next: a player that changes falls silent
     by_name = {one.path.name: one for one in model.made.sounds()}
-    lengths = [_length(model, name, by_name.get(name)) for _, name in heard]
+    lengths = [_length(model, one.name, by_name.get(one.name)) for one in heard]
     longest = max(lengths, default=0.0)
     with st.container(key="timeline-heard", gap="small"):
-        for number, ((original, name), seconds) in enumerate(zip(heard, lengths, strict=True)):
+        for number, ((name, original, times), seconds) in enumerate(zip(heard, lengths, strict=True)):
             with st.container(key=f"heard-{number}-{name}"):
                 if original:
                     notes = [original, sound_length(seconds)]
                     players.player("Original", notes, model.made.place / name, seconds, longest)
                 elif (sound := by_name.get(name)) is not None:
-                    players.row(model.name, model.made, sound, "explore", longest, autoplay=name == fresh)
+                    players.row(model.name, model.made, sound, "explore", longest, times if name == fresh else 0)
 
 
 def _length(model: Model, name: str, sound: Sound | None) -> float:

@@ -1,4 +1,4 @@
-"""All runs of the library: those that learn now as cards, earlier ones as a table, newest first."""
+"""All runs of the library: those that learn now as cards, earlier ones as a table, the one trained last first."""
 
 from __future__ import annotations
 
@@ -185,7 +185,6 @@ def _row(reader: RunReader, view: RunView, name: str, mixed: bool) -> dict[str, 
     best = status.best if status else None
     items = run.num_train_files + run.num_val_files if run else None
     finished = f"{status.epoch} of {status.total_epochs}" if status and status.total_epochs else None
-    started = view.session.started_at if view.session else None  # the runs stand in this order
     spot = words.sweet_spot(status, run)
     return {
         "Open": "Open",
@@ -197,7 +196,7 @@ def _row(reader: RunReader, view: RunView, name: str, mixed: bool) -> dict[str, 
         "Error": _spark(reader, view),
         "Epochs": finished,
         "Items": items,
-        "Started": words.moment(started, time.time()) if started else None,
+        "Started": words.moment(view.begun_at, time.time()) if view.begun_at else None,
     }
 
 

@@ -44,7 +44,11 @@ def page() -> None:
         if pressed:
             _make(model, wish, first, count, slot)
         _remarks()
-        _list(model)
+        _list(model, _stars(model))
+
+
+def _stars(model: Model) -> frozenset[str]:
+    return frozenset(one.path.name for one in model.made.sounds() if one.starred)
 
 
 def _wish(model: Model) -> dict[str, Any]:
@@ -93,6 +97,7 @@ def _next(model: Model, wish: dict[str, Any]) -> int:
 
 def _make(model: Model, wish: dict[str, Any], first: int, count: int, slot: Any) -> None:
     """One by one: each is there as soon as it is made, and another window may ask in between."""
+    st.session_state["made"] = True
     try:
         for number in range(count):
             slot.progress(number / count, f"Making sound {number + 1} of {count}")
@@ -113,16 +118,24 @@ def _remarks() -> None:
 
 
 @st.fragment
-def _list(model: Model) -> None:
-    """What was made, newest first. A star draws only this anew."""
+def _list(model: Model, drawn: frozenset[str]) -> None:
+    """What was made, newest first. A star stops no making. drawn: the stars that the whole page was drawn with."""
+    _rows(model)
+    if _stars(model) != drawn:  # last, so that the star itself is seen first
+        st.rerun()
+
+
+def _rows(model: Model) -> None:
     everything = [one for one in model.made.sounds() if one.kind == NEW or one.starred]
     if not everything:
         _empty()
         return
     starred = [one for one in everything if one.starred]
+    if st.session_state.pop("made", False) or "which" not in st.session_state:
+        st.session_state["which"] = ALL  # what is new has no star
     with st.container(horizontal=True, vertical_alignment="center", key="sounds-head"):
         shown = st.segmented_control(
-            "Which", [ALL, STARRED], default=ALL, key="which", required=True, label_visibility="collapsed",
+            "Which", [ALL, STARRED], key="which", required=True, label_visibility="collapsed",
             format_func=lambda name: f"{name}: {len(starred if name == STARRED else everything)}",
         )  # fmt: skip
         chosen = starred if shown == STARRED else everything

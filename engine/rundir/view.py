@@ -36,7 +36,8 @@ class RunView:
 
     liveness: of the last session's process in this directory, whatever its state. session_may_live: a command may find
     somebody who obeys (from another host or container one cannot be sure). read_only: it cannot be trained or commanded
-    from here. damage: what is wrong with run.json, and what to do about it.
+    from here. damage: what is wrong with run.json, and what to do about it. begun_at: when its first session began, in
+    Unix seconds.
     """
 
     id: str
@@ -49,6 +50,7 @@ class RunView:
     status: Status | None
     session: SessionRecord | None
     damage: tuple[str, str] | None = None
+    begun_at: float | None = None
 
     @property
     def resumable(self) -> bool:
@@ -93,6 +95,7 @@ def look(
         run=run,
         status=status,
         session=session,
+        begun_at=sessions[0].started_at if sessions else None,
     )
 
 

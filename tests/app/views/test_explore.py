@@ -50,6 +50,33 @@ def test_places_files_morphs_and_moves_can_be_heard_without_a_mouse(visit: Visit
     assert len(kept.get("audio")) == 1 and "Morph" in said(kept), "a star here is a star there"
 
 
+def test_a_sound_asked_for_again_is_listed_once_at_the_newest_place_and_plays_again(
+    visit: Visit, trained: Path
+) -> None:
+    def press(key: str) -> list[tuple[str, bool]]:
+        app.button(key=key).click().run()
+        assert not app.exception, app.exception
+        return [(audio.proto.alt, audio.proto.autoplay) for audio in app.get("audio")]
+
+    def identity() -> str:
+        return str(app.get("audio")[-1].proto.id)
+
+    app = visit("explore", run="drums")
+    assert len(press("morph-one")) == 1
+    first = identity()
+    assert len(press("morph-one")) == 1
+    assert identity() != first, "a player of the same identity would stay silent"
+    second = identity()
+    again = press("morph-one")
+    assert again[-1][1] and identity() not in (first, second)
+    five = press("morph-five")
+    assert len(five) == 5 and "50 %" in five[2][0], "the one in the middle was heard before"
+    assert [plays for _, plays in five] == [False] * 4 + [True]
+    assert len(press("file-hear")) == len(press("file-hear")) == 7, "a recording and its copy, too"
+    last = press("morph-one")
+    assert len(last) == 7 and "50 %" in last[-1][0]
+
+
 def test_only_directions_with_a_name_have_a_slider(visit: Visit, trained: Path) -> None:
     app = visit("explore", run="drums")
     labels = [slider.label for slider in app.slider if (slider.key or "").startswith("axis-")]

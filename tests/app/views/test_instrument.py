@@ -7,10 +7,12 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+from streamlit.testing.v1 import AppTest, local_script_runner
 
 from app.sounds import instrument
 from engine.rundir.layout import Layout
@@ -59,6 +61,22 @@ def test_starred_sounds_are_the_keys(visit: Visit, trained: Path) -> None:
     app.button(key="make-kit").click().run()
     samples = app.session_state["kit"][3]["instruments"][0]["sounds"][0]["samples"]
     assert len(samples) == 1 and samples[0].startswith("001-seed0-")
+
+
+def test_the_panel_counts_the_stars_that_the_list_shows(
+    visit: Visit, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = visit("sounds", run="drums")
+    app.number_input(key="count").set_value(1).run()
+    app.button(key="make-now").click().run()
+    (fragment,) = app._fragment_storage._fragments  # type: ignore[attr-defined]
+    # A browser asks for the fragment alone that a button stands in, AppTest for the whole page.
+    monkeypatch.setattr(local_script_runner, "RerunData", partial(RerunData, fragment_id=fragment))
+    for sign, stars in (("off", 1), ("on", 0)):
+        next(one for one in app.button if (one.key or "").startswith(f"star-{sign}")).click().run()
+        assert not app.exception, app.exception
+        counts = {group.key: group.options[-1] for group in app.get("segmented_control")}
+        assert counts["which"] == counts["kit-source-drums"] == f"With a star: {stars}"
 
 
 def test_what_cannot_be_made_is_said_and_offers_nothing(visit: Visit, trained: Path) -> None:

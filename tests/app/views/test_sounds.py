@@ -64,6 +64,18 @@ def test_sounds_are_made_and_what_gets_a_star_keeps_it(visit: Visit, trained: Pa
     assert len(again.get("audio")) == 1
 
 
+def test_what_is_new_is_shown_also_where_only_starred_ones_were(visit: Visit, trained: Path) -> None:
+    app = make(visit("sounds", run="drums"), 1)
+    app.segmented_control(key="which").set_value("With a star").run()
+    assert not app.get("audio")
+    app = make(app, 1)
+    which = app.segmented_control(key="which")
+    assert which.value == "All" and which.proto.set_value, "the browser is told, too"
+    assert len(app.get("audio")) == 2
+    which.set_value("With a star").run()
+    assert not app.get("audio"), "once, not for good"
+
+
 def _listed(place: str) -> None:
     from pathlib import Path
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,16 @@ def test_a_live_run_is_a_card_and_an_ended_one_a_row(visit: Visit, runs_dir: Pat
     assert list(app.dataframe[0].value["Run"]) == ["drums"]
     assert app.dataframe[0].value["State"][0] == ["Done"]
     live.close()
+
+
+def test_a_resumed_run_started_when_it_was_begun(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums")
+    sessions = Layout(runs_dir / "drums").sessions
+    resumed = sessions.read_text()
+    begun = datetime.fromtimestamp(json.loads(resumed)["started_at"]) - timedelta(days=1)
+    first = json.loads(resumed) | {"session": "first", "started_at": begun.timestamp()}
+    sessions.write_text(json.dumps(first) + "\n" + resumed)
+    assert visit().dataframe[0].value["Started"][0] == f"yesterday {begun:%H:%M}"
 
 
 def test_runs_stand_newest_first(visit: Visit, runs_dir: Path) -> None:
