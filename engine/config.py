@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -54,6 +54,13 @@ class TaskConfig(Settings):
     def num_items(self, files: Sequence[FileRow]) -> int:
         """Training items in ``files``, as far as their rows tell: one for each file to learn from, at least 1."""
         return max(1, sum(row.split == "train" for row in files))
+
+    def asked(self, training: TrainingConfig) -> Self:
+        """Of a run's stored settings those that its user may have asked for: open again what follows from its data.
+
+        training: the stored settings of the same run.
+        """
+        return self
 
 
 _S = TypeVar("_S", bound=Settings)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 import streamlit as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from app.look import style
@@ -156,13 +156,16 @@ def _input(field: Field, follows: Any, start: Any) -> Any:
         if chosen == plain:
             return None
         return chosen == "true" if field.kind is bool else chosen
-    begin = "" if start is None else _shown(start)
-    hint = "automatic" if follows is None else _shown(follows)
+    begin = "" if start is None else shown(start)
+    hint = "automatic" if follows is None else shown(follows)
     text = st.text_input(field.label, value=begin, placeholder=hint, key=key, help=help_text)
     return parse(field, text)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A setting's value as one types it into its field."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -186,10 +189,20 @@ def differing(task: str, training: TrainingConfig, config: Mapping[str, Any]) ->
     they are left out.
     """
     follows = usual(task, training)
-    stored = changed(task, config)
+    stored = changed(task, _asked(task, config))
     timed = config.get("training", {}).get("max_minutes") is not None
     left_out = {"max_epochs", "max_steps"} if timed else set()
     return {name: value for name, value in stored.items() if name not in left_out and value != follows.get(name)}
+
+
+def _asked(task: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored configuration without what its task filled in from the data; one that cannot be read stays as it is."""
+    try:
+        training = TrainingConfig.model_validate(config.get("training", {}))
+        own = task_config(task).model_validate(config.get("task", {}))
+    except ValidationError:
+        return config
+    return {**config, "task": own.asked(training).model_dump()}
 
 
 def changed(task: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,10 +212,18 @@ def changed(task: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if task in task_names():  # a newer version's run may be of one that is not known here
         parts.append((task_config(task), config.get("task", {})))
     for model, part in parts:
-        for path, _ in leaves(model):
+        for path, info in leaves(model):
             value: Any = part
             for key in path:
                 value = value.get(key) if isinstance(value, Mapping) else None
             if value is not None and path[-1] not in SHOWN_ELSEWHERE:
-                flat[path[-1]] = value
+                flat[path[-1]] = _typed(info, value) if isinstance(value, list | tuple) else value
     return flat
+
+
+def _typed(info: FieldInfo, value: Any) -> Any:
+    """A stored list as the setting's own type, which knows how one types it; what is none stays as it is."""
+    try:
+        return TypeAdapter(info.annotation).validate_python(value)
+    except ValidationError:
+        return value

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator
 
-from engine.config import TaskConfig
+from engine.config import TaskConfig, TrainingConfig
 from engine.home import expanded
 from engine.tasks.mlp.layers import LayerConfig
 
@@ -49,6 +49,14 @@ class MLPConfig(TaskConfig):
         if self.labels in (None, FOLDERS):
             return self
         return self.model_copy(update={"labels": str(expanded(str(self.labels)).resolve())})
+
+    def asked(self, training: TrainingConfig) -> Self:
+        """Without the data's dimensions; a layer that hides what the whole run hides follows it again."""
+        hidden = training.regularization.dropout
+        layers = tuple(
+            layer.model_copy(update={"dropout": None}) if layer.dropout == hidden else layer for layer in self.layers
+        )
+        return self.model_copy(update={"input_dim": None, "output_dim": None, "layers": layers})
 
     @field_validator("layers", mode="before")
     @classmethod
