@@ -50,6 +50,13 @@ class MLPConfig(TaskConfig):
             return self
         return self.model_copy(update={"labels": str(expanded(str(self.labels)).resolve())})
 
+    def adapted(self, training: TrainingConfig) -> TrainingConfig:
+        """A row has no variants: unless told otherwise, an epoch has each once."""
+        guard = training.regularization
+        if "augmentation_expansion" in guard.model_fields_set:
+            return training
+        return training.model_copy(update={"regularization": guard.model_copy(update={"augmentation_expansion": 1})})
+
     def asked(self, training: TrainingConfig) -> Self:
         """Without the data's dimensions; a layer that hides what the whole run hides follows it again."""
         hidden = training.regularization.dropout
