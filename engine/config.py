@@ -7,10 +7,12 @@ others, once, from the preset that fits the collection. A run stores the resolve
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
+import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import ConfigError
@@ -18,6 +20,7 @@ from engine.run_length import automatic_steps, batch_size, pass_steps, variants
 from engine.rundir.schema import Abilities, FileRow
 
 SHORT_RUN_EPOCHS = 50
+MOST_AUTOMATIC_THREADS = 4
 
 
 class OverfittingPreset(StrEnum):
@@ -54,6 +57,17 @@ class TaskConfig(Settings):
     def num_items(self, files: Sequence[FileRow]) -> int:
         """Training items in ``files``, as far as their rows tell: one for each file to learn from, at least 1."""
         return max(1, sum(row.split == "train" for row in files))
+
+    def adapted(self, training: TrainingConfig) -> TrainingConfig:
+        """``training``, not resolved, with what this task fixes where its user said nothing."""
+        return training
+
+    def asked(self, training: TrainingConfig) -> Self:
+        """Of a run's stored settings those that its user may have asked for: open again what follows from its data.
+
+        training: the stored settings of the same run.
+        """
+        return self
 
 
 _S = TypeVar("_S", bound=Settings)
@@ -219,6 +233,11 @@ def preset_values(model: type[Settings], path: Sequence[str]) -> list[Any]:
             place = place.get(part) if isinstance(place, Mapping) else None
         found.append(place)
     return found if any(value is not None for value in found) else []
+
+
+def automatic_threads() -> int:
+    """The physical cores, at most four: more gained little at these sizes."""
+    return min(MOST_AUTOMATIC_THREADS, psutil.cpu_count(logical=False) or os.cpu_count() or 1)
 
 
 def preset_for(file_count: int) -> OverfittingPreset:

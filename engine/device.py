@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from dataclasses import dataclass
 import psutil
 import torch
 
+from engine.config import automatic_threads
 from engine.errors import ConfigError
-
-MOST_AUTOMATIC_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,6 @@ def onto(device: torch.device, tensors: Mapping[str, torch.Tensor]) -> dict[str,
     if device.type != "cuda":
         return {name: tensor.to(device) for name, tensor in tensors.items()}
     return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in tensors.items()}
-
-
-def automatic_threads() -> int:
-    """The physical cores, at most four: more gained little at these sizes."""
-    return min(MOST_AUTOMATIC_THREADS, psutil.cpu_count(logical=False) or os.cpu_count() or 1)
 
 
 def choose(name: str, threads: int | None) -> Device:

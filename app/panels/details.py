@@ -17,7 +17,7 @@ from app.charts import plots, specs
 from app.charts.curves import small_rows
 from app.look import states, style, words
 from app.look.plain import plain
-from app.panels.forms import changed, label
+from app.panels.forms import changed, label, shown
 from app.runs import launch
 from app.runs.store import metrics_of
 from engine.claims.kinds import KINDS
@@ -226,7 +226,7 @@ def basic_facts(run: RunRecord) -> dict[str, str]:
 
 
 def _plain(value: Any) -> str:
-    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+    return ("no", "yes")[value] if isinstance(value, bool) else shown(value)
 
 
 def all_notes(root: Path, view: RunView) -> list[states.Note]:

@@ -12,12 +12,14 @@ from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 import streamlit as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from app.look import style
-from engine.config import Settings, TrainingConfig, follow
+from engine.config import Settings, TaskConfig, TrainingConfig, automatic_threads, follow, resolve
 from engine.flags import collect, leaves, sectioned
+from engine.process.job import without_limits
+from engine.rundir.schema import RunRecord
 from engine.tasks import task_config, task_names
 
 SHOWN_ELSEWHERE = frozenset({"preset", "max_minutes", "num_workers", "exclude"})
@@ -121,9 +123,8 @@ def sentence(message: str) -> str:
     return f"Must be {said}."
 
 
-def advanced(task: str, training: TrainingConfig, start: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Draw the fields. training: resolved; what unset ones follow. Returns (changed values, errors by name)."""
-    follows = usual(task, training)
+def advanced(task: str, follows: Mapping[str, Any], start: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Draw the fields. follows: what unset ones will be, by name. Returns (changed values, errors by name)."""
     values: dict[str, Any] = {}
     slots: dict[str, Any] = {}
     for section, shown in fields(task).items():
@@ -156,13 +157,16 @@ def _input(field: Field, follows: Any, start: Any) -> Any:
         if chosen == plain:
             return None
         return chosen == "true" if field.kind is bool else chosen
-    begin = "" if start is None else _shown(start)
-    hint = "automatic" if follows is None else _shown(follows)
+    begin = "" if start is None else shown(start)
+    hint = "automatic" if follows is None else shown(follows)
     text = st.text_input(field.label, value=begin, placeholder=hint, key=key, help=help_text)
     return parse(field, text)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A setting's value as one types it into its field."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -173,23 +177,57 @@ def _reach(model: BaseModel, path: tuple[str, ...]) -> Any:
     return value
 
 
-def usual(task: str, training: TrainingConfig) -> dict[str, Any]:
-    """By name, what every setting is that is left open beside ``training``, which is resolved."""
-    own = follow(task_config(task)(), training.preset)
+def usual(training: TrainingConfig, own: TaskConfig) -> dict[str, Any]:
+    """By name, what every setting is that is left open beside ``training``, which is resolved, and the task's own."""
+    own = follow(own, training.preset)
     return {path[-1]: _reach(model, path) for model in (training, own) for path, _ in leaves(type(model))}
 
 
-def differing(task: str, training: TrainingConfig, config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a stored configuration says otherwise than ``training``, resolved, and what follows from it.
+def differing(record: RunRecord, defaults: Mapping[str, Any], own: TaskConfig) -> dict[str, Any]:
+    """What a run was told: its stored settings that are not what they would be had its user set nothing.
 
-    A copy begins with that. Steps and epochs that were measured to fill a limit in minutes are measured again: then
-    they are left out.
+    A copy begins with that; the rest stays open, and follows the copy's own data and limits. defaults: of its source,
+    for training. own: the task's settings as they begin.
     """
-    follows = usual(task, training)
-    stored = changed(task, config)
-    timed = config.get("training", {}).get("max_minutes") is not None
-    left_out = {"max_epochs", "max_steps"} if timed else set()
-    return {name: value for name, value in stored.items() if name not in left_out and value != follows.get(name)}
+    stored = changed(record.task, _asked(record.task, record.config.model_dump()))
+    try:
+        open_ones = _left_open(record, defaults, own)
+    except (ValidationError, OverflowError):  # a record may be anybody's: then all of it is shown
+        return stored
+    return {name: value for name, value in stored.items() if value not in open_ones.get(name, ())}
+
+
+def _left_open(record: RunRecord, defaults: Mapping[str, Any], own: TaskConfig) -> dict[str, tuple[Any, ...]]:
+    """By name, what a setting of ``record`` is when its user did not set it: resolved as the run itself was."""
+    training = record.config.training
+    begun = {name: training[name] for name in ("preset", "max_minutes") if training.get(name) is not None}
+    below = without_limits(defaults, begun)
+    unset = _resolved({**below, **begun}, record, own)
+    found: dict[str, tuple[Any, ...]] = {name: (value,) for name, value in usual(unset, own).items()}
+    # Stored are the threads that this computer chose, and the updates that epochs were counted as.
+    found["threads"] = (unset.threads or automatic_threads(),)
+    told = {name: value for name, value in training.items() if name != "max_steps"}
+    if told.get("max_epochs") == unset.max_epochs and "max_epochs" not in below:
+        del told["max_epochs"]
+    found["max_steps"] = (unset.max_steps, _resolved(told, record, own).max_steps)
+    if training.get("max_steps") not in found["max_steps"]:  # updates that were named take the place of its epochs
+        found["max_epochs"] = (unset.max_epochs, _resolved(begun, record, own).max_epochs)
+    return found
+
+
+def _resolved(values: Mapping[str, Any], record: RunRecord, own: TaskConfig) -> TrainingConfig:
+    config = own.adapted(TrainingConfig.model_validate(values))
+    return resolve(config, max(1, record.num_train_files + record.num_val_files), max(1, record.num_train))
+
+
+def _asked(task: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored configuration without what its task filled in from the data; one that cannot be read stays as it is."""
+    try:
+        training = TrainingConfig.model_validate(config.get("training", {}))
+        own = task_config(task).model_validate(config.get("task", {}))
+    except ValidationError:
+        return config
+    return {**config, "task": own.asked(training).model_dump()}
 
 
 def changed(task: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,10 +237,18 @@ def changed(task: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if task in task_names():  # a newer version's run may be of one that is not known here
         parts.append((task_config(task), config.get("task", {})))
     for model, part in parts:
-        for path, _ in leaves(model):
+        for path, info in leaves(model):
             value: Any = part
             for key in path:
                 value = value.get(key) if isinstance(value, Mapping) else None
             if value is not None and path[-1] not in SHOWN_ELSEWHERE:
-                flat[path[-1]] = value
+                flat[path[-1]] = _typed(info, value) if isinstance(value, list | tuple) else value
     return flat
+
+
+def _typed(info: FieldInfo, value: Any) -> Any:
+    """A stored list as the setting's own type, which knows how one types it; what is none stays as it is."""
+    try:
+        return TypeAdapter(info.annotation).validate_python(value)
+    except ValidationError:
+        return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,13 +24,18 @@ DEMO, FOLDER, NAMED = "Demo sounds", "A folder on this computer", "A data set"
 
 @dataclass(frozen=True)
 class Chosen:
-    """A source that can be trained on, as the command line takes it, and the task that learns from it."""
+    """A source that can be trained on, as the command line takes it, and the task that learns from it.
+
+    settings: those that ask for it. defaults, task_defaults: what it sets itself where its user sets nothing.
+    """
 
     source: str
     name: str
     task: str
     checked: health.Checked | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    task_defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def of_sounds(self) -> bool:
@@ -125,12 +130,11 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
         slot.progress(done / total if total else 0.0, f"{said} {done} of {total}" if total else said)
 
     try:
-        task, name = _task_of(source, settings)
-        chosen = Chosen(source, name, task, settings=settings)
+        chosen = _known(source, settings)
         if chosen.of_sounds:
             out = health.left_out(source)
             found = health.check(source, report, again, out)
-            chosen = Chosen(source, name, task, found, {**settings, **({"exclude": tuple(out)} if out else {})})
+            chosen = replace(chosen, checked=found, settings={**settings, **({"exclude": tuple(out)} if out else {})})
         else:
             described = _described(source, settings, _moment(source))
     except SweetspotError as error:
@@ -171,10 +175,10 @@ def _card(described: Description) -> None:
             style.finding("gray", "info", "", note)
 
 
-def _task_of(source: str, settings: Mapping[str, Any]) -> tuple[str, str]:
-    """(task, name) of a path or a data set; a data set by name is not loaded for that."""
+def _known(source: str, settings: Mapping[str, Any]) -> Chosen:
+    """A path or a data set before it is looked at; a data set by name is not loaded for that."""
     known = None if expanded(source).exists() else datasets().get(source)
     if known is not None:
-        return known.task, known.id
+        return Chosen(source, known.id, known.task, None, settings, known.defaults, known.task_defaults)
     found = find_source(source, settings)
-    return found.task, found.source.name
+    return Chosen(source, found.source.name, found.task, None, settings, found.defaults, found.task_defaults)

@@ -12,11 +12,11 @@ from app.panels import forms, plans, source
 from app.panels.source import Chosen
 from app.runs.launch import launcher
 from app.runs.library import Library, library
-from engine.config import OverfittingPreset, Settings, TrainingConfig, preset_for, resolve
+from engine.config import OverfittingPreset, Settings, TaskConfig, TrainingConfig, preset_for, resolve
 from engine.errors import StorageError
 from engine.flags import collect
-from engine.process.job import LIMITS
-from engine.registry import datasets, get_dataset
+from engine.process.job import LIMITS, over, without_limits
+from engine.registry import get_dataset
 from engine.rundir.schema import RunRecord
 from engine.tasks import task_config
 
@@ -70,9 +70,9 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
     name = st.text_input("Name", key="name", placeholder=chosen.name if chosen else "my sounds", max_chars=80)
     with st.expander("Advanced", key="advanced"):
         style.quiet("What is left empty follows the choice above and the data.")
-        follows = _follows(settings, chosen.usable if chosen else 0)
-        begin = forms.differing(task, follows, model.config.model_dump()) if model and model.task == task else {}
-        values, errors = forms.advanced(task, follows, begin)
+        own = task_config(task).model_validate(chosen.task_defaults if chosen else {})
+        begin = forms.differing(model, chosen.defaults if chosen else {}, own) if model and model.task == task else {}
+        values, errors = forms.advanced(task, forms.usual(_follows(settings, chosen, own), own), begin)
     if errors:
         count = words.counted(len(errors), "setting needs", "settings need")
         style.note("red", "error", f"{count} mending:", ", ".join(sorted(forms.label(one) for one in errors)))
@@ -86,31 +86,35 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
     style.quiet(_promise(chosen, bool(errors)))
 
 
-def _follows(settings: Mapping[str, Any], usable: int) -> TrainingConfig:
+def _follows(settings: Mapping[str, Any], chosen: Chosen | None, own: TaskConfig) -> TrainingConfig:
     """What fields that are left empty will be; open where it follows from the data, until they are known."""
-    decided = TrainingConfig.model_validate({name: value for name, value in settings.items() if value is not None})
-    if usable:
-        return resolve(decided, usable)
-    return resolve(decided, 1).model_copy(update={name: getattr(decided, name) for name in FROM_DATA})
+    decided = _settled(TrainingConfig, _below(chosen, settings) if chosen else {}, settings)
+    if chosen and chosen.usable:
+        return resolve(decided, chosen.usable)
+    resolved = resolve(own.adapted(decided), 1)
+    return resolved.model_copy(update={name: getattr(decided, name) for name in FROM_DATA})
+
+
+def _below(chosen: Chosen, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the source sets below ``settings``; of sounds not how long, which this page always says itself."""
+    named = LIMITS if chosen.of_sounds else [name for name in LIMITS if settings.get(name) is not None]
+    return without_limits(chosen.defaults, dict.fromkeys(named))
 
 
 def _said_plan(shelf: Library, chosen: Chosen, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Say what will be trained; the settings that make the run keep it: a length that follows from the sounds."""
     assert chosen.checked is not None
     named = {name for name in LIMITS if settings.get(name) is not None}
-    known = datasets().get(chosen.source)
-    tuned, own = ({}, {}) if known is None else (known.defaults, known.task_defaults)
-    below = {name: value for name, value in tuned.items() if name not in LIMITS}
-    config = _settled(TrainingConfig, below, settings)
-    pace = plans.pace_here(shelf, chosen.task)
-    coming = plans.coming(config, _settled(task_config(chosen.task), own, settings), chosen.checked.health.files, pace)
+    config = _settled(TrainingConfig, _below(chosen, settings), settings)
+    own = _settled(task_config(chosen.task), chosen.task_defaults, settings)
+    coming = plans.coming(config, own, chosen.checked.health.files, plans.pace_here(shelf, chosen.task))
     style.line(f"*The plan:* {coming}")
     return {} if named else {"max_steps": coming.plan.total_steps}
 
 
 def _settled(model: type[_S], defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> _S:
     """``model`` from a data set's ``defaults`` and, over them, those of ``settings`` (by name) that are its own."""
-    return model.model_validate({**defaults, **collect(model, settings)})
+    return model.model_validate(over(defaults, collect(model, settings)))
 
 
 def _promise(chosen: Chosen | None, errors: bool) -> str:

@@ -58,8 +58,8 @@ def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, c
         raise ConfigError(
             f"--{min(stray).replace('_', '-')} is no setting of the task {resolved.task!r}.", "Leave it out."
         )
-    kept = _without_limits(saved["training"], training)
-    return plain_job(resolved, _over(kept, training), _over(saved["task"], collect(own, values)), root, name)
+    kept = without_limits(saved["training"], training)
+    return plain_job(resolved, over(kept, training), over(saved["task"], collect(own, values)), root, name)
 
 
 def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any], root: Path, name: str) -> Job:
@@ -67,8 +67,8 @@ def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any]
 
     Its data is looked at as far as that is quick: ``DataError`` comes before there is a run directory.
     """
-    config = validated(TrainingConfig, _over(_without_limits(resolved.defaults, training), training))
-    own = validated(task_config(resolved.task), _over(resolved.task_defaults, task))
+    config = validated(TrainingConfig, over(without_limits(resolved.defaults, training), training))
+    own = validated(task_config(resolved.task), over(resolved.task_defaults, task))
     notes = check_data(resolved.source, resolved.task, own)
     return Job(resolved.source, resolved.task, config, own, root, name, notes=notes)
 
@@ -114,16 +114,17 @@ def run_record(job: Job, task: Task, layout: Plan, planned_s: float) -> RunRecor
     )
 
 
-def _without_limits(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def without_limits(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """``below`` as it is, but for its limits where ``above`` names one of its own: that one alone is meant."""
     named = any(limit in above for limit in LIMITS)
     return {key: value for key, value in below.items() if not (named and key in LIMITS)}
 
 
-def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """``below`` with every value that ``above`` names as it is there, within parts as well."""
     merged = dict(below)
     for key, value in above.items():
-        merged[key] = _over(merged.get(key, {}), value) if isinstance(value, dict) else value
+        merged[key] = over(merged.get(key, {}), value) if isinstance(value, dict) else value
     return merged
 
 

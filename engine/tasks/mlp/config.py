@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator
 
-from engine.config import TaskConfig
+from engine.config import TaskConfig, TrainingConfig
 from engine.home import expanded
 from engine.tasks.mlp.layers import LayerConfig
 
@@ -49,6 +49,21 @@ class MLPConfig(TaskConfig):
         if self.labels in (None, FOLDERS):
             return self
         return self.model_copy(update={"labels": str(expanded(str(self.labels)).resolve())})
+
+    def adapted(self, training: TrainingConfig) -> TrainingConfig:
+        """A row has no variants: unless told otherwise, an epoch has each once."""
+        guard = training.regularization
+        if "augmentation_expansion" in guard.model_fields_set:
+            return training
+        return training.model_copy(update={"regularization": guard.model_copy(update={"augmentation_expansion": 1})})
+
+    def asked(self, training: TrainingConfig) -> Self:
+        """Without the data's dimensions; a layer that hides what the whole run hides follows it again."""
+        hidden = training.regularization.dropout
+        layers = tuple(
+            layer.model_copy(update={"dropout": None}) if layer.dropout == hidden else layer for layer in self.layers
+        )
+        return self.model_copy(update={"input_dim": None, "output_dim": None, "layers": layers})
 
     @field_validator("layers", mode="before")
     @classmethod

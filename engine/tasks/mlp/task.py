@@ -74,7 +74,7 @@ class MLPTask:
         self.preparation = None if table.numeric else Preparation.fit(table, own)
         inputs = table.features if self.preparation is None else self.preparation.apply(table.features)
         context.on_files(_files(table, sides, inputs.shape[1], unseen(table, own)))
-        self.config = resolve(_once_an_epoch(config), rows, int(own.sum()))
+        self.config = resolve(task_config.adapted(config), rows, int(own.sum()))
         self.task_config = _fitted(task_config, table, inputs.shape[1], self.config.regularization.dropout)
         measures = None if self.preparation is None else self.preparation.measures
         self.standard = Standard.measure(inputs[own], table.target[own], self.regression, measures)
@@ -189,14 +189,6 @@ def _r2(true: torch.Tensor, predicted: torch.Tensor) -> float:
     deviation = float((true - true.mean()).square().sum())
     error = float((true - predicted).square().sum())
     return 1 - error / deviation if deviation > 0 else math.nan
-
-
-def _once_an_epoch(config: TrainingConfig) -> TrainingConfig:
-    """A row has no variants: unless told otherwise, an epoch has each once."""
-    regularization = config.regularization
-    if "augmentation_expansion" in regularization.model_fields_set:
-        return config
-    return config.model_copy(update={"regularization": regularization.model_copy(update={"augmentation_expansion": 1})})
 
 
 def _fitted(config: MLPConfig, table: Table, inputs: int, dropout: float) -> MLPConfig:

@@ -236,7 +236,7 @@ def test_a_copy_keeps_the_tasks_settings_and_shows_what_the_others_follow(visit:
 
 
 def test_a_copy_begins_with_all_settings_of_its_run(visit: Visit, runs_dir: Path) -> None:
-    given = {"max_epochs": 77, "max_steps": 1234, "batch_size": 3, "threads": 2, "learning_rate": 0.0125}
+    given = {"max_epochs": 77, "max_steps": 1234, "batch_size": 3, "threads": 7, "learning_rate": 0.0125}
     app = copied(visit, runs_dir / "drums", **given)
     fields = {one.key: one.value for one in app.text_input}
     assert {name: fields[f"setting-{name}"] for name in given} == {name: f"{value:g}" for name, value in given.items()}
@@ -244,11 +244,13 @@ def test_a_copy_begins_with_all_settings_of_its_run(visit: Visit, runs_dir: Path
     assert app.select_slider[0].value == 0, "its run had no limit in minutes"
 
 
-def test_the_copy_of_a_run_with_a_time_limit_measures_its_steps_anew(visit: Visit, runs_dir: Path) -> None:
+def test_the_copy_of_a_run_with_a_time_limit_keeps_the_other_limits_that_were_named(
+    visit: Visit, runs_dir: Path
+) -> None:
     app = copied(visit, runs_dir / "drums", max_minutes=7, max_epochs=77, max_steps=1234)
     assert app.select_slider[0].value == 7
     fields = {one.key: one.value for one in app.text_input}
-    assert fields["setting-max_steps"] == fields["setting-max_epochs"] == ""
+    assert (fields["setting-max_epochs"], fields["setting-max_steps"]) == ("77", "1234")
 
 
 def test_the_copy_of_a_run_with_an_absurd_time_limit_has_none(visit: Visit, runs_dir: Path) -> None:
