@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.look import words
 from app.runs.library import Library
 from engine.config import TaskConfig, TrainingConfig, get_adaptive_split, resolve
-from engine.plan import UNLIMITED, Plan, in_words, plan
+from engine.plan import UNLIMITED, Plan, beyond_need, in_words, plan
 from engine.rundir.liveness import is_here
 from engine.rundir.schema import FileRow
 from engine.tasks import task_config
@@ -22,13 +22,14 @@ LOOKED_BACK = 10
 class Coming:
     """The plan of a run that has not begun. ``plan`` is exact but where minutes decide its length.
 
-    steps_per_s: None while nothing is known of it.
+    steps_per_s: None while nothing is known of it. beyond: how far it goes beyond what is needed, as a sentence.
     """
 
     plan: Plan
     minutes: float | None
     ceiling: int | None
     steps_per_s: float | None
+    beyond: str | None = None
 
     def __str__(self) -> str:
         epochs, steps = self.plan.total_epochs, self.plan.total_steps
@@ -37,28 +38,30 @@ class Coming:
         if self.steps_per_s is None:
             return f"{words.duration(60 * self.minutes)}, as many updates as they hold."
         most = f" (at most {words.number(self.ceiling)})" if self.ceiling else ""
-        return f"{words.duration(60 * self.minutes)}, about {_rounded(steps)} updates in about {epochs} epochs{most}."
+        said = f"{words.duration(60 * self.minutes)}, about {_rounded(steps)} updates in about {epochs} epochs{most}."
+        return f"{said} {self.beyond}" if self.beyond else said
 
 
 def coming(config: TrainingConfig, own: TaskConfig, files: Sequence[FileRow], steps_per_s: float | None) -> Coming:
     """The plan for a collection whose files were looked at. config, own: what would be sent, of training and task."""
     usable = sum(row.verdict != "skipped" for row in files)
-    return _laid_out(config, max(1, usable), own.num_items(files), steps_per_s)
+    return _laid_out(config, own, max(1, usable), own.num_items(files), steps_per_s)
 
 
 def coming_of_rows(config: TrainingConfig, own: TaskConfig, rows: int, steps_per_s: float | None) -> Coming:
     """The plan for a table of ``rows``: to a row a class, as classes are divided one by one."""
     learned = rows - round((config.val_fraction or get_adaptive_split(rows)) * rows)
-    return _laid_out(own.adapted(config), rows, max(1, learned), steps_per_s)
+    return _laid_out(own.adapted(config), own, rows, max(1, learned), steps_per_s)
 
 
-def _laid_out(config: TrainingConfig, usable: int, items: int, steps_per_s: float | None) -> Coming:
+def _laid_out(config: TrainingConfig, own: TaskConfig, usable: int, items: int, steps_per_s: float | None) -> Coming:
     config = resolve(config, usable, items)
     timed = config.max_minutes is not None
     within = max(1, round(60 * config.max_minutes * steps_per_s)) if config.max_minutes and steps_per_s else None
     layout = plan(config, items, within)
     by_time = timed and layout.total_steps == (within or UNLIMITED)
-    return Coming(layout, config.max_minutes if by_time else None, config.max_epochs, steps_per_s)
+    beyond = beyond_need(layout.total_steps, items) if by_time and own.can.make_sounds else None
+    return Coming(layout, config.max_minutes if by_time else None, config.max_epochs, steps_per_s, beyond)
 
 
 def pace_here(shelf: Library, task: str) -> float | None:

@@ -18,16 +18,17 @@ from engine.collection.split import split_files
 from engine.config import TrainingConfig, resolve
 from engine.plan import plan
 from engine.process.job import without_limits
+from engine.process.progress import Progress
 from engine.registry import get_dataset
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import FileRow, State
+from engine.rundir.schema import FileRow, RunConfig, State
 from engine.task import OpenContext
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.datasets import DATASETS
 from engine.tasks.mlp.task import MLPTask
 from engine.tasks.vae.config import VAEConfig
 from tests.app.conftest import said
-from tests.app.library import write
+from tests.app.library import record, write
 
 Visit = Callable[..., AppTest]
 ROWS = [FileRow(path=f"{n}.wav", verdict="used", split="train" if n < 7 else "val", duration_s=2.0) for n in range(10)]
@@ -53,6 +54,24 @@ def test_minutes_are_said_with_about_how_much_fits_and_the_ceiling() -> None:
     told = coming(TrainingConfig(max_minutes=20.0), VAEConfig(), ROWS, steps_per_s=10.0)
     assert told.plan.total_steps == 12_000 and told.plan.total_epochs <= 100
     assert str(told).startswith("20 min, about 12,000 updates in about ") and "(at most 100)" in str(told)
+
+
+def test_time_that_goes_beyond_what_is_needed_is_said_to_be_used_up() -> None:
+    need = resolve(TrainingConfig(), 10, VAEConfig().num_items(ROWS)).max_steps
+    assert need is not None
+    told = coming(TrainingConfig(max_minutes=20.0), VAEConfig(), ROWS, steps_per_s=2.5 * need / 1200)
+    assert str(told).endswith("It uses up its time: 2.5 times the updates that such a collection is measured to need.")
+    enough = coming(TrainingConfig(max_minutes=20.0), VAEConfig(), ROWS, steps_per_s=need / 1200)
+    assert enough.minutes == 20 and "uses up" not in str(enough)
+
+
+@pytest.mark.parametrize(
+    "training, told", [({"max_minutes": 20.0}, True), ({"max_minutes": 20.0, "max_steps": 90_000}, False), ({}, False)]
+)
+def test_the_terminal_says_it_too(training: dict[str, float], told: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    config = RunConfig(training=training, task={})
+    Progress().begin(record("drums", total_steps=90_000, config=config))
+    assert ("times the updates that such a collection is measured to need" in capsys.readouterr().out) == told
 
 
 def test_a_tighter_limit_than_the_minutes_is_the_one_that_is_said() -> None:
