@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from engine.config import TrainingConfig
-from engine.run_length import MOST_STEPS_PER_EPOCH, batch_size, pass_steps, variants
+from engine.run_length import MOST_STEPS_PER_EPOCH, automatic_steps, batch_size, pass_steps, variants
 
 FEWEST_STEPS_PER_EPOCH = 32
 USUAL_EPOCHS = 50
@@ -58,6 +58,17 @@ def in_words(epochs: int, steps: int, seconds: float | None) -> str:
     """ "50 epochs, 2,142 updates, about 3 minutes"; ``seconds`` are estimated, None where nothing is known of them."""
     said = [_counted(epochs, "epoch"), _counted(steps, "update")]
     return ", ".join([*said, *([] if seconds is None else [about(seconds)])])
+
+
+def beyond_need(steps: int, num_train: int) -> str | None:
+    """That a limit in minutes plans more than a collection of sounds needs; None where it does not.
+
+    steps: planned. num_train: training items, from which :func:`automatic_steps` follows.
+    """
+    times = round(steps / automatic_steps(num_train), 1)
+    if times <= 1:
+        return None
+    return f"It uses up its time: {times:,} times the updates that such a collection is measured to need."
 
 
 def about(seconds: float) -> str:

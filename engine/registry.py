@@ -131,7 +131,7 @@ def describe(text: str, settings: Mapping[str, Any]) -> Description:
     else:
         known = get_dataset(text)
         if known.path is None:
-            return Description(known.task_type, known.num_features, known.num_classes)
+            return Description(known.task_type, known.num_features, known.num_classes, (), known.num_items)
         task, path, settings = known.task, known.path, {**known.task_defaults, **settings}
     described, _ = _module(task).describe(path.resolve(), validated(task_config(task), dict(settings)))
     return cast(Description, described)

@@ -15,13 +15,15 @@ from typing import Any
 class Description:
     """What is known of a data set before it is loaded. num_classes: 0 unless it is sorted into classes.
 
-    notes: what was decided in reading it, a sentence each.
+    notes: what was decided in reading it, a sentence each. num_items: rows, to learn from and to check with; 0 where
+    that is not known.
     """
 
     task_type: str
     num_features: int = 0
     num_classes: int = 0
     notes: tuple[str, ...] = ()
+    num_items: int = 0
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Dataset:
 
     load: makes it ready and returns it: the folder of its sounds, or a table. defaults: tuned training settings
     (max_epochs, learning_rate, batch_size). task_defaults: the task's own. origin: where it comes from, in words.
-    path: of one that lies on this disk by its user's choice.
+    path: of one that lies on this disk by its user's choice. num_items: rows of a table that comes with the project.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Dataset:
     task_type: str = "generation"
     num_features: int = 0
     num_classes: int = 0
+    num_items: int = 0
     origin: str = ""
     path: Path | None = None
     user: bool = False

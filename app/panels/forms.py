@@ -248,7 +248,8 @@ def changed(task: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _typed(info: FieldInfo, value: Any) -> Any:
     """A stored list as the setting's own type, which knows how one types it; what is none stays as it is."""
+    assert info.annotation is not None, "every setting has a type"
     try:
-        return TypeAdapter(info.annotation).validate_python(value)
+        return TypeAdapter[Any](info.annotation).validate_python(value)
     except ValidationError:
         return value

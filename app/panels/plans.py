@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from app.look import words
 from app.runs.library import Library
-from engine.config import TaskConfig, TrainingConfig, resolve
-from engine.plan import Plan, in_words, plan
+from engine.config import TaskConfig, TrainingConfig, get_adaptive_split, resolve
+from engine.plan import UNLIMITED, Plan, beyond_need, in_words, plan
 from engine.rundir.liveness import is_here
 from engine.rundir.schema import FileRow
+from engine.tasks import task_config
 
 # Of the default model with one thread of a machine of two cores: what is said before anything has run here.
 USUAL_STEPS_PER_S = 12.0
@@ -19,40 +20,61 @@ LOOKED_BACK = 10
 
 @dataclass(frozen=True)
 class Coming:
-    """The plan of a run that has not begun. ``plan`` is exact but where minutes decide its length."""
+    """The plan of a run that has not begun. ``plan`` is exact but where minutes decide its length.
+
+    steps_per_s: None while nothing is known of it. beyond: how far it goes beyond what is needed, as a sentence.
+    """
 
     plan: Plan
     minutes: float | None
     ceiling: int | None
-    steps_per_s: float
+    steps_per_s: float | None
+    beyond: str | None = None
 
     def __str__(self) -> str:
         epochs, steps = self.plan.total_epochs, self.plan.total_steps
         if self.minutes is None:
-            return f"{in_words(epochs, steps, steps / self.steps_per_s)}."
+            return f"{in_words(epochs, steps, steps / self.steps_per_s if self.steps_per_s else None)}."
+        if self.steps_per_s is None:
+            return f"{words.duration(60 * self.minutes)}, as many updates as they hold."
         most = f" (at most {words.number(self.ceiling)})" if self.ceiling else ""
-        return f"{words.duration(60 * self.minutes)}, about {_rounded(steps)} updates in about {epochs} epochs{most}."
+        said = f"{words.duration(60 * self.minutes)}, about {_rounded(steps)} updates in about {epochs} epochs{most}."
+        return f"{said} {self.beyond}" if self.beyond else said
 
 
-def coming(config: TrainingConfig, own: TaskConfig, files: Sequence[FileRow], steps_per_s: float) -> Coming:
+def coming(config: TrainingConfig, own: TaskConfig, files: Sequence[FileRow], steps_per_s: float | None) -> Coming:
     """The plan for a collection whose files were looked at. config, own: what would be sent, of training and task."""
-    items = own.num_items(files)
     usable = sum(row.verdict != "skipped" for row in files)
-    config = resolve(config, max(1, usable), items)
-    within = None if config.max_minutes is None else max(1, round(60 * config.max_minutes * steps_per_s))
+    return _laid_out(config, own, max(1, usable), own.num_items(files), steps_per_s)
+
+
+def coming_of_rows(config: TrainingConfig, own: TaskConfig, rows: int, steps_per_s: float | None) -> Coming:
+    """The plan for a table of ``rows``: to a row a class, as classes are divided one by one."""
+    learned = rows - round((config.val_fraction or get_adaptive_split(rows)) * rows)
+    return _laid_out(own.adapted(config), own, rows, max(1, learned), steps_per_s)
+
+
+def _laid_out(config: TrainingConfig, own: TaskConfig, usable: int, items: int, steps_per_s: float | None) -> Coming:
+    config = resolve(config, usable, items)
+    timed = config.max_minutes is not None
+    within = max(1, round(60 * config.max_minutes * steps_per_s)) if config.max_minutes and steps_per_s else None
     layout = plan(config, items, within)
-    by_time = within is not None and layout.total_steps == within
-    return Coming(layout, config.max_minutes if by_time else None, config.max_epochs, steps_per_s)
+    by_time = timed and layout.total_steps == (within or UNLIMITED)
+    beyond = beyond_need(layout.total_steps, items) if by_time and own.can.make_sounds else None
+    return Coming(layout, config.max_minutes if by_time else None, config.max_epochs, steps_per_s, beyond)
 
 
-def pace_here(shelf: Library, task: str) -> float:
-    """Updates a second of the newest run of ``task`` that this computer trained; the usual ones before there is any."""
+def pace_here(shelf: Library, task: str) -> float | None:
+    """Updates a second of the newest run of ``task`` that this computer trained.
+
+    Before there is any: the usual ones for sounds; None for what comes in all sizes.
+    """
     for reader in shelf.readers()[:LOOKED_BACK]:
         run, status, sessions = reader.run(), reader.status(), reader.sessions()
         known = run is not None and run.task == task and bool(sessions) and is_here(sessions[-1])
         if known and status is not None and status.steps_per_s:
             return status.steps_per_s
-    return USUAL_STEPS_PER_S
+    return USUAL_STEPS_PER_S if task_config(task).can.make_sounds else None
 
 
 def _rounded(steps: int) -> str:

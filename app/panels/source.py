@@ -27,6 +27,7 @@ class Chosen:
     """A source that can be trained on, as the command line takes it, and the task that learns from it.
 
     settings: those that ask for it. defaults, task_defaults: what it sets itself where its user sets nothing.
+    num_items: rows of a table; 0 while that is not known.
     """
 
     source: str
@@ -36,6 +37,7 @@ class Chosen:
     settings: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     task_defaults: Mapping[str, Any] = field(default_factory=dict)
+    num_items: int = 0
 
     @property
     def of_sounds(self) -> bool:
@@ -137,6 +139,7 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
             chosen = replace(chosen, checked=found, settings={**settings, **({"exclude": tuple(out)} if out else {})})
         else:
             described = _described(source, settings, _moment(source))
+            chosen = replace(chosen, num_items=described.num_items)
     except SweetspotError as error:
         slot.empty()
         style.note("red", "error", error.cause, error.remedy)

@@ -77,7 +77,7 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
         count = words.counted(len(errors), "setting needs", "settings need")
         style.note("red", "error", f"{count} mending:", ", ".join(sorted(forms.label(one) for one in errors)))
     ready = chosen is not None and chosen.ready and not errors
-    if ready and chosen is not None and chosen.checked is not None:
+    if ready and chosen is not None and (chosen.checked is not None or chosen.num_items):
         settings |= _said_plan(shelf, chosen, {**settings, **values})
     play = ":material/play_arrow:"
     pressed = st.button("Start learning", type="primary", icon=play, width="stretch", disabled=not ready, key="start")
@@ -103,11 +103,14 @@ def _below(chosen: Chosen, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _said_plan(shelf: Library, chosen: Chosen, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Say what will be trained; the settings that make the run keep it: a length that follows from the sounds."""
-    assert chosen.checked is not None
     named = {name for name in LIMITS if settings.get(name) is not None}
     config = _settled(TrainingConfig, _below(chosen, settings), settings)
     own = _settled(task_config(chosen.task), chosen.task_defaults, settings)
-    coming = plans.coming(config, own, chosen.checked.health.files, plans.pace_here(shelf, chosen.task))
+    pace = plans.pace_here(shelf, chosen.task)
+    if chosen.checked is None:
+        style.line(f"*The plan:* {plans.coming_of_rows(config, own, chosen.num_items, pace)}")
+        return {}
+    coming = plans.coming(config, own, chosen.checked.health.files, pace)
     style.line(f"*The plan:* {coming}")
     return {} if named else {"max_steps": coming.plan.total_steps}
 

@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
-from engine.plan import in_words
+from engine.plan import beyond_need, in_words
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import RunRecord
@@ -63,6 +63,8 @@ class Progress:
             if self._live:
                 print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
             print(f"plan: {in_words(record.total_epochs, record.total_steps, record.planned_s)}", flush=True)
+            if told := _beyond_need(record):
+                print(told, flush=True)
             if self._live:
                 self._bar = tqdm(total=record.total_steps, unit="step", dynamic_ncols=True)
 
@@ -119,3 +121,10 @@ class Progress:
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+def _beyond_need(record: RunRecord) -> str | None:
+    """Of a run of sounds whose minutes alone decide its length."""
+    training = record.config.training
+    by_time = training.get("max_minutes") is not None and training.get("max_steps") is None
+    return beyond_need(record.total_steps, record.num_train) if by_time and record.can.make_sounds else None

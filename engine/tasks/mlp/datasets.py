@@ -53,8 +53,8 @@ def _friedman1() -> Table:
 
 
 def _table(
-    name: str, description: str, features: int, classes: int, load: Callable[[], Table], tuned: dict[str, Any],
-    layers: list[dict[str, Any]], origin: str = "scikit-learn",
+    name: str, description: str, rows: int, features: int, classes: int, load: Callable[[], Table],
+    tuned: dict[str, Any], layers: list[dict[str, Any]], origin: str = "scikit-learn",
 ) -> Dataset:  # fmt: skip
     return Dataset(
         id=name,
@@ -66,6 +66,7 @@ def _table(
         task_type="classification" if classes else "regression",
         num_features=features,
         num_classes=classes,
+        num_items=rows,
         origin=origin,
     )
 
@@ -77,18 +78,19 @@ def _guard(dropout: float, weight_decay: float) -> dict[str, Any]:
 # Over ten splits none is behind the better of scikit-learn's network and a linear model by more than 0.003, accuracy
 # or R² (tests/bench/tables.py).
 DATASETS = (
-    _table("iris", "150 irises of 3 species by 4 lengths of their flowers.", 4, 3, partial(_scikit, "iris"),
+    _table("iris", "150 irises of 3 species by 4 lengths of their flowers.", 150, 4, 3, partial(_scikit, "iris"),
            {"max_epochs": 60, "batch_size": 16, **_guard(0.0, 1e-3)}, [{"units": 32}]),
-    _table("wine", "178 wines of 3 growers by 13 measurements.", 13, 3, partial(_scikit, "wine"),
+    _table("wine", "178 wines of 3 growers by 13 measurements.", 178, 13, 3, partial(_scikit, "wine"),
            {"max_epochs": 40, "batch_size": 16, **_guard(0.2, 1e-3)}, [{"units": 32}]),
-    _table("breast_cancer", "569 tumours, benign or malignant, by 30 measurements.", 30, 2,
+    _table("breast_cancer", "569 tumours, benign or malignant, by 30 measurements.", 569, 30, 2,
            partial(_scikit, "breast_cancer"), {"max_epochs": 40, **_guard(0.2, 1e-3)}, [{"units": 64}]),
-    _table("digits", "1,797 handwritten digits of 8 x 8 pixels.", 64, 10, partial(_scikit, "digits"),
+    _table("digits", "1,797 handwritten digits of 8 x 8 pixels.", 1797, 64, 10, partial(_scikit, "digits"),
            {"max_epochs": 60, **_guard(0.2, 1e-4)}, [{"units": 128}, {"units": 128}]),
-    _table("diabetes", "442 patients: how far diabetes went in a year, by 10 measurements.", 10, 0,
+    _table("diabetes", "442 patients: how far diabetes went in a year, by 10 measurements.", 442, 10, 0,
            partial(_scikit, "diabetes"), {"max_epochs": 40, **_guard(0.2, 1e-2)}, [{"units": 32}]),
-    _table("friedman1", "1,000 made rows: 5 of 10 features matter, not in straight lines.", 10, 0, _friedman1,
-           {"max_epochs": 150, **_guard(0.0, 1e-4)}, [{"units": 64}, {"units": 64}], "made by this program"),
+    _table("friedman1", "1,000 made rows: 5 of 10 features matter, not in straight lines.", FRIEDMAN_ROWS, 10, 0,
+           _friedman1, {"max_epochs": 150, **_guard(0.0, 1e-4)}, [{"units": 64}, {"units": 64}],
+           "made by this program"),
 )  # fmt: skip
 
 
@@ -121,7 +123,8 @@ def describe(path: Path, config: Settings) -> tuple[Description, Settings]:
     config = config.located()
     if not path.is_dir():
         table = read_table(path, config.target, config.task_type)
-        return Description(table.task_type, table.num_features, table.num_classes, table.notes), config
+        rows = len(table.target)
+        return Description(table.task_type, table.num_features, table.num_classes, table.notes, rows), config
     assert config.labels is not None
     labels, name = read_labels(path, config.labels, config.target)
     if not labels:
@@ -129,7 +132,7 @@ def describe(path: Path, config: Settings) -> tuple[Description, Settings]:
     texts = list(labels.values())
     kind = choose_kind(texts, config.task_type)
     _, classes = encode_target(texts, kind, name)
-    return Description(kind, len(FEATURE_NAMES), len(classes)), config
+    return Description(kind, len(FEATURE_NAMES), len(classes), (), len(texts)), config
 
 
 def check_data(source: Source, config: Settings) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from app.panels.plans import coming
@@ -16,11 +17,18 @@ from engine.collection.health import examine
 from engine.collection.split import split_files
 from engine.config import TrainingConfig, resolve
 from engine.plan import plan
+from engine.process.job import without_limits
+from engine.process.progress import Progress
+from engine.registry import get_dataset
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import FileRow, State
+from engine.rundir.schema import FileRow, RunConfig, State
+from engine.task import OpenContext
+from engine.tasks.mlp.config import MLPConfig
+from engine.tasks.mlp.datasets import DATASETS
+from engine.tasks.mlp.task import MLPTask
 from engine.tasks.vae.config import VAEConfig
 from tests.app.conftest import said
-from tests.app.library import write
+from tests.app.library import record, write
 
 Visit = Callable[..., AppTest]
 ROWS = [FileRow(path=f"{n}.wav", verdict="used", split="train" if n < 7 else "val", duration_s=2.0) for n in range(10)]
@@ -46,6 +54,24 @@ def test_minutes_are_said_with_about_how_much_fits_and_the_ceiling() -> None:
     told = coming(TrainingConfig(max_minutes=20.0), VAEConfig(), ROWS, steps_per_s=10.0)
     assert told.plan.total_steps == 12_000 and told.plan.total_epochs <= 100
     assert str(told).startswith("20 min, about 12,000 updates in about ") and "(at most 100)" in str(told)
+
+
+def test_time_that_goes_beyond_what_is_needed_is_said_to_be_used_up() -> None:
+    need = resolve(TrainingConfig(), 10, VAEConfig().num_items(ROWS)).max_steps
+    assert need is not None
+    told = coming(TrainingConfig(max_minutes=20.0), VAEConfig(), ROWS, steps_per_s=2.5 * need / 1200)
+    assert str(told).endswith("It uses up its time: 2.5 times the updates that such a collection is measured to need.")
+    enough = coming(TrainingConfig(max_minutes=20.0), VAEConfig(), ROWS, steps_per_s=need / 1200)
+    assert enough.minutes == 20 and "uses up" not in str(enough)
+
+
+@pytest.mark.parametrize(
+    "training, told", [({"max_minutes": 20.0}, True), ({"max_minutes": 20.0, "max_steps": 90_000}, False), ({}, False)]
+)
+def test_the_terminal_says_it_too(training: dict[str, float], told: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    config = RunConfig(training=training, task={})
+    Progress().begin(record("drums", total_steps=90_000, config=config))
+    assert ("times the updates that such a collection is measured to need" in capsys.readouterr().out) == told
 
 
 def test_a_tighter_limit_than_the_minutes_is_the_one_that_is_said() -> None:
@@ -92,3 +118,46 @@ def test_the_demo_without_a_limit_does_not_fall_back_to_its_own_minutes(visit: V
     app = visit("new")
     app.select_slider[0].set_value(minutes).run()
     assert ("updates, about" in said(app)) == (minutes == 0)
+
+
+def table(visit: Visit, name: str) -> AppTest:
+    app = visit("new")
+    app.segmented_control(key="source").set_value("A data set").run()
+    app.selectbox(key="named").set_value(name).run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize("name", ["iris", "breast_cancer", "diabetes"])
+def test_the_plan_of_a_table_is_the_one_its_run_makes(visit: Visit, name: str) -> None:
+    """By default and with updates that were named; of its time nothing is known before the first run of a table."""
+    dataset = get_dataset(name)
+    config = TrainingConfig.model_validate(dataset.defaults)
+    own = MLPConfig.model_validate(dataset.task_defaults)
+    app = table(visit, name)
+    for named in ({}, {"max_steps": 400}):
+        config = TrainingConfig.model_validate(without_limits(dataset.defaults, named) | named)
+        task = MLPTask(dataset.load(), config, own, torch.device("cpu"), OpenContext())
+        layout = plan(task.config, task.num_train)
+        assert f"{layout.total_epochs} epochs, {layout.total_steps:,} updates." in said(app)
+        app.text_input(key="setting-max_steps").set_value("400").run()
+
+
+def test_every_table_that_comes_along_has_as_many_rows_as_it_says() -> None:
+    assert all(len(dataset.load().target) == dataset.num_items for dataset in DATASETS)
+
+
+def test_the_plan_of_a_table_says_the_time_at_the_pace_of_the_last_one(visit: Visit, runs_dir: Path) -> None:
+    app = table(visit, "iris")
+    app.select_slider[0].set_value(5).run()
+    assert "5 min, as many updates as they hold." in said(app)
+    write(runs_dir / "before", task="mlp")
+    assert "5 min, about " in said(app.run())
+
+
+def test_a_csv_has_a_plan(visit: Visit, tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    path.write_text("a,b,kind\n" + "".join(f"{n},{n % 7},{'xy'[n % 2]}\n" for n in range(40)))
+    app = visit("new")
+    choose(app, path)
+    assert "The plan:</b> 100 epochs, 100 updates." in said(app)
