@@ -40,7 +40,7 @@ def main_rows(
     window: Window | None = None,
     height: int = 368,
 ) -> pa.Table:
-    """The main chart. names: what new items, its own items and the best constant answer are called here.
+    """The main chart. names: what new items, its own items and the baseline are called here.
 
     standard_error: the metric that says how sure ``metric`` is; drawn as a pale band around it.
     """

@@ -54,7 +54,7 @@ def window(key: str) -> Window | None:
 
 
 def main(reader: RunReader, view: RunView, preview_epochs: Sequence[int]) -> None:
-    """Error on new and own items by epoch, against the best constant answer, with the sweet range."""
+    """Error on new and own items by epoch, against the baseline, with the sweet range."""
     style.title(words.nouns(view.run).main)
     if view.run is None:
         _empty("The curve begins with the first epoch.")

@@ -85,7 +85,7 @@ def _frame(x: alt.X, y: alt.Y) -> Any:
 
 
 def main_chart(x_title: str, y_title: str, height: int = 368) -> Spec:
-    """Validation and training by epoch, the best constant answer, the sweet range and what lies beyond, previews."""
+    """Validation and training by epoch, the baseline, the sweet range and what lies beyond, previews."""
     x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis("d", x_title))
     y = alt.Y("y:Q", scale=_scale("y"), axis=_y_axis(y_title))
     tip = [alt.Tooltip("x:Q", title="epoch", format="d"), alt.Tooltip("y:Q", title="value", format=".3~g")]

@@ -89,7 +89,7 @@ def size(count: float) -> str:
 
 
 def better_than_average(status: Status, run: RunRecord) -> float | None:
-    """The fraction by which the monitored error lies below the best constant answer's, now; None without either."""
+    """The fraction by which the monitored error lies below the baseline's, now; None without either."""
     value = status.metrics.get(run.monitor.metric)
     return None if value is None else better_than_baseline(value, baseline(status, run), run.monitor.better)
 

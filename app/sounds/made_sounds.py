@@ -25,7 +25,7 @@ from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.layout import STARS, is_run_id, snapshot_moment
 from engine.rundir.reader import RunReader
-from engine.rundir.reading import own_file, read_own
+from engine.rundir.reading import own_file, read_object, starred_names
 from engine.rundir.view import RunView
 
 NEW = "prior"
@@ -71,7 +71,7 @@ class MadeSounds:
     def sounds(self) -> list[Sound]:
         """All of them, in the order they were made."""
         with self._lock:
-            stars = self._stars()
+            stars = starred_names(self.place / STARS)
             files = sorted((stat.st_mtime_ns, path.name, path, stat.st_size) for path, stat in self._files())
             found: list[Sound] = []
             for moment, name, path, size in files:
@@ -87,7 +87,7 @@ class MadeSounds:
     def star(self, name: str, on: bool) -> None:
         """Give a sound its star or take it away. ``StorageError`` when the disk refuses."""
         with self._lock:
-            stars = self._stars()
+            stars = starred_names(self.place / STARS)
             stars = stars | {name} if on else stars - {name}
             there = {path.name for path, _ in self._files()}
             data = json.dumps({"starred": sorted(stars & there)}, indent=2).encode() + b"\n"
@@ -116,13 +116,9 @@ class MadeSounds:
             self._read[key] = _look(path)
         return self._read[key]
 
-    def _stars(self) -> frozenset[str]:
-        found = _record(self.place / STARS).get("starred", [])
-        return frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()
-
 
 def _look(path: Path) -> tuple[float, dict[str, Any]] | None:
-    recipe = _record(path.with_suffix(".json"))
+    recipe = read_object(path.with_suffix(".json"))
     asked = recipe.get("sound")
     if not isinstance(asked, dict) or not isinstance(asked.get("origin"), dict):
         return None
@@ -130,14 +126,6 @@ def _look(path: Path) -> tuple[float, dict[str, Any]] | None:
         return soundfile.info(path).duration, recipe
     except (soundfile.LibsndfileError, OSError):
         return None
-
-
-def _record(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(read_own(path) or b"{}")
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def place_of(reader: RunReader, view: RunView) -> Path:

@@ -12,11 +12,10 @@ from engine.errors import DataError, RunDirectoryError
 from engine.loop.checkpoint import load, load_newest
 from engine.loop.state_file import UnreadableError, parse, serialise
 from engine.rundir.artefacts import Artefact, read_verified, remove_artefact
-from engine.rundir.encoding import decode
 from engine.rundir.layout import Layout, checkpoint_step, manifest, snapshot_moment
 from engine.rundir.protocol import PROTOCOL
 from engine.rundir.reader import RunReader
-from engine.rundir.reading import read_own
+from engine.rundir.reading import read_object, starred_names
 
 MOST_SNAPSHOTS = 40
 
@@ -77,17 +76,8 @@ def _gap(found: list[Artefact], item: Artefact) -> int:
 
 def _starred(layout: Layout) -> set[str]:
     """The states from which the sounds with a star were made. Of a file that cannot be read: none."""
-    names = _own_record(layout.stars).get("starred", [])
-    wanted = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in wanted)
-    return {str(_own_record(path).get("state")) for path in recipes}
-
-
-def _own_record(path: Path) -> dict[str, Any]:
-    try:
-        return decode(read_own(path) or b"") or {}
-    except OSError:
-        return {}
+    recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in starred_names(layout.stars))
+    return {str(read_object(path).get("state")) for path in recipes}
 
 
 def _recommended(reader: RunReader, found: list[Artefact]) -> set[str]:

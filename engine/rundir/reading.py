@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -38,6 +38,20 @@ def read_own(path: Path, most: int = Record.most_bytes) -> bytes | None:
     with path.open("rb") as file:
         data = file.read(most + 1)
     return data if len(data) <= most else None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in an :func:`own_file`; empty when the file is none, cannot be read or holds no object."""
+    try:
+        return decode(read_own(path) or b"") or {}
+    except OSError:
+        return {}
+
+
+def starred_names(stars: Path) -> frozenset[str]:
+    """The names in a stars.json, of whoever wrote it; none in one that is missing or damaged."""
+    found = read_object(stars).get("starred", [])
+    return frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()
 
 
 def read_record(path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:

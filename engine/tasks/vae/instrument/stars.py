@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from engine.rundir.layout import Layout
-from engine.rundir.reading import own_file, read_own
+from engine.rundir.reading import own_file, read_own, starred_names
 from engine.tasks.vae.sounds.request import FromPrior, Moved, Recipe
 
 
@@ -34,11 +33,8 @@ class Star:
 def starred_in(run_dir: Path) -> list[Star]:
     """The sounds of a run that have a star, in the order of their making; none when it keeps none."""
     place = Layout(run_dir)
-    try:
-        names = json.loads(read_own(place.stars) or b"{}")["starred"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return read_stars([place.sounds / name for name in names if isinstance(name, str) and Path(name).name == name])
+    names = starred_names(place.stars)
+    return read_stars([place.sounds / name for name in names if Path(name).name == name])
 
 
 def read_stars(paths: Sequence[Path]) -> list[Star]:
