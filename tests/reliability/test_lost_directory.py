@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,8 +70,9 @@ def test_a_renamed_run_stops_with_the_reason_and_keeps_every_step(train: Train, 
 def test_a_removed_run_stops_with_the_reason_and_writes_nothing_more(train: Train, tmp_path: Path) -> None:
     root = tmp_path / "runs" / "run"
     with train(root) as process:
-        root.rename(tmp_path / "out-of-sight")  # at once, where rmtree would race with what is still written
-        shutil.rmtree(tmp_path / "out-of-sight")
+        process.send_signal(signal.SIGSTOP)  # it would put back what rmtree took, or find where rename moved it
+        shutil.rmtree(root)
+        process.send_signal(signal.SIGCONT)
         assert process.wait(30) == 74
         assert process.stderr is not None
         said = process.stderr.read()
