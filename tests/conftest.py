@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +50,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left = [item for item in items if any(item.get_closest_marker(name) and not asked[name] for name in asked)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
+
+
+def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
+    """Wait until ``condition`` holds; its value. A generous limit: only a broken program reaches it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, "what was waited for did not come"
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def test_the_wheel_trains_reports_and_shows(installed: Path, tmp_path: Path) -> 
         "import sys; from streamlit import config; from streamlit.testing.v1 import AppTest\n"
         "from app.start import MAIN\n"
         "config._main_script_path = str(MAIN); sys.argv = ['main.py', '--runs-dir', 'runs']\n"
-        "page = AppTest.from_file(str(MAIN), default_timeout=60).run(); assert not page.exception, page.exception\n"
+        "page = AppTest.from_file(str(MAIN), default_timeout=120).run(); assert not page.exception, page.exception\n"
         "page.query_params['run'] = 'demo'; page.run(); page.switch_page('views/run.py')\n"
         "page.query_params['run'] = 'demo'; page.run()\n"
         "assert not page.exception and page.get('vega_lite_chart'), page\n"
@@ -79,14 +79,14 @@ def _app(sweetspot: str, place: Path) -> Iterator[str]:
     with log.open("wb") as said:
         process = subprocess.Popen(command, cwd=place, env=_environment(), stdout=said, stderr=said)
     try:
-        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 60
+        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
         while not _answers(f"{url}/_stcore/health"):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
         assert not _answers(f"{url}/_stcore/health"), "the server outlived its command"
 
 

@@ -87,7 +87,7 @@ class Reader:
         self.press_ctrl_c()
         if self.app is not None:
             self.app.terminate()
-            self.app.wait(60)
+            self.app.wait(120)
             self.app = None
 
     def type(self, command: str, epoch: int) -> None:
@@ -120,7 +120,7 @@ class Reader:
     def open_app(self, command: str) -> None:
         if self.app is not None:
             self.app.terminate()
-            self.app.wait(60)
+            self.app.wait(120)
         self.app = self.start(command)
         address = f"http://localhost:{self.environment['STREAMLIT_SERVER_PORT']}/_stcore/health"
 

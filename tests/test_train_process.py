@@ -97,7 +97,7 @@ def test_a_damaged_cache_changes_no_bit_of_a_run_and_is_told_in_it(
     with started(*arguments(drums, root)) as process:
         wait_for(lambda: step_of(root) >= 3, process)
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(120)
     for path in sorted((tmp_path / "cache").glob("*/*.pcm"))[:2]:
         path.write_bytes(bytes(path.stat().st_size))
     resumed = forkserver.run("engine.train", "--resume", root)
@@ -188,7 +188,7 @@ def test_cancel_is_acknowledged_and_leaves_a_checkpoint_to_resume_from(
     wait_for(lambda: step_of(root) >= 10, process)
     answer = engine("control", root, "cancel")
     assert answer.returncode == 0 and "acknowledged" in answer.stdout, answer
-    assert process.wait(60) == 0
+    assert process.wait(120) == 0
     reader = RunReader(root)
     status = reader.status()
     assert status.state is State.CANCELLED and 10 <= status.step < STEPS
@@ -227,7 +227,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_its_code(
     process = started(*arguments(drums, root))
     wait_for(lambda: step_of(root) >= 5, process)
     process.send_signal(number)
-    assert process.wait(60) == code
+    assert process.wait(120) == code
     status = RunReader(root).status()
     assert status.state is State.INTERRUPTED
     assert status.last_checkpoint is not None and status.last_checkpoint.step == status.step
@@ -305,7 +305,7 @@ def test_what_is_left_out_is_recorded_and_stays_out_when_the_run_goes_on(
     with started(*arguments(drums, root), f"--exclude={first}", "--exclude=no-such.wav") as process:
         wait_for(lambda: step_of(root) >= 3, process)
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(120)
     resumed = engine("train", "--resume", root)
     assert resumed.returncode == 0 and "exact" in resumed.stdout + resumed.stderr
     reader = RunReader(root)

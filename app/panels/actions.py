@@ -11,6 +11,7 @@ import streamlit as st
 from app.look import style, words
 from app.look.plain import plain
 from app.runs import launch
+from app.runs.library import library
 from engine.errors import SweetspotError, TrainingFailedError
 from engine.process.resume import ResumePoint, resume_point
 from engine.rundir.protocol import HandledCommand
@@ -230,4 +231,5 @@ def _delete(reader: RunReader) -> None:
     except SweetspotError as error:
         st.session_state["complaint"] = str(error)
         return
+    library().changes.forget()  # the system may tell it later than the list of runs is drawn
     st.session_state["deleted"] = reader.id

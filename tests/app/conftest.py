@@ -50,7 +50,7 @@ def visit(runs_dir: Path) -> Callable[..., AppTest]:
     """Open a page with query parameters, as its address would."""
 
     def opened(page: str = "runs", **query: str) -> AppTest:
-        app = AppTest.from_file(MAIN, default_timeout=60)
+        app = AppTest.from_file(MAIN, default_timeout=120)
         for name, value in query.items():
             app.query_params[name] = value
         app.run()

@@ -46,7 +46,7 @@ def test_settings_that_were_not_found_stop_the_app() -> None:
 def test_without_its_settings_the_app_shows_nothing_but_why(tmp_path: Path) -> None:
     program = (
         "import sys; sys.argv = ['main.py']; from streamlit.testing.v1 import AppTest; "
-        f"app = AppTest.from_file({str(ROOT / 'app' / 'main.py')!r}, default_timeout=60).run(); "
+        f"app = AppTest.from_file({str(ROOT / 'app' / 'main.py')!r}, default_timeout=120).run(); "
         "said = ' '.join(e.proto.body for e in app.get('html')); "
         "assert 'settings were not found' in said and not app.button, said"
     )

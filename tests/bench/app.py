@@ -24,7 +24,8 @@ import psutil
 from engine.rundir.reader import RunReader, list_runs
 from engine.rundir.schema import Abilities, Best, MetricSpec, Monitor, RunConfig, RunRecord, Source, State
 from engine.rundir.writer import RunWriter
-from tests.browser.chromium import Server, chromium, server, start_trainer, until
+from tests.browser.chromium import Server, chromium, server, start_trainer
+from tests.conftest import until
 
 STEPS_PER_EPOCH = 250
 WATCH_S = 20.0
@@ -170,7 +171,7 @@ def crash_shown(browser: Any, runs: Path, rounds: int = 3) -> list[float]:
             process = start_trainer("demo", "--run-dir", str(root), *SMALL)
             context = browser.new_context(viewport={"width": 1400, "height": 900})
             try:
-                until(lambda root=root: (status := RunReader(root).status()) and status.step >= 10)
+                until(lambda root=root: (status := RunReader(root).status()) and status.step >= 10, 300)
                 page = context.new_page()
                 page.goto(f"{app.url}/run?run={root.name}")
                 page.locator(".stMarkdownBadge", has_text="Learning").wait_for(timeout=60_000)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -68,7 +68,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             try:
                 with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1):
@@ -91,15 +91,6 @@ def start_trainer(*arguments: str, log: int | IO[bytes] = subprocess.DEVNULL) ->
     command = [sys.executable, "-m", "engine", "train", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment)
-
-
-def until(condition: Callable[[], Any], seconds: float = 300) -> None:
-    """Wait until ``condition`` holds. A generous limit: only a broken program reaches it."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError("what was waited for did not come")
-        time.sleep(0.2)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
 from tests.browser.chromium import Server, chromium, executable, server
-from tests.conftest import SMALL
+from tests.conftest import SMALL, until
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def runs_dir(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     yield place
     for root in place.iterdir():
-        deadline = time.monotonic() + 60  # one that is still starting has told nobody its pid yet
+        deadline = time.monotonic() + 120  # one that is still starting has told nobody its pid yet
         while not RunReader(root).sessions() and time.monotonic() < deadline:
             time.sleep(0.2)
         for session in RunReader(root).sessions():
@@ -57,7 +57,7 @@ def open_page(browser: Any) -> Iterator[Callable[[str], Any]]:
         context = browser.new_context(viewport={"width": 1400, "height": 900})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         page.goto(url)
         page.wait_for_selector(".ss-brand")
         return page
@@ -75,18 +75,7 @@ def training(runs_dir: Path, drums: Path, start: Callable[..., Any]) -> Callable
         root = runs_dir / name
         start("train", drums, "--run-dir", root, "--name", name, *SMALL, "--max-epochs", "400", *options)
         reader = RunReader(root)
-        until(lambda: (status := reader.status()) is not None and status.step >= step, 120)
+        until(lambda: (status := reader.status()) is not None and status.step >= step)
         return reader
 
     return begin
-
-
-def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    """Wait until ``condition`` holds; its value. A generous limit: only a broken program reaches it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, "what was waited for did not come"
-        time.sleep(0.1)

@@ -20,7 +20,8 @@ from engine.registry import find_source
 from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from tests.browser.chromium import chromium, server, start_trainer, until
+from tests.browser.chromium import chromium, server, start_trainer
+from tests.conftest import until
 
 WIDTHS = {1400: 900, 500: 900}
 TALLEST = 3_600
@@ -47,7 +48,7 @@ def make_runs(runs: Path, source: Path, minutes: float) -> None:
         if (runs / name).exists():
             continue
         process = train(runs / name, source, "--name", name, *small)
-        until(lambda name=name: epoch(runs / name) >= 12)  # type: ignore[misc]
+        until(lambda name=name: epoch(runs / name) >= 12, 300)  # type: ignore[misc]
         end(runs / name, process)
         process.wait()
     if not (runs / "bells-hi").exists():
@@ -229,7 +230,7 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
                 process = start_trainer(str(path), "--run-dir", str(live), *limits, log=log)
             try:
                 if only is None or "run-ready".startswith(only):
-                    until(lambda: RunReader(live).sessions())
+                    until(lambda: RunReader(live).sessions(), 300)
                     take(browser, f"{app.url}/run?run=drums-20", out, "run-ready")
                 if {"run-live", "runs"} & wanted.keys():
                     until(lambda: epoch(live) >= 8, 900)

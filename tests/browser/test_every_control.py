@@ -27,9 +27,9 @@ from engine.rundir.schema import ErrorInfo, State
 from engine.rundir.writer import RunWriter
 from tests import forkserver
 from tests.browser.audit import axe, violations
-from tests.browser.chromium import Server, server, until
+from tests.browser.chromium import Server, server
 from tests.browser.walk import WATCH, Walk
-from tests.conftest import Make, train_small
+from tests.conftest import Make, train_small, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.controls]
 
@@ -147,7 +147,7 @@ def put(place: Place) -> Iterator[Callable[[str], None]]:
                 process.kill()
     for writer in writers:
         writer.close()
-    until(lambda: _emptied(place.app.runs_dir), 60)
+    until(lambda: _emptied(place.app.runs_dir))
 
 
 def _emptied(folder: Path) -> bool:
@@ -166,7 +166,7 @@ def test_every_control_can_be_pressed(title: str, state: str, place: Place, put:
     context.add_init_script(WATCH)
     context.add_init_script(axe())
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(90_000)
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(_complaint(said)) if said.type in _BAD else None)
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))

@@ -15,7 +15,7 @@ from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from tests.browser.chromium import Server
-from tests.browser.conftest import until
+from tests.conftest import until
 
 pytestmark = pytest.mark.browser
 Training = Callable[..., RunReader]
@@ -102,8 +102,8 @@ def test_a_preview_plays_on_through_two_new_ones_and_nothing_plays_by_itself(
     newest = page.locator(".st-key-timeline audio").last
     newest.evaluate("a => { a.loop = true; a.muted = true; a.dataset.mine = 'yes'; return a.play() }")
     made = len(reader.previews())
-    until(lambda: len(reader.previews()) >= made + 4, 120)
-    until(lambda: len(page.evaluate("[...document.querySelectorAll('audio')].map(a => a.src)")) > len(sounds) + 1, 60)
+    until(lambda: len(reader.previews()) >= made + 4)
+    until(lambda: len(page.evaluate("[...document.querySelectorAll('audio')].map(a => a.src)")) > len(sounds) + 1)
     playing = page.evaluate("[...document.querySelectorAll('audio')].filter(a => !a.paused).map(a => a.dataset.mine)")
     assert playing == ["yes"]
 
@@ -146,7 +146,7 @@ def test_a_zoom_survives_new_rows(app: Server, training: Training, open_page: Op
     page.wait_for_timeout(2500)  # and the last turn of the wheel is drawn as well
     zoomed = _labels(page, index)
     step = shown_step(page)
-    until(lambda: shown_step(page) > step + 10, 60)
+    until(lambda: shown_step(page) > step + 10)
     assert _labels(page, index) == zoomed
     assert zoomed and zoomed[-1] < step, f"it was not zoomed at all: {zoomed}"
 
@@ -205,9 +205,9 @@ def test_a_stopped_run_resumes_after_a_summary_and_a_confirming_click(
     assert len(reader.sessions()) == 1, "nothing starts before it is confirmed"
     before = reader.status().step
     page.get_by_role("button", name="Resume now").click()
-    until(lambda: len(reader.sessions()) == 2, 60)
-    badge(page, "Learning").wait_for(timeout=60_000)
-    until(lambda: (reader.status().step or 0) > before, 60)
+    until(lambda: len(reader.sessions()) == 2)
+    badge(page, "Learning").wait_for(timeout=180_000)
+    until(lambda: (reader.status().step or 0) > before)
 
 
 @pytest.mark.slow
@@ -239,10 +239,10 @@ def test_the_trainer_survives_the_end_of_the_app(app: Server, runs_dir: Any, dru
     reader = until(
         lambda: next((RunReader(path) for path in runs_dir.iterdir() if RunReader(path).sessions()), None), 60
     )
-    until(lambda: (status := reader.status()) and status.step > 0, 120)
+    until(lambda: (status := reader.status()) and status.step > 0)
     app.stop()
     session, step = reader.sessions()[-1], reader.status().step
-    until(lambda: reader.status().step > step, 30)
+    until(lambda: reader.status().step > step)
     assert process_liveness(session) is Liveness.ALIVE
 
 
@@ -264,7 +264,7 @@ def _fill(page: Any, folder: Any) -> None:
     field = page.get_by_role("textbox", name="Folder")
     field.fill(str(folder))
     field.press("Enter")
-    page.get_by_text("Good to go").wait_for(timeout=60_000)
+    page.get_by_text("Good to go").wait_for(timeout=180_000)
 
 
 @pytest.mark.slow

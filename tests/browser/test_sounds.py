@@ -14,7 +14,7 @@ import soundfile
 
 from engine.rundir.layout import Layout
 from tests.browser.chromium import Server
-from tests.browser.conftest import until
+from tests.conftest import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[[str], Any]

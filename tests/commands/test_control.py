@@ -24,7 +24,7 @@ def test_save_now_and_cancel_are_acknowledged(tmp_path: Path) -> None:
         for word, said in (("save-now", "Save acknowledged"), ("cancel", "Cancel acknowledged")):
             result = CliRunner().invoke(command, [str(tmp_path / "run-1"), word])
             assert (result.exit_code, result.stdout[: len(said)]) == (0, said)
-        assert trainer.wait(timeout=20) == 0
+        assert trainer.wait(timeout=120) == 0
     finally:
         trainer.kill()
         trainer.communicate()

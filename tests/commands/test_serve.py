@@ -46,7 +46,7 @@ class Served:
     def end(self) -> int:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.close()
-        code = self.process.wait(60)
+        code = self.process.wait(120)
         self.process.stdout.close()
         return code
 
@@ -148,7 +148,7 @@ def test_an_error_is_an_answer_with_cause_and_remedy(line: str, said: str, serve
 def test_it_ends_when_idle(drum_run: Path) -> None:
     served = Served(drum_run, "--idle-s", 0.5)
     try:
-        assert served.process.wait(60) == 0
+        assert served.process.wait(120) == 0
     finally:
         served.end()
 

@@ -66,7 +66,7 @@ def test_a_killed_trainer_lets_the_machine_sleep(program: Path) -> None:
         holders = psutil.Process(trainer.pid).children()
         trainer.kill()
     assert holders
-    _, alive = psutil.wait_procs(holders, timeout=30)
+    _, alive = psutil.wait_procs(holders, timeout=120)
     assert not alive
 
 

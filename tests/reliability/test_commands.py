@@ -154,11 +154,11 @@ def test_a_cancel_is_acknowledged_while_sounds_are_read(tmp_path: Path, start: C
     for number in range(3):
         endless(folder / f"endless-{number}.wav")
     process = start("train", folder, "--run-dir", place, *SMALL)
-    reader, deadline = RunReader(place), time.monotonic() + 60
+    reader, deadline = RunReader(place), time.monotonic() + 120
     while (status := reader.status()) is None or status.phase != "decode":
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     sent = control.send(place, "cancel")
     assert control.wait_for(place, sent.id, timeout_s=60) is not None
-    assert process.wait(60) == 0
+    assert process.wait(120) == 0
     assert reader.view().state == State.CANCELLED

@@ -386,7 +386,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def asked(running: Server, path: str, **headers: str) -> int:
     """The status of one request, with headers as a browser would send them."""
-    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=120)
     connection.putrequest("GET", path, skip_host=True)
     own = {"Host": f"127.0.0.1:{running.port}"}
     for name, value in (own | {key.replace("_", "-"): value for key, value in headers.items()}).items():

@@ -47,7 +47,7 @@ def test_a_cancel_is_acknowledged_before_it_is_done(root: Path, start_trainer: S
     assert answer is not None
     done = control.wait_for(root, sent.id, "done")
     assert done is not None
-    assert trainer.wait(timeout=20) == 0
+    assert trainer.wait(timeout=120) == 0
     said = [event["result"] for event in RunReader(root).events().events if event["event"] == "control"]
     assert said == ["acknowledged", "done"]
     status = RunReader(root).status()

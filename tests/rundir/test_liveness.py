@@ -97,7 +97,7 @@ def test_from_another_host_only_a_moving_heartbeat_says_alive(root: Path, start_
 
 
 def test_a_run_that_ended_is_shown_so_on_every_host(root: Path, start_trainer: StartTrainer) -> None:
-    assert start_trainer(root, "--hold", 0.2).wait(timeout=20) == 0
+    assert start_trainer(root, "--hold", 0.2).wait(timeout=120) == 0
     reader = RunReader(root)
     assert reader.view().state is ShownState.COMPLETED
     move_to_another_host(root, reader.sessions()[0])
@@ -110,7 +110,7 @@ def test_a_process_that_ends_while_one_looks_is_not_called_crashed(root: Path, s
     class SlowReader(RunReader):
         def sessions(self) -> list[SessionRecord]:
             """Read after the status, and only once the process has ended well."""
-            assert trainer.wait(timeout=20) == 0
+            assert trainer.wait(timeout=120) == 0
             return super().sessions()
 
     assert SlowReader(root).view().state is ShownState.COMPLETED

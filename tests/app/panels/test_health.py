@@ -42,7 +42,7 @@ def test_a_scan_holds_up_no_other_source_and_tells_who_waits_for_it(folder: Path
 
     def slow(phase: str, done: int, total: int) -> None:
         begun.set()
-        assert go_on.wait(60)
+        assert go_on.wait(120)
 
     def second_tab(phase: str, done: int, total: int) -> None:
         said.append((phase, done, total))
@@ -53,7 +53,7 @@ def test_a_scan_holds_up_no_other_source_and_tells_who_waits_for_it(folder: Path
         target=lambda: results.append(known.of(str(folder)).result(str(folder), slow, again=False)), daemon=True
     )
     first.start()
-    assert begun.wait(60)
+    assert begun.wait(120)
     assert known.of(str(other)).result(str(other), quiet, again=False).usable
     assert known.of(str(folder)).result(str(folder), second_tab, again=True) in results or not first.is_alive()
     first.join(60)

@@ -29,6 +29,7 @@ from engine.tasks.mlp.task import MLPTask
 from engine.tasks.vae.config import VAEConfig
 from tests.app.conftest import said
 from tests.app.library import record, write
+from tests.conftest import until
 
 Visit = Callable[..., AppTest]
 ROWS = [FileRow(path=f"{n}.wav", verdict="used", split="train" if n < 7 else "val", duration_s=2.0) for n in range(10)]
@@ -152,7 +153,7 @@ def test_the_plan_of_a_table_says_the_time_at_the_pace_of_the_last_one(visit: Vi
     app.select_slider[0].set_value(5).run()
     assert "5 min, as many updates as they hold." in said(app)
     write(runs_dir / "before", task="mlp")
-    assert "5 min, about " in said(app.run())
+    until(lambda: "5 min, about " in said(app.run()))
 
 
 def test_a_csv_has_a_plan(visit: Visit, tmp_path: Path) -> None:

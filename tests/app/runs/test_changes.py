@@ -22,7 +22,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.reader import list_runs
 from engine.rundir.view import ShownState
 from tests.app.library import write
-from tests.conftest import ROOT
+from tests.conftest import ROOT, until
 
 _hooked: list[Callable[[str, Any], None]] = []
 sys.addaudithook(lambda event, about: [hook(event, about) for hook in _hooked] and None)
@@ -89,13 +89,6 @@ def tick(library: Library, stores: dict[str, MetricsStore]) -> list[str]:
         library.previews(reader)
         stores.setdefault(reader.id, MetricsStore(reader.layout.metrics)).refresh()
     return sorted(f"{reader.id} {view.state}" for reader, view in found)
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for did not come"
-        time.sleep(0.02)
 
 
 def settle(library: Library) -> None:

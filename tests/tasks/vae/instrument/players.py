@@ -35,7 +35,7 @@ def by_fluidsynth(soundfont: Path, notes: Sequence[Note], seconds: float, preset
     midi, out = soundfont.with_suffix(".mid"), soundfont.with_suffix(".wav")
     midi.write_bytes(_midi(notes, seconds, preset))
     options = ["-ni", "-q", "-R", "0", "-C", "0", "-g", "1", "-r", str(RATE), "-O", "float", "-T", "wav"]
-    subprocess.run(["fluidsynth", *options, "-F", out, soundfont, midi], check=True, capture_output=True, timeout=60)
+    subprocess.run(["fluidsynth", *options, "-F", out, soundfont, midi], check=True, capture_output=True, timeout=120)
     wave: np.ndarray = soundfile.read(out)[0]
     return wave[: round(seconds * RATE)]
 
