@@ -109,7 +109,7 @@ def _train(job: Job, device: Device, session: Session) -> State:
     trainer = Trainer(task, first, writer, session.stop, session.progress.callback, costs)
     writer.update(baseline=task.monitor.baseline)
     if job.record is not None:
-        restore_newest(trainer, session)
+        restore_newest(trainer, session, job.more)
     state = trainer.fit()
     if writer.lost is not None:  # the run directory went while the last words were written
         raise writer.lost
@@ -147,10 +147,23 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
 @click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Settings from a file: a run's run.json. Options given beside it win.")  # fmt: skip
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN_DIR", help="Go on with a run where it stopped.")
+@click.option(
+    "--more-epochs",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="With --resume: train N epochs from where it stands, whatever was planned.",
+)
+@click.option(
+    "--more-minutes",
+    type=click.FloatRange(0, 100_000, min_open=True),
+    metavar="MINUTES",
+    help="With --resume: train that long from where it stands, whatever was planned.",
+)
 @click.option("--source", "moved", metavar="PATH", help="With --resume: where the data is now.")
 @options(TrainingConfig, *(task_config(name) for name in task_names()))
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
-            resume: Path | None, moved: str | None, **values: Any) -> int:  # fmt: skip
+            resume: Path | None, more_epochs: int | None, more_minutes: float | None, moved: str | None,
+            **values: Any) -> int:  # fmt: skip
     """Train on a folder of recordings, a table or a data set.
 
     SOURCE is a folder, searched with its sub-folders, a CSV file, or the name of a data set such as "demo":
@@ -158,8 +171,15 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
     """
     if resume is not None:
         if source or run_dir or config_file or name or any(value is not None for value in values.values()):
-            raise ConfigError("--resume goes on with a run as it was laid out.", "Give only --source beside it.")
-        return _resume(resume, moved)
+            raise ConfigError(
+                "--resume goes on with a run as it was laid out.",
+                "Give only --source, --more-epochs or --more-minutes beside it.",
+            )
+        return _resume(resume, moved, more_epochs, more_minutes)
+    if more_epochs is not None or more_minutes is not None:
+        raise ConfigError(
+            "--more-epochs and --more-minutes belong to a run that is there.", "Name it: --resume RUN_DIR."
+        )
     if source is None:
         raise ConfigError("There is nothing to train on.", "Name a folder of sounds, a CSV file, or demo.")
     # 1. resolve: the source, and every setting with who set it
@@ -182,18 +202,27 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
             root.rmdir()
 
 
-def _resume(root: Path, moved: str | None) -> int:
+def _resume(root: Path, moved: str | None, more_epochs: int | None, more_minutes: float | None) -> int:
+    from engine.loop.extension import More
+
+    if more_epochs is not None and more_minutes is not None:
+        raise ConfigError("A run goes on for epochs or for minutes.", "Give one of --more-epochs and --more-minutes.")
+    more = None if more_epochs is None and more_minutes is None else More(more_epochs, more_minutes)
     refuse_living(Layout(root.expanduser()))
     job = resumed_job(root, moved)
     status = RunReader(root).status()
-    if status is not None and status.state is State.COMPLETED:
-        click.echo(f"{root} is complete: all {status.total_steps} steps are done.")
+    if status is not None and status.state is State.COMPLETED and more is None:
+        click.echo(
+            f"{root} is complete: all {status.total_steps} steps are done. Train it longer with --more-epochs N."
+        )
         return 0
     from engine import device as devices
 
     point = resume_point(root, devices.choose(job.training.device, job.training.threads).name)
     click.echo(point)
-    return run(replace(job, resumed_from_step=point.step if point else None))
+    if more is not None:
+        click.echo(f"From there for {more}, whatever was planned.")
+    return run(replace(job, resumed_from_step=point.step if point else None, more=more))
 
 
 def main() -> None:

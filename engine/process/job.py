@@ -27,6 +27,7 @@ from engine.rundir.schema import RunConfig, RunRecord, Source
 from engine.tasks import task_config
 
 if TYPE_CHECKING:
+    from engine.loop.extension import More
     from engine.task import Task
 
 LIMITS = ("max_epochs", "max_steps", "max_minutes")
@@ -44,6 +45,7 @@ class Job:
     name: str
     record: RunRecord | None = None  # of the run that is resumed
     resumed_from_step: int | None = None
+    more: More | None = None  # to train it for, from where it stands
     notes: tuple[str, ...] = ()
 
 

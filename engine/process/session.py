@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.errors import SweetspotError
+from engine.errors import ConfigError, SweetspotError
 from engine.process.failures import recognise
 from engine.process.job import Job
 from engine.process.progress import Progress
@@ -17,6 +17,7 @@ from engine.tasks import task_opener
 
 if TYPE_CHECKING:
     from engine.device import Device
+    from engine.loop.extension import More
     from engine.loop.trainer import Trainer
     from engine.rundir.writer import RunWriter
     from engine.task import Task
@@ -94,8 +95,11 @@ def open_task(job: Job, device: Device, session: Session) -> tuple[Task, list[Fi
     return task, found
 
 
-def restore_newest(trainer: Trainer, session: Session) -> None:
-    """Bring ``trainer`` to the newest checkpoint that is whole; it stays at its beginning where there is none."""
+def restore_newest(trainer: Trainer, session: Session, more: More | None = None) -> None:
+    """Bring ``trainer`` to the newest checkpoint that is whole; it stays at its beginning where there is none.
+
+    more: what to go on for from there, in place of what was left; ``ConfigError`` where there is no checkpoint.
+    """
     from engine.loop.checkpoint import load_newest
 
     writer = session.writer
@@ -103,6 +107,10 @@ def restore_newest(trainer: Trainer, session: Session) -> None:
     for complaint in complaints:
         writer.warn(complaint, code="damaged_checkpoint")
     if loaded is not None:
-        trainer.restore(loaded, finished_epochs(writer.layout, loaded.step))
+        trainer.restore(loaded, finished_epochs(writer.layout, loaded.step), more)
         writer.elapsed_offset_s = trainer.tracker.elapsed_s
         session.progress.at(loaded.step)
+    elif more is not None:
+        raise ConfigError(
+            "Nothing was saved yet that could be trained longer.", "Go on with --resume alone, or start a new run."
+        )
