@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +12,7 @@ from engine.claims import advice
 from engine.claims.evidence import gather
 from engine.errors import StorageError, TrainingFailedError
 from engine.loop.archive import Archive
-from engine.loop.checkpoint import Loaded, WeightAverage, must_fit, restore
+from engine.loop.checkpoint import Loaded, WeightAverage, begin, must_fit, restore
 from engine.loop.course import Course, Leg
 from engine.loop.diagnosis import diagnose, newly_true
 from engine.loop.extension import More
@@ -91,6 +91,16 @@ class Trainer:
             self.history.add_epoch(epoch)
         if self._ends_epoch():
             self._ended_early = self._may_end(self.tracker.sweet_range(self.task.monitor.better))
+
+    def begin_from(self, state: Mapping[str, Any]) -> None:
+        """Begin with the weights of another run's ``state``, kept at once as step 0: whatever comes, they are here.
+
+        The optimiser and its schedule begin anew. ``RunDirectoryError`` when they do not fit, ``StorageError``.
+        """
+        with must_fit():
+            self.task.begin_with(state["task"])
+        begin(state["average"], self.task.model, self.average)
+        self._save_last("begin")
 
     def _extend(self, more: More) -> None:
         """Durable before it is followed: a later session goes the same way."""
@@ -286,7 +296,7 @@ class Trainer:
     def _save_if_due(self) -> None:
         commands = self.writer.control.take_saves()
         at_epoch = self._ends_epoch() and self._epoch() % self.intervals.save == 0
-        wait = FIRST_SAVE_S if self.archive.saved_step < 0 else SAVE_EVERY_S  # a killed run goes on from somewhere
+        wait = FIRST_SAVE_S if self.archive.saved_step <= 0 else SAVE_EVERY_S  # a killed run goes on from somewhere
         if commands or at_epoch or time.monotonic() - self.archive.saved_at > wait:
             saved = self._save("asked" if commands else "interval")
             for command in commands:
