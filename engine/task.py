@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import torch
@@ -11,7 +11,7 @@ from torch import nn
 
 from engine.config import TaskConfig, TrainingConfig
 from engine.metrics import MetricsHistory
-from engine.rundir.schema import Diagnosis, FileRow, MetricSpec, Monitor, Source
+from engine.rundir.schema import Diagnosis, FileRow, MetricSpec, Monitor, Side, Source
 
 __all__ = [
     "Batch",
@@ -57,13 +57,15 @@ class OpenContext:
 
     report(phase, done, total) shows progress ("decode", 12, 40); check() raises when the run is to stop;
     on_files(rows) hands over every file found, once, as soon as their verdicts and sides are known;
-    warn(sentence) tells the run's user of something that did not stop it.
+    warn(sentence) tells the run's user of something that did not stop it; sides: of files that have one already, by
+    path, since the weights to begin with know it.
     """
 
     report: Callable[[str, int, int], None] = lambda phase, done, total: None
     check: Callable[[], None] = lambda: None
     on_files: Callable[[list[FileRow]], None] = lambda rows: None
     warn: Callable[[str], None] = lambda sentence: None
+    sides: Mapping[str, Side] = field(default_factory=dict)
 
 
 class Task(Protocol):
@@ -118,3 +120,9 @@ class Task(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what :meth:`state_dict` gave; ``ValueError`` when it does not fit."""
+
+    def begin_with(self, state: Mapping[str, Any]) -> None:
+        """Take from another run's ``state_dict`` what its weights cannot do without; ``ValueError`` if it does not fit.
+
+        What follows from the data alone is measured anew: there may be more of it.
+        """

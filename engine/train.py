@@ -8,6 +8,7 @@ Nothing here imports torch before the arguments and the source have been found g
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,8 @@ from engine.plan import Plan, plan
 from engine.printable import escaped
 from engine.process.data_changes import check_same_data
 from engine.process.ending import run as run_command
-from engine.process.job import Job, new_job, new_root, resumed_job, run_record
+from engine.process.job import Job, new_job, new_root, resumed_job, run_record, source_of
+from engine.process.origin import Beginning, Origin, sides
 from engine.process.progress import Progress
 from engine.process.resume import git_commit, resume_point, versions
 from engine.process.session import Session, Stopped, open_task, restore_newest
@@ -32,7 +34,7 @@ from engine.registry import find_source
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import refuse_living
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import FileRow, RunRecord, State
+from engine.rundir.schema import FileRow, RunRecord, Side, State
 from engine.tasks import task_config, task_names
 
 if TYPE_CHECKING:
@@ -59,8 +61,9 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
     from engine import device as devices
     from engine.rundir.writer import RunWriter
 
-    # 2. open: the device, and a run directory that is this process's alone
+    # 2. open: the device, the weights to begin with, and a run directory that is this process's alone
     device = devices.choose(job.training.device, job.training.threads)
+    beginning = job.origin.load() if job.origin is not None else None
     writer = RunWriter.open(
         job.root,
         resume=job.record is not None,
@@ -78,7 +81,7 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
 
         # 3 and 4 inside, then 5. leave: with an exit code, or with the reason in the run directory
         try:
-            return session.end(_train(job, device, session))
+            return session.end(_train(job, device, session, beginning))
         except Stopped:
             return session.end(State.CANCELLED)
         except Exception as error:  # the one wide except: whatever it was, the run says so before it leaves
@@ -88,42 +91,56 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
             raise known from error
 
 
-def _train(job: Job, device: Device, session: Session) -> State:
+def _train(job: Job, device: Device, session: Session, beginning: Beginning | None) -> State:
     from engine.loop.trainer import Trainer
 
     writer = session.writer
 
     # 2. open: the data is read and judged, the model built
-    task, files = open_task(job, device, session)
+    task, files = open_task(job, device, session, _known_sides(job, beginning))
+    if beginning is not None:
+        beginning.check(files, task.fingerprint)
+        session.progress.begins_with(beginning.parent)
 
     # 3. plan: how long, by what it costs on this machine; a run that goes on keeps the plan it began with
     costs = None
     if job.record is None:
-        record, first, costs = _plan(job, task, session)
+        record, first, costs = _plan(job, task, session, beginning)
     else:
         record = job.record
         first = _plan_again(record, task, files, writer)
     session.progress.begin(record)
 
-    # 4. train: from the first update, or from the newest checkpoint that is whole
+    # 4. train: from the first update, with weights of its own or of another run, or from the newest whole checkpoint
     trainer = Trainer(task, first, writer, session.stop, session.progress.callback, costs)
     writer.update(baseline=task.monitor.baseline)
+    if beginning is not None:
+        trainer.begin_from(beginning.state)
     if job.record is not None:
-        restore_newest(trainer, session)
+        restore_newest(trainer, session, job)
     state = trainer.fit()
     if writer.lost is not None:  # the run directory went while the last words were written
         raise writer.lost
     return state
 
 
-def _plan(job: Job, task: Task, session: Session) -> tuple[RunRecord, Plan, Costs]:
+def _known_sides(job: Job, beginning: Beginning | None) -> Mapping[str, Side]:
+    """Of a run that began from another: its files are on the sides that the weights know, new ones where they came."""
+    if beginning is not None:
+        return beginning.sides
+    forked = job.record is not None and job.record.parent is not None
+    return sides(RunReader(job.root)) if forked else {}
+
+
+def _plan(job: Job, task: Task, session: Session, beginning: Beginning | None) -> tuple[RunRecord, Plan, Costs]:
     """The first plan and what its parts cost, written into run.json."""
     from engine.loop.disk_space import check_space, needed_bytes
     from engine.loop.pace import lay_out, planned_seconds
 
     first, costs = lay_out(task, session.check)
     check_space(session.writer.root, needed_bytes(task, first))
-    record = run_record(job, task, first, planned_seconds(first, task.config, costs))
+    parent = beginning.parent if beginning is not None else None
+    record = run_record(job, task, first, planned_seconds(first, task.config, costs), parent)
     session.writer.write_run(record)
     return record, first, costs
 
@@ -146,30 +163,69 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
 @click.option("--name", help="What to call the run; by default its source.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Settings from a file: a run's run.json. Options given beside it win.")  # fmt: skip
+@click.option(
+    "--from",
+    "origin",
+    type=click.Path(path_type=Path),
+    metavar="RUN_DIR",
+    help="Begin with what that run learned, on its data and with its settings, or on SOURCE and with others.",
+)
+@click.option("--checkpoint", metavar="WHICH", help="With --from: best (the default), last, step-N or epoch-N.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN_DIR", help="Go on with a run where it stopped.")
+@click.option(
+    "--more-epochs",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="With --resume: train N epochs from where it stands, whatever was planned.",
+)
+@click.option(
+    "--more-minutes",
+    type=click.FloatRange(0, 100_000, min_open=True),
+    metavar="MINUTES",
+    help="With --resume: train that long from where it stands, whatever was planned.",
+)
 @click.option("--source", "moved", metavar="PATH", help="With --resume: where the data is now.")
 @options(TrainingConfig, *(task_config(name) for name in task_names()))
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
-            resume: Path | None, moved: str | None, **values: Any) -> int:  # fmt: skip
+            origin: Path | None, checkpoint: str | None, resume: Path | None, more_epochs: int | None,
+            more_minutes: float | None, moved: str | None, **values: Any) -> int:  # fmt: skip
     """Train on a folder of recordings, a table or a data set.
 
     SOURCE is a folder, searched with its sub-folders, a CSV file, or the name of a data set such as "demo":
     "sweetspot datasets" lists them.
     """
     if resume is not None:
-        if source or run_dir or config_file or name or any(value is not None for value in values.values()):
-            raise ConfigError("--resume goes on with a run as it was laid out.", "Give only --source beside it.")
-        return _resume(resume, moved)
-    if source is None:
+        if source or run_dir or config_file or name or origin or any(value is not None for value in values.values()):
+            raise ConfigError(
+                "--resume goes on with a run as it was laid out.",
+                "Give only --source, --more-epochs or --more-minutes beside it.",
+            )
+        return _resume(resume, moved, more_epochs, more_minutes)
+    if more_epochs is not None or more_minutes is not None:
+        raise ConfigError(
+            "--more-epochs and --more-minutes belong to a run that is there.", "Name it: --resume RUN_DIR."
+        )
+    if checkpoint is not None and origin is None:
+        raise ConfigError("--checkpoint says where to begin in another run.", "Name that one too: --from RUN_DIR.")
+    if origin is not None and config_file is not None:
+        raise ConfigError("--from brings the settings of its run.", "Leave --config out.")
+    if source is None and origin is None:
         raise ConfigError("There is nothing to train on.", "Name a folder of sounds, a CSV file, or demo.")
     # 1. resolve: the source, and every setting with who set it
-    resolved = find_source(source, {name for name, value in values.items() if value is not None})
+    given = {name for name, value in values.items() if value is not None}
+    if origin is not None:
+        resolved, config_file = source_of(origin, source, given), Layout(origin.expanduser()).run
+    else:
+        assert source is not None
+        resolved = find_source(source, given)
     title = name or resolved.source.name
     if run_dir is not None and not is_run_id(run_dir.name):
         raise ConfigError(
             f"{run_dir.name!r} cannot name a run.", "Use 1 to 64 letters, digits, dots, dashes or underscores."
         )
     job = new_job(values, resolved, run_dir or runs_dir, title, config_file)
+    if origin is not None:
+        job = replace(job, origin=Origin(origin.expanduser(), checkpoint))
     for note in job.notes:  # not on stdout, whose first line is the run directory
         click.echo(escaped(note), err=True)
     if run_dir is not None:
@@ -182,18 +238,27 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
             root.rmdir()
 
 
-def _resume(root: Path, moved: str | None) -> int:
+def _resume(root: Path, moved: str | None, more_epochs: int | None, more_minutes: float | None) -> int:
+    from engine.loop.extension import More
+
+    if more_epochs is not None and more_minutes is not None:
+        raise ConfigError("A run goes on for epochs or for minutes.", "Give one of --more-epochs and --more-minutes.")
+    more = None if more_epochs is None and more_minutes is None else More(more_epochs, more_minutes)
     refuse_living(Layout(root.expanduser()))
     job = resumed_job(root, moved)
     status = RunReader(root).status()
-    if status is not None and status.state is State.COMPLETED:
-        click.echo(f"{root} is complete: all {status.total_steps} steps are done.")
+    if status is not None and status.state is State.COMPLETED and more is None:
+        click.echo(
+            f"{root} is complete: all {status.total_steps} steps are done. Train it longer with --more-epochs N."
+        )
         return 0
     from engine import device as devices
 
     point = resume_point(root, devices.choose(job.training.device, job.training.threads).name)
     click.echo(point)
-    return run(replace(job, resumed_from_step=point.step if point else None))
+    if more is not None:
+        click.echo(f"From there for {more}, whatever was planned.")
+    return run(replace(job, resumed_from_step=point.step if point else None, more=more))
 
 
 def main() -> None:

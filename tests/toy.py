@@ -58,3 +58,5 @@ class Line:
 
     def load_state_dict(self, state):
         pass
+
+    begin_with = load_state_dict

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import streamlit as st
 
 from app.look import style, words
 from app.look.plain import plain
+from app.panels import longer
 from app.runs import launch
 from app.runs.library import library
 from engine.errors import SweetspotError, TrainingFailedError
@@ -31,6 +32,7 @@ _LABELS: dict[Wish, dict[str, str]] = {
         "refused": "Not stopped",
     },
 }  # fmt: skip
+_DOES = {"resume": "resume", "delete": "delete", "longer": "more_time"}
 _ICONS = {"requested": "schedule", "acknowledged": "progress_activity", "done": "check", "refused": "block"}
 
 
@@ -52,6 +54,10 @@ def buttons(reader: RunReader, view: RunView) -> None:
     ):
         st.switch_page("views/new.py", query_params={"copy": reader.id})
     _make_sounds(reader, view)
+    if view.extendable and st.button(
+        "Train longer", icon=":material/more_time:", key="longer", on_click=_ask, args=("longer", reader.id)
+    ):
+        st.rerun()
     if view.resumable:
         saved = view.status.last_checkpoint if view.status else None
         label = f"Resume from epoch {saved.epoch}" if saved else "Begin again at step 1"
@@ -142,6 +148,8 @@ def dialog(reader: RunReader, view: RunView) -> None:
     asked = st.session_state.get("asked-about")
     if asked == ("resume", reader.id) and view.resumable:
         _confirm(reader)
+    elif asked == ("longer", reader.id) and view.extendable:
+        _ask_how_long(reader)
     elif asked == ("delete", reader.id) and may_be_deleted(view):
         _confirm_deletion(reader, view)
 
@@ -170,10 +178,10 @@ def _confirm(reader: RunReader) -> None:
 
 
 def _choice(key: str, labels: tuple[str, str], act: Callable[[RunReader], None], reader: RunReader) -> None:
-    """The two buttons under a question. key: what it does, which is its icon too. labels: to do it, and not to."""
+    """The two buttons under a question. key: what it does. labels: to do it, and not to."""
     yes, no = st.columns(2)
     pressed = yes.button(
-        labels[0], type="primary", icon=f":material/{key}:", width="stretch", key=f"{key}-now",
+        labels[0], type="primary", icon=f":material/{_DOES[key]}:", width="stretch", key=f"{key}-now",
         on_click=act, args=(reader,),
     )  # fmt: skip
     if no.button(labels[1], width="stretch", key=f"{key}-not", on_click=_answered) or pressed:
@@ -201,10 +209,17 @@ def _summary(point: ResumePoint, labels: dict[str, tuple[str, str]]) -> None:
         style.quiet("The same bits as if it had never stopped.")
 
 
-def _resume(reader: RunReader) -> None:
+@st.dialog("Train longer?", on_dismiss=_answered)
+def _ask_how_long(reader: RunReader) -> None:
+    style.dialog()
+    if longer.ask(reader):
+        _choice("longer", ("Train longer", "Not now"), lambda run: _resume(run, longer.options()), reader)
+
+
+def _resume(reader: RunReader, options: Sequence[str] = ()) -> None:
     _answered()
     try:
-        if launch.launcher().resume(reader.root) is None:
+        if launch.launcher().resume(reader.root, options) is None:
             st.session_state["complaint"] = "Another process trains this run."
             return
     except OSError as error:

@@ -221,6 +221,7 @@ def basic_facts(run: RunRecord) -> dict[str, str]:
         "Steps an epoch": words.number(run.steps_per_epoch),
         "Items an update": words.number(run.batch_size),
         "Preset": str(run.config.training.get("preset", "–")),
+        **({"Began with": f"{run.parent.checkpoint} of {run.parent.run}"} if run.parent else {}),
         "Run": run.uuid,
     }
 

@@ -95,15 +95,18 @@ class Launcher:
                     "Free some space or check its rights, or start the app with another place: -- --runs-dir DIR.",
                 ) from error
 
-    def resume(self, root: Path) -> Launch | None:
-        """Go on with the run in ``root``; None when a process trains it already."""
+    def resume(self, root: Path, options: Sequence[str] = ()) -> Launch | None:
+        """Go on with the run in ``root``; None when a process trains it already.
+
+        options: of ``sweetspot train --resume``.
+        """
         with self._lock:
             known = self._known(root)
             if known is not None and known.running and not _leaving(RunReader(root), known.process.pid):
                 return known
             if not _has_ended(root):
                 return None
-            return self._begin(root, root.name, ["--resume", str(root)])
+            return self._begin(root, root.name, ["--resume", str(root), *options])
 
     def delete(self, root: Path) -> None:
         """Remove a run that nobody trains, and forget that it was started. ``RunDirectoryError``, ``StorageError``."""

@@ -11,12 +11,15 @@ from engine.errors import DataError
 from engine.rundir.schema import FileRow, Side
 
 
-def split_files(groups: Sequence[int], fraction: float, seed: int) -> list[Side]:
+def split_files(
+    groups: Sequence[int], fraction: float, seed: int, known: Sequence[Side | None] | None = None
+) -> list[Side]:
     """A side for each of the n usable files, in sorted order; ``groups[i]`` is equal for files with the same sound.
 
     Where every sound is its own, the first ``max(1, round(fraction * n))`` of ``default_rng(seed).permutation(n)``
     validate. Copies go where the first of them in the permutation goes, as long as that brings the number of
     validating files nearer to the one asked for; else they are learned from. Both sides get at least one file.
+    known: the sides that files have already, None for a new one; they keep them, copies of them come to them.
     Raises DataError when there are not two different sounds.
     """
     sizes = Counter(groups)
@@ -32,10 +35,14 @@ def split_files(groups: Sequence[int], fraction: float, seed: int) -> list[Side]
         )
     order = [groups[index] for index in np.random.default_rng(seed).permutation(len(groups))]
     wanted = max(1, round(fraction * len(groups)))
-    chosen: list[int] = []
-    taken = 0
+    fixed: dict[int, Side] = {}
+    for group, side in zip(groups, known or [None] * len(groups), strict=True):
+        if side is not None:
+            fixed.setdefault(group, side)
+    chosen = [group for group, side in fixed.items() if side == "val"]
+    taken = sum(sizes[group] for group in chosen)
     for group in dict.fromkeys(order):
-        if sizes[group] <= 2 * (wanted - taken):
+        if group not in fixed and sizes[group] <= 2 * (wanted - taken):
             chosen.append(group)
             taken += sizes[group]
     if not chosen:

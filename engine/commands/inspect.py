@@ -93,6 +93,7 @@ def _identity(view: RunView) -> dict[str, Any]:
         "task": run.task if run else None,
         "can": run.can.model_dump() if run else None,
         "source": run.source.model_dump() if run else None,
+        "parent": run.parent.model_dump() if run and run.parent else None,
         "state": str(view.state),
         "doubt": view.doubt or None,
         "read_only": view.read_only,
@@ -135,6 +136,8 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     if facts["step"] is not None:
         yield f"  step {_of(facts['step'], facts['total_steps'])}, epoch {_of(facts['epoch'], facts['total_epochs'])}"
         yield f"  trained for {_duration(facts['elapsed_s'])}"
+    if facts["parent"] is not None:
+        yield f"  began with {facts['parent']['checkpoint']} of {facts['parent']['run']}"
     yield from _plan_sentences(facts)
     if headline:
         yield f"  {headline}"

@@ -103,6 +103,14 @@ def restore(
     return tracker
 
 
+def begin(weights: Mapping[str, Any], model: nn.Module, average: WeightAverage) -> None:
+    """Set both to ``weights`` of another run; ``RunDirectoryError``, and nothing is changed, when they do not fit."""
+    with must_fit():
+        _check_weights(weights, model.state_dict())
+        model.load_state_dict(weights)
+        average.model.load_state_dict(weights)
+
+
 @contextmanager
 def must_fit() -> Iterator[None]:
     """What goes wrong within this is said to be the checkpoint's fault, as ``RunDirectoryError``."""
@@ -181,7 +189,9 @@ def steps_saved(layout: Layout) -> list[int]:
     """The steps of all checkpoints that have a manifest, newest first."""
     names = (path.name for path in layout.checkpoints.glob("step-*.safetensors")) if layout.checkpoints.is_dir() else ()
     steps = (checkpoint_step(name) for name in names)
-    return sorted((step for step in steps if step and manifest(layout.checkpoint(step)).is_file()), reverse=True)
+    return sorted(
+        (step for step in steps if step is not None and manifest(layout.checkpoint(step)).is_file()), reverse=True
+    )
 
 
 def load_newest(layout: Layout) -> tuple[Loaded | None, list[str]]:

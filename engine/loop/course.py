@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from engine.config import TrainingConfig
 from engine.plan import Plan
 from engine.rundir.protocol import PlanRecord
 
@@ -61,18 +62,31 @@ class Course:
 
     def __init__(self, first: Plan, later: Iterable[PlanRecord] = ()) -> None:
         self._legs = [Leg(0, first.total_steps, 0.0, 0, 0, first.steps_per_epoch)]
+        self.extension: PlanRecord | None = None
         for record in later:
-            if record.step > self.last.step:
-                self._legs.append(Leg.of(record))
+            self.follow(record)
+
+    def follow(self, record: PlanRecord) -> None:
+        """Plan anew as ``record`` says; one that lies before what is planned already was made in another life.
+
+        A run may be extended twice where it stands: then the later one counts.
+        """
+        if record.extends and record.step == self.last.step:
+            self._legs.pop()
+        if record.step > self.last.step:
+            self._legs.append(Leg.of(record))
+            self.extension = record if record.extends else self.extension
 
     @property
     def last(self) -> Leg:
         return self._legs[-1]
 
-    def add(self, leg: Leg) -> None:
-        """Plan anew from ``leg.step`` on, which lies after every plan before."""
-        assert leg.step > self.last.step and leg.total_steps > leg.step
-        self._legs.append(leg)
+    def limits(self, config: TrainingConfig) -> TrainingConfig:
+        """``config`` with the limits that hold now: of a run that was extended none but its new minutes."""
+        if self.extension is None:
+            return config
+        limits = {"max_epochs": None, "max_steps": None, "max_minutes": self.extension.minutes}
+        return config.model_copy(update=limits)
 
     def at(self, step: int) -> Leg:
         """The plan that was in force for update ``step``."""

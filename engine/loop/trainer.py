@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from typing import Any
 
 from engine.claims import advice
 from engine.claims.evidence import gather
 from engine.errors import StorageError, TrainingFailedError
 from engine.loop.archive import Archive
-from engine.loop.checkpoint import Loaded, WeightAverage, must_fit, restore
+from engine.loop.checkpoint import Loaded, WeightAverage, begin, must_fit, restore
 from engine.loop.course import Course, Leg
 from engine.loop.diagnosis import diagnose, newly_true
+from engine.loop.extension import More
 from engine.loop.pace import EARLY_PREVIEWS, Costs, Intervals
 from engine.loop.timekeeper import Part, Timekeeper
 from engine.loop.tracker import TrackerState
@@ -67,24 +69,55 @@ class Trainer:
         monitor = task.monitor
         self.history = MetricsHistory(monitor.metric, monitor.reference, monitor.better)
         self.intervals = Intervals.of(self.config, plan.total_epochs)
-        self.timekeeper = None
-        if self.config.max_minutes is not None:
-            self.timekeeper = Timekeeper(self.config, self.intervals, costs or Costs())
+        self.timekeeper = self._new_timekeeper(costs or Costs())
         self._began = (time.monotonic(), 0)
         self._ended_early = False
 
-    def restore(self, loaded: Loaded, epochs: list[EpochMetrics]) -> None:
-        """Go on from ``loaded``; ``epochs`` are the finished ones before it."""
+    def _new_timekeeper(self, costs: Costs) -> Timekeeper | None:
+        limits = self.course.limits(self.config)
+        return None if limits.max_minutes is None else Timekeeper(limits, self.intervals, costs)
+
+    def restore(self, loaded: Loaded, epochs: list[EpochMetrics], more: More | None = None) -> None:
+        """Go on from ``loaded``; ``epochs`` are the finished ones before it. more: in place of what was left."""
         self.tracker = restore(loaded.state, self.task.model, self.optimizer, self.average)
         with must_fit():
             self.task.load_state_dict(loaded.state["task"])
+        if more is not None:
+            self._extend(more)
         if self.timekeeper is not None:
-            self.timekeeper.restore(self.tracker.clock)
+            self.timekeeper.restore(self._clock())
         self.archive.restored(loaded.state, self.tracker.step)
         for epoch in epochs:
             self.history.add_epoch(epoch)
         if self._ends_epoch():
             self._ended_early = self._may_end(self.tracker.sweet_range(self.task.monitor.better))
+
+    def begin_from(self, state: Mapping[str, Any]) -> None:
+        """Begin with the weights of another run's ``state``, kept at once as step 0: whatever comes, they are here.
+
+        The optimiser and its schedule begin anew. ``RunDirectoryError`` when they do not fit, ``StorageError``.
+        """
+        with must_fit():
+            self.task.begin_with(state["task"])
+        begin(state["average"], self.task.model, self.average)
+        self._save_last("begin")
+
+    def _extend(self, more: More) -> None:
+        """Durable before it is followed: a later session goes the same way."""
+        spent_s = self._clock()["spent_s"]
+        leg = more.leg(self.course.ahead(self.tracker.step), self.tracker.step, spent_s)
+        minutes = None if more.minutes is None else spent_s / 60 + more.minutes
+        record = self._plan_record(
+            leg, self.tracker.step / max(spent_s, 1e-3), f"extended by {more}", extends=True, minutes=minutes
+        )
+        if not self.writer.plan_anew(record):
+            raise StorageError("The disk refused to note that the run is extended.", "Free some space and try again.")
+        self.course.follow(record)
+        self.timekeeper = self._new_timekeeper(Costs())
+
+    def _clock(self) -> dict[str, float]:
+        """Of a run that had no minutes before it was extended, what all its sessions took."""
+        return {"spent_s": self.tracker.elapsed_s} | self.tracker.clock
 
     def fit(self) -> State:
         """Train to the end, or until told to stop. Leaves a checkpoint either way."""
@@ -215,7 +248,7 @@ class Trainer:
     def _may_end(self, found: SweetRange | None) -> bool:
         """Whether its user asked to end here. Tracker and plans alone decide, so that a resumed run ends here too."""
         progress = self.course.at(self.tracker.step).progress_at(self.tracker.step)
-        asked = self.config.stop_after_sweet_spot
+        asked = self.config.stop_after_sweet_spot and self.course.extension is None
         return asked and may_end(found, self.tracker.values, progress, self.task.monitor.better)
 
     def _report_step(self, values: dict[str, float], seconds: float) -> None:
@@ -263,7 +296,7 @@ class Trainer:
     def _save_if_due(self) -> None:
         commands = self.writer.control.take_saves()
         at_epoch = self._ends_epoch() and self._epoch() % self.intervals.save == 0
-        wait = FIRST_SAVE_S if self.archive.saved_step < 0 else SAVE_EVERY_S  # a killed run goes on from somewhere
+        wait = FIRST_SAVE_S if self.archive.saved_step <= 0 else SAVE_EVERY_S  # a killed run goes on from somewhere
         if commands or at_epoch or time.monotonic() - self.archive.saved_at > wait:
             saved = self._save("asked" if commands else "interval")
             for command in commands:
@@ -330,16 +363,20 @@ class Trainer:
         if keeper is None or self._at_end() or step <= self.course.last.step:
             return
         leg = keeper.better(self.course.last, step)
-        if leg is not None and self.writer.plan_anew(self._plan_record(leg, 1 / keeper.costs.step_s)):
-            self.course.add(leg)
+        if leg is None:
+            return
+        how = "slower" if leg.total_steps < self.course.last.total_steps else "faster"
+        record = self._plan_record(leg, 1 / keeper.costs.step_s, f"{how} than planned")
+        if self.writer.plan_anew(record):
+            self.course.follow(record)
             self._say_plan()
 
-    def _plan_record(self, leg: Leg, pace: float) -> PlanRecord:
-        slower = leg.total_steps < self.course.last.total_steps
+    def _plan_record(self, leg: Leg, pace: float, reason: str, **asked: Any) -> PlanRecord:
         return PlanRecord(
             **asdict(leg),
             total_epochs=leg.total_epochs,
-            reason="slower than planned" if slower else "faster than planned",
+            reason=reason,
+            **asked,
             steps_per_s=pace,
             at=round(time.time(), 3),
             elapsed_s=round(self.writer.elapsed_s, 3),

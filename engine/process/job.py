@@ -6,8 +6,8 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,15 @@ from engine.flags import collect, leaves
 from engine.home import expanded
 from engine.plan import Plan
 from engine.printable import printable
+from engine.process.origin import Origin
 from engine.registry import Resolved, check_data, find_source
 from engine.rundir.encoding import unseal
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunConfig, RunRecord, Source
+from engine.rundir.schema import Parent, RunConfig, RunRecord, Source
 from engine.tasks import task_config
 
 if TYPE_CHECKING:
+    from engine.loop.extension import More
     from engine.task import Task
 
 LIMITS = ("max_epochs", "max_steps", "max_minutes")
@@ -44,6 +46,8 @@ class Job:
     name: str
     record: RunRecord | None = None  # of the run that is resumed
     resumed_from_step: int | None = None
+    more: More | None = None  # to train it for, from where it stands
+    origin: Origin | None = None  # whose weights a fresh run begins with
     notes: tuple[str, ...] = ()
 
 
@@ -81,16 +85,33 @@ def resumed_job(root: Path, source: str | None) -> Job:
     where = record.source.located()
     if source is not None:
         where = where.model_copy(update={"path": str(expanded(source).resolve())})
-    elif where.kind == "dataset":
-        where = find_source(where.name).source
-    if where.path is not None and not Path(where.path).exists():
-        raise DataError(
-            f"The data is no longer in {printable(Path(where.path))}.", "Name where it is now: --source PATH."
+    return Job(_present(where, "--source PATH"), record.task, training, task, root, record.name, record)
+
+
+def _present(where: Source, remedy: str) -> Source:
+    """``where`` if it is still there, also a data set that its task makes; ``DataError`` otherwise."""
+    if where.kind == "dataset":
+        return find_source(where.name).source
+    if where.path is None or not Path(where.path).exists():
+        place = "where it was" if where.path is None else f"in {printable(Path(where.path))}"
+        raise DataError(f"The data is no longer {place}.", f"Name where it is now: {remedy}.")
+    return where
+
+
+def source_of(root: Path, source: str | None, named: Collection[str]) -> Resolved:
+    """What a run that begins from the one in ``root`` learns from: ``source``, else what that one did."""
+    record = RunReader(root).begun()
+    if source is None:
+        return Resolved(_present(record.source.located(), "before --from"), record.task, {})
+    resolved = find_source(source, {*named, *record.config.task})
+    if resolved.task != record.task:
+        raise ConfigError(
+            f"{resolved.source.name} is nothing that {root.name} could learn from.", "Name the same kind of data."
         )
-    return Job(where, record.task, training, task, root, record.name, record)
+    return replace(resolved, defaults={}, task_defaults={})
 
 
-def run_record(job: Job, task: Task, layout: Plan, planned_s: float) -> RunRecord:
+def run_record(job: Job, task: Task, layout: Plan, planned_s: float, parent: Parent | None = None) -> RunRecord:
     """run.json of a fresh run. ``planned_s``: about how many seconds ``layout`` takes on this machine."""
     return RunRecord(
         uuid=str(uuid.uuid4()),
@@ -111,6 +132,7 @@ def run_record(job: Job, task: Task, layout: Plan, planned_s: float) -> RunRecor
         metrics=list(task.metrics),
         monitor=task.monitor,
         can=job.task_config.can,
+        parent=parent,
     )
 
 

@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
 from engine.plan import beyond_need, in_words
+from engine.printable import escaped
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord
+from engine.rundir.schema import Parent, RunRecord
 
 LINE_EVERY_S = 10.0
 
@@ -67,6 +68,15 @@ class Progress:
                 print(told, flush=True)
             if self._live:
                 self._bar = tqdm(total=record.total_steps, unit="step", dynamic_ncols=True)
+
+    def begins_with(self, parent: Parent) -> None:
+        """A new run takes its weights from another."""
+        with suppress(OSError):
+            print(
+                f"begins with {parent.checkpoint} of {escaped(parent.run)}: its weights, its scale, the sides of its "
+                "files; optimiser and schedule begin anew",
+                flush=True,
+            )
 
     def at(self, step: int) -> None:
         """A resumed run stands at ``step``."""

@@ -91,7 +91,7 @@ def resume_point(root: Path, device: str | None = None) -> ResumePoint | None:
     if record is None:
         return None
     sessions = reader.sessions()
-    steps = [item for item in reversed(reader.checkpoints()) if checkpoint_step(item.path.name)]
+    steps = [item for item in reversed(reader.checkpoints()) if checkpoint_step(item.path.name) is not None]
     found = next((item.manifest for item in steps if item.verified), None)
     status, plans = reader.status(), reader.plans()
     present = plans[-1] if plans else record

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.errors import SweetspotError
+from engine.errors import ConfigError, RunDirectoryError, SweetspotError
 from engine.process.failures import recognise
 from engine.process.job import Job
 from engine.process.progress import Progress
 from engine.process.resume import finished_epochs
 from engine.process.signals import SignalFlag
-from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, PhaseProgress, State
+from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, PhaseProgress, Side, State
 from engine.tasks import task_opener
 
 if TYPE_CHECKING:
@@ -76,8 +77,11 @@ class Session:
         return known
 
 
-def open_task(job: Job, device: Device, session: Session) -> tuple[Task, list[FileRow]]:
-    """The task with its data read, and every file that was found; in a new run they are in dataset.json then."""
+def open_task(job: Job, device: Device, session: Session, sides: Mapping[str, Side]) -> tuple[Task, list[FileRow]]:
+    """The task with its data read, and every file that was found; in a new run they are in dataset.json then.
+
+    sides: of files that have one already.
+    """
     from engine.task import OpenContext
 
     found: list[FileRow] = []
@@ -88,14 +92,17 @@ def open_task(job: Job, device: Device, session: Session) -> tuple[Task, list[Fi
             session.writer.write_dataset(DatasetRecord(files=rows))
 
     warn = partial(session.writer.warn, code="cache")
-    context = OpenContext(report=session.report, check=session.check, on_files=on_files, warn=warn)
+    context = OpenContext(report=session.report, check=session.check, on_files=on_files, warn=warn, sides=sides)
     training = job.training.model_copy(update={"threads": device.threads})
     task: Task = task_opener(job.task)(job.source, training, job.task_config, device.torch, context)
     return task, found
 
 
-def restore_newest(trainer: Trainer, session: Session) -> None:
-    """Bring ``trainer`` to the newest checkpoint that is whole; it stays at its beginning where there is none."""
+def restore_newest(trainer: Trainer, session: Session, job: Job) -> None:
+    """Bring ``trainer`` to the newest checkpoint that is whole, and let it go on from there for what ``job`` asks.
+
+    It stays at its beginning where there is none, but for a run that cannot begin again or is to be trained longer.
+    """
     from engine.loop.checkpoint import load_newest
 
     writer = session.writer
@@ -103,6 +110,16 @@ def restore_newest(trainer: Trainer, session: Session) -> None:
     for complaint in complaints:
         writer.warn(complaint, code="damaged_checkpoint")
     if loaded is not None:
-        trainer.restore(loaded, finished_epochs(writer.layout, loaded.step))
+        trainer.restore(loaded, finished_epochs(writer.layout, loaded.step), job.more)
         writer.elapsed_offset_s = trainer.tracker.elapsed_s
         session.progress.at(loaded.step)
+    elif job.record is not None and job.record.parent is not None:
+        parent = job.record.parent
+        raise RunDirectoryError(
+            f"The weights of {parent.run} that this run began with are not here, or damaged.",
+            "Begin again from that run: sweetspot train --from RUN_DIR.",
+        )
+    elif job.more is not None:
+        raise ConfigError(
+            "Nothing was saved yet that could be trained longer.", "Go on with --resume alone, or start a new run."
+        )

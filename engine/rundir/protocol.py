@@ -78,6 +78,10 @@ class PlanRecord(Record):
     steps_per_epoch: int = Field(ge=1)
     total_epochs: int
     reason: str
+    extends: bool = Field(
+        default=False, description="Whether its user asked for more: the limits of run.json hold no longer."
+    )
+    minutes: float | None = Field(default=None, gt=0, description="Where it extends by time: of the whole run, now.")
     steps_per_s: float = Field(description="The pace of updates alone that it was made from.")
     at: float
     elapsed_s: float

@@ -59,6 +59,12 @@ class RunView:
         return self.run is not None and self.state in ended and not self.read_only
 
     @property
+    def extendable(self) -> bool:
+        """Whether it can be trained for longer than was planned: it has ended, and what it learnt was saved."""
+        saved = self.status is not None and self.status.last_checkpoint is not None
+        return saved and not self.read_only and (self.resumable or self.state is ShownState.COMPLETED)
+
+    @property
     def doubt(self) -> str:
         """Why nothing certain can be said of it, as a sentence; "" when the state is known."""
         if self.state is not ShownState.UNKNOWN or self.session is None:

@@ -177,6 +177,9 @@ class MLPTask:
         names = ("mean", "std", "target_mean", "target_std")
         self.standard = Standard(**{name: state[name] for name in names})
 
+    def begin_with(self, state: Mapping[str, Any]) -> None:
+        self.load_state_dict(state)
+
 
 def enumerate_names(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Class names by their index as text: what a snapshot's header can hold."""

@@ -191,6 +191,12 @@ class Codec:
         self.file_codes = FileCodes.load(state["file_codes"]) if "file_codes" in state else None
         self.level = state.get("level")
 
+    def begin_with(self, state: Mapping[str, Any]) -> None:
+        """Take the scale alone of another codec's state; ``ValueError`` when it was made with other spectrograms."""
+        if SpectrogramConfig.model_validate(state["spectrogram"]) != self.config:
+            raise ValueError(f"made with spectrograms {state['spectrogram']}, not {self.config.model_dump()}")
+        self.scale = Scale(**state["scale"])
+
 
 def normal(generator: np.random.Generator, shape: tuple[int, ...]) -> torch.Tensor:
     """Standard normal draws of ``shape``, float32."""

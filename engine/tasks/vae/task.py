@@ -84,7 +84,8 @@ class VAETask:
         self.fingerprint = collection.fingerprint
         sounds = collection.sounds
         fraction = config.val_fraction or get_adaptive_split(len(sounds))
-        sides = split_files(collection.groups, fraction, config.split_seed)
+        known = [context.sides.get(sound.path) for sound in sounds]
+        sides = split_files(collection.groups, fraction, config.split_seed, known)
         context.on_files(assign_sides(collection.rows, sides))
         parts = {
             side: AudioTrainingDataset(
@@ -284,6 +285,10 @@ class VAETask:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.codec.load_state_dict(state)
         self._memory = MemoryReading.from_state(state["memory"]) if "memory" in state else None
+
+    def begin_with(self, state: Mapping[str, Any]) -> None:
+        """The scale: in other units its weights would hear other sounds."""
+        self.codec.begin_with(state)
 
 
 def open_task(

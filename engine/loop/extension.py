@@ -1,0 +1,38 @@
+"""More of a run than was planned: from where it stands, in place of what was left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from engine.loop.course import Leg
+
+
+@dataclass(frozen=True)
+class More:
+    """What a run is to go on for: whole epochs, or minutes of wall time. One of the two."""
+
+    epochs: int | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        assert (self.epochs is None) != (self.minutes is None)
+
+    def __str__(self) -> str:
+        if self.minutes is not None:
+            return f"{self.minutes:g} minute{'' if self.minutes == 1 else 's'}"
+        return f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
+
+    def leg(self, leg: Leg, step: int, spent_s: float) -> Leg:
+        """The plan from ``step`` on, after ``leg``. spent_s: what came before took; minutes end where the clock says.
+
+        Schedules go on from where they are. Those of a run that had come to its end have nowhere to go on from: they
+        go back to the part of the longer run that lies behind.
+        """
+        ends = step if leg.ends_epoch(step) else leg.end_of_epoch(step)
+        if self.epochs is not None:
+            total = ends + self.epochs * leg.steps_per_epoch
+        else:
+            assert self.minutes is not None
+            total = step + max(1, round(60 * self.minutes * step / max(spent_s, 1e-3)))
+        progress = leg.progress_at(step) if step < leg.total_steps else step / total
+        return replace(leg, step=step, total_steps=total, progress=progress, epoch=leg.epoch_of(step), epoch_ends=ends)

@@ -1,0 +1,61 @@
+"""The weights that a new run begins from: those of a moment of another run, and what it knows of its sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import DataError
+from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import FileRow, Parent, Side
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which moment of which run: best, last, step-N, epoch-N or a file's own name; None: best, else last."""
+
+    root: Path
+    which: str | None = None
+
+    def load(self) -> Beginning:
+        """Read and verified. ``RunDirectoryError``, ``DataError`` when there is no such state."""
+        from engine.loop.snapshot import find
+
+        reader = RunReader(self.root)
+        record = reader.begun()
+        name, state = find(Layout(self.root), self.which)
+        return Beginning(
+            Parent(run=reader.id, uuid=record.uuid, checkpoint=name), state, sides(reader), record.fingerprint
+        )
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Averaged weights and the task's state of another run's moment, and on which side each of its files was."""
+
+    parent: Parent
+    state: dict[str, Any]
+    sides: Mapping[str, Side]
+    fingerprint: str
+
+    def check(self, rows: Sequence[FileRow], fingerprint: str) -> None:
+        """``DataError`` when what the weights were learned from would now check them.
+
+        A task that keeps no files apart (a table) goes on with the very same data alone.
+        """
+        crossed = [row.path for row in rows if row.split and self.sides.get(row.path, row.split) != row.split]
+        if crossed or (fingerprint != self.fingerprint and not any(row.split for row in rows)):
+            what = f"{crossed[0]} would change sides" if crossed else "its data is another"
+            raise DataError(
+                f"These weights cannot be judged here: {what}, and {self.parent.run} would check what it learned from.",
+                "Begin from it with the data it had, or begin without it.",
+            )
+
+
+def sides(reader: RunReader) -> dict[str, Side]:
+    """On which side each used file of a run is; empty where its dataset.json is damaged or gone."""
+    record = reader.dataset()
+    return {} if record is None else {row.path: row.split for row in record.files if row.split is not None}

@@ -1,0 +1,123 @@
+"""More of a run than was planned: its plan, that it holds for good, and that the steps are those of any resume."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.loop.course import Course, Leg
+from engine.loop.extension import More
+from engine.plan import Plan
+from engine.rundir.protocol import PlanRecord
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from tests import forkserver
+from tests.conftest import SMALL, until
+from tests.test_train_process import comparable, step_of
+
+
+@given(
+    size=st.integers(1, 40), epochs=st.integers(1, 20), step=st.integers(1, 800), more=st.integers(1, 30),
+    minutes=st.floats(0.01, 100), spent=st.floats(0, 1e5),
+)  # fmt: skip
+def test_a_longer_plan_holds_what_was_asked_and_never_goes_back(
+    size: int, epochs: int, step: int, more: int, minutes: float, spent: float
+) -> None:
+    course = Course(Plan(1, 8, size, size * epochs))
+    step = min(step, course.last.total_steps)
+    before = course.ahead(step)
+    leg = More(epochs=more).leg(before, step, spent)
+    assert leg.total_epochs == before.epoch_of(step) + more and leg.ends_epoch(leg.total_steps)
+    assert leg.epoch_of(step + 1) == before.epoch_of(step) + before.ends_epoch(step)
+    for longer in (leg, More(minutes=minutes).leg(before, step, spent)):
+        assert longer.total_steps > step and longer.progress_at(longer.total_steps) == pytest.approx(1)
+        assert 0 < longer.progress < 1
+        if step < before.total_steps:
+            assert longer.progress == before.progress_at(step), "what is under way goes on without a jump"
+
+
+@pytest.fixture(scope="module")
+def finished(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("runs") / "finished"
+    options = ("--run-dir", root, "--max-epochs", 2, "--checkpoint-interval", 1, *SMALL)
+    assert forkserver.run("engine.train", drums, *options).returncode == 0
+    return root
+
+
+@pytest.fixture
+def again(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "again"))
+
+
+def test_a_finished_run_goes_on_and_each_step_is_that_of_one_that_was_stopped_in_between(
+    finished: Path, again: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(finished, tmp_path / "other"))
+    first = RunReader(finished).run()
+    assert first is not None
+    done = forkserver.run("engine.train", "--resume", again, "--more-epochs", 3)
+    assert done.returncode == 0, done.stderr
+    assert "From there for 3 epochs, whatever was planned." in done.stdout
+    with forkserver.Popen("engine.train", "--resume", other, "--more-epochs", 3, stdout=subprocess.DEVNULL) as process:
+        until(lambda: step_of(other) > first.total_steps or process.poll() is not None)
+        process.send_signal(signal.SIGKILL)
+        process.wait(120)
+    assert forkserver.run("engine.train", "--resume", other).returncode == 0
+    assert comparable(again) == comparable(other)
+    for root in (again, other):
+        reader = RunReader(root)
+        status, plans = reader.status(), reader.plans()
+        assert status is not None and status.state is State.COMPLETED
+        assert (status.epoch, status.total_epochs) == (first.total_epochs + 3, first.total_epochs + 3)
+        assert [(plan.extends, plan.reason) for plan in plans] == [(True, "extended by 3 epochs")]
+        assert reader.run() == first
+    assert len(RunReader(again).sessions()) == 2
+
+
+def test_minutes_count_from_where_it_stands_and_a_run_without_a_limit_gets_one(again: Path) -> None:
+    spent = RunReader(again).status()
+    assert spent is not None
+    assert forkserver.run("engine.train", "--resume", again, "--more-minutes", 0.05).returncode == 0
+    status, plans = RunReader(again).status(), RunReader(again).plans()
+    assert status is not None and status.state is State.COMPLETED and status.step > spent.step
+    assert plans[0].extends and plans[0].minutes == pytest.approx(0.05 + spent.elapsed_s / 60, abs=0.05)
+    assert status.step == plans[-1].total_steps
+
+
+def test_extending_twice_where_it_stands_follows_the_later_one() -> None:
+    course = Course(Plan(1, 8, 10, 40))
+    records = [
+        PlanRecord(
+            step=40, total_steps=total, progress=0.5, epoch=4, epoch_ends=40, steps_per_epoch=10,
+            total_epochs=total // 10, reason="extended", extends=True, steps_per_s=1, at=0, elapsed_s=0, session="",
+        )
+        for total in (80, 60)
+    ]  # fmt: skip
+    for record in records:
+        course.follow(record)
+    assert course.last == Leg.of(records[1]) and course.extension == records[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--more-epochs", 2, "--more-minutes", 1), "A run goes on for epochs or for minutes."),
+        (("--more-epochs", 2, "--learning-rate", 0.1), "--resume goes on with a run as it was laid out."),
+    ],
+)
+def test_what_cannot_be_meant_is_said(again: Path, options: tuple[object, ...], said: str) -> None:
+    refused = forkserver.run("engine.train", "--resume", again, *options)
+    assert refused.returncode == 2 and said in refused.stderr
+    assert RunReader(again).plans() == []
+
+
+def test_a_longer_run_needs_one_that_is_there(drums: Path, tmp_path: Path) -> None:
+    refused = forkserver.run("engine.train", drums, "--run-dir", tmp_path / "run", "--more-epochs", 2)
+    assert refused.returncode == 2 and "belong to a run that is there" in refused.stderr
+    assert not (tmp_path / "run").exists()
