@@ -38,9 +38,12 @@ def imported(*rooms: str) -> dict[str, str]:
     return found
 
 
+_installed = cache(packages_distributions)  # it reads the record of every package there is
+
+
 @cache
 def _distribution(module: str) -> str:
-    names = {name.lower() for name in packages_distributions().get(module, [])}
+    names = {name.lower() for name in _installed().get(module, [])}
     assert names, f"{module} is imported and comes from no installed package"
     known = names & (RUNNING | TABLES | TESTING)
     return min(known or names)
