@@ -82,6 +82,7 @@ TORCH_FREE = (
     "engine.commands.control",
     "engine.commands.scan",
     "engine.commands.inspect",
+    "engine.commands.log",
     "engine.commands.train",
     "engine.audio.files.io",
     "engine.audio.files.decode",
