@@ -11,6 +11,8 @@ from engine.config import validated
 from engine.errors import ConfigError, DataError
 from engine.tasks.vae.sounds.request import FileRequest, Recipe, SoundRequest
 
+_ASKED = ("seed", "temperature", "quality", "loop", "bars", "bpm", "beats_per_bar", "stereo")
+
 
 @click.command("generate")
 @click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
@@ -23,6 +25,9 @@ from engine.tasks.vae.sounds.request import FileRequest, Recipe, SoundRequest
 @click.option("--quality", type=click.Choice(["best", "fast"]), default="best", show_default=True,
               help=SoundRequest.model_fields["quality"].description)  # fmt: skip
 @click.option("--loop", is_flag=True, help=SoundRequest.model_fields["loop"].description)
+@click.option("--bars", type=int, help=SoundRequest.model_fields["bars"].description)
+@click.option("--bpm", type=float, help=SoundRequest.model_fields["bpm"].description)
+@click.option("--beats-per-bar", type=int, help=SoundRequest.model_fields["beats_per_bar"].description)
 @click.option("--stereo", is_flag=True, help=SoundRequest.model_fields["stereo"].description)
 @click.option("--format", "kind", type=click.Choice(["wav", "flac", "ogg"]), default="wav", show_default=True)
 @click.option("--sample-rate", type=int, metavar="HZ", help=FileRequest.model_fields["sample_rate"].description)
@@ -91,11 +96,10 @@ def _wanted(options: dict[str, Any]) -> list[tuple[str, SoundRequest]]:
         _refuse(options, "count", "steps", "amount")
         origins = [{"kind": "prior", "index": index} for index in range(options["count"] or 8)]
         stem = f"seed{seed}"
-    common = {name: options[name] for name in ("seed", "temperature", "quality", "loop", "stereo")}
-    common["duration_s"] = options["duration"]
+    common = {name: options[name] for name in _ASKED} | {"duration_s": options["duration"]}
     sounds = [validated(SoundRequest, {**common, "origin": origin}) for origin in origins]
     digits = max(3, len(str(len(sounds))))
-    return [(f"{stem}-{number:0{digits}d}", sound) for number, sound in enumerate(sounds, 1)]
+    return [(f"{stem}-{number:0{digits}d}{sound.in_name}", sound) for number, sound in enumerate(sounds, 1)]
 
 
 def _refuse(options: dict[str, Any], mode: str, *others: str) -> None:
