@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine import completion
 from engine.config import TrainingConfig
 from engine.errors import ConfigError
 from engine.flags import Sectioned, options
@@ -139,7 +140,7 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
 
 
 @click.command("train", cls=Sectioned)
-@click.argument("source", required=False)
+@click.argument("source", required=False, shell_complete=completion.sources)
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Exactly this directory for the run.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
               help="Directory that gets a new one for the run.")  # fmt: skip
@@ -147,7 +148,9 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
 @click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Settings from a file: a run's run.json. Options given beside it win.")  # fmt: skip
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN_DIR", help="Go on with a run where it stopped.")
-@click.option("--source", "moved", metavar="PATH", help="With --resume: where the data is now.")
+@click.option(
+    "--source", "moved", metavar="PATH", shell_complete=completion.files, help="With --resume: where the data is now."
+)
 @options(TrainingConfig, *(task_config(name) for name in task_names()))
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
             resume: Path | None, moved: str | None, **values: Any) -> int:  # fmt: skip

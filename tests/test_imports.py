@@ -43,6 +43,7 @@ ENGINE = (
     "engine.tasks.mlp",
     "engine.tasks",
     "engine.registry",
+    "engine.completion",
     "engine.process",
     "engine.train",
     "engine.api",
