@@ -7,6 +7,7 @@ import pkgutil
 from importlib.metadata import EntryPoint, entry_points
 
 import click
+from click.shell_completion import CompletionItem
 
 from engine import __version__, commands
 from engine.home import lend_home
@@ -34,6 +35,11 @@ class Commands(click.Group):
         else:
             return None
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names without their sentences: those would cost the import of every command at each press of the key."""
+        names = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
 
 def _own() -> set[str]:

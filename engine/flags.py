@@ -11,6 +11,10 @@ import click
 from pydantic.fields import FieldInfo
 
 from engine.config import Settings, preset_values
+from engine.errors import SweetspotError
+from engine.printable import escaped
+
+_TYPED = f"{__name__}.typed"
 
 
 def leaves(model: type[Settings], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
@@ -24,24 +28,53 @@ def leaves(model: type[Settings], path: tuple[str, ...] = ()) -> Iterator[tuple[
 
 
 class Setting(click.Option):
-    """An option made from a field. section: the heading under which the help shows it."""
+    """An option made from a field. section: the heading under which the help shows it. models: whose field it is."""
 
-    def __init__(self, *names: Any, section: str, **attributes: Any) -> None:
+    def __init__(self, *names: Any, section: str, models: frozenset[type[Settings]], **attributes: Any) -> None:
         super().__init__(*names, **attributes)
         self.section = section
+        self.models = models
 
 
 class Sectioned(click.Command):
-    """A command whose help shows its own options first, then the settings by what they are for."""
+    """A command whose help shows its own options first, then the settings by what they are for.
+
+    fitting: of the argument ``source`` and the names of the options beside it, the models whose settings fit it. With
+    a source on the line, ``--help`` shows only those; all of them when it raises SweetspotError.
+    """
+
+    def __init__(self, *given: Any, fitting: Callable[[str, set[str]], set[type[Settings]]], **attributes: Any) -> None:
+        super().__init__(*given, **attributes)
+        self._fitting = fitting
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_TYPED] = list(args)  # --help is answered before anything else is parsed
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        source, models = self._asked_about(ctx)
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
+            if isinstance(param, Setting) and models is not None and not param.models & models:
+                continue
             if isinstance(param, click.Option) and (record := param.get_help_record(ctx)) is not None:
                 sections.setdefault(getattr(param, "section", "Options"), []).append(record)
         for title in sections:
             with formatter.section(title):
                 formatter.write_dl(sections[title])
+        if models is not None:
+            formatter.write(
+                f'\nThese fit {escaped(source)}. "{ctx.command_path} --help" shows those of every kind of source.\n'
+            )
+
+    def _asked_about(self, ctx: click.Context) -> tuple[str, set[type[Settings]] | None]:
+        """The source on the line and the models that fit it; None where there is no source, or none that is known."""
+        try:
+            typed, _, _ = self.make_parser(ctx).parse_args(list(ctx.meta.get(_TYPED, ())))
+            source = typed.get("source")
+            return (source, self._fitting(source, set(typed))) if isinstance(source, str) else ("", None)
+        except (click.UsageError, SweetspotError):
+            return "", None
 
 
 def sectioned(model: type[Settings]) -> dict[tuple[str, ...], str]:
@@ -62,10 +95,12 @@ def sectioned(model: type[Settings]) -> dict[tuple[str, ...], str]:
 def options(*models: type[Settings]) -> Callable[[Any], Any]:
     """A decorator that gives a click command one option a field, unprefixed, with dashes; unset ones arrive as None."""
     found: dict[str, tuple[FieldInfo, str, str]] = {}
+    owners: dict[str, set[type[Settings]]] = {}
     for model in models:
         sections = sectioned(model)
         for path, info in leaves(model):
             found.setdefault(path[-1], (info, sections[path], _help(info, preset_values(model, path))))
+            owners.setdefault(path[-1], set()).add(model)
 
     def decorate(command: Any) -> Any:
         for name, (info, section, text) in reversed(found.items()):
@@ -74,6 +109,7 @@ def options(*models: type[Settings]) -> Callable[[Any], Any]:
                 flag = f"{flag}/--no-{flag[2:]}"
             several = info.annotation == tuple[str, ...]
             about = {"type": _type(info.annotation), "default": None, "help": text, "section": section}
+            about["models"] = frozenset(owners[name])
             about |= {"multiple": True, "callback": lambda context, option, given: given or None} if several else {}
             command = click.option(flag, name, cls=Setting, **about)(command)
         return command

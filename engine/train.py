@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.config import TrainingConfig
+from engine import completion
+from engine.config import Settings, TrainingConfig
 from engine.errors import ConfigError
 from engine.flags import Sectioned, options
 from engine.plan import Plan, plan
@@ -155,8 +156,13 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
     return replace(first, steps_per_epoch=record.steps_per_epoch, total_steps=record.total_steps)
 
 
-@click.command("train", cls=Sectioned)
-@click.argument("source", required=False)
+def _fitting(source: str, named: set[str]) -> set[type[Settings]]:
+    """Whose settings have a meaning for ``source``."""
+    return {TrainingConfig, task_config(find_source(source, named).task)}
+
+
+@click.command("train", cls=Sectioned, fitting=_fitting)
+@click.argument("source", required=False, shell_complete=completion.sources)
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Exactly this directory for the run.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
               help="Directory that gets a new one for the run.")  # fmt: skip
@@ -184,7 +190,9 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
     metavar="MINUTES",
     help="With --resume: train that long from where it stands, whatever was planned.",
 )
-@click.option("--source", "moved", metavar="PATH", help="With --resume: where the data is now.")
+@click.option(
+    "--source", "moved", metavar="PATH", shell_complete=completion.files, help="With --resume: where the data is now."
+)
 @options(TrainingConfig, *(task_config(name) for name in task_names()))
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
             origin: Path | None, checkpoint: str | None, resume: Path | None, more_epochs: int | None,
@@ -192,7 +200,7 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
     """Train on a folder of recordings, a table or a data set.
 
     SOURCE is a folder, searched with its sub-folders, a CSV file, or the name of a data set such as "demo":
-    "sweetspot datasets" lists them.
+    "sweetspot datasets" lists them. The help of one source ("sweetspot train demo --help") shows what fits it alone.
     """
     if resume is not None:
         if source or run_dir or config_file or name or origin or any(value is not None for value in values.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -57,6 +58,31 @@ def test_the_help_shows_each_setting_under_what_it_is_for() -> None:
     ]  # fmt: skip
     flags = re.findall(r"^  (?:-h, )?(--[a-z-]+)", result.output, re.MULTILINE)
     assert len(flags) == len(set(flags)) == len(train.params) - 1 + 1, "all but SOURCE, and --help"
+
+
+def helped(*arguments: str) -> tuple[set[str], set[str], str]:
+    """The headings and the flags that ``train ARGUMENTS --help`` shows, and its last line."""
+    result = CliRunner().invoke(train, [*arguments, "--help"])
+    assert result.exit_code == 0
+    titles = re.findall(r"^(\S.*):$", result.output, re.MULTILINE)
+    return set(titles), set(re.findall(r"(--[a-z-]+)", result.output)), result.output.rstrip().splitlines()[-1]
+
+
+def test_the_help_of_a_source_shows_what_fits_it_and_nothing_else(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("a,b\n1,2\n")
+    everything, flags, _ = helped()
+    for source, fits, strange in (
+        ("demo", {"--latent-dim", "--sample-rate", "--kind", "--augmentation-expansion"}, {"--target", "--layers"}),
+        (str(tmp_path), {"--latent-dim", "--exclude"}, {"--target", "--layers"}),
+        ("iris", {"--layers", "--task-type"}, {"--latent-dim", "--sample-rate", "--exclude"}),
+        (str(table), {"--layers", "--target"}, {"--latent-dim", "--kind"}),
+    ):
+        titles, shown, last = helped(source)
+        assert fits | {"--seed", "--max-steps", "--run-dir"} <= shown < flags and not strange & shown, source
+        assert titles < everything and last.endswith("shows those of every kind of source.")
+    assert "--layers" in helped(str(tmp_path), "--labels", "folders")[1], "an option says what is learnt"
+    assert helped("nothing-like-that")[:2] == (everything, flags)
 
 
 def test_a_default_that_the_preset_replaces_is_not_shown() -> None:

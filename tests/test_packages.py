@@ -21,8 +21,9 @@ def declared(requirements: Iterable[str]) -> set[str]:
 
 
 RUNNING = declared(PROJECT["project"]["dependencies"])
-TABLES = declared(PROJECT["project"]["optional-dependencies"]["tables"])
-TESTING = declared(PROJECT["project"]["optional-dependencies"]["test"])
+EXTRAS = {name: declared(needed) for name, needed in PROJECT["project"]["optional-dependencies"].items()}
+TESTING = EXTRAS.pop("test")
+OPTIONAL = set().union(*EXTRAS.values())
 
 
 def imported(*rooms: str) -> dict[str, str]:
@@ -45,7 +46,7 @@ _installed = cache(packages_distributions)  # it reads the record of every packa
 def _distribution(module: str) -> str:
     names = {name.lower() for name in _installed().get(module, [])}
     assert names, f"{module} is imported and comes from no installed package"
-    known = names & (RUNNING | TABLES | TESTING)
+    known = names & (RUNNING | OPTIONAL | TESTING)
     return min(known or names)
 
 
@@ -58,18 +59,18 @@ def _runs_in_tests(name: str) -> bool:
 
 def test_every_package_that_the_project_imports_is_declared() -> None:
     found = imported("engine", "app")
-    assert not {name: path for name, path in found.items() if name not in RUNNING | TABLES}
+    assert not {name: path for name, path in found.items() if name not in RUNNING | OPTIONAL}
 
 
 def test_every_declared_package_is_imported() -> None:
     found = imported("engine", "app")
     assert found.keys() >= RUNNING, f"declared, never imported: {RUNNING - found.keys()}"
-    assert found.keys() >= TABLES, f"declared for tables, never imported: {TABLES - found.keys()}"
-    assert not RUNNING & TABLES
+    assert found.keys() >= OPTIONAL, f"declared as an extra, never imported: {OPTIONAL - found.keys()}"
+    assert not RUNNING & OPTIONAL and OPTIONAL <= TESTING
 
 
 def test_the_tests_declare_what_they_import_and_import_what_they_declare() -> None:
     found = imported("tests")
     assert not {name: path for name, path in found.items() if name not in RUNNING | TESTING}
     unused = {name for name in TESTING - found.keys() - RUNNING if not _runs_in_tests(name)}
-    assert not unused - TABLES, f"declared for tests, used by none: {unused}"
+    assert not unused - OPTIONAL, f"declared for tests, used by none: {unused}"

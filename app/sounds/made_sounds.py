@@ -31,6 +31,7 @@ from engine.rundir.view import RunView
 NEW = "prior"
 MOST_PASSING = 60  # Sounds of Explore without a star: the oldest go.
 MOST_ZIPPED = 512 << 20  # The browser takes a download whole.
+_IN_TIME = re.compile(r"-[0-9.]+bpm-[0-9a-z-]+$")
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,9 @@ def _whole(value: object) -> int:
 def file_name(run: str, sound: Sound, digits: int = 3) -> str:
     """A name that sorts in the order of making, and that every system and audio workstation takes."""
     what = {NEW: f"seed{sound.seed}-{label(sound.origin).split()[-1]}"}.get(sound.kind, label(sound.origin))
-    return f"{_plain(run)}-{sound.number:0{digits}d}-{_plain(what)}-{_plain(state_words(sound.state))}.wav"
+    time = _IN_TIME.search(sound.path.stem)
+    name = f"{_plain(run)}-{sound.number:0{digits}d}-{_plain(what)}-{_plain(state_words(sound.state))}"
+    return f"{name}{time[0] if time else ''}.wav"
 
 
 def _plain(text: str) -> str:

@@ -58,6 +58,7 @@ def _wish(model: Model) -> dict[str, Any]:
     longest = facts.get("longest_s")
     duration = st.number_input(
         "Length, seconds", 0.05, LONGEST_S, None, 0.5, key=f"length-{run}",
+        disabled=st.session_state.get("bars") is not None,
         placeholder="until it has died away" if longest else "4 seconds",
         help=f"This model makes sounds of up to {longest:.1f} s; silence follows where more is asked for."
         if longest
@@ -72,15 +73,29 @@ def _wish(model: Model) -> dict[str, Any]:
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", help="Another seed, other sounds.")
         care = st.toggle("Best quality", key="care", help="More care for phases; takes longer.")
         loop = st.toggle("Loop", key="loop", help="The end leads into the beginning.")
+        in_time = _in_time()
         stereo = st.toggle("Stereo", key="stereo", help="Two channels whose sum is the mono sound.")
     return {
         "seed": int(seed),
-        "duration_s": duration,
+        "duration_s": None if in_time else duration,
         "temperature": temperature,
         "quality": "best" if care else "fast",
-        "loop": loop,
+        "loop": loop or bool(in_time),
         "stereo": stereo,
+        **in_time,
     }
+
+
+def _in_time() -> dict[str, Any]:
+    """A length in bars, in place of one in seconds; empty where none is asked for."""
+    left, middle, right = st.columns(3)
+    bars = left.number_input(
+        "Bars", 1, 256, None, key="bars", placeholder="by seconds",
+        help="A loop of exactly so many bars, in place of seconds. Its tempo stands in the file and its name.",
+    )  # fmt: skip
+    bpm = middle.number_input("Tempo, BPM", 20.0, 400.0, 120.0, 1.0, format="%g", key="bpm", disabled=bars is None)
+    beats = right.number_input("Beats a bar", 1, 32, 4, key="beats", disabled=bars is None)
+    return {} if bars is None else {"bars": int(bars), "bpm": float(bpm), "beats_per_bar": int(beats)}
 
 
 def _next(model: Model, wish: dict[str, Any]) -> int:
@@ -91,6 +106,7 @@ def _next(model: Model, wish: dict[str, Any]) -> int:
         if one.kind == NEW
         and one.state == model.facts["state"]
         and all(one.request.get(name) == value for name, value in wish.items())
+        and one.request.get("bars") == wish.get("bars")
     ]
     return max(made, default=-1) + 1
 

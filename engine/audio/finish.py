@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import soxr
 from numpy.typing import NDArray
@@ -101,14 +99,19 @@ def level_out(wave: Wave, target: float) -> Wave:
     return at_level(wave, active_rms(wave if wave.ndim == 1 else wave.mean(1)), target)
 
 
-def resample(wave: Wave, rate: int, wanted: int, *, loop: bool = False) -> Wave:
-    """``wave`` [T] or [T, C] at another rate; a loop is resampled as if it went round and round."""
+def resample(wave: Wave, rate: int, wanted: int, *, samples: int | None = None, loop: bool = False) -> Wave:
+    """``wave`` [T] or [T, C] at another rate, ``samples`` long; by itself as long in time, to the nearest sample.
+
+    A loop is resampled as if it went round and round, by the ratio of both lengths: by that of the rates, which differs
+    by less than a sample over the whole, its last sample would not lie one step before its first.
+    """
     if rate == wanted:
         return wave
-    samples = round(len(wave) * wanted / rate)
-    unit = rate // math.gcd(rate, wanted)  # so many samples are a whole number of new ones
-    around = unit * -(-_AROUND // unit) if loop else 0
-    places = np.arange(-around, len(wave) + around) % len(wave)
-    other = soxr.resample(wave[places] if loop else wave, rate, wanted, quality="VHQ")
-    skip = around * wanted // rate
-    return lengthen(np.asarray(other[skip : skip + samples], dtype=np.float32), samples)
+    samples = samples or round(len(wave) * wanted / rate)
+    if not loop:
+        other = soxr.resample(wave, rate, wanted, quality="VHQ")
+        return lengthen(np.asarray(other[:samples], dtype=np.float32), samples)
+    turns = -(-_AROUND // len(wave))
+    places = np.arange(-turns * len(wave), len(wave) + _AROUND) % len(wave)
+    other = soxr.resample(wave[places], len(wave), samples, quality="VHQ")
+    return np.asarray(other[turns * samples :][:samples], dtype=np.float32)

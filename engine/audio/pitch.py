@@ -16,6 +16,7 @@ HIGHEST_HZ = 4_400.0
 PERIODIC = 0.2  # of the normalised difference: a fifth of the power repeats nothing
 QUARTER_TONE = 0.5  # semitones
 HEARD_DB = 30.0
+CLEAR = 0.5  # of a sound's energy, periodic and of one pitch: it has a note
 _A4, _A4_HZ = 69, 440.0
 _LONGEST_FRAMES = 200
 
@@ -32,6 +33,11 @@ class Pitch:
     def note(self) -> float:
         """As a MIDI note: A4 (440 Hz) is 69, a semitone is 1."""
         return _A4 + 12 * math.log2(self.hz / _A4_HZ)
+
+    @property
+    def key(self) -> int:
+        """The nearest whole note."""
+        return round(self.note)
 
 
 def estimate_pitch(wave: np.ndarray, sample_rate: int) -> Pitch | None:
@@ -54,6 +60,12 @@ def estimate_pitch(wave: np.ndarray, sample_rate: int) -> Pitch | None:
     agree = periodic & (np.abs(notes - middle) < QUARTER_TONE)
     note = float(np.average(notes[agree], weights=energy[agree]))
     return Pitch(float(2 ** (note / 12)), float(energy[agree].sum() / energy.sum()))
+
+
+def clear_pitch(wave: np.ndarray, sample_rate: int) -> Pitch | None:
+    """The pitch of ``wave`` [T] or [T, C] where at least half of its energy has it; None where there is no such one."""
+    pitch = estimate_pitch(wave if wave.ndim == 1 else wave.mean(1), sample_rate)
+    return pitch if pitch is not None and pitch.confidence >= CLEAR else None
 
 
 def _frames(wave: np.ndarray, length: int) -> np.ndarray:

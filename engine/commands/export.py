@@ -6,11 +6,15 @@ from pathlib import Path
 
 import click
 
+from engine import completion
+
 
 @click.command("export")
 @click.argument("run_dir", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
-@click.option("--checkpoint", help="best, last, step-N or epoch-N; by default best, else last.")
+@click.option(
+    "--checkpoint", shell_complete=completion.states, help="best, last, step-N or epoch-N; by default best, else last."
+)
 @click.option("--licence", default="", help="What others may do with the model; kept in the file, word for word.")
 @click.option("--notes", default="", help="Where the sounds came from, or what else should be known.")
 def command(run_dir: Path, out: Path, checkpoint: str | None, licence: str, notes: str) -> None:

@@ -7,9 +7,12 @@ from typing import Any
 
 import click
 
+from engine import completion
 from engine.config import validated
 from engine.errors import ConfigError, DataError
 from engine.tasks.vae.sounds.request import FileRequest, Recipe, SoundRequest
+
+_ASKED = ("seed", "temperature", "quality", "loop", "bars", "bpm", "beats_per_bar", "stereo")
 
 
 @click.command("generate")
@@ -18,18 +21,35 @@ from engine.tasks.vae.sounds.request import FileRequest, Recipe, SoundRequest
 @click.option("--count", type=click.IntRange(1, 10_000), help="How many sounds. [default: 8]")
 @click.option("--duration", type=float, metavar="S", help=SoundRequest.model_fields["duration_s"].description)
 @click.option("--seed", type=int, default=0, show_default=True, help=SoundRequest.model_fields["seed"].description)
-@click.option("--checkpoint", help="best, last, step-N or epoch-N; by default best, else last.")
+@click.option(
+    "--checkpoint", shell_complete=completion.states, help="best, last, step-N or epoch-N; by default best, else last."
+)
 @click.option("--temperature", type=float, help=SoundRequest.model_fields["temperature"].description)
 @click.option("--quality", type=click.Choice(["best", "fast"]), default="best", show_default=True,
               help=SoundRequest.model_fields["quality"].description)  # fmt: skip
 @click.option("--loop", is_flag=True, help=SoundRequest.model_fields["loop"].description)
+@click.option("--bars", type=int, help=SoundRequest.model_fields["bars"].description)
+@click.option("--bpm", type=float, help=SoundRequest.model_fields["bpm"].description)
+@click.option("--beats-per-bar", type=int, help=SoundRequest.model_fields["beats_per_bar"].description)
 @click.option("--stereo", is_flag=True, help=SoundRequest.model_fields["stereo"].description)
 @click.option("--format", "kind", type=click.Choice(["wav", "flac", "ogg"]), default="wav", show_default=True)
 @click.option("--sample-rate", type=int, metavar="HZ", help=FileRequest.model_fields["sample_rate"].description)
 @click.option("--bit-depth", type=int, help=FileRequest.model_fields["bit_depth"].description)
-@click.option("--from", "source", metavar="FILE", help="Vary this sound; or the one of the collection with that name.")
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="Vary this sound; or the one of the collection with that name.",
+)
 @click.option("--amount", type=float, help="How far from it: 0 is the sound as the model knows it, 1 nothing of it.")
-@click.option("--between", nargs=2, metavar="A B", help="Morph from sound A to sound B, both included.")
+@click.option(
+    "--between",
+    nargs=2,
+    metavar="A B",
+    shell_complete=completion.files,
+    help="Morph from sound A to sound B, both included.",
+)
 @click.option("--steps", type=click.IntRange(2, 1000), help="How many sounds on that way. [default: 8]")
 @click.option(
     "--again", metavar="JSON", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -91,11 +111,10 @@ def _wanted(options: dict[str, Any]) -> list[tuple[str, SoundRequest]]:
         _refuse(options, "count", "steps", "amount")
         origins = [{"kind": "prior", "index": index} for index in range(options["count"] or 8)]
         stem = f"seed{seed}"
-    common = {name: options[name] for name in ("seed", "temperature", "quality", "loop", "stereo")}
-    common["duration_s"] = options["duration"]
+    common = {name: options[name] for name in _ASKED} | {"duration_s": options["duration"]}
     sounds = [validated(SoundRequest, {**common, "origin": origin}) for origin in origins]
     digits = max(3, len(str(len(sounds))))
-    return [(f"{stem}-{number:0{digits}d}", sound) for number, sound in enumerate(sounds, 1)]
+    return [(f"{stem}-{number:0{digits}d}{sound.in_name}", sound) for number, sound in enumerate(sounds, 1)]
 
 
 def _refuse(options: dict[str, Any], mode: str, *others: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from engine import completion
 from engine.config import validated
 from engine.errors import ConfigError, DataError
 from engine.tasks.vae.instrument.request import InstrumentRequest
@@ -32,7 +33,9 @@ _SAYS = {name: field.description for name, field in InstrumentRequest.model_fiel
 @click.option("--quality", type=click.Choice(["best", "fast"]), default="best", show_default=True,
               help=_SAYS["quality"])  # fmt: skip
 @click.option("--stereo", is_flag=True, help=_SAYS["stereo"])
-@click.option("--checkpoint", help="best, last, step-N or epoch-N; by default best, else last.")
+@click.option(
+    "--checkpoint", shell_complete=completion.states, help="best, last, step-N or epoch-N; by default best, else last."
+)
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
 def command(
     run_dir: Path, out: Path, source: str | None, choke: tuple[str, ...], checkpoint: str | None, threads: int | None,

@@ -6,17 +6,20 @@ from pathlib import Path
 
 import click
 
+from engine import completion
 from engine.errors import DataError
 
 
 @click.command("reconstruct")
-@click.argument("model", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
+@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Directory for the sounds."
 )
-@click.option("--checkpoint", help="best, last, step-N or epoch-N; by default best, else last.")
-def command(model: Path, files: tuple[Path, ...], out: Path, checkpoint: str | None) -> None:
+@click.option(
+    "--checkpoint", shell_complete=completion.states, help="best, last, step-N or epoch-N; by default best, else last."
+)
+def command(run_dir: Path, files: tuple[Path, ...], out: Path, checkpoint: str | None) -> None:
     """Pass sounds through a trained model and back.
 
     Writes NAME.recon.wav beside NAME.orig.wav into --out: float at the model's rate, channels averaged, levels
@@ -26,7 +29,7 @@ def command(model: Path, files: tuple[Path, ...], out: Path, checkpoint: str | N
     from engine.audio.inversion import BEST
     from engine.tasks.vae.sounds.load import load_codec
 
-    codec = load_codec(model, checkpoint)
+    codec = load_codec(run_dir, checkpoint)
     rate = codec.config.sample_rate
     out.mkdir(parents=True, exist_ok=True)
     for path, name in zip(files, _names(files), strict=True):

@@ -65,6 +65,16 @@ def test_a_resampled_loop_still_goes_round(rate: int) -> None:
     assert np.abs(other - want).max() < 1e-3
 
 
+@pytest.mark.parametrize("samples", [17_333, 17_334])
+def test_a_loop_of_no_whole_length_at_the_new_rate_has_no_seam_there(samples: int) -> None:
+    """18,866 samples at 48,000 Hz are 17,333.14 at 44,100: whichever whole number is taken, it goes round."""
+    place = np.arange(18_866) / 18_866
+    loop = np.sin(2 * np.pi * 3_000 * place).astype(np.float32)  # 7.6 kHz, where a part of a sample is heard
+    other = finish.resample(loop, RATE, 44_100, samples=samples, loop=True)
+    want = np.sin(2 * np.pi * 3_000 * np.arange(samples) / samples)
+    assert len(other) == samples and np.abs(other - want).max() < 1e-3
+
+
 def test_edges_are_silent_and_nothing_else_is_touched() -> None:
     wave = np.ones((4_800, 2), np.float32)
     faded = finish.fade_edges(wave, RATE)

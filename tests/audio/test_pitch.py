@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.audio.pitch import estimate_pitch
+from engine.audio.pitch import clear_pitch, estimate_pitch
 
 RATE = 48_000
 MOMENT = np.arange(round(0.6 * RATE)) / RATE
@@ -66,3 +66,14 @@ def test_a_sound_is_as_sure_of_its_pitch_as_it_keeps_it() -> None:
     moving, mixed = estimate_pitch(glide, RATE), estimate_pitch(half, RATE)
     assert moving is None or moving.confidence < 0.3
     assert mixed is not None and mixed.hz == pytest.approx(330, rel=1e-3) and 0.4 < mixed.confidence < 0.6
+
+
+def test_a_pitch_is_clear_where_half_of_the_sound_has_it() -> None:
+    tone, noise = saw(261.6), np.random.default_rng(1).standard_normal(len(MOMENT))
+    found = clear_pitch(tone, RATE)
+    assert found is not None and found.key == 60
+    both = clear_pitch(np.stack([tone, 0.5 * tone], axis=1), RATE)
+    assert both is not None and both.key == 60, "of all channels together"
+    mostly = np.concatenate([noise, 0.5 * tone / tone.std()])
+    assert estimate_pitch(mostly, RATE) is not None and clear_pitch(mostly, RATE) is None
+    assert clear_pitch(np.zeros(4_800), RATE) is None

@@ -14,10 +14,12 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from engine.audio.levels import active_rms, amplitude_to_db, peak
+from engine.audio.pitch import clear_pitch
 from engine.commands.generate import command
 from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
 from engine.rundir.layout import Layout, manifest
 from engine.rundir.reader import RunReader
+from tests.audio.files.marks import sampler_marks, tempo_marks
 from tests.conftest import SMALL
 from tests.rundir.conftest import open_writer
 
@@ -137,6 +139,40 @@ def test_a_loop_has_no_seam(wind_run: Path, drum_run: Path, tmp_path: Path) -> N
     assert parts[0] > parts[1:].min() / 2  # not faded out at its edges
 
 
+@pytest.mark.parametrize("rate", [48_000, 44_100])
+def test_a_loop_in_time_is_so_long_to_the_sample_and_says_it(
+    wind_run: Path, drum_run: Path, rate: int, tmp_path: Path
+) -> None:
+    for run in (wind_run, drum_run):
+        options = ("--count", 1, "--bars", 1, "--bpm", 137.5, "--beats-per-bar", 3, "--sample-rate", rate)
+        (path,) = made(run, tmp_path / run.name, *options)
+        assert path.name == f"{run.name}-seed0-001-137.5bpm-1bar-of-3.wav"
+        samples = round(3 * 60 / 137.5 * rate)  # 62,836.36 and 57,730.91
+        wave = soundfile.read(path)[0]
+        assert len(wave) == samples
+        bend = np.abs(np.diff(np.concatenate([wave, wave]), 2))
+        assert bend[samples - 3 : samples + 1].max() <= 1.2 * np.quantile(np.abs(np.diff(wave, 2)), 0.999)
+        marks, tempo = sampler_marks(path), tempo_marks(path)
+        assert marks is not None and marks.loop == (0, samples)
+        assert tempo is not None and (tempo.bpm, tempo.beats, tempo.metre, tempo.loops) == (137.5, 3, (3, 4), True)
+        found = clear_pitch(wave, rate)
+        assert (marks.root, tempo.root) == ((found.key, found.key) if found else (60, -1))
+        with soundfile.SoundFile(path) as file:
+            assert file.title.endswith(", 137.5 bpm, 3 beats in 3/4")
+        again = CliRunner().invoke(
+            command, [str(run), "--out", str(tmp_path / "again"), "--again", str(path.with_suffix(".json"))]
+        )
+        assert again.exit_code == 0 and not again.stderr
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_loop_in_time_has_its_tempo_in_the_name_of_any_format(drum_run: Path, tmp_path: Path) -> None:
+    options = ("--count", 1, "--bars", 2, "--bpm", 240, "--format", "flac")
+    (path,) = made(drum_run, tmp_path, *options)
+    assert path.name == "drums-seed0-001-240bpm-2bars.flac" and soundfile.info(path).frames == 2 * 48_000
+    assert json.loads(path.with_suffix(".json").read_bytes())["sound"]["loop"]
+
+
 def test_stereo_is_wide_and_its_sum_is_the_mono_sound(drum_run: Path, wind_run: Path, tmp_path: Path) -> None:
     for run in (drum_run, wind_run):
         common = ("--count", 1, "--duration", 0.5, "--bit-depth", 32)
@@ -229,6 +265,13 @@ def test_nothing_is_overwritten(drum_run: Path, tmp_path: Path) -> None:
         (("--bit-depth", 20), "bit_depth = 20"),
         (("--duration", 0), "duration_s = 0"),
         (("--duration", "nan"), "duration_s"),
+        (("--bars", 2), "a length in bars takes both bars and bpm"),
+        (("--bpm", 120), "a length in bars takes both bars and bpm"),
+        (("--beats-per-bar", 3), "beats_per_bar says nothing without bars and bpm"),
+        (("--bars", 2, "--bpm", 120, "--duration", 2), "leaves no other one in seconds"),
+        (("--bars", 256, "--bpm", 20), "256 bars at 20 bpm are 3072 s; from 0.05 to 600 can be made"),
+        (("--bars", 0, "--bpm", 120), "bars = 0"),
+        (("--bars", 1, "--bpm", "nan"), "bpm"),
         (("--temperature", -1), "temperature = -1"),
         (("--seed", -1), "seed = -1"),
         (("--amount", 0.5), "--amount says nothing"),

@@ -16,6 +16,7 @@ import soundfile
 import torch
 from click.testing import CliRunner, Result
 
+from engine.audio.pitch import clear_pitch
 from engine.commands.export import command as export
 from engine.commands.generate import command as generate
 from engine.commands.instrument import command
@@ -25,6 +26,7 @@ from engine.tasks.vae.instrument.make import moved, softer
 from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromPrior, Moved
+from tests.audio.files.marks import SamplerMarks, sampler_marks
 from tests.tasks.vae.instrument.players import Note, Sfizz, by_fluidsynth
 
 Engine = Callable[..., Any]
@@ -204,6 +206,20 @@ def test_starred_sounds_are_a_kit_and_those_of_another_state_come_as_they_are(st
     for sample, sound in (("001-seed0-1-r1", "001"), ("002-seed0-3", "003")):
         taken = soundfile.read(tmp_path / "kit" / "drums" / "samples" / f"{sample}.wav")[0]
         assert np.array_equal(taken, soundfile.read(Layout(starred).sounds / f"drums-seed0-{sound}.wav")[0])
+
+
+def test_a_sample_with_a_clear_pitch_says_its_root_note(starred: Path, tmp_path: Path) -> None:
+    """A sound of another state is taken as it is: here a tone of A2, 110 Hz, 12 cents above."""
+    rate = 48_000
+    tone = 0.3 * np.sin(2 * np.pi * 110.77 * np.arange(rate) / rate)
+    soundfile.write(Layout(starred).sounds / "drums-seed0-003.wav", tone, rate)
+    os.utime(Layout(starred).sounds / "drums-seed0-003.wav", (1_001, 1_001))
+    kit(starred, tmp_path / "kit.zip", "--starred")
+    samples = tmp_path / "kit" / "drums" / "samples"
+    assert sampler_marks(samples / "002-seed0-3.wav") == SamplerMarks(45, None)
+    other, rate = soundfile.read(samples / "001-seed0-1.wav")
+    found = clear_pitch(other, rate)
+    assert sampler_marks(samples / "001-seed0-1.wav") == (SamplerMarks(found.key, None) if found else None)
 
 
 def test_an_exported_model_makes_the_same_kit(drum_run: Path, tmp_path: Path) -> None:

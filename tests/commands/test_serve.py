@@ -18,6 +18,7 @@ from engine.commands.generate import command as generate
 from engine.errors import RunDirectoryError
 from engine.tasks.vae.sounds.server import Answers
 from tests import forkserver
+from tests.audio.files.marks import tempo_marks
 from tests.rundir.conftest import open_writer
 
 Ask = Callable[..., dict[str, Any]]
@@ -79,6 +80,14 @@ def test_a_sound_is_the_one_that_the_command_line_makes(served: Served, drum_run
         assert (sound["duration_s"], sound["origin"]) == (0.5, {"kind": "prior", "index": number - 1})
     again = served.ask("generate", out=str(tmp_path / "a"), seed=5, first=1, count=2, quality="best", duration_s=0.5)
     assert again == answer and len(list((tmp_path / "a").iterdir())) == 4
+
+
+def test_a_loop_in_time_has_its_tempo_in_its_name(served: Served, tmp_path: Path) -> None:
+    (sound,) = served.ask("generate", out=str(tmp_path), bars=1, bpm=120)["sounds"]
+    assert Path(sound["path"]).name.endswith("-120bpm-1bar.wav") and sound["duration_s"] == 2.0
+    assert tempo_marks(Path(sound["path"])) is not None
+    refused = served.ask("generate", out=str(tmp_path), bars=1)
+    assert "takes both bars and bpm" in refused["error"]["cause"]
 
 
 def test_the_map_shows_every_file_and_a_point_gives_that_file(served: Served, drums: Path, tmp_path: Path) -> None:

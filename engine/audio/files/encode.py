@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 import soundfile
 
-from engine.audio.files.io import Subtype, wave_bytes
+from engine.audio.files.io import UNMARKED, Subtype, wave_bytes
+from engine.audio.files.marks import Marks
 
 Format = Literal["wav", "flac", "ogg"]
 BitDepth = Literal[16, 24, 32]
@@ -29,17 +30,17 @@ def encode_sound(
     bit_depth: BitDepth = 24,
     *,
     tags: Mapping[str, str] | None = None,
-    loop: bool = False,
+    marks: Marks = UNMARKED,
 ) -> bytes:
     """A file of ``wave`` [samples] or [samples, channels].
 
-    bit_depth: 32 is float and for WAV only; OGG has none. tags: of title, comment and software. loop: mark the whole
-    as a loop (WAV only). Raises ValueError for what the format cannot hold.
+    bit_depth: 32 is float and for WAV only; OGG has none. tags: of title, comment and software. marks: of loop, root
+    note and tempo, which WAV alone can hold. Raises ValueError for what the format cannot hold.
     """
     tags = dict(tags or {})
     if kind == "wav":
         info = {_WAV_TAGS[name]: text for name, text in tags.items()}
-        return wave_bytes(wave, sample_rate, _SUBTYPES[bit_depth], info=info, loop=loop)
+        return wave_bytes(wave, sample_rate, _SUBTYPES[bit_depth], info=info, marks=marks)
     if kind == "flac":
         if bit_depth == 32:
             raise ValueError("FLAC holds 16 or 24 bits")

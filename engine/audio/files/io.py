@@ -9,10 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from engine.audio.files.marks import Marks, mark_chunks
 from engine.audio.files.stream import AudioError, SoundFile
 from engine.rundir.atomic import replace_bytes
 
 Subtype = Literal["PCM_16", "PCM_24", "FLOAT"]
+UNMARKED = Marks()
 
 __all__ = ["AudioError", "Subtype", "read_wave", "wave_bytes", "write_wave"]
 
@@ -43,14 +45,14 @@ def wave_bytes(
     subtype: Subtype = "PCM_16",
     *,
     info: Mapping[str, str] | None = None,
-    loop: bool = False,
+    marks: Marks = UNMARKED,
 ) -> bytes:
     """A WAV file of ``wave``, [samples] or [samples, channels]. The same wave gives the same bytes on every machine
     and at every hour.
 
     libsndfile writes the time of day into float files (the PEAK chunk), hence a header of our own. The integer
-    formats clip at full scale; FLOAT keeps what is above. info: RIFF's four-letter tags (INAM, ISFT ...). loop: mark
-    the whole wave as a loop, as samplers read it. Raises ValueError for samples that are no numbers.
+    formats clip at full scale; FLOAT keeps what is above. info: RIFF's four-letter tags (INAM, ISFT ...). marks: what
+    samplers and workstations are told of it. Raises ValueError for samples that are no numbers.
     """
     if wave.ndim not in (1, 2):
         raise ValueError(f"a wave has one or two dimensions, not {wave.ndim}")
@@ -68,18 +70,11 @@ def wave_bytes(
     if subtype == "FLOAT":  # every format but integer PCM has a size of extensions and a count of samples
         chunks = _chunk(b"fmt ", form + struct.pack("<H", 0)) + _chunk(b"fact", struct.pack("<I", len(wave)))
     chunks += _chunk(b"data", data)
-    if loop and len(wave):
-        chunks += _chunk(b"smpl", _whole_loop(len(wave), sample_rate))
+    chunks += b"".join(_chunk(name, body) for name, body in mark_chunks(marks, len(wave), sample_rate))
     if info:
         tags = b"".join(_chunk(name.encode("ascii"), text.encode() + b"\0") for name, text in info.items())
         chunks += _chunk(b"LIST", b"INFO" + tags)
     return _chunk(b"RIFF", b"WAVE" + chunks)
-
-
-def _whole_loop(samples: int, sample_rate: int) -> bytes:
-    """The body of a "smpl" chunk: middle C as it sounds, one endless forward loop over all samples."""
-    header = struct.pack("<9I", 0, 0, round(1e9 / sample_rate), 60, 0, 0, 0, 1, 0)
-    return header + struct.pack("<6I", 0, 0, 0, samples - 1, 0, 0)
 
 
 def _samples(wave: np.ndarray, subtype: Subtype) -> bytes:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from streamlit.testing.v1 import AppTest
 
 from app.sounds.client import Client, client_of
@@ -107,6 +108,22 @@ def test_another_temperature_begins_at_the_first_number_again(visit: Visit, trai
     recipes = [json.loads(path.read_text())["sound"] for path in Layout(trained).sounds.glob("prior*.json")]
     assert [one["origin"]["index"] for one in recipes] == [0, 0]
     assert len({one["temperature"] for one in recipes}) == 2
+
+
+def test_a_length_in_bars_takes_the_place_of_seconds(visit: Visit, trained: Path) -> None:
+    app = visit("sounds", run="drums")
+    app.number_input(key="length-drums").set_value(3.0).run()
+    app.number_input(key="bars").set_value(1).run()
+    assert app.number_input(key="length-drums").disabled
+    app.number_input(key="bpm").set_value(240.0).run()
+    app = make(app, 1)
+    (name,) = made(trained)
+    assert name.endswith("-240bpm-1bar.wav") and soundfile.info(Layout(trained).sounds / name).frames == 48_000
+    assert app.button(key="make-now").label == "Make one more", "the seed goes on"
+    (sound,) = MadeSounds(Layout(trained).sounds).sounds()
+    assert file_name("Drums", sound).endswith("-240bpm-1bar.wav")
+    app.number_input(key="bars").set_value(None).run()
+    assert app.button(key="make-now").label == "Make one sound", "another wish begins at the first"
 
 
 def test_nothing_is_written_into_a_run_that_may_only_be_looked_at(

@@ -10,7 +10,6 @@ from engine.errors import ConfigError
 from engine.tasks.vae.instrument.model import FASTEST, KEYS, Instrument, Loop, Zone, key_name
 
 FIRST_KEY = 36
-CLEAR = 0.5  # of a sound's energy, periodic and of one pitch: it has a note
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,6 @@ class Voice:
     def pitch(self) -> Pitch | None:
         """Of the sound itself: its loudest layer's first take."""
         return self.takes[-1][0].pitch
-
-
-def clear(pitch: Pitch | None) -> Pitch | None:
-    return pitch if pitch is not None and pitch.confidence >= CLEAR else None
 
 
 def lay_out(name: str, voices: Sequence[Voice], keys: str, choke: Sequence[Sequence[int]]) -> tuple[Instrument, ...]:

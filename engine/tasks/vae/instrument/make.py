@@ -8,9 +8,10 @@ import numpy as np
 
 from engine import rng
 from engine.audio.files.encode import encode_sound
-from engine.audio.pitch import estimate_pitch
+from engine.audio.files.marks import Marks
+from engine.audio.pitch import clear_pitch
 from engine.errors import ConfigError
-from engine.tasks.vae.instrument.layout import Take, Voice, clear, lay_out
+from engine.tasks.vae.instrument.layout import Take, Voice, lay_out
 from engine.tasks.vae.instrument.model import Kit, Loop, Sample, key_name
 from engine.tasks.vae.instrument.naming import plain
 from engine.tasks.vae.instrument.request import InstrumentRequest
@@ -79,7 +80,7 @@ class _Maker:
                 for layer in range(len(self.layers))
             )
         pitch = takes[-1][0].pitch
-        note = key_name(round(pitch.note)) if pitch else ""
+        note = key_name(pitch.key) if pitch else ""
         # The number keeps two of one name apart, as those of two folders.
         return Voice(" ".join(filter(None, (f"{number:02d}", wish.name, note))), takes)
 
@@ -98,11 +99,12 @@ class _Maker:
     def _take(self, stem: str, wave: np.ndarray, sample_rate: int, loops: bool) -> Take:
         tags = {"title": stem, "comment": self.about, "software": PROGRAM}
         name = f"{stem}.wav"
-        data = encode_sound(wave, sample_rate, "wav", 24, tags=tags, loop=loops)
+        pitch = clear_pitch(wave, sample_rate)
+        marks = Marks(loops, pitch.key if pitch else None)
+        data = encode_sound(wave, sample_rate, "wav", 24, tags=tags, marks=marks)
         self.samples[name] = Sample(wave, sample_rate, data)
         self.done(len(self.samples))
-        pitch = estimate_pitch(wave if wave.ndim == 1 else wave.mean(1), sample_rate)
-        return Take(name, clear(pitch), Loop(0, len(wave)) if loops else None)
+        return Take(name, pitch, Loop(0, len(wave)) if loops else None)
 
 
 def moved(origin: Origin, axes: Mapping[int, float]) -> Origin:

@@ -86,7 +86,7 @@ class Studio:
         if not np.isfinite(wave).all():
             raise DataError("There is no sound so far from what the model learned.", "Stay nearer to it.")
         rate = sample_rate or self.rate
-        wave = finish.resample(wave, self.rate, rate, loop=request.loop)
+        wave = finish.resample(wave, self.rate, rate, samples=request.samples(rate), loop=request.loop)
         return Made(finish.level_out(wave, self.codec.level or LEVEL), rate, tuple(remarks))
 
     def code(self, request: SoundRequest) -> torch.Tensor:
@@ -95,7 +95,7 @@ class Studio:
 
     def _one_shot(self, code: _Code, request: SoundRequest, remarks: list[str]) -> finish.Wave:
         """As long as its code and then silence; a shorter one ends in a short release, or rings on in the loop."""
-        wanted = None if request.duration_s is None else round(request.duration_s * self.rate)
+        wanted = request.samples(self.rate)
         db = torch.cat(list(self.codec.decode(code.values)), dim=-1)
         audible = min(self._audible(db), code.samples or db.shape[-1] * self.hop)
         length = min(audible, wanted) if wanted and not request.loop else audible
@@ -130,9 +130,7 @@ class Studio:
         return finish.crossfade_loop(wave, samples) if request.loop else finish.fade_edges(wave, self.rate)
 
     def _texture_samples(self, request: SoundRequest, own: int | None) -> int:
-        if request.duration_s is not None:
-            return round(request.duration_s * self.rate)
-        return own or round(TEXTURE_S * self.rate)
+        return request.samples(self.rate) or own or round(TEXTURE_S * self.rate)
 
     def _beyond(self, request: SoundRequest, samples: int) -> int:
         """What a loop needs past its end to fade into its beginning."""

@@ -3,14 +3,17 @@ again. No torch."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from engine.audio.files.encode import BitDepth, Format
+from engine.audio.files.marks import Tempo
 from engine.config import Settings
 
+SHORTEST = 0.05  # seconds
 MOST_SECONDS = 600.0
+USUAL_BEATS = 4
 AXES_REACH = 4.0
 
 
@@ -66,7 +69,7 @@ class Making(Settings):
     seed: int = Field(0, ge=0, lt=2**63, description="Equal seeds give equal sounds.")
     duration_s: float | None = Field(
         None,
-        ge=0.05,
+        ge=SHORTEST,
         le=MOST_SECONDS,
         description="Length in seconds; automatic: until a one-shot has died away, 4 s of texture.",
     )
@@ -78,9 +81,60 @@ class Making(Settings):
 
 
 class Treatment(Making):
-    """How a single sound is made."""
+    """How a single sound is made. One whose length is told in bars is a loop, whatever ``loop`` says."""
 
     loop: bool = Field(False, description="Make the end lead into the beginning.")
+    bars: int | None = Field(
+        None, ge=1, le=256, description="Length in bars, in place of seconds: a loop of exactly that length."
+    )
+    bpm: float | None = Field(None, ge=20, le=400, description="Tempo in beats a minute, for the length in bars.")
+    beats_per_bar: int | None = Field(None, ge=1, le=32, description="Beats in a bar; automatic: 4.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _goes_round(cls, values: Any) -> Any:
+        in_bars = isinstance(values, dict) and values.get("bars") is not None
+        return {**values, "loop": True} if in_bars else values
+
+    @model_validator(mode="after")
+    def _in_time(self) -> Self:
+        if (self.bars is None) != (self.bpm is None):
+            raise ValueError("a length in bars takes both bars and bpm")
+        if self.beats_per_bar is not None and self.bars is None:
+            raise ValueError("beats_per_bar says nothing without bars and bpm")
+        if self.bars is not None and self.duration_s is not None:
+            raise ValueError("a length in bars leaves no other one in seconds")
+        if self.tempo is not None and not SHORTEST <= (self.seconds or 0) <= MOST_SECONDS:
+            raise ValueError(
+                f"{self.bars} bars at {self.bpm:g} bpm are {self.seconds:.4g} s; from {SHORTEST:g} to "
+                f"{MOST_SECONDS:g} can be made"
+            )
+        return self
+
+    @property
+    def tempo(self) -> Tempo | None:
+        """Of a length in bars."""
+        if self.bars is None or self.bpm is None:
+            return None
+        beats_per_bar = self.beats_per_bar or USUAL_BEATS
+        return Tempo(self.bpm, self.bars * beats_per_bar, beats_per_bar)
+
+    @property
+    def seconds(self) -> float | None:
+        """The length that is asked for, however it is told; None: the sound's own."""
+        return self.duration_s if self.tempo is None else 60 * self.tempo.beats / self.tempo.bpm
+
+    def samples(self, sample_rate: int) -> int | None:
+        """The same in samples, rounded to the nearest."""
+        return None if self.seconds is None else round(self.seconds * sample_rate)
+
+    @property
+    def in_name(self) -> str:
+        """What the name of a sound's file says of its time: "-120bpm-2bars", "-90bpm-4bars-of-3", or nothing."""
+        if self.tempo is None:
+            return ""
+        metre = "" if self.tempo.beats_per_bar == USUAL_BEATS else f"-of-{self.tempo.beats_per_bar}"
+        return f"-{self.bpm:g}bpm-{self.bars}{'bar' if self.bars == 1 else 'bars'}{metre}"
 
 
 class SoundRequest(Treatment):

@@ -232,7 +232,7 @@ class Answers:
 
     def _one(self, studio: Studio, sound: SoundRequest, file: FileRequest, out: Path, picture: bool) -> dict[str, Any]:
         """One sound, under a name of its own; one that was made before lies there and is made over, bit for bit."""
-        name = f"{sound.origin.kind}-{fingerprint(studio.trained, sound, file)[:16]}"
+        name = f"{sound.origin.kind}-{fingerprint(studio.trained, sound, file)[:16]}{sound.in_name}"
         done = deliver(studio, sound, file, out, name)
         drawn = {"picture": str(depict(done.path, studio.codec.config))} if picture else {}
         return {

@@ -10,9 +10,12 @@ import torch
 
 from engine import __version__
 from engine.audio.files.encode import encode_sound
+from engine.audio.files.io import UNMARKED
+from engine.audio.files.marks import Marks
+from engine.audio.pitch import clear_pitch
 from engine.errors import RunDirectoryError
 from engine.rundir.atomic import replace_bytes
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import Made, Studio
 from engine.tasks.vae.sounds.load import Trained
 from engine.tasks.vae.sounds.request import FileRequest, FromFile, FromPrior, Moved, Recipe, SoundRequest
 
@@ -35,7 +38,8 @@ def deliver(studio: Studio, sound: SoundRequest, file: FileRequest, out: Path, n
     made = studio.make(sound, file.sample_rate)
     depth = file.bit_depth or 24
     tags = _tags(studio.trained, sound)
-    data = encode_sound(made.wave, made.sample_rate, file.format, depth, tags=tags, loop=sound.loop)
+    marks = _marks(made, sound) if file.format == "wav" else UNMARKED
+    data = encode_sound(made.wave, made.sample_rate, file.format, depth, tags=tags, marks=marks)
     trained = studio.trained
     recipe = Recipe(
         program=PROGRAM,
@@ -53,6 +57,11 @@ def deliver(studio: Studio, sound: SoundRequest, file: FileRequest, out: Path, n
     beside = path.with_suffix(".json")
     replace_bytes(beside, recipe.model_dump_json(indent=2).encode() + b"\n", durable=False)
     return Delivered(path, beside, len(made.wave) / made.sample_rate, made.sample_rate, made.remarks)
+
+
+def _marks(made: Made, sound: SoundRequest) -> Marks:
+    pitch = clear_pitch(made.wave, made.sample_rate)
+    return Marks(sound.loop, pitch.key if pitch else None, sound.tempo)
 
 
 def sound_path(out: Path, name: str, file: FileRequest) -> Path:
@@ -82,8 +91,10 @@ def _tags(trained: Trained, sound: SoundRequest) -> dict[str, str]:
     origin = sound.origin.of if isinstance(sound.origin, Moved) else sound.origin
     number = f", sound {origin.index + 1}" if isinstance(origin, FromPrior | FromFile) else ""
     name = f"seed {sound.seed}{number}"
+    tempo = sound.tempo
+    time = f", {tempo.bpm:g} bpm, {tempo.beats} beats in {tempo.beats_per_bar}/4" if tempo else ""
     return {
-        "title": f"{trained.run}, {name}",
+        "title": f"{trained.run}, {name}{time}",
         "comment": f"run {trained.run} ({trained.uuid}), {trained.state}, {sound.origin.kind}, {name}",
         "software": PROGRAM,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.audio.files.io import wave_bytes
+from engine.audio.files.marks import Marks
 from engine.tasks.vae.instrument.model import Instrument, Kit, Loop, Sample, Zone
 
 RATE = 48_000
@@ -55,7 +56,7 @@ def kit() -> Kit:
     )
     tuned = (Zone("006.wav", "06 A4", 69, 0, 127, tune=-46.56),)
     samples = {
-        name: Sample(wave, RATE, wave_bytes(wave, RATE, "PCM_24", loop=name == "004.wav"))
+        name: Sample(wave, RATE, wave_bytes(wave, RATE, "PCM_24", marks=Marks(loop=name == "004.wav")))
         for name, wave in WAVES.items()
     }
     return Kit("drums", "tones", (Instrument("drums", drums), Instrument("drums 06 A4", tuned)), samples)

@@ -6,7 +6,7 @@ import pytest
 
 from engine.audio.pitch import Pitch
 from engine.errors import ConfigError
-from engine.tasks.vae.instrument.layout import Take, Voice, clear, lay_out
+from engine.tasks.vae.instrument.layout import Take, Voice, lay_out
 from engine.tasks.vae.instrument.model import Instrument, key_name
 
 
@@ -72,7 +72,3 @@ def test_choke_groups_are_numbered_and_name_only_keys_that_play() -> None:
         lay_out("kit", voices, "kit", [(36, 37), (36, 38)])
     with pytest.raises(ConfigError, match="Those that do: none"):
         lay_out("kit", [voice("a", 440.0)], "chromatic", [(36,)])
-
-
-def test_a_pitch_counts_from_half_of_the_sound_on() -> None:
-    assert clear(Pitch(440.0, 0.5)) is not None and clear(Pitch(440.0, 0.49)) is None and clear(None) is None

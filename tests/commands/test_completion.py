@@ -1,0 +1,128 @@
+"""The completion key in real shells: what stands on the line after it was pressed."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PROGRAM = f"#!{sys.executable}\nfrom engine.__main__ import main\nmain()\n"
+BEGIN = {
+    "bash": (["bash", "--norc", "--noprofile", "-i"], ""),
+    "zsh": (["zsh", "-f", "-i"], "autoload -Uz compinit; compinit -u -D; "),
+}
+
+
+@pytest.fixture
+def environment(tmp_path: Path, drum_run: Path) -> dict[str, str]:
+    """Of one who has ``sweetspot`` on the path, and stands in a folder with ``runs/drums`` and ``Samples`` in it."""
+    program = tmp_path / "bin" / "sweetspot"
+    program.parent.mkdir()
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "drums").symlink_to(drum_run)
+    (tmp_path / "Samples").mkdir()
+    path = f"{program.parent}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "TERM": "dumb", "HOME": str(tmp_path), "PS1": "> "}
+
+
+class Terminal:
+    """A shell at a terminal of its own."""
+
+    def __init__(self, shell: str, environment: dict[str, str], place: Path) -> None:
+        command, before = BEGIN[shell]
+        self.pid, self.screen = pty.fork()
+        if self.pid == 0:
+            os.chdir(place)
+            os.execvpe(command[0], command, environment)
+        # Put together by the shell, so that it is not found in the echo of what is typed.
+        self.type(f'{before}eval "$(sweetspot completion {shell})"; echo rea""dy\n', "ready")
+
+    def type(self, text: str, until: str) -> None:
+        """Press the keys of ``text`` and wait for ``until`` on the screen; AssertionError with what stands there."""
+        os.write(self.screen, text.encode())
+        shown, end = "", time.monotonic() + 60
+        while until not in shown:
+            assert time.monotonic() < end, f"{text!r}: {shown!r}"
+            if select.select([self.screen], [], [], 0.2)[0]:
+                shown += os.read(self.screen, 4096).decode(errors="replace")
+
+    def close(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.close(self.screen)
+        os.waitpid(self.pid, 0)
+
+
+@pytest.fixture(params=["bash", "zsh"])
+def terminal(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path) -> Iterator[Terminal]:
+    _need(request.param)
+    opened = Terminal(request.param, environment, tmp_path)
+    yield opened
+    opened.close()
+
+
+def _need(shell: str) -> None:
+    if not shutil.which(shell):
+        assert "SWEETSPOT_REQUIRE_SHELLS" not in os.environ, f"{shell} is not installed"
+        pytest.skip(f"{shell} is not installed")
+
+
+def test_the_key_completes_commands_options_data_sets_epochs_and_folders(terminal: Terminal) -> None:
+    erase = "\x15"
+    for typed, completed in (
+        ("sweetspot recon", "reconstruct "),
+        ("sweetspot generate runs/drums --beats", "--beats-per-bar "),
+        ("sweetspot generate runs/drums --checkpoint la", "last "),
+        ("sweetspot control runs/drums sav", "save-now "),
+        ("sweetspot train ir", "iris "),
+        ("sweetspot train Sam", "Samples/"),
+        ("sweetspot inspect runs/dr", "runs/drums"),
+    ):
+        terminal.type(f"{typed}\t", completed)
+        terminal.type(f"{erase}echo n{'e'}xt\n", "next")
+
+
+def test_fish_completes_the_same(environment: dict[str, str], tmp_path: Path) -> None:
+    _need("fish")
+    asked = ("sweetspot recon", "sweetspot train ir", "sweetspot generate runs/drums --checkpoint la")
+    program = "; ".join(["sweetspot completion fish | source", *(f"complete -C '{line}'" for line in asked)])
+    done = subprocess.run(
+        ["fish", "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.split() == ["reconstruct", "iris", "last"], done.stderr
+
+
+def test_what_a_key_press_runs_brings_neither_torch_nor_a_page(environment: dict[str, str], tmp_path: Path) -> None:
+    """It runs at every press."""
+    program = (
+        "import sys; from engine.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: print(*({'torch', 'altair', 'streamlit', 'pandas'} & set(sys.modules)))"
+    )
+    for words, found in (("sweetspot re", "report"), ("sweetspot train di", "digits")):
+        asked = {"_SWEETSPOT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env={**environment, **asked}, cwd=tmp_path, capture_output=True, text=True
+        )
+        lines = done.stdout.split("\n")
+        assert f"plain,{found}" in lines and lines[-2] == "", done.stdout + done.stderr
+
+
+Engine = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_another_shell_is_refused_with_those_it_knows(engine: Engine) -> None:
+    done = engine("completion", "csh")
+    assert done.returncode == 2 and all(name in done.stderr for name in ("bash", "zsh", "fish"))
