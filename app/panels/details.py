@@ -21,6 +21,7 @@ from app.panels.forms import changed, label, shown
 from app.runs import launch
 from app.runs.store import metrics_of
 from engine.claims.kinds import KINDS
+from engine.claims.progress import as_told
 from engine.printable import escaped
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, FileRow, RunRecord, Status
@@ -238,12 +239,13 @@ def all_notes(root: Path, view: RunView) -> list[states.Note]:
     store = metrics_of(root)
     store.refresh()
     codes = {str(one.get("message")): one.get("code") for one in store.events if one.get("event") == "warning"}
-    found = {one.code for one in status.diagnosis}
+    now = as_told(view)
+    found = {one.code for one in now}
     past = [
         states.Note("gray", "history", "", text) for text in status.warnings if codes.get(text) in KINDS.keys() - found
     ]
     told = [states.Note("yellow", "warning", "", text) for text in status.warnings if codes.get(text) not in KINDS]
-    return past + told + [states.noted(one) for one in status.diagnosis]
+    return past + told + [states.noted(one) for one in now]
 
 
 def _show_notes(reader: RunReader, view: RunView) -> None:

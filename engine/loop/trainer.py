@@ -90,6 +90,13 @@ class Trainer:
         """Train to the end, or until told to stop. Leaves a checkpoint either way."""
         self._began = (time.monotonic(), self.tracker.step)
         self.writer.state(State.RUNNING, phase="train", progress=None, step=self.tracker.step, epoch=self._epoch())
+        self._tell(over=False)
+        try:
+            return self._fit()
+        finally:
+            self._tell(over=True)
+
+    def _fit(self) -> State:
         self._say_plan()
         if self.timekeeper is not None:
             self.timekeeper.begin()
@@ -249,6 +256,13 @@ class Trainer:
             diagnosis=found,
         )
         self.callback(metrics)
+
+    def _tell(self, *, over: bool) -> None:
+        """What the last epoch showed: of a run that goes on where it stands, of one that ends how it went."""
+        monitor = self.task.monitor
+        evidence = gather(self.history, monitor, self.task.num_val_files)
+        found = diagnose(evidence, monitor, self.task.diagnose(self.history), over=over)
+        self.writer.update(evidence=evidence, diagnosis=found)
 
     def _previews_if_due(self) -> None:
         """At fixed early steps, every so many epochs and at the end; none that is there already."""

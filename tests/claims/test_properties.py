@@ -156,8 +156,8 @@ def view(state: ShownState, status: Status | None, **changes: Any) -> RunView:
 
 def status_of(run: Run, **changes: Any) -> Status:
     evidence = run.evidence()
-    place = evidence.best_epoch if evidence and evidence.best_epoch else 1
-    best = Best(metric="m", value=1.0, raw=run.val[place - 1], epoch=place, step=1) if run.val else None
+    place = evidence.best_epoch if evidence and evidence.best_epoch else run.first
+    best = Best(metric="m", value=1.0, raw=run.val[place - run.first], epoch=place, step=1) if run.val else None
     values = {"session": "s", "state": State.RUNNING, "epoch": len(run.val), "step": 10 * len(run.val), "best": best,
               "evidence": evidence, "diagnosis": run.claims()}  # fmt: skip
     return Status.model_validate(values | changes)

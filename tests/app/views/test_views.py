@@ -283,7 +283,7 @@ def test_a_done_run_says_when_it_came_to_rest(visit: Visit, runs_dir: Path) -> N
     write(runs_dir / "drums", done=60, epochs=60, best=60)
     assert "Little changed after epoch" in said(visit("run", run="drums"))
     write(runs_dir / "short", done=8, epochs=8, best=8)
-    assert "It was still improving at the end: a longer run may go further." in said(visit("run", run="short"))
+    assert "It was still improving at epoch 8: a longer run may go further." in said(visit("run", run="short"))
 
 
 def test_a_done_run_that_knows_its_own_better_is_told_to_have_more(visit: Visit, runs_dir: Path) -> None:
