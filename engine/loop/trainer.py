@@ -65,7 +65,7 @@ class Trainer:
         self.tracker = TrackerState()
         self.archive = Archive(task, writer, self.optimizer, self.average, callback)
         monitor = task.monitor
-        self.history = MetricsHistory(monitor.metric, monitor.reference, monitor.better)
+        self.history = MetricsHistory(monitor.metric, monitor.reference, monitor.better, monitor.ties)
         self.intervals = Intervals.of(self.config, plan.total_epochs)
         self.timekeeper = None
         if self.config.max_minutes is not None:
@@ -179,7 +179,8 @@ class Trainer:
         means = tracker.close_epoch()
         monitor = self.task.monitor
         value = figures.get(monitor.metric, figures["val_loss"])
-        tracker.judge(epoch, value, figures.get(monitor.files or "", []), figures.get(monitor.reference))
+        files, own, tie = (figures.get(name or "") for name in (monitor.files, monitor.reference, monitor.ties))
+        tracker.judge(epoch, value, files or [], own, tie)
         now = smooth(tracker.values)[-1]
         found = tracker.sweet_range(monitor.better)
         if found is not None and found.best == epoch:
