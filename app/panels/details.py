@@ -191,7 +191,7 @@ def _note(row: FileRow) -> str | None:
 def _settings(reader: RunReader, view: RunView) -> None:
     run = view.run
     if run is None:
-        style.quiet("Fixed once the sounds are read.")
+        style.quiet("Fixed once the data is read.")
         return
     facts = basic_facts(run)
     if view.session is not None:
@@ -204,7 +204,7 @@ def _settings(reader: RunReader, view: RunView) -> None:
         frame = pd.DataFrame({"Fact" if rows is facts else "Setting": list(rows), "Value": list(rows.values())})
         column.dataframe(frame, hide_index=True, row_height=36, height="content")
     with left:
-        style.quiet("Its directory, with every sound as a WAV file:")
+        style.quiet("Its directory, with every sound as a WAV file:" if run.can.make_sounds else "Its directory:")
         st.code(str(reader.root), language=None, wrap_lines=True)
 
 

@@ -36,6 +36,7 @@ from engine.sweet_range import SweetRange, may_end
 from engine.task import Task
 
 FIRST_SAVE_S, SAVE_EVERY_S = 20.0, 300.0
+KNOWN_STEPS, KNOWN_S = 20, 5.0  # before that the first updates, which warm up, make a pace that is off by large factors
 DIVERGED = 1e6
 SKIPS_IN_A_ROW = 5
 
@@ -101,6 +102,7 @@ class Trainer:
         if self.timekeeper is not None:
             self.timekeeper.begin()
         self._previews_if_due()
+        self._began = (time.monotonic(), self.tracker.step)  # the first previews come once, whatever the run's length
         while not self._at_end():
             if self.stop():
                 self.writer.state(State.STOPPING)
@@ -321,6 +323,9 @@ class Trainer:
             self.writer.warn(message, code=code)
 
     def _figures(self) -> dict[str, float]:
+        """What was measured of the weights of now: nothing between epochs."""
+        if not self._ends_epoch():
+            return {}
         last = self.history.epochs.get(max(self.history.epochs, default=0))
         value = getattr(last, self.task.monitor.metric, None)
         return {} if value is None else {self.task.monitor.metric: float(value)}
@@ -365,11 +370,11 @@ class Trainer:
         self.writer.update(total_steps=self._ahead.total_steps, total_epochs=self._ahead.total_epochs)
 
     def _pace(self) -> float | None:
-        """Steps a second in this process, everything included."""
+        """Steps a second in this process, everything included; None until enough are made to know it."""
         began, first = self._began
         seconds = time.monotonic() - began
         done = self.tracker.step - first
-        return done / seconds if done and seconds > 0 else None
+        return done / seconds if done >= KNOWN_STEPS and seconds >= KNOWN_S else None
 
     def _eta(self) -> float | None:
         pace = self._pace()
