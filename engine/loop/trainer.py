@@ -370,12 +370,14 @@ class Trainer:
         self.writer.update(total_steps=self._ahead.total_steps, total_epochs=self._ahead.total_epochs)
 
     def _pace(self) -> float | None:
-        """Steps a second in this process, everything included; None until enough are made to know it."""
+        """Steps a second in this process, everything included."""
         began, first = self._began
         seconds = time.monotonic() - began
         done = self.tracker.step - first
-        return done / seconds if done >= KNOWN_STEPS and seconds >= KNOWN_S else None
+        return done / seconds if done and seconds > 0 else None
 
     def _eta(self) -> float | None:
-        pace = self._pace()
-        return None if pace is None else (self._ahead.total_steps - self.tracker.step) / pace
+        """Seconds to the end; None until the pace is known from enough updates."""
+        pace, (began, first) = self._pace(), self._began
+        early = self.tracker.step - first < KNOWN_STEPS or time.monotonic() - began < KNOWN_S
+        return None if pace is None or early else (self._ahead.total_steps - self.tracker.step) / pace
