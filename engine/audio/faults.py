@@ -23,6 +23,7 @@ _OFFSET = 0.01  # of the peak, in nine of ten windows of 50 ms
 _WINDOWS = 8  # in fewer of them a slow wave looks like an offset
 _FRAME_S, _QUIET_DB, _FRAMES = 0.5, -15.0, 60
 _STANDS_DB, _HEARD_DB = 12.0, -80.0
+_ALONE_DB = -3.0  # of the peak: the lines make nearly all of it
 _LEAST_FRAMES, _EVEN_DB = 4, 2.0  # what a line has to keep that stands alone
 
 
@@ -179,7 +180,8 @@ def _hum_in(frames: np.ndarray, sample_rate: int, lines: int) -> Fault | None:
             standing = [one for one in standing if _keeps_level(frames, sample_rate, mains * one)]
         if len(standing) >= lines and {1, 2} & set(standing):
             level = amplitude_to_db(np.sqrt(sum(_line(steady, mains * multiple) for multiple in standing)))
-            return Fault("hum", f"hum of {mains} Hz at {abs(level):.0f} dB below its peak")
+            how = "and little else" if level > _ALONE_DB else f"at {-level:.0f} dB below its peak"
+            return Fault("hum", f"hum of {mains} Hz {how}")
     return None
 
 

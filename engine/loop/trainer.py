@@ -12,10 +12,11 @@ from engine.claims.evidence import gather
 from engine.errors import StorageError, TrainingFailedError
 from engine.loop.archive import Archive
 from engine.loop.checkpoint import Loaded, WeightAverage, must_fit, restore
+from engine.loop.cost_meter import CostMeter, Part
 from engine.loop.course import Course, Leg
 from engine.loop.diagnosis import diagnose, newly_true
-from engine.loop.pace import EARLY_PREVIEWS, Costs, Intervals
-from engine.loop.timekeeper import Part, Timekeeper
+from engine.loop.pace import EARLY_PREVIEWS, Costs, Intervals, seconds_to_end
+from engine.loop.timekeeper import Timekeeper
 from engine.loop.tracker import TrackerState
 from engine.loop.update import backward, new_optimizer
 from engine.metrics import (
@@ -45,7 +46,7 @@ class Trainer:
     """One task trained into one run directory.
 
     stop: says whether the run is to end after the step under way; asked once a step. callback: told every event.
-    costs: what the parts of the run were measured to take, for one that has minutes.
+    costs: what the parts of the run were measured to take.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Trainer:
         self.timekeeper = None
         if self.config.max_minutes is not None:
             self.timekeeper = Timekeeper(self.config, self.intervals, costs or Costs())
+        self.meter = self.timekeeper or CostMeter(costs or Costs())
         self._began = (time.monotonic(), 0)
         self._ended_early = False
 
@@ -99,8 +101,7 @@ class Trainer:
 
     def _fit(self) -> State:
         self._say_plan()
-        if self.timekeeper is not None:
-            self.timekeeper.begin()
+        self.meter.begin()
         self._previews_if_due()
         self._began = (time.monotonic(), self.tracker.step)  # the first previews come once, whatever the run's length
         while not self._at_end():
@@ -341,8 +342,7 @@ class Trainer:
         return self.course.ahead(self.tracker.step)
 
     def _tick(self, part: Part) -> None:
-        if self.timekeeper is not None:
-            self.timekeeper.tick(part)
+        self.meter.tick(part)
 
     def _plan_anew_if_due(self) -> None:
         """Once the plans of earlier sessions are behind: what they decided comes again at the same steps."""
@@ -377,7 +377,8 @@ class Trainer:
         return done / seconds if done and seconds > 0 else None
 
     def _eta(self) -> float | None:
-        """Seconds to the end; None until the pace is known from enough updates."""
-        pace, (began, first) = self._pace(), self._began
-        early = self.tracker.step - first < KNOWN_STEPS or time.monotonic() - began < KNOWN_S
-        return None if pace is None or early else (self._ahead.total_steps - self.tracker.step) / pace
+        """Seconds to the end, with its checks, previews and saves; None until enough updates were made to know."""
+        (began, first), step = self._began, self.tracker.step
+        if step - first < KNOWN_STEPS or time.monotonic() - began < KNOWN_S:
+            return None
+        return seconds_to_end(self._ahead, step, self.intervals, self.meter.costs)

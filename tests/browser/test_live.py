@@ -205,9 +205,36 @@ def test_a_stopped_run_resumes_after_a_summary_and_a_confirming_click(
     assert len(reader.sessions()) == 1, "nothing starts before it is confirmed"
     before = reader.status().step
     page.get_by_role("button", name="Resume now").click()
+    starting = page.get_by_role("button", name="Starting…")
+    starting.wait_for()
+    assert starting.is_disabled() and len(reader.sessions()) == 1, "at once, while the trainer is not there yet"
+    assert not page.get_by_role("button", name=re.compile("Resume from")).count()
     until(lambda: len(reader.sessions()) == 2, 60)
     badge(page, "Learning").wait_for(timeout=60_000)
     until(lambda: (reader.status().step or 0) > before, 60)
+
+
+@pytest.mark.slow
+def test_what_is_told_at_the_end_covers_no_button(app: Server, training: Training, open_page: Open) -> None:
+    reader = training()
+    page = open_page(f"{app.url}/run?run={reader.id}")
+    badge(page, "Learning").wait_for()
+    page.get_by_role("button", name="Stop and keep").click()
+    toast = page.get_by_test_id("stToast")
+    toast.wait_for()
+    page.get_by_role("button", name=re.compile("Resume from")).wait_for()
+    shown = toast.bounding_box()
+    for button in page.get_by_role("button").all():
+        place = button.bounding_box()
+        if (
+            place is None
+            or shown is None
+            or button.evaluate("(one, toast) => toast.contains(one)", toast.element_handle())
+        ):
+            continue
+        across = place["x"] < shown["x"] + shown["width"] and shown["x"] < place["x"] + place["width"]
+        along = place["y"] < shown["y"] + shown["height"] and shown["y"] < place["y"] + place["height"]
+        assert not (across and along), button.inner_text()
 
 
 @pytest.mark.slow
