@@ -257,6 +257,7 @@ def _one_by_one(checked: Checked, source: str) -> None:
         picked: Any = st.dataframe(
             table, hide_index=True, row_height=36, height=min(360, 38 * (len(table) + 1)), placeholder="–",
             on_select="rerun", selection_mode="single-row", key="choose-rows",
+            column_config={name: st.column_config.Column(width="small") for name in ("Length", "Use")},
         )  # fmt: skip
         chosen = [place for place in picked["selection"]["rows"] if place < len(rows)]
         if not chosen:

@@ -266,7 +266,8 @@ class Trainer:
         monitor = self.task.monitor
         evidence = gather(self.history, monitor, self.task.num_val_files)
         found = diagnose(evidence, monitor, self.task.diagnose(self.history), over=over)
-        self.writer.update(evidence=evidence, diagnosis=found)
+        # The best too: what a killed session found after its last checkpoint is not kept.
+        self.writer.update(evidence=evidence, diagnosis=found, best=self.tracker.best_record())
 
     def _previews_if_due(self) -> None:
         """At fixed early steps, every so many epochs and at the end; none that is there already."""

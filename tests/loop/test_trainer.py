@@ -393,3 +393,12 @@ def test_a_run_that_ends_says_how_it_went_and_one_that_goes_on_how_it_goes(tmp_p
         trainer.restore(loaded, finished_epochs(writer.layout, loaded.step))
         trainer.fit()
     assert heard[0] and heard[0] != ended, "at once, not with its next epoch"
+
+
+def test_a_run_begun_again_claims_nothing_of_what_was_lost(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(line(max_steps=40), writer).fit()
+        assert writer.status.best is not None and writer.status.diagnosis
+    with open_run(tmp_path / "run", resume=True) as writer:  # as after a kill before its first checkpoint
+        new_trainer(line(max_steps=40), writer, stop=lambda: writer.status.step >= 3).fit()
+        assert (writer.status.best, writer.status.evidence, writer.status.diagnosis) == (None, None, [])

@@ -226,10 +226,10 @@ def test_an_ended_run_is_deleted_after_a_confirming_click(visit: Visit, runs_dir
     write(runs_dir / "drums")
     app = visit("run", run="drums")
     app.button(key="delete").click().run()
-    assert "Your own recordings stay where they are." in said(app)
+    assert "What it learnt from stays where it is." in said(app)
     assert (runs_dir / "drums").exists(), "nothing goes before it is confirmed"
     app.button(key="delete-not").click().run()
-    assert "Your own recordings" not in said(app)
+    assert "What it learnt from stays" not in said(app)
     app.button(key="delete").click().run()
     app.button(key="delete-now").click().run()
     assert not app.exception
