@@ -83,7 +83,7 @@ class RegularizationConfig(Settings):
         ge=0,
         lt=1,
         title="Part of the input that is hidden",
-        description="Fraction of the encoder's input that is masked in training.",
+        description="Fraction of what the model is shown that is masked in training.",
     )
     weight_decay: float = Field(
         0.01, ge=0, le=1, title="Pull towards small weights", description="Decoupled weight decay of AdamW."
@@ -92,8 +92,8 @@ class RegularizationConfig(Settings):
         10,
         ge=1,
         le=100,
-        title="Variants of each sound",
-        description="Most variants of each chunk in an epoch; fewer when the collection is large.",
+        title="Variants of each item",
+        description="Most variants of each training item in an epoch; fewer when there are many items.",
     )
     gradient_clip_norm: float = Field(
         1.0, gt=0, title="Largest step of learning", description="Gradients are scaled down to this norm."
@@ -149,7 +149,7 @@ class TrainingConfig(Settings):
     preset: Literal["auto", "conservative", "balanced", "aggressive"] = Field(
         "auto",
         title="Guard against memorising",
-        description="Guard against memorising; auto takes it from the number of usable files.",
+        description="Guard against memorising; auto takes it from how much there is to learn from.",
     )
     max_epochs: int | None = Field(
         200,
@@ -172,8 +172,9 @@ class TrainingConfig(Settings):
     stop_after_sweet_spot: bool = Field(
         False,
         title="End after the sweet spot",
-        description="End the run once three or more held-out files agree that the sweet range lies behind, or, from "
-        "its half on, once two fifths of its epochs brought nothing notable; never with one or two, which cannot tell.",
+        description="End the run once three or more held-out items, told apart one by one, agree that the sweet range "
+        "lies behind, or, from its half on, once two fifths of its epochs brought nothing notable; never with one or "
+        "two, which cannot tell.",
     )
     learning_rate: float = Field(
         2e-3, gt=0, title="Learning rate", description="Highest learning rate of the cosine schedule."
@@ -187,7 +188,7 @@ class TrainingConfig(Settings):
         gt=0,
         lt=1,
         title="Part held out to check with",
-        description="Part of the files held out to check with; automatic: by their number.",
+        description="Part of the data held out to check with; automatic: by how much there is.",
     )
     checkpoint_interval: int = Field(
         10,
@@ -212,7 +213,7 @@ class TrainingConfig(Settings):
         None, ge=1, le=256, title="Processor threads", description="CPU threads; part of the run: they change its bits."
     )
     num_workers: int = Field(
-        0, ge=0, le=0, title="Loading processes", description="Always 0: sounds are decoded once, into a cache."
+        0, ge=0, le=0, title="Loading processes", description="Always 0: the data is read once, and kept ready."
     )
     seed: int = Field(0, ge=0, lt=2**63, title="Seed", description="Seed of everything but the split.")
     split_seed: int = Field(
@@ -220,7 +221,7 @@ class TrainingConfig(Settings):
         ge=0,
         lt=2**63,
         title="Seed of the division",
-        description="Seed of the division into learning and checking files.",
+        description="Seed of the division into what is learnt and what checks.",
     )
 
 

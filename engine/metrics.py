@@ -128,15 +128,22 @@ def is_better(value: float, best: float, better: str = "lower") -> bool:
     return value < best - margin if better == "lower" else value > best + margin
 
 
-def best_place(values: Sequence[float], better: str = "lower") -> int | None:
-    """The place of the best of smoothed ``values``, the first of equals; None without a finite one.
+def best_place(values: Sequence[float], better: str = "lower", ties: Sequence[float] = ()) -> int | None:
+    """The place of the best of smoothed ``values``; None without a finite one.
 
-    The one owner of what "best" is: who follows a run, keeps its best weights or reads its record asks here.
+    ties [places]: decides between equals, lower is better, smoothed alike; without it, and where that is equal too, the
+    first of them counts. The one owner of what "best" is: who follows a run, keeps its best weights or reads its record
+    asks here.
     """
-    best, found = math.nan, None
-    for place, value in enumerate(smooth(values)):
-        if math.isfinite(value) and (found is None or is_better(value, best, better)):
-            best, found = value, place
+    second = smooth(ties) or [math.nan] * len(values)
+    best, least, found = math.nan, math.nan, None
+    for place, (value, tie) in enumerate(zip(smooth(values), second, strict=True)):
+        if not math.isfinite(value):
+            continue
+        if found is None or is_better(value, best, better):
+            best, least, found = value, tie, place
+        elif not is_better(best, value, better) and is_better(tie, least):
+            least, found = tie, place  # ``best`` stays: equals of equals would creep away from it
     return found
 
 
@@ -165,13 +172,17 @@ def errors_of(curve: list[float], better: str = "lower") -> list[float]:
 class MetricsHistory:
     """The epochs and steps of a run in order. The last record of a step or an epoch wins, as in metrics.jsonl.
 
-    metric, reference: the monitored validation metric and its counterpart on training items.
+    metric, reference: the monitored validation metric and its counterpart on training items. ties: the metric that
+    decides between epochs which are equal by it; empty: the first does.
     """
 
-    def __init__(self, metric: str = "val_recon_db", reference: str = "train_recon_db", better: str = "lower") -> None:
+    def __init__(
+        self, metric: str = "val_recon_db", reference: str = "train_recon_db", better: str = "lower", ties: str = ""
+    ) -> None:
         self.metric = metric
         self.reference = reference
         self.better = better
+        self.ties = ties
         self.steps: dict[int, StepMetrics] = {}
         self.epochs: dict[int, EpochMetrics] = {}
 
@@ -196,7 +207,7 @@ class MetricsHistory:
         }
 
     def get_best_epoch(self) -> int | None:
-        """The epoch whose smoothed monitored metric is best, the first of equals; None before the first epoch."""
+        """The epoch whose smoothed monitored metric is best (see :func:`best_place`); None before the first epoch."""
         found = self.sweet_range()
         return None if found is None else found.best
 
@@ -206,7 +217,7 @@ class MetricsHistory:
             return None
         last = max(self.epochs)
         said = self.epochs[last].sweet_range
-        place = best_place(self.monitored(), self.better)
+        place = best_place(self.monitored(), self.better, self.column(self.ties) if self.ties else ())
         if said is not None or place is None:
             return said
         best = sorted(self.epochs)[place]
@@ -239,7 +250,7 @@ class MetricsHistory:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "monitor": {"metric": self.metric, "reference": self.reference, "better": self.better},
+            "monitor": {"metric": self.metric, "reference": self.reference, "better": self.better, "ties": self.ties},
             "steps": [step.model_dump() for step in self.steps.values()],
             "epochs": [epoch.model_dump() for epoch in self.epochs.values()],
         }

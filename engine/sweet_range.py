@@ -38,13 +38,18 @@ _QUANTILES = (4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.2
 
 
 def sweet_range(
-    epochs: Sequence[int], values: Sequence[float], files: Sequence[Sequence[float]], better: str = "lower"
+    epochs: Sequence[int],
+    values: Sequence[float],
+    files: Sequence[Sequence[float]],
+    better: str = "lower",
+    ties: Sequence[float] = (),
 ) -> SweetRange | None:
     """The range after the last of ``epochs``; None while no value is finite.
 
     values [epochs]: the monitored metric. files [epochs][files]: the same file by file, empty where a task has none.
+    ties [epochs]: as :func:`engine.metrics.best_place` has them.
     """
-    place = best_place(values, better)
+    place = best_place(values, better, ties)
     if place is None:
         return None
     errors = _smoothed(_comparable(files, better))

@@ -13,6 +13,7 @@ from engine.metrics import (
     EpochMetrics,
     MetricsHistory,
     StepMetrics,
+    best_place,
     better_than_baseline,
     compute_overfitting_gap,
     last_progress,
@@ -72,6 +73,26 @@ def test_an_epoch_without_a_number_is_never_the_best_and_hides_none_after_it() -
 def test_a_curve_at_rest_keeps_its_first_best() -> None:
     best = history([10.0, 8.0] + [6.0] * 60).get_best_epoch()
     assert best is not None and best < 20, "its smoothed copy falls by ever less for fifty epochs more"
+
+
+def test_between_equal_epochs_the_loss_decides_and_only_between_those() -> None:
+    scores, losses = [0.8, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], [0.9, 0.5, 0.4, 0.3, 0.2, 0.3, 0.4]
+    flat = [0.9] * 7
+    assert best_place(flat, "higher") == 0
+    assert best_place(flat, "higher", losses) == smooth(losses).index(min(smooth(losses))) == 5
+    assert best_place([0.9, 0.5, 0.4], "higher", [1.0, 0.1, 0.1]) == 0, "no loss makes up for a worse score"
+    kept, tracker = MetricsHistory("val_accuracy", "train_accuracy", "higher", "val_loss"), TrackerState()
+    for epoch, (score, loss) in enumerate(zip(scores, losses, strict=True), 1):
+        kept.add_epoch(
+            EpochMetrics.model_validate(
+                {"epoch": epoch, "total_epochs": 7, "train_loss": 1.0, "val_loss": loss, "learning_rate": 1e-3,
+                 "val_accuracy": score}
+            )
+        )  # fmt: skip
+        tracker.judge(epoch, score, [], None, loss)
+        found = tracker.sweet_range("higher")
+        assert found is not None and found.best == kept.get_best_epoch(), "who follows and who reads agree"
+    assert MetricsHistory.from_dict(kept.to_dict()).get_best_epoch() == kept.get_best_epoch()
 
 
 def test_the_last_record_of_an_epoch_wins() -> None:

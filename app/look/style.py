@@ -31,6 +31,8 @@ CSS = """<style>
 .st-key-run :has(>.st-key-top),.st-key-run :has(>.st-key-curves),.st-key-run>*{grid-column:1/-1;min-width:0}
 .st-key-run :has(>.st-key-main){grid-column:1;grid-row:2;min-width:0}
 .st-key-run>:has(>.st-key-aside){grid-column:2;grid-row:2}
+[data-testid=stToastContainer]{inset:auto auto 1rem 1rem!important;pointer-events:none}
+[data-testid=stToastContainer] *{pointer-events:auto}
 @media(max-width:640px){.st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
   .st-key-run>:has(>.st-key-aside){order:2}.st-key-run :has(>.st-key-curves){order:3}
   .st-key-run>:has(.st-key-details){order:4}

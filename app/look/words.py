@@ -133,15 +133,15 @@ PHASES = {
     "compare": "comparing sounds",
     "prepare": "setting up the model",
     "train": "learning",
-    "validate": "checking on sounds it never learns",
-    "preview": "making sounds to listen to",
+    "validate": "checking on {items} it never learns",
+    "preview": "making the next {one}",
     "save": "saving",
 }
 
 
-def phase(status: Status) -> str:
-    """What it is busy with: "reading sounds 12 of 40"."""
-    said = PHASES.get(status.phase, status.phase or "starting")
+def phase(status: Status, run: RunRecord | None) -> str:
+    """What it is busy with: "reading sounds 12 of 40". Phases before there is a record are those of sounds."""
+    said = PHASES.get(status.phase, status.phase or "starting").format(items=nouns(run).items, one=nouns(run).one)
     progress = status.progress
     return f"{said} {number(progress.done)} of {number(progress.total)}" if progress and progress.total else said
 

@@ -43,6 +43,9 @@ def buttons(reader: RunReader, view: RunView) -> None:
         _command(reader, view.status, "save_now", ":material/save:")
         _command(reader, view.status, "cancel", ":material/stop_circle:")
         return
+    if starting_again(view):
+        st.button("Starting…", icon=":material/hourglass_top:", key="starting", disabled=True)
+        return
     if may_be_deleted(view) and st.button(
         "Delete", icon=":material/delete:", key="delete", type="tertiary", on_click=_ask, args=("delete", reader.id)
     ):
@@ -74,6 +77,15 @@ def buttons(reader: RunReader, view: RunView) -> None:
             else "It ended before its first checkpoint. Its previews, and the weights that made them, stay.",
         ):
             st.rerun()  # the dialog belongs to the page, not to the part of it that moves
+
+
+def starting_again(view: RunView) -> bool:
+    """Whether it was resumed on this page, and its new process has not said a word yet: that takes seconds."""
+    if st.session_state.get("resumed") != view.id or view.state.live:
+        return False
+    begun = launch.launcher().find(view.id, library().runs_dir)
+    spoken = begun is not None and view.session is not None and view.session.pid == begun.process.pid
+    return begun is not None and begun.running and not spoken
 
 
 def _make_sounds(reader: RunReader, view: RunView) -> None:
@@ -225,7 +237,7 @@ def _resume(reader: RunReader, options: Sequence[str] = ()) -> None:
     except OSError as error:
         st.session_state["complaint"] = f"The trainer could not be started: {error}"
         return
-    st.session_state["resumed"] = (reader.id, time.time())
+    st.session_state["resumed"] = reader.id
 
 
 @st.dialog("Delete this run?", on_dismiss=_answered)
@@ -233,8 +245,8 @@ def _confirm_deletion(reader: RunReader, view: RunView) -> None:
     style.dialog()
     style.name(view.name, small=True)
     size = words.size(sum(path.stat().st_size for path in reader.root.rglob("*") if path.is_file()))
-    style.line(f"*{size}* go for good: what it learnt, its curves, and every sound it made.")
-    style.quiet("Your own recordings stay where they are.")
+    style.line(f"*{size}* go for good: what it learnt, its curves, and every {words.nouns(view.run).one} it made.")
+    style.quiet("What it learnt from stays where it is.")
     st.code(str(reader.root), language=None, wrap_lines=True)
     _choice("delete", ("Delete for good", "Keep it"), _delete, reader)
 

@@ -21,6 +21,7 @@ from app.panels.forms import changed, label, shown
 from app.runs import launch
 from app.runs.store import metrics_of
 from engine.claims.kinds import KINDS
+from engine.claims.progress import as_told
 from engine.printable import escaped
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, FileRow, RunRecord, Status
@@ -190,7 +191,7 @@ def _note(row: FileRow) -> str | None:
 def _settings(reader: RunReader, view: RunView) -> None:
     run = view.run
     if run is None:
-        style.quiet("Fixed once the sounds are read.")
+        style.quiet("Fixed once the data is read.")
         return
     facts = basic_facts(run)
     if view.session is not None:
@@ -203,7 +204,7 @@ def _settings(reader: RunReader, view: RunView) -> None:
         frame = pd.DataFrame({"Fact" if rows is facts else "Setting": list(rows), "Value": list(rows.values())})
         column.dataframe(frame, hide_index=True, row_height=36, height="content")
     with left:
-        style.quiet("Its directory, with every sound as a WAV file:")
+        style.quiet("Its directory, with every sound as a WAV file:" if run.can.make_sounds else "Its directory:")
         st.code(str(reader.root), language=None, wrap_lines=True)
 
 
@@ -239,12 +240,13 @@ def all_notes(root: Path, view: RunView) -> list[states.Note]:
     store = metrics_of(root)
     store.refresh()
     codes = {str(one.get("message")): one.get("code") for one in store.events if one.get("event") == "warning"}
-    found = {one.code for one in status.diagnosis}
+    now = as_told(view)
+    found = {one.code for one in now}
     past = [
         states.Note("gray", "history", "", text) for text in status.warnings if codes.get(text) in KINDS.keys() - found
     ]
     told = [states.Note("yellow", "warning", "", text) for text in status.warnings if codes.get(text) not in KINDS]
-    return past + told + [states.noted(one) for one in status.diagnosis]
+    return past + told + [states.noted(one) for one in now]
 
 
 def _show_notes(reader: RunReader, view: RunView) -> None:

@@ -18,7 +18,7 @@ from engine.audio.files.cache import moment
 from engine.audio.files.find import find_files
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import LEFT_OUT, open_collection
-from engine.collection.health import Health, examine
+from engine.collection.health import SHORTLY, Health, examine
 from engine.config import OverfittingPreset
 from engine.printable import escaped
 from engine.registry import find_source
@@ -233,27 +233,39 @@ def _flags(row: FileRow) -> str:
     return "; ".join(said)
 
 
+def _in_short(row: FileRow) -> str | None:
+    """The same in a word or two each, which a row of a table holds whole."""
+    said = [SHORTLY.get(fault.code, fault.code) for fault in row.faults] + (["a repeat"] if row.same_as else [])
+    noted = bool(row.reason) and row.reason != LEFT_OUT
+    return ", ".join([*(["a note"] if noted else []), *said]) or None
+
+
 def _one_by_one(checked: Checked, source: str) -> None:
     """Every file that could be learnt, to hear and to leave out."""
     rows = [row for row in checked.health.files if row.verdict != "skipped" or row.reason == LEFT_OUT]
     out = sum(row.reason == LEFT_OUT for row in rows)
     if not rows:
         return
-    said = "Choose among the sounds" + (f" ({words.number(out)} left out)" if out else "")
-    folded = st.expander(said, on_change="rerun", key="choose")
+    # The same words whatever is left out: under others it would be another one, and closed.
+    folded = st.expander("Choose among the sounds", on_change="rerun", key="choose")
     if not folded.open:
         return
     with folded:
+        if out:
+            style.quiet(f"{words.counted(out, 'sound')} left out.")
         table = pd.DataFrame([_line(row) for row in rows])
         picked: Any = st.dataframe(
             table, hide_index=True, row_height=36, height=min(360, 38 * (len(table) + 1)), placeholder="–",
             on_select="rerun", selection_mode="single-row", key="choose-rows",
+            column_config={name: st.column_config.Column(width="small") for name in ("Length", "Use")},
         )  # fmt: skip
         chosen = [place for place in picked["selection"]["rows"] if place < len(rows)]
         if not chosen:
-            style.quiet("Tick one to hear it, and to leave it out.")
+            style.quiet("Tick one to hear it, to read its remarks in full, and to leave it out.")
             return
         row = rows[chosen[0]]
+        if said := _flags(row):
+            style.line(f"{escaped(row.path).replace('*', '∗')} – {escaped(said).replace('*', '∗')}")
         inside = {found.shown: found.path for found in find_files(checked.folder)}
         _heard(row, inside.get(row.path), source, "chosen")
 
@@ -264,7 +276,7 @@ def _line(row: FileRow) -> dict[str, str | None]:
         "File": escaped(row.path),
         "Length": None if row.duration_s is None else words.sound_length(row.duration_s),
         "Use": side.get(str(row.split), "left out"),
-        "Remarks": escaped(_flags(row)) or None,
+        "Remarks": _in_short(row),
     }
 
 

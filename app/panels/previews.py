@@ -64,24 +64,31 @@ def marks(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[
     store.refresh()
     run, best = view.run, words.sweet_spot(view.status, view.run)
     moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
-    ends = dict(moments)
     sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
     curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
+    ends = _ends(store.epochs.get("step"))
     said = {}
     for epoch, step in moments:
-        ended = ends[epoch] == step and 1 <= epoch <= len(curve)
-        label = "Start" if step == 0 else f"{epoch}" if ended else f"step {words.number(step)}"
-        detail = (
-            "untrained"
-            if step == 0
-            else words.figure(float(curve[epoch - 1]), run.monitor.unit)
-            if ended and run
-            else f"epoch {epoch}"
-        )
-        said[epoch, step] = Mark(
-            label, detail, _sweetness(epoch, step, best, words.spot_name(view.status)) if (epoch, step) == sweet else ""
-        )
+        label, detail = _where(epoch, step, ends, curve, run.monitor.unit if run else "")
+        near = _sweetness(epoch, step, best, words.spot_name(view.status)) if (epoch, step) == sweet else ""
+        said[epoch, step] = Mark(label, detail, near)
     return said
+
+
+def _ends(steps: np.ndarray) -> dict[int, int]:
+    """By epoch, the update that ended it."""
+    return {epoch: int(step) for epoch, step in enumerate(steps, 1) if np.isfinite(step)}
+
+
+def _where(epoch: int, step: int, ends: dict[int, int], curve: np.ndarray, unit: str) -> tuple[str, str]:
+    """(label, detail) of a moment. An error is measured at the end of an epoch: between two, the last one is named."""
+    if step == 0:
+        return "Start", "untrained"
+    if ends.get(epoch) == step and epoch <= len(curve):
+        return f"{epoch}", words.figure(float(curve[epoch - 1]), unit)
+    before = epoch - 1
+    measured = f"{words.figure(float(curve[before - 1]), unit)} at epoch {before}" if 0 < before <= len(curve) else ""
+    return f"step {words.number(step)}", measured or f"in epoch {epoch}"
 
 
 def _sweetness(epoch: int, step: int, best: Best | None, name: str) -> str:

@@ -55,7 +55,7 @@ def strip_drawing(view: RunView, preview_steps: Sequence[int]) -> tuple[pa.Table
         return None
     total = status.total_steps or 0
     if states.getting_ready(view) and status.progress and status.progress.total:
-        done, spot, said = status.progress.done / status.progress.total, None, words.phase(status)
+        done, spot, said = status.progress.done / status.progress.total, None, words.phase(status, view.run)
     else:
         done = min(1.0, status.step / total) if total else 0.0
         spot = sweet(status, view.run) if total else None
@@ -109,7 +109,7 @@ def _time(view: RunView, status: Status) -> Card:
         if states.getting_ready(view):
             return Card("Time left", "–", "known once it learns")
         if status.eta_s is None:
-            return Card("Time left", "–", "measuring")
+            return Card("Time left", "estimating", "known after some updates")
         return Card(
             "Time left", words.duration(status.eta_s), f"done near {words.ends_near(status.eta_s, time.time())}"
         )
@@ -185,8 +185,9 @@ def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list
     ]  # fmt: skip
 
 
-def badges(view: RunView) -> None:
-    for badge in states.badges(view):
+def badges(view: RunView, *, again: bool = False) -> None:
+    """again: a process was started for it, and nothing of what is known of it holds any more."""
+    for badge in [states.READY] if again else states.badges(view):
         st.badge(badge.label, icon=f":material/{badge.icon}:", color=badge.colour)  # type: ignore[arg-type]
 
 
@@ -195,7 +196,8 @@ def where(view: RunView) -> str:
     if view.status is None:
         return ""
     if states.getting_ready(view):
-        return f"{words.phase(view.status).capitalize()}. The first {words.nouns(view.run).one} comes soon after."
+        one = words.nouns(view.run).one
+        return f"{words.phase(view.status, view.run).capitalize()}. The first {one} comes soon after."
     return words.where(view.status, view.state.live)
 
 

@@ -129,7 +129,7 @@ def _noticed(notes: Sequence[Note]) -> str:
 
 def _settings(report: Report) -> str:
     if not report.facts:
-        return '<section><h2>Settings</h2><p class="quiet">Fixed once the sounds are read.</p></section>'
+        return '<section><h2>Settings</h2><p class="quiet">Fixed once the data is read.</p></section>'
     rows = "".join(
         f"<div><dt>{safe(name)}</dt><dd>{safe(value)}</dd></div>"
         for name, value in (*report.facts.items(), *report.settings.items())

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import unicodedata
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,32 @@ def detail(origin: Mapping[str, Any]) -> str:
         return f"{shown(_number(origin.get('x')))}, {shown(_number(origin.get('y')))}"
     inner = origin.get("of")
     return f"from {label(inner).lower()} {detail(inner)}".strip() if isinstance(inner, dict) else ""
+
+
+def differences(sounds: Sequence[Sound]) -> dict[str, str]:
+    """By file name, what tells a sound from those of the same name, seed and state: "temperature 1.5, a loop"."""
+    alike: dict[tuple[str, ...], list[Sound]] = {}
+    for one in sounds:
+        alike.setdefault((label(one.origin), detail(one.origin), str(one.seed), state_words(one.state)), []).append(one)
+    said = {}
+    for group in alike.values():
+        apart = [name for name in _MANNER if len({_asked(one, name) for one in group}) > 1]
+        for one in group:
+            said[one.path.name] = ", ".join(_MANNER[name](one.request.get(name)) for name in apart)
+    return {name: text for name, text in said.items() if text}
+
+
+def _asked(sound: Sound, name: str) -> str:
+    return repr(sound.request.get(name))
+
+
+_MANNER: dict[str, Callable[[Any], str]] = {
+    "temperature": lambda value: f"temperature {_number(value):g}",
+    "duration_s": lambda value: f"{_number(value):g} s" if value else "its own length",
+    "loop": lambda value: "loop" if value else "no loop",
+    "stereo": lambda value: "stereo" if value else "mono",
+    "quality": lambda value: "best quality" if value == "best" else "fast quality",
+}
 
 
 def state_words(state: str) -> str:

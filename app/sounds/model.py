@@ -163,7 +163,8 @@ def _choose(reader: RunReader) -> None:
 
 def states_of(reader: RunReader) -> dict[str, str]:
     """What sounds can be made with, by its name in a request: best and last, then all snapshots, the newest first."""
-    labels = {"best": "Sweet spot, epoch", "last": "Last save, epoch"}
+    best = words.spot_name(reader.status())
+    labels = {"best": f"{best.capitalize()}, epoch", "last": "Last save, epoch"}
     states = reader.saved_states()
     epochs = [one.epoch for one in states if one.name not in labels]
     found = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -10,7 +10,7 @@ import streamlit as st
 from app.look import style
 from app.look.words import counted, sound_length
 from app.runs import media
-from app.sounds.made_sounds import MadeSounds, Sound, detail, file_name, label, state_words
+from app.sounds.made_sounds import MadeSounds, Sound, detail, differences, file_name, label, state_words
 from engine.errors import SweetspotError
 from engine.rundir.reading import own_file
 
@@ -29,28 +29,35 @@ def rows(run: str, made: MadeSounds, sounds: Sequence[Sound], key: str) -> None:
     if len(sounds) > 1:
         style.quiet(f"One time axis for all pictures: the whole width is {sound_length(longest_s)}.")
     groups = [sounds[start : start + GROUP] for start in range(0, len(sounds), GROUP)]
+    apart = differences(sounds)
     with st.container(key=f"timeline-{key}", gap="small"):
         for number, group in enumerate(groups):
             with st.container(key=f"timeline-{key}-{number}", gap="small"):
                 if number >= len(groups) - 2:
-                    _each(run, made, group, key, longest_s)
+                    _each(run, made, group, key, longest_s, apart)
                     continue
                 folded = st.expander(
                     f"{counted(len(group), 'earlier one')}", on_change="rerun", key=f"earlier-{key}-{number}"
                 )
                 if folded.open:
                     with folded, st.container(key=f"timeline-open-{key}-{number}", gap="small"):
-                        _each(run, made, group, key, longest_s)
+                        _each(run, made, group, key, longest_s, apart)
 
 
-def _each(run: str, made: MadeSounds, group: Sequence[Sound], key: str, longest_s: float) -> None:
+def _each(
+    run: str, made: MadeSounds, group: Sequence[Sound], key: str, longest_s: float, apart: Mapping[str, str]
+) -> None:
     for one in group:
-        row(run, made, one, key, longest_s)
+        row(run, made, one, key, longest_s, apart=apart.get(one.path.name, ""))
 
 
-def row(run: str, made: MadeSounds, sound: Sound, key: str, longest_s: float, hearing: int = 0) -> None:
-    """One made sound, with its star. longest_s: what the whole width stands for. hearing: as :func:`player` has it."""
+def row(
+    run: str, made: MadeSounds, sound: Sound, key: str, longest_s: float, hearing: int = 0, apart: str = ""
+) -> None:
+    """One made sound, with its star. longest_s: what the whole width stands for. hearing: as :func:`player` has it.
+    apart: what tells it from others of its name."""
     notes = [
+        apart,
         detail(sound.origin) or f"seed {sound.seed}",
         f"{state_words(sound.state)} · {sound_length(sound.duration_s)}",
     ]

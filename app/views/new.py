@@ -67,7 +67,7 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
         settings["preset"] = _preset(chosen.usable if chosen else 0, model)
     settings["max_minutes"] = _limit(chosen, model)
     st.session_state.setdefault("name", "")
-    name = st.text_input("Name", key="name", placeholder=chosen.name if chosen else "my sounds", max_chars=80)
+    name = st.text_input("Name", key="name", placeholder=chosen.name if chosen else "a name of your own", max_chars=80)
     with st.expander("Advanced", key="advanced"):
         style.quiet("What is left empty follows the choice above and the data.")
         own = task_config(task).model_validate(chosen.task_defaults if chosen else {})
@@ -154,7 +154,7 @@ def _limit(chosen: Chosen | None, model: RunRecord | None) -> float | None:
     usual = _usual_minutes(chosen) if model is None else _minutes_of(model)
     minutes = st.select_slider(
         "Stop after", sorted({*MINUTES, usual}), value=usual, format_func=_minutes, key=f"minutes-{usual}",
-        help="It plans its whole course to end there. Without a limit it ends when your sounds need no more.",
+        help="It plans its whole course to end there. Without a limit it ends when what it learns needs no more.",
     )  # fmt: skip
     return float(minutes) if minutes else None
 

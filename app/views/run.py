@@ -71,12 +71,9 @@ def _tell_the_end(view: RunView, name: str) -> None:
 
 def _may_move(view: RunView) -> bool:
     """Whether anything can still change: also a run whose process was just started again, or whose host is silent."""
-    resumed = st.session_state.get("resumed", ("", 0.0))
-    if resumed[0] == view.id:
-        launch = launcher().find(view.id, library().runs_dir)
-        if launch is not None and launch.running:
-            return True
-    return view.state.live or (view.state is ShownState.UNKNOWN and view.session_may_live)
+    return (
+        actions.starting_again(view) or view.state.live or (view.state is ShownState.UNKNOWN and view.session_may_live)
+    )
 
 
 def _signature(view: RunView, found: list[PreviewSet]) -> Signature:
@@ -103,7 +100,7 @@ def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             style.name(launcher().name_of(view, reader.root))
-            summary.badges(view)
+            summary.badges(view, again=actions.starting_again(view))
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
             actions.buttons(reader, view)
     if view.status is not None:
@@ -111,7 +108,10 @@ def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
     summary.strip(view, sorted({one.step for one in found}), f"strip-{reader.id}")
     summary.show(summary.cards(view))
     actions.complaint()
-    summary.note(view, reader)
+    if actions.starting_again(view):
+        style.note("gray", "hourglass_top", "Starting…", "The trainer takes a few seconds to begin where it stood.")
+    else:
+        summary.note(view, reader)
 
 
 def _details(shelf: Library, reader: RunReader) -> None:

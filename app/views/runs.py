@@ -98,10 +98,12 @@ def _verdict(view: RunView) -> None:
 def _line(view: RunView) -> str:
     status, run = view.status, view.run
     if status is None or states.getting_ready(view):
-        return words.phase(status).capitalize() if status else "Starting"
+        return words.phase(status, run).capitalize() if status else "Starting"
     parts = [f"Epoch *{status.epoch}*" + (f" of {words.number(status.total_epochs)}" if status.total_epochs else "")]
     if status.eta_s is not None:
         parts.append(f"about *{words.long_duration(status.eta_s)}* left")
+    elif view.state.live:
+        parts.append("estimating the time left")
     if status.best and run:
         parts.append(f"best *{words.figure(status.best.raw, run.monitor.unit)}* at epoch {status.best.epoch}")
     return " · ".join(parts)

@@ -23,6 +23,8 @@ _OFFSET = 0.01  # of the peak, in nine of ten windows of 50 ms
 _WINDOWS = 8  # in fewer of them a slow wave looks like an offset
 _FRAME_S, _QUIET_DB, _FRAMES = 0.5, -15.0, 60
 _STANDS_DB, _HEARD_DB = 12.0, -80.0
+_ALONE_DB = -3.0  # of the peak: the lines make nearly all of it
+_LEAST_FRAMES, _EVEN_DB = 4, 2.0  # what a line has to keep that stands alone
 
 
 @dataclass(frozen=True)
@@ -147,23 +149,54 @@ def _offset(pcm: np.ndarray, sample_rate: int) -> Fault | None:
 
 
 def _hum(pcm: np.ndarray, sample_rate: int) -> Fault | None:
-    """Mains hum: its frequency and its multiples stand over what lies around them, where all else is quiet."""
+    """Mains hum: its frequency and its multiples stand over what lies around them.
+
+    Where all else is quiet three lines tell it. One line may be a note; so alone, and where it is never quiet, it has
+    to keep its level from moment to moment, as no instrument does.
+    """
     size = int(_FRAME_S * sample_rate)
     frames = pcm[: pcm.size // size * size].reshape(-1, size)
     power = np.einsum("ij,ij->i", frames, frames, dtype=np.float64, casting="unsafe") / size
-    quiet = np.flatnonzero((power <= power.max(initial=0) * 10 ** (_QUIET_DB / 10)) & (power > 2.0))
-    if quiet.size < 3:
-        return None
-    quiet = quiet[:: -(-quiet.size // _FRAMES)]
-    window = np.hanning(size)
-    spectra = np.abs(np.fft.rfft(frames[quiet] * window, axis=1)) ** 2 / (window.sum() / 2 * 32_767) ** 2
+    sounding = np.flatnonzero(power > 2.0)
+    quiet = sounding[power[sounding] <= power.max(initial=0) * 10 ** (_QUIET_DB / 10)]
+    if quiet.size >= 3:
+        heard = frames[_some(quiet)]
+        return _hum_in(heard, sample_rate, 3) or _hum_in(heard, sample_rate, 1)
+    return _hum_in(frames[_some(sounding)], sample_rate, 1) if sounding.size else None
+
+
+def _some(places: np.ndarray) -> np.ndarray:
+    return places[:: -(-places.size // _FRAMES)]
+
+
+def _hum_in(frames: np.ndarray, sample_rate: int, lines: int) -> Fault | None:
+    """Hum of at least so many ``lines`` in ``frames``; where one is enough, of lines that keep their level."""
+    window = np.hanning(frames.shape[1])
+    spectra = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2 / (window.sum() / 2 * 32_767) ** 2
     steady = np.quantile(spectra, 0.3, axis=0)
     for mains in (50, 60):
         standing = [multiple for multiple in range(1, 7) if _stands(steady, mains * multiple)]
-        if len(standing) >= 3 and {1, 2} & set(standing):
+        if lines == 1:
+            standing = [one for one in standing if _keeps_level(frames, sample_rate, mains * one)]
+        if len(standing) >= lines and {1, 2} & set(standing):
             level = amplitude_to_db(np.sqrt(sum(_line(steady, mains * multiple) for multiple in standing)))
-            return Fault("hum", f"hum of {mains} Hz at {level:.0f} dB below its peak".replace("-", ""))
+            how = "and little else" if level > _ALONE_DB else f"at {-level:.0f} dB below its peak"
+            return Fault("hum", f"hum of {mains} Hz {how}")
     return None
+
+
+def _keeps_level(frames: np.ndarray, sample_rate: int, frequency: float) -> bool:
+    """Whether the line at ``frequency`` is equally strong in nearly all tenths of a second of at least four frames.
+
+    Whole frames would not tell: a bass drum at 120 a minute is the same in each of them.
+    """
+    size = sample_rate // 10
+    if len(frames) < _LEAST_FRAMES:
+        return False
+    pieces = frames[:, : frames.shape[1] // size * size].reshape(-1, size)
+    wave = np.hanning(size) * np.exp(-2j * np.pi * frequency / sample_rate * np.arange(size))
+    low, high = np.quantile(np.abs(pieces @ wave), [0.1, 0.7])
+    return bool(low > 0 and amplitude_to_db(high / low) < _EVEN_DB)
 
 
 def _bin(frequency: float) -> int:

@@ -8,12 +8,10 @@ from engine.claims.advice import Kept, what_is_kept
 from engine.claims.evidence import beyond
 from engine.claims.figures import amount, better, figure, small
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
-from engine.claims.progress import few_files, still_improves
+from engine.claims.progress import STILL_MOVING, as_told, course, few_files, still_improves
 from engine.metrics import better_than_baseline
 from engine.rundir.schema import Best, Diagnosis, Evidence, Monitor, RunRecord, State, Status
 from engine.rundir.view import RunView, ShownState
-
-STILL_MOVING = 0.8  # Progress in the last fifth of a run says that more time might have helped.
 
 
 def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ()) -> Diagnosis | None:
@@ -40,7 +38,7 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
             + (", not trained." if view.read_only else "."),
         )  # fmt: skip
     if view.state is ShownState.COMPLETED:
-        return _done(status, view.run)
+        return _done(view, status)
     if view.state is ShownState.CANCELLED:
         return _say("stopped", "info", f"Stopped at {place}, as you asked. {_after_a_stop(view, status, kept())}")
     if view.state is ShownState.INTERRUPTED:
@@ -139,8 +137,9 @@ def _after_a_stop(view: RunView, status: Status, files: Kept) -> str:
     return f"{what}; you can go on from there." if view.resumable else f"{what}."
 
 
-def _done(status: Status, run: RunRecord | None) -> Diagnosis:
-    evidence, best = status.evidence, spot(status, run)
+def _done(view: RunView, status: Status) -> Diagnosis:
+    run, evidence = view.run, status.evidence
+    best = spot(status, run)
     if run is None or evidence is None:
         return _say("done", "good", "Done. Everything it was to learn is learnt.")
     nouns, gain = run.monitor.nouns, gain_at_best(status, run)
@@ -155,7 +154,7 @@ def _done(status: Status, run: RunRecord | None) -> Diagnosis:
     said = f", {better(gain, run.monitor.better)} than the average {nouns.item}" if gain is not None else ""
     name = f"{spot_name(status)}{' epoch' if few_files(evidence) else ''}"
     spot_is = f"{_ended(status)} The {name} was epoch {best.epoch}{said}."
-    judged = verdict(status.diagnosis)
+    judged = verdict(as_told(view))
     severity = _severity(judged)
     choice = optimism(figure(best.raw, run.monitor.unit), evidence, run.monitor)
     return _say("done", severity, f"{spot_is} {_how_it_ended(evidence, judged, best, run)} {choice}")
@@ -191,10 +190,9 @@ def _how_it_ended(evidence: Evidence, judged: Diagnosis | None, best: Best, run:
         return f"It knows its own {nouns.items} better ({pair}): more {nouns.more} would help more than more time."
     if judged is not None and kind_of(judged).severity == "warning" and code != "stagnation":
         return judged.message
-    if evidence.moved is not None and evidence.moved <= STILL_MOVING * evidence.epoch:
-        return f"Little changed after epoch {evidence.moved}."
-    if still_improves(evidence):
-        return "It was still improving at the end: a longer run may go further."
+    little = evidence.moved is not None and evidence.moved <= STILL_MOVING * evidence.epoch
+    if little or still_improves(evidence):
+        return course(evidence)
     if best.epoch >= evidence.epoch:
         return "It was best at its very end."
     return f"Later epochs came out no better: use {best.epoch} unless {nouns.prefer}."

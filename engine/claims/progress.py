@@ -16,27 +16,44 @@ from engine.metrics import (
     better_than_baseline,
 )
 from engine.rundir.schema import Diagnosis, Evidence, Monitor, SweetRange
+from engine.rundir.view import RunView
 
 PAST_EPOCHS, PAST_PART = 3, 0.02
 FAR_GAP = 0.5
 LATELY_EPOCHS = 5
+STILL_MOVING = 0.8  # progress in the last fifth of a run says that more time might have helped
 
 
-def findings(evidence: Evidence | None, monitor: Monitor) -> list[Diagnosis]:
-    """On how learning goes; nothing before the first epoch."""
+def findings(evidence: Evidence | None, monitor: Monitor, *, over: bool = False) -> list[Diagnosis]:
+    """On how learning goes; nothing before the first epoch.
+
+    over: nothing learns any more, so the same findings say how it went. Their codes do not depend on it.
+    """
     if evidence is None:
         return []
     if not math.isfinite(evidence.now) or evidence.sweet_range is None:
-        return [_not_a_number(monitor)]
+        return [_not_a_number(monitor, over)]
     if evidence.best is None:
         return []
     if too_early(evidence, monitor):
-        return [_early(evidence, monitor)]
+        return [_early(evidence, monitor, over)]
     if few_files(evidence):
-        return [_few_files(evidence, monitor)]
+        return [_few_files(evidence, monitor, over)]
     if behind(evidence):
-        return [_worsens(evidence, monitor)]
-    return [_apart(evidence, monitor) or _going_on(evidence, monitor), *_at_rest(evidence, monitor)]
+        return [_worsens(evidence, monitor, over)]
+    return [_apart(evidence, monitor, over) or _going_on(evidence, monitor, over), *_at_rest(evidence, monitor)]
+
+
+def as_told(view: RunView) -> list[Diagnosis]:
+    """What was found in a run, in the tense that its state asks for: its last word may be that of a process that died.
+
+    Every place that shows findings shows these.
+    """
+    status, run = view.status, view.run
+    if status is None or run is None or view.state.live:
+        return [] if status is None else status.diagnosis
+    past = {one.code: one for one in findings(status.evidence, run.monitor, over=True)}
+    return [past.get(one.code, one) for one in status.diagnosis]
 
 
 def too_early(evidence: Evidence, monitor: Monitor) -> bool:
@@ -96,40 +113,42 @@ def compare(evidence: Evidence, monitor: Monitor) -> str:
     return f"{monitor.nouns.compare} epochs {first} to {last}."
 
 
-def _not_a_number(monitor: Monitor) -> Diagnosis:
+def _not_a_number(monitor: Monitor, over: bool) -> Diagnosis:
+    again = "Start" if over else "If it does not recover, start"
     return say(
         "not_a_number",
-        f"The last check on new {monitor.nouns.items} gave no number. If it does not recover, start again with a lower "
-        "learning rate.",
+        f"The last check on new {monitor.nouns.items} gave no number. {again} again with a lower learning rate.",
     )
 
 
-def _early(evidence: Evidence, monitor: Monitor) -> Diagnosis:
+def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
     gain = gain_at_best(evidence, monitor)
     assert gain is not None
     far = f"at its best {better(gain, monitor.better)} than the average {monitor.nouns.item}"
     if _rests(evidence, monitor):
         return say(
             "not_learning",
-            f"It hardly learns. After {counted(evidence.epoch, 'epoch')}, {far}, and nothing has improved notably for "
+            f"It hardly {'learnt' if over else 'learns'}. After {counted(evidence.epoch, 'epoch')}, {far}, and nothing "
+            "has improved notably for "
             f"{counted(evidence.epoch - (evidence.moved or 0), 'epoch')}. More {monitor.nouns.more} or another "
             "learning rate may help.",
             evidence.moved,
         )
-    return say("too_early", f"Too early to tell: {far}.")
+    when = f"Epoch {evidence.epoch} is too" if over else "Too"
+    return say("too_early", f"{when} early to tell: {far}.")
 
 
-def _few_files(evidence: Evidence, monitor: Monitor) -> Diagnosis:
+def _few_files(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
     items = monitor.nouns.items
     checking = f"one of the {items} checks" if evidence.files == 1 else f"{evidence.files} {items} check"
     return say(
         "few_files",
         f"It cannot tell where the sweet spot lies, nor whether it memorises: only {checking} it. Its "
-        f"{_best_so_far(evidence, monitor)}, which says little. Compare the previews yourself.",
+        f"{_best(evidence, monitor, over)}, which says little. Compare the previews yourself.",
     )
 
 
-def _worsens(evidence: Evidence, monitor: Monitor) -> Diagnosis:
+def _worsens(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
     """Past the best beyond noise: what its own did meanwhile says what it is."""
     items, unit = monitor.nouns.items, monitor.unit
     best, pairs = evidence.best_epoch, _in_pairs(evidence)
@@ -148,19 +167,19 @@ def _worsens(evidence: Evidence, monitor: Monitor) -> Diagnosis:
     if beyond(-own, evidence.own_noise, evidence.own_smoothed):
         return say(
             "unstable",
-            f"It gets worse. New {items} come out worse than at epoch {best}, by about {by}, and its own too, by "
-            f"about {amount(-own, unit)}. A lower learning rate may help.",
+            f"It {'got' if over else 'gets'} worse. New {items} come out worse than at epoch {best}, by about {by}, "
+            f"and its own too, by about {amount(-own, unit)}. A lower learning rate may help.",
             since,
         )
     return say(
         "past",
-        f"It is past its best. New {items} come out worse than at epoch {best}, by about {by}. "
+        f"It {'went' if over else 'is'} past its best. New {items} come out worse than at epoch {best}, by about {by}. "
         f"{compare(evidence, monitor)}",
         since,
     )
 
 
-def _apart(evidence: Evidence, monitor: Monitor) -> Diagnosis | None:
+def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis | None:
     """Its own come out better than new ones by more than a fifth."""
     if evidence.gap is None or evidence.own is None or evidence.gap <= OVERFITTING_GAP:
         return None
@@ -169,9 +188,9 @@ def _apart(evidence: Evidence, monitor: Monitor) -> Diagnosis | None:
     if evidence.give_or_take is not None and apart < SIGMAS * evidence.give_or_take:
         return say(
             "gap_unsure",
-            f"Its own {nouns.items} come out better than new ones so far "
+            f"Its own {nouns.items} come out better than new ones {_by_now(evidence, over)} "
             f"({figure(evidence.own, unit)} against {give_or_take(evidence.now, evidence.give_or_take, unit)}), but "
-            f"the new ones differ too much among themselves to be sure. Its {_best_so_far(evidence, monitor)}.",
+            f"the new ones differ too much among themselves to be sure. Its {_best(evidence, monitor, over)}.",
         )
     gain = better_than_baseline(evidence.now, monitor.baseline, monitor.better)
     be = "are still" if monitor.better == "lower" else "still have"
@@ -185,17 +204,32 @@ def _apart(evidence: Evidence, monitor: Monitor) -> Diagnosis | None:
     )
 
 
-def _going_on(evidence: Evidence, monitor: Monitor) -> Diagnosis:
-    said = _best_so_far(evidence, monitor)
+def _going_on(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
+    items, best = monitor.nouns.items, _best(evidence, monitor, over)
     if evidence.epoch - (evidence.moved or 0) < LATELY_EPOCHS or still_improves(evidence):
-        return say("learning", f"It is learning. Its {said}.")
-    return say("level", f"New {monitor.nouns.items} come out about as well as at their best. The {said}.")
+        return say("learning", f"{course(evidence) if over else 'It is learning.'} Its {best}.")
+    when = f" at epoch {evidence.epoch}" if over else ""
+    return say("level", f"New {items} come out about as well{when} as at their best. The {best}.")
 
 
-def _best_so_far(evidence: Evidence, monitor: Monitor) -> str:
+def course(evidence: Evidence) -> str:
+    """Until when it improved, as it is said once nothing learns any more."""
+    if evidence.moved is not None and evidence.moved <= STILL_MOVING * evidence.epoch:
+        return f"Little changed after epoch {evidence.moved}."
+    if still_improves(evidence):
+        return f"It was still improving at epoch {evidence.epoch}: a longer run may go further."
+    return f"It was learning up to epoch {evidence.moved or evidence.epoch}."
+
+
+def _by_now(evidence: Evidence, over: bool) -> str:
+    return f"at epoch {evidence.epoch}" if over else "so far"
+
+
+def _best(evidence: Evidence, monitor: Monitor, over: bool) -> str:
     error = evidence.best_give_or_take
     give = f" give or take {amount(error, monitor.unit)}" if error is not None and math.isfinite(error) else ""
-    return f"best so far was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}"
+    name = "best" if over else "best so far"
+    return f"{name} was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}"
 
 
 def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Diagnosis]:

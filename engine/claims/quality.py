@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from engine.claims.figures import figure
-from engine.claims.kinds import KINDS, NOT_MEASURED, NOTHING_YET, WORSENS, kind_of, verdict
+from engine.claims.kinds import KINDS, NOT_MEASURED, NOTHING_YET, WORSENS, Kind, kind_of, verdict
 from engine.metrics import OVERFITTING_GAP
 from engine.rundir.schema import Diagnosis, Evidence, Monitor
 from engine.rundir.view import RunView, ShownState
 
 GOOD, FAIR = 0.8, 0.5
+NO_GAP = 0.005  # what two decimals no longer tell from none, nor 1 minus it from nothing left
 _MEASURED = frozenset({"learning", "level", "stagnation", "gap", "gap_unsure"}) | WORSENS
 
 
@@ -62,12 +63,20 @@ def quality(evidence: Evidence | None, found: Sequence[Diagnosis], monitor: Moni
     if over and gap > OVERFITTING_GAP and kind.severity == "good":
         code, kind = "gap", KINDS["gap"]
     value = of_gap(gap)
-    label = kind.later if over and kind.later and (code in WORSENS or gap <= OVERFITTING_GAP) else kind.label
+    if gap < NO_GAP:
+        said = f"{_scale(monitor)} {_no_gap(evidence, monitor, over)}"
+        return Quality(None, "no gap", _label(kind, code, gap, over), _worst(kind.colour, "green"), said)
+    label = _label(kind, code, gap, over)
     worsening = code in WORSENS and not over
-    if value >= FAIR or (worsening and value > 0):
+    if value >= FAIR or (worsening and value > NO_GAP):
         return Quality(value, f"{value:.2f}", label, _worst(kind.colour, _colour_of(value)), _scale(monitor))
     colour = "red" if worsening else kind.colour
     return Quality(None, "far apart", label, colour, f"{_scale(monitor)} {_too_far(evidence, monitor)}")
+
+
+def _label(kind: Kind, code: str, gap: float, over: bool) -> str:
+    later = over and kind.later and (code in WORSENS or gap <= OVERFITTING_GAP)
+    return kind.later if later else kind.label
 
 
 def _colour_of(value: float) -> str:
@@ -84,6 +93,15 @@ def _scale(monitor: Monitor) -> str:
     if monitor.better == "lower":
         return f"1 when new {items} come out as well as its own, 0 when their error is twice as large or more."
     return f"1 when new {items} score as well as its own, 0.5 when half as well."
+
+
+def _no_gap(evidence: Evidence | None, monitor: Monitor, over: bool) -> str:
+    """What stands there where the scale begins: a gap below zero is no better than none."""
+    items = monitor.nouns.items
+    if evidence is None or over or evidence.own is None:
+        return f"Here new {items} come out no worse than its own."
+    pair = f"{figure(evidence.now, monitor.unit)} on new {items}, {figure(evidence.own, monitor.unit)} on its own"
+    return f"Here new {items} come out no worse than its own, smoothed over the last epochs: {pair} at the last one."
 
 
 def _too_far(evidence: Evidence | None, monitor: Monitor) -> str:

@@ -20,7 +20,7 @@ from engine.rundir.schema import Diagnosis, FileRow
 FEW_TO_CHECK = 3
 SHORT_S = 10.0
 NARROW_HZ = 16_000
-EVEN_DB = 12.0
+EVEN_DB = 6.0  # a factor of two: what one would not reach for the fader for
 NAMED = 3
 
 
@@ -139,6 +139,16 @@ _FAULTS: dict[str, tuple[Literal["warning", "info"], str, str, str]] = {
         "have long silence at their edges",
         "Cut it, or the model learns silence.",
     ),
+}
+
+
+SHORTLY = {
+    "clipped": "clipped",
+    "offset": "offset",
+    "hum": "hum",
+    "silent_channel": "silent channel",
+    "same_channels": "mono",
+    "silent_edges": "long silence",
 }
 
 

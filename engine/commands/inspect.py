@@ -10,6 +10,7 @@ import click
 
 from engine.claims.advice import kept
 from engine.claims.headline import headline
+from engine.claims.progress import as_told
 from engine.claims.quality import quality_of
 from engine.errors import RunDirectoryError
 from engine.plan import in_words
@@ -102,7 +103,8 @@ def _identity(view: RunView) -> dict[str, Any]:
 
 def _standing(view: RunView) -> dict[str, Any]:
     values = view.status.model_dump() if view.status else {}
-    return {name: values.get(name) for name in _SHOWN}
+    told = {"diagnosis": [one.model_dump() for one in as_told(view)]} if view.status else {}
+    return {name: values.get(name) for name in _SHOWN} | told
 
 
 def _planned(view: RunView) -> dict[str, Any] | None:

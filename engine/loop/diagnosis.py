@@ -11,12 +11,14 @@ from engine.rundir.schema import Diagnosis, Evidence, Monitor
 QUIET_EPOCHS = 10
 
 
-def diagnose(evidence: Evidence | None, monitor: Monitor, of_task: Iterable[Diagnosis] = ()) -> list[Diagnosis]:
+def diagnose(
+    evidence: Evidence | None, monitor: Monitor, of_task: Iterable[Diagnosis] = (), *, over: bool = False
+) -> list[Diagnosis]:
     """By precedence, the verdict first; of those that contradict one another only the first.
 
-    of_task: what the task sees in its own figures.
+    of_task: what the task sees in its own figures. over: nothing learns any more: they say how it went.
     """
-    return settle([*findings(evidence, monitor), *of_task])
+    return settle([*findings(evidence, monitor, over=over), *of_task])
 
 
 def newly_true(found: Iterable[Diagnosis], told: dict[str, int], epoch: int) -> list[Diagnosis]:

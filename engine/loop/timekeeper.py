@@ -10,23 +10,21 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 from engine.config import TrainingConfig
+from engine.loop.cost_meter import MEMORY_S, CostMeter
 from engine.loop.course import Leg
 from engine.loop.pace import Costs, Intervals, most_that_fit, seconds_to_end
 from engine.plan import UNLIMITED
 
-Part = Literal["step", "epoch", "preview", "save"]
-
 TOLERANCE, MOST_OFF_S = 0.05, 20.0
 EARLY_PART = 0.4  # of the tolerance: what may stay uncorrected to the end
 REMAINING_PART = 0.05  # of the time left: what need not be corrected yet
-MEMORY_PART, LEAST_MEMORY_S, MOST_MEMORY_S = 0.05, 1.0, 15.0
+MEMORY_PART, LEAST_MEMORY_S = 0.05, 1.0
 SETTLED_STEPS = 5
 
 
-class Timekeeper:
+class Timekeeper(CostMeter):
     """Of one run with ``max_minutes``. costs: what its parts were measured to take; zeros are learnt on the way."""
 
     def __init__(self, config: TrainingConfig, intervals: Intervals, costs: Costs) -> None:
@@ -34,18 +32,9 @@ class Timekeeper:
         self.budget_s = 60 * config.max_minutes
         self.intervals, self.ceiling = intervals, config.max_epochs
         self.most_steps = config.max_steps or UNLIMITED
-        self.memory_s = min(MOST_MEMORY_S, max(LEAST_MEMORY_S, MEMORY_PART * self.budget_s))
+        super().__init__(costs, min(MEMORY_S, max(LEAST_MEMORY_S, MEMORY_PART * self.budget_s)))
         self._spent_before = 0.0
-        self._began = self._last = self._looked = time.monotonic()
-        self._take(costs)
-
-    def _take(self, costs: Costs) -> None:
-        """Begin with ``costs``, which weigh as much as a third of what is remembered."""
-        self._time = self.memory_s / 3 if costs.step_s > 0 else 0.0
-        self._steps = self._time / costs.step_s if costs.step_s > 0 else 0.0
-        each = {"epoch": costs.epoch_s, "preview": costs.preview_s, "save": costs.save_s}
-        # In updates, so that all of them follow a load that is seen in the updates first.
-        self._in_steps = {part: seconds / costs.step_s if costs.step_s > 0 else 0.0 for part, seconds in each.items()}
+        self._began = self._looked = time.monotonic()
 
     def state(self) -> dict[str, float]:
         """What a later session needs: the time spent, and what things cost."""
@@ -59,28 +48,13 @@ class Timekeeper:
 
     def begin(self) -> None:
         """The clock starts: the first update comes next."""
-        self._began = self._last = self._looked = time.monotonic()
+        super().begin()
+        self._began = self._looked = time.monotonic()
 
     @property
     def spent_s(self) -> float:
         """Wall time of training in all sessions; what a crash lost, and comes again, counts once."""
         return self._spent_before + time.monotonic() - self._began
-
-    @property
-    def costs(self) -> Costs:
-        step_s = self._time / self._steps if self._steps else 0.0
-        return Costs(step_s, **{f"{part}_s": count * step_s for part, count in self._in_steps.items()})
-
-    def tick(self, part: Part) -> None:
-        """All time since the last tick went into one ``part``."""
-        now = time.monotonic()
-        seconds, self._last = now - self._last, now
-        if part == "step":
-            faded = math.exp(-seconds / self.memory_s)
-            self._time, self._steps = self._time * faded + seconds, self._steps * faded + 1
-        elif self._time > 0:
-            seen = seconds * self._steps / self._time
-            self._in_steps[part] += (seen - self._in_steps[part]) / 2
 
     def better(self, leg: Leg, step: int) -> Leg | None:
         """The plan from ``step`` on that ends in time; None while ``leg`` does as well, or nothing can be said yet."""

@@ -24,6 +24,7 @@ class TrackerState:
     epochs: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     files: list[list[float]] = field(default_factory=list)
+    ties: list[float] = field(default_factory=list)  # of a task whose metric has them: one an epoch
     smoothed_reference: float | None = None
     best: dict[str, Any] | None = None
     skipped_in_a_row: int = 0
@@ -36,6 +37,8 @@ class TrackerState:
 
     def __post_init__(self) -> None:
         if not len(self.epochs) == len(self.values) == len(self.files) or len({len(row) for row in self.files}) > 1:
+            raise ValueError("its curves have holes")
+        if self.ties and len(self.ties) != len(self.epochs):
             raise ValueError("its curves have holes")
 
     def add(self, values: Mapping[str, float]) -> None:
@@ -50,17 +53,24 @@ class TrackerState:
         self.sums, self.count = {}, 0
         return means
 
-    def judge(self, epoch: int, value: float, files: list[float], reference: float | None) -> None:
-        """Take in a finished epoch: the monitored value, the same file by file, and its counterpart on own items."""
+    def judge(
+        self, epoch: int, value: float, files: list[float], reference: float | None, tie: float | None = None
+    ) -> None:
+        """Take in a finished epoch: the monitored value, the same file by file, and its counterpart on own items.
+
+        tie: decides between epochs of equal value; of one task always or never.
+        """
         self.epochs.append(epoch)
         self.values.append(value)
         self.files.append(files)
+        if tie is not None:
+            self.ties.append(tie)
         if reference is not None:
             self.smoothed_reference = smoothed(self.smoothed_reference, reference)
 
     def sweet_range(self, better: str) -> SweetRange | None:
         """As the epochs so far show it; None before the first finite value."""
-        return sweet_range(self.epochs, self.values, self.files, better)
+        return sweet_range(self.epochs, self.values, self.files, better, self.ties)
 
     def best_record(self) -> Best | None:
         return None if self.best is None else Best.model_validate(self.best)

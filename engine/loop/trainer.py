@@ -13,11 +13,12 @@ from engine.claims.evidence import gather
 from engine.errors import StorageError, TrainingFailedError
 from engine.loop.archive import Archive
 from engine.loop.checkpoint import Loaded, WeightAverage, begin, must_fit, restore
+from engine.loop.cost_meter import CostMeter, Part
 from engine.loop.course import Course, Leg
 from engine.loop.diagnosis import diagnose, newly_true
 from engine.loop.extension import More
-from engine.loop.pace import EARLY_PREVIEWS, Costs, Intervals
-from engine.loop.timekeeper import Part, Timekeeper
+from engine.loop.pace import EARLY_PREVIEWS, Costs, Intervals, seconds_to_end
+from engine.loop.timekeeper import Timekeeper
 from engine.loop.tracker import TrackerState
 from engine.loop.update import backward, new_optimizer
 from engine.metrics import (
@@ -38,6 +39,7 @@ from engine.sweet_range import SweetRange, may_end
 from engine.task import Task
 
 FIRST_SAVE_S, SAVE_EVERY_S = 20.0, 300.0
+KNOWN_STEPS, KNOWN_S = 20, 5.0  # before that the first updates, which warm up, make a pace that is off by large factors
 DIVERGED = 1e6
 SKIPS_IN_A_ROW = 5
 
@@ -46,7 +48,7 @@ class Trainer:
     """One task trained into one run directory.
 
     stop: says whether the run is to end after the step under way; asked once a step. callback: told every event.
-    costs: what the parts of the run were measured to take, for one that has minutes.
+    costs: what the parts of the run were measured to take.
     """
 
     def __init__(
@@ -67,9 +69,10 @@ class Trainer:
         self.tracker = TrackerState()
         self.archive = Archive(task, writer, self.optimizer, self.average, callback)
         monitor = task.monitor
-        self.history = MetricsHistory(monitor.metric, monitor.reference, monitor.better)
+        self.history = MetricsHistory(monitor.metric, monitor.reference, monitor.better, monitor.ties)
         self.intervals = Intervals.of(self.config, plan.total_epochs)
         self.timekeeper = self._new_timekeeper(costs or Costs())
+        self.meter = self.timekeeper or CostMeter(costs or Costs())
         self._began = (time.monotonic(), 0)
         self._ended_early = False
 
@@ -114,6 +117,7 @@ class Trainer:
             raise StorageError("The disk refused to note that the run is extended.", "Free some space and try again.")
         self.course.follow(record)
         self.timekeeper = self._new_timekeeper(Costs())
+        self.meter = self.timekeeper or self.meter
 
     def _clock(self) -> dict[str, float]:
         """Of a run that had no minutes before it was extended, what all its sessions took."""
@@ -123,10 +127,17 @@ class Trainer:
         """Train to the end, or until told to stop. Leaves a checkpoint either way."""
         self._began = (time.monotonic(), self.tracker.step)
         self.writer.state(State.RUNNING, phase="train", progress=None, step=self.tracker.step, epoch=self._epoch())
+        self._tell(over=False)
+        try:
+            return self._fit()
+        finally:
+            self._tell(over=True)
+
+    def _fit(self) -> State:
         self._say_plan()
-        if self.timekeeper is not None:
-            self.timekeeper.begin()
+        self.meter.begin()
         self._previews_if_due()
+        self._began = (time.monotonic(), self.tracker.step)  # the first previews come once, whatever the run's length
         while not self._at_end():
             if self.stop():
                 self.writer.state(State.STOPPING)
@@ -205,7 +216,8 @@ class Trainer:
         means = tracker.close_epoch()
         monitor = self.task.monitor
         value = figures.get(monitor.metric, figures["val_loss"])
-        tracker.judge(epoch, value, figures.get(monitor.files or "", []), figures.get(monitor.reference))
+        files, own, tie = (figures.get(name or "") for name in (monitor.files, monitor.reference, monitor.ties))
+        tracker.judge(epoch, value, files or [], own, tie)
         now = smooth(tracker.values)[-1]
         found = tracker.sweet_range(monitor.better)
         if found is not None and found.best == epoch:
@@ -283,6 +295,14 @@ class Trainer:
         )
         self.callback(metrics)
 
+    def _tell(self, *, over: bool) -> None:
+        """What the last epoch showed: of a run that goes on where it stands, of one that ends how it went."""
+        monitor = self.task.monitor
+        evidence = gather(self.history, monitor, self.task.num_val_files)
+        found = diagnose(evidence, monitor, self.task.diagnose(self.history), over=over)
+        # The best too: what a killed session found after its last checkpoint is not kept.
+        self.writer.update(evidence=evidence, diagnosis=found, best=self.tracker.best_record())
+
     def _previews_if_due(self) -> None:
         """At fixed early steps, every so many epochs and at the end; none that is there already."""
         step, epoch = self.tracker.step, self._epoch()
@@ -339,6 +359,9 @@ class Trainer:
             self.writer.warn(message, code=code)
 
     def _figures(self) -> dict[str, float]:
+        """What was measured of the weights of now: nothing between epochs."""
+        if not self._ends_epoch():
+            return {}
         last = self.history.epochs.get(max(self.history.epochs, default=0))
         value = getattr(last, self.task.monitor.metric, None)
         return {} if value is None else {self.task.monitor.metric: float(value)}
@@ -354,8 +377,7 @@ class Trainer:
         return self.course.ahead(self.tracker.step)
 
     def _tick(self, part: Part) -> None:
-        if self.timekeeper is not None:
-            self.timekeeper.tick(part)
+        self.meter.tick(part)
 
     def _plan_anew_if_due(self) -> None:
         """Once the plans of earlier sessions are behind: what they decided comes again at the same steps."""
@@ -394,5 +416,8 @@ class Trainer:
         return done / seconds if done and seconds > 0 else None
 
     def _eta(self) -> float | None:
-        pace = self._pace()
-        return None if pace is None else (self._ahead.total_steps - self.tracker.step) / pace
+        """Seconds to the end, with its checks, previews and saves; None until enough updates were made to know."""
+        (began, first), step = self._began, self.tracker.step
+        if step - first < KNOWN_STEPS or time.monotonic() - began < KNOWN_S:
+            return None
+        return seconds_to_end(self._ahead, step, self.intervals, self.meter.costs)

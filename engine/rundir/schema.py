@@ -82,6 +82,10 @@ class Monitor(Record):
     standard_error: str | None = Field(
         default=None, description="The metric that holds the standard error of ``metric`` over the held-out files."
     )
+    ties: str = Field(
+        default="",
+        description="The metric, lower is better, that decides between epochs of equal ``metric``.",
+    )
     files: str | None = Field(
         default=None,
         description="The list in epoch events of ``metric`` for each held-out file, in dataset.json's order.",

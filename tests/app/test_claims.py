@@ -14,8 +14,12 @@ from streamlit.testing.v1 import AppTest
 
 from app.report.command import gather
 from app.report.page import page as report_page
+from engine.loop.diagnosis import diagnose
+from engine.rundir.encoding import encode
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from engine.rundir.view import ShownState
 from tests import forkserver
 from tests.app.conftest import said
 from tests.conftest import SMALL
@@ -66,6 +70,23 @@ def test_one_run_is_told_alike_everywhere(visit: Visit, runs_dir: Path, drums: P
         assert facts["quality"]["label"] in text and facts["quality"]["shown"] in text, place
         for found in status.diagnosis:
             assert found.message in text, place
+        assert "is learning" not in text and "so far" not in text, place
+
+
+def test_a_run_that_died_is_told_in_the_past_whatever_its_last_status_says(
+    visit: Visit, runs_dir: Path, drum_run: Path
+) -> None:
+    root = Path(shutil.copytree(drum_run, runs_dir / "drums"))
+    status, run = RunReader(root).status(), RunReader(root).run()
+    assert status is not None and run is not None
+    living, past = (diagnose(status.evidence, run.monitor, over=over) for over in (False, True))
+    assert living != past
+    word = {"state": State.RUNNING, "phase": "train", "session": RunReader(root).sessions()[-1].session}
+    Layout(root).status.write_bytes(encode(status.model_copy(update={**word, "diagnosis": living})))
+    assert RunReader(root).view().state is ShownState.CRASHED
+    for place, text in everywhere(visit, root).items():
+        assert all(one.message in text for one in past), place
+        assert not any(one.message in text for one in living if one not in past), place
 
 
 def test_a_run_that_failed_at_once_keeps_nothing_and_says_so(visit: Visit, runs_dir: Path, drums: Path) -> None:

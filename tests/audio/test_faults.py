@@ -83,6 +83,30 @@ def test_hum_is_found_where_all_else_is_quiet_and_told_from_a_low_note(
     assert "hum" not in codes(faults(wave + lines(49.0)) + faults(wave + lines(61.74)) + faults(wave))
 
 
+@pytest.mark.parametrize("mains", [50.0, 59.98])
+def test_hum_is_found_where_it_is_never_quiet_and_where_there_is_nothing_else(
+    faults: Faults, struck: np.ndarray, mains: float
+) -> None:
+    moment = np.arange(6 * RATE) / RATE
+    line = np.sin(2 * np.pi * mains * moment)
+    drone = 0.2 * np.random.default_rng(0).standard_normal(moment.size) * (1 + 0.5 * np.sin(2 * np.pi * moment))
+    music = 0.1 * np.tile(struck, 6) + 0.02 * drone
+    for recording in (0.3 * line, 0.05 * line + music):
+        found = faults(recording)
+        assert codes(found) == ["hum"] and found[0].words.startswith(f"hum of {mains:.0f} Hz")
+    assert faults(music) == ()
+
+
+@pytest.mark.parametrize("pitch", [49.0, 50.0, 60.0, 61.74])
+def test_notes_on_the_mains_are_no_hum(faults: Faults, pitch: float) -> None:
+    """Plucked, bowed with a slow swell, struck again and again, a bass drum at 120 a minute: none keeps its level."""
+    moment = np.arange(6 * RATE) / RATE
+    tone = np.sin(2 * np.pi * pitch * moment) + 0.3 * np.sin(4 * np.pi * pitch * moment)
+    for shape in (np.exp(-moment), 1 + 0.4 * np.sin(2 * np.pi * 0.3 * moment), np.exp(-3 * (moment % 1.7)),
+                  np.exp(-4 * (moment % 0.5))):  # fmt: skip
+        assert "hum" not in codes(faults(0.3 * tone * shape))
+
+
 def test_channels_that_are_equal_or_silent_are_found(faults: Faults, struck: np.ndarray) -> None:
     silence = np.zeros_like(struck)
     found = faults(np.stack([struck, struck], 1)) + faults(np.stack([struck, silence], 1))

@@ -205,9 +205,33 @@ def test_a_stopped_run_resumes_after_a_summary_and_a_confirming_click(
     assert len(reader.sessions()) == 1, "nothing starts before it is confirmed"
     before = reader.status().step
     page.get_by_role("button", name="Resume now").click()
+    page.locator("button:disabled", has_text="Starting…").wait_for()  # at once, while the trainer is not there yet
     until(lambda: len(reader.sessions()) == 2)
     badge(page, "Learning").wait_for(timeout=180_000)
     until(lambda: (reader.status().step or 0) > before)
+
+
+# Once a notice and the button for what comes next are there: the buttons beneath the notice.
+COVERED = """() => {
+    const toast = document.querySelector("[data-testid=stToast]");
+    const buttons = [...document.querySelectorAll("button")];
+    if (!toast || !buttons.some(one => one.innerText.includes("Resume from"))) return null;
+    const over = toast.getBoundingClientRect();
+    return buttons.filter(one => !toast.contains(one)).filter(one => {
+        const box = one.getBoundingClientRect();
+        const across = box.left < over.right && over.left < box.right;
+        return box.width && across && box.top < over.bottom && over.top < box.bottom;
+    }).map(one => one.innerText);
+}"""
+
+
+@pytest.mark.slow
+def test_what_is_told_at_the_end_covers_no_button(app: Server, training: Training, open_page: Open) -> None:
+    reader = training()
+    page = open_page(f"{app.url}/run?run={reader.id}")
+    badge(page, "Learning").wait_for()
+    page.get_by_role("button", name="Stop and keep").click()
+    assert page.wait_for_function(COVERED).json_value() == []
 
 
 @pytest.mark.slow

@@ -102,3 +102,11 @@ def test_there_are_forty_at_least() -> None:
 def test_a_history_is_claimed_to_be_what_it_is(name: str) -> None:
     run, codes, label = ROWS[name]
     assert (run.codes(), run.quality().label) == (codes, label), [one.message for one in run.claims()]
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_where_new_ones_come_out_no_worse_that_is_said_in_words(over: bool) -> None:
+    said = Run(OWN, plus(OWN, 0.3)).quality(over=over)
+    assert (said.value, said.shown, said.label, said.colour) == (None, "no gap", "healthy", "green")
+    assert "no worse than its own" in said.explained
+    assert Run(plus(OWN, 0.2), OWN).quality(over=over).shown.startswith("0.9")

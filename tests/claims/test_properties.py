@@ -133,7 +133,8 @@ def test_no_two_findings_contradict_one_another_and_none_is_green_beside_a_warni
     warned = any(KINDS[code].severity == "warning" for code in codes)
     assert not (warned and said.colour == "green"), (codes, said)
     assert judged is None or judged == run.claims()[0], "the first one recorded is the verdict"
-    assert said.value != 0.0, "a clamped number says nothing"
+    for one in (said, run.quality(over=True)):
+        assert one.shown not in ("0.00", "1.00"), "a clamped number says nothing"
 
 
 @given(
@@ -156,8 +157,8 @@ def view(state: ShownState, status: Status | None, **changes: Any) -> RunView:
 
 def status_of(run: Run, **changes: Any) -> Status:
     evidence = run.evidence()
-    place = evidence.best_epoch if evidence and evidence.best_epoch else 1
-    best = Best(metric="m", value=1.0, raw=run.val[place - 1], epoch=place, step=1) if run.val else None
+    place = evidence.best_epoch if evidence and evidence.best_epoch else run.first
+    best = Best(metric="m", value=1.0, raw=run.val[place - run.first], epoch=place, step=1) if run.val else None
     values = {"session": "s", "state": State.RUNNING, "epoch": len(run.val), "step": 10 * len(run.val), "best": best,
               "evidence": evidence, "diagnosis": run.claims()}  # fmt: skip
     return Status.model_validate(values | changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from engine.audio.settings import DecodeSettings
@@ -83,3 +84,11 @@ def test_copies_alone_are_not_enough(write: Write, folder: Path) -> None:
     found = health(folder)
     assert not found.ready
     assert found.findings[0].message.startswith("All 2 usable files hold the same sound")
+
+
+@pytest.mark.parametrize(("gain", "code"), [(0.6, "levels_even"), (0.3, "levels_apart")])
+def test_levels_are_even_within_a_factor_of_two(write: Write, folder: Path, gain: float, code: str) -> None:
+    for seed in range(4):
+        write(f"{seed}.wav", 1 if seed == 3 else seed, duration_s=0.5, gain=gain if seed else 1.0)
+    found = health(folder)
+    assert [one for one in codes(found) if one.startswith("levels")] == [code], found.findings

@@ -15,9 +15,10 @@ import torch
 from engine.config import TrainingConfig
 from engine.errors import RunDirectoryError, TrainingFailedError
 from engine.loop.checkpoint import load, load_newest
-from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
+from engine.loop.trainer import KNOWN_STEPS, SKIPS_IN_A_ROW, Trainer
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
 from engine.plan import plan
+from engine.process.resume import finished_epochs
 from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -340,3 +341,64 @@ def test_a_run_with_too_few_files_to_tell_never_ends_by_itself(tmp_path: Path, h
         said = writer.status.evidence.sweet_range
     assert trainer.tracker.step == 160
     assert said is not None and not said.certain and not said.behind and said.files == held_out
+
+
+def test_what_is_saved_between_epochs_carries_no_error_of_another_moment(tmp_path: Path) -> None:
+    task = line(max_steps=80)
+    with open_run(tmp_path / "run") as writer:
+        trainer = new_trainer(task, writer, stop=lambda: writer.status.step >= 53)
+        assert trainer.fit() is State.CANCELLED
+    reader = RunReader(tmp_path / "run")
+    saved = [*reader.checkpoints(), *reader.snapshots()]
+    ends = {event["step"]: event for event in reader.events().events if event["event"] == "epoch"}
+    measured = {}
+    for one in saved:
+        assert one.manifest is not None
+        measured[one.manifest.step] = one.manifest.metrics
+        if one.path.name != "best.safetensors":
+            assert bool(one.manifest.metrics) == (one.manifest.step in ends), one.path.name
+    assert 53 not in ends and measured[53] == {} and any(measured.values())
+
+
+def test_the_time_left_is_told_once_the_pace_is_known_from_enough_updates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[int, float | None] = {}
+    monkeypatch.setattr("engine.loop.trainer.KNOWN_S", 0.0)
+    task = line(max_steps=60)
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(task, writer, callback=lambda _: told.setdefault(writer.status.step, writer.status.eta_s)).fit()
+    assert [told[step] for step in range(1, KNOWN_STEPS)] == [None] * (KNOWN_STEPS - 1)
+    assert all(told[step] is not None for step in range(KNOWN_STEPS, 61))
+    monkeypatch.setattr("engine.loop.trainer.KNOWN_S", 3600.0)
+    with open_run(tmp_path / "other") as writer:
+        new_trainer(line(max_steps=60), writer).fit()
+        assert writer.status.eta_s is None, "many quick updates may still be one lucky moment"
+
+
+def test_a_run_that_ends_says_how_it_went_and_one_that_goes_on_how_it_goes(tmp_path: Path) -> None:
+    task = line(max_steps=80, learning_rate=0.05)
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(task, writer, stop=lambda: writer.status.step >= 40).fit()
+        ended = [one.message for one in writer.status.diagnosis]
+    assert ended and not any("so far" in one or "is learning" in one for one in ended), ended
+    heard: list[list[str]] = []
+    with open_run(tmp_path / "run", resume=True) as writer:
+        trainer = new_trainer(
+            line(max_steps=80, learning_rate=0.05), writer,
+            callback=lambda _: heard.append([one.message for one in writer.status.diagnosis]),
+        )  # fmt: skip
+        loaded, _ = load_newest(writer.layout)
+        assert loaded is not None
+        trainer.restore(loaded, finished_epochs(writer.layout, loaded.step))
+        trainer.fit()
+    assert heard[0] and heard[0] != ended, "at once, not with its next epoch"
+
+
+def test_a_run_begun_again_claims_nothing_of_what_was_lost(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(line(max_steps=40), writer).fit()
+        assert writer.status.best is not None and writer.status.diagnosis
+    with open_run(tmp_path / "run", resume=True) as writer:  # as after a kill before its first checkpoint
+        new_trainer(line(max_steps=40), writer, stop=lambda: writer.status.step >= 3).fit()
+        assert (writer.status.best, writer.status.evidence, writer.status.diagnosis) == (None, None, [])

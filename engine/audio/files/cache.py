@@ -29,7 +29,7 @@ from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.encoding import seal, unseal
 
-VERSION = 7
+VERSION = 8
 _BLOCK = 1 << 22
 KEEP_S = 90 * 86_400.0
 

@@ -16,11 +16,13 @@ import soundfile
 from streamlit.testing.v1 import AppTest
 
 from app.sounds.client import Client, client_of
-from app.sounds.made_sounds import MadeSounds, bundle, file_name
+from app.sounds.made_sounds import MadeSounds, bundle, differences, file_name
 from engine.audio.files.io import write_wave
 from engine.audio.picture import mel_png
+from engine.claims.headline import spot_name
 from engine.errors import ConfigError, DataError, SweetspotError
 from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader
 from engine.rundir.schema import Abilities, Monitor, State
 from tests import forkserver
 from tests.app.conftest import said
@@ -124,6 +126,36 @@ def test_a_length_in_bars_takes_the_place_of_seconds(visit: Visit, trained: Path
     assert file_name("Drums", sound).endswith("-240bpm-1bar.wav")
     app.number_input(key="bars").set_value(None).run()
     assert app.button(key="make-now").label == "Make one sound", "another wish begins at the first"
+
+
+def test_sounds_of_one_seed_are_told_apart_by_what_differs(tmp_path: Path) -> None:
+    plain = {"seed": 3, "temperature": 1.0, "loop": False, "quality": "fast", "origin": {"kind": "prior", "index": 0}}
+    wishes = [{}, {"temperature": 1.5}, {"loop": True}, {"origin": {"kind": "prior", "index": 1}}, {"seed": 4}]
+    for number, wish in enumerate(wishes):
+        path = tmp_path / f"prior-{number}.wav"
+        write_wave(path, np.zeros(4800, np.float32), 48_000)
+        path.with_suffix(".json").write_text(json.dumps({"sound": plain | wish}))
+    said_of = differences(MadeSounds(tmp_path).sounds())
+    assert said_of == {
+        "prior-0.wav": "temperature 1, no loop",
+        "prior-1.wav": "temperature 1.5, no loop",
+        "prior-2.wav": "temperature 1, loop",
+    }, "where nothing is mistaken nothing is said"
+    app = AppTest.from_function(_listed, args=(str(tmp_path),)).run()
+    assert not app.exception and "temperature 1.5, no loop" in said(app)
+
+
+@pytest.mark.parametrize("page", ["sounds", "explore"])
+def test_the_best_of_a_run_is_called_as_on_its_own_page(visit: Visit, trained: Path, page: str) -> None:
+    def best(app: AppTest) -> str:
+        return next(one.options[0] for one in app.selectbox if one.label == "Epoch")
+
+    name = spot_name(RunReader(trained).status())
+    assert best(visit(page, run="drums")).startswith(f"{name.capitalize()}, epoch ")
+    status = json.loads(Layout(trained).status.read_text())
+    Layout(trained).status.write_text(json.dumps(status | {"state": "running", "phase": "train"}))
+    assert spot_name(RunReader(trained).status()) == "best so far" != name
+    assert best(visit(page, run="drums")).startswith("Best so far, epoch ")
 
 
 def test_nothing_is_written_into_a_run_that_may_only_be_looked_at(

@@ -21,6 +21,7 @@ from engine.config import TrainingConfig
 from engine.errors import ConfigError, TrainingFailedError
 from engine.loop.checkpoint import load, load_newest
 from engine.loop.trainer import Trainer
+from engine.metrics import smooth
 from engine.plan import Plan, plan
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -98,6 +99,19 @@ def test_classification_tells_accuracy_as_a_fraction(tmp_path: Path) -> None:
     last = events(tmp_path / "run", "epoch")[-1]
     assert 0.8 < last["val_accuracy"] <= 1 and 0.8 < last["train_accuracy"] <= 1
     assert last["val_loss"] < 0.6 and "val_r2" not in last and "kl_divergence" not in last
+
+
+def test_of_epochs_with_as_many_right_the_one_with_the_least_loss_is_best(tmp_path: Path) -> None:
+    task = new_task("iris", max_steps=400, regularization={"dropout": 0.0})
+    with open_run(tmp_path) as writer:
+        assert new_trainer(task, writer).fit() is State.COMPLETED
+        best = writer.status.best
+    epochs = events(tmp_path, "epoch")
+    scores, losses = smooth([one["val_accuracy"] for one in epochs]), smooth([one["val_loss"] for one in epochs])
+    tied = [place for place, score in enumerate(scores) if abs(score - max(scores)) <= 1e-4 * max(scores)]
+    assert len(tied) > 3 and best is not None
+    assert losses[best.epoch - 1] <= 1.0001 * min(losses[place] for place in tied)
+    assert best.epoch - 1 != tied[0], "the loss went on falling"
 
 
 def test_regression_tells_r2_and_the_error_in_the_targets_unit(tmp_path: Path) -> None:
