@@ -1,10 +1,10 @@
 """Decoded sound on disk: what a file once decoded to, found again without opening it.
 
 An entry is ``KEY.pcm`` (int16, little-endian, mono, peak-normalised; absent when there is no sound) and ``KEY.facts``
-(its :class:`Facts` as JSON behind its digest), the facts written last, each replaced in one step. The key tells files apart by absolute
-path, size, time of change, and by what a copy that keeps those cannot keep: inode and change of status. An entry whose
-file changed is simply never asked for again and goes after 90 days, or sooner where the cache grows beyond its limit.
-Beside the sounds, ``KEY.memo`` holds what was computed of a whole collection.
+(its :class:`Facts` as JSON behind its digest), the facts written last, each replaced in one step. The key tells files
+apart by absolute path, size, time of change, and by what a copy that keeps those cannot keep: inode and change of
+status. An entry whose file changed is simply never asked for again and goes after 90 days, or sooner where the cache
+grows beyond its limit. Beside the sounds, ``KEY.memo`` holds what was computed of a whole collection.
 
 A disk may lose what it was given. So an entry is read and held against its digest before it is used: at 5 to 20 GB/s
 for XXH3, which is made against accidents and not against forgers, two hours of sound take a fraction of a second.
@@ -30,7 +30,7 @@ from xxhash import xxh3_128, xxh3_128_digest
 from engine.audio.faults import Fault
 from engine.errors import ConfigError, StorageError
 from engine.home import own_place
-from engine.printable import printable
+from engine.printable import escaped
 from engine.rundir.atomic import replace_bytes
 
 VERSION = 8
@@ -168,7 +168,7 @@ class Cache:
         """Remove what was not asked for in 90 days, then the least recently used until the rest fits ``limit_bytes``.
 
         What was used within the last hour stays: a start that found an entry may be about to open it. What a killed
-        process left half-written goes after a day.
+        process left half-written, or another version kept, goes after a day.
         """
         now, limit = time.time(), limit_bytes()
         entries = self.entries()
@@ -177,15 +177,20 @@ class Cache:
             age = now - entry.used_at
             if age > KEEP_S or (size > limit and age > IN_USE_S):
                 size -= entry.remove()
-        for path in self.root.glob("??/.*.tmp"):
+        for path in self.root.glob("??/*"):
             with contextlib.suppress(OSError):
-                if now - path.stat().st_mtime > KEEP_HALF_S:
+                if not _is_kept(path) and now - path.stat().st_mtime > KEEP_HALF_S:
                     path.unlink()
 
     def clear(self, unused_s: float) -> int:
         """Remove what was not used within the last ``unused_s`` seconds; the bytes that are free then."""
         now = time.time()
         return sum(entry.remove() for entry in self.entries() if now - entry.used_at >= unused_s)
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether it is an entry, or the samples of one."""
+    return path.suffix in (".facts", ".memo") or (path.suffix == ".pcm" and path.with_suffix(".facts").exists())
 
 
 @dataclass(frozen=True)
@@ -218,7 +223,7 @@ def limit_bytes() -> int:
     except ValueError:
         limit = math.nan
     if not limit >= 0:
-        raise ConfigError(f"SWEETSPOT_CACHE_GB is {printable(named)}.", "Name the gigabytes, such as 5 or 0.5.")
+        raise ConfigError(f"SWEETSPOT_CACHE_GB is {escaped(named)}.", "Name the gigabytes, such as 5 or 0.5.")
     return int(min(limit, MOST_GB) * 1e9)
 
 
