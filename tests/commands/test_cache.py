@@ -42,7 +42,7 @@ def figures(task: VAETask) -> list[torch.Tensor]:
         torch.tensor(numbers, dtype=torch.float64),
         task.codec.ceiling,
         *items,
-        *task._meter._index.state().values(),
+        *index,
     ]
 
 
