@@ -27,7 +27,7 @@ def beating(trainer: Trainer) -> float:
     ends, began = time.monotonic() + BEATING_S, time.process_time()
     while time.monotonic() < ends:
         trainer.writer.update(step=trainer.tracker.step)
-        time.sleep(0.1)
+        time.sleep(0.5)
     return (time.process_time() - began) / BEATING_S
 
 
