@@ -31,7 +31,7 @@ def cancelled(root: Path) -> tuple[int, float, float]:
         sent = control.send(root, "cancel")
         assert process.wait(120) == 0
     (heard,) = (event for event in reader.all_of("control") if event["result"] == "acknowledged")
-    steps = reader.all_of("step")
+    steps = list(reader.all_of("step"))
     after = sum(event["elapsed_s"] > heard["elapsed_s"] for event in steps)
     return after, heard["at"] - sent.issued_at, sorted(event["step_time_s"] for event in steps)[len(steps) // 2]
 
