@@ -10,6 +10,7 @@ Letters: M mel bands, F frames, G groups of bands, C cells in time, N cells of t
 from __future__ import annotations
 
 import bisect
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -50,6 +51,16 @@ class WindowIndex:
             self._ends.append(self._size)
         self._append(self._cells(db).half())
         self._ends[-1] = self._size
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All that was added: cells, half [G, N], and the first and last cell of each sound."""
+        return {"cells": self._gathered(), "starts": torch.tensor(self._starts), "ends": torch.tensor(self._ends)}
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Take back what :meth:`state` of an index of the same frames and floor gave."""
+        self._parts = [state["cells"]]
+        self._size = state["cells"].shape[1]
+        self._starts, self._ends = state["starts"].tolist(), state["ends"].tolist()
 
     def _append(self, cells: torch.Tensor) -> None:
         self._parts.append(cells)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.audio.files.cache import Cache, Facts, default_cache
+from engine.audio.files.cache import VERSION, Cache, Facts, default_cache
 from engine.audio.files.decode import DEADLINE_S, DecodeJob, decode_files, usable_cpus
 from engine.audio.files.find import Found, find_files
+from engine.audio.files.memo import memo_key, programs, recall
 from engine.audio.files.stream import AudioError, refuse_special
 from engine.audio.levels import amplitude_to_db
 from engine.audio.settings import DecodeSettings
@@ -28,6 +29,7 @@ from engine.rundir.schema import FileFault, FileRow
 
 log = logging.getLogger(__name__)
 _NAMED = 3
+_AT_ONCE = 32  # files that a thread looks up before it says so
 LEFT_OUT = "left out by you"
 LEAST_S = 0.01  # shorter files hold a click and no sound
 _SLACK_S = 1e-6
@@ -107,9 +109,11 @@ def open_collection(
         raise DataError(f"{printable(folder)} has no sound files.", "Put WAV, FLAC, OGG, MP3 or AIFF files into it.")
     entries = []
     with ThreadPoolExecutor(usable_cpus()) as threads:  # reading and hashing let each other run
-        for entry in threads.map(partial(_look_up, cache=cache, sample_rate=settings.sample_rate), found):
+        look_up = partial(_look_up, cache=cache, sample_rate=settings.sample_rate)
+        some = [found[start : start + _AT_ONCE] for start in range(0, len(found), _AT_ONCE)]
+        for looked_up in threads.map(lambda files: list(map(look_up, files)), some):
             check()
-            entries.append(entry)
+            entries += looked_up
             report("scan", len(entries), len(found))
     unknown = [index for index, entry in enumerate(entries) if entry.facts is None]
     if unknown:
@@ -189,14 +193,7 @@ def _judge(
         if (facts := entry.facts)
     ]
     usable = [(entry, facts) for entry, facts, failure in judged if failure is None]
-    groups = group_copies(
-        [facts for _, facts in usable],
-        lambda index: cache.open(usable[index][0].key, usable[index][1].num_samples),
-        settings.sample_rate,
-        Comparisons(cache.comparisons),
-        report,
-        check,
-    )
+    groups = _groups(usable, settings.sample_rate, cache, report, check)
     shortest = round(settings.min_duration_s * settings.sample_rate)
     sounds = [
         Sound(
@@ -217,6 +214,32 @@ def _judge(
     same_as = {sound.path: first.setdefault(sound.group, sound.path) for sound in sounds}
     rows = [_row(entry.file.shown, facts, failure, same_as, settings) for entry, facts, failure in judged]
     return Collection(folder, settings, rows, sounds, _fingerprint(sounds, settings))
+
+
+def _groups(
+    usable: Sequence[tuple[_Entry, Facts]],
+    sample_rate: int,
+    cache: Cache,
+    report: Callable[[int, int], None],
+    check: Callable[[], None],
+) -> list[int]:
+    """:func:`group_copies` of the same sounds is asked once: with a thousand it looks at half a million pairs."""
+    every = [facts for _, facts in usable]
+
+    def compare() -> bytes:
+        found = group_copies(
+            every,
+            lambda index: cache.open(usable[index][0].key, usable[index][1].num_samples),
+            sample_rate,
+            Comparisons(cache.comparisons),
+            report,
+            check,
+        )
+        return np.array(found, "<i4").tobytes()
+
+    identity = [(facts.digest, [fault.code for fault in facts.faults]) for facts in every]
+    of = programs("collection/near_duplicates.py", "audio/likeness.py")
+    return np.frombuffer(recall(cache, memo_key("groups", of, VERSION, sample_rate, identity), compare), "<i4").tolist()
 
 
 def _failure(facts: Facts, settings: DecodeSettings) -> str | None:

@@ -42,11 +42,13 @@ class Archive:
         self.saved_step = -1
         self.saved_at = time.monotonic()
         self._best: dict[str, Any] | None = None
+        self._prepared: dict[str, torch.Tensor] | None = None  # the weights that the task's state belongs to
 
     def restored(self, state: dict[str, Any], step: int) -> None:
         """Go on from the checkpoint ``state`` of ``step``; older ones that a killed session had no time for go."""
         self.saved_step = step
         self._best = state.get("best")
+        self._prepared = None
         prune(self.writer.layout, self.task.config.max_checkpoints, step)
 
     def keep_best(self) -> None:
@@ -62,12 +64,14 @@ class Archive:
         Whether both are on the disk now. A best state that is refused goes into the checkpoint, to be written later.
         """
         self.saved_at = time.monotonic()
-        self.save_best(tracker)
         if self.saved_step == tracker.step:
+            self.save_best(tracker)
             return self._best is None
-        self.task.prepare_snapshot(self.average.model)
+        self._prepare(self.average.model)  # first: the previews of this moment have mostly done it
+        own = self.task.state_dict()
+        self.save_best(tracker)
         tracker.elapsed_s = self.writer.elapsed_s
-        state = training_state(self.task.model, self.optimizer, self.average, tracker, self.task.state_dict())
+        state = training_state(self.task.model, self.optimizer, self.average, tracker, own)
         if self._best is not None:  # the disk refused it: it waits here, for a session that may not be this one
             state["best"] = self._best
         path = self.writer.layout.checkpoint(tracker.step)
@@ -89,11 +93,20 @@ class Archive:
             return
         model = copy.deepcopy(self.average.model)
         model.load_state_dict(self._best)
-        self.task.prepare_snapshot(model)
+        self._prepare(model)
         data = serialise({"protocol": PROTOCOL, "average": self._best, "task": self.task.state_dict()})
         path = self.writer.layout.best
         if self.writer.write_artefact(path, data, describe(data, path, best.step, best.epoch, {best.metric: best.raw})):
             self._best = None
+
+    def _prepare(self, model: torch.nn.Module) -> None:
+        """Fit what belongs to weights, unless the task's state is that of these very ones: it takes as long as three
+        updates, and checkpoint, best state and previews of one moment each ask for it."""
+        weights = model.state_dict()
+        before = self._prepared
+        if before is None or not all(torch.equal(weights[name], value) for name, value in before.items()):
+            self.task.prepare_snapshot(model)
+            self._prepared = copy.deepcopy(weights)
 
     def kept(self) -> Kept:
         """What of the run lies on the disk and verifies."""
@@ -114,7 +127,7 @@ class Archive:
                 code="storage",
             )
             return
-        self.task.prepare_snapshot(model)
+        self._prepare(model)
         for preview in self.task.previews(model, epoch):
             self._write_preview(preview, epoch, step)
         data = serialise_snapshot(model, self.task.state_dict())

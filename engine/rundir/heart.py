@@ -138,7 +138,7 @@ def measure_memory(device_memory: DeviceMemory | None) -> Memory:
     device_memory: gives (used, total) bytes of the accelerator, or None where there is none.
     """
     process = psutil.Process()
-    family = [process, *process.children(recursive=True)]
+    family = [process, *_descendants(process)]
     system = psutil.virtual_memory()
     used, total = _device_bytes(device_memory)
     return Memory(
@@ -148,6 +148,23 @@ def measure_memory(device_memory: DeviceMemory | None) -> Memory:
         device_used_bytes=used,
         device_total_bytes=total,
     )
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    """The processes it started, and theirs.
+
+    Linux says whom each thread started. Elsewhere psutil asks every process of the machine for its parent, which takes
+    2.4 ms of ninety: more than all else that the heart does in the five seconds from one look to the next.
+    """
+    tasks = Path(f"/proc/{process.pid}/task")
+    try:
+        lists = [path.read_text() for path in tasks.glob("*/children")]
+        started = [psutil.Process(int(pid)) for found in lists for pid in found.split()]
+    except (OSError, psutil.Error):  # one ended meanwhile
+        lists = []
+    if not lists:
+        return process.children(recursive=True)
+    return started + [later for one in started for later in _descendants(one)]
 
 
 def _device_bytes(device_memory: DeviceMemory | None) -> tuple[int, int] | tuple[None, None]:

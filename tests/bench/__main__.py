@@ -1,8 +1,12 @@
-"""``python -m tests.bench NAME ...``: run the bench of that name; its module's ``command`` is a click command."""
+"""``python -m tests.bench NAME... [OPTIONS]``: run the benches of these names one after the other.
+
+Each is the click command ``command`` of the module of its name, and is given the options.
+"""
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import pkgutil
 import sys
 from pathlib import Path
@@ -19,11 +23,14 @@ def _source(name: str) -> str:
 
 
 def main() -> None:
-    if len(sys.argv) < 2 or sys.argv[1] not in names():
-        sys.exit(f"usage: python -m tests.bench {{{','.join(names())}}} [OPTIONS]")
-    name = sys.argv[1]
-    module = importlib.import_module(f"tests.bench.{name}")
-    module.command(sys.argv[2:], prog_name=f"python -m tests.bench {name}")
+    known = names()
+    asked = list(itertools.takewhile(known.__contains__, sys.argv[1:]))
+    if not asked:
+        sys.exit(f"usage: python -m tests.bench {{{','.join(known)}}}... [OPTIONS]")
+    for name in asked:
+        module = importlib.import_module(f"tests.bench.{name}")
+        options = sys.argv[1 + len(asked) :]
+        module.command(options, prog_name=f"python -m tests.bench {name}", standalone_mode=name == asked[-1])
 
 
 if __name__ == "__main__":

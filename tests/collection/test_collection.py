@@ -134,7 +134,7 @@ def test_a_damaged_cache_entry_is_decoded_anew(write: Write, folder: Path, cache
     pcms = sorted(cache_place.glob("*/*.pcm"))
     pcms[0].write_bytes(b"short")
     pcms[1].unlink()
-    sorted(cache_place.glob("*/*.json"))[2].write_text('{"failure": 3')
+    sorted(cache_place.glob("*/*.facts"))[2].write_text('{"failure": 3')
     told: list[str] = []
     second = open_collection(folder, SETTINGS, warn=told.append)
     assert told == ["What the cache held of 0.wav, 1.wav, 2.wav was damaged and has been decoded again."]
@@ -164,7 +164,7 @@ def test_samples_that_are_others_than_were_decoded_are_never_used(
 def test_no_bit_of_the_facts_is_believed_when_it_turned(write: Write, folder: Path) -> None:
     write("a.wav", 1)
     sound = open_collection(folder, SETTINGS, minimum=1).sounds[0]
-    path = sound.cache.pcm(sound.key).with_suffix(".json")
+    path = sound.cache.pcm(sound.key).with_suffix(".facts")
     facts = sound.cache.load(sound.key)
     for byte in range(path.stat().st_size):
         flip(path, byte, byte % 8)

@@ -402,3 +402,56 @@ def test_a_run_begun_again_claims_nothing_of_what_was_lost(tmp_path: Path) -> No
     with open_run(tmp_path / "run", resume=True) as writer:  # as after a kill before its first checkpoint
         new_trainer(line(max_steps=40), writer, stop=lambda: writer.status.step >= 3).fit()
         assert (writer.status.best, writer.status.evidence, writer.status.diagnosis) == (None, None, [])
+
+
+class CountsFits(Line):
+    """Keeps the mean of its weights as what belongs to them, and counts how often it was fitted."""
+
+    fits = 0
+    mean = 0.0
+
+    def prepare_snapshot(self, model):
+        self.fits += 1
+        self.mean = float(sum(weight.sum() for weight in model.parameters()))
+
+    def state_dict(self):
+        return {"mean": self.mean}
+
+
+def test_what_belongs_to_weights_is_fitted_once_for_all_that_is_kept_of_them(tmp_path: Path) -> None:
+    task = CountsFits(TrainingConfig(max_steps=40))
+    with open_run(tmp_path / "run") as writer:
+        trainer = new_trainer(task, writer)
+        archive, tracker, model = trainer.archive, trainer.tracker, trainer.average.model
+        archive.write_previews(1, 1, {})
+        tracker.step = 1
+        assert task.fits == 1 and archive.save(tracker, 1, "test", {}) and task.fits == 1
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.add_(1.0)
+        tracker.step = 2
+        assert archive.save(tracker, 1, "test", {}) and task.fits == 2
+        loaded, _ = load_newest(writer.layout)
+    assert loaded is not None
+    assert loaded.state["task"]["mean"] == float(sum(weight.sum() for weight in model.parameters()))
+
+
+def test_a_best_state_and_the_checkpoint_beside_it_each_keep_what_belongs_to_their_own_weights(tmp_path: Path) -> None:
+    task = CountsFits(TrainingConfig(max_steps=40))
+    with open_run(tmp_path / "run") as writer:
+        trainer = new_trainer(task, writer)
+        model = trainer.average.model
+        best = float(sum(weight.sum() for weight in model.parameters()))
+        trainer.archive.keep_best()
+        trainer.tracker.best = {
+            "metric": "val_loss", "value": 1.0, "raw": 1.0, "epoch": 1, "step": 1, "val_loss": 1.0,
+        }  # fmt: skip
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.add_(1.0)
+        trainer.tracker.step = 2
+        assert trainer.archive.save(trainer.tracker, 1, "test", {})
+        loaded, _ = load_newest(writer.layout)
+        kept = load(writer.layout.best)
+    assert loaded is not None and kept["task"]["mean"] == best
+    assert loaded.state["task"]["mean"] == float(sum(weight.sum() for weight in model.parameters()))

@@ -1,9 +1,10 @@
 """Decoded sound on disk: what a file once decoded to, found again without opening it.
 
-An entry is ``KEY.pcm`` (int16, little-endian, mono, peak-normalised; absent when there is no sound) and ``KEY.json``
-(its :class:`Facts`, sealed), the JSON written last, each replaced in one step. The key tells files apart by absolute
-path, size, time of change, and by what a copy that keeps those cannot keep: inode and change of status. An entry whose
-file changed is simply never asked for again and goes after 90 days.
+An entry is ``KEY.pcm`` (int16, little-endian, mono, peak-normalised; absent when there is no sound) and ``KEY.facts``
+(its :class:`Facts` as JSON behind its digest), the facts written last, each replaced in one step. The key tells files
+apart by absolute path, size, time of change, and by what a copy that keeps those cannot keep: inode and change of
+status. An entry whose file changed is simply never asked for again and goes after 90 days, or sooner where the cache
+grows beyond its limit. Beside the sounds, ``KEY.memo`` holds what was computed of a whole collection.
 
 A disk may lose what it was given. So an entry is read and held against its digest before it is used: at 5 to 20 GB/s
 for XXH3, which is made against accidents and not against forgers, two hours of sound take a fraction of a second.
@@ -11,8 +12,11 @@ for XXH3, which is made against accidents and not against forgers, two hours of 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
+import mmap
 import os
 import time
 from dataclasses import asdict, dataclass, fields
@@ -21,17 +25,20 @@ from typing import Any
 
 import numpy as np
 import platformdirs
-from xxhash import xxh3_128
+from xxhash import xxh3_128, xxh3_128_digest
 
 from engine.audio.faults import Fault
-from engine.errors import StorageError
+from engine.errors import ConfigError, StorageError
 from engine.home import own_place
+from engine.printable import escaped
 from engine.rundir.atomic import replace_bytes
-from engine.rundir.encoding import seal, unseal
 
-VERSION = 8
+VERSION = 9
+DIGEST = 16  # bytes before a record: of what follows
 _BLOCK = 1 << 22
-KEEP_S = 90 * 86_400.0
+KEEP_S, KEEP_HALF_S = 90 * 86_400.0, 86_400.0
+IN_USE_S = 3_600.0
+LIMIT_GB, MOST_GB = 20.0, 1e9
 
 
 @dataclass(frozen=True)
@@ -88,8 +95,12 @@ class Cache:
         """Which entries were compared with which: :mod:`engine.collection.comparisons`."""
         return self.root / "comparisons"
 
+    def memo(self, key: str) -> Path:
+        """What was computed of a whole collection: :mod:`engine.audio.files.memo`."""
+        return self.root / key[:2] / f"{key}.memo"
+
     def _facts(self, key: str) -> Path:
-        return self.root / key[:2] / f"{key}.json"
+        return self.root / key[:2] / f"{key}.facts"
 
     def load(self, key: str) -> Facts | None:
         """The facts of an entry that is there, None when it is not. Reads all of its samples.
@@ -102,7 +113,9 @@ class Cache:
         except OSError:
             return None
         try:
-            facts = Facts.from_record(json.loads((unseal(raw) or {})["facts"]))
+            if xxh3_128_digest(raw[DIGEST:]) != raw[:DIGEST]:
+                raise ValueError("the facts are others than were written")
+            facts = Facts.from_record(json.loads(raw[DIGEST:]))
             if facts.failure is None and self._sample_digest(key) != facts.digest:
                 raise ValueError("the samples are others than were decoded")
         except (OSError, TypeError, KeyError) as error:
@@ -110,8 +123,9 @@ class Cache:
         return facts
 
     def _sample_digest(self, key: str) -> str:
-        digest, block = sample_digest(), memoryview(bytearray(_BLOCK))
+        digest = sample_digest()
         with self.pcm(key).open("rb", buffering=0) as file:
+            block = memoryview(bytearray(min(_BLOCK, os.fstat(file.fileno()).st_size)))  # clearing 4 MB costs 0.1 ms
             while count := file.readinto(block):
                 digest.update(block[:count])
         return digest.hexdigest()
@@ -119,25 +133,98 @@ class Cache:
     def save(self, key: str, facts: Facts) -> None:
         """Raises OSError. The samples must be in place before: the facts are what makes them an entry."""
         self._facts(key).parent.mkdir(parents=True, exist_ok=True)
-        replace_bytes(self._facts(key), seal({"facts": json.dumps(asdict(facts))}), durable=False)
+        record = json.dumps(asdict(facts)).encode()
+        replace_bytes(self._facts(key), xxh3_128_digest(record) + record, durable=False)
 
     def open(self, key: str, num_samples: int) -> np.ndarray:
-        """The samples of an entry, int16 [num_samples], mapped from disk and read-only."""
-        return np.memmap(self.pcm(key), dtype="<i2", mode="r", shape=(num_samples,))
+        """The samples of an entry, int16 [num_samples], mapped from disk and read-only.
+
+        ``StorageError`` when it went since it was found.
+        """
+        try:
+            with self.pcm(key).open("rb", buffering=0) as file:  # numpy's memmap resolves the path at the cost of ten
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return np.frombuffer(mapped, "<i2", num_samples)
+        except FileNotFoundError:
+            raise StorageError(
+                f"The cache of decoded sounds, {self.root}, was cleared while a collection was being opened.",
+                "Start again: what is missing is decoded anew.",
+            ) from None
+
+    def entries(self) -> list[Entry]:
+        """Everything that is kept and can go, the least recently used first."""
+        found = []
+        for path in self.root.glob("??/*"):
+            if path.suffix not in (".facts", ".memo"):
+                continue
+            with contextlib.suppress(OSError):  # another process was faster
+                about = path.stat()
+                samples = path.with_suffix(".pcm")
+                more = samples.stat().st_size if path.suffix == ".facts" and samples.exists() else 0
+                found.append(Entry(path, about.st_size + more, about.st_mtime))
+        return sorted(found, key=lambda entry: entry.used_at)
 
     def prune(self) -> None:
-        """Remove entries not asked for in 90 days, and what a killed process left half-written a day ago."""
-        now = time.time()
+        """Remove what was not asked for in 90 days, then the least recently used until the rest fits ``limit_bytes``.
+
+        What was used within the last hour stays: a start that found an entry may be about to open it. What a killed
+        process left half-written, or another version kept, goes after a day.
+        """
+        now, limit = time.time(), limit_bytes()
+        entries = self.entries()
+        size = sum(entry.size for entry in entries)
+        for entry in entries:
+            age = now - entry.used_at
+            if age > KEEP_S or (size > limit and age > IN_USE_S):
+                size -= entry.remove()
         for path in self.root.glob("??/*"):
-            try:
-                age = now - path.stat().st_mtime
-                if path.suffix == ".tmp" and age > 86_400:
+            with contextlib.suppress(OSError):
+                if not _is_kept(path) and now - path.stat().st_mtime > KEEP_HALF_S:
                     path.unlink()
-                elif path.suffix == ".json" and age > KEEP_S:
-                    path.unlink()
-                    path.with_suffix(".pcm").unlink(missing_ok=True)
-            except OSError:
-                continue  # another process was faster, or (Windows) has it mapped
+
+    def clear(self, unused_s: float) -> int:
+        """Remove what was not used within the last ``unused_s`` seconds; the bytes that are free then."""
+        now = time.time()
+        return sum(entry.remove() for entry in self.entries() if now - entry.used_at >= unused_s)
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether it is an entry, or the samples of one."""
+    return path.suffix in (".facts", ".memo") or (path.suffix == ".pcm" and path.with_suffix(".facts").exists())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sound (its facts at ``path``, and its samples) or one memo. used_at: when it was last asked for."""
+
+    path: Path
+    size: int
+    used_at: float
+
+    @property
+    def is_sound(self) -> bool:
+        return self.path.suffix == ".facts"
+
+    def remove(self) -> int:
+        """The bytes that are free then: none where the system holds it (Windows, while it is mapped)."""
+        try:
+            self.path.unlink()
+            self.path.with_suffix(".pcm").unlink(missing_ok=True)
+        except OSError:
+            return 0
+        return self.size
+
+
+def limit_bytes() -> int:
+    """What the cache may hold: ``$SWEETSPOT_CACHE_GB``, or 20 GB. ``ConfigError`` when that is no number."""
+    named = os.environ.get("SWEETSPOT_CACHE_GB", "") or str(LIMIT_GB)
+    try:
+        limit = float(named)
+    except ValueError:
+        limit = math.nan
+    if not limit >= 0:
+        raise ConfigError(f"SWEETSPOT_CACHE_GB is {escaped(named)}.", "Name the gigabytes, such as 5 or 0.5.")
+    return int(min(limit, MOST_GB) * 1e9)
 
 
 def sample_digest() -> xxh3_128:

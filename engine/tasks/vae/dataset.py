@@ -171,10 +171,10 @@ class EvaluationItems:
     active [N, M, F] marks unpadded bins above their own file's maximum - 60 dB: those whose error counts.
     """
 
-    def __init__(self, data: AudioTrainingDataset, transform: AudioSpectrogram, loudest: torch.Tensor) -> None:
-        """loudest: of each sound, see :class:`Sweep`."""
+    def __init__(self, data: AudioTrainingDataset, db: torch.Tensor, loudest: torch.Tensor) -> None:
+        """db: from :func:`evaluation_db`. loudest: of each sound, see :class:`Sweep`."""
         self.chunks = evenly(data.chunks, EVALUATION_CHUNKS)
-        self.db = data.mel_db(self.chunks, transform)
+        self.db = db
         self.files = torch.tensor([chunk.sound for chunk in self.chunks])
         valid = data.valid_frames(self.chunks)[:, None, :]
         self.active = (self.db > (loudest[self.files] - ACTIVE_DB)[:, None, None]) & valid
@@ -189,19 +189,9 @@ class EvaluationItems:
         return total / bins.clamp_min(1)
 
 
-def create_data_loaders(
-    train: AudioTrainingDataset,
-    val: AudioTrainingDataset,
-    transform: AudioSpectrogram,
-    plan: Plan,
-    config: TrainingConfig,
-    task: VAEConfig,
-    latent_shape: tuple[int, int],
-    loudest: tuple[torch.Tensor, torch.Tensor],
-) -> tuple[TrainingLoader, EvaluationItems, EvaluationItems]:
-    """Training batches, and the fixed items of both sides for clean figures. loudest: of the sounds of either side."""
-    loader = TrainingLoader(train, plan, config, task, latent_shape)
-    return loader, EvaluationItems(train, transform, loudest[0]), EvaluationItems(val, transform, loudest[1])
+def evaluation_db(data: AudioTrainingDataset, transform: AudioSpectrogram) -> torch.Tensor:
+    """Clean mel power in dB [N, M, F] of the chunks that :class:`EvaluationItems` holds."""
+    return data.mel_db(evenly(data.chunks, EVALUATION_CHUNKS), transform)
 
 
 @dataclass(frozen=True)

@@ -35,19 +35,13 @@ class Fitting:
     """
 
     def __init__(
-        self, train: AudioTrainingDataset, val: AudioTrainingDataset, config: VAEConfig, check: Callable[[], None]
+        self, train: AudioTrainingDataset, val: AudioTrainingDataset, config: VAEConfig, shapes: torch.Tensor
     ) -> None:
+        """shapes: of the training sounds, from :func:`sound_shapes`."""
         self.train, self.config = train, config
         self.learned = evenly(range(len(train.sounds)), FITTED_SOUNDS)
         self._val, self._held_out = val, evenly(range(len(val.sounds)), MAPPED_HELD_OUT)
-        halves, actives, levels = [], [], []
-        for sound in self.learned:
-            check()
-            wave = train.whole(sound)
-            half, active = _shape(wave, train.spectrogram.hop_length, train.spectrogram.sample_rate)
-            halves.append(half)
-            actives.append(active)
-            levels.append(active_rms(wave.numpy()))
+        halves, actives, levels = shapes.tolist()
         found: Kind = "textures" if is_texture(torch.tensor(halves), torch.tensor(actives)) else "one-shots"
         self.kind: Kind = found if config.kind == "auto" else config.kind
         self.of_textures = self.kind == "textures" and config.code != "vector"
@@ -108,6 +102,18 @@ class Fitting:
         sides: list[Side] = ["train"] * len(learned) + ["val"] * len(held_out)  # type: ignore[assignment]
         codes = [code.mean(1, keepdim=True) if self.of_textures else code for code in learned + held_out]
         return FileCodes(tuple(paths), tuple(sides), torch.stack(codes))
+
+
+def sound_shapes(train: AudioTrainingDataset, check: Callable[[], None]) -> torch.Tensor:
+    """Of the sounds that are fitted to, float64 [3, N]: what :func:`_shape` says, and their active RMS."""
+    found = []
+    for sound in evenly(range(len(train.sounds)), FITTED_SOUNDS):
+        check()
+        wave = train.whole(sound)
+        found.append(
+            (*_shape(wave, train.spectrogram.hop_length, train.spectrogram.sample_rate), active_rms(wave.numpy()))
+        )
+    return torch.tensor(found, dtype=torch.float64).T
 
 
 def _shape(wave: torch.Tensor, hop: int, sample_rate: int) -> tuple[float, float]:

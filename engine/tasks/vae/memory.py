@@ -94,17 +94,19 @@ class MemoryMeter:
 
     The index names sixteen windows that may be near; those are read from the sounds again and measured exactly, the
     nearest also between its frames. docs/model.md says how many copies it finds, and what it costs.
+
+    held_out_db: the yardstick, from :meth:`hear` or as it was heard before.
     """
 
     def __init__(
         self, train: AudioTrainingDataset, transform: AudioSpectrogram, index: WindowIndex, floor_db: float
     ) -> None:
         self._train, self._transform, self._index, self._floor_db = train, transform, index, floor_db
-        self._held_out_db = math.nan
+        self.held_out_db = math.nan
 
     def hear(self, held_out: torch.Tensor) -> None:
         """Take the yardstick: chunks of sounds that were never learned, in dB [K, M, F]."""
-        self._held_out_db = _median(self._all_nearest(_spread(list(held_out), _METER_PIECES)))
+        self.held_out_db = _median(self._all_nearest(_spread(list(held_out), _METER_PIECES)))
 
     def read(self, samples: torch.Tensor) -> MemoryReading:
         """samples: new sounds in dB [K, M, F]."""
@@ -112,7 +114,7 @@ class MemoryMeter:
         closest = min(near, key=lambda item: item.distance_db)
         return MemoryReading(
             _median(near),
-            self._held_out_db,
+            self.held_out_db,
             self._train.sounds[closest.sound].path,
             closest.distance_db,
         )

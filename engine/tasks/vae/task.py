@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +13,7 @@ import torch
 
 from engine import rng
 from engine.audio import augment
-from engine.audio.mel import RANGE_DB, AudioSpectrogram
-from engine.audio.window_index import WindowIndex
+from engine.audio.mel import AudioSpectrogram
 from engine.collection.collection import Collection, open_collection
 from engine.collection.split import assign_sides, split_files
 from engine.config import TrainingConfig, follow, get_adaptive_split, resolve
@@ -26,19 +24,13 @@ from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Prev
 from engine.tasks.vae import diagnosis
 from engine.tasks.vae.codec import Codec, Texture
 from engine.tasks.vae.config import VAEConfig
-from engine.tasks.vae.dataset import (
-    AudioTrainingDataset,
-    EvaluationItems,
-    create_data_loaders,
-    measure,
-    sweep,
-    to_float,
-)
+from engine.tasks.vae.dataset import AudioTrainingDataset, EvaluationItems, TrainingLoader, to_float
 from engine.tasks.vae.fitting import Fitting
 from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
-from engine.tasks.vae.memory import MemoryMeter, MemoryReading
+from engine.tasks.vae.memory import MemoryReading
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.nouns import SOUNDS
+from engine.tasks.vae.preparation import prepare
 from engine.tasks.vae.previews import previews
 
 WARMUP_STEPS = 20
@@ -108,25 +100,16 @@ class VAETask:
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.transform = AudioSpectrogram(spectrogram).to(self.device)
         context.report("prepare", 0, 0)
-        index = WindowIndex(self.train.frames, spectrogram.full_scale_db - RANGE_DB)
-        found = sweep(self.train, self.transform, index, context.check, partial(context.report, "prepare"))
-        loudest = found.loudest, sweep(self.val, self.transform, check=context.check).loudest
-        scale, average = measure(self.train, self.transform, float(found.ceiling.max()))
+        found = prepare(self.train, self.val, self.transform, context)
+        scale = found.scale
         self.codec = Codec(self.model, spectrogram, scale, found.ceiling, sharp_attacks=self.task_config.sharp_attacks)
         shape = (self.task_config.latent_dim, 1 if self.model.vector else self.model.latent_frames)
         layout = plan(self.config, self.num_train)
-        self.loader, self.train_items, self.val_items = create_data_loaders(
-            self.train,
-            self.val,
-            self.transform,
-            layout,
-            self.config,
-            self.task_config,
-            shape,
-            loudest,
-        )
+        self.loader = TrainingLoader(self.train, layout, self.config, self.task_config, shape)
+        self.train_items = EvaluationItems(self.train, found.train_db, found.train_loudest)
+        self.val_items = EvaluationItems(self.val, found.val_db, found.val_loudest)
         context.check()
-        self.baseline_db = float(self.val_items.error_db(average[None, :, None]).mean())
+        self.baseline_db = float(self.val_items.error_db(found.average[None, :, None]).mean())
         self.monitor = Monitor(
             metric="val_recon_db",
             reference="train_recon_db",
@@ -136,10 +119,9 @@ class VAETask:
             files="val_recon_db_files",
             nouns=SOUNDS,
         )
-        self._fitting = Fitting(self.train, self.val, self.task_config, context.check)
+        self._fitting = Fitting(self.train, self.val, self.task_config, found.shapes)
         self.codec.level = self._fitting.level
-        self._meter = MemoryMeter(self.train, self.transform, index, scale.floor)
-        self._meter.hear(self.val_items.db)
+        self._meter = found.meter(self.train, self.transform)
         self._memory: MemoryReading | None = None
 
     def _new_model(self) -> ConvVAE:

@@ -15,7 +15,7 @@ from engine.config import TrainingConfig
 from engine.task import OpenContext, Source
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.dataset import AudioTrainingDataset
-from engine.tasks.vae.fitting import FITTED_SOUNDS, MAPPED_HELD_OUT, Fitting
+from engine.tasks.vae.fitting import FITTED_SOUNDS, MAPPED_HELD_OUT, Fitting, sound_shapes
 from engine.tasks.vae.task import open_task
 from tests.tasks.vae.test_codec import codec
 
@@ -24,7 +24,7 @@ def test_prior_and_map_hold_an_even_choice_of_a_large_collection(drums: Path) ->
     own = open_collection(drums, DecodeSettings()).sounds
     many = [replace(own[place % 10], path=f"{place:03d}.wav") for place in range(400)]
     train, val = (AudioTrainingDataset(part, SpectrogramConfig(), 1.0) for part in (many[:320], many[320:]))
-    fitting = Fitting(train, val, VAEConfig(kind="one-shots"), lambda: None)
+    fitting = Fitting(train, val, VAEConfig(kind="one-shots"), sound_shapes(train, lambda: None))
     prior, file_codes = fitting.fit(codec())
     assert len(prior.means) == FITTED_SOUNDS and len(file_codes.paths) == FITTED_SOUNDS + MAPPED_HELD_OUT
     learned = [int(path[:3]) for path, side in zip(file_codes.paths, file_codes.sides, strict=True) if side == "train"]
