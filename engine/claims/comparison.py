@@ -57,7 +57,7 @@ class Difference:
 
 
 def difference(first: Checked, second: Checked) -> Difference | None:
-    """In pairs; None with fewer than three files that both held out. It changes its sign with the order, and no more."""
+    """In pairs; None with fewer than three files that both held out. Turned round, it changes its sign and no more."""
     common = sorted(first.errors.keys() & second.errors.keys(), key=str)  # the same sums whichever stands first
     own, other = (np.array([one.errors[file] for file in common], float) for one in (first, second))
     known = (np.abs(own) < FARTHEST) & (np.abs(other) < FARTHEST)
