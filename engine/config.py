@@ -49,10 +49,12 @@ class Settings(BaseModel):
 class TaskConfig(Settings):
     """Base of what only one task has a use for: each task has one class of these, in its ``config.py``.
 
-    can: what its models are good for; every run keeps it in run.json.
+    can: what its models are good for; every run keeps it in run.json. measured_by: the settings, by name, that an error
+    is measured by: runs that differ in one cannot be compared by their figures.
     """
 
     can: ClassVar[Abilities] = Abilities()
+    measured_by: ClassVar[tuple[str, ...]] = ()
 
     def num_items(self, files: Sequence[FileRow]) -> int:
         """Training items in ``files``, as far as their rows tell: one for each file to learn from, at least 1."""

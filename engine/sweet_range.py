@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from engine.metrics import FEWEST_FILES, SMOOTHING, STAGNATION_PART, best_place, errors_of, last_progress, smooth
 from engine.rundir.schema import SweetRange
 
-__all__ = ["SweetRange", "may_end", "optimism", "sweet_range"]
+__all__ = ["SweetRange", "may_end", "optimism", "quantile", "sweet_range"]
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def sweet_range(
     mean, spread = worse.mean(1), _standard_error(worse, errors.mean(1))
     floor = STAGNATION_PART * abs(float(errors[place].mean()))
     flattered = _optimism(errors)
-    alike = mean <= np.maximum(floor, (flattered or 0.0) + _quantile(count - 1) * spread)
+    alike = mean <= np.maximum(floor, (flattered or 0.0) + quantile(count - 1) * spread)
     alike[place] = True
     first, last = (int(end) for end in np.flatnonzero(alike)[[0, -1]])
     since = len(epochs) - 1 - last
@@ -155,6 +155,9 @@ def _standard_error(worse: Floats, curve: Floats) -> Floats:
     return error
 
 
-def _quantile(freedom: int) -> float:
-    """For ``freedom`` from 2; beyond the table its last one, which is 0.13 too careful at most."""
+def quantile(freedom: int) -> float:
+    """Half the width of a 95 % interval in standard errors, by Student's t, for ``freedom`` from 2.
+
+    Beyond the table its last one, which is 0.13 too careful at most.
+    """
     return _QUANTILES[min(freedom - 2, len(_QUANTILES) - 1)]

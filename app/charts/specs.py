@@ -14,7 +14,9 @@ from typing import Any
 import altair as alt
 
 Spec = dict[str, Any]
-ROLES = ["train", "val", "sweet", "base", "done", "track"]
+RUNS = [f"run-{number}" for number in range(1, 11)]  # beside one another
+ROLES = ["train", "val", "sweet", "base", "done", "track", *RUNS]
+SOLID = 5  # so many runs; the others are dashed as well
 ZOOM, PICK = "zoom", "pick"
 SOURCE = "source"  # Streamlit's name of a chart's rows
 
@@ -27,11 +29,11 @@ def _rows(kind: str) -> Any:
     return alt.Chart().transform_filter(f"datum.k === '{kind}'")
 
 
-def _scale(axis: str) -> alt.Scale:
-    """From the first row to the second one of the frame; from 0 to 1 while there are no rows."""
+def _scale(axis: str, log: bool = False) -> alt.Scale:
+    """From the first row to the second one of the frame; from 0 to 1 (1 to 2) while there are no rows."""
     rows = f"data('{SOURCE}')"
-    ends = [{"expr": f"length({rows}) > 1 ? {rows}[{end}].{axis} : {end}"} for end in (0, 1)]
-    return alt.Scale(nice=False, zero=False, domain=ends)
+    ends = [{"expr": f"length({rows}) > 1 ? {rows}[{end}].{axis} : {end + log}"} for end in (0, 1)]
+    return alt.Scale(type="log", nice=False, domain=ends) if log else alt.Scale(nice=False, zero=False, domain=ends)
 
 
 def _zoom() -> alt.Parameter:
@@ -115,6 +117,30 @@ def main_chart(x_title: str, y_title: str, height: int = 368) -> Spec:
         .mark_text(align="left", dx=8, dy=8, fontSize=13, fontWeight=600, clip=False)
         .encode(x=x, y=y, text="t:N", color=_COLOUR),
         _end_labels(),
+    ]
+    return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
+
+
+def overlay_chart(x_title: str, y_title: str, log: bool = False, x_format: str = "~g", height: int = 368) -> Spec:
+    """One line a run over what its raw values reach, its name at its end; hovered points tell their run."""
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format, x_title))
+    y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis(y_title))
+    tip = [
+        alt.Tooltip("t:N", title="run"), alt.Tooltip("x:Q", title=x_title, format=".4~g"),
+        alt.Tooltip("y:Q", title="value", format=".3~g"),
+    ]  # fmt: skip
+    end = alt.X(value="width")
+    layers = [
+        _frame(x, y).add_params(_zoom()),
+        _rows("band").mark_area(opacity=0.15, clip=True).encode(x=x, y=y, y2="y2:Q", color=_COLOUR),
+        _rows("line").mark_line(strokeWidth=2.25, clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("dashed").mark_line(strokeWidth=2.25, strokeDash=[7, 3], clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("dot").mark_point(size=50, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
+        _rows("hover").mark_point(size=120, filled=True, opacity=0, clip=True).encode(x=x, y=y, tooltip=tip),
+        _rows("end").mark_point(size=60, filled=True, opacity=1, xOffset=10).encode(x=end, y=y, color=_COLOUR),
+        _rows("label")
+        .mark_text(align="left", dx=20, fontSize=13, clip=False)
+        .encode(x=end, y=y, text="t:N", color=_COLOUR),
     ]
     return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
 

@@ -10,6 +10,7 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 PAUSE = '<span class="ss-said">, </span>'  # between lines of one label, where they are read aloud
+RUNS = 10  # so many colours end the theme's list
 _STRONG = re.compile(r"\*([^*]+)\*")
 
 # light-dark() and currentColor follow a switch of theme in the browser; nothing here asks Python which one it is.
@@ -88,6 +89,14 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-facts{width:100%;border-collapse:collapse;font-size:.95rem}.ss-facts td{padding:.3rem 0;border:0;vertical-align:top}
 .ss-facts td:first-child{opacity:.78;padding-right:1rem;white-space:nowrap}
 .ss-facts td:last-child{text-align:right;overflow-wrap:anywhere}
+.ss-wide{overflow-x:auto;padding-bottom:.3rem}
+.ss-table{border-collapse:collapse;font-size:.95rem;min-width:100%}
+.ss-table th,.ss-table td{padding:.45rem 1.1rem .45rem 0;text-align:left;white-space:nowrap;vertical-align:top;
+  border:0;border-bottom:1px solid color-mix(in srgb,currentColor 14%,transparent)}
+.ss-table thead th{font-weight:400;font-size:.87rem;opacity:.78}.ss-table tbody th{font-weight:600}
+.ss-table a{color:inherit}
+.ss-swatch{display:inline-block;width:1.15rem;border-top:3px solid;margin-right:.45rem;vertical-align:.28em}
+.ss-swatch.ss-dashed{border-top-style:dashed}
 .ss-empty{text-align:center;max-width:30rem;margin:1.2rem auto .4rem}.ss-empty p{opacity:.78;margin:.5rem 0 0}
 .ss-icon{font-family:"Material Symbols Rounded";font-feature-settings:"liga";user-select:none;flex:none}
 </style>"""
@@ -107,6 +116,17 @@ def icon() -> Image.Image:
 def safe(text: object) -> str:
     """``text`` as HTML that shows itself and does nothing: names from files are never markup."""
     return html.escape(str(text), quote=True)
+
+
+@lru_cache(maxsize=1)
+def run_colours() -> str:
+    """Rules for the colours of runs that are compared: those that the theme gives their curves, written there once."""
+    light, dark = (st.get_option(f"theme.{theme}.chartCategoricalColors")[-RUNS:] for theme in ("light", "dark"))
+    rules = (
+        f".ss-run-{number}{{color:light-dark({pair[0]},{pair[1]})}}"
+        for number, pair in enumerate(zip(light, dark, strict=True), 1)
+    )
+    return f"<style>{''.join(rules)}</style>"
 
 
 def head() -> None:

@@ -39,6 +39,7 @@ _ICONS = {"requested": "schedule", "acknowledged": "progress_activity", "done": 
 def buttons(reader: RunReader, view: RunView) -> None:
     """Those that make sense in the state the run is in."""
     if view.state.live and view.session_may_live:
+        _compare(reader, view)
         _make_sounds(reader, view)
         _command(reader, view.status, "save_now", ":material/save:")
         _command(reader, view.status, "cancel", ":material/stop_circle:")
@@ -50,6 +51,7 @@ def buttons(reader: RunReader, view: RunView) -> None:
         "Delete", icon=":material/delete:", key="delete", type="tertiary", on_click=_ask, args=("delete", reader.id)
     ):
         st.rerun()
+    _compare(reader, view)
     # What went wrong in training goes wrong again with the same settings: then a changed copy is the way on.
     again = view.status is not None and view.status.error is not None and view.status.error.kind == _WENT_WRONG
     if view.run is not None and st.button(
@@ -95,6 +97,14 @@ def _make_sounds(reader: RunReader, view: RunView) -> None:
     done: Literal["primary", "secondary"] = "primary" if view.state is ShownState.COMPLETED else "secondary"
     if st.button("Make sounds", icon=":material/graphic_eq:", key="make-sounds", type=done):
         st.switch_page("views/sounds.py", query_params={"run": reader.id})
+
+
+def _compare(reader: RunReader, view: RunView) -> None:
+    """To the page where another run is chosen to hold it against."""
+    if view.run is not None and st.button(
+        "Compare with …", icon=":material/compare_arrows:", key="compare", type="tertiary"
+    ):
+        st.switch_page("views/compare.py", query_params={"runs": reader.id})
 
 
 def may_be_deleted(view: RunView) -> bool:

@@ -33,6 +33,7 @@ class Mark:
     label: str
     detail: str = ""
     sweet: str = ""
+    before: str = ""  # our own markup, in front of the label
 
     @property
     def spoken(self) -> str:
@@ -45,7 +46,7 @@ class Mark:
         before = '<span class="ss-said">epoch </span>' if self.label.isdigit() else ""
         lines = [("", self.detail), (' class="sweet"', self.sweet)]
         small = (f"{style.PAUSE}<small{look}>{style.safe(text)}</small>" for look, text in lines if text)
-        return before + style.safe(self.label) + "".join(small)
+        return self.before + before + style.safe(self.label) + "".join(small)
 
 
 def sort_previews(found: Sequence[PreviewSet]) -> tuple[list[PreviewSet], list[PreviewSet], list[PreviewSet]]:
@@ -103,7 +104,7 @@ def listen(root: Path, found: Sequence[PreviewSet], marks: dict[tuple[int, int],
     if references or copies:
         style.quiet(nouns[0])
     for reference in references[:1]:
-        _row(root, reference, Mark("Original"), "the original")
+        row(root, reference, Mark("Original"), "the original")
     if copies:
         _copies(root, copies, marks)
     if samples:
@@ -119,7 +120,7 @@ def _copies(root: Path, copies: Sequence[PreviewSet], marks: dict[tuple[int, int
             with st.container(key=f"copies-{number}", gap=None):
                 for one in group if number >= len(groups) - 2 else ():
                     mark = marks.get((one.epoch, one.step), Mark(f"{one.epoch}"))
-                    _row(root, one, Mark("Copy", moment(one)), f"copy of the original, {moment(one)}, {mark.detail}")
+                    row(root, one, Mark("Copy", moment(one)), f"copy of the original, {moment(one)}, {mark.detail}")
 
 
 def _timeline(root: Path, samples: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
@@ -144,7 +145,7 @@ def _folded(root: Path, group: Sequence[PreviewSet], marks: dict[tuple[int, int]
 
 def _rows(root: Path, group: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
     for one in group:
-        _row(root, one, marks.get((one.epoch, one.step), Mark(*moment_parts(one))))
+        row(root, one, marks.get((one.epoch, one.step), Mark(*moment_parts(one))))
 
 
 def _groups(items: Sequence[PreviewSet]) -> list[Sequence[PreviewSet]]:
@@ -164,8 +165,11 @@ def moment(one: PreviewSet) -> str:
     return "before learning" if one.step == 0 else f"epoch {one.epoch}"
 
 
-def _row(root: Path, one: PreviewSet, mark: Mark, alt: str = "") -> None:
-    """A label beside the preview, drawn by its kind: sound, picture or table."""
+def row(root: Path, one: PreviewSet, mark: Mark, alt: str = "", part: float | None = None) -> None:
+    """A label beside the preview, drawn by its kind: sound, picture or table.
+
+    part: of the whole width that a sound's picture takes, where several share one time axis.
+    """
     label = f'<div class="ss-mark">{mark.html}</div>'
     says = alt or f"{mark.spoken}, {mark.detail or moment(one)}"
     if "wav" not in one.files:  # a picture or a table wants the whole width
@@ -176,17 +180,18 @@ def _row(root: Path, one: PreviewSet, mark: Mark, alt: str = "") -> None:
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(label, width=LABEL_PX)
         with st.container(gap=None):
-            _content(root, one, says)
+            _content(root, one, says, part)
 
 
-def _content(root: Path, one: PreviewSet, says: str) -> None:
+def _content(root: Path, one: PreviewSet, says: str, part: float | None = None) -> None:
     files = {suffix: root / path for suffix, path in one.files.items()}
     for suffix, path in list(files.items()):
         if why := media.refusal(path):
             del files[suffix]
             style.quiet(why)
     if "png" in files:
-        st.image(str(files["png"]), width="stretch", alt=f"Picture of {says}")
+        place = st if part is None else st.columns([part, max(1 - part, 1e-6)], gap=None, wrap=False)[0]
+        place.image(str(files["png"]), width="stretch", alt=f"Picture of {says}")
     if "wav" in files:
         st.audio(str(files["wav"]), alt=f"Play {says}")
     elif "png" not in files and "npy" in files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import deque
@@ -33,10 +34,13 @@ class MetricsStore:
 
     Of a run of many million steps, which would take a minute and gigabytes, every so many steps are taken in (the
     ``stride`` of ``steps``); epochs and all other events always. Nothing is written anywhere for that.
+
+    thin_bytes: the length of a file from which on that is so; default ``THIN_BYTES``.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, thin_bytes: int | None = None) -> None:
         self.path = path
+        self._thin_bytes = THIN_BYTES if thin_bytes is None else thin_bytes
         self.version = 0
         self._lock = threading.RLock()
         self._told: int | None = None
@@ -45,7 +49,7 @@ class MetricsStore:
     def _clear(self) -> None:
         self.steps = Columns()
         self.epochs = Columns()
-        self._last_epoch: dict[str, Any] = {}
+        self._lists: dict[int, dict[str, Floats]] = {}  # of epochs, by their number
         self.memory: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.damaged = 0
@@ -83,10 +87,15 @@ class MetricsStore:
         self._cache.clear()
 
     def latest(self, name: str) -> Floats:
-        """The numbers of a list in the last epoch, at most the first 1,024; none where it has no such list."""
-        listed = self._last_epoch.get(name)
-        numbers = [one for one in listed[:MOST_COLUMNS] if is_number(one)] if isinstance(listed, list) else []
-        return _within(np.array(numbers, float))
+        """What :meth:`listed` has of the last epoch."""
+        return self.listed(name, self.epochs.count)
+
+    def listed(self, name: str, epoch: int) -> Floats:
+        """The numbers of a list in an epoch, at most the first 1,024; none where it has no such list.
+
+        What is no number there is NaN, so that each stands in its place.
+        """
+        return self._lists.get(epoch, {}).get(name, np.empty(0))
 
     def cached(self, key: Hashable, compute: Callable[[], Result]) -> Result:
         """``compute()`` once a version and key, for all tabs together."""
@@ -99,8 +108,8 @@ class MetricsStore:
     def _read(self, size: int) -> None:
         """Blocks are parsed side by side and taken in, in their order."""
         backlog = size - self._offset
-        if not self.steps.count and backlog > THIN_BYTES:
-            self.steps = Columns(stride=1 << (-(-backlog // THIN_BYTES) - 1).bit_length())
+        if not self.steps.count and backlog > self._thin_bytes:
+            self.steps = Columns(stride=1 << (-(-backlog // self._thin_bytes) - 1).bit_length())
         with self.path.open("rb") as file:
             if backlog <= BLOCK:
                 for block in self._blocks(file, size):
@@ -131,7 +140,8 @@ class MetricsStore:
         self._put(self.steps, "step", parsed.steps)
         epochs = [row for row in parsed.others if row["event"] == "epoch"]
         self._put(self.epochs, "epoch", columns(epochs))
-        self._last_epoch = epochs[-1] if epochs else self._last_epoch
+        counted = [row for row in epochs if is_number(row.get("epoch")) and math.isfinite(row["epoch"])]
+        self._lists |= {int(row["epoch"]): _lists(row) for row in counted}
         for row in parsed.others:
             if row["event"] == "step":
                 self._put(self.steps, "step", columns([row]))
@@ -154,16 +164,24 @@ class MetricsStore:
         place.put(index[good].astype(np.int64), {name: _within(column) for name, column in table.items()})
 
 
+def _lists(row: dict[str, Any]) -> dict[str, Floats]:
+    found = {name: value[:MOST_COLUMNS] for name, value in row.items() if isinstance(value, list)}
+    return {
+        name: _within(np.array([one if is_number(one) else np.nan for one in value], float))
+        for name, value in found.items()
+    }
+
+
 def _within(column: Floats) -> Floats:
     """What no model computes counts as infinite: the span of an axis must be a number."""
     return np.where(np.abs(column) > FARTHEST, np.copysign(np.inf, column), column)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _store(path: str) -> MetricsStore:
-    return MetricsStore(Path(path))
+def _store(path: str, thin_bytes: int | None) -> MetricsStore:
+    return MetricsStore(Path(path), thin_bytes)
 
 
-def metrics_of(root: Path) -> MetricsStore:
-    """The shared store of the run directory ``root``, not refreshed yet."""
-    return _store(os.fspath(Layout(root).metrics))
+def metrics_of(root: Path, thin_bytes: int | None = None) -> MetricsStore:
+    """The shared store of the run directory ``root``, not refreshed yet. thin_bytes: thinned already from there on."""
+    return _store(os.fspath(Layout(root).metrics), thin_bytes)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import streamlit as st
 
 from app.look import states, style, words
 from app.panels import summary
+from app.runs.compared import FEWEST, MOST, called, kind
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, library, unknown_arguments
 from app.runs.store import metrics_of
@@ -49,7 +50,7 @@ def page() -> None:
     st.fragment(_live, run_every=LIVE_S if live else QUIET_S)(shelf, _drawn(found))
     earlier = [(reader, view) for reader, view in found if not view.state.live]
     if earlier:
-        _earlier(earlier, _names(found))
+        _earlier(earlier, called(found))
 
 
 def _drawn(found: list[tuple[RunReader, RunView]]) -> frozenset[tuple[str, bool]]:
@@ -62,7 +63,7 @@ def _live(shelf: Library, drawn: frozenset[tuple[str, bool]]) -> None:
     found, _ = shelf.views()
     for launch in launcher().pending(shelf.runs_dir):
         _pending(launch)
-    names = _names(found)
+    names = called(found)
     for reader, view in found:
         if view.state.live:
             _card(shelf, reader, view, names[reader.id])
@@ -124,20 +125,24 @@ def _open(run_id: str) -> None:
 
 
 def _earlier(earlier: list[tuple[RunReader, RunView]], names: Mapping[str, str]) -> None:
-    st.header("Earlier", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", key="above-earlier"):
+        st.header("Earlier", anchor=False, width="content")
+        beside = st.container(horizontal=True)  # at the left: the table's own tools lie over what is at the right
     labels = states.ALL_LABELS
     runs = [view.run for _, view in earlier if view.run]
     unit, items = _shared(_unit(run) for run in runs), _shared(run.monitor.nouns.items for run in runs)
     errors = all(run.monitor.better == "lower" for run in runs)
     table = pd.DataFrame([_row(reader, view, names[reader.id], mixed=unit is None) for reader, view in earlier])
     decimals = f"%.{DECIMALS[unit]}f" if unit in DECIMALS else "%g"
-    st.dataframe(
+    shown: Any = st.dataframe(
         table,
+        on_select="rerun",  # rows are chosen by their boxes, to be compared; that opens none
+        selection_mode="multi-row",
         hide_index=True,
         row_height=40,
         height="content" if len(table) <= 15 else 640,
         placeholder="–",
-        key="earlier",
+        key=f"earlier-{zlib.crc32(','.join(reader.id for reader, _ in earlier).encode())}",  # a row is one run
         column_config={
             # A press, not a selection: an arrow key selects as well.
             "Open": st.column_config.ButtonColumn("", key=PRESSED, width=70),
@@ -150,16 +155,27 @@ def _earlier(earlier: list[tuple[RunReader, RunView]], names: Mapping[str, str])
             "Items": st.column_config.NumberColumn(items.capitalize() if items else "Items", alignment="left"),
         },
     )
+    with beside:
+        _compare([earlier[row] for row in shown["selection"]["rows"] if row < len(earlier)])
     pressed: Any = st.session_state.get(PRESSED)
     if pressed is not None:
         _open(earlier[pressed["row"]][0].id)
 
 
-def _names(found: Iterable[tuple[RunReader, RunView]]) -> dict[str, str]:
-    """What each run is called, by its id; those that share a name are told apart by their directories."""
-    called = {reader.id: launcher().name_of(view, reader.root) for reader, view in found}
-    often = Counter(called.values())
-    return {one: name if often[name] == 1 or name == one else f"{name} · {one}" for one, name in called.items()}
+def _compare(picked: Sequence[tuple[RunReader, RunView]]) -> None:
+    """The way to Compare, or what is missing for it. Beside the heading, so that the table stays where it is."""
+    kinds = {kind(view.run) for _, view in picked if view.run}
+    if len(picked) < FEWEST:
+        style.quiet("Choose one more to compare." if picked else "")
+    elif len(picked) > MOST:
+        style.quiet(f"{words.small(MOST).capitalize()} are the most that can be compared.")
+    elif len(kinds) != 1:
+        style.quiet("These learn different things: choose runs of one kind to compare.")
+    else:
+        st.page_link(
+            "views/compare.py", label=f"Compare {words.small(len(picked))}", icon=":material/compare_arrows:",
+            query_params={"runs": ",".join(reader.id for reader, _ in picked)}, width="content",
+        )  # fmt: skip
 
 
 def _unit(run: RunRecord) -> str:

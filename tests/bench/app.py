@@ -1,8 +1,9 @@
 """``python -m tests.bench app``: what watching costs.
 
 CPU of the server with one and five tabs on a live run, the way from an appended line to changed pixels, how long a
-run of a million steps takes to open, how soon a killed trainer shows as crashed, and how many clicks and seconds lie
-between the open page and the demo's first sound. The last line printed is JSON.
+run of a million steps takes to open, and ten of a hundred thousand beside one another, how soon a killed trainer shows
+as crashed, and how many clicks and seconds lie between the open page and the demo's first sound. The last line printed
+is JSON.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import statistics
 import tempfile
@@ -28,6 +30,7 @@ from tests.browser.chromium import Server, chromium, server, start_trainer
 from tests.conftest import until
 
 STEPS_PER_EPOCH = 250
+COMPARED_STEPS = 100_000
 WATCH_S = 20.0
 SMALL = ("--threads", "1", "--channels", "8", "--batch-size", "4", "--max-epochs", "400")
 SPECS = [
@@ -162,6 +165,37 @@ def open_million(browser: Any, app: Server, root: Path) -> float:
     return taken
 
 
+def open_compare(browser: Any, app: Server, roots: list[Path]) -> float:
+    """Seconds until the curves of all of ``roots`` stand over one another, nothing of them read before."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.goto(f"{app.url}/new")  # which reads no run
+    page.wait_for_selector(".ss-brand")
+    page.wait_for_timeout(2000)
+    began = time.monotonic()
+    page.goto(f"{app.url}/compare?runs={','.join(root.name for root in roots)}")
+    page.wait_for_function(
+        "count => document.querySelectorAll('.mark-line path[d]').length >= count", arg=len(roots), timeout=120_000
+    )
+    taken = time.monotonic() - began
+    context.close()
+    return taken
+
+
+def ten_runs(runs: Path, steps: int) -> list[Path]:
+    """Ten runs of so many steps, alike but for their names."""
+    first = FakeTrainer(runs / "compared-0", steps)
+    for _ in range(steps):
+        first.advance()
+    first.tell()
+    first.writer.state(State.COMPLETED)
+    first.writer.close()
+    others = [runs / f"compared-{number}" for number in range(1, 10)]
+    for other in others:
+        shutil.copytree(first.writer.root, other)
+    return [first.writer.root, *others]
+
+
 def crash_shown(browser: Any, runs: Path, rounds: int = 3) -> list[float]:
     """Seconds from the kill of a real trainer to the badge that says so."""
     taken = []
@@ -238,6 +272,9 @@ def command(steps: int) -> None:
             size = RunReader(runs / "long").layout.metrics.stat().st_size
             taken_s = open_million(browser, app, long.writer.root)
             figures |= {"steps": steps, "megabytes": round(size / 1e6), "open_s": round(taken_s, 2)}
+        roots = ten_runs(runs, COMPARED_STEPS)
+        with server(runs) as app:
+            figures["compare_ten_s"] = round(open_compare(browser, app, roots), 2)
         crashed = crash_shown(browser, runs)
         figures |= {"crashed_median_s": round(statistics.median(crashed), 2), "crashed_max_s": round(max(crashed), 2)}
         clicks, seconds = first_sound(browser, runs / "none")

@@ -50,6 +50,8 @@
     if (hidden || box.width < 4 || box.height < 4 || one.closest('[aria-hidden=true], [inert]')) return [];
     // What Streamlit and Vega build inside a chart or a table is pressed with it.
     if (one.parentElement.closest('.stVegaLiteChart, .stDataFrame') && what !== 'tool') return [];
+    // Of an open list, for screen readers alone: Escape closes it.
+    if (one.matches('button[tabindex="-1"][aria-label=Dismiss]')) return [];
     if (one.disabled || one.getAttribute('aria-disabled') === 'true') return [];
     if (one.parentElement.closest('button, a[href], summary')) return [];
     // Streamlit puts the same tools on each chart and table that the mouse is over: each is pressed once a page.

@@ -188,6 +188,8 @@ def act(page: Any, element: Any, control: Control, typed: Mapping[str, str]) -> 
         element.press("ArrowDown")
         element.press("ArrowDown")
         element.press("Enter")
+        if page.locator("[role=listbox]").count():  # one that takes several stays open
+            page.keyboard.press("Escape")
     elif control.kind == "player":
         element.evaluate("a => { a.muted = true; return a.play().then(() => a.pause()) }")
     elif control.kind == "chart":

@@ -17,6 +17,7 @@ class VAEConfig(TaskConfig):
     """The convolutional VAE over mel spectrograms, and how its sounds are read."""
 
     can: ClassVar[Abilities] = Abilities(make_sounds=True, reconstruct=True, export=True)
+    measured_by: ClassVar[tuple[str, ...]] = ("spectrogram",)
     sections: ClassVar[dict[str, str]] = {
         "latent_dim": "The model of sounds",
         "chunk_duration_s": "What it makes of your sounds",

@@ -1,0 +1,100 @@
+"""What is said of several runs: the difference in words, and a table of figures and of the settings that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.charts.specs import SOLID
+from app.look import states, style, words
+from app.panels.details import chosen
+from app.panels.forms import label, shown
+from app.runs.compared import Compared, checked
+from engine.claims.comparison import all_in_words
+from engine.rundir.schema import RunRecord
+
+Facts = dict[str, str]
+_BESIDE = ("preset", "max_minutes")  # settings that the form of a new run shows outside its list
+
+
+def say(runs: Sequence[Compared]) -> None:
+    """The difference, and what the figures mean."""
+    judged = [checked(one) for one in runs]
+    said = all_in_words(judged)
+    if not said:
+        return
+    style.title("The difference")
+    st.html(f'<div class="ss-line">{"<br>".join(map(style.strong, said))}</div>')
+    if any("±" in sentence for sentence in said):
+        style.quiet(meaning(sum("±" in sentence for sentence in said)))
+
+
+def meaning(sentences: int) -> str:
+    """What stands behind ±, and what it does not know."""
+    many = " Of many comparisons like these, chance alone makes one in twenty look sure." if sentences > 1 else ""
+    return (
+        "Each at its best epoch. ± is the 95 % interval of the mean difference file by file; where it holds zero, the "
+        f"files cannot tell. Another seed may move it as well.{many}"
+    )
+
+
+def swatch(number: int) -> str:
+    """A stroke in a run's colour, as its curve is drawn."""
+    dashed = " ss-dashed" if number > SOLID else ""
+    return f'<span class="ss-swatch ss-run-{number}{dashed}" aria-hidden="true"></span>'
+
+
+def table(runs: Sequence[Compared]) -> None:
+    """A row a run."""
+    rows = [figures(one) | settings for one, settings in zip(runs, differing([one.run for one in runs]), strict=True)]
+    style.title("Figures", "and the settings that differ")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    head = "".join(f'<th scope="col">{style.safe(name)}</th>' for name in ("Run", *names))
+    body = "".join(_row(one, [row.get(name, "–") for name in names]) for one, row in zip(runs, rows, strict=True))
+    st.html(
+        '<div class="ss-wide" tabindex="0" role="region" aria-label="Figures"><table class="ss-table">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+    if len(runs) > 1 and not any(differing([one.run for one in runs])):
+        style.quiet("No setting differs between them.")
+
+
+def _row(one: Compared, values: Sequence[str]) -> str:
+    link = f'<a href="run?run={style.safe(one.reader.id)}" target="_self">{style.safe(one.name)}</a>'
+    cells = "".join(f"<td>{style.safe(value)}</td>" for value in values)
+    return f'<tr><th scope="row">{swatch(one.number)}{link}</th>{cells}</tr>'
+
+
+def figures(one: Compared) -> Facts:
+    """How far a run is, and how well it does."""
+    status, run, unit = one.view.status, one.run, one.run.monitor.unit
+    best = status.best if status else None
+    last = one.store.epochs.last(run.monitor.metric)
+    items = run.num_train_files + run.num_val_files
+    return {
+        "State": ", ".join(badge.label for badge in states.badges(one.view)),
+        "Best": f"{words.figure(best.raw, unit)} at epoch {best.epoch}" if best else "–",
+        "Last": words.figure(last, unit) if last is not None else "–",
+        "Trained": words.duration(status.elapsed_s) if status else "–",
+        "Updates": words.number(status.step) if status else "–",
+        words.nouns(run).items.capitalize(): words.number(items) if items else "–",
+    }
+
+
+def differing(runs: Sequence[RunRecord]) -> list[Facts]:
+    """By run, the settings in which not all are alike, as the form calls them."""
+    told = [_settings(run) for run in runs]
+    names = dict.fromkeys(name for one in told for name in one)
+    apart = [name for name in names if len({one.get(name) for one in told}) > 1]
+    return [{name: one.get(name, "–") for name in apart} for one in told]
+
+
+def _settings(run: RunRecord) -> Facts:
+    training = run.config.training
+    beside = {label(name): shown(training[name]) for name in _BESIDE if training.get(name) is not None}
+    limit = run.config.task.get("exclude")
+    left_out = (
+        {label("exclude"): words.counted(len(limit), "file")} if isinstance(limit, list | tuple) and limit else {}
+    )
+    return {"Task": run.task, "Source": run.source.path or run.source.name} | beside | left_out | chosen(run)

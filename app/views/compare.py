@@ -1,0 +1,83 @@
+"""Compare: two to ten runs beside one another. A link opens it, with all that was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.look import style
+from app.look.plain import plain
+from app.panels import comparison, overlaid, side_by_side
+from app.runs.compared import FEWEST, MOST, Compared, called, gather, refresh
+from app.runs.library import Library, library
+
+LIVE_S = 2.0
+Signature = tuple[tuple[str, bool, int], ...]
+
+
+def page() -> None:
+    style.head()
+    st.html(style.run_colours())
+    st.title("Compare", anchor=False)
+    shelf = library()
+    ids = _choose(shelf)
+    runs, absent = gather(shelf, ids)
+    for sentence in absent:
+        style.note("yellow", "search_off", "One run is left out.", sentence)
+    if len(runs) < FEWEST:
+        _too_few(len(runs))
+    if not runs:
+        return
+    with st.spinner("Reading the curves."):
+        refresh(runs)
+    live = any(one.view.state.live for one in runs)
+    st.fragment(_moving, run_every=LIVE_S if live else None)(
+        shelf, [one.reader.id for one in runs], _signature(shelf, runs)
+    )
+    side_by_side.show(runs, {one.reader.id: shelf.previews(one.reader) for one in runs})
+
+
+def _choose(shelf: Library) -> list[str]:
+    """The runs of the address, and a field to change them."""
+    found, _ = shelf.views()
+    names = called(found)
+    asked = [one for one in dict.fromkeys(st.query_params.get("runs", "").split(",")) if one]
+    known = [one for one in asked if one in names][:MOST]
+    chosen = st.multiselect(
+        "Runs", list(names), known, max_selections=MOST, key="compare-runs", placeholder="Choose two to ten",
+        format_func=lambda one: plain(names.get(one) or str(one)),
+    )  # fmt: skip
+    ids = chosen + [one for one in asked if one not in names]
+    if ids != asked:
+        st.query_params["runs"] = ",".join(ids)
+    return ids
+
+
+def _too_few(count: int) -> None:
+    if count:
+        style.note("gray", "compare_arrows", "One run alone.", "Choose another one above to hold it against.")
+    else:
+        style.note("gray", "compare_arrows", "Nothing chosen yet.", "Choose two to ten runs above, or among all runs.")
+        st.page_link("views/runs.py", label="All runs", icon=":material/list:")
+
+
+def _signature(shelf: Library, runs: Sequence[Compared]) -> Signature:
+    """What the whole page is drawn anew for: a run that began or ended, a preview more."""
+    return tuple((one.reader.id, one.view.state.live, len(shelf.previews(one.reader))) for one in runs)
+
+
+def _moving(shelf: Library, ids: Sequence[str], drawn: Signature) -> None:
+    runs, _ = gather(shelf, ids)
+    refresh(runs)
+    with st.container(key="compare-words", gap="small"):
+        comparison.say(runs)
+    with st.container(key="compare-chart"):
+        overlaid.show(runs)
+    if runs:
+        comparison.table(runs)
+    if _signature(shelf, runs) != drawn:  # last, so that the rest of the page is drawn anew after this
+        st.rerun()
+
+
+page()

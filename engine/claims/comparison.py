@@ -1,0 +1,129 @@
+"""What can be said of the difference between two runs, and why where nothing can.
+
+Held-out files differ from one another by far more than two runs do on the same file, so runs are compared **in pairs**,
+file by file, each at its best epoch. The interval is that of Student's paired t-test (1908). It says how sure the
+difference is on files like these; another seed of the same settings would move it as well, which one run cannot show.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.claims.figures import counted
+from engine.metrics import EQUAL_PART, FEWEST_FILES
+from engine.rundir.schema import Monitor
+from engine.sweet_range import quantile
+
+FARTHEST = 1e39  # No model computes more: such a figure is damage, and its square no number.
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How a run came out at its best epoch.
+
+    errors: of the monitored metric by held-out file, copies of one sound once; empty where none are kept. measure: the
+    settings that an error is measured by. value: the monitored metric, None before the first epoch.
+    """
+
+    name: str
+    task: str
+    monitor: Monitor
+    value: float | None = None
+    errors: Mapping[Hashable, float] = field(default_factory=dict)
+    measure: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """By how much the first of two is better, in the metric's unit: the mean over ``files`` held out by both.
+
+    give_or_take: half the 95 % interval of that mean. whole: whether these are all files that either held out.
+    """
+
+    by: float
+    give_or_take: float
+    files: int
+    whole: bool
+    least: float = 0.0
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval leaves out zero, and the difference is more than nobody would hear."""
+        return abs(self.by) > max(self.give_or_take, self.least)
+
+
+def difference(first: Checked, second: Checked) -> Difference | None:
+    """In pairs; None with fewer than three files that both held out. Turned round, it changes its sign and no more."""
+    common = sorted(first.errors.keys() & second.errors.keys(), key=str)  # the same sums whichever stands first
+    own, other = (np.array([one.errors[file] for file in common], float) for one in (first, second))
+    known = (np.abs(own) < FARTHEST) & (np.abs(other) < FARTHEST)
+    count = int(known.sum())
+    if count < FEWEST_FILES:
+        return None
+    own, other = own[known], other[known]
+    better = other - own if first.monitor.better == "lower" else own - other
+    return Difference(
+        by=float(better.mean()),
+        give_or_take=quantile(count - 1) * float(better.std(ddof=1)) / math.sqrt(count),
+        files=count,
+        whole=first.errors.keys() == second.errors.keys(),
+        least=EQUAL_PART * float(np.abs(own).mean() + np.abs(other).mean()) / 2,
+    )
+
+
+def obstacle(first: Checked, second: Checked) -> str | None:
+    """Why nothing can be said of the difference, as a sentence; None when it can."""
+    pair = f"*{first.name}* and *{second.name}*"
+    if (first.task, first.monitor.metric) != (second.task, second.monitor.metric):
+        return f"{pair} learn different things: their errors do not measure the same."
+    silent = [one.name for one in (first, second) if not one.errors]
+    if silent:
+        whose = f"*{silent[0]}* keeps" if len(silent) == 1 else f"{pair} keep"
+        return f"{pair} cannot be compared in pairs: {whose} no error of each held-out item."
+    if first.measure != second.measure:
+        return f"{pair} measure their errors by different settings: a figure of one is none of the other."
+    if difference(first, second) is None:
+        shared = len(first.errors.keys() & second.errors.keys())
+        both = f"only {counted(shared, 'file')} were" if shared > 1 else "only 1 file was" if shared else "no file was"
+        return f"{pair} were checked on different files: {both} held out by both, and {FEWEST_FILES} are the least."
+    return None
+
+
+def in_words(first: Checked, second: Checked) -> str:
+    """One sentence on two runs, the same whichever stands first but for its order: names stand between asterisks."""
+    why = obstacle(first, second)
+    found = difference(first, second)
+    if why is not None or found is None:
+        return why or ""
+    files = f"the same {found.files} files" if found.whole else f"the {found.files} files that both held out"
+    if not found.sure:
+        said = _plus_minus(abs(found.by), found.give_or_take, first.monitor.unit)
+        return f"*{first.name}* and *{second.name}* cannot be told apart on {files}: they differ by {said}."
+    if found.by < 0:
+        return in_words(second, first)
+    said = _plus_minus(found.by, found.give_or_take, first.monitor.unit)
+    return f"*{first.name}* is {said} better than *{second.name}* on {files}."
+
+
+def all_in_words(runs: Sequence[Checked]) -> list[str]:
+    """The best of ``runs`` by its own figure against each of the others; as they stand where they differ in kind."""
+    if len(runs) < 2:
+        return []
+    known = [one for one in runs if one.value is not None and math.isfinite(one.value)]
+    sign = 1 if runs[0].monitor.better == "lower" else -1
+    alike = len({(one.task, one.monitor.metric) for one in runs}) == 1
+    best = min(known, key=lambda one: sign * (one.value or 0.0)) if known and alike else runs[0]
+    return list(dict.fromkeys(in_words(best, other) for other in runs if other is not best))
+
+
+def _plus_minus(by: float, give_or_take: float, unit: str) -> str:
+    """ "0.42 ± 0.21 dB": both to the second digit of what is uncertain."""
+    scale, unit = (100.0, "%") if unit in ("%", "fraction") else (1.0, unit)
+    by, give_or_take = by * scale, give_or_take * scale
+    size = give_or_take or abs(by) or 1.0
+    digits = min(4, max(0, 1 - math.floor(math.log10(size))))
+    return f"{by:.{digits}f} ± {give_or_take:.{digits}f} {unit}".rstrip()
