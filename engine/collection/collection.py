@@ -239,7 +239,8 @@ def _groups(
 
     identity = [(facts.digest, [fault.code for fault in facts.faults]) for facts in every]
     of = programs("collection/near_duplicates.py", "audio/likeness.py")
-    return np.frombuffer(recall(cache, memo_key("groups", of, VERSION, sample_rate, identity), compare), "<i4").tolist()
+    kept = recall(cache, memo_key("groups", of, VERSION, sample_rate, identity), compare)
+    return [int(group) for group in np.frombuffer(kept, "<i4")]
 
 
 def _failure(facts: Facts, settings: DecodeSettings) -> str | None:
