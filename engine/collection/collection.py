@@ -239,8 +239,8 @@ def _groups(
 
     identity = [(facts.digest, [fault.code for fault in facts.faults]) for facts in every]
     of = programs("collection/near_duplicates.py", "audio/likeness.py")
-    data = recall(cache, memo_key("groups", of, VERSION, sample_rate, identity), compare)
-    return [int(group) for group in np.frombuffer(data, "<i4")]
+    kept = recall(cache, memo_key("groups", of, VERSION, sample_rate, identity), compare)
+    return [int(group) for group in np.frombuffer(kept, "<i4")]
 
 
 def _failure(facts: Facts, settings: DecodeSettings) -> str | None:
