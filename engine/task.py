@@ -113,7 +113,10 @@ class Task(Protocol):
         """What the task sees in its own figures, in plain words."""
 
     def prepare_snapshot(self, model: nn.Module) -> None:
-        """Bring what a snapshot needs up to date with ``model`` (the Gaussian of its codes, say)."""
+        """Bring what a snapshot needs up to date with ``model`` (the Gaussian of its codes, say).
+
+        A pure function of its weights: for weights that were just prepared it is not called again.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """Statistics that belong to the weights: tensors, numbers and strings."""

@@ -10,11 +10,13 @@ import tomllib
 from pathlib import Path
 
 import click
+import pytest
 
 from engine.__main__ import ADDED
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 def test_an_installed_package_adds_commands_and_replaces_none(tmp_path: Path) -> None:
     info = tmp_path / "added-1.dist-info"
     info.mkdir()

@@ -89,6 +89,7 @@ def comparable(root: Path) -> dict[tuple[str, int], dict[str, Any]]:
     }
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_changes_no_bit_of_a_run_and_is_told_in_it(
     drums: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +299,7 @@ def test_bad_settings_are_one_sentence_and_exit_2(
     assert sentence in result.stderr and "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_recorded_and_stays_out_when_the_run_goes_on(
     drums: Path, tmp_path: Path, engine: Engine
 ) -> None:
@@ -373,6 +375,7 @@ def test_a_run_whose_spectrograms_were_changed_is_not_resumed_and_says_why(drum_
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+@pytest.mark.slow
 def test_a_folder_whose_name_is_no_utf8_trains_and_goes_on(drums: Path, tmp_path: Path) -> None:
     folder = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
     shutil.copytree(drums, folder)

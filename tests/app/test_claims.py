@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.report.command import gather
@@ -89,6 +90,7 @@ def test_a_run_that_died_is_told_in_the_past_whatever_its_last_status_says(
         assert not any(one.message in text for one in living if one not in past), place
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_at_once_keeps_nothing_and_says_so(visit: Visit, runs_dir: Path, drums: Path) -> None:
     root = runs_dir / "drums"
     failed = engine("train", str(drums), "--run-dir", str(root), *SMALL, "--learning-rate", "1e9", "--max-steps", "60")
@@ -99,6 +101,7 @@ def test_a_run_that_failed_at_once_keeps_nothing_and_says_so(visit: Visit, runs_
         assert "Nothing is kept yet: it failed before anything was saved." in text, place
 
 
+@pytest.mark.slow
 def test_what_was_saved_is_kept_as_long_as_it_verifies(visit: Visit, runs_dir: Path, drum_run: Path) -> None:
     root = Path(shutil.copytree(drum_run, runs_dir / "drums"))
     status = json.loads(Layout(root).status.read_text())

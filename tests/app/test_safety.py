@@ -8,6 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from app.charts import specs
 from app.look.server_check import exposure
 from app.runs.library import runs_directory, unknown_arguments
@@ -43,6 +45,7 @@ def test_settings_that_were_not_found_stop_the_app() -> None:
     assert exposure("127.0.0.1", True, OWN) is None and exposure("::1", True, OWN) is None
 
 
+@pytest.mark.slow
 def test_without_its_settings_the_app_shows_nothing_but_why(tmp_path: Path) -> None:
     program = (
         "import sys; sys.argv = ['main.py']; from streamlit.testing.v1 import AppTest; "

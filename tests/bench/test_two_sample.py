@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.bench.scoring import RATE
 from tests.bench.two_sample import PARTS, described, tables, told_apart, told_from_itself, two_sample
@@ -25,6 +26,7 @@ def test_a_description_is_finite_and_knows_no_level() -> None:
         np.testing.assert_allclose(one[part], other[part], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_hiss_is_told_from_silence_and_alike_sounds_are_not_told_apart() -> None:
     clean, alike = ([stroke(seed) for seed in seeds] for seeds in (range(10), range(10, 20)))
     found = two_sample([stroke(seed, hiss=0.02) for seed in range(20, 30)], clean)

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 TITLE = "title => document.title === title"
 
 
+@pytest.mark.slow
 def test_the_title_follows_a_run_and_one_notice_tells_its_end(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
     writer = write(tmp_path / "drums", name="my *drums*", state=State.RUNNING, epochs=20, done=15, close=False)
     with server(tmp_path) as app:

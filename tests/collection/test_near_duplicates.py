@@ -48,6 +48,7 @@ def copies(wave: np.ndarray, place: Path) -> dict[str, np.ndarray]:
 
 @needs_data
 @pytest.mark.parametrize("pattern", ["drum_*", "tabla_*"])
+@pytest.mark.slow
 def test_copies_of_real_sounds_are_known_and_no_two_of_them_are_the_same(pattern: str, tmp_path: Path) -> None:
     waves = [read_wave(path, 48_000) for path in sorted((DATA / "sonicpi").glob(f"{pattern}.flac"))]
     looks = [look(wave) for wave in waves]

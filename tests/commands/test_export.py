@@ -43,6 +43,7 @@ def model(drum_run: Path, made_once: Callable[[str, Make], Path]) -> Path:
     return made_once("model.zip", make)
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes_in_another_process(model: Path, drum_run: Path, tmp_path: Path) -> None:
     done = forkserver.run("engine", "export", drum_run, "--out", tmp_path / "again.zip", *WORDS)
     assert done.returncode == 0, done.stderr
@@ -76,6 +77,7 @@ def test_the_programs_do_what_the_model_does_at_every_length(model: Path) -> Non
 
 
 @pytest.mark.parametrize("code", ["temporal", "vector"])
+@pytest.mark.slow
 def test_so_do_those_of_other_codes(code: str, drum_run: Path) -> None:
     from engine.tasks.vae.model import ConvVAE
 

@@ -95,6 +95,7 @@ def test_formats_rates_and_depths_are_read_back_as_asked_for(
     assert 0.05 < np.abs(wave).max() <= 10 ** (-1 / 20) * (1.02 if subtype == "VORBIS" else 1.0)
 
 
+@pytest.mark.slow
 def test_levels_are_even_and_safe_and_edges_silent(drum_run: Path, tmp_path: Path) -> None:
     levels = []
     for path in made(drum_run, tmp_path / "out", "--count", 6, "--temperature", 1):
@@ -296,6 +297,7 @@ def test_runs_without_sounds_are_refused(tmp_path: Path) -> None:
     assert isinstance(error, RunDirectoryError | DataError)
 
 
+@pytest.mark.slow
 def test_it_works_while_a_process_trains(
     drums: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:

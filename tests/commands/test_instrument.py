@@ -77,6 +77,7 @@ def likeness(sound: np.ndarray, sample: np.ndarray) -> float:
     return float(product.max() / np.sqrt(np.square(sound).sum() * np.square(sample).sum()))
 
 
+@pytest.mark.slow
 def test_a_kit_is_the_generated_sounds_and_the_same_bytes_twice(drum_run: Path, tmp_path: Path) -> None:
     options = ("--sounds", 2, "--seed", 3, "--round-robins", 2)
     kit(drum_run, tmp_path / "a.zip", *options)
@@ -222,6 +223,7 @@ def test_a_sample_with_a_clear_pitch_says_its_root_note(starred: Path, tmp_path:
     assert sampler_marks(samples / "001-seed0-1.wav") == (SamplerMarks(found.key, None) if found else None)
 
 
+@pytest.mark.slow
 def test_an_exported_model_makes_the_same_kit(drum_run: Path, tmp_path: Path) -> None:
     model = tmp_path / "model.zip"
     assert CliRunner().invoke(export, [str(drum_run), "--out", str(model)]).exit_code == 0

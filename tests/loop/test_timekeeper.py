@@ -198,15 +198,15 @@ def test_the_time_of_earlier_sessions_counts(tmp_path: Path) -> None:
     root = tmp_path / "run"
     with open_run(root) as writer:
         first = Trainer(uneven(1.0, 1.0), FIRST, writer, lambda: False)
-        first.stop = lambda: first.timekeeper is not None and first.timekeeper.spent_s > 2.4
+        first.stop = lambda: first.planner.timekeeper is not None and first.planner.timekeeper.spent_s > 2.4
         assert first.fit() is State.CANCELLED
     time.sleep(0.2)
     with open_run(root, resume=True) as writer:
         loaded, _ = load_newest(writer.layout)
         second = Trainer(uneven(1.0, 1.0), FIRST, writer, lambda: False)
-        assert loaded is not None and second.timekeeper is not None
+        assert loaded is not None and second.planner.timekeeper is not None
         second.restore(loaded, [])
-        assert second.timekeeper.spent_s > 2
+        assert second.planner.timekeeper.spent_s > 2
         before = second.tracker.step
         second.fit()
     assert second.tracker.step - before < before, "what was left was less than what was spent"

@@ -15,7 +15,8 @@ import torch
 from engine.config import TrainingConfig
 from engine.errors import RunDirectoryError, TrainingFailedError
 from engine.loop.checkpoint import load, load_newest
-from engine.loop.trainer import KNOWN_STEPS, SKIPS_IN_A_ROW, Trainer
+from engine.loop.planner import KNOWN_STEPS
+from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
 from engine.plan import plan
 from engine.process.resume import finished_epochs
@@ -364,13 +365,13 @@ def test_the_time_left_is_told_once_the_pace_is_known_from_enough_updates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: dict[int, float | None] = {}
-    monkeypatch.setattr("engine.loop.trainer.KNOWN_S", 0.0)
+    monkeypatch.setattr("engine.loop.planner.KNOWN_S", 0.0)
     task = line(max_steps=60)
     with open_run(tmp_path / "run") as writer:
         new_trainer(task, writer, callback=lambda _: told.setdefault(writer.status.step, writer.status.eta_s)).fit()
     assert [told[step] for step in range(1, KNOWN_STEPS)] == [None] * (KNOWN_STEPS - 1)
     assert all(told[step] is not None for step in range(KNOWN_STEPS, 61))
-    monkeypatch.setattr("engine.loop.trainer.KNOWN_S", 3600.0)
+    monkeypatch.setattr("engine.loop.planner.KNOWN_S", 3600.0)
     with open_run(tmp_path / "other") as writer:
         new_trainer(line(max_steps=60), writer).fit()
         assert writer.status.eta_s is None, "many quick updates may still be one lucky moment"

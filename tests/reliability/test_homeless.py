@@ -34,6 +34,7 @@ def as_nobody(*command: object, **environment: str) -> subprocess.CompletedProce
 
 @posix
 @pytest.mark.parametrize("home", [{}, *later({"HOME": "/"})])
+@pytest.mark.slow
 def test_a_run_is_packed_and_reported_by_a_user_whom_the_system_does_not_know(
     home: dict[str, str], drum_run: Path, tmp_path: Path
 ) -> None:
@@ -54,6 +55,7 @@ def test_training_without_a_home_says_what_to_name(drums: Path, tmp_path: Path) 
 
 @posix
 @pytest.mark.parametrize("closed", [*later("2>&-"), "<&- >&- 2>&-"])
+@pytest.mark.slow
 def test_training_goes_on_where_nobody_hears_it(closed: str, drums: Path, tmp_path: Path) -> None:
     options = "--max-steps 2 --channels 8 --batch-size 4 --threads 1"
     command = f"{sys.executable} -m engine.train {drums} --run-dir {tmp_path / 'run'} {options} {closed}"
@@ -64,6 +66,7 @@ def test_training_goes_on_where_nobody_hears_it(closed: str, drums: Path, tmp_pa
 
 @posix
 @pytest.mark.parametrize("closed", [*later("<&-", ">&-", "2>&-"), "<&- >&- 2>&-", "</dev/null >/dev/full"])
+@pytest.mark.slow
 def test_serving_without_its_streams_ends_quietly(closed: str, drum_run: Path) -> None:
     command = f"{sys.executable} -m engine serve {drum_run} --threads 1 {closed}"
     done = subprocess.run(

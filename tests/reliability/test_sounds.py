@@ -47,6 +47,7 @@ def said(folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_every_file_of_the_corpus_gets_its_exact_verdict(said: dict[str, Any]) -> None:
     found = lines(said)
     assert len(found) >= 100

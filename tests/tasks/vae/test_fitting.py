@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from engine.audio.files.io import write_wave
@@ -20,6 +21,7 @@ from engine.tasks.vae.task import open_task
 from tests.tasks.vae.test_codec import codec
 
 
+@pytest.mark.slow
 def test_prior_and_map_hold_an_even_choice_of_a_large_collection(drums: Path) -> None:
     own = open_collection(drums, DecodeSettings()).sounds
     many = [replace(own[place % 10], path=f"{place:03d}.wav") for place in range(400)]
@@ -34,6 +36,7 @@ def test_prior_and_map_hold_an_even_choice_of_a_large_collection(drums: Path) ->
         assert max(np.diff(chosen)) <= 2
 
 
+@pytest.mark.slow
 def test_no_band_is_held_below_what_training_sounds_reach(tmp_path: Path) -> None:
     # A whistle of its own in each file, a tenth of a second long: 256 of 900 chunks miss some of them.
     draws = np.random.default_rng(0)

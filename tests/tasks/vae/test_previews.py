@@ -28,6 +28,7 @@ def test_all_previews_of_a_run_are_equally_loud(drum_run: Path) -> None:
     assert max(tops) < CEILING_DB + 0.01
 
 
+@pytest.mark.slow
 def test_a_copy_is_as_loud_as_its_original_whichever_is_held_out(drum_run: Path, drums: Path, tmp_path: Path) -> None:
     codec = open_model(drum_run, None).codec
     for path in sorted(drums.iterdir()):

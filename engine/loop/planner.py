@@ -1,0 +1,115 @@
+"""Where a run ends and when: its plans as they follow each other, its clock, and the pace that both are told from."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+from engine.config import TrainingConfig
+from engine.errors import StorageError
+from engine.loop.cost_meter import CostMeter
+from engine.loop.course import Course, Leg
+from engine.loop.extension import More
+from engine.loop.pace import Costs, Intervals, seconds_to_end
+from engine.loop.timekeeper import Timekeeper
+from engine.loop.tracker import TrackerState
+from engine.plan import Plan
+from engine.rundir.protocol import PlanRecord
+from engine.rundir.reader import RunReader
+from engine.rundir.writer import RunWriter
+
+KNOWN_STEPS, KNOWN_S = 20, 5.0  # before that the first updates, which warm up, make a pace that is off by large factors
+
+
+class Planner:
+    """The plans of one run. first: with which it began. costs: what its parts were measured to take."""
+
+    def __init__(self, config: TrainingConfig, first: Plan, writer: RunWriter, costs: Costs) -> None:
+        self.config, self.writer = config, writer
+        self.course = Course(first, RunReader(writer.root).plans())
+        self.intervals = Intervals.of(config, first.total_epochs)
+        self.timekeeper = self._new_timekeeper(costs)
+        self.meter = self.timekeeper or CostMeter(costs)
+        self._began = (time.monotonic(), 0)
+
+    def _new_timekeeper(self, costs: Costs) -> Timekeeper | None:
+        limits = self.course.limits(self.config)
+        return None if limits.max_minutes is None else Timekeeper(limits, self.intervals, costs)
+
+    def restore(self, tracker: TrackerState, more: More | None) -> None:
+        """Go on from ``tracker``. more: in place of what was left; ``StorageError`` when that cannot be noted."""
+        # Of a run that had no minutes before it was extended, what all its sessions took.
+        clock = {"spent_s": tracker.elapsed_s} | tracker.clock
+        if more is not None:
+            self._extend(more, tracker.step, clock["spent_s"])
+        if self.timekeeper is not None:
+            self.timekeeper.restore(clock)
+
+    def _extend(self, more: More, step: int, spent_s: float) -> None:
+        """Durable before it is followed: a later session goes the same way."""
+        leg = more.leg(self.course.ahead(step), step, spent_s)
+        minutes = None if more.minutes is None else spent_s / 60 + more.minutes
+        record = self._record(leg, step / max(spent_s, 1e-3), f"extended by {more}", extends=True, minutes=minutes)
+        if not self.writer.plan_anew(record):
+            raise StorageError("The disk refused to note that the run is extended.", "Free some space and try again.")
+        self.course.follow(record)
+        self.timekeeper = self._new_timekeeper(Costs())
+        self.meter = self.timekeeper or self.meter
+
+    def begin(self) -> None:
+        """The clock starts: what comes next is part of the run."""
+        self.meter.begin()
+
+    def count_from(self, step: int) -> None:
+        """The pace is that of the updates after ``step``, from now on."""
+        self._began = (time.monotonic(), step)
+
+    def clock(self) -> dict[str, float]:
+        """What a later session needs to know of the time that was spent; empty for a run without minutes."""
+        return {} if self.timekeeper is None else self.timekeeper.state()
+
+    def plan_anew_if_due(self, step: int) -> None:
+        """Once the plans of earlier sessions are behind: what they decided comes again at the same steps."""
+        keeper = self.timekeeper
+        if keeper is None or step <= self.course.last.step:
+            return
+        leg = keeper.better(self.course.last, step)
+        if leg is None:
+            return
+        how = "slower" if leg.total_steps < self.course.last.total_steps else "faster"
+        record = self._record(leg, 1 / keeper.costs.step_s, f"{how} than planned")
+        if self.writer.plan_anew(record):
+            self.course.follow(record)
+            self.say(step)
+
+    def _record(self, leg: Leg, pace: float, reason: str, **asked: Any) -> PlanRecord:
+        return PlanRecord(
+            **asdict(leg),
+            total_epochs=leg.total_epochs,
+            reason=reason,
+            **asked,
+            steps_per_s=pace,
+            at=round(time.time(), 3),
+            elapsed_s=round(self.writer.elapsed_s, 3),
+            session=self.writer.session.session,
+        )
+
+    def say(self, step: int) -> None:
+        """Where it ends, as things stand, into the status."""
+        ahead = self.course.ahead(step)
+        self.writer.update(total_steps=ahead.total_steps, total_epochs=ahead.total_epochs)
+
+    def pace(self, step: int) -> float | None:
+        """Steps a second in this process, everything included."""
+        began, first = self._began
+        seconds = time.monotonic() - began
+        done = step - first
+        return done / seconds if done and seconds > 0 else None
+
+    def eta_s(self, step: int) -> float | None:
+        """Seconds to the end, with its checks, previews and saves; None until enough updates were made to know."""
+        began, first = self._began
+        if step - first < KNOWN_STEPS or time.monotonic() - began < KNOWN_S:
+            return None
+        return seconds_to_end(self.course.ahead(step), step, self.intervals, self.meter.costs)
