@@ -24,7 +24,7 @@ from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
-from engine.tasks.vae.codec import Codec, Texture
+from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.dataset import (
     AudioTrainingDataset,
@@ -40,6 +40,7 @@ from engine.tasks.vae.memory import MemoryMeter, MemoryReading
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.nouns import SOUNDS
 from engine.tasks.vae.previews import previews
+from engine.tasks.vae.residual import Residual
 
 WARMUP_STEPS = 20
 EVALUATION_BATCH = 32
@@ -136,7 +137,7 @@ class VAETask:
             nouns=SOUNDS,
         )
         self._fitting = Fitting(self.train, self.val, self.task_config, context.check)
-        self.codec.level = self._fitting.level
+        self.codec.level, self.codec.end_db = self._fitting.level, self._fitting.end_db
         self._meter = MemoryMeter(self.train, self.transform, index, scale.floor)
         self._meter.hear(self.val_items.db)
         self._memory: MemoryReading | None = None
@@ -266,12 +267,13 @@ class VAETask:
 
     @torch.inference_mode()
     def prepare_snapshot(self, model: ConvVAE) -> None:
-        """Fit prior, map and residual texture to ``model``."""
+        """Fit prior, map and residual to ``model``."""
         codec = self._codec_of(model)
         self.codec.prior, self.codec.file_codes = self._fitting.fit(codec)
         items = self.train_items
         output, _, _ = self._forward(model, codec.scale.standardise(items.db)[:, None])
-        self.codec.texture = Texture.measure(items.db - codec.scale.restore(output[:, 0]), items.active)
+        left = items.db - codec.scale.restore(output[:, 0])
+        self.codec.residual = Residual.measure(left, items.active, items.files, self.transform)
 
     def _codec_of(self, model: ConvVAE) -> Codec:
         codec = self.codec
