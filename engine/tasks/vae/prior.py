@@ -4,8 +4,8 @@ Decoding independent N(0, I) draws is wrong even when all else is right, and wor
 scatter. One-shots: one Gaussian over the flattened codes of whole sounds, so that every onset falls where it should.
 Textures: a vector autoregression over latent frames around the mean of a sound, whose identity it keeps.
 
-A new sound turns around a place between two neighbours in the collection. Around the mean of all, few sounds'
-covariance adds some with a minus sign, and a decoder makes clouds of those.
+A new sound turns around a place between two sounds of the collection. Around the mean of all, few sounds' covariance
+adds some with a minus sign, and a decoder makes clouds of those.
 
 Letters: N sounds, D latent_dim, L latent frames.
 """
@@ -24,7 +24,6 @@ ORDER = 2
 POSTERIOR_PART = 0.25
 BURN_IN = 16
 BETWEEN = (0.3, 0.7)
-NEIGHBOURS = 3
 WITHIN = 0.7  # of the whole spread is left around a place between two one-shots
 
 
@@ -113,18 +112,11 @@ class TexturePrior:
 
 
 def between(means: torch.Tensor, picks: torch.Tensor) -> torch.Tensor:
-    """Places [count, ...] between one of ``means`` [N, ...] and one of the three nearest to it.
-
-    picks [count, 3] from [0, 1): which one, which neighbour, where. What two strangers have in common is a cloud that
-    swells: docs/model.md.
-    """
+    """Places [count, ...] between two of ``means`` [N, ...] for draws [count, 3] from [0, 1): first, second, where."""
     count = len(means)
-    codes = means.flatten(1).double()
-    apart = (codes[:, None] - codes).square().sum(-1)
-    apart.fill_diagonal_(torch.inf)
-    near = apart.argsort(dim=1, stable=True)[:, : max(1, min(NEIGHBOURS, count - 1))]
     first = (picks[:, 0] * count).long().clamp_max(count - 1)
-    second = near[first, (picks[:, 1] * near.shape[1]).long().clamp_max(near.shape[1] - 1)]
+    others = max(1, count - 1)
+    second = (first + 1 + (picks[:, 1] * others).long().clamp_max(others - 1)) % count
     low, high = BETWEEN
     weight = (low + (high - low) * picks[:, 2]).view(-1, *[1] * (means.ndim - 1))
     return torch.lerp(means[first], means[second], weight.to(means))
