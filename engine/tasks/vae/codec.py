@@ -120,7 +120,13 @@ class Codec:
         else:
             codes = self.prior.means[sound][:, None] + deviation
         db = self.decode(codes.to(self.device)).cpu()[..., :frames]
-        return self.roughen(db, rng.generator(seed, "sample-texture"))
+        return self.roughen(self.struck(db) if one_shot else db, rng.generator(seed, "sample-texture"))
+
+    def struck(self, db: torch.Tensor) -> torch.Tensor:
+        """``db`` [B, M, F] of new one-shots, their first frames as much louder as recordings are than their copies."""
+        if self.residual is None:
+            return db
+        return torch.where(db > self.scale.floor + _SILENT_DB, self.residual.struck(db), db)
 
     def roughen(self, db: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
         """``db`` [B, M, F] with what the model's output lacks, where there is sound."""

@@ -2,7 +2,8 @@
 
 A decoder answers with a mean. What the recordings have beyond it is, as far as it was measured, of two kinds: the grain
 of any spectrogram of noise, with that grain's memory from frame to frame and from band to band, nearly as strong as in
-white noise where no line stands out; and a colour that stays from a sound's beginning to its end.
+white noise where no line stands out; and a colour that stays from a sound's beginning to its end. And where recordings
+begin at once, a mean of crops that do and crops that do not begins softly: by how much is the same in most of them.
 
 Letters: B batch, K sounds, N chunks, M mel bands, F frames.
 """
@@ -18,10 +19,12 @@ import torch
 from torch.nn.functional import avg_pool1d, pad
 
 from engine import rng
-from engine.audio.mel import AudioSpectrogram, to_power
+from engine.audio.mel import AudioSpectrogram, power_to_db, to_power
 
 MOST_GRAIN = 1.5
 STEADY_FRAMES = 4
+ONSET_FRAMES = 8
+_STEADY_PART = 3
 _MEASURED_FRAMES = 2000
 _SMOOTH_BANDS = 5
 _NEAR_BANDS = 3
@@ -32,23 +35,39 @@ class Residual:
     """grain [M]: how much a residual moves from frame to frame, 1: as white noise. level [M]: of that noise in dB.
 
     colours [K, M]: mean residuals of the training sounds in dB, such that their sums with standard normal weights have
-    the recorded covariance.
+    the recorded covariance. onset [8]: by how many dB the first frames of a recording are louder than the decoder's.
     """
 
     grain: torch.Tensor
     level: torch.Tensor
     colours: torch.Tensor
+    onset: torch.Tensor
 
     @classmethod
     def measure(
-        cls, left: torch.Tensor, active: torch.Tensor, sounds: torch.Tensor, transform: AudioSpectrogram
+        cls,
+        db: torch.Tensor,
+        decoded: torch.Tensor,
+        active: torch.Tensor,
+        sounds: torch.Tensor,
+        first: torch.Tensor,
+        transform: AudioSpectrogram,
     ) -> Residual:
-        """From residuals ``left`` in dB [N, M, F] where ``active``; sounds [N]: whose chunk each is."""
+        """From chunks in dB [N, M, F] and what the decoder makes of them, where ``active``.
+
+        sounds [N]: whose chunk each is. first [N]: whether it is that sound's beginning.
+        """
+        left = db - decoded
         noise = white_noise_db(rng.generator(0, "grain"), 1, _MEASURED_FRAMES, transform)[0]
         pairs = active[..., 1:] & active[..., :-1]
         moved = torch.where(pairs, left.diff(dim=-1).abs(), 0.0).sum((0, 2)) / pairs.sum((0, 2)).clamp_min(1)
         grain = _smooth(moved / noise.diff(dim=-1).abs().mean(1), _SMOOTH_BANDS).clamp_max(MOST_GRAIN)
-        return cls(grain, noise.mean(1), _colours(left, active, sounds))
+        return cls(grain, noise.mean(1), _colours(left, active, sounds), _onset(db[first], decoded[first]))
+
+    def struck(self, db: torch.Tensor) -> torch.Tensor:
+        """``db`` [B, M, F] of one-shots, whose sounds begin at once, with first frames as loud as recordings have."""
+        frames = min(ONSET_FRAMES, db.shape[-1])
+        return db + pad(self.onset[:frames], (0, db.shape[-1] - frames))
 
     def draw(self, db: torch.Tensor, transform: AudioSpectrogram, generator: np.random.Generator) -> torch.Tensor:
         """A residual in dB [B, M, F] for pictures ``db`` of that shape. A longer picture's begins like a shorter one's.
@@ -68,10 +87,11 @@ class Residual:
     @classmethod
     def load(cls, state: Mapping[str, Any]) -> Residual:
         """Take back what :meth:`state_dict` gave; ``ValueError`` when its shapes contradict one another."""
-        grain, level, colours = (state[name].float() for name in ("grain", "level", "colours"))
-        if grain.shape != level.shape or colours.shape[1:] != grain.shape:
-            raise ValueError(f"a residual of shapes {tuple(grain.shape)}, {tuple(level.shape)}, {tuple(colours.shape)}")
-        return cls(grain, level, colours)
+        found = cls(*(state[name].float() for name in ("grain", "level", "colours", "onset")))
+        shapes = [tuple(part.shape) for part in asdict(found).values()]
+        if shapes[0] != shapes[1] or shapes[2][1:] != shapes[0] or shapes[3] != (ONSET_FRAMES,):
+            raise ValueError(f"a residual of shapes {shapes}")
+        return found
 
 
 def white_noise_db(
@@ -93,6 +113,16 @@ def _colours(left: torch.Tensor, active: torch.Tensor, sounds: torch.Tensor) -> 
     heard = count >= STEADY_FRAMES
     means = torch.where(heard, total / count.clamp_min(1), 0.0)
     return means / heard.sum(0).clamp_min(1).sqrt()
+
+
+def _onset(db: torch.Tensor, decoded: torch.Tensor) -> torch.Tensor:
+    """[8]: median over beginnings [N, M, F] of how much louder a frame is than ``decoded``, the last three at 0 dB."""
+    frames = min(ONSET_FRAMES, db.shape[-1])
+    levels = [power_to_db(to_power(part[..., :frames]).sum(1)) for part in (db, decoded)]
+    if not len(db) or frames < ONSET_FRAMES:
+        return torch.zeros(ONSET_FRAMES)
+    softer = (levels[0] - levels[1]).median(0).values
+    return softer - softer[-_STEADY_PART:].mean()
 
 
 def _smooth(values: torch.Tensor, width: int, edge: str = "replicate") -> torch.Tensor:

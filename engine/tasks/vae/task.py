@@ -272,8 +272,9 @@ class VAETask:
         self.codec.prior, self.codec.file_codes = self._fitting.fit(codec)
         items = self.train_items
         output, _, _ = self._forward(model, codec.scale.standardise(items.db)[:, None])
-        left = items.db - codec.scale.restore(output[:, 0])
-        self.codec.residual = Residual.measure(left, items.active, items.files, self.transform)
+        decoded, first = codec.scale.restore(output[:, 0]), torch.tensor([chunk.start == 0 for chunk in items.chunks])
+        heard = items.db.clamp_min(codec.scale.floor)
+        self.codec.residual = Residual.measure(heard, decoded, items.active, items.files, first, self.transform)
 
     def _codec_of(self, model: ConvVAE) -> Codec:
         codec = self.codec

@@ -23,7 +23,8 @@ def recordings(offsets: np.ndarray | None = None) -> tuple[torch.Tensor, torch.T
 
 
 def measured(db: torch.Tensor, mean: torch.Tensor) -> Residual:
-    return Residual.measure(db - mean, torch.ones_like(db, dtype=torch.bool), torch.arange(CHUNKS), TRANSFORM)
+    everywhere, begins = torch.ones_like(db, dtype=torch.bool), torch.ones(CHUNKS, dtype=torch.bool)
+    return Residual.measure(db, mean, everywhere, torch.arange(CHUNKS), begins, TRANSFORM)
 
 
 def roughness(db: torch.Tensor) -> list[float]:
@@ -58,6 +59,16 @@ def test_a_colour_stays_through_a_sound_and_has_the_recorded_spread() -> None:
     halves = drawn[:, :, :20].mean((1, 2)), drawn[:, :, 20:].mean((1, 2))
     assert float(torch.cat(halves).std()) == pytest.approx(float(np.sqrt(np.square(offsets).mean())), rel=0.15)
     assert float((halves[0] - halves[1]).abs().max()) < 1
+
+
+def test_one_shots_are_struck_as_hard_as_recordings_are_and_copies_are_not() -> None:
+    db, mean = recordings()
+    soft = mean.clone()
+    soft[..., :2] -= torch.tensor([6.0, 3.0])
+    struck = measured(db, soft).struck(soft)
+    assert float((struck - mean)[..., :2].mean((0, 1)).abs().max()) < 1
+    torch.testing.assert_close(struck[..., 8:], soft[..., 8:])
+    assert measured(db, soft).struck(soft[..., :3]).shape[-1] == 3
 
 
 def test_a_longer_picture_is_roughened_like_a_shorter_one_and_each_seed_otherwise() -> None:

@@ -95,7 +95,9 @@ class Studio:
         """As long as its code and then silence; a shorter one ends in a short release, or rings on in the loop."""
         wanted = None if request.duration_s is None else round(request.duration_s * self.rate)
         db = torch.cat(list(self.codec.decode(code.values)), dim=-1)
-        audible = self._audible(db, self.codec.end_db) if code.samples is None else self._audible(db, AUDIBLE_DB)
+        if code.samples is None:  # a given sound begins and ends as it does
+            db = self.codec.struck(db[None])[0]
+        audible = self._audible(db, self.codec.end_db if code.samples is None else AUDIBLE_DB)
         audible = min(audible, code.samples or audible)
         length = min(audible, wanted) if wanted and not request.loop else audible
         wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], request)[:length]

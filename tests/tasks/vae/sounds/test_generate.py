@@ -76,7 +76,7 @@ def test_a_morph_of_textures_keeps_moving_half_way(winds: Studio) -> None:
 
 def test_a_new_one_shot_keeps_its_attack(strokes: Studio) -> None:
     request = SoundRequest()
-    db = strokes.codec.decode(strokes.code(request))[0]
+    db = strokes.codec.struck(strokes.codec.decode(strokes.code(request)))[0]
     raw = strokes._voice(db[:, : strokes._audible(db, strokes.codec.end_db) // strokes.hop + 2 * STRIDE], request, 0)
     _keeps_its_attack(strokes.make(request).wave, raw)
 
@@ -113,17 +113,18 @@ def test_what_follows_a_stroke_that_died_away_is_left_out(strokes: Studio) -> No
     assert strokes._audible(db, 60) >= 80 * 512
 
 
-def test_a_new_sound_ends_as_far_down_as_recordings_do_and_a_given_one_where_it_ended(strokes: Studio) -> None:
-    # A model of thirty updates never dies away; eight times the contrast makes it.
-    scale = replace(strokes.codec.scale, std=8 * strokes.codec.scale.std)
+def test_new_sounds_end_as_far_down_as_recordings_do_and_a_given_one_where_it_ended(strokes: Studio) -> None:
     file = FromFile(file=strokes.map.points()[0].path, amount=0)
     lengths = {}
-    for end_db in (6.0, 60.0):
+    # A model of thirty updates swells from beginning to end; upside down its sounds die away.
+    scale = replace(strokes.codec.scale, std=-strokes.codec.scale.std)
+    for end_db in (0.5, 60.0):
         studio = Studio(replace(strokes.trained, codec=replace(strokes.codec, scale=scale, end_db=end_db)))
-        made = [studio.make(SoundRequest(origin=origin, quality="fast")).wave for origin in (FromPrior(), file)]
+        origins = [file, *(FromPrior(index=index) for index in range(4))]
+        made = [studio.make(SoundRequest(origin=origin, quality="fast")).wave for origin in origins]
         lengths[end_db] = [len(wave) for wave in made]
-    assert lengths[6.0][0] < lengths[60.0][0]
-    assert lengths[6.0][1] == lengths[60.0][1]
+    assert sum(lengths[0.5][1:]) < sum(lengths[60.0][1:])
+    assert lengths[0.5][0] == lengths[60.0][0]
 
 
 def test_a_new_sound_neither_shares_its_roughness_nor_repeats(strokes: Studio) -> None:
