@@ -22,7 +22,6 @@ import torch
 
 from engine import rng
 from engine.audio.files.io import read_wave, write_wave
-from engine.audio.finish import one_shot_edges
 from engine.audio.inversion import BEST, FAST, Quality, invert_mel
 from engine.audio.mel import to_power
 from engine.rundir.reader import RunReader
@@ -30,7 +29,9 @@ from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.memory import measure_memorisation, nearest_pieces
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import TexturePrior
-from engine.tasks.vae.sounds.load import load_codec
+from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.load import Trained, open_model
+from engine.tasks.vae.sounds.request import FromPrior, SoundRequest
 from tests.bench.attack import compare, distributions, led_in
 from tests.bench.features import WINDOW, diversity, features, frechet, onset_s, quartiles, seam
 from tests.bench.inversion import from_mel
@@ -135,19 +136,13 @@ def nearest_scores(train: Sounds, held_out: Sounds) -> list[dict[str, float]]:
     ]
 
 
-def new_sounds(codec: Codec, count: int, seed: int, temperature: float) -> list[np.ndarray]:
-    """``count`` seconds (one-shots: whole sounds) from the prior, as waves with the edges they are issued with."""
-    if isinstance(codec.prior, TexturePrior):
-        samples = TEXTURE_SECONDS * RATE
-        frames = codec.config.frames(samples)
-        made = [
-            codec.sample_db(1, frames, seed + item, temperature) for item in range(max(1, count // TEXTURE_SECONDS))
-        ]
-        waves = [codec.to_wave(db, samples, FAST)[0] for db in made]
-        return [part for wave in waves for part in np.split(wave, TEXTURE_SECONDS)]
-    frames = codec.frames_of(codec.prior.frames) if codec.prior else WINDOW
-    db = codec.sample_db(count, frames, seed, temperature)
-    return [one_shot_edges(wave, RATE) for wave in codec.to_wave(db, (frames - 1) * codec.config.hop_length, FAST)]
+def new_sounds(trained: Trained, count: int, seed: int) -> list[np.ndarray]:
+    """``count`` one-shots, or seconds of textures, as ``generate`` issues them, brought to peak 1."""
+    studio = Studio(trained)
+    sounds = count if not studio.of_textures else max(1, count // TEXTURE_SECONDS)
+    requests = [SoundRequest(origin=FromPrior(index=index), seed=seed, quality="fast") for index in range(sounds)]
+    waves = [normalised(studio.make(request).wave) for request in requests]
+    return waves if not studio.of_textures else [part for wave in waves for part in np.split(wave, TEXTURE_SECONDS)]
 
 
 def seconds(sounds: Sounds, whole: bool) -> list[np.ndarray]:
@@ -174,10 +169,11 @@ def believed(codec: Codec, made: list[np.ndarray], real: list[np.ndarray], held_
     }
 
 
-def sample_figures(codec: Codec, train: Sounds, held_out: Sounds, count: int, seed: int) -> dict[str, object]:
+def sample_figures(trained: Trained, train: Sounds, held_out: Sounds, count: int, seed: int) -> dict[str, object]:
     """Generated sounds against the data: likeness, diversity, onsets, distance to what was learned from."""
+    codec = trained.codec
     whole = not isinstance(codec.prior, TexturePrior)
-    sounds, recordings = new_sounds(codec, count, seed, 0.85), seconds(train, whole)
+    sounds, recordings = new_sounds(trained, count, seed), seconds(train, whole)
     made, real = pictures(sounds), pictures(recordings)
     others = seconds(held_out, whole)
     unheard = pictures(others)
@@ -229,7 +225,8 @@ def long_figures(codec: Codec, held_out: Sounds, seed: int) -> dict[str, list[fl
 
 def figures(run_dir: Path, folder: Path, seed: int, samples: int, keep: Path | None) -> dict[str, object]:
     """All that is measured of one run, on its best state."""
-    codec = load_codec(run_dir, None)
+    trained = open_model(run_dir)
+    codec = trained.codec
     train_side, held_out = sides(folder, run_dir)
     scores = model_scores(codec, held_out, keep)
     controls = {
@@ -247,7 +244,7 @@ def figures(run_dir: Path, folder: Path, seed: int, samples: int, keep: Path | N
     result["part_of_constant"] = float(np.mean(ours)) / mean_score(controls["constant"])["active_db"]
     result["ten_seconds"] = long_figures(codec, held_out, seed)
     if samples:
-        result["samples"] = sample_figures(codec, train_side, held_out, samples, seed)
+        result["samples"] = sample_figures(trained, train_side, held_out, samples, seed)
     return result
 
 

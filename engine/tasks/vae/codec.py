@@ -20,36 +20,11 @@ from engine.audio.settings import SpectrogramConfig
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, prior_state
+from engine.tasks.vae.residual import Residual
 
 SHORTEST_FRAMES = 96
-RESIDUAL_AMOUNT = 0.7
-
-
-@dataclass(frozen=True)
-class Texture:
-    """What a VAE's output lacks: deviation [M] in dB of its residual on training sounds, and its memory [M] in time."""
-
-    deviation: torch.Tensor
-    memory: torch.Tensor
-
-    @classmethod
-    def measure(cls, residual: torch.Tensor, active: torch.Tensor) -> Texture:
-        """From residuals in dB [N, M, F] where ``active``."""
-        left = torch.where(active, residual, 0.0)
-        count = active.sum((0, 2)).clamp_min(1)
-        variance = left.square().sum((0, 2)) / count
-        pairs = active[..., 1:] & active[..., :-1]
-        product = torch.where(pairs, left[..., 1:] * left[..., :-1], 0.0).sum((0, 2)) / pairs.sum((0, 2)).clamp_min(1)
-        return cls(variance.sqrt(), (product / variance.clamp_min(1e-6)).clamp(0, 0.95))
-
-    def noise(self, draws: torch.Tensor) -> torch.Tensor:
-        """AR(1) noise in dB [B, M, F] for standard normal ``draws`` of that shape."""
-        fresh = (1 - self.memory.square()).sqrt()
-        out = torch.empty_like(draws)
-        out[..., 0] = draws[..., 0]
-        for frame in range(1, draws.shape[-1]):
-            out[..., frame] = self.memory * out[..., frame - 1] + fresh * draws[..., frame]
-        return out * self.deviation[:, None]
+AUDIBLE_DB = 60.0
+_SILENT_DB = 6.0
 
 
 @dataclass
@@ -58,7 +33,8 @@ class Codec:
 
     ceiling [M]: the loudest each band was in training, in dB. file_codes: where the collection's sounds lie. level:
     the median of the training sounds' active RMS (:func:`engine.audio.levels.active_rms`). Runs of an older version
-    have neither of the two. sharp_attacks: whether inversion infers a second picture (:mod:`engine.audio.detail`).
+    have neither of the two. end_db: how far below its loudest a new one-shot ends. sharp_attacks: whether inversion
+    infers a second picture (:mod:`engine.audio.detail`).
     """
 
     model: ConvVAE
@@ -66,9 +42,10 @@ class Codec:
     scale: Scale
     ceiling: torch.Tensor
     prior: Prior | None = None
-    texture: Texture | None = None
+    residual: Residual | None = None
     file_codes: FileCodes | None = None
     level: float | None = None
+    end_db: float = AUDIBLE_DB
     sharp_attacks: bool = True
 
     def __post_init__(self) -> None:
@@ -143,14 +120,21 @@ class Codec:
         else:
             codes = self.prior.means[sound][:, None] + deviation
         db = self.decode(codes.to(self.device)).cpu()[..., :frames]
-        return self.roughen(db, normal(rng.generator(seed, "sample-texture"), tuple(db.shape)))
+        return self.roughen(self.struck(db) if one_shot else db, rng.generator(seed, "sample-texture"))
 
-    def roughen(self, db: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
-        """``db`` [B, M, F] with the roughness that the model's output lacks, from normal ``draws`` of that shape."""
-        if self.texture is None:
+    def struck(self, db: torch.Tensor) -> torch.Tensor:
+        """``db`` [B, M, F] of new one-shots, their first frames as much louder as recordings are than their copies."""
+        if self.residual is None:
             return db
-        rough = self.texture.noise(draws)
-        return torch.where(db > self.scale.floor + 6, db + RESIDUAL_AMOUNT * rough, db)
+        return torch.where(db > self.scale.floor + _SILENT_DB, self.residual.struck(db), db)
+
+    def roughen(self, db: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
+        """``db`` [B, M, F] with what the model's output lacks, where there is sound."""
+        if self.residual is None:
+            return db
+        return torch.where(
+            db > self.scale.floor + _SILENT_DB, db + self.residual.draw(db, self.transform, generator), db
+        )
 
     def _windows(self, x: torch.Tensor) -> torch.Tensor:
         """Standardised [M, F] to [windows, 1, M, F'], silence where there is nothing."""
@@ -168,11 +152,12 @@ class Codec:
             "scale": {"ref": self.scale.ref, "mean": self.scale.mean, "std": self.scale.std},
             "ceiling": self.ceiling,
             "spectrogram": self.config.model_dump(),
+            "end_db": self.end_db,
         }
         if self.prior is not None:
             state["prior"] = prior_state(self.prior)
-        if self.texture is not None:
-            state["texture"] = {"deviation": self.texture.deviation, "memory": self.texture.memory}
+        if self.residual is not None:
+            state["residual"] = self.residual.state_dict()
         if self.file_codes is not None:
             state["file_codes"] = self.file_codes.state_dict()
         if self.level is not None:
@@ -186,10 +171,10 @@ class Codec:
         self.scale = Scale(**state["scale"])
         self.ceiling = state["ceiling"].float()
         self.prior = load_prior(state["prior"]) if "prior" in state else None
-        texture = state.get("texture")
-        self.texture = Texture(texture["deviation"].float(), texture["memory"].float()) if texture else None
+        self.residual = Residual.load(state["residual"]) if "residual" in state else None
         self.file_codes = FileCodes.load(state["file_codes"]) if "file_codes" in state else None
         self.level = state.get("level")
+        self.end_db = float(state["end_db"])
 
     def begin_with(self, state: Mapping[str, Any]) -> None:
         """Take the scale alone of another codec's state; ``ValueError`` when it was made with other spectrograms."""

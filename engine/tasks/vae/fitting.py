@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from engine.audio.levels import active_rms, even_level
+from engine.audio.mel import power_to_db
 from engine.audio.segments import evenly
 from engine.rundir.schema import Side
-from engine.tasks.vae.codec import Codec
+from engine.tasks.vae.codec import AUDIBLE_DB, Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.dataset import AudioTrainingDataset
 from engine.tasks.vae.file_codes import FileCodes
@@ -24,6 +25,7 @@ from engine.tasks.vae.prior import OneShotPrior, Prior, TexturePrior, is_texture
 FITTED_SOUNDS = 256
 MAPPED_HELD_OUT = 64
 TEXTURE_SECONDS = 20.0
+EARLIEST_END_DB = 20.0
 Kind = Literal["one-shots", "textures"]
 
 
@@ -31,7 +33,8 @@ class Fitting:
     """Fits prior and map to at most 256 sounds of the training side and 64 held-out ones, evenly chosen of each.
 
     kind: of sounds; a code that is one vector knows one-shots alone. level: of all that is made, see
-    :func:`engine.audio.levels.even_level`.
+    :func:`engine.audio.levels.even_level`. end_db: how far below its loudest a recording ends, the median
+    of all, 20 to 60.
     """
 
     def __init__(
@@ -41,11 +44,12 @@ class Fitting:
         self.train, self.config = train, config
         self.learned = evenly(range(len(train.sounds)), FITTED_SOUNDS)
         self._val, self._held_out = val, evenly(range(len(val.sounds)), MAPPED_HELD_OUT)
-        halves, actives, levels = shapes.tolist()
+        halves, actives, ends, levels = shapes.tolist()
         found: Kind = "textures" if is_texture(torch.tensor(halves), torch.tensor(actives)) else "one-shots"
         self.kind: Kind = found if config.kind == "auto" else config.kind
         self.of_textures = self.kind == "textures" and config.code != "vector"
         self.level = even_level(levels)
+        self.end_db = float(np.clip(np.median(ends), EARLIEST_END_DB, AUDIBLE_DB))
 
     def fit(self, codec: Codec) -> tuple[Prior, FileCodes]:
         """For the codes that ``codec`` gives the sounds."""
@@ -105,7 +109,7 @@ class Fitting:
 
 
 def sound_shapes(train: AudioTrainingDataset, check: Callable[[], None]) -> torch.Tensor:
-    """Of the sounds that are fitted to, float64 [3, N]: what :func:`_shape` says, and their active RMS."""
+    """Of the sounds that are fitted to, float64 [4, N]: what :func:`_shape` says, and their active RMS."""
     found = []
     for sound in evenly(range(len(train.sounds)), FITTED_SOUNDS):
         check()
@@ -116,9 +120,11 @@ def sound_shapes(train: AudioTrainingDataset, check: Callable[[], None]) -> torc
     return torch.tensor(found, dtype=torch.float64).T
 
 
-def _shape(wave: torch.Tensor, hop: int, sample_rate: int) -> tuple[float, float]:
-    """Where in a wave [T] half its energy has passed (0...1), and the seconds within 25 dB of its peak."""
+def _shape(wave: torch.Tensor, hop: int, sample_rate: int) -> tuple[float, float, float]:
+    """Where in a wave [T] half its energy has passed (0...1), the seconds within 25 dB of its peak, and by how many dB
+    its last four hops lie below its loudest."""
     energy = torch.nn.functional.pad(wave, (0, -len(wave) % hop)).view(-1, hop).square().mean(1)
     passed = energy.cumsum(0)
     half = int((passed < passed[-1] / 2).sum()) / len(energy)
-    return half, int((energy > energy.max() * 10**-2.5).sum()) * hop / sample_rate
+    end = float(power_to_db(energy.max()) - power_to_db(energy[-4:].max()))
+    return half, int((energy > energy.max() * 10**-2.5).sum()) * hop / sample_rate, end

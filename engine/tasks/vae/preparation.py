@@ -26,7 +26,7 @@ from engine.tasks.vae.memory import MemoryMeter
 class Preparation:
     """loudest [N], ceiling [M]: see :class:`~engine.tasks.vae.dataset.Sweep`. average [M]: the mean of each band.
 
-    db [N, M, F]: the fixed chunks of either side. shapes [3, N]: see :func:`~engine.tasks.vae.fitting.sound_shapes`.
+    db [N, M, F]: the fixed chunks of either side. shapes [4, N]: see :func:`~engine.tasks.vae.fitting.sound_shapes`.
     numbers [4]: the scale's three, and how far held-out sounds are from what is learned. cells, starts, ends: the
     index.
     """

@@ -22,7 +22,7 @@ from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
-from engine.tasks.vae.codec import Codec, Texture
+from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.dataset import AudioTrainingDataset, EvaluationItems, TrainingLoader, to_float
 from engine.tasks.vae.fitting import Fitting
@@ -32,6 +32,7 @@ from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.nouns import SOUNDS
 from engine.tasks.vae.preparation import prepare
 from engine.tasks.vae.previews import previews
+from engine.tasks.vae.residual import Residual
 
 WARMUP_STEPS = 20
 EVALUATION_BATCH = 32
@@ -120,7 +121,7 @@ class VAETask:
             nouns=SOUNDS,
         )
         self._fitting = Fitting(self.train, self.val, self.task_config, found.shapes)
-        self.codec.level = self._fitting.level
+        self.codec.level, self.codec.end_db = self._fitting.level, self._fitting.end_db
         self._meter = found.meter(self.train, self.transform)
         self._memory: MemoryReading | None = None
 
@@ -249,12 +250,14 @@ class VAETask:
 
     @torch.inference_mode()
     def prepare_snapshot(self, model: ConvVAE) -> None:
-        """Fit prior, map and residual texture to ``model``."""
+        """Fit prior, map and residual to ``model``."""
         codec = self._codec_of(model)
         self.codec.prior, self.codec.file_codes = self._fitting.fit(codec)
         items = self.train_items
         output, _, _ = self._forward(model, codec.scale.standardise(items.db)[:, None])
-        self.codec.texture = Texture.measure(items.db - codec.scale.restore(output[:, 0]), items.active)
+        decoded, first = codec.scale.restore(output[:, 0]), torch.tensor([chunk.start == 0 for chunk in items.chunks])
+        heard = items.db.clamp_min(codec.scale.floor)
+        self.codec.residual = Residual.measure(heard, decoded, items.active, items.files, first, self.transform)
 
     def _codec_of(self, model: ConvVAE) -> Codec:
         codec = self.codec

@@ -36,6 +36,19 @@ def test_prior_and_map_hold_an_even_choice_of_a_large_collection(drums: Path) ->
         assert max(np.diff(chosen)) <= 2
 
 
+@pytest.mark.parametrize("end_db, silence, expected", [(40, 0, 40), (40, 24_000, 60), (90, 0, 60)])
+def test_new_sounds_end_where_recordings_do(tmp_path: Path, end_db: int, silence: int, expected: int) -> None:
+    draws = np.random.default_rng(0)
+    fall = 10 ** (-np.linspace(0, end_db, 24_000) / 20)
+    for number in range(6):
+        wave = np.pad(0.2 * fall * draws.standard_normal(24_000), (0, silence)).astype(np.float32)
+        write_wave(tmp_path / f"{number}.wav", wave, 48_000)
+    sounds = open_collection(tmp_path, DecodeSettings()).sounds
+    train, val = (AudioTrainingDataset(part, SpectrogramConfig(), 1.0) for part in (sounds[:4], sounds[4:]))
+    fitting = Fitting(train, val, VAEConfig(kind="one-shots"), sound_shapes(train, lambda: None))
+    assert fitting.end_db == pytest.approx(expected, abs=4)
+
+
 @pytest.mark.slow
 def test_no_band_is_held_below_what_training_sounds_reach(tmp_path: Path) -> None:
     # A whistle of its own in each file, a tenth of a second long: 256 of 900 chunks miss some of them.

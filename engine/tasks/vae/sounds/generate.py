@@ -18,7 +18,7 @@ from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
 from engine.audio.mel import power_to_db
 from engine.errors import ConfigError, DataError
-from engine.tasks.vae.codec import normal
+from engine.tasks.vae.codec import AUDIBLE_DB, normal
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior
 from engine.tasks.vae.sounds.inputs import Given, open_sound
@@ -29,9 +29,7 @@ from engine.tasks.vae.sounds.survey import survey
 
 TEXTURE_S = 4.0
 LEVEL = 0.1  # for runs of a version that did not keep the level of its collection
-AUDIBLE_DB = 60.0
 GAP_S = 0.15
-LOUD_DB = 40.0
 RELEASE_S = 0.03
 SHORTEST_S = 0.05
 LOOP_FADE_S = 1.0
@@ -97,24 +95,28 @@ class Studio:
         """As long as its code and then silence; a shorter one ends in a short release, or rings on in the loop."""
         wanted = request.samples(self.rate)
         db = torch.cat(list(self.codec.decode(code.values)), dim=-1)
-        audible = min(self._audible(db), code.samples or db.shape[-1] * self.hop)
+        if code.samples is None:  # a given sound begins and ends as it does
+            db = self.codec.struck(db[None])[0]
+        audible = self._audible(db, self.codec.end_db if code.samples is None else AUDIBLE_DB)
+        audible = min(audible, code.samples or audible)
         length = min(audible, wanted) if wanted and not request.loop else audible
         wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], request)[:length]
-        still_loud = bool(db[:, length // self.hop - 1].max() > db.max() - LOUD_DB)
-        wave = finish.one_shot_edges(wave, self.rate, out_s=RELEASE_S if still_loud else finish.FADE_S)
+        still_heard = bool(db[:, length // self.hop - 1].max() > db.max() - AUDIBLE_DB)
+        wave = finish.one_shot_edges(wave, self.rate, out_s=RELEASE_S if still_heard else finish.FADE_S)
         if wanted is None:
             return wave
         if wanted > audible + self.rate // 2:
             remarks.append("One-shots are as long as those of the collection: silence follows where more is asked for.")
         return finish.fold(wave, wanted) if request.loop else finish.lengthen(wave, wanted)
 
-    def _audible(self, db: torch.Tensor) -> int:
-        """Samples of ``db`` [M, F] until it has stayed 60 dB below its loudest for a while.
+    def _audible(self, db: torch.Tensor, range_db: float) -> int:
+        """Samples of ``db`` [M, F] until it has stayed ``range_db`` below its loudest for a while.
 
-        What comes after that is no part of a one-shot, but a cloud that the model leaves where others still ring.
+        New sounds end where the recordings do: what comes after that is no part of a one-shot, but a cloud that the
+        model leaves where others still ring.
         """
         level = power_to_db(self.codec.scale.power(db).sum(0))
-        heard = level > level.max() - AUDIBLE_DB
+        heard = level > level.max() - range_db
         gap = math.ceil(GAP_S * self.rate / self.hop)
         after = torch.nn.functional.pad(heard[int(level.argmax()) :], (0, gap))
         ends = after.unfold(0, gap, 1).any(1).logical_not().nonzero()
@@ -142,14 +144,12 @@ class Studio:
         return finish.widen(middle, self._voice(db, request, 1), self.rate) if request.stereo else middle
 
     def _voice(self, db: torch.Tensor, request: SoundRequest, variant: int) -> finish.Wave:
-        frames, bands = db.shape[1], db.shape[0]
         # Variations of one sound share their roughness: at amount 0 they are one.
         index = 0 if request.origin.kind == "file" else _index(request)
         draws = rng.generator(request.seed, "generate-texture", index, variant)
-        drawn = normal(draws, (frames, bands)).T
-        rough = self.codec.roughen(db[None].cpu(), drawn[None])
+        rough = self.codec.roughen(db[None].cpu(), draws)
         quality = BEST if request.quality == "best" else FAST
-        return np.asarray(self.codec.to_wave(rough, frames * self.hop, quality, variant)[0])
+        return np.asarray(self.codec.to_wave(rough, db.shape[1] * self.hop, quality, variant)[0])
 
     def _code(self, request: SoundRequest, remarks: list[str]) -> _Code:
         origin = request.origin

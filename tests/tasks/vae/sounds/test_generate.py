@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +76,8 @@ def test_a_morph_of_textures_keeps_moving_half_way(winds: Studio) -> None:
 
 def test_a_new_one_shot_keeps_its_attack(strokes: Studio) -> None:
     request = SoundRequest()
-    db = strokes.codec.decode(strokes.code(request))[0]
-    raw = strokes._voice(db[:, : strokes._audible(db) // strokes.hop + 2 * STRIDE], request, 0)
+    db = strokes.codec.struck(strokes.codec.decode(strokes.code(request)))[0]
+    raw = strokes._voice(db[:, : strokes._audible(db, strokes.codec.end_db) // strokes.hop + 2 * STRIDE], request, 0)
     _keeps_its_attack(strokes.make(request).wave, raw)
 
 
@@ -106,10 +107,24 @@ def test_what_follows_a_stroke_that_died_away_is_left_out(strokes: Studio) -> No
     db = torch.full((128, 96), strokes.codec.scale.floor)
     db[20:40, :30] = strokes.codec.scale.ref
     db[20:40, 60:80] = strokes.codec.scale.ref - 40
-    samples = strokes._audible(db)
+    samples = strokes._audible(db, 60)
     assert 30 * 512 <= samples <= 33 * 512
     db[20:40, 30:60] = strokes.codec.scale.ref - 50  # it never died
-    assert strokes._audible(db) >= 80 * 512
+    assert strokes._audible(db, 60) >= 80 * 512
+
+
+def test_new_sounds_end_as_far_down_as_recordings_do_and_a_given_one_where_it_ended(strokes: Studio) -> None:
+    file = FromFile(file=strokes.map.points()[0].path, amount=0)
+    lengths = {}
+    # A model of thirty updates swells from beginning to end; upside down its sounds die away.
+    scale = replace(strokes.codec.scale, std=-strokes.codec.scale.std)
+    for end_db in (0.5, 60.0):
+        studio = Studio(replace(strokes.trained, codec=replace(strokes.codec, scale=scale, end_db=end_db)))
+        origins = [file, *(FromPrior(index=index) for index in range(4))]
+        made = [studio.make(SoundRequest(origin=origin, quality="fast")).wave for origin in origins]
+        lengths[end_db] = [len(wave) for wave in made]
+    assert sum(lengths[0.5][1:]) < sum(lengths[60.0][1:])
+    assert lengths[0.5][0] == lengths[60.0][0]
 
 
 def test_a_new_sound_neither_shares_its_roughness_nor_repeats(strokes: Studio) -> None:
