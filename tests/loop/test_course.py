@@ -43,7 +43,7 @@ def test_the_last_epoch_may_be_short() -> None:
 
 def test_what_belongs_to_a_step_follows_the_plan_it_was_made_under() -> None:
     course = Course(FIRST)
-    course.add(keeper()._ending(course.last, 37, 60))
+    course.follow(record(keeper()._ending(course.last, 37, 60)))
     assert course.at(37).total_steps == 100 and course.ahead(37).total_steps == 60
     assert course.at(38) == course.ahead(38) == course.last
     assert Course(FIRST, [record(course.last)]).at(38) == course.last, "read back it is the same"
@@ -61,7 +61,7 @@ def test_through_every_change_epochs_count_on_and_progress_rises_to_one(
         step += further
         if step >= course.last.total_steps:
             break
-        course.add(keeper(ceiling)._ending(course.last, step, step + left))
+        course.follow(record(keeper(ceiling)._ending(course.last, step, step + left)))
     end = course.last.total_steps
     epochs = [course.at(step).epoch_of(step) for step in range(end + 1)]
     ends = [step for step in range(end + 1) if course.at(step).ends_epoch(step)]

@@ -7,9 +7,9 @@ import math
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -35,10 +35,34 @@ FIRST = Plan(expansion=1, batch_size=8, steps_per_epoch=10, total_steps=400)
 TURN = 0.3  # of the run
 
 
-class Uneven(Line):
-    """Its updates take ``1 + before`` times what they take by themselves here and now; from TURN on ``1 + after``."""
+class Clock:
+    """Goes on with every update of :class:`Uneven` alone, however busy or fast the machine is."""
 
-    before, after, turned_at, left = 0.0, 0.0, 0, 0.0
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return time.time()
+
+
+CLOCK = Clock()
+OWN_S = 0.009  # FIRST takes the minutes that uneven() has
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_clock() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("timekeeper", "cost_meter", "planner"):
+            patch.setattr(f"engine.loop.{module}.time", CLOCK)
+        yield
+
+
+class Uneven(Line):
+    """Its updates take ``1 + before`` times OWN_S on CLOCK; from TURN on ``1 + after`` times."""
+
+    before, after, turned_at = 0.0, 0.0, 0
 
     def schedule(self, step, progress):
         if progress > TURN and not self.turned_at:
@@ -46,10 +70,7 @@ class Uneven(Line):
         return {"learning_rate": 0.05 * 0.5 * (1 + math.cos(math.pi * progress)), "progress": progress}
 
     def batch(self, seed, step):
-        if self.left:
-            self.own = [*getattr(self, "own", []), time.monotonic() - self.left][-15:]
-            time.sleep((self.after if self.turned_at else self.before) * statistics.median(self.own))
-        self.left = time.monotonic()
+        CLOCK.now += OWN_S * (1 + (self.after if self.turned_at else self.before))
         return super().batch(seed, step)
 
 
@@ -91,7 +112,6 @@ def slowed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_that_becomes_slower_plans_an_earlier_end(slowed: Path) -> None:
     reader = RunReader(slowed)
     plans, status = reader.plans(), reader.status()
-    # Where a busy machine was slow from the start that may have been planned before the turn.
     assert any(plan.reason == "slower than planned" for plan in plans) and plans[-1].total_steps < FIRST.total_steps
     assert status is not None and status.step == plans[-1].total_steps
     assert (
@@ -200,7 +220,7 @@ def test_the_time_of_earlier_sessions_counts(tmp_path: Path) -> None:
         first = Trainer(uneven(1.0, 1.0), FIRST, writer, lambda: False)
         first.stop = lambda: first.planner.timekeeper is not None and first.planner.timekeeper.spent_s > 2.4
         assert first.fit() is State.CANCELLED
-    time.sleep(0.2)
+    CLOCK.now += 100  # nobody trains
     with open_run(root, resume=True) as writer:
         loaded, _ = load_newest(writer.layout)
         second = Trainer(uneven(1.0, 1.0), FIRST, writer, lambda: False)
