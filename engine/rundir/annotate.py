@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 from typing import Any
 
 from engine.errors import RunDirectoryError, StorageError
@@ -11,6 +12,7 @@ from engine.rundir.atomic import replace_bytes
 from engine.rundir.encoding import encode
 from engine.rundir.notes import Notes, read_notes
 from engine.rundir.reader import RunReader
+from engine.rundir.view import RunView
 
 _writing = threading.Lock()  # two tabs of one app
 
@@ -21,8 +23,9 @@ def annotate(reader: RunReader, **changes: Any) -> Notes:
     ``RunDirectoryError`` when the run can only be looked at, or another version wrote it; ``StorageError`` when the
     disk refuses.
     """
-    if reader.view().read_only:
-        raise RunDirectoryError(_why_not(reader), "Write to it where it was trained.")
+    refused = refusal(reader.view(), reader.root)
+    if refused is not None:
+        raise refused
     with _writing:
         notes = Notes.model_validate(read_notes(reader.layout).model_dump() | changes)
         try:
@@ -34,7 +37,15 @@ def annotate(reader: RunReader, **changes: Any) -> Notes:
     return notes
 
 
-def _why_not(reader: RunReader) -> str:
-    if not os.access(reader.root, os.W_OK):
-        return f"{reader.root} may not be written to by you, so it takes no name, tags or notes."
-    return f"{reader.root} was trained on another computer and is only looked at here: it takes no name, tags or notes."
+def refusal(view: RunView, root: Path) -> RunDirectoryError | None:
+    """Why nothing may be written to the run in ``root``; None where it may."""
+    if not view.read_only:
+        return None
+    if not os.access(root, os.W_OK):
+        return RunDirectoryError(
+            f"{root} may not be written to by you: it takes no name, tags or note.", "Check its rights."
+        )
+    return RunDirectoryError(
+        f"{root} was trained on another computer and is only looked at here: it takes no name, tags or note.",
+        "Write to it where it was trained.",
+    )
