@@ -125,12 +125,13 @@ def _earlier(shelf: Library, rows: list[Row]) -> None:
         beside = st.container(horizontal=True, vertical_alignment="center", key="beside-earlier")
     wanted, columns = runs_filter.show(rows)
     picked = runs_table.show(shelf, wanted, columns) if wanted else []
-    with beside:
-        chosen_runs.buttons(picked)
     if not wanted:
         _none_found(rows)
-    elif opened := runs_table.pressed(wanted):
-        _open(opened.reader.id)
+    else:
+        with beside:
+            chosen_runs.buttons(picked)
+        if opened := runs_table.pressed(wanted):
+            _open(opened.reader.id)
     chosen_runs.dialog(shelf, rows)
 
 

@@ -12,7 +12,6 @@ from playwright.sync_api import TimeoutError
 
 from engine.rundir.reader import list_runs
 from engine.rundir.view import RunView
-from tests.app.library import write
 from tests.browser.chromium import Server
 from tests.conftest import until
 
@@ -65,10 +64,10 @@ def test_rows_that_are_chosen_lead_to_their_comparison_and_back_to_the_same_link
 
 
 def test_a_ticked_run_is_named_in_place_and_the_columns_chosen_stand_in_the_link(
-    app: Server, runs_dir: Path, open_page: Callable[[str], Any]
+    app: Server, drum_run: Path, runs_dir: Path, open_page: Callable[[str], Any]
 ) -> None:
     for number in range(2):
-        write(runs_dir / f"hat-{number}", name=f"hat {number}")
+        shutil.copytree(drum_run, runs_dir / f"hat-{number}")
     page = open_page(f"{app.url}/?columns=Tags")
     table = page.locator("[data-testid=stDataFrame]")
     page.get_by_text("Tick runs to compare").wait_for()
