@@ -140,9 +140,8 @@ def _none_found(rows: list[Row]) -> None:
     if away == len(rows):
         style.note("gray", "archive", "All earlier runs are in the archive.", "Press Archived to see them.")
         return
-    style.note(
-        "gray", "search_off", "No run fits.", f"{words.counted(len(rows) - away, 'run')} of other words or states."
-    )
+    left_out = words.counted(len(rows) - away, "run")
+    style.note("gray", "search_off", "No run fits.", f"The words and states above leave out {left_out}.")
     st.button("Show all", icon=":material/list:", key="show-all", on_click=runs_filter.clear)
 
 
