@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from engine.metrics import EpochMetrics
 from engine.rundir import protocol, schema
+from engine.rundir.notes import Notes
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.task import Task
@@ -29,7 +30,7 @@ RECORDS: list[type[BaseModel]] = [
     schema.RunRecord, schema.MetricSpec, schema.Monitor, schema.Nouns, schema.Source, schema.Parent, schema.RunConfig,
     schema.FileRow, protocol.SessionRecord, schema.Status, schema.Best, schema.Evidence, schema.Diagnosis,
     schema.ErrorInfo, schema.PhaseProgress, protocol.PlanRecord, protocol.Manifest, schema.CheckpointRef,
-    protocol.HandledCommand, EpochMetrics,
+    protocol.HandledCommand, EpochMetrics, Notes,
 ]  # fmt: skip
 
 

@@ -24,8 +24,8 @@ CSS = """<style>
 .role-axis-grid line{stroke:currentColor;opacity:.09}
 [data-testid=stCaptionContainer]{color:inherit;opacity:.78}
 [data-stale=true]{opacity:1!important;transition:none!important}
-[data-testid=stBaseButton-primary]:not(:disabled){color:light-dark(#FFFFFF,#0E2A25)!important}
-[data-testid=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
+[data-testid^=stBaseButton-primary]:not(:disabled){color:light-dark(#FFFFFF,#0E2A25)!important}
+[data-testid^=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
 .st-key-delete-now [data-testid=stBaseButton-primary]{background:light-dark(#9B1C16,#FF9E97);border-color:transparent}
 .st-key-run{display:grid!important;grid-template-columns:minmax(0,5fr) minmax(0,3fr);column-gap:2.4rem;row-gap:1rem}
 .st-key-run>:has(.st-key-top),.st-key-run>*>:has(>*>.st-key-top){display:contents!important}
@@ -34,7 +34,10 @@ CSS = """<style>
 .st-key-run>:has(>.st-key-aside){grid-column:2;grid-row:2}
 [data-testid=stToastContainer]{inset:auto auto 1rem 1rem!important;pointer-events:none}
 [data-testid=stToastContainer] *{pointer-events:auto}
-@media(max-width:640px){.st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
+@media(max-width:640px){.st-key-above-earlier{flex-direction:column!important;align-items:stretch!important}
+  .st-key-above-earlier>*{flex:none!important;width:100%!important}
+  .st-key-beside-earlier{flex-wrap:nowrap!important;overflow-x:auto}.st-key-beside-earlier>*{flex:none!important}
+  .st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
   .st-key-run>:has(>.st-key-aside){order:2}.st-key-run :has(>.st-key-curves){order:3}
   .st-key-run>:has(.st-key-details){order:4}
   .st-key-title:has(.st-key-copy,.st-key-make-sounds){flex-direction:column!important;align-items:stretch!important}
@@ -42,6 +45,9 @@ CSS = """<style>
 .st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
+[class*=st-key-earlier-] [data-testid=stElementToolbarButton]:has([aria-label^=Show],[aria-label^=Search]){display:none}
+.st-key-beside-earlier{min-height:2.5rem;align-items:center}
+.st-key-filter [data-testid=stButtonGroup]>*{flex-wrap:wrap}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
 [data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%}
 [data-testid]:has(+[data-testid=stElementContainer] audio) img{height:58px;object-fit:fill}
@@ -97,6 +103,10 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-table a{color:inherit}
 .ss-swatch{display:inline-block;width:1.15rem;border-top:3px solid;margin-right:.45rem;vertical-align:.28em}
 .ss-swatch.ss-dashed{border-top-style:dashed}
+.ss-tag{display:inline-block;padding:.05rem .5rem;margin:0 .35rem .2rem 0;border-radius:8px;font-size:.87rem;
+  background:light-dark(#EDEAE3,#2A2C30);color:light-dark(#5C5851,#B5B2A9);overflow-wrap:anywhere}
+.ss-note-text{white-space:pre-line;overflow-wrap:anywhere;line-height:1.5;max-height:6rem;overflow-y:auto}
+.ss-names td:first-child{opacity:1;white-space:normal;overflow-wrap:anywhere}
 .ss-empty{text-align:center;max-width:30rem;margin:1.2rem auto .4rem}.ss-empty p{opacity:.78;margin:.5rem 0 0}
 .ss-icon{font-family:"Material Symbols Rounded";font-feature-settings:"liga";user-select:none;flex:none}
 </style>"""

@@ -10,7 +10,8 @@ import streamlit as st
 
 from app.look import style, words
 from app.look.plain import plain
-from app.panels import longer
+from app.panels import longer, run_notes
+from app.panels.runs_table import Row
 from app.runs import launch
 from app.runs.library import library
 from engine.errors import SweetspotError, TrainingFailedError
@@ -38,6 +39,8 @@ _ICONS = {"requested": "schedule", "acknowledged": "progress_activity", "done": 
 
 def buttons(reader: RunReader, view: RunView) -> None:
     """Those that make sense in the state the run is in."""
+    if not starting_again(view) and run_notes.button([Row(reader, view, view.name)]):
+        st.rerun()  # the dialog belongs to the page, not to the part of it that moves
     if view.state.live and view.session_may_live:
         _compare(reader, view)
         _make_sounds(reader, view)
@@ -78,7 +81,7 @@ def buttons(reader: RunReader, view: RunView) -> None:
             if saved
             else "It ended before its first checkpoint. Its previews, and the weights that made them, stay.",
         ):
-            st.rerun()  # the dialog belongs to the page, not to the part of it that moves
+            st.rerun()
 
 
 def starting_again(view: RunView) -> bool:
@@ -167,6 +170,7 @@ def dialog(reader: RunReader, view: RunView) -> None:
 
     What its buttons do is done in callbacks: a press that meets a refresh is then heard all the same.
     """
+    run_notes.dialog([Row(reader, view, view.name)])
     asked = st.session_state.get("asked-about")
     if asked == ("resume", reader.id) and view.resumable:
         _confirm(reader)
@@ -254,7 +258,7 @@ def _resume(reader: RunReader, options: Sequence[str] = ()) -> None:
 def _confirm_deletion(reader: RunReader, view: RunView) -> None:
     style.dialog()
     style.name(view.name, small=True)
-    size = words.size(sum(path.stat().st_size for path in reader.root.rglob("*") if path.is_file()))
+    size = words.size(library().size(reader))
     style.line(f"*{size}* go for good: what it learnt, its curves, and every {words.nouns(view.run).one} it made.")
     style.quiet("What it learnt from stays where it is.")
     st.code(str(reader.root), language=None, wrap_lines=True)

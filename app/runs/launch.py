@@ -122,7 +122,8 @@ class Launcher:
     def name_of(self, view: RunView, root: Path) -> str:
         """What a run is called; before it has written its record, as it was called when it was started here."""
         launch = self._known(root)
-        return launch.name if view.run is None and launch is not None else view.name
+        unnamed = view.run is None and not view.notes.name
+        return launch.name if unnamed and launch is not None else view.name
 
     def pending(self, runs_dir: Path) -> list[Launch]:
         """Launches whose process has not opened its run directory yet, or ended before it did; newest first."""

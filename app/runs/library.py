@@ -14,6 +14,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.runs.changes import watch
+from app.runs.disk_size import disk_size
 from engine.errors import RunDirectoryError
 from engine.home import expanded
 from engine.rundir.artefacts import PreviewSet
@@ -23,6 +24,7 @@ from engine.rundir.reader import RunReader, run_names, trained_at
 from engine.rundir.view import RunView
 
 SETTLED_S = 2.0
+COUNTED_S = 10.0
 SILENT_S = 3.0  # The engine writes once a second at least.
 
 
@@ -35,6 +37,7 @@ class Library:
     _names: tuple[int | None, list[str]] = (None, [])
     _begun: dict[str, tuple[int | None, float | None]] = field(default_factory=dict)
     _views: dict[str, _Seen] = field(default_factory=dict)
+    _sizes: dict[str, tuple[int | None, float, int]] = field(default_factory=dict)
     _listings: dict[str, tuple[int | None, int, list[PreviewSet]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -101,6 +104,15 @@ class Library:
             except RunDirectoryError as error:
                 refused.append(str(error))
         return found, refused
+
+    def size(self, reader: RunReader) -> int:
+        """Bytes that a run takes on the disk. Counted anew when it changed; while it trains, now and then."""
+        told, now = self.changes.told(reader.id), time.monotonic()
+        known = self._sizes.get(reader.id)
+        same = known is not None and told is not None and known[0] == told
+        if known is None or not (same or now - known[1] < COUNTED_S):
+            known = self._sizes[reader.id] = told, now, disk_size(reader.root)
+        return known[2]
 
     def previews(self, reader: RunReader) -> list[PreviewSet]:
         """The previews of a run that are whole; listed anew only when their directory changed."""

@@ -7,7 +7,7 @@ import streamlit as st
 from app.charts import plots
 from app.look import states, style, words
 from app.look.plain import plain
-from app.panels import actions, details, previews, summary
+from app.panels import actions, details, previews, run_notes, summary
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, library
 from engine.errors import RunDirectoryError
@@ -105,6 +105,7 @@ def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
             actions.buttons(reader, view)
     if view.status is not None:
         style.line(summary.where(view))
+    run_notes.shown(view)
     summary.strip(view, sorted({one.step for one in found}), f"strip-{reader.id}")
     summary.show(summary.cards(view))
     actions.complaint()

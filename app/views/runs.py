@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import sys
-import time
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
 from app.look import states, style, words
-from app.panels import summary
-from app.runs.compared import FEWEST, MOST, called, kind
+from app.panels import actions, chosen_runs, runs_filter, runs_table, summary
+from app.panels.runs_table import Row
+from app.runs.compared import called
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, library, unknown_arguments
-from app.runs.store import metrics_of
-from engine.claims.figures import DECIMALS
 from engine.claims.quality import quality_of
 from engine.errors import StorageError
+from engine.rundir.notes import Notes
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord
 from engine.rundir.view import RunView
 
 LIVE_S, QUIET_S = 1.0, 5.0
-SPARK_POINTS = 60
-PRESSED = "open-earlier"
+Drawn = frozenset[tuple[str, bool, Notes]]
 
 
 def page() -> None:
@@ -43,22 +35,24 @@ def page() -> None:
     found, refused = shelf.views()
     for sentence in refused:
         style.note("yellow", "info", "One run is left out.", sentence)
+    actions.complaint()
     live = any(view.state.live for _, view in found) or bool(launcher().pending(shelf.runs_dir))
     if not found and not live:
         _empty(shelf)
         return
     st.fragment(_live, run_every=LIVE_S if live else QUIET_S)(shelf, _drawn(found))
-    earlier = [(reader, view) for reader, view in found if not view.state.live]
+    names = called(found)
+    earlier = [Row(reader, view, names[reader.id]) for reader, view in found if not view.state.live]
     if earlier:
-        _earlier(earlier, called(found))
+        _earlier(shelf, earlier)
 
 
-def _drawn(found: list[tuple[RunReader, RunView]]) -> frozenset[tuple[str, bool]]:
-    """What the table is drawn anew for: a run more, or one that began or ended."""
-    return frozenset((reader.id, view.state.live) for reader, view in found)
+def _drawn(found: list[tuple[RunReader, RunView]]) -> Drawn:
+    """What the table is drawn anew for: a run more, one that began or ended, other notes on one."""
+    return frozenset((reader.id, view.state.live, view.notes) for reader, view in found)
 
 
-def _live(shelf: Library, drawn: frozenset[tuple[str, bool]]) -> None:
+def _live(shelf: Library, drawn: Drawn) -> None:
     launcher().reap()
     found, _ = shelf.views()
     for launch in launcher().pending(shelf.runs_dir):
@@ -124,110 +118,31 @@ def _open(run_id: str) -> None:
     st.switch_page("views/run.py", query_params={"run": run_id})
 
 
-def _earlier(earlier: list[tuple[RunReader, RunView]], names: Mapping[str, str]) -> None:
+def _earlier(shelf: Library, rows: list[Row]) -> None:
+    """Those that have ended. Whatever is pressed in the table is done after all of it is drawn."""
     with st.container(horizontal=True, vertical_alignment="center", key="above-earlier"):
         st.header("Earlier", anchor=False, width="content")
-        beside = st.container(horizontal=True)  # at the left: the table's own tools lie over what is at the right
-    labels = states.ALL_LABELS
-    runs = [view.run for _, view in earlier if view.run]
-    unit, items = _shared(_unit(run) for run in runs), _shared(run.monitor.nouns.items for run in runs)
-    errors = all(run.monitor.better == "lower" for run in runs)
-    table = pd.DataFrame([_row(reader, view, names[reader.id], mixed=unit is None) for reader, view in earlier])
-    decimals = f"%.{DECIMALS[unit]}f" if unit in DECIMALS else "%g"
-    shown: Any = st.dataframe(
-        table,
-        on_select="rerun",  # rows are chosen by their boxes, to be compared; that opens none
-        selection_mode="multi-row",
-        hide_index=True,
-        row_height=40,
-        height="content" if len(table) <= 15 else 640,
-        placeholder="–",
-        key=f"earlier-{zlib.crc32(','.join(reader.id for reader, _ in earlier).encode())}",  # a row is one run
-        column_config={
-            # A press, not a selection: an arrow key selects as well.
-            "Open": st.column_config.ButtonColumn("", key=PRESSED, width=70),
-            "Run": st.column_config.TextColumn(width="medium"),
-            "State": st.column_config.MultiselectColumn(options=list(labels), color=list(labels.values())),
-            "Best": st.column_config.NumberColumn(
-                f"Best, {unit}" if unit in DECIMALS else None, format=decimals, alignment="left"
-            ),
-            "Error": st.column_config.LineChartColumn("Error" if errors else "Error or score", color="gray"),
-            "Items": st.column_config.NumberColumn(items.capitalize() if items else "Items", alignment="left"),
-        },
-    )
-    with beside:
-        _compare([earlier[row] for row in shown["selection"]["rows"] if row < len(earlier)])
-    pressed: Any = st.session_state.get(PRESSED)
-    if pressed is not None:
-        _open(earlier[pressed["row"]][0].id)
-
-
-def _compare(picked: Sequence[tuple[RunReader, RunView]]) -> None:
-    """The way to Compare, or what is missing for it. Beside the heading, so that the table stays where it is."""
-    kinds = {kind(view.run) for _, view in picked if view.run}
-    if len(picked) < FEWEST:
-        style.quiet("Choose one more to compare." if picked else "")
-    elif len(picked) > MOST:
-        style.quiet(f"{words.small(MOST).capitalize()} are the most that can be compared.")
-    elif len(kinds) != 1:
-        style.quiet("These learn different things: choose runs of one kind to compare.")
+        beside = st.container(horizontal=True, vertical_alignment="center", key="beside-earlier")
+    wanted, columns = runs_filter.show(rows)
+    picked = runs_table.show(shelf, wanted, columns) if wanted else []
+    if not wanted:
+        _none_found(rows)
     else:
-        st.page_link(
-            "views/compare.py", label=f"Compare {words.small(len(picked))}", icon=":material/compare_arrows:",
-            query_params={"runs": ",".join(reader.id for reader, _ in picked)}, width="content",
-        )  # fmt: skip
+        with beside:
+            chosen_runs.buttons(picked)
+        if opened := runs_table.pressed(wanted):
+            _open(opened.reader.id)
+    chosen_runs.dialog(shelf, rows)
 
 
-def _unit(run: RunRecord) -> str:
-    """What the figure under "Best" counts: "dB", "%", or the score's own name."""
-    unit = "%" if run.monitor.unit == "fraction" else run.monitor.unit
-    return unit or words.nouns(run).measure or words.metric_label(run)
-
-
-def _best(raw: float, run: RunRecord) -> float:
-    """A figure to be sorted by, as exact as :func:`engine.claims.figures.figure` writes it."""
-    if run.monitor.unit in DECIMALS:
-        return round(raw, DECIMALS[run.monitor.unit])
-    return float(f"{raw * (100 if _unit(run) == '%' else 1):.3g}")
-
-
-def _shared(words: Iterable[str]) -> str | None:
-    """The one word that all of ``words`` are; None where they differ, or there is none."""
-    found = set(words)
-    return found.pop() if len(found) == 1 else None
-
-
-def _row(reader: RunReader, view: RunView, name: str, mixed: bool) -> dict[str, Any]:
-    """One line of the table. mixed: figures of different kinds stand beside their units."""
-    status, run = view.status, view.run
-    best = status.best if status else None
-    items = run.num_train_files + run.num_val_files if run else None
-    finished = f"{status.epoch} of {status.total_epochs}" if status and status.total_epochs else None
-    spot = words.sweet_spot(status, run)
-    return {
-        "Open": "Open",
-        "Run": name,
-        "State": [badge.label for badge in states.badges(view)],
-        "Best": _best(best.raw, run) if best and run else None,
-        **({"In": _unit(run) if best and run else None} if mixed else {}),
-        "Sweet spot": f"epoch {spot.epoch}" if spot else None,
-        "Error": _spark(reader, view),
-        "Epochs": finished,
-        "Items": items,
-        "Started": words.moment(view.begun_at, time.time()) if view.begun_at else None,
-    }
-
-
-def _spark(reader: RunReader, view: RunView) -> list[float] | None:
-    """The monitored error by epoch, for a small line."""
-    if view.run is None:
-        return None
-    store = metrics_of(reader.root)
-    store.refresh()
-    values = store.epochs.get(view.run.monitor.metric)
-    values = values[np.isfinite(values)]
-    stride = max(1, len(values) // SPARK_POINTS)
-    return [round(float(value), 3) for value in values[::stride]] if len(values) > 1 else None
+def _none_found(rows: list[Row]) -> None:
+    away = sum(row.view.notes.archived for row in rows)
+    if away == len(rows):
+        style.note("gray", "archive", "All earlier runs are in the archive.", "Press Archived to see them.")
+        return
+    left_out = words.counted(len(rows) - away, "run")
+    style.note("gray", "search_off", "No run fits.", f"The words and states above leave out {left_out}.")
+    st.button("Show all", icon=":material/list:", key="show-all", on_click=runs_filter.clear)
 
 
 def _empty(shelf: Library) -> None:

@@ -90,6 +90,7 @@ def _identity(view: RunView) -> dict[str, Any]:
     return {
         "id": view.id,
         "name": view.name,
+        "notes": view.notes.model_dump(),
         "uuid": run.uuid if run else None,
         "task": run.task if run else None,
         "can": run.can.model_dump() if run else None,
@@ -135,6 +136,7 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     headline = facts["headline"] or ""
     if facts["doubt"] and facts["doubt"] not in headline:
         yield f"  {facts['doubt']}"
+    yield from note_sentences(facts["notes"])
     if facts["step"] is not None:
         yield f"  step {_of(facts['step'], facts['total_steps'])}, epoch {_of(facts['epoch'], facts['total_epochs'])}"
         yield f"  trained for {_duration(facts['elapsed_s'])}"
@@ -163,6 +165,15 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     for found in facts["checkpoints"]:
         step = "" if found["step"] is None else f", step {found['step']}"
         yield f"    {found['file']}{step}: {'verified' if found['verified'] else 'NOT VERIFIED, it will not be loaded'}"
+
+
+def note_sentences(notes: dict[str, Any]) -> Iterator[str]:
+    """What a person says of a run, without the name."""
+    if notes["archived"]:
+        yield "  archived"
+    if notes["tags"]:
+        yield f"  tags: {', '.join(notes['tags'])}"
+    yield from (f"  note: {line}" for line in notes["text"].splitlines())
 
 
 def _plan_sentences(facts: dict[str, Any]) -> Iterator[str]:

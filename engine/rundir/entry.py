@@ -94,13 +94,16 @@ def first_status(place: Layout, session: str) -> Status:
 
 
 def _check_empty(place: Layout) -> None:
-    """Beside nothing, a fresh run may find the log its launcher opened, and what one left that ended before run.json.
+    """Beside nothing, a fresh run may find the log its launcher opened, and what one left that ended before run.json,
+    with the notes on it.
 
     That one cannot be resumed, for want of a configuration: it is begun again in its place.
     """
     if not place.root.exists():
         return
-    before = (place.log, place.lock, place.sessions, place.status, place.metrics, place.control, place.dataset)
+    before = (
+        place.log, place.lock, place.sessions, place.status, place.metrics, place.control, place.dataset, place.notes,
+    )  # fmt: skip
     names = {path.name for path in place.root.iterdir() if not is_temporary(path.name)}
     strange = sorted(names - {path.name for path in before})
     if strange:

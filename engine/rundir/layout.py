@@ -99,6 +99,11 @@ class Layout:
         return self.sounds / STARS
 
     @property
+    def notes(self) -> Path:
+        """What a person says of the run: its name, tags, a text. No training process reads or writes it."""
+        return self.root / "notes.json"
+
+    @property
     def best(self) -> Path:
         return self.checkpoints / "best.safetensors"
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from engine.rundir.layout import Layout
 from engine.rundir.liveness import HeartbeatWatch, Liveness, is_here, of_this_boot, presence
+from engine.rundir.notes import Notes, read_notes
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.schema import RunRecord, State, Status
 
@@ -36,8 +38,8 @@ class RunView:
 
     liveness: of the last session's process in this directory, whatever its state. session_may_live: a command may find
     somebody who obeys (from another host or container one cannot be sure). read_only: it cannot be trained or commanded
-    from here. damage: what is wrong with run.json, and what to do about it. begun_at: when its first session began, in
-    Unix seconds.
+    from here. name: as its user calls it, else as it was begun. damage: what is wrong with run.json, and what to do
+    about it. begun_at: when its first session began, in Unix seconds.
     """
 
     id: str
@@ -51,6 +53,7 @@ class RunView:
     session: SessionRecord | None
     damage: tuple[str, str] | None = None
     begun_at: float | None = None
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def resumable(self) -> bool:
@@ -90,10 +93,11 @@ def look(
     session = sessions[-1] if sessions else None
     liveness = _liveness(root, session, status, watch)
     state = _state(status, session, liveness)
+    notes = read_notes(Layout(root))
     foreign = session is not None and not is_here(session) and liveness is not Liveness.ALIVE
     return RunView(
         id=run_id,
-        name=run.name if run else run_id,
+        name=notes.name or (run.name if run else run_id),
         state=state,
         liveness=liveness,
         session_may_live=_may_live(state, status, session, liveness),
@@ -102,6 +106,7 @@ def look(
         status=status,
         session=session,
         begun_at=sessions[0].started_at if sessions else None,
+        notes=notes,
     )
 
 

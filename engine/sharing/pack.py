@@ -10,6 +10,7 @@ from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.encoding import decode, encode, seal
 from engine.rundir.layout import manifest
+from engine.rundir.notes import read_notes
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
 from engine.sharing.anonymise import ELSEWHERE, Scrubber
@@ -32,8 +33,9 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True) -> Packed:
     """Write a copy of the run to ``out``, in one folder named after it; a run that still trains as it stands now.
 
     Whole lines, and only checkpoints and snapshots that match their manifests. Left out: commands, the lock, made
-    sounds and their stars, the source's path, what belongs to no run, and, unless ``checkpoints``, those that only
-    resuming needs (the best state stays). ``RunDirectoryError`` when there is no run; raises OSError.
+    sounds and their stars, notes (but for the name they give), the source's path, what belongs to no run, and, unless
+    ``checkpoints``, those that only resuming needs (the best state stays). ``RunDirectoryError`` when there is no
+    run; raises OSError.
     """
     if not reader.exists:
         raise RunDirectoryError(f"{reader.root} holds no run.", "Name a run's directory.")
@@ -60,7 +62,8 @@ def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]
     layout = reader.layout
     status, run, dataset = reader.status(), reader.run(), reader.dataset()
     if run is not None:
-        kept = run.model_dump() | {"source": run.source.model_dump() | {"path": None}}
+        called = read_notes(layout).name or run.name
+        kept = run.model_dump() | {"name": called, "source": run.source.model_dump() | {"path": None}}
         yield layout.run.name, seal(scrub.value(kept))
     if status is not None:
         yield layout.status.name, encode(scrub.value(status.model_dump()), indent=1)

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError
 
+from engine.rundir.reader import list_runs
+from engine.rundir.view import RunView
 from tests.browser.chromium import Server
+from tests.conftest import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -29,7 +33,7 @@ def test_a_press_opens_the_run_of_its_row_and_an_arrow_key_none(
         page.keyboard.press("ArrowDown")
     page.wait_for_timeout(1500)
     assert "/run" not in page.url
-    page.mouse.click(box["x"] + 102, box["y"] + 100)  # the second row's button
+    page.mouse.click(box["x"] + 80, box["y"] + 100)  # the second row's button
     page.wait_for_url("**/run?run=hat-*")
 
 
@@ -57,3 +61,48 @@ def test_rows_that_are_chosen_lead_to_their_comparison_and_back_to_the_same_link
     again = open_page(page.url)
     again.wait_for_function(f"() => ({lines})() === 2")
     assert again.locator(".st-key-compare-chart").get_by_text("minutes of training").count()
+
+
+def test_a_ticked_run_is_named_in_place_and_the_columns_chosen_stand_in_the_link(
+    app: Server, drum_run: Path, runs_dir: Path, open_page: Callable[[str], Any]
+) -> None:
+    for number in range(2):
+        shutil.copytree(drum_run, runs_dir / f"hat-{number}")
+    page = open_page(f"{app.url}/?columns=Tags")
+    table = page.locator("[data-testid=stDataFrame]")
+    page.get_by_text("Tick runs to compare").wait_for()
+    table.locator("canvas").first.wait_for()
+    box = table.bounding_box()
+    until(lambda: _ticked(page, box))
+    assert table.bounding_box() == box, "the table moves under the finger"
+    page.get_by_role("button", name="Name, tags, note").click()
+    bait = "![i](http://127.0.0.1:9/x) <b>hat"
+    page.get_by_role("textbox", name="Name").fill(bait)
+    page.get_by_role("textbox", name="Tags").fill("keeper, dry")
+    page.get_by_role("textbox", name="Note").fill("Use 31.")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("dialog").wait_for(state="detached")
+    view = until(lambda: next((view for view in _views(runs_dir) if view.notes.tags), None))
+    assert (view.name, view.notes.tags, view.notes.text) == (bait, ("keeper", "dry"), "Use 31.")
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("toolbar", name="Columns").get_by_text("Size on disk").click()
+    page.wait_for_url("**/?columns=Size%2CTags")
+    again = open_page(f"{app.url}/run?run={view.id}")
+    again.locator("h1", has_text=bait).wait_for()
+    again.get_by_role("button", name="Name, tags, note").click()
+    assert again.get_by_role("textbox", name="Name").input_value() == bait
+    assert again.locator("img[src^='http://127.0.0.1:9']").count() == 0
+
+
+def _ticked(page: Any, box: Any) -> bool:
+    """Whether the first row is ticked. Until the table listens, a press of its box is none."""
+    page.mouse.click(box["x"] + 18, box["y"] + 60)
+    try:
+        page.get_by_text("Choose one more to compare.").wait_for(timeout=5000)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _views(runs_dir: Path) -> list[RunView]:
+    return [reader.view() for reader in list_runs(runs_dir)]

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from engine.commands.pack import command
+from engine.rundir.annotate import annotate
 from engine.rundir.layout import manifest
 from engine.rundir.liveness import boot_id, host, machine_id
 from engine.rundir.reader import RunReader
@@ -146,3 +147,14 @@ def test_a_live_run_is_packed_whole_and_called_live(tmp_path: Path) -> None:
 def test_what_is_no_run_is_refused(tmp_path: Path, engine: Callable[..., Any]) -> None:
     done = engine("pack", tmp_path, "--out", tmp_path / "run.zip")
     assert done.returncode == 2 and "holds no run" in done.stderr and not (tmp_path / "run.zip").exists()
+
+
+def test_of_what_its_user_said_only_the_name_goes_along(talkative: Path, tmp_path: Path) -> None:
+    annotate(RunReader(talkative), name="anneliese's drums", tags=("client x",), text="Too dull.", archived=True)
+    pack(talkative, tmp_path / "run.zip")
+    assert (
+        b"client x" not in (tmp_path / "run.zip").read_bytes()
+        and b"Too dull" not in (tmp_path / "run.zip").read_bytes()
+    )
+    copy = unpacked(tmp_path / "run.zip", tmp_path / "elsewhere")
+    assert copy.view().name == "somebody's drums" and not copy.layout.notes.exists()

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from engine.rundir.layout import Layout
+from engine.rundir.notes import Notes
 from engine.rundir.protocol import Event, EventKind, Manifest, SessionRecord
 from engine.rundir.schema import DatasetRecord, RunRecord, Status
 from engine.tasks.vae.sounds.request import Recipe
@@ -37,6 +38,7 @@ def inject(root: Path, text: str, keep: Collection[str] = ()) -> None:
     _lines(place.sessions, SessionRecord, text, keep)
     _lines(place.metrics, Event, text, keep)
     place.log.write_text(f"{text}\n")
+    place.notes.write_text(json.dumps(filled(Notes, {"archived": False}, text)))
     (root / "sounds").mkdir(exist_ok=True)
     for path in (root / "sounds").glob("*.json"):
         path.write_text(json.dumps(filled(Recipe, json.loads(path.read_bytes()), text, keep)))
@@ -71,7 +73,7 @@ def filled(kind: Any, known: Any, text: str, keep: Collection[str] = (), path: s
         return known if known is not None else get_args(kind)[0]
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return _record(kind, known if isinstance(known, dict) else {}, text, keep, path, depth)
-    if get_origin(kind) is list:
+    if get_origin(kind) in (list, tuple):
         return [filled(get_args(kind)[0], one, text, keep, path, depth + 1) for one in (known or [None])]
     if get_origin(kind) is dict or isinstance(known, dict):
         inner = get_args(kind)[1] if get_args(kind) else Any

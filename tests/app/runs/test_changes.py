@@ -87,6 +87,7 @@ def tick(library: Library, stores: dict[str, MetricsStore]) -> list[str]:
     assert not refused
     for reader, _ in found:
         library.previews(reader)
+        library.size(reader)
         stores.setdefault(reader.id, MetricsStore(reader.layout.metrics)).refresh()
     return sorted(f"{reader.id} {view.state}" for reader, view in found)
 
@@ -206,3 +207,13 @@ def test_its_threads_end_with_it(runs: Path) -> None:
     assert mine and all(thread.daemon for thread in mine)
     found.close()
     until(lambda: not any(thread.is_alive() for thread in mine))
+
+
+def test_a_size_is_counted_again_once_something_grew(runs: Path, library: Library, monkeypatch: Any) -> None:
+    monkeypatch.setattr("app.runs.library.COUNTED_S", 0.0)
+    reader = next(one for one in library.readers() if one.id == "run-1")
+    before = library.size(reader)
+    (runs / "run-1" / "previews").mkdir(exist_ok=True)
+    (runs / "run-1" / "previews" / "reference-00.wav").write_bytes(bytes(5000))
+    (runs / "run-1" / "elsewhere").symlink_to(runs / "run-2")
+    until(lambda: 5000 <= library.size(reader) - before < 5000 + 4096)

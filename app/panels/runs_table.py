@@ -1,0 +1,201 @@
+"""The table of earlier runs: its columns, of which one chooses, each sorted as what it is."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.look import states, words
+from app.runs.library import Library
+from app.runs.store import metrics_of
+from engine.claims.figures import DECIMALS
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import RunRecord
+from engine.rundir.view import RunView
+
+SPARK_POINTS = 60
+PRESSED = "open-earlier"
+
+
+class Row(NamedTuple):
+    """One run of the table, and what it is called there."""
+
+    reader: RunReader
+    view: RunView
+    name: str
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all runs of a table have in common: the unit of their figures, and what they learn from."""
+
+    unit: str | None
+    items: str | None
+    errors: bool
+
+
+def show(shelf: Library, rows: Sequence[Row], columns: Sequence[str]) -> list[Row]:
+    """The table of ``rows``; those that are chosen in it. A press of "Open" is heard by :func:`pressed`."""
+    shared = _shared_by(rows)
+    asked = [one for one in COLUMNS if one in columns]
+    values: dict[str, Any] = {"Open": ["Open"] * len(rows), "Run": [row.name for row in rows]}
+    for name in asked:
+        values[name] = _column(name, rows, shelf)
+        if name in ("Best", "Last") and shared.unit is None:  # figures of different kinds stand beside their units
+            values["In"] = [_unit(row.view.run) if row.view.run else None for row in rows]
+    table = pd.DataFrame(values)
+    shown: Any = st.dataframe(
+        table,
+        on_select="rerun",  # rows are chosen by their boxes; that opens none
+        selection_mode="multi-row",
+        hide_index=True,
+        row_height=40,
+        height="content" if len(table) <= 15 else 640,
+        placeholder="–",
+        key=f"earlier-{zlib.crc32(','.join(row.reader.id for row in rows).encode())}",  # a row is one run
+        column_config={name: _config(name, shared, rows) for name in values},
+    )
+    return [rows[row] for row in shown["selection"]["rows"] if row < len(rows)]
+
+
+def pressed(rows: Sequence[Row]) -> Row | None:
+    """The run whose "Open" was pressed: a press, not a selection, for an arrow key selects as well."""
+    found: Any = st.session_state.get(PRESSED)
+    return None if found is None else rows[found["row"]]
+
+
+def _column(name: str, rows: Sequence[Row], shelf: Library) -> Any:
+    values = [COLUMNS[name](row, shelf) for row in rows]
+    return pd.Series(values, dtype="datetime64[s]") if name == "Started" else values
+
+
+def _config(name: str, shared: _Shared, rows: Sequence[Row]) -> Any:
+    known = shared.unit in DECIMALS
+    decimals = f"%.{DECIMALS[shared.unit]}f" if shared.unit in DECIMALS else "%g"
+    numbers = {
+        "Best": (f"Best, {shared.unit}" if known else "Best", decimals),
+        "Last": (f"Last, {shared.unit}" if known else "Last", decimals),
+        "Sweet spot": ("Sweet spot", "epoch %d"),
+        "Epochs": ("Epochs", "%d"),
+        "Minutes": ("Minutes", "%.1f"),
+        "Items": (shared.items.capitalize() if shared.items else "Items", "%d"),
+        "Size": ("Size", "bytes"),
+    }
+    if name in numbers:
+        label, form = numbers[name]
+        return st.column_config.NumberColumn(label, format=form, alignment="left")
+    if name == "Open":
+        return st.column_config.ButtonColumn("", key=PRESSED, width=70)
+    if name == "State":
+        labels = states.ALL_LABELS
+        return st.column_config.MultiselectColumn(options=list(labels), color=list(labels.values()))
+    if name == "Tags":
+        return st.column_config.MultiselectColumn(options=_tags_of(rows), color="gray", width=150)
+    if name == "Error":
+        return st.column_config.LineChartColumn("Error" if shared.errors else "Error or score", color="gray")
+    if name == "Started":
+        return st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
+    return st.column_config.TextColumn(width="medium" if name in ("Run", "Notes") else None)
+
+
+def _tags_of(rows: Iterable[Row]) -> list[str]:
+    """Every tag that is in use, by the alphabet."""
+    return sorted({tag for row in rows for tag in row.view.notes.tags}, key=str.casefold)
+
+
+def _shared_by(rows: Sequence[Row]) -> _Shared:
+    runs = [row.view.run for row in rows if row.view.run]
+    return _Shared(
+        unit=_one(_unit(run) for run in runs),
+        items=_one(run.monitor.nouns.items for run in runs),
+        errors=all(run.monitor.better == "lower" for run in runs),
+    )
+
+
+def _one(words: Iterable[str]) -> str | None:
+    """The one word that all of ``words`` are; None where they differ, or there is none."""
+    found = set(words)
+    return found.pop() if len(found) == 1 else None
+
+
+def _unit(run: RunRecord) -> str:
+    """What a figure of the run counts: "dB", "%", or the score's own name."""
+    unit = "%" if run.monitor.unit == "fraction" else run.monitor.unit
+    return unit or words.nouns(run).measure or words.metric_label(run)
+
+
+def _figure(raw: float | None, run: RunRecord | None) -> float | None:
+    """A figure to be sorted by, as exact as :func:`engine.claims.figures.figure` writes it."""
+    if raw is None or run is None:
+        return None
+    if run.monitor.unit in DECIMALS:
+        return round(raw, DECIMALS[run.monitor.unit])
+    return float(f"{raw * (100 if _unit(run) == '%' else 1):.3g}")
+
+
+def _best(row: Row, _: Library) -> float | None:
+    best = row.view.status.best if row.view.status else None
+    return _figure(best.raw if best else None, row.view.run)
+
+
+def _last(row: Row, _: Library) -> float | None:
+    run, status = row.view.run, row.view.status
+    return _figure(status.metrics.get(run.monitor.metric), run) if run and status else None
+
+
+def _spot(row: Row, _: Library) -> int | None:
+    spot = words.sweet_spot(row.view.status, row.view.run)
+    return spot.epoch if spot else None
+
+
+def _spark(row: Row, _: Library) -> list[float] | None:
+    """The monitored error by epoch, for a small line."""
+    if row.view.run is None:
+        return None
+    store = metrics_of(row.reader.root)
+    store.refresh()
+    values = store.epochs.get(row.view.run.monitor.metric)
+    values = values[np.isfinite(values)]
+    stride = max(1, len(values) // SPARK_POINTS)
+    return [round(float(value), 3) for value in values[::stride]] if len(values) > 1 else None
+
+
+def _items(row: Row, _: Library) -> int | None:
+    return row.view.run.num_train_files + row.view.run.num_val_files if row.view.run else None
+
+
+def _preset(row: Row, _: Library) -> str | None:
+    preset = row.view.run.config.training.get("preset") if row.view.run else None
+    return preset if isinstance(preset, str) else None
+
+
+def _started(row: Row, _: Library) -> datetime | None:
+    return datetime.fromtimestamp(row.view.begun_at) if row.view.begun_at else None
+
+
+COLUMNS: Mapping[str, Callable[[Row, Library], Any]] = {
+    "State": lambda row, _: [badge.label for badge in states.badges(row.view)],
+    "Best": _best,
+    "Last": _last,
+    "Sweet spot": _spot,
+    "Error": _spark,
+    "Epochs": lambda row, _: row.view.status.epoch if row.view.status else None,
+    "Minutes": lambda row, _: row.view.status.elapsed_s / 60 if row.view.status else None,
+    "Data": lambda row, _: row.view.run.source.name if row.view.run else None,
+    "Items": _items,
+    "Preset": _preset,
+    "Size": lambda row, shelf: shelf.size(row.reader),
+    "Tags": lambda row, _: list(row.view.notes.tags),
+    "Notes": lambda row, _: " ".join(row.view.notes.text.split()) or None,
+    "Started": _started,
+}
+"""What there is to see of a run beside its name, in the order of the table."""
+
+USUAL = ("State", "Best", "Sweet spot", "Error", "Epochs", "Items", "Tags", "Started")

@@ -1,0 +1,54 @@
+"""notes.json: what a person says of a run, in a file that no training process reads or writes.
+
+It may come from anybody, as a run may: its texts are cut to what can be shown, and are nothing but text to whoever
+shows them. One that is missing or damaged says nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from engine.errors import RunDirectoryError
+from engine.rundir.layout import Layout
+from engine.rundir.protocol import Record
+from engine.rundir.reading import read_record
+
+LONGEST_NAME, LONGEST_TAG, LONGEST_TEXT = 100, 30, 4000
+MOST_TAGS = 12
+
+
+def _line(text: str, longest: int) -> str:
+    """``text`` without line ends, without what cannot be printed, and no longer than that."""
+    words = " ".join(text.split())
+    return "".join(char for char in words if char.isprintable())[:longest].strip()
+
+
+def _lines(text: str) -> str:
+    lines = (_line(line, LONGEST_TEXT) for line in text.strip().splitlines())
+    return "\n".join(lines)[:LONGEST_TEXT].strip()
+
+
+def _tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Each once, in their order."""
+    said = (_line(tag.replace(",", " "), LONGEST_TAG) for tag in tags)
+    return tuple(dict.fromkeys(filter(None, said)))[:MOST_TAGS]
+
+
+class Notes(Record):
+    """What a person calls a run, and says of it. Empty where there is nothing."""
+
+    name: Annotated[str, AfterValidator(lambda text: _line(text, LONGEST_NAME))] = ""
+    tags: Annotated[tuple[str, ...], AfterValidator(_tags)] = ()
+    text: Annotated[str, AfterValidator(_lines)] = ""
+    archived: bool = False
+
+
+def read_notes(place: Layout) -> Notes:
+    """The notes on the run in ``place``, empty ones where there are none that can be read."""
+    with contextlib.suppress(RunDirectoryError):  # a protocol has no place in them, and must hide no run
+        return read_record(place.notes, Notes) or Notes()
+    return Notes()

@@ -1,0 +1,125 @@
+"""What a person writes to a run: kept beside what the trainer writes, whoever wrote it, and nowhere it may not be."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.errors import RunDirectoryError, StorageError
+from engine.rundir.annotate import annotate
+from engine.rundir.layout import Layout
+from engine.rundir.liveness import Liveness
+from engine.rundir.notes import LONGEST_NAME, MOST_TAGS, Notes, read_notes
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from engine.rundir.view import ShownState
+from tests.rundir.conftest import StartTrainer, open_writer
+from tests.rundir.test_encoding import RUN
+
+
+@pytest.fixture
+def run(root: Path) -> RunReader:
+    with open_writer(root) as writer:
+        writer.write_run(RUN)
+        writer.state(State.COMPLETED)
+    return RunReader(root)
+
+
+def test_notes_come_back_and_what_is_not_said_stays(run: RunReader) -> None:
+    annotate(run, name="Hats, dry", tags=("hat", "dry"))
+    annotate(run, text="Best at 31.\nUse it.", archived=True)
+    assert run.view().notes == Notes(name="Hats, dry", tags=("hat", "dry"), text="Best at 31.\nUse it.", archived=True)
+    assert run.view().name == "Hats, dry"
+    annotate(run, name="")
+    assert run.view().name == RUN.name and run.view().notes.tags == ("hat", "dry")
+    assert [path.name for path in run.root.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[no JSON", "[]", "7", '{"name": 7}', '{"tags": "hat"}', '{"name": "\\ud800"}', '{"protocol": 99, "name": 7}',
+     '{"name": "' + "x" * (5 << 20) + '"}', "[" * 100_000],
+)  # fmt: skip
+def test_notes_that_say_nothing_hide_no_run(content: str, run: RunReader) -> None:
+    run.layout.notes.write_text(content)
+    assert run.view().name == RUN.name and run.view().notes == Notes()
+    annotate(run, name="mended")
+    assert run.view().name == "mended"
+
+
+def test_notes_of_anybody_are_short_lines_of_text(run: RunReader) -> None:
+    bait = {"name": "a\u202egnp.exe\n\x1b[2J" + "x" * 999, "tags": ["a,b", "a b", "", *map(str, range(99))], "else": 1}
+    run.layout.notes.write_text(json.dumps(bait | {"text": "one\r\n\x07two" + "\n" * 9_000}))
+    found = read_notes(run.layout)
+    assert found.name.startswith("agnp.exe [2Jxxx") and len(found.name) == LONGEST_NAME
+    assert found.tags[:2] == ("a b", "0") and len(found.tags) == MOST_TAGS
+    assert found.text == "one\ntwo"
+
+
+def test_a_link_for_a_file_of_notes_leads_nowhere(run: RunReader, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.json"
+    outside.write_text('{"name": "outside"}')
+    run.layout.notes.symlink_to(outside)
+    assert run.view().notes == Notes()
+    annotate(run, name="inside")
+    assert outside.read_text() == '{"name": "outside"}' and run.view().name == "inside"
+
+
+def test_a_run_that_trains_takes_notes_and_goes_on(root: Path, start_trainer: StartTrainer) -> None:
+    start_trainer(root)
+    reader = RunReader(root)
+    annotate(reader, name="while it runs")
+    assert reader.view().name == "while it runs" and reader.view().state.live
+    assert reader.view().liveness is Liveness.ALIVE
+
+
+def test_a_run_begun_again_in_its_place_keeps_its_notes(root: Path) -> None:
+    open_writer(root).close()  # it ended before run.json
+    annotate(RunReader(root), name="again")
+    open_writer(root).close()
+    assert RunReader(root).view().name == "again"
+
+
+def test_a_run_of_another_computer_takes_none_and_says_so(run: RunReader) -> None:
+    elsewhere = {"host": "studio-mac", "boot_id": "its own", "machine_id": "its own"}
+    line = json.loads(run.layout.sessions.read_text()) | elsewhere
+    run.layout.sessions.write_text(json.dumps(line) + "\n")
+    with pytest.raises(RunDirectoryError, match="was trained on another computer and is only looked at here"):
+        annotate(run, name="mine")
+    assert not run.layout.notes.exists()
+    run.layout.notes.write_text('{"name": "theirs"}')
+    assert run.view().name == "theirs"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_run_that_may_not_be_written_to_says_so(run: RunReader) -> None:
+    run.root.chmod(0o555)
+    try:
+        with pytest.raises(RunDirectoryError, match="may not be written to by you"):
+            annotate(run, name="mine")
+    finally:
+        run.root.chmod(0o755)
+
+
+def test_a_disk_that_refuses_is_said_and_what_was_there_stays(run: RunReader) -> None:
+    Layout(run.root).notes.mkdir()
+    with pytest.raises(StorageError, match="cannot be written"):
+        annotate(run, name="mine")
+    assert run.view().state is ShownState.COMPLETED
+
+
+def test_of_two_who_write_at_once_neither_is_lost(run: RunReader) -> None:
+    def write(name: str) -> None:
+        for count in range(20):
+            annotate(run, **{name: str(count)})
+
+    writers = [threading.Thread(target=write, args=(name,)) for name in ("name", "text")]
+    for one in writers:
+        one.start()
+    for one in writers:
+        one.join()
+    assert read_notes(run.layout) == Notes(name="19", text="19")
