@@ -25,6 +25,8 @@ from engine.printable import escaped
 from engine.process.data_changes import check_same_data
 from engine.process.ending import run as run_command
 from engine.process.job import Job, asked_job, new_root, resumed_job, run_record
+from engine.process.notify import Notices
+from engine.process.notify import option as notify_option
 from engine.process.origin import Beginning, sides
 from engine.process.progress import Progress
 from engine.process.resume import git_commit, resume_point, versions
@@ -45,19 +47,22 @@ if TYPE_CHECKING:
     from engine.task import Task
 
 
-def run(job: Job) -> int:
-    """Train ``job`` in this process and return its exit code; a failure is in the run directory before it leaves."""
+def run(job: Job, notify: str | None = None) -> int:
+    """Train ``job`` in this process and return its exit code; a failure is in the run directory before it leaves.
+
+    notify: a command for :class:`Notices`.
+    """
     # Threads that wait by spinning cost twelve times the work on a busy machine; read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signals = SignalFlag()
     signals.install()
     try:
-        return execute(job, signals, Progress())
+        return execute(job, signals, Progress(), notify)
     finally:
         signals.ignore()
 
 
-def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
+def execute(job: Job, signals: SignalFlag, progress: Progress, notify: str | None = None) -> int:
     """:func:`run` for a caller who sees to the signals and listens by its own ``progress``."""
     from engine import device as devices
     from engine.rundir.writer import RunWriter
@@ -78,7 +83,7 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
     with writer, kept_awake() as awake_by:
         progress.opened(job.root, awake_by)
         writer.update(kept_awake_by=awake_by)
-        session = Session(writer, signals, progress)
+        session = Session(writer, signals, progress, Notices(notify, writer) if notify else None)
 
         # 3 and 4 inside, then 5. leave: with an exit code, or with the reason in the run directory
         try:
@@ -113,7 +118,7 @@ def _train(job: Job, device: Device, session: Session, beginning: Beginning | No
     session.progress.begin(record)
 
     # 4. train: from the first update, with weights of its own or of another run, or from the newest whole checkpoint
-    trainer = Trainer(task, first, writer, session.stop, session.progress.callback, costs)
+    trainer = Trainer(task, first, writer, session.stop, session.callback, costs)
     writer.update(baseline=task.monitor.baseline)
     if beginning is not None:
         trainer.begin_from(beginning.state)
@@ -212,10 +217,11 @@ _BEGINNINGS = (
 @click.option(
     "--source", "moved", metavar="PATH", shell_complete=completion.files, help="With --resume: where the data is now."
 )
+@notify_option
 @every_setting
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
             origin: Path | None, checkpoint: str | None, resume: Path | None, more_epochs: int | None,
-            more_minutes: float | None, moved: str | None, **values: Any) -> int:  # fmt: skip
+            more_minutes: float | None, moved: str | None, notify: str | None, **values: Any) -> int:  # fmt: skip
     """Train on a folder of recordings, a table or a data set.
 
     SOURCE is a folder, searched with its sub-folders, a CSV file, or the name of a data set such as "demo":
@@ -227,7 +233,7 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
                 "--resume goes on with a run as it was laid out.",
                 "Give only --source, --more-epochs or --more-minutes beside it.",
             )
-        return _resume(resume, moved, more_epochs, more_minutes)
+        return _resume(resume, moved, more_epochs, more_minutes, notify)
     if more_epochs is not None or more_minutes is not None:
         raise ConfigError(
             "--more-epochs and --more-minutes belong to a run that is there.", "Name it: --resume RUN_DIR."
@@ -244,16 +250,18 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
     for note in job.notes:  # not on stdout, whose first line is the run directory
         click.echo(escaped(note), err=True)
     if run_dir is not None:
-        return run(job)
+        return run(job, notify)
     root = new_root(runs_dir, job.name)
     try:
-        return run(replace(job, root=root))
+        return run(replace(job, root=root), notify)
     finally:
         with suppress(OSError):  # nothing was written: it did not begin
             root.rmdir()
 
 
-def _resume(root: Path, moved: str | None, more_epochs: int | None, more_minutes: float | None) -> int:
+def _resume(
+    root: Path, moved: str | None, more_epochs: int | None, more_minutes: float | None, notify: str | None
+) -> int:
     from engine.loop.extension import More
 
     if more_epochs is not None and more_minutes is not None:
@@ -273,7 +281,7 @@ def _resume(root: Path, moved: str | None, more_epochs: int | None, more_minutes
     click.echo(point)
     if more is not None:
         click.echo(f"From there for {more}, whatever was planned.")
-    return run(replace(job, resumed_from_step=point.step if point else None, more=more))
+    return run(replace(job, resumed_from_step=point.step if point else None, more=more), notify)
 
 
 def main() -> None:

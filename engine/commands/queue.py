@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.errors import ConfigError, RunDirectoryError
 from engine.flags import Sectioned
 from engine.printable import escaped
 from engine.process.job import Job, asked_job
+from engine.process.notify import option as notify_option
 from engine.process.signals import SignalFlag
 from engine.queue.shelves import Queue, Queued, cancelling
 from engine.queue.standing import Place, best_so_far, place
@@ -107,7 +109,8 @@ def show(runs_dir: Path, as_json: bool) -> None:
 @click.option("--threads", type=click.IntRange(1, 256),
               help="CPU threads of each; automatic: the cores divided by the slots, at most 4.")  # fmt: skip
 @click.option("--wait", is_flag=True, help="Stay when the queue is empty, for what is added later.")
-def work(runs_dir: Path, slots: int, threads: int | None, wait: bool) -> int:
+@notify_option
+def work(runs_dir: Path, slots: int, threads: int | None, wait: bool, notify: str | None) -> int:
     """Train what waits, the oldest first, until nothing is left.
 
     What was under way goes on first, from where it stood. A failure is noted in the list and stops no other. Ctrl-C or
@@ -117,9 +120,15 @@ def work(runs_dir: Path, slots: int, threads: int | None, wait: bool) -> int:
     with queue.worked():
         signals.install()
         try:
-            return Worker(queue, slots, threads, signals, lambda line: click.echo(escaped(line))).run(wait=wait)
+            return Worker(queue, slots, threads, signals, _say, notify).run(wait=wait)
         finally:
             signals.ignore()
+
+
+def _say(line: str) -> None:
+    """To whom still listens: a terminal that is gone ends no training."""
+    with suppress(OSError):
+        click.echo(escaped(line))
 
 
 def _ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

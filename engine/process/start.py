@@ -30,8 +30,8 @@ def start_training(root: Path, arguments: Sequence[str]) -> subprocess.Popen[byt
             stdout=log,
             stderr=subprocess.STDOUT,
             close_fds=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(_search_path()), "PYTHONUNBUFFERED": "1"},
-            **_apart(),
+            env={**os.environ, "PYTHONPATH": search_path(), "PYTHONUNBUFFERED": "1"},
+            **apart(),
         )
 
 
@@ -47,12 +47,14 @@ def last_words(root: Path) -> str:
     return (errors or lines or [""])[-1]
 
 
-def _search_path() -> list[str]:
+def search_path() -> str:
+    """PYTHONPATH of a process that is to be of this very version."""
     own = str(Path(__file__).resolve().parents[2])
-    return [own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return os.pathsep.join([own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
 
 
-def _apart() -> dict[str, Any]:
+def apart() -> dict[str, Any]:
+    """For Popen: a session of its own, which neither Ctrl-C nor the end of this one's terminal reaches."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

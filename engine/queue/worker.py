@@ -17,6 +17,7 @@ import psutil
 
 from engine.config import automatic_threads
 from engine.errors import StorageError
+from engine.process.notify import notify
 from engine.process.signals import SIGNALS, SignalFlag
 from engine.process.start import last_words, start_training
 from engine.queue.request import Outcome
@@ -61,15 +62,23 @@ class Worker:
     """Goes through ``queue``, whose lock its process holds (:meth:`Queue.worked`).
 
     threads: of each training that names none; None: the physical cores divided by ``slots``, at most four.
-    tell: is given a line for whatever begins or ends.
+    tell: is given a line for whatever begins or ends. notify: a command that each training is given, and that is run
+    here for what failed before it could tell.
     """
 
     def __init__(
-        self, queue: Queue, slots: int, threads: int | None, signals: SignalFlag, tell: Callable[[str], None]
+        self,
+        queue: Queue,
+        slots: int,
+        threads: int | None,
+        signals: SignalFlag,
+        tell: Callable[[str], None],
+        notify: str | None = None,
     ) -> None:
         self._queue, self._slots, self._signals, self._tell = queue, slots, signals, tell
         share = (psutil.cpu_count(logical=False) or 1) // slots
         self._threads = threads or max(1, min(automatic_threads(), share))
+        self._notify = notify
         self._under_way: dict[str, UnderWay] = {}
         self._aside: set[str] = set()  # stopped by somebody else's signal: not to be begun again by this worker
         self._died_at: dict[str, int] = {}
@@ -117,11 +126,13 @@ class Worker:
         if view is not None and view.state.live:
             return self._watch(one)
         goes_on = Layout(one.root).run.exists()
-        arguments = one.request.arguments(one.path, one.root, self._threads)
+        fresh = one.request.arguments(one.path, one.root, self._threads)
+        arguments = ["--resume", str(one.root)] if goes_on else fresh
+        arguments += ["--notify", self._notify] if self._notify else []
         try:
-            process = start_training(one.root, ["--resume", str(one.root)] if goes_on else arguments)
+            process = start_training(one.root, arguments)
         except OSError as error:
-            return self._end(one, failed(str(StorageError.of(error))))
+            return self._fail(one, str(StorageError.of(error)))
         self._under_way[one.id] = UnderWay(one, process)
         self._tell(f"{one.id} {'goes on' if goes_on else 'begins'} (pid {process.pid})")
         return None
@@ -139,7 +150,7 @@ class Worker:
         if view is not None and view.state.live:  # an earlier worker's was faster
             return self._watch(one)
         if outcome is None and code is not None and code >= 0 and code not in _STOPPED:
-            outcome = failed(last_words(one.root) or f"It ended with exit code {code}.")
+            return self._fail(one, last_words(one.root) or f"It ended with exit code {code}.")
         if outcome is not None:
             return self._end(one, outcome)
         interrupted = view is not None and view.state is ShownState.INTERRUPTED
@@ -159,10 +170,17 @@ class Worker:
             by = "" if code is None else f" (signal {-code})"
             reason = f"Its process was killed twice{by} and had saved nothing new between."
             remedy = "If memory was short, use fewer slots or a smaller --batch-size."
-            return self._end(one, failed(f"{reason} {remedy}"))
+            return self._fail(one, f"{reason} {remedy}")
         self._died_at[one.id] = saved
         self._tell(f"{one.id} was killed at step {saved}")
         return None
+
+    def _fail(self, one: Queued, reason: str) -> None:
+        """What its run could not say itself."""
+        if self._notify:
+            with contextlib.suppress(OSError):
+                notify(self._notify, one.root, "failed", reason, RunReader(one.root).status())
+        self._end(one, failed(reason))
 
     def _end(self, one: Queued, outcome: Outcome) -> None:
         self._failed += outcome.state == "failed"

@@ -24,8 +24,17 @@ from tests.conftest import until
 from tests.test_train_process import comparable, step_of
 
 Engine = Callable[..., subprocess.CompletedProcess[str]]
-LENGTH = ("--max-epochs", "60", "--checkpoint-interval", "5", "--threads", "1")
+LENGTH = ("--max-epochs", "60", "--checkpoint-interval", "5", "--threads", "1", "--target", "kind")
 PID = re.compile(r"^(\S+) (?:begins|goes on) \(pid (\d+)\)$", re.MULTILINE)
+
+
+HEAR = 'echo "$SWEETSPOT_EVENT: $SWEETSPOT_MESSAGE" >> "$SWEETSPOT_RUN/../heard"'
+
+
+def heard(root: Path) -> list[str]:
+    """What the command above was told of the run in ``root`` and of those beside it."""
+    place = root.parent / "heard"
+    return place.read_text().splitlines() if place.exists() else []
 
 
 class Night:
@@ -96,7 +105,7 @@ def added(queue: Engine, *arguments: object) -> Path:
 
 
 def table(path: Path) -> Path:
-    path.write_text("a,b,kind\n" + "".join(f"{n},{n % 7},{'odd' if n % 2 else 'even'}\n" for n in range(40)))
+    path.write_text("a,b,kind\n" + "".join(f"{n},{n % 7},{'odd' if n % 2 else 'even'}\n" for n in range(150)))
     return path
 
 
@@ -190,9 +199,10 @@ def test_killed_whole_in_the_night_it_goes_on_with_the_same_bits_and_a_failure_s
     queue: Engine, runs: Path, night: Night, tmp_path: Path
 ) -> None:
     gone = table(tmp_path / "gone.csv")
-    first = added(queue, "iris", "--seed", 1, *LENGTH)
+    kept = table(tmp_path / "kept.csv")
+    first = added(queue, kept, "--seed", 1, *LENGTH)
     missing = added(queue, gone, "--target", "kind")
-    last = added(queue, "iris", "--seed", 2, *LENGTH)
+    last = added(queue, kept, "--seed", 2, *LENGTH)
     gone.unlink()
     worker = night.work("--slots", 2)
     until(lambda: worker.poll() is not None or (step_of(first) > 60 and step_of(last) > 60))
@@ -200,22 +210,25 @@ def test_killed_whole_in_the_night_it_goes_on_with_the_same_bits_and_a_failure_s
     worker.wait()
     night.kill_trainers()
     assert states(queue) == ["failed", "stopped", "stopped"], night.said.read_text()
-    assert night.work("--slots", 2).wait(300) == 0, night.said.read_text()
+    assert night.work("--slots", 2, "--notify", HEAR).wait(300) == 0, night.said.read_text()
     found = {Path(one["run_dir"]): one for one in listed(queue)}
     assert [found[root]["state"] for root in (first, missing, last)] == ["done", "failed", "done"]
     assert "gone.csv" in found[missing]["reason"] and found[first]["best"]["metric"] == "val_accuracy"
     assert [len(RunReader(root).sessions()) for root in (first, last)] == [2, 2]
     assert {reader.root for reader in list_runs(runs)} == {first, last}, "none lost, none twice"
+    assert set(until(lambda: len(heard(first)) == 2 and heard(first))) == {
+        f"done: All {step_of(first)} steps are done."
+    }
     whole = tmp_path / "whole"
-    assert forkserver.run("engine.train", "iris", "--seed", "2", "--run-dir", whole, *LENGTH).returncode == 0
+    assert forkserver.run("engine.train", kept, "--seed", "2", "--run-dir", whole, *LENGTH).returncode == 0
     assert comparable(last) == comparable(whole) and comparable(first) != comparable(whole)
     assert queue("remove", "--ended").returncode == 0 and listed(queue) == [] and Layout(first).run.exists()
 
 
 def test_a_training_that_outlives_its_worker_is_neither_begun_twice_nor_left_alone(
-    queue: Engine, night: Night, engine: Engine
+    queue: Engine, night: Night, tmp_path: Path
 ) -> None:
-    root = added(queue, "iris", "--max-epochs", 2000, *LENGTH[2:])
+    root = added(queue, table(tmp_path / "table.csv"), *LENGTH, "--max-epochs", 2000)
     worker = night.work()
     until(lambda: worker.poll() is not None or step_of(root) > 10)
     worker.kill()
@@ -234,12 +247,15 @@ def test_a_training_that_outlives_its_worker_is_neither_begun_twice_nor_left_alo
     assert queue("remove", root.name).returncode == 0 and listed(queue) == [] and Layout(root).run.exists()
 
 
-def test_a_training_that_is_killed_again_and_again_is_given_up_and_says_why(queue: Engine, night: Night) -> None:
-    root = added(queue, "iris")
-    worker = night.work()
+def test_a_training_that_is_killed_again_and_again_is_given_up_and_says_why(
+    queue: Engine, night: Night, tmp_path: Path
+) -> None:
+    root = added(queue, table(tmp_path / "table.csv"), "--target", "kind")
+    worker = night.work("--notify", HEAR)
     for number in range(2):
         until(lambda number=number: worker.poll() is not None or len(PID.findall(night.said.read_text())) > number)
         night.kill_trainers()
     assert worker.wait(120) == 1, night.said.read_text()
     (one,) = listed(queue)
     assert one["state"] == "failed" and "killed twice (signal 9)" in one["reason"] and not Layout(root).run.exists()
+    assert until(lambda: heard(root)) == [f"failed: {one['reason']}"]
