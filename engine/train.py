@@ -24,8 +24,10 @@ from engine.plan import Plan, plan
 from engine.printable import escaped
 from engine.process.data_changes import check_same_data
 from engine.process.ending import run as run_command
-from engine.process.job import Job, new_job, new_root, resumed_job, run_record, source_of
-from engine.process.origin import Beginning, Origin, sides
+from engine.process.job import Job, asked_job, new_root, resumed_job, run_record
+from engine.process.notify import Notices
+from engine.process.notify import option as notify_option
+from engine.process.origin import Beginning, sides
 from engine.process.progress import Progress
 from engine.process.resume import git_commit, resume_point, versions
 from engine.process.session import Session, Stopped, open_task, restore_newest
@@ -45,19 +47,22 @@ if TYPE_CHECKING:
     from engine.task import Task
 
 
-def run(job: Job) -> int:
-    """Train ``job`` in this process and return its exit code; a failure is in the run directory before it leaves."""
+def run(job: Job, notify: str | None = None) -> int:
+    """Train ``job`` in this process and return its exit code; a failure is in the run directory before it leaves.
+
+    notify: a command for :class:`Notices`.
+    """
     # Threads that wait by spinning cost twelve times the work on a busy machine; read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signals = SignalFlag()
     signals.install()
     try:
-        return execute(job, signals, Progress())
+        return execute(job, signals, Progress(), notify)
     finally:
         signals.ignore()
 
 
-def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
+def execute(job: Job, signals: SignalFlag, progress: Progress, notify: str | None = None) -> int:
     """:func:`run` for a caller who sees to the signals and listens by its own ``progress``."""
     from engine import device as devices
     from engine.rundir.writer import RunWriter
@@ -78,7 +83,7 @@ def execute(job: Job, signals: SignalFlag, progress: Progress) -> int:
     with writer, kept_awake() as awake_by:
         progress.opened(job.root, awake_by)
         writer.update(kept_awake_by=awake_by)
-        session = Session(writer, signals, progress)
+        session = Session(writer, signals, progress, Notices(notify, writer) if notify else None)
 
         # 3 and 4 inside, then 5. leave: with an exit code, or with the reason in the run directory
         try:
@@ -113,7 +118,7 @@ def _train(job: Job, device: Device, session: Session, beginning: Beginning | No
     session.progress.begin(record)
 
     # 4. train: from the first update, with weights of its own or of another run, or from the newest whole checkpoint
-    trainer = Trainer(task, first, writer, session.stop, session.progress.callback, costs)
+    trainer = Trainer(task, first, writer, session.stop, session.callback, costs)
     writer.update(baseline=task.monitor.baseline)
     if beginning is not None:
         trainer.begin_from(beginning.state)
@@ -156,27 +161,46 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
     return replace(first, steps_per_epoch=record.steps_per_epoch, total_steps=record.total_steps)
 
 
-def _fitting(source: str, named: set[str]) -> set[type[Settings]]:
+def fitting(source: str, named: set[str]) -> set[type[Settings]]:
     """Whose settings have a meaning for ``source``."""
     return {TrainingConfig, task_config(find_source(source, named).task)}
 
 
-@click.command("train", cls=Sectioned, fitting=_fitting)
+every_setting = options(TrainingConfig, *(task_config(name) for name in task_names()))
+
+
+def beginnings(command: Any) -> Any:
+    """A decorator: the options, beside the settings, of whoever asks for a new run; see :func:`asked_job`."""
+    for option in reversed(_BEGINNINGS):
+        command = option(command)
+    return command
+
+
+_BEGINNINGS = (
+    click.option("--name", help="What to call the run; by default its source."),
+    click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Settings from a file: a run's run.json. Options given beside it win.",
+    ),
+    click.option(
+        "--from",
+        "origin",
+        type=click.Path(path_type=Path),
+        metavar="RUN_DIR",
+        help="Begin with what that run learned, on its data and with its settings, or on SOURCE and with others.",
+    ),
+    click.option("--checkpoint", metavar="WHICH", help="With --from: best (the default), last, step-N or epoch-N."),
+)
+
+
+@click.command("train", cls=Sectioned, fitting=fitting)
 @click.argument("source", required=False, shell_complete=completion.sources)
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Exactly this directory for the run.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
               help="Directory that gets a new one for the run.")  # fmt: skip
-@click.option("--name", help="What to call the run; by default its source.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
-              help="Settings from a file: a run's run.json. Options given beside it win.")  # fmt: skip
-@click.option(
-    "--from",
-    "origin",
-    type=click.Path(path_type=Path),
-    metavar="RUN_DIR",
-    help="Begin with what that run learned, on its data and with its settings, or on SOURCE and with others.",
-)
-@click.option("--checkpoint", metavar="WHICH", help="With --from: best (the default), last, step-N or epoch-N.")
+@beginnings
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN_DIR", help="Go on with a run where it stopped.")
 @click.option(
     "--more-epochs",
@@ -193,10 +217,11 @@ def _fitting(source: str, named: set[str]) -> set[type[Settings]]:
 @click.option(
     "--source", "moved", metavar="PATH", shell_complete=completion.files, help="With --resume: where the data is now."
 )
-@options(TrainingConfig, *(task_config(name) for name in task_names()))
+@notify_option
+@every_setting
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
             origin: Path | None, checkpoint: str | None, resume: Path | None, more_epochs: int | None,
-            more_minutes: float | None, moved: str | None, **values: Any) -> int:  # fmt: skip
+            more_minutes: float | None, moved: str | None, notify: str | None, **values: Any) -> int:  # fmt: skip
     """Train on a folder of recordings, a table or a data set.
 
     SOURCE is a folder, searched with its sub-folders, a CSV file, or the name of a data set such as "demo":
@@ -208,45 +233,35 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
                 "--resume goes on with a run as it was laid out.",
                 "Give only --source, --more-epochs or --more-minutes beside it.",
             )
-        return _resume(resume, moved, more_epochs, more_minutes)
+        return _resume(resume, moved, more_epochs, more_minutes, notify)
     if more_epochs is not None or more_minutes is not None:
         raise ConfigError(
             "--more-epochs and --more-minutes belong to a run that is there.", "Name it: --resume RUN_DIR."
         )
-    if checkpoint is not None and origin is None:
-        raise ConfigError("--checkpoint says where to begin in another run.", "Name that one too: --from RUN_DIR.")
-    if origin is not None and config_file is not None:
-        raise ConfigError("--from brings the settings of its run.", "Leave --config out.")
-    if source is None and origin is None:
-        raise ConfigError("There is nothing to train on.", "Name a folder of sounds, a CSV file, or demo.")
-    # 1. resolve: the source, and every setting with who set it
-    given = {name for name, value in values.items() if value is not None}
-    if origin is not None:
-        resolved, config_file = source_of(origin, source, given), Layout(origin.expanduser()).run
-    else:
-        assert source is not None
-        resolved = find_source(source, given)
-    title = name or resolved.source.name
     if run_dir is not None and not is_run_id(run_dir.name):
         raise ConfigError(
             f"{run_dir.name!r} cannot name a run.", "Use 1 to 64 letters, digits, dots, dashes or underscores."
         )
-    job = new_job(values, resolved, run_dir or runs_dir, title, config_file)
-    if origin is not None:
-        job = replace(job, origin=Origin(origin.expanduser(), checkpoint))
+    # 1. resolve: the source, and every setting with who set it
+    job = asked_job(
+        values, run_dir or runs_dir,
+        source=source, name=name, config_file=config_file, origin=origin, checkpoint=checkpoint,
+    )  # fmt: skip
     for note in job.notes:  # not on stdout, whose first line is the run directory
         click.echo(escaped(note), err=True)
     if run_dir is not None:
-        return run(job)
-    root = new_root(runs_dir, title)
+        return run(job, notify)
+    root = new_root(runs_dir, job.name)
     try:
-        return run(replace(job, root=root))
+        return run(replace(job, root=root), notify)
     finally:
         with suppress(OSError):  # nothing was written: it did not begin
             root.rmdir()
 
 
-def _resume(root: Path, moved: str | None, more_epochs: int | None, more_minutes: float | None) -> int:
+def _resume(
+    root: Path, moved: str | None, more_epochs: int | None, more_minutes: float | None, notify: str | None
+) -> int:
     from engine.loop.extension import More
 
     if more_epochs is not None and more_minutes is not None:
@@ -266,7 +281,7 @@ def _resume(root: Path, moved: str | None, more_epochs: int | None, more_minutes
     click.echo(point)
     if more is not None:
         click.echo(f"From there for {more}, whatever was planned.")
-    return run(replace(job, resumed_from_step=point.step if point else None, more=more))
+    return run(replace(job, resumed_from_step=point.step if point else None, more=more), notify)
 
 
 def main() -> None:

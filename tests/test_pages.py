@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 import soundfile
 
@@ -247,6 +248,8 @@ def test_commands_within_sentences_exist_with_their_options() -> None:
             if words[0] == "COMMAND":
                 continue
             command = group.get_command(None, words[0])  # type: ignore[arg-type]
+            if isinstance(command, click.Group):
+                command = command.commands.get(words[1] if len(words) > 1 else "", command)
             assert command is not None, f"{page.name}: {said}"
             known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
             asked = {word for word in words[1:] if word.startswith("--")}

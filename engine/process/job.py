@@ -23,6 +23,7 @@ from engine.printable import printable
 from engine.process.origin import Origin
 from engine.registry import Resolved, check_data, find_source
 from engine.rundir.encoding import unseal
+from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import Parent, RunConfig, RunRecord, Source
 from engine.tasks import task_config
@@ -51,9 +52,40 @@ class Job:
     notes: tuple[str, ...] = ()
 
 
-def new_job(values: dict[str, Any], resolved: Resolved, root: Path, name: str, config_file: Path | None) -> Job:
-    """A fresh run from command-line ``values``, over those of a configuration file, over the data set's own."""
-    saved = _saved_config(config_file)
+def asked_job(
+    values: dict[str, Any],
+    root: Path,
+    *,
+    source: str | None,
+    name: str | None,
+    config_file: Path | None,
+    origin: Path | None,
+    checkpoint: str | None,
+) -> Job:
+    """A fresh run as a command line asks for it; ``values`` are its settings, None where it names none.
+
+    ``ConfigError``, ``DataError`` for what cannot be, as far as that is seen without torch.
+    """
+    if checkpoint is not None and origin is None:
+        raise ConfigError("--checkpoint says where to begin in another run.", "Name that one too: --from RUN_DIR.")
+    if source is None and origin is None:
+        raise ConfigError("There is nothing to train on.", "Name a folder of sounds, a CSV file, or demo.")
+    given = {name for name, value in values.items() if value is not None}
+    if origin is not None:
+        resolved = source_of(origin, source, given)
+        saved = saved_config(config_file or Layout(origin.expanduser()).run)
+    else:
+        assert source is not None
+        saved = saved_config(config_file)
+        resolved = find_source(source, given | saved["task"].keys())
+    job = new_job(values, saved, resolved, root, name or resolved.source.name)
+    return job if origin is None else replace(job, origin=Origin(origin.expanduser(), checkpoint))
+
+
+def new_job(
+    values: dict[str, Any], saved: Mapping[str, dict[str, Any]], resolved: Resolved, root: Path, name: str
+) -> Job:
+    """A fresh run from command-line ``values``, over those of a ``saved`` configuration, over the data set's own."""
     own = task_config(resolved.task)
     training = collect(TrainingConfig, values)
     given = {name for name, value in values.items() if value is not None}
@@ -150,7 +182,7 @@ def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
+def saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
     if file is None:
         return {"training": {}, "task": {}}
     try:

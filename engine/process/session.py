@@ -8,8 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.errors import ConfigError, RunDirectoryError, SweetspotError
+from engine.metrics import EpochMetrics
 from engine.process.failures import recognise
 from engine.process.job import Job
+from engine.process.notify import Notices
 from engine.process.progress import Progress
 from engine.process.resume import finished_epochs
 from engine.process.signals import SignalFlag
@@ -29,11 +31,18 @@ class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
 
 @dataclass(frozen=True)
 class Session:
-    """The run directory that is open, the signals that came, and who watches."""
+    """The run directory that is open, the signals that came, who watches, and whom its user wants to be told."""
 
     writer: RunWriter
     signals: SignalFlag
     progress: Progress
+    notices: Notices | None = None
+
+    def callback(self, event: object) -> None:
+        """What the loop tells."""
+        self.progress.callback(event)
+        if self.notices is not None and isinstance(event, EpochMetrics):
+            self.notices.epoch()
 
     def report(self, phase: str, done: int, total: int) -> None:
         """How far a phase before the first update is; ``total`` 0: it cannot be counted."""
@@ -60,6 +69,8 @@ class Session:
         self.writer.state(state, phase="", progress=None, reason=self.signals.name)
         if state is not State.COMPLETED:
             self.progress.stopped(self.writer.root)
+        if self.notices is not None:
+            self.notices.ended()
         for asked in self.writer.control.take_cancels():
             self.writer.done(asked.id)
         return self.signals.exit_code if state is State.INTERRUPTED else 0
@@ -74,6 +85,8 @@ class Session:
         told = known or SweetspotError(f"{type(error).__name__}: {error}", "This is a fault of the program.")
         info = ErrorInfo(kind=type(told).__name__, cause=told.cause, remedy=told.remedy)
         self.writer.state(State.FAILED, phase="", error=info)
+        if self.notices is not None:
+            self.notices.ended()
         return known
 
 

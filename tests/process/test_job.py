@@ -9,9 +9,10 @@ import pytest
 
 from engine.config import TrainingConfig, resolve
 from engine.errors import ConfigError
-from engine.process.job import new_job
+from engine.process.job import asked_job, new_job, saved_config
 from engine.registry import Resolved
 from engine.rundir.schema import Source
+from tests.audio.sounds import Write
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def test_a_limit_beside_a_saved_configuration_replaces_those_of_the_file(
     file = tmp_path / "run.json"
     file.write_text(json.dumps({"training": saved.model_dump(mode="json"), "task": {}}))
     resolved = Resolved(Source(kind="folder", name="drums", path=str(tmp_path)), "vae", {})
-    training = new_job(dict(named), resolved, tmp_path / "run", "drums", file).training
+    training = new_job(dict(named), saved_config(file), resolved, tmp_path / "run", "drums").training
     assert (training.max_epochs, training.max_steps, training.max_minutes) == limits
     assert training.batch_size == saved.batch_size and training.preset == "conservative"
 
@@ -40,4 +41,13 @@ def test_a_limit_beside_a_saved_configuration_replaces_those_of_the_file(
 def test_a_table_takes_no_setting_of_sounds(tmp_path: Path, name: str) -> None:
     resolved = Resolved(Source(kind="dataset", name="iris"), "mlp", {})
     with pytest.raises(ConfigError, match=f"--{name.replace('_', '-')} is no setting of the task 'mlp'"):
-        new_job({name: 64, "seed": 3, "layers": "8"}, resolved, tmp_path / "run", "iris", None)
+        new_job({name: 64, "seed": 3, "layers": "8"}, saved_config(None), resolved, tmp_path / "run", "iris")
+
+
+def test_a_saved_configuration_decides_what_a_folder_is_learned_for(folder: Path, write: Write, tmp_path: Path) -> None:
+    for number in range(8):
+        write(f"{'high' if number % 2 else 'low'}/{number}.wav", number)
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps({"training": {"seed": 3}, "task": {"labels": "folders"}}))
+    job = asked_job({}, tmp_path, source=str(folder), name=None, config_file=file, origin=None, checkpoint=None)
+    assert (job.task, job.training.seed, job.name) == ("mlp", 3, "sounds")

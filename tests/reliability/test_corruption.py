@@ -14,7 +14,7 @@ from engine.commands.inspect import inspect
 from engine.errors import ConfigError, RunDirectoryError
 from engine.loop.checkpoint import Loaded, load, load_newest
 from engine.loop.snapshot import load_snapshot
-from engine.process.job import _saved_config, resumed_job
+from engine.process.job import resumed_job, saved_config
 from engine.process.resume import finished_epochs, resume_point
 from engine.rundir.artefacts import read_verified
 from engine.rundir.control import Inbox
@@ -176,7 +176,7 @@ def test_a_damaged_record_of_a_run_is_named_with_what_to_do(tmp_path: Path) -> N
     assert view.damage is not None and "run.json is damaged" in view.damage[0]
     assert "run.json is damaged" in " ".join(inspect(RunReader(root))["damage"])
     with pytest.raises(ConfigError, match="changed or is damaged"):
-        _saved_config(path)
+        saved_config(path)
 
 
 def test_a_manifest_that_says_something_else_is_noticed(root: Path, tmp_path: Path) -> None:

@@ -1,0 +1,246 @@
+"""``sweetspot queue``: runs that wait for their turn, and the worker that trains them, one night long or for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from engine import completion
+from engine.config import OverfittingPreset, TrainingConfig
+from engine.errors import ConfigError, RunDirectoryError
+from engine.flags import Sectioned
+from engine.printable import escaped
+from engine.process.job import Job, asked_job
+from engine.process.notify import option as notify_option
+from engine.process.signals import SignalFlag
+from engine.queue.shelves import Queue, Queued, cancelling
+from engine.queue.standing import Place, best_so_far, place
+from engine.queue.worker import Worker
+from engine.rundir.encoding import encode
+from engine.train import beginnings, every_setting, fitting
+
+_CHECKED_LATER = ("auto", "cpu")  # devices that every machine has: torch need not be loaded to look for them
+
+runs_dir_option = click.option(
+    "--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
+    help="Directory of the runs; the queue lies in it.",
+)  # fmt: skip
+
+
+@click.group("queue")
+def command() -> None:
+    """Have runs wait for their turn, and train them one after the other.
+
+    \b
+    sweetspot queue add ~/Samples/drums --presets conservative,balanced --seeds 2
+    sweetspot queue run --slots 2
+
+    What was under way when the computer went down goes on where it stood, with the next "queue run".
+    """
+
+
+@command.command("add", cls=Sectioned, fitting=fitting)
+@click.argument("source", required=False, shell_complete=completion.sources)
+@runs_dir_option
+@click.option("--presets", metavar="A,B,C", help="A run with each of these presets in place of --preset.")
+@click.option("--seeds", type=click.IntRange(1, 100), metavar="N", help="So many runs of each, from --seed on.")
+@beginnings
+@every_setting
+def add(source: str | None, runs_dir: Path, presets: str | None, seeds: int | None, name: str | None,
+        config_file: Path | None, origin: Path | None, checkpoint: str | None, **values: Any) -> None:  # fmt: skip
+    """Put a run at the end of the queue; several with --presets and --seeds.
+
+    SOURCE and the settings are those of "sweetspot train", and are checked now as they are there. Prints the directory
+    of each run.
+    """
+    queue = Queue(runs_dir)
+    jobs = [
+        _named(
+            asked_job(
+                wish, runs_dir, source=source, name=name, config_file=config_file, origin=origin, checkpoint=checkpoint
+            ),
+            varied,
+        )
+        for wish, varied in _wishes(values, _presets(presets, values), seeds)
+    ]
+    _check_start(jobs[0])
+    for note in jobs[0].notes:
+        click.echo(escaped(note), err=True)
+    for job in jobs:  # only once all are found good
+        click.echo(queue.add(job, source).root)
+
+
+@command.command("list")
+@runs_dir_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def show(runs_dir: Path, as_json: bool) -> None:
+    """Show what is over, what trains and what waits, in the order of its turn, each with its best so far.
+
+    A run that stopped goes on with the next "queue run".
+    """
+    queue = Queue(runs_dir)
+    worker, damaged = queue.worker(), queue.damaged()
+    places = [place(one, worked=bool(worker)) for one in queue.requests()]
+    if as_json:
+        told = {
+            "worker": worker or None,
+            "requests": [one.told() for one in places],
+            "damaged": list(map(str, damaged)),
+        }
+        click.echo(encode(told, indent=2).decode(), nl=False)
+        return
+    for line in _table(places):
+        click.echo(line)
+    click.echo(_summary(places, worker, runs_dir))
+    for path in damaged:
+        click.echo(f"{escaped(str(path))} is damaged and is passed over. Add it again, and remove the file.", err=True)
+
+
+@command.command("run")
+@runs_dir_option
+@click.option("--slots", type=click.IntRange(1, 64), default=1, show_default=True, help="So many trainings at once.")
+@click.option("--threads", type=click.IntRange(1, 256),
+              help="CPU threads of each; automatic: the cores divided by the slots, at most 4.")  # fmt: skip
+@click.option("--wait", is_flag=True, help="Stay when the queue is empty, for what is added later.")
+@notify_option
+def work(runs_dir: Path, slots: int, threads: int | None, wait: bool, notify: str | None) -> int:
+    """Train what waits, the oldest first, until nothing is left.
+
+    What was under way goes on first, from where it stood. A failure is noted in the list and stops no other. Ctrl-C or
+    SIGTERM ends the trainings under way with a checkpoint each. Ends with 1 when a request failed.
+    """
+    queue, signals = Queue(runs_dir), SignalFlag()
+    with queue.worked():
+        signals.install()
+        try:
+            return Worker(queue, slots, threads, signals, _say, notify).run(wait=wait)
+        finally:
+            signals.ignore()
+
+
+def _say(line: str) -> None:
+    """To whom still listens: a terminal that is gone ends no training."""
+    with suppress(OSError):
+        click.echo(escaped(line))
+
+
+def _ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    queue = Queue(ctx.params.get("runs_dir") or Path("runs"))
+    return [CompletionItem(one.id) for one in queue.requests() if one.id.startswith(incomplete)]
+
+
+@command.command("remove")
+@click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=_ids)
+@runs_dir_option
+@click.option("--waiting", is_flag=True, help="All that wait.")
+@click.option("--ended", is_flag=True, help="All that are over: their runs stay, the list forgets them.")
+def remove(ids: tuple[str, ...], runs_dir: Path, waiting: bool, ended: bool) -> None:
+    """Take requests out of the queue. ID is the name of the run's directory, or its path.
+
+    A run that was begun stays where it is. One that trains is to be cancelled instead.
+    """
+    if not (ids or waiting or ended):
+        raise ConfigError("Nothing is named to remove.", "Give the ID that the list shows, --waiting or --ended.")
+    queue = Queue(runs_dir)
+    asked = [_find(queue, name) for name in ids]
+    shelves = [shelf for shelf, wanted in (("waiting", waiting), ("ended", ended)) if wanted]
+    asked += [one for one in queue.requests() if one.shelf in shelves and one not in asked]
+    for one in asked:
+        _remove(queue, one)
+        click.echo(f"{one.id} is out of the queue.")
+
+
+def _remove(queue: Queue, one: Queued) -> None:
+    view = place(one, worked=False).view
+    if one.shelf == "begun" and (queue.worker() or (view is not None and view.state.live)):
+        raise RunDirectoryError(f"{one.id} is under way.", f"End it with: {cancelling(one)}")
+    queue.remove(one)
+
+
+def _find(queue: Queue, name: str) -> Queued:
+    wanted = Path(name).name
+    for one in queue.requests():
+        if one.id == wanted:
+            return one
+    raise ConfigError(f"{name!r} is not in the queue of {queue.runs_dir}.", 'See "sweetspot queue list".')
+
+
+def _presets(text: str | None, values: dict[str, Any]) -> list[str]:
+    if text is None:
+        return []
+    if values.get("preset") is not None:
+        raise ConfigError("--preset and --presets are two answers to one question.", "Give one of them.")
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    known = ["auto", *map(str, OverfittingPreset)]
+    wrong = [part for part in found if part not in known]
+    if wrong or not found:
+        raise ConfigError(
+            f"{', '.join(map(repr, wrong)) or repr(text)} is no preset.", f"Known are: {', '.join(known)}."
+        )
+    return list(dict.fromkeys(found))
+
+
+def _wishes(
+    values: dict[str, Any], presets: Sequence[str], seeds: int | None
+) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+    """The settings of each run, and the words that tell it from the others.
+
+    Every preset with the first seed comes first: by the morning there is at least one of each to compare.
+    """
+    first = values.get("seed")
+    first = TrainingConfig.model_fields["seed"].default if first is None else first
+    each_seed: Sequence[int | None] = range(first, first + seeds) if seeds else [None]
+    each_preset: Sequence[str | None] = presets or [None]
+    for seed, preset in product(each_seed, each_preset):
+        varied = {"preset": preset, "seed": seed}
+        words = (*([preset] if preset else []), *([f"seed {seed}"] if seed is not None else []))
+        yield values | {name: value for name, value in varied.items() if value is not None}, words
+
+
+def _named(job: Job, words: tuple[str, ...]) -> Job:
+    return replace(job, name=" ".join((job.name, *words)))
+
+
+def _check_start(job: Job) -> None:
+    """What a training looks at before it opens its run directory: that device, those weights to begin with."""
+    if job.training.device not in _CHECKED_LATER:
+        from engine.device import choose
+
+        choose(job.training.device, job.training.threads)
+    if job.origin is not None:
+        job.origin.load()
+
+
+def _table(places: Sequence[Place]) -> list[str]:
+    rows = [(str(one.state), one.queued.id, *_where(one)) for one in places]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    return [
+        escaped("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip())
+        for row in rows
+    ]
+
+
+def _where(one: Place) -> tuple[str, str]:
+    """How far it is; its best so far, and why it failed."""
+    view = one.view
+    status = view.status if view is not None else None
+    far = "" if status is None or not status.total_epochs else f"epoch {status.epoch} of {status.total_epochs}"
+    best = best_so_far(status, view.run if view is not None else None)
+    return far, "; ".join(filter(None, [best, one.reason]))
+
+
+def _summary(places: Sequence[Place], worker: str, runs_dir: Path) -> str:
+    left = sum(one.queued.shelf != "ended" for one in places)
+    if worker:
+        return f"A worker goes through it ({worker})."
+    if not left:
+        return "Nothing waits."
+    where = "" if runs_dir == Path("runs") else f" --runs-dir {runs_dir}"
+    return f"Nobody works: {left} to be trained. Start with: sweetspot queue run{where}"

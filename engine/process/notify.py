@@ -1,0 +1,106 @@
+"""``--notify COMMAND``: a command of the user's own at the end of a run, and when it is past its best or memorises.
+
+The facts are in its environment, never in its text. It runs in a process of its own, which nobody waits for: it can
+neither stop nor delay a training. What it prints goes to the run's log.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from engine.process.start import apart, search_path
+from engine.rundir.atomic import open_append
+from engine.rundir.layout import Layout
+from engine.rundir.schema import State, Status
+
+if TYPE_CHECKING:
+    from engine.rundir.writer import RunWriter
+
+LIMIT_S = 60.0
+Event = Literal["done", "failed", "stopped", "past", "memorising"]
+_MEMORISES = ("repeats", "memorising")
+_ENDS: Mapping[State, Event] = {
+    State.COMPLETED: "done", State.FAILED: "failed", State.CANCELLED: "stopped", State.INTERRUPTED: "stopped"
+}  # fmt: skip
+
+option = click.option(
+    "--notify",
+    metavar="COMMAND",
+    help="Command to run when a run is done, failed, stopped, past its sweet range or memorising; docs/queue.md.",
+)
+
+
+def notify(command: str, root: Path, event: Event, message: str, status: Status | None) -> None:
+    """Run ``command`` in the shell with the facts in its environment. ``OSError`` when that cannot be begun."""
+    best = status.best if status is not None else None
+    facts = {
+        "RUN": str(root),
+        "EVENT": event,
+        "MESSAGE": message.replace("\0", ""),
+        "EPOCH": str(status.epoch) if status is not None else "",
+        "STEP": str(status.step) if status is not None else "",
+        "BEST": f"{best.raw:.6g}" if best is not None else "",
+        "BEST_EPOCH": str(best.epoch) if best is not None else "",
+    }
+    told = {f"SWEETSPOT_{name}": value for name, value in facts.items()}
+    with os.fdopen(open_append(Layout(root).log), "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "engine.process.limited", str(LIMIT_S), command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **told, "PYTHONPATH": search_path()},
+            **apart(),
+        )
+    process.returncode = 0  # nobody waits for it: without this Python would complain that nobody did
+
+
+class Notices:
+    """What a training tells of itself by ``command``: its end, and each turn for the worse once in a run's life."""
+
+    def __init__(self, command: str, writer: RunWriter) -> None:
+        self._command, self._writer = command, writer
+        self._told = {event for event, _ in _turns(writer.status)}  # a resumed run has said so before
+
+    def epoch(self) -> None:
+        """An epoch is over, and the status says what it showed."""
+        for event, message in _turns(self._writer.status):
+            if event not in self._told:
+                self._told.add(event)
+                self._tell(event, message)
+
+    def ended(self) -> None:
+        """The status has the run's last word."""
+        status = self._writer.status
+        if status.state in _ENDS:
+            self._tell(_ENDS[status.state], _last_word(status))
+
+    def _tell(self, event: Event, message: str) -> None:
+        try:
+            notify(self._command, self._writer.root, event, message, self._writer.status)
+        except OSError as error:
+            self._writer.warn(f"The command of --notify could not be run: {error.strerror or error}.", "notify")
+
+
+def _turns(status: Status) -> Iterator[tuple[Event, str]]:
+    found = status.evidence.sweet_range if status.evidence is not None else None
+    if found is not None and found.behind:
+        yield "past", f"The sweet range, epochs {found.first} to {found.last}, lies behind."
+    memorises = [one.message for one in status.diagnosis if one.code in _MEMORISES]
+    if memorises:
+        yield "memorising", memorises[0]
+
+
+def _last_word(status: Status) -> str:
+    if status.error is not None:
+        return f"{status.error.cause} {status.error.remedy}".strip()
+    if status.state is State.COMPLETED:
+        return f"All {status.step} steps are done."
+    return f"Stopped in epoch {status.epoch}, step {status.step}."

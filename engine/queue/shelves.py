@@ -1,0 +1,161 @@
+"""The files of a queue: one a request, in ``RUNS_DIR/.queue/``, on the shelf of its state.
+
+``waiting/ID.json`` is renamed to ``begun/ID.json`` by the worker that takes it, or removed by whoever changed his mind:
+a file system does one of the two, never both. What is over is written to ``ended/ID.json`` with its outcome, then taken
+from ``begun/``. ID is the run's name: its directory is made with the request, so that however often a request is begun
+there is one run. No run is called ``.queue``: that is no name of one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import RunDirectoryError, StorageError
+from engine.home import expanded
+from engine.process.job import Job, new_root
+from engine.queue.request import Outcome, Request, request_of
+from engine.rundir.atomic import discard, flush_directory, replace_bytes
+from engine.rundir.encoding import encode
+from engine.rundir.layout import is_run_id
+from engine.rundir.liveness import host
+from engine.rundir.lock import RunLock, is_held
+from engine.rundir.reading import read_own, read_record
+
+Shelf = Literal["waiting", "begun", "ended"]
+_SHELVES: tuple[Shelf, ...] = ("waiting", "begun", "ended")  # the way of a request: read in its direction, none is lost
+_PLACE = ".queue"
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A request where it lies. root: its run directory, made with it, empty until it is begun."""
+
+    id: str
+    shelf: Shelf
+    path: Path
+    root: Path
+    request: Request
+
+
+class Queue:
+    """The queue of a directory of runs. Knows files; starts nothing."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        self.runs_dir = expanded(runs_dir).absolute()
+        self.place = self.runs_dir / _PLACE
+
+    def add(self, job: Job, source: str | None) -> Queued:
+        """Put ``job`` at the end. ``StorageError`` when the disk refuses; ``ConfigError`` for a path that is no UTF-8.
+
+        source: as its user named it.
+        """
+        request = request_of(job, source, time.time())
+        root = new_root(self.runs_dir, job.name)
+        try:
+            self._make()
+            path = self._path("waiting", root.name)
+            replace_bytes(path, encode(request, indent=1), durable=True)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                root.rmdir()
+            raise StorageError.of(error) from error
+        return Queued(root.name, "waiting", path, root, request)
+
+    def requests(self) -> list[Queued]:
+        """All requests, those that ended first, then those under way, then those that wait; each the oldest first."""
+        return self._sorted(_SHELVES)
+
+    def to_train(self) -> list[Queued]:
+        """Those that are not over, in the order of their turn."""
+        over = {path.stem for path in self._files("ended")}
+        return [one for one in self._sorted(("waiting", "begun")) if one.id not in over]
+
+    def damaged(self) -> list[Path]:
+        """Files that ought to be requests and cannot be read."""
+        return [path for shelf in _SHELVES for path in self._files(shelf) if read_record(path, Request) is None]
+
+    def begin(self, one: Queued) -> Queued | None:
+        """Take a request that waits, for the worker alone; None when it was removed meanwhile."""
+        path = self._path("begun", one.id)
+        try:
+            one.path.rename(path)
+        except FileNotFoundError:
+            return None
+        flush_directory(path.parent)
+        return replace(one, shelf="begun", path=path)
+
+    def end(self, one: Queued, outcome: Outcome) -> None:
+        """Note how a request came out, for the worker alone. ``OSError`` when the disk refuses; it stays as it was."""
+        ended = one.request.model_copy(update={"outcome": outcome})
+        replace_bytes(self._path("ended", one.id), encode(ended, indent=1), durable=True)
+        discard(one.path)
+
+    def remove(self, one: Queued) -> None:
+        """Forget a request that waits, stopped or ended; its run stays. ``RunDirectoryError`` when it is under way."""
+        if one.shelf == "begun":
+            with self.worked():
+                one.path.unlink(missing_ok=True)
+            return
+        try:
+            one.path.unlink()
+        except FileNotFoundError:
+            raise RunDirectoryError(f"{one.id} was begun just now.", f"End it: {cancelling(one)}") from None
+        with contextlib.suppress(OSError):  # nothing was trained
+            one.root.rmdir()
+
+    @contextlib.contextmanager
+    def worked(self) -> Iterator[None]:
+        """As a context: this process is the queue's one worker. ``RunDirectoryError`` when another is."""
+        self._make()
+        try:
+            lock = RunLock(self._lock, holder=f"pid {os.getpid()}, host {host()}")
+        except RunDirectoryError:
+            raise RunDirectoryError(
+                f"A worker goes through this queue already ({self.worker() or 'it has just begun'}).",
+                "What is added it trains too; end it with Ctrl-C there.",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def worker(self) -> str:
+        """Which process goes through the queue: "pid 12, host studio"; "" when none does."""
+        if not is_held(self._lock):
+            return ""
+        return (read_own(self._lock) or b"").decode(errors="replace").strip()
+
+    @property
+    def _lock(self) -> Path:
+        return self.place / "worker.lock"
+
+    def _sorted(self, shelves: Sequence[Shelf]) -> list[Queued]:
+        found = {one.id: one for shelf in shelves for one in self._on(shelf)}
+        return sorted(found.values(), key=lambda one: (-_SHELVES.index(one.shelf), one.request.added_at, one.id))
+
+    def _path(self, shelf: Shelf, name: str) -> Path:
+        return self.place / shelf / f"{name}.json"
+
+    def _make(self) -> None:
+        for shelf in _SHELVES:
+            (self.place / shelf).mkdir(parents=True, exist_ok=True)
+
+    def _files(self, shelf: Shelf) -> list[Path]:
+        return [path for path in sorted((self.place / shelf).glob("*.json")) if is_run_id(path.stem)]
+
+    def _on(self, shelf: Shelf) -> Iterator[Queued]:
+        for path in self._files(shelf):
+            request = read_record(path, Request)
+            if request is not None:
+                yield Queued(path.stem, shelf, path, self.runs_dir / path.stem, request)
+
+
+def cancelling(one: Queued) -> str:
+    """The command that ends a run under way."""
+    return f"sweetspot control {one.root} cancel"

@@ -1,0 +1,109 @@
+"""Where a request stands: what its file says, held against its run directory. No torch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from engine.errors import RunDirectoryError
+from engine.queue.request import Outcome
+from engine.queue.shelves import Queued
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import RunRecord, Status
+from engine.rundir.view import RunView, ShownState
+
+
+class Standing(StrEnum):
+    """What the list calls a request. Stopped: it was begun, nobody trains it now, and the next worker goes on."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+_OVER = {ShownState.COMPLETED: "done", ShownState.CANCELLED: "cancelled", ShownState.FAILED: "failed"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One row of the list. view: of its run; None before it is begun, and of one that cannot be read."""
+
+    queued: Queued
+    state: Standing
+    reason: str
+    view: RunView | None
+
+    def told(self) -> dict[str, Any]:
+        """As ``--json`` prints it."""
+        status = self.view.status if self.view else None
+        shown = {name: getattr(status, name, None) for name in ("epoch", "total_epochs", "step", "total_steps")}
+        best = status.best.model_dump() if status is not None and status.best is not None else None
+        request = self.queued.request
+        return {
+            "id": self.queued.id,
+            "state": str(self.state),
+            "name": request.name,
+            "run_dir": str(self.queued.root),
+            "source": request.source,
+            "added_at": request.added_at,
+            **shown,
+            "best": best,
+            "reason": self.reason or None,
+        }
+
+
+def found(one: Queued) -> tuple[RunView | None, Outcome | None]:
+    """A request's run as it is now, and how it came out if its directory says so; (None, …) when it cannot be read."""
+    reader = RunReader(one.root)
+    if not reader.exists:
+        return None, None
+    try:
+        view = reader.view()
+    except RunDirectoryError as error:
+        return None, failed(str(error))
+    return view, _outcome(view)
+
+
+def failed(reason: str) -> Outcome:
+    return Outcome(state="failed", reason=reason, ended_at=time.time())
+
+
+def place(one: Queued, *, worked: bool) -> Place:
+    """Where ``one`` stands. worked: whether a worker goes through the queue."""
+    view, outcome = found(one)
+    outcome = one.request.outcome or outcome
+    if one.shelf == "waiting":
+        return Place(one, Standing.WAITING, "", None)
+    if outcome is not None:
+        return Place(one, Standing(outcome.state), outcome.reason, view)
+    if view is not None and view.state.live:
+        return Place(one, Standing.RUNNING, "", view)
+    begins = worked and view is None
+    return Place(one, Standing.STARTING if begins else Standing.STOPPED, "", view)
+
+
+def best_so_far(status: Status | None, run: RunRecord | None) -> str:
+    """ "validation error 4.21 dB in epoch 31"; "" before there is one."""
+    if status is None or status.best is None or run is None:
+        return ""
+    labels = {spec.name: spec.label for spec in run.metrics}
+    best, unit = status.best, run.monitor.unit
+    value = f"{best.raw:.4g} {unit}".rstrip()
+    return f"{labels.get(best.metric, best.metric)} {value} in epoch {best.epoch}"
+
+
+def _outcome(view: RunView) -> Outcome | None:
+    """None while it trains, and when it can go on."""
+    if view.state not in _OVER or view.status is None:
+        return None
+    error = view.status.error
+    reason = f"{error.cause} {error.remedy}".strip() if error is not None else ""
+    return Outcome.model_validate(
+        {"state": _OVER[view.state], "reason": reason, "ended_at": view.status.updated_at or time.time()}
+    )

@@ -1,0 +1,202 @@
+"""The one worker of a queue: starts trainings, so many at once, the oldest request first, and notes how they end.
+
+It keeps nothing in memory that a kill could cost. What was begun goes on by exact resume; a training that outlived a
+killed worker is watched to its end like one of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+from engine.config import automatic_threads
+from engine.errors import StorageError
+from engine.process.notify import notify
+from engine.process.signals import SIGNALS, SignalFlag
+from engine.process.start import last_words, start_training
+from engine.queue.request import Outcome
+from engine.queue.shelves import Queue, Queued
+from engine.queue.standing import failed, found
+from engine.rundir.layout import Layout
+from engine.rundir.liveness import Liveness, process_liveness
+from engine.rundir.reader import RunReader
+from engine.rundir.view import ShownState
+
+LOOK_S, IDLE_S = 0.2, 1.0
+_END: int = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM)  # Windows' SIGTERM leaves no time for a checkpoint
+_STOPPED = {128 + number for number in SIGNALS}  # the exit codes of a training that a signal ended with a checkpoint
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A request whose run trains. process: None when an earlier worker started it."""
+
+    queued: Queued
+    process: subprocess.Popen[bytes] | None
+
+    @property
+    def over(self) -> bool:
+        if self.process is not None:
+            return self.process.poll() is not None
+        view, _ = found(self.queued)
+        return view is None or not view.state.live
+
+    def end(self) -> None:
+        """Ask for its end, with a checkpoint."""
+        if self.process is not None:
+            self.process.send_signal(_END)
+            return
+        sessions = RunReader(self.queued.root).sessions()
+        if sessions and process_liveness(sessions[-1]) is Liveness.ALIVE:
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(sessions[-1].pid).terminate()
+
+
+class Worker:
+    """Goes through ``queue``, whose lock its process holds (:meth:`Queue.worked`).
+
+    threads: of each training that names none; None: the physical cores divided by ``slots``, at most four.
+    tell: is given a line for whatever begins or ends. notify: a command that each training is given, and that is run
+    here for what failed before it could tell.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        slots: int,
+        threads: int | None,
+        signals: SignalFlag,
+        tell: Callable[[str], None],
+        notify: str | None = None,
+    ) -> None:
+        self._queue, self._slots, self._signals, self._tell = queue, slots, signals, tell
+        share = (psutil.cpu_count(logical=False) or 1) // slots
+        self._threads = threads or max(1, min(automatic_threads(), share))
+        self._notify = notify
+        self._under_way: dict[str, UnderWay] = {}
+        self._aside: set[str] = set()  # stopped by somebody else's signal: not to be begun again by this worker
+        self._died_at: dict[str, int] = {}
+        self._failed = 0
+
+    def run(self, *, wait: bool) -> int:
+        """Until nothing is left to do, with ``wait`` until a signal; the exit code: 1 if a request failed, 128 + n."""
+        self._adopt()
+        while not self._signals.received:
+            self._collect()
+            self._fill()
+            if not self._under_way and not wait:
+                return 1 if self._failed else 0
+            time.sleep(LOOK_S if self._under_way else IDLE_S)
+        return self._leave()
+
+    def _adopt(self) -> None:
+        """What a killed worker left training is watched, however many slots there are."""
+        for one in self._queue.to_train():
+            view, _ = found(one)
+            if one.shelf == "begun" and view is not None and view.state.live:
+                self._watch(one)
+
+    def _watch(self, one: Queued) -> None:
+        self._under_way[one.id] = UnderWay(one, None)
+        self._tell(f"{one.id} trains already")
+
+    def _fill(self) -> None:
+        while len(self._under_way) < self._slots and (one := self._next()) is not None:
+            self._begin(one)
+
+    def _next(self) -> Queued | None:
+        for one in self._queue.to_train():
+            if one.id in self._under_way or one.id in self._aside:
+                continue
+            begun = self._queue.begin(one) if one.shelf == "waiting" else one
+            if begun is not None:
+                return begun
+        return None
+
+    def _begin(self, one: Queued) -> None:
+        view, outcome = found(one)
+        if outcome is not None:
+            return self._end(one, outcome)
+        if view is not None and view.state.live:
+            return self._watch(one)
+        goes_on = Layout(one.root).run.exists()
+        fresh = one.request.arguments(one.path, one.root, self._threads)
+        arguments = ["--resume", str(one.root)] if goes_on else fresh
+        arguments += ["--notify", self._notify] if self._notify else []
+        try:
+            process = start_training(one.root, arguments)
+        except OSError as error:
+            return self._fail(one, str(StorageError.of(error)))
+        self._under_way[one.id] = UnderWay(one, process)
+        self._tell(f"{one.id} {'goes on' if goes_on else 'begins'} (pid {process.pid})")
+        return None
+
+    def _collect(self) -> None:
+        for name, one in list(self._under_way.items()):
+            if one.over:
+                del self._under_way[name]
+                self._settle(one)
+
+    def _settle(self, ended: UnderWay) -> None:
+        """A training is gone: note how it came out, or leave the request to be gone on with."""
+        one, code = ended.queued, ended.process.returncode if ended.process else None
+        view, outcome = found(one)
+        if view is not None and view.state.live:  # an earlier worker's was faster
+            return self._watch(one)
+        if outcome is None and code is not None and code >= 0 and code not in _STOPPED:
+            return self._fail(one, last_words(one.root) or f"It ended with exit code {code}.")
+        if outcome is not None:
+            return self._end(one, outcome)
+        interrupted = view is not None and view.state is ShownState.INTERRUPTED
+        if self._signals.received or code in _STOPPED or interrupted:
+            return self._set_aside(one)
+        return self._died(one, code)
+
+    def _set_aside(self, one: Queued) -> None:
+        self._aside.add(one.id)
+        self._tell(f"{one.id} stopped; the next queue run goes on with it")
+
+    def _died(self, one: Queued, code: int | None) -> None:
+        """Killed without a last word: gone on with, but not for ever. Twice without anything new is a failure."""
+        status = RunReader(one.root).status()
+        saved = status.last_checkpoint.step if status is not None and status.last_checkpoint is not None else 0
+        if self._died_at.get(one.id) == saved:
+            by = "" if code is None else f" (signal {-code})"
+            reason = f"Its process was killed twice{by} and had saved nothing new between."
+            remedy = "If memory was short, use fewer slots or a smaller --batch-size."
+            return self._fail(one, f"{reason} {remedy}")
+        self._died_at[one.id] = saved
+        self._tell(f"{one.id} was killed at step {saved}")
+        return None
+
+    def _fail(self, one: Queued, reason: str) -> None:
+        """What its run could not say itself."""
+        if self._notify:
+            with contextlib.suppress(OSError):
+                notify(self._notify, one.root, "failed", reason, RunReader(one.root).status())
+        self._end(one, failed(reason))
+
+    def _end(self, one: Queued, outcome: Outcome) -> None:
+        self._failed += outcome.state == "failed"
+        self._tell(f"{one.id} {outcome.state}{': ' if outcome.reason else ''}{outcome.reason}")
+        try:
+            self._queue.end(one, outcome)
+        except OSError as error:  # its run directory says it too: the next worker notes it
+            self._aside.add(one.id)
+            self._tell(str(StorageError.of(error)))
+
+    def _leave(self) -> int:
+        asked: set[str] = set()
+        while self._under_way:
+            for name in self._under_way.keys() - asked:
+                self._under_way[name].end()
+                asked.add(name)
+            time.sleep(LOOK_S)
+            self._collect()
+        return self._signals.exit_code

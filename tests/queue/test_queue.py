@@ -1,0 +1,261 @@
+"""The queue from outside: what is asked for is trained once, in its order, whoever is killed meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from engine.process.job import asked_job
+from engine.queue.shelves import Queue
+from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader, list_runs
+from engine.rundir.schema import State
+from tests import forkserver
+from tests.conftest import until
+from tests.test_train_process import comparable, step_of
+
+Engine = Callable[..., subprocess.CompletedProcess[str]]
+LENGTH = ("--max-epochs", "60", "--checkpoint-interval", "5", "--threads", "1", "--target", "kind")
+PID = re.compile(r"^(\S+) (?:begins|goes on) \(pid (\d+)\)$", re.MULTILINE)
+
+
+HEAR = 'echo "$SWEETSPOT_EVENT: $SWEETSPOT_MESSAGE" >> "$SWEETSPOT_RUN/../heard"'
+
+
+def heard(root: Path) -> list[str]:
+    """What the command above was told of the run in ``root`` and of those beside it."""
+    place = root.parent / "heard"
+    return place.read_text().splitlines() if place.exists() else []
+
+
+class Night:
+    """Workers on one directory of runs, and what they say. Whatever still lives is killed at the end of the test."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs, self.said = runs, runs.with_name("worker.txt")
+        self._workers: list[forkserver.Popen] = []
+
+    def work(self, *options: object) -> forkserver.Popen:
+        with self.said.open("a") as log:
+            worker = forkserver.Popen(
+                "engine", "queue", "run", "--runs-dir", self.runs, *options, stdout=log, stderr=subprocess.STDOUT
+            )
+        self._workers.append(worker)
+        return worker
+
+    def trainers(self) -> dict[str, int]:
+        """The last process of each request, by its id."""
+        return {name: int(pid) for name, pid in PID.findall(self.said.read_text())}
+
+    def kill_trainers(self) -> None:
+        for pid in self.trainers().values():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            until(lambda pid=pid: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+    def dawn(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+            worker.wait()
+        self.kill_trainers()
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def night(runs: Path) -> Iterator[Night]:
+    one = Night(runs)
+    one.said.touch()
+    yield one
+    one.dawn()
+
+
+@pytest.fixture
+def queue(engine: Engine, runs: Path) -> Engine:
+    """``sweetspot queue WORD …`` on this test's runs."""
+    return lambda word, *arguments: engine("queue", word, *arguments, "--runs-dir", runs)
+
+
+def listed(queue: Engine) -> list[dict[str, Any]]:
+    return json.loads(queue("list", "--json").stdout)["requests"]
+
+
+def states(queue: Engine) -> list[str]:
+    return [one["state"] for one in listed(queue)]
+
+
+def added(queue: Engine, *arguments: object) -> Path:
+    done = queue("add", *arguments)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())
+
+
+def table(path: Path) -> Path:
+    path.write_text("a,b,kind\n" + "".join(f"{n},{n % 7},{'odd' if n % 2 else 'even'}\n" for n in range(150)))
+    return path
+
+
+def test_three_presets_with_two_seeds_are_six_requests_in_one_line(queue: Engine, runs: Path, tmp_path: Path) -> None:
+    source = table(tmp_path / "mine.csv")
+    done = queue("add", source, "--target", "kind", "--presets", "conservative,balanced,aggressive", "--seeds", 2)
+    roots = [Path(line) for line in done.stdout.splitlines()]
+    found = listed(queue)
+    assert [one["run_dir"] for one in found] == [str(root) for root in roots] and len(set(roots)) == 6
+    assert [one["name"] for one in found] == [
+        f"mine {preset} seed {seed}" for seed in (0, 1) for preset in ("conservative", "balanced", "aggressive")
+    ]
+    assert {one["state"] for one in found} == {"waiting"} and list_runs(runs) == []
+    shown = queue("list").stdout
+    assert all(root.name in shown for root in roots) and "sweetspot queue run" in shown
+
+
+def test_a_request_is_begun_with_the_settings_it_was_added_with(queue: Engine, runs: Path, tmp_path: Path) -> None:
+    source = table(tmp_path / "table.csv")
+    config = tmp_path / "settings.json"
+    config.write_text(json.dumps({"training": {"max_steps": 40, "learning_rate": 0.004}, "task": {"layers": [8]}}))
+    options = ("--config", config, "--target", "kind", "--max-epochs", 3, "--seed", 5, "--name", "mine")
+    root = added(queue, source, *options)
+    config.unlink()
+    (one,) = Queue(runs).requests()
+    said = dict(zip(*[iter(one.request.arguments(one.path, root, 3)[1:])] * 2, strict=True))
+    assert one.request.arguments(one.path, root, 3)[0] == str(source.resolve()) and said["--name"] == "mine"
+    file = Path(said["--config"])
+    job = asked_job({}, root, source=str(source), name=None, config_file=file, origin=None, checkpoint=None)
+    task = job.task_config.model_dump(exclude_unset=True)
+    assert (job.task, task["target"], task["layers"]) == ("mlp", "kind", ({"units": 8},))
+    assert (job.training.max_epochs, job.training.max_steps, job.training.learning_rate) == (3, None, 0.004)
+    assert job.training.seed == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["iris", "--learning-rate", "-1"], "learning_rate"),
+        (["iris", "--presets", "balanced,strong"], "'strong' is no preset"),
+        (["iris", "--presets", "balanced", "--preset", "auto"], "Give one of them"),
+        (["iris", "--latent-dim", "8"], "is no setting of the task 'mlp'"),
+        (["no-such-place"], "is neither a folder"),
+        (["iris", "--device", "cuda:7"], "There is no device cuda:7"),
+        (["--from", "nowhere"], "nowhere"),
+        ([], "nothing to train on"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_when_it_is_added(
+    queue: Engine, runs: Path, arguments: list[str], told: str
+) -> None:
+    done = queue("add", *arguments, "--seeds", 2)
+    assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") <= 4, done.stderr
+    assert not runs.exists() or list(runs.iterdir()) == []
+
+
+def test_what_waits_is_removed_and_no_worker_finds_it(queue: Engine, runs: Path, tmp_path: Path) -> None:
+    done = queue("add", table(tmp_path / "table.csv"), "--target", "kind", "--seeds", 3)
+    roots = [Path(line) for line in done.stdout.splitlines()]
+    shelves = Queue(runs)
+    seen = {one.root: one for one in shelves.requests()}
+    assert queue("remove", roots[0].name).returncode == 0 and not roots[0].exists()
+    assert shelves.begin(seen[roots[0]]) is None, "a worker that had read it begins it no more"
+    assert queue("remove", roots[1]).returncode == 0 and [one["run_dir"] for one in listed(queue)] == [str(roots[2])]
+    assert queue("remove", "other").returncode == 2
+    assert queue("remove", "--waiting").returncode == 0 and listed(queue) == []
+    assert "Nothing waits" in queue("list").stdout
+
+
+def test_a_request_that_is_damaged_is_named_and_holds_nothing_up(queue: Engine, runs: Path, tmp_path: Path) -> None:
+    assert queue("add", table(tmp_path / "table.csv"), "--target", "kind", "--seeds", 2).returncode == 0
+    torn = Queue(runs).requests()[0].path
+    torn.write_bytes(torn.read_bytes()[:-20])
+    done = queue("list")
+    assert str(torn) in done.stderr and "is damaged" in done.stderr and len(listed(queue)) == 1
+
+
+def test_a_second_worker_is_refused_with_a_sentence_and_one_that_waits_leaves_at_a_signal(
+    queue: Engine, runs: Path, night: Night
+) -> None:
+    first = night.work("--wait")
+    until(lambda: Queue(runs).worker())
+    second = queue("run")
+    assert second.returncode == 2 and f"already (pid {first.pid}" in second.stderr
+    assert f"pid {first.pid}" in queue("list").stdout
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(60) == 143 and Queue(runs).worker() == ""
+
+
+def test_killed_whole_in_the_night_it_goes_on_with_the_same_bits_and_a_failure_stops_nothing(
+    queue: Engine, runs: Path, night: Night, tmp_path: Path
+) -> None:
+    gone = table(tmp_path / "gone.csv")
+    kept = table(tmp_path / "kept.csv")
+    first = added(queue, kept, "--seed", 1, *LENGTH)
+    missing = added(queue, gone, "--target", "kind")
+    last = added(queue, kept, "--seed", 2, *LENGTH)
+    gone.unlink()
+    worker = night.work("--slots", 2)
+    until(lambda: worker.poll() is not None or (step_of(first) > 60 and step_of(last) > 60))
+    worker.kill()
+    worker.wait()
+    night.kill_trainers()
+    assert states(queue) == ["failed", "stopped", "stopped"], night.said.read_text()
+    assert night.work("--slots", 2, "--notify", HEAR).wait(300) == 0, night.said.read_text()
+    found = {Path(one["run_dir"]): one for one in listed(queue)}
+    assert [found[root]["state"] for root in (first, missing, last)] == ["done", "failed", "done"]
+    assert "gone.csv" in found[missing]["reason"] and found[first]["best"]["metric"] == "val_accuracy"
+    assert [len(RunReader(root).sessions()) for root in (first, last)] == [2, 2]
+    assert {reader.root for reader in list_runs(runs)} == {first, last}, "none lost, none twice"
+    assert set(until(lambda: len(heard(first)) == 2 and heard(first))) == {
+        f"done: All {step_of(first)} steps are done."
+    }
+    whole = tmp_path / "whole"
+    assert forkserver.run("engine.train", kept, "--seed", "2", "--run-dir", whole, *LENGTH).returncode == 0
+    assert comparable(last) == comparable(whole) and comparable(first) != comparable(whole)
+    assert queue("remove", "--ended").returncode == 0 and listed(queue) == [] and Layout(first).run.exists()
+
+
+def test_a_training_that_outlives_its_worker_is_neither_begun_twice_nor_left_alone(
+    queue: Engine, night: Night, tmp_path: Path
+) -> None:
+    root = added(queue, table(tmp_path / "table.csv"), *LENGTH, "--max-epochs", 2000)
+    worker = night.work()
+    until(lambda: worker.poll() is not None or step_of(root) > 10)
+    worker.kill()
+    worker.wait()
+    assert states(queue) == ["running"]
+    again = night.work()
+    until(lambda: "trains already" in night.said.read_text())
+    refused = queue("remove", root.name)
+    assert refused.returncode == 2 and f"sweetspot control {root} cancel" in refused.stderr
+    again.send_signal(signal.SIGINT)
+    assert again.wait(120) == 130, night.said.read_text()
+    status = RunReader(root).status()
+    assert status is not None and status.state is State.INTERRUPTED and len(RunReader(root).sessions()) == 1
+    assert status.last_checkpoint is not None and status.last_checkpoint.step == status.step
+    assert states(queue) == ["stopped"]
+    assert queue("remove", root.name).returncode == 0 and listed(queue) == [] and Layout(root).run.exists()
+
+
+def test_a_training_that_is_killed_again_and_again_is_given_up_and_says_why(
+    queue: Engine, night: Night, tmp_path: Path
+) -> None:
+    root = added(queue, table(tmp_path / "table.csv"), "--target", "kind")
+    worker = night.work("--notify", HEAR)
+    for number in range(2):
+        until(lambda number=number: worker.poll() is not None or len(PID.findall(night.said.read_text())) > number)
+        night.kill_trainers()
+    assert worker.wait(120) == 1, night.said.read_text()
+    (one,) = listed(queue)
+    assert one["state"] == "failed" and "killed twice (signal 9)" in one["reason"] and not Layout(root).run.exists()
+    assert until(lambda: heard(root)) == [f"failed: {one['reason']}"]
