@@ -155,14 +155,14 @@ def _free(axis: Height, taken: list[float], above: bool) -> float:
 def _add_spread(
     rows: Rows, x: Floats, curve: Floats, error: Floats, low: float, high: float, window: Window | None
 ) -> None:
-    known = np.isfinite(curve) & np.isfinite(error) & np.isfinite(x)
+    known = np.flatnonzero(np.isfinite(curve) & np.isfinite(error) & np.isfinite(x))
     if window is not None:
-        known &= (x >= window[0]) & (x <= window[1])
-    if known.sum() < 2:
+        known = known[max(0, np.searchsorted(x[known], window[0]) - 1) : np.searchsorted(x[known], window[1]) + 1]
+    if len(known) < 2:
         return
-    below, above = (np.clip(curve + sign * error, low, high)[known] for sign in (-1, 1))
-    places = np.unique(np.linspace(0, known.sum() - 1, MOST_BAND_POINTS).round().astype(int))
-    rows.add("spread", "val", x=x[known][places], y=below[places], y2=above[places])
+    places = known[np.unique(np.linspace(0, len(known) - 1, MOST_BAND_POINTS).round().astype(int))]
+    below, above = (np.clip(curve[places] + sign * error[places], low, high) for sign in (-1, 1))
+    rows.add("spread", "val", x=x[places], y=below, y2=above)
 
 
 def _clamped(values: Floats) -> Floats:

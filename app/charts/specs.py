@@ -148,10 +148,10 @@ def main_chart(x_title: str, y_title: str, height: int = 368, x_format: str = "~
         .mark_text(align="right", fontSize=12, dx=100, dy=31, baseline="middle", clip=False)
         .encode(x=alt.value("width"), y=low, text="t:N", color=_COLOUR),
         _rows("sweet-left")
-        .mark_text(align="right", dx=-8, dy=8, fontSize=13, fontWeight=600, clip=False)
+        .mark_text(align="right", dx=-8, dy=8, fontSize=13, fontWeight=600, clip=True)
         .encode(x=x, y=y, text="t:N", color=_COLOUR),
         _rows("sweet-right")
-        .mark_text(align="left", dx=8, dy=8, fontSize=13, fontWeight=600, clip=False)
+        .mark_text(align="left", dx=8, dy=8, fontSize=13, fontWeight=600, clip=True)
         .encode(x=x, y=y, text="t:N", color=_COLOUR),
         _end_labels(),
         *_crosshair(x, y),

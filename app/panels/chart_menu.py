@@ -44,9 +44,10 @@ def _save(reader: RunReader, view: RunView, preview_steps: Sequence[int], settin
     if not charts:
         return
     name = st.selectbox("Save", list(charts), key="chart-saved", format_func=plain)
+    file = name.lower().replace(" ", "-").replace("/", "-")
     with st.container(horizontal=True):
         for kind in ("png", "svg"):
-            _button(kind.upper(), partial(_picture, charts[name], kind), f"{reader.id}-{name}.{kind}", f"save-{kind}")
+            _button(kind.upper(), partial(_picture, charts[name], kind), f"{reader.id}-{file}.{kind}", f"save-{kind}")
         metrics = reader.layout.metrics
         _button("CSV of all updates", partial(all_rows, metrics, "step"), f"{reader.id}-steps.csv", "csv-steps")
         _button("CSV of all epochs", partial(all_rows, metrics, "epoch"), f"{reader.id}-epochs.csv", "csv-epochs")

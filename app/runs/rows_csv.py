@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ FORMULA = tuple("=+-@\t\r")  # A name that a spreadsheet would take for one, in 
 Table = dict[str, Floats]
 
 
-def all_rows(path: Path, event: Literal["step", "epoch"]) -> IO[bytes]:
+def all_rows(path: Path, event: Literal["step", "epoch"]) -> io.BufferedReader:
     """A file, ready to read, with a row for each ``event`` of metrics.jsonl at ``path``, thinned by nothing.
 
     After a kill a resumed run repeats its steps: the last row of each counts, and none beyond where it now stands.
@@ -34,13 +35,14 @@ def all_rows(path: Path, event: Literal["step", "epoch"]) -> IO[bytes]:
         names |= dict.fromkeys(name for name in table if name != event and not name.startswith(FORMULA))
     kept = _kept(np.concatenate(found) if found else np.empty(0))
     schema = pa.schema([(event, pa.int64()), *((name, pa.float64()) for name in list(names)[:MOST_COLUMNS])])
-    out = cast(IO[bytes], tempfile.TemporaryFile())  # noqa: SIM115
+    out = cast(io.BufferedRandom, tempfile.TemporaryFile())  # noqa: SIM115
     with pyarrow.csv.CSVWriter(out, schema) as writer:
         for table in _tables(path, event):
             own, kept = kept[: len(table[event])], kept[len(table[event]) :]
             writer.write_table(_chosen(table, event, own, schema))
-    out.seek(0)
-    return out
+    raw = out.detach()
+    raw.seek(0)
+    return io.BufferedReader(raw)
 
 
 def _tables(path: Path, event: str) -> Iterator[Table]:
