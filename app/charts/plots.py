@@ -247,7 +247,8 @@ class _Sheet:
     @property
     def smoothed(self) -> str:
         over = self.settings.over(by_step=True)
-        return f"mean of {over} updates" if over > 1 else _every(self.store.steps)
+        thinned = self.store.steps.stride > 1 or over == 1
+        return " · ".join([f"mean of {over} updates"] * (over > 1) + [_every(self.store.steps)] * thinned)
 
 
 def _loss(sheet: _Sheet, metrics: Sequence[MetricSpec], title: str = "Loss") -> Drawing:

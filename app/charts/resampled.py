@@ -10,7 +10,7 @@ import numpy as np
 from app.charts.x_axis import Window
 from app.runs.columns import Band, Floats, band
 
-HOVERED = 120
+HOVERED = 80
 
 
 def resampled(x: Floats, y: Floats, window: Window | None = None, smoothing: int = 1, points: int = 500) -> Band:

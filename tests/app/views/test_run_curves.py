@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app.charts.plots import main_drawing, marks
+from app.charts.plots import main_drawing, marks, small_drawings
 from app.charts.settings import ChartSettings
 from app.report.charts import picture
 from app.runs.store import metrics_of
@@ -87,3 +87,17 @@ def test_what_happened_to_a_run_is_told_where_it_happened(runs_dir: Path) -> Non
         ("planned", 120): "planned anew: extended by 8 epochs, 20 epochs in all",
         ("resumed", 120): "resumed after update 120",
     }  # fmt: skip
+
+
+def test_a_curve_says_how_it_was_smoothed_and_of_a_very_long_run_that_steps_are_left_out(runs_dir: Path) -> None:
+    write(runs_dir / "drums")
+    reader = RunReader(runs_dir / "drums")
+    store = metrics_of(reader.root)
+
+    def said(smoothing: str) -> str:
+        settings = ChartSettings(smoothing=smoothing)
+        return small_drawings(reader.root, reader.view(), lambda group: None, settings)["loss"].quiet
+
+    assert said("usual") == "mean of 17 updates · new data by epoch" and said("1").startswith("every step")
+    store.steps.stride = 16
+    assert said("65").startswith("mean of 65 updates · one step in 16")
