@@ -6,7 +6,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -35,7 +35,7 @@ def all_rows(path: Path, event: Literal["step", "epoch"]) -> io.BufferedReader:
         names |= dict.fromkeys(name for name in table if name != event and not name.startswith(FORMULA))
     kept = _kept(np.concatenate(found) if found else np.empty(0))
     schema = pa.schema([(event, pa.int64()), *((name, pa.float64()) for name in list(names)[:MOST_COLUMNS])])
-    out = cast(io.BufferedRandom, tempfile.TemporaryFile())  # noqa: SIM115
+    out = tempfile.TemporaryFile()  # noqa: SIM115
     with pyarrow.csv.CSVWriter(out, schema) as writer:
         for table in _tables(path, event):
             own, kept = kept[: len(table[event])], kept[len(table[event]) :]
