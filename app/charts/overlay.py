@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
-from app.charts.curves import Window
+from app.charts.resampled import hovered, in_sight, positive, resampled
 from app.charts.specs import RUNS, SOLID
-from app.charts.table import Rows, finite, nice_range, spread_labels
-from app.runs.columns import Band, Floats, band
+from app.charts.table import Height, Rows, finite, nice_range
+from app.charts.x_axis import Window, XAxis, growing
+from app.runs.columns import Band, Floats
 from app.runs.store import MetricsStore
 
-AXES = {"epoch": "epoch", "step": "update", "time": "minutes of training"}
 POINTS = 300  # A screen has a thousand, and there may be ten curves: each has 300 to 600.
-HOVERED = 80
 LONGEST_NAME = 18
 FARTHEST_OFF = 4.0  # times its own median: what lies beyond does not stretch the axis for all
 
@@ -32,32 +31,14 @@ class Line:
     y: Floats
 
 
-def curve(store: MetricsStore, metric: str, axis: str) -> tuple[Floats, Floats]:
+def curve(store: MetricsStore, metric: str, axis: str, epoch_steps: int | None = None) -> tuple[Floats, Floats]:
     """A metric over one of ``AXES``: by step where it is recorded by step, else by epoch. What has no place goes."""
     by_step = metric in store.steps.names()
-    columns = store.steps if by_step else store.epochs
-    y = columns.get(metric)
-    if axis == "time":
-        x = columns.get("elapsed_s") / 60
-    elif by_step:
-        x = columns.index().astype(float) if axis == "step" else _epochs_passed(store)
-    else:
-        x = columns.get("step") if axis == "step" else columns.index().astype(float)
+    y = (store.steps if by_step else store.epochs).get(metric)
+    at = XAxis(store.steps, store.epochs, axis, epoch_steps)
+    x = growing(at.of_steps(store.steps.index().astype(float))) if by_step else at.epochs
     good = np.isfinite(x) & (by_step | np.isfinite(y))
-    good[good] &= np.diff(np.maximum.accumulate(x[good]), prepend=-np.inf) > 0
     return x[good], y[good]
-
-
-def _epochs_passed(store: MetricsStore) -> Floats:
-    """How many epochs lay behind at each step: a whole one where an epoch ended, even parts in between."""
-    ends, steps = store.epochs.get("step"), store.steps.index().astype(float)
-    known = np.isfinite(ends)
-    if not known.any():
-        return steps * math.nan
-    at, epochs = np.append(0.0, ends[known]), np.append(0.0, store.epochs.index()[known].astype(float))
-    pace = (epochs[-1] - epochs[-2]) / max(1.0, at[-1] - at[-2])
-    inside: Floats = np.interp(steps, at, epochs)
-    return np.where(steps > at[-1], epochs[-1] + (steps - at[-1]) * pace, inside)
 
 
 def relative(y: Floats, baseline: float, better: str) -> Floats:
@@ -66,15 +47,20 @@ def relative(y: Floats, baseline: float, better: str) -> Floats:
 
 
 def overlay_rows(
-    lines: Sequence[Line], window: Window | None = None, smoothing: int = 1, log: bool = False, height: int = 368
+    lines: Sequence[Line],
+    window: Window | None = None,
+    smoothing: int = 1,
+    log: bool = False,
+    height: int = 368,
+    told: Callable[[float], str] = str,
 ) -> pa.Table:
     """Each line smoothed over so many records, what its raw values reach behind it, and its name at its end.
 
-    window: the part of the x axis that is in sight; the other axis fits it.
+    window: the part of the x axis that is in sight; the other axis fits it. told: a place along the x axis in words.
     """
-    lines = [_positive(one) if log else one for one in lines]
+    lines = [replace(one, y=positive(one.y)) if log else one for one in lines]
     lines = [one for one in lines if np.isfinite(one.y).any()]
-    drawn = [_thinned(one, window, smoothing) for one in lines]
+    drawn = [resampled(one.x, one.y, window, smoothing, POINTS) for one in lines]
     low, high = _extent(drawn, window, log)
     rows = Rows()
     rows.add("frame", x=_span(lines), y=np.array([low, high]))
@@ -86,30 +72,14 @@ def overlay_rows(
         x, y = thin.x, np.minimum(thin.line, high)
         kind = "dot" if known.sum() == 1 else "dashed" if one.role in RUNS[SOLID:] else "line"
         rows.add(kind, one.role, x=x, y=y)
-        rows.add("hover", one.role, x=_some(x[known]), y=_some(y[known]), t=one.name)
     _add_names(rows, lines, drawn, (low, high), log, height)
+    _add_stops(rows, lines, [in_sight(one, window) for one in drawn], (low, high), told)
     return rows.table()
-
-
-def _positive(one: Line) -> Line:
-    """Nothing else has a place on a logarithmic axis."""
-    return Line(one.role, one.name, one.x, np.where(one.y > 0, one.y, np.nan))
-
-
-def _thinned(one: Line, window: Window | None, smoothing: int) -> Band:
-    first, last = 1, len(one.x)
-    if window is not None:
-        first = max(1, int(np.searchsorted(one.x, window[0])))
-        last = int(np.searchsorted(one.x, window[1], side="right")) + 1
-    found = band(one.y, first, last, points=POINTS, window=smoothing)
-    x = np.interp(found.x, np.arange(1, len(one.x) + 1), one.x)
-    plain = smoothing == 1 and len(x) == max(0, min(last, len(one.x)) - first + 1)  # the line is the values themselves
-    return Band(x, found.line, *((found.line, found.line) if plain else (found.low, found.high)))
 
 
 def _extent(drawn: Sequence[Band], window: Window | None, log: bool) -> tuple[float, float]:
     """Of what is in sight: the lines whole, of the raw values behind them what most reach."""
-    seen = [_in_sight(one, window) for one in drawn]
+    seen = [in_sight(one, window) for one in drawn]
     values = finite(*(finite(one.line) if log else _without_spikes(finite(one.line)) for one in seen))
     if not len(values):
         return (0.1, 1.0) if log else (0.0, 1.0)
@@ -120,12 +90,6 @@ def _extent(drawn: Sequence[Band], window: Window | None, log: bool) -> tuple[fl
     below = finite(*(one.line - one.low for one in seen))
     least = min(low, float(finite(*(one.low for one in seen)).min()))
     return nice_range(max(least, low - _most(below)), high + _most(above))
-
-
-def _in_sight(one: Band, window: Window | None) -> Band:
-    """Without the neighbours that a line is drawn on to."""
-    inside = (one.x >= window[0]) & (one.x <= window[1]) if window is not None else np.ones(len(one.x), bool)
-    return Band(one.x[inside], one.line[inside], one.low[inside], one.high[inside])
 
 
 def _most(values: Floats) -> float:
@@ -145,19 +109,33 @@ def _span(lines: Sequence[Line]) -> Floats:
     return np.array([low, high]) if high > low else np.array([low - 0.5, low + 0.5])
 
 
-def _some(values: Floats) -> Floats:
-    return values[:: max(1, math.ceil(len(values) / HOVERED))]
+def _add_stops(
+    rows: Rows, lines: Sequence[Line], drawn: Sequence[Band], span: tuple[float, float], told: Callable[[float], str]
+) -> None:
+    """Where the mouse stops: evenly along all, and what each run has there. A run that has ended has nothing there."""
+    known = [(line, curve) for line, curve in zip(lines, drawn, strict=True) if len(curve.x)]
+    if not known:
+        return
+    stops = hovered(np.unique(np.concatenate([curve.x for _, curve in known])))
+    said = [told(float(stop)) for stop in stops]
+    for line, curve in known:
+        inside = (stops >= curve.x[0]) & (stops <= curve.x[-1])
+        values = np.where(inside, np.interp(stops, curve.x, curve.line), np.nan)
+        texts = [f"\n{line.name} {value:.4g}" if math.isfinite(value) else "" for value in values]
+        said = [text + more for text, more in zip(said, texts, strict=True)]
+        good = np.isfinite(values)
+        rows.add("on", line.role, x=stops[good], y=np.clip(values[good], *span))
+    rows.add("hover", "base", x=stops, t=said)
 
 
 def _add_names(
     rows: Rows, lines: Sequence[Line], drawn: Sequence[Band], span: tuple[float, float], log: bool, height: int
 ) -> None:
     ends = [float(min(max(one.line[np.isfinite(one.line)][-1:], default=span[0]), span[1])) for one in drawn]
-    scale, back = (math.log, math.exp) if log else (float, float)
-    places = spread_labels([scale(end) for end in ends], scale(span[0]), scale(span[1]), height)
+    places = Height(*span, height, log).spread(ends)
     for one, place in zip(lines, places, strict=True):
-        rows.add("end", one.role, y=back(place))
-        rows.add("label", "done", y=back(place), t=_short(one.name))
+        rows.add("end", one.role, y=place)
+        rows.add("label", "done", y=place, t=_short(one.name))
 
 
 def _short(name: str) -> str:

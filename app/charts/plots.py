@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,25 @@ import pyarrow as pa
 import streamlit as st
 
 from app.charts import specs
-from app.charts.curves import Window, dimension_rows, gap_rows, loss_rows, main_rows, small_rows
+from app.charts.curves import dimension_rows, gap_rows, loss_rows, main_rows, small_rows
+from app.charts.marks import Mark
+from app.charts.settings import AXES, X_FORMATS, ChartSettings
 from app.charts.sweet_range import Sweet, sweet
+from app.charts.table import thin
+from app.charts.x_axis import Window, XAxis
 from app.look import style, words
 from app.runs.columns import Columns, Floats
 from app.runs.store import MetricsStore, metrics_of
 from engine.metrics import OVERFITTING_GAP
+from engine.printable import escaped
+from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import MetricSpec, RunRecord
 from engine.rundir.view import RunView
 
 MAIN_HEIGHT = 368
 A_ROW = 3
+USUALLY = ChartSettings()
 
 
 @dataclass(frozen=True)
@@ -38,9 +45,14 @@ class Drawing:
     alt: str
 
 
+@lru_cache(maxsize=16)
+def _main_spec(y_title: str, axis: str, log: bool) -> specs.Spec:
+    return specs.main_chart(AXES[axis], y_title, MAIN_HEIGHT, X_FORMATS[axis], log)
+
+
 @lru_cache(maxsize=8)
-def _main_spec(y_title: str) -> specs.Spec:
-    return specs.main_chart("epoch · ▲ a preview", y_title, MAIN_HEIGHT)
+def _small_spec(axis: str, log: bool) -> specs.Spec:
+    return specs.small_chart(AXES[axis], X_FORMATS[axis], log)
 
 
 def window(key: str) -> Window | None:
@@ -53,22 +65,37 @@ def window(key: str) -> Window | None:
         return None
 
 
-def main(reader: RunReader, view: RunView, preview_epochs: Sequence[int]) -> None:
-    """Error on new and own items by epoch, against the baseline, with the sweet range."""
-    style.title(words.nouns(view.run).main)
+def zoom_key(name: str, run_id: str, settings: ChartSettings) -> str:
+    """What a zoom belongs to: along another axis a chart begins unzoomed."""
+    return f"zoom-{name}-{settings.axis}-{run_id}"
+
+
+def draw(drawn: Drawing, key: str) -> None:
+    """A chart that tells the server its zoom, and nothing else that happens in the browser."""
+    st.vega_lite_chart(
+        drawn.rows, drawn.spec, width="stretch", key=key, on_select="rerun", selection_mode=[specs.ZOOM], alt=drawn.alt
+    )
+
+
+def main(reader: RunReader, view: RunView, preview_steps: Sequence[int], settings: ChartSettings) -> None:
+    """Error on new and own items, against the baseline, with the sweet range and what happened to the run."""
     if view.run is None:
         _empty("The curve begins with the first epoch.")
         return
-    key = f"zoom-main-{reader.id}"
-    drawn = main_drawing(reader.root, view, preview_epochs, window(key))
+    key = zoom_key("main", reader.id, settings)
+    drawn = main_drawing(reader.root, view, preview_steps, settings, window(key))
     if drawn is None:
         _empty("The curve begins when the first epoch is over.")
         return
-    st.vega_lite_chart(drawn.rows, drawn.spec, width="stretch", key=key, on_select="rerun", alt=drawn.alt)
+    draw(drawn, key)
 
 
 def main_drawing(
-    root: Path, view: RunView, preview_epochs: Sequence[int], seen: Window | None = None
+    root: Path,
+    view: RunView,
+    preview_steps: Sequence[int],
+    settings: ChartSettings = USUALLY,
+    seen: Window | None = None,
 ) -> Drawing | None:
     """The main chart of a run, within the part of the x axis that is in sight; None before its first epoch."""
     run, status = view.run, view.status
@@ -77,17 +104,41 @@ def main_drawing(
     if run is None or not store.epochs.count:
         return None
     monitor = run.monitor
+    settings = settings.fitting(store.epochs.get(monitor.metric), store.epochs.get(monitor.reference))
     base = words.baseline(status, run)
     spot = sweet(status, run)
     rows = store.cached(
-        ("main", seen, spot, base, tuple(preview_epochs)),
+        ("main", settings, seen, spot, base, tuple(preview_steps)),
         lambda: main_rows(
             store.epochs, monitor.metric, monitor.reference, unit=monitor.unit, baseline=base, sweet=spot,
-            better=monitor.better, previews=preview_epochs, names=_names(run),
+            better=monitor.better, marks=marks(root, store, preview_steps),
+            names=_names(run), at=_axis(store, run, settings), settings=settings,
             standard_error=words.uncertain(run), window=seen, height=MAIN_HEIGHT,
         ),
     )  # fmt: skip
-    return Drawing(words.nouns(run).main, "", rows, _main_spec(words.unit_line(run)), _alt(run, store, spot))
+    spec = _main_spec(words.unit_line(run), settings.axis, settings.log)
+    return Drawing(words.nouns(run).main, "", rows, spec, _alt(run, store, spot))
+
+
+def marks(root: Path, store: MetricsStore, preview_steps: Sequence[int]) -> list[Mark]:
+    """What happened to a run until now."""
+    reader = RunReader(root)
+    found = [Mark("preview", step, "preview") for step in preview_steps]
+    found += [Mark("checkpoint", step, "checkpoint") for step in sorted(store.saved)]
+    begun = (one.resumed_from_step for one in reader.sessions())
+    found += [Mark("resumed", step, f"resumed after update {step:,}") for step in begun if step is not None]
+    found += [Mark("planned", one.step, _planned(one)) for one in reader.plans()]
+    return [mark for mark in found if 0 < mark.step <= store.steps.count]
+
+
+def _planned(plan: PlanRecord) -> str:
+    return f"planned anew: {escaped(plan.reason)}, {words.counted(plan.total_epochs, 'epoch')} in all"
+
+
+def _axis(store: MetricsStore, run: RunRecord, settings: ChartSettings) -> XAxis:
+    return store.cached(
+        ("axis", settings.axis), lambda: XAxis(store.steps, store.epochs, settings.axis, run.steps_per_epoch)
+    )
 
 
 def _names(run: RunRecord) -> tuple[str, str, str]:
@@ -110,24 +161,31 @@ def _empty(text: str) -> None:
         st.caption(text, width="content")
 
 
-def small(reader: RunReader, view: RunView) -> None:
+def small(reader: RunReader, view: RunView, settings: ChartSettings) -> None:
     """Three a row: the overfitting gap, losses with their bands, the regulariser whole and by dimension, the rate."""
-    drawn = small_drawings(reader.root, view, lambda group: window(f"zoom-{group}-{reader.id}"))
-    if not drawn:
-        return
-    charts = list(drawn.items())
+
+    def key(group: str) -> str:
+        return zoom_key(group, reader.id, settings)
+
+    drawn = small_drawings(reader.root, view, lambda group: window(key(group)), settings)
+    if drawn:
+        _in_rows([(key(group), one) for group, one in drawn.items()])
+
+
+def _in_rows(charts: Sequence[tuple[str, Drawing]]) -> None:
     for start in range(0, len(charts), A_ROW):
-        for column, (group, one) in zip(st.columns(A_ROW, gap="medium"), charts[start : start + A_ROW], strict=False):
+        for column, (key, one) in zip(st.columns(A_ROW, gap="medium"), charts[start : start + A_ROW], strict=False):
             with column:
                 style.title(one.title, one.quiet)
-                if not one.rows.num_rows:
+                if one.rows.num_rows:
+                    draw(one, key)
+                else:
                     st.caption("After the first epoch.")
-                    continue
-                key = f"zoom-{group}-{reader.id}"
-                st.vega_lite_chart(one.rows, one.spec, width="stretch", key=key, on_select="rerun", alt=one.alt)
 
 
-def small_drawings(root: Path, view: RunView, seen: Callable[[str], Window | None]) -> dict[str, Drawing]:
+def small_drawings(
+    root: Path, view: RunView, seen: Callable[[str], Window | None], settings: ChartSettings = USUALLY
+) -> dict[str, Drawing]:
     """The small charts that a run has, by the name of their group; one that has nothing to show yet has no rows.
 
     seen: the part of a group's x axis that is in sight.
@@ -137,12 +195,16 @@ def small_drawings(root: Path, view: RunView, seen: Callable[[str], Window | Non
     if view.run is None or not store.steps.count:
         return {}
     metrics = {group: [one for one in view.run.metrics if one.chart == group] for group in _GROUPS}
-    drawn = {group: _GROUPS[group](store, found, seen(group)) for group, found in metrics.items() if found}
-    gap = gap_drawing(root, view)
+    drawn = {
+        group: _GROUPS[group](_Sheet(store, view.run, settings, seen(group)), found)
+        for group, found in metrics.items()
+        if found
+    }
+    gap = gap_drawing(root, view, settings, seen("gap"))
     return drawn if gap is None else {"gap": gap, **drawn}
 
 
-def more(reader: RunReader, run: RunRecord) -> None:
+def more(reader: RunReader, run: RunRecord, settings: ChartSettings) -> None:
     """Every other metric the run brings, one small chart each."""
     store = metrics_of(reader.root)
     store.refresh()
@@ -155,25 +217,63 @@ def more(reader: RunReader, run: RunRecord) -> None:
     ]
     if not metrics:
         st.caption("This run has no other curves.")
-    for start in range(0, len(metrics), A_ROW):
-        for column, spec in zip(st.columns(A_ROW, gap="medium"), metrics[start : start + A_ROW], strict=False):
-            with column:
-                _line(reader, store, spec)
+    keys = [zoom_key(one.name, reader.id, settings) for one in metrics]
+    _in_rows(
+        [(key, _line(_Sheet(store, run, settings, window(key)), one)) for key, one in zip(keys, metrics, strict=True)]
+    )
 
 
-def _loss(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None, title: str = "Loss") -> Drawing:
+@dataclass(frozen=True)
+class _Sheet:
+    """What a small chart is drawn from and on: a run's numbers, what all charts share, the part that is in sight."""
+
+    store: MetricsStore
+    run: RunRecord
+    settings: ChartSettings
+    seen: Window | None
+
+    def rows(self, name: str, compute: Callable[[XAxis], pa.Table]) -> pa.Table:
+        key = (name, self.settings, self.seen)
+        return self.store.cached(key, lambda: compute(_axis(self.store, self.run, self.settings)))
+
+    def fitting(self, *values: Floats) -> _Sheet:
+        """With a linear axis where ``values`` have no place on another."""
+        return replace(self, settings=self.settings.fitting(*values))
+
+    @property
+    def spec(self) -> specs.Spec:
+        return _small_spec(self.settings.axis, self.settings.log)
+
+    @property
+    def smoothed(self) -> str:
+        over = self.settings.over(by_step=True)
+        thinned = self.store.steps.stride > 1 or over == 1
+        return " · ".join([f"mean of {over} updates"] * (over > 1) + [_every(self.store.steps)] * thinned)
+
+
+def _loss(sheet: _Sheet, metrics: Sequence[MetricSpec], title: str = "Loss") -> Drawing:
+    store = sheet.store
     by_step = next((one.name for one in metrics if one.name in store.steps.names()), metrics[0].name)
     by_epoch = next((one.name for one in metrics if one.name != by_step and one.name in store.epochs.names()), None)
-    rows = store.cached((title, seen), lambda: loss_rows(store.steps, store.epochs, by_step, by_epoch, seen))
-    quiet = "smoothed" + (" · new data by epoch" if by_epoch else "")
-    return Drawing(title, quiet, rows, specs.SMALL, f"{title} of every step")
+    sheet = sheet.fitting(store.steps.get(by_step), store.epochs.get(by_epoch or ""))
+    rows = sheet.rows(
+        title,
+        lambda at: loss_rows(
+            store.steps, store.epochs, by_step, by_epoch, at=at, settings=sheet.settings, window=sheet.seen,
+            names=(title, "new data"),
+        ),
+    )  # fmt: skip
+    quiet = sheet.smoothed + (" · new data by epoch" if by_epoch else "")
+    return Drawing(title, quiet, rows, sheet.spec, f"{title} of every step")
 
 
-def _recon(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None) -> Drawing:
-    return _loss(store, metrics, seen, metrics[0].label)
+def _recon(sheet: _Sheet, metrics: Sequence[MetricSpec]) -> Drawing:
+    return _loss(sheet, metrics, metrics[0].label)
 
 
-def gap_drawing(root: Path, view: RunView) -> Drawing | None:
+def gap_drawing(
+    root: Path, view: RunView, settings: ChartSettings = USUALLY, seen: Window | None = None
+) -> Drawing | None:
     """The overfitting gap by epoch; None where no epoch has one."""
     store = metrics_of(root)
     store.refresh()
@@ -181,74 +281,94 @@ def gap_drawing(root: Path, view: RunView) -> Drawing | None:
     if view.run is None or not np.isfinite(gap).any():
         return None
     best = spot.epoch if (spot := words.sweet_spot(view.status, view.run)) else None
-    rows = store.cached(("gap", best), lambda: gap_rows(gap, best, OVERFITTING_GAP))
+    sheet = _Sheet(store, view.run, settings, seen)
+    rows = sheet.rows(
+        f"gap {best}", lambda at: gap_rows(gap, best, OVERFITTING_GAP, at=at, settings=settings, window=seen)
+    )
     items = words.nouns(view.run).items
     quiet = f"new {items} behind its own, %"
     alt = f"The overfitting gap by epoch, now {words.percent(float(gap[np.isfinite(gap)][-1]))}"
-    return Drawing("Gap", quiet, rows, specs.SMALL_EPOCHS, alt)
+    return Drawing("Gap", quiet, rows, _small_spec(settings.axis, False), alt)
 
 
-def _kl(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None) -> Drawing:
-    main = metrics[0]
+def _kl(sheet: _Sheet, metrics: Sequence[MetricSpec]) -> Drawing:
+    store, main = sheet.store, metrics[0]
     weight = next((one for one in metrics[1:] if one.better == "neither" and one.name in store.steps.names()), None)
-    x = np.arange(1, store.epochs.count + 1, dtype=float)
-    area = None
-    if weight is not None:
-        at_epoch, values = _weights(store, weight.name)
-        now = store.steps.last(weight.name)
-        area = (at_epoch, values, f"its weight, now {now:.2g}") if now is not None else None
-    rows = store.cached(("kl",), lambda: small_rows(store.epochs.get(main.name), x, area)) if len(x) else _NO_ROWS
+
+    def rows(at: XAxis) -> pa.Table:
+        area = None
+        if weight is not None and (now := store.steps.last(weight.name)) is not None:
+            area = (*_weights(store, weight.name, at), f"its weight, now {now:.2g}")
+        return small_rows(
+            store.epochs.get(main.name), at.epochs, area, at=at, name=(main.label, main.unit), settings=sheet.settings,
+            window=sheet.seen,
+        )  # fmt: skip
+
     quiet = ", ".join(filter(None, [main.unit, "every epoch"]))
-    return Drawing(main.label, quiet, rows, specs.SMALL_EPOCHS, main.label)
+    drawn = sheet.rows("kl", rows) if store.epochs.count else _NO_ROWS
+    return Drawing(main.label, quiet, drawn, sheet.spec, main.label)
 
 
-def _dimensions(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None) -> Drawing:
+def _dimensions(sheet: _Sheet, metrics: Sequence[MetricSpec]) -> Drawing:
     spec = metrics[0]
-    values = store.latest(spec.name)
-    rows = store.cached(("dimensions",), lambda: dimension_rows(values)) if len(values) else _NO_ROWS
+    values = sheet.store.latest(spec.name)
+    rows = sheet.store.cached(("dimensions",), lambda: dimension_rows(values)) if len(values) else _NO_ROWS
     quiet = f"{spec.unit}, the busiest of {len(values)} first" if len(values) else spec.unit
-    return Drawing(spec.label, quiet, rows, specs.SMALL_EPOCHS, f"{spec.label} after the last epoch")
+    return Drawing(spec.label, quiet, rows, specs.BARS, f"{spec.label} after the last epoch")
 
 
-def _weights(store: MetricsStore, name: str) -> tuple[Floats, Floats]:
+def _weights(store: MetricsStore, name: str, at: XAxis) -> tuple[Floats, Floats]:
     """A metric of steps where each epoch ended."""
     ends = store.epochs.get("step")
-    if not np.isfinite(ends).any():
-        return np.empty(0), np.empty(0)
-    good = np.isfinite(ends) & (ends >= 1) & (ends <= store.steps.count)
-    return (np.arange(1, store.epochs.count + 1, dtype=float)[good], store.steps.at(name, ends[good]))
+    good = np.isfinite(ends) & (ends >= 1) & (ends <= store.steps.count) & np.isfinite(at.epochs)
+    return at.epochs[good], store.steps.at(name, ends[good])
 
 
-def _rate(store: MetricsStore, metrics: Sequence[MetricSpec], seen: Window | None) -> Drawing:
-    spec = metrics[0]
-    values = store.steps.get(spec.name)
-    power = _power(values)
-    rows = store.cached(("rate",), lambda: small_rows(values, store.steps.index().astype(float), scale=10.0**-power))
-    return Drawing(spec.label, f"× 10{_superscript(power)}" if power else "", rows, specs.SMALL, spec.label)
+def _rate(sheet: _Sheet, metrics: Sequence[MetricSpec]) -> Drawing:
+    spec, steps = metrics[0], sheet.store.steps
+    power = _power(steps.get(spec.name))
+    times = f"× 10{_superscript(power)}" if power else ""
+    rows = sheet.rows("rate", lambda at: _step_rows(sheet, spec, at, f"{spec.label} {times}".strip(), 10.0**-power))
+    return Drawing(spec.label, times, rows, sheet.spec, spec.label)
+
+
+def _step_rows(sheet: _Sheet, spec: MetricSpec, at: XAxis, name: str, scale: float) -> pa.Table:
+    """A value of every step as it is: what is no noise needs no smoothing."""
+    steps = sheet.store.steps
+    first, last = ((one - 1) // steps.stride for one in at.steps_within(sheet.seen))
+    x, y = thin(steps.index()[first : last + 1].astype(float), steps.get(spec.name)[first : last + 1])
+    return small_rows(
+        y, at.of_steps(x), scale=scale, at=at, name=(name, ""), settings=replace(sheet.settings, smoothing="1"),
+        window=sheet.seen, whole=at.of_steps(np.array([1.0, steps.count])),
+    )  # fmt: skip
 
 
 def _every(steps: Columns) -> str:
     return "every step" if steps.stride == 1 else f"one step in {steps.stride}"
 
 
-def _line(reader: RunReader, store: MetricsStore, spec: MetricSpec) -> None:
+def _line(sheet: _Sheet, spec: MetricSpec) -> Drawing:
+    store = sheet.store
     by_step = spec.name in store.steps.names()
-    columns = store.steps if by_step else store.epochs
-    values = columns.get(spec.name)
-    style.title(spec.label, ", ".join(filter(None, [spec.unit, _every(store.steps) if by_step else "every epoch"])))
-    key = f"zoom-{spec.name}-{reader.id}"
-    seen = window(key)
-    if by_step:
-        rows = store.cached(("line", spec.name, seen), lambda: loss_rows(columns, store.epochs, spec.name, None, seen))
-    else:
-        x = columns.index().astype(float)
-        rows = store.cached(("line", spec.name), lambda: small_rows(values, x))
-    spec_of = specs.SMALL if by_step else specs.SMALL_EPOCHS
-    st.vega_lite_chart(rows, spec_of, width="stretch", key=key, on_select="rerun", alt=spec.label)
+    sheet = sheet.fitting((store.steps if by_step else store.epochs).get(spec.name))
+
+    def rows(at: XAxis) -> pa.Table:
+        if by_step:
+            return loss_rows(
+                store.steps, store.epochs, spec.name, None, at=at, settings=sheet.settings, window=sheet.seen,
+                names=(spec.label, ""),
+            )  # fmt: skip
+        return small_rows(
+            store.epochs.get(spec.name), at.epochs, at=at, name=(spec.label, spec.unit), settings=sheet.settings,
+            window=sheet.seen,
+        )  # fmt: skip
+
+    quiet = ", ".join(filter(None, [spec.unit, sheet.smoothed if by_step else "every epoch"]))
+    return Drawing(spec.label, quiet, sheet.rows(f"line {spec.name}", rows), sheet.spec, spec.label)
 
 
 _NO_ROWS = pa.table({})
-_GROUPS: dict[str, Callable[[MetricsStore, Sequence[MetricSpec], Window | None], Drawing]] = {
+_GROUPS: dict[str, Callable[[_Sheet, Sequence[MetricSpec]], Drawing]] = {
     "loss": _loss, "recon": _recon, "kl": _kl, "dimensions": _dimensions, "rate": _rate,
 }  # fmt: skip
 

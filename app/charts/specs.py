@@ -17,7 +17,7 @@ Spec = dict[str, Any]
 RUNS = [f"run-{number}" for number in range(1, 11)]  # beside one another
 ROLES = ["train", "val", "sweet", "base", "done", "track", *RUNS]
 SOLID = 5  # so many runs; the others are dashed as well
-ZOOM, PICK = "zoom", "pick"
+ZOOM, PICK, STOP = "zoom", "pick", "stop"
 SOURCE = "source"  # Streamlit's name of a chart's rows
 
 _COLOUR = alt.Color("s:N", scale=alt.Scale(domain=ROLES), legend=None)
@@ -86,17 +86,43 @@ def _frame(x: alt.X, y: alt.Y) -> Any:
     return _rows("frame").mark_point(opacity=0, clip=True).encode(x=x, y=y)
 
 
-def main_chart(x_title: str, y_title: str, height: int = 368) -> Spec:
-    """Validation and training by epoch, the baseline, the sweet range and what lies beyond, previews."""
-    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis("d", x_title))
-    y = alt.Y("y:Q", scale=_scale("y"), axis=_y_axis(y_title))
-    tip = [alt.Tooltip("x:Q", title="epoch", format="d"), alt.Tooltip("y:Q", title="value", format=".3~g")]
+def _crosshair(x: alt.X, y: alt.Y) -> list[Any]:
+    """A rule at the stop that is nearest to the mouse, a dot on each curve there, and what stands there in words.
+
+    Of the parameters only the zoom is told to the server (see :func:`app.charts.plots.draw`): this one never leaves the
+    browser.
+    """
+    stop = alt.selection_point(
+        name=STOP, nearest=True, on="pointermove", encodings=["x"], clear="pointerout", empty=False
+    )
+    rule = _rows("hover").transform_filter(stop).mark_rule(strokeWidth=1, opacity=0.55, clip=True)
+    dots = _rows("on").transform_filter(stop).mark_point(size=55, filled=True, opacity=1, clip=True)
+    stops = _rows("hover").mark_point(size=1, opacity=0, clip=True)
+    return [
+        rule.encode(x=x, color=_COLOUR),
+        dots.encode(x=x, y=y, color=_COLOUR),
+        stops.encode(x=x, y=alt.value(0), tooltip=alt.Tooltip("t:N")).add_params(stop),
+    ]
+
+
+def main_chart(x_title: str, y_title: str, height: int = 368, x_format: str = "~g", log: bool = False) -> Spec:
+    """Validation and training, the baseline, the sweet range and what lies beyond, what happened to the run."""
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format, x_title))
+    y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis(y_title))
+    low = alt.value("height")
     layers = [
         _frame(x, y).add_params(_zoom()),
         _rows("range").mark_rect(opacity=0.1, clip=True).encode(x=x, x2="x2:Q", color=_COLOUR),
         _rows("beyond").mark_rect(opacity=0.06, clip=True).encode(x=x, x2="x2:Q", color=_COLOUR),
         _rows("base").mark_rule(strokeWidth=1.5, strokeDash=[6, 4], clip=True).encode(y=y, color=_COLOUR),
         _rows("sweet").mark_rule(strokeWidth=1.5, strokeDash=[2, 3], clip=True).encode(x=x, color=_COLOUR),
+        *(
+            _rows(kind).mark_rule(strokeWidth=1, opacity=0.3, clip=True).encode(x=x, color=_COLOUR)
+            for kind in ("resumed", "planned")
+        ),
+        _rows("band")
+        .mark_area(opacity=0.15, interpolate="monotone", clip=True)
+        .encode(x=x, y=y, y2="y2:Q", color=_COLOUR),
         _rows("train")
         .mark_line(strokeWidth=1.75, strokeDash=[7, 2.5], interpolate="monotone", clip=True)
         .encode(x=x, y=y, color=_COLOUR),
@@ -108,15 +134,27 @@ def main_chart(x_title: str, y_title: str, height: int = 368) -> Spec:
         _rows("best").mark_point(size=90, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("preview")
         .mark_point(shape="triangle-up", size=44, filled=True, opacity=1, yOffset=-5, clip=True)
-        .encode(x=x, y=alt.value("height"), color=_COLOUR),
-        _rows("hover").mark_point(size=160, filled=True, opacity=0, clip=True).encode(x=x, y=y, tooltip=tip),
+        .encode(x=x, y=low, color=_COLOUR),
+        _rows("checkpoint")
+        .mark_point(size=14, filled=True, opacity=1, yOffset=-15, clip=True)
+        .encode(x=x, y=low, color=_COLOUR),
+        _rows("planned")
+        .mark_point(shape="diamond", size=40, filled=True, opacity=1, yOffset=-15, clip=True)
+        .encode(x=x, y=low, color=_COLOUR),
+        _rows("resumed")
+        .mark_text(fontSize=14, fontWeight=600, dy=-15, dx=8, text="↻", clip=True)
+        .encode(x=x, y=low, color=_COLOUR),
+        _rows("legend")
+        .mark_text(align="right", fontSize=12, dx=100, dy=31, baseline="middle", clip=False)
+        .encode(x=alt.value("width"), y=low, text="t:N", color=_COLOUR),
         _rows("sweet-left")
-        .mark_text(align="right", dx=-8, dy=8, fontSize=13, fontWeight=600, clip=False)
+        .mark_text(align="right", dx=-8, dy=8, fontSize=13, fontWeight=600, clip=True)
         .encode(x=x, y=y, text="t:N", color=_COLOUR),
         _rows("sweet-right")
-        .mark_text(align="left", dx=8, dy=8, fontSize=13, fontWeight=600, clip=False)
+        .mark_text(align="left", dx=8, dy=8, fontSize=13, fontWeight=600, clip=True)
         .encode(x=x, y=y, text="t:N", color=_COLOUR),
         _end_labels(),
+        *_crosshair(x, y),
     ]
     return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
 
@@ -125,10 +163,6 @@ def overlay_chart(x_title: str, y_title: str, log: bool = False, x_format: str =
     """One line a run over what its raw values reach, its name at its end; hovered points tell their run."""
     x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format, x_title))
     y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis(y_title))
-    tip = [
-        alt.Tooltip("t:N", title="run"), alt.Tooltip("x:Q", title=x_title, format=".4~g"),
-        alt.Tooltip("y:Q", title="value", format=".3~g"),
-    ]  # fmt: skip
     end = alt.X(value="width")
     layers = [
         _frame(x, y).add_params(_zoom()),
@@ -136,19 +170,19 @@ def overlay_chart(x_title: str, y_title: str, log: bool = False, x_format: str =
         _rows("line").mark_line(strokeWidth=2.25, clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("dashed").mark_line(strokeWidth=2.25, strokeDash=[7, 3], clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("dot").mark_point(size=50, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
-        _rows("hover").mark_point(size=120, filled=True, opacity=0, clip=True).encode(x=x, y=y, tooltip=tip),
         _rows("end").mark_point(size=60, filled=True, opacity=1, xOffset=10).encode(x=end, y=y, color=_COLOUR),
         _rows("label")
         .mark_text(align="left", dx=20, fontSize=13, clip=False)
         .encode(x=end, y=y, text="t:N", color=_COLOUR),
+        *_crosshair(x, y),
     ]
     return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
 
 
-def small_chart(x_format: str = "~s", height: int = 150) -> Spec:
+def small_chart(x_title: str | None = None, x_format: str = "~g", log: bool = False, height: int = 150) -> Spec:
     """A line, maybe over its band, over a pale area in its own scale, with a validation line of points beside it."""
-    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format))
-    y = alt.Y("y:Q", scale=_scale("y"), axis=_y_axis())
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format, x_title))
+    y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis())
     layers = [
         _frame(x, y).add_params(_zoom()),
         _rows("area").mark_area(opacity=0.16, clip=True).encode(x=x, y=y, y2="y2:Q", color=_COLOUR),
@@ -164,6 +198,7 @@ def small_chart(x_format: str = "~s", height: int = 150) -> Spec:
         _rows("corner")
         .mark_text(align="right", baseline="top", dx=-6, dy=2, fontSize=11.5, fontWeight=600, clip=False)
         .encode(x=alt.value("width"), y=alt.value(0), text="t:N", color=_COLOUR),
+        *_crosshair(x, y),
     ]
     return _finish(alt.layer(*layers), height, {"top": 10, "right": 12, "bottom": 4, "left": 4})
 
@@ -249,8 +284,6 @@ def map_chart(x_title: str, y_title: str, height: int = 440) -> Spec:
 
 
 STRIP = strip_chart()
-SMALL = small_chart()
-SMALL_EPOCHS = small_chart(x_format="d")
-SMALL_MINUTES = small_chart(x_format="~g")
+BARS = small_chart(x_format="d")
 DOTS = length_dots()
 HISTOGRAM = length_histogram()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -62,10 +62,39 @@ def nice_range(low: float, high: float, ticks: int = 4, from_zero: bool = False)
     return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
 
 
+def fitted(values: Floats, log: bool, from_zero: bool = False) -> tuple[float, float]:
+    """A range round all of ``values``, which are finite, and positive where it is logarithmic."""
+    if not log:
+        return extent(values, from_zero)
+    return (float(values.min()) / 1.1, float(values.max()) * 1.1) if len(values) else (0.1, 1.0)
+
+
 def extent(values: Floats, from_zero: bool) -> tuple[float, float]:
     """A nice range round all of ``values``, which are finite."""
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     return nice_range(low, high, from_zero=from_zero)
+
+
+class Height:
+    """Pixels up an axis from ``low`` to ``high``, linear or logarithmic."""
+
+    def __init__(self, low: float, high: float, pixels: float, log: bool = False) -> None:
+        self._scale: Callable[[float], float] = math.log if log else float
+        self._back: Callable[[float], float] = math.exp if log else float
+        self.low, self.pixels = self._scale(low), pixels
+        self.pixel = (self._scale(high) - self.low) / pixels
+
+    def up(self, value: float) -> float:
+        return (self._scale(value) - self.low) / self.pixel
+
+    def value(self, up: float) -> float:
+        return self._back(self.low + up * self.pixel)
+
+    def spread(self, values: list[float]) -> list[float]:
+        """``values``, each within the axis, moved apart until labels do not touch."""
+        return [
+            self.value(place) for place in spread_labels([self.up(one) for one in values], 0, self.pixels, self.pixels)
+        ]
 
 
 def spread_labels(values: list[float], low: float, high: float, height: float) -> list[float]:

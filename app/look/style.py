@@ -21,6 +21,8 @@ CSS = """<style>
 [data-testid=stHeader]{background:transparent;pointer-events:none}[data-testid=stHeader] *{pointer-events:auto}
 .stVegaLiteChart,.stVegaLiteChart svg{display:block!important}
 .role-axis-label text,.role-axis-title text{fill:currentColor;opacity:.75}
+.st-key-chart-head{margin:-.5rem 0}.st-key-main [data-testid=stElementToolbar]{translate:0 2.4rem}
+#vg-tooltip-element{white-space:pre-line}
 .role-axis-grid line{stroke:currentColor;opacity:.09}
 [data-testid=stCaptionContainer]{color:inherit;opacity:.78}
 [data-stale=true]{opacity:1!important;transition:none!important}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv
 import streamlit as st
 
 from app.charts import plots, specs
 from app.charts.curves import small_rows
 from app.look import states, style, words
 from app.look.plain import plain
+from app.panels import chart_controls
 from app.panels.forms import changed, label, shown
 from app.runs import launch
 from app.runs.store import metrics_of
@@ -93,32 +91,7 @@ def _more(reader: RunReader, view: RunView) -> None:
     if view.run is None:
         style.quiet("Curves begin with the first step.")
         return
-    plots.more(reader, view.run)
-    store = metrics_of(reader.root)
-    if store.steps.count:
-        left, right = st.columns(2)
-        left.download_button(
-            _steps_label(store.steps.stride), lambda: _csv(store.steps, "step"), f"{reader.id}-steps.csv", "text/csv",
-            icon=":material/download:", key="csv-steps", on_click="ignore", width="stretch",
-        )  # fmt: skip
-        right.download_button(
-            "Every epoch as CSV", lambda: _csv(store.epochs, "epoch"), f"{reader.id}-epochs.csv", "text/csv",
-            icon=":material/download:", key="csv-epochs", on_click="ignore", width="stretch",
-        )  # fmt: skip
-
-
-def _steps_label(stride: int) -> str:
-    return "Every step as CSV" if stride == 1 else f"One step in {stride} as CSV"
-
-
-def _csv(columns: Any, index: str) -> bytes:
-    """All there is in memory: everything, or of a very long run every so many steps."""
-    # A name that a spreadsheet would take for a formula, in a file from a stranger, is none of ours.
-    names = [name for name in columns.names() if name != index and name[:1] not in "=+-@\t\r"]
-    table = pa.table({index: columns.index(), **{name: columns.get(name) for name in names}})
-    out = io.BytesIO()
-    pyarrow.csv.write_csv(table, out)
-    return out.getvalue()
+    plots.more(reader, view.run, chart_controls.chosen())
 
 
 def _memory(reader: RunReader, view: RunView) -> None:
@@ -148,9 +121,10 @@ def _memory(reader: RunReader, view: RunView) -> None:
         with column:
             style.title(title, "GB, by minutes")
             table = store.cached(("memory", name), lambda used=used: small_rows(used, minutes))  # type: ignore[misc]
-            st.vega_lite_chart(table, specs.SMALL_MINUTES, width="stretch", key=f"memory-{name}-{reader.id}", alt=title)
+            st.vega_lite_chart(table, _MINUTES, width="stretch", key=f"memory-{name}-{reader.id}", alt=title)
 
 
+_MINUTES = specs.small_chart()
 _MEMORY = {"process_bytes": "This process", "system_used_bytes": "The whole system", "device_used_bytes": "The device"}
 
 

@@ -10,31 +10,29 @@ from functools import lru_cache
 import streamlit as st
 
 from app.charts import specs
-from app.charts.overlay import AXES, Line, curve, overlay_rows, relative
-from app.charts.plots import MAIN_HEIGHT, window
+from app.charts.overlay import Line, curve, overlay_rows, relative
+from app.charts.plots import MAIN_HEIGHT, Drawing, draw, window
+from app.charts.settings import AXES, X_FORMATS, ChartSettings
+from app.charts.x_axis import said
 from app.look import link, style, words
 from app.look.plain import plain
+from app.panels import chart_controls
 from app.runs.compared import Compared, shared_metrics
 from engine.rundir.schema import MetricSpec
-
-SMOOTHINGS = ("1", "5", "17", "65", "257")
-_AXIS_NAMES = {"epoch": "Epoch", "step": "Update", "time": "Time"}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is drawn: a metric over one of the axes, as it is or against each run's baseline."""
+    """What is drawn: a metric, as it is or against each run's baseline."""
 
     metric: MetricSpec
-    axis: str
     relative: bool
-    log: bool
-    smoothing: int
+    settings: ChartSettings
 
     @property
     def key(self) -> str:
         """What a zoom belongs to: another picture begins unzoomed."""
-        return f"zoom-compare-{self.metric.name}-{self.axis}"
+        return f"zoom-compare-{self.metric.name}-{self.settings.axis}"
 
 
 def show(runs: Sequence[Compared]) -> None:
@@ -47,52 +45,40 @@ def show(runs: Sequence[Compared]) -> None:
     choice = _choose(runs, metrics)
     lines = [line for one in runs if (line := _line(one, choice)) is not None]
     without = [one.name for one in runs if one.name not in {line.name for line in lines}]
-    rows = overlay_rows(lines, window(choice.key), choice.smoothing, choice.log, MAIN_HEIGHT)
-    x_title = AXES[choice.axis]
-    st.vega_lite_chart(
-        rows, _spec(x_title, _y_title(runs, choice), choice.log), width="stretch", key=choice.key, on_select="rerun",
-        alt=_alt(lines, choice, runs),
-    )  # fmt: skip
+    settings, seen = choice.settings, window(choice.key)
+    by_step = any(choice.metric.name in one.store.steps.names() for one in runs)
+    rows = overlay_rows(
+        lines, seen, settings.over(by_step), settings.log, MAIN_HEIGHT, lambda place: said(settings.axis, place)
+    )
+    spec = _spec(settings.axis, _y_title(runs, choice), settings.log)
+    draw(Drawing("", "", rows, spec, _alt(lines, choice, runs)), choice.key)
     stride = max(one.store.steps.stride for one in runs)
-    if stride > 1 and any(choice.metric.name in one.store.steps.names() for one in runs):
+    if stride > 1 and by_step:
         style.quiet(f"Of long runs one step in {stride} is drawn here; a run's own page has every step.")
     if without:
         style.quiet(f"Without a curve here yet: {', '.join(without)}.")
 
 
 @lru_cache(maxsize=32)
-def _spec(x_title: str, y_title: str, log: bool) -> specs.Spec:
-    x_format = "~s" if x_title == AXES["step"] else "~g"  # thousands as k, which minutes are not
-    return specs.overlay_chart(x_title, y_title, log, x_format, MAIN_HEIGHT)
+def _spec(axis: str, y_title: str, log: bool) -> specs.Spec:
+    return specs.overlay_chart(AXES[axis], y_title, log, X_FORMATS[axis], MAIN_HEIGHT)
 
 
 def _choose(runs: Sequence[Compared], metrics: Mapping[str, MetricSpec]) -> Choice:
-    names, axes = list(metrics), list(AXES)
+    names = list(metrics)
     with st.container(horizontal=True, vertical_alignment="bottom", key="compare-view"):
         name = st.selectbox(
             "Curve", names, names.index(link.asked("metric", names, names[0])), key="compare-metric", width=300,
             format_func=lambda one: plain(_called(metrics[one])),
         )  # fmt: skip
-        axis = st.segmented_control(
-            "Over", axes, default=link.asked("x", axes, axes[0]), format_func=_AXIS_NAMES.__getitem__,
-            required=True, key="compare-x",
-        )  # fmt: skip
-        smoothing = st.selectbox(
-            "Smoothing", SMOOTHINGS, SMOOTHINGS.index(link.asked("smooth", SMOOTHINGS, "1")), key="compare-smooth",
-            width=130, format_func=lambda one: "off" if one == "1" else one,
-            help="The mean over so many values; what the values themselves reach stands pale behind it.",
-        )  # fmt: skip
-        log = st.toggle("Logarithmic", link.asked("log", ("0", "1"), "0") == "1", key="compare-log")
+        settings = chart_controls.choose("compare")
         against = _may_be_relative(runs, name) and st.toggle(
             "Against the average", link.asked("relative", ("0", "1"), "0") == "1", key="compare-relative",
             help="Each run's error as a part of that of its own baseline, the one answer that is always the same.",
         )  # fmt: skip
-    for said, value, usual in (
-        ("metric", name, names[0]), ("x", axis, axes[0]), ("smooth", smoothing, "1"), ("log", f"{log:d}", "0"),
-        ("relative", f"{against:d}", "0"),
-    ):  # fmt: skip
-        link.keep(said, value or usual, usual)
-    return Choice(metrics[name], axis or axes[0], against, log, int(smoothing))
+    link.keep("metric", name or names[0], names[0])
+    link.keep("relative", f"{against:d}", "0")
+    return Choice(metrics[name], against, settings)
 
 
 def _called(spec: MetricSpec) -> str:
@@ -118,7 +104,8 @@ def _baseline(one: Compared) -> float | None:
 
 def _line(one: Compared, choice: Choice) -> Line | None:
     x, y = one.store.cached(
-        ("curve", choice.metric.name, choice.axis), lambda: curve(one.store, choice.metric.name, choice.axis)
+        ("curve", choice.metric.name, choice.settings.axis),
+        lambda: curve(one.store, choice.metric.name, choice.settings.axis, one.run.steps_per_epoch),
     )
     base = _baseline(one)
     if choice.relative and base is not None:
@@ -138,4 +125,4 @@ def _y_title(runs: Sequence[Compared], choice: Choice) -> str:
 def _alt(lines: Sequence[Line], choice: Choice, runs: Sequence[Compared]) -> str:
     unit = "" if choice.relative else choice.metric.unit
     ends = [f"{line.name} {words.figure(float(line.y[-1]), unit)}" for line in lines]
-    return f"{_y_title(runs, choice)}, over {AXES[choice.axis]}, last: {', '.join(ends)}"
+    return f"{_y_title(runs, choice)}, over {AXES[choice.settings.axis]}, last: {', '.join(ends)}"

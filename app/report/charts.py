@@ -7,7 +7,7 @@ import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import vl_convert
@@ -41,9 +41,28 @@ def chart(rows: pa.Table, spec: specs.Spec, alt: str, widths: dict[str, int]) ->
     return f'<div class="chart" role="img" aria-label="{safe(alt)}">{drawn}</div>'
 
 
+def picture(rows: pa.Table, spec: specs.Spec, title: str, kind: Literal["png", "svg"], width: int = 900) -> bytes:
+    """A chart as a file of its own, on the light ground of the app: it goes into papers and messages."""
+    theme = themes()["light"]
+    config = _config(theme) | {"background": theme["backgroundColor"]}
+    padding = {side: max(12, pixels) for side, pixels in spec["padding"].items()}
+    filled = _filled(spec, rows, width) | {"config": config, "title": _title(title), "padding": padding}
+    if kind == "svg":
+        return vl_convert.vegalite_to_svg(filled).encode()
+    drawn: bytes = vl_convert.vegalite_to_png(filled, scale=2)
+    return drawn
+
+
+def _title(text: str) -> dict[str, Any]:
+    return {"text": text, "anchor": "start", "frame": "group", "fontSize": 15, "fontWeight": 600, "offset": 22}
+
+
+def _filled(spec: specs.Spec, rows: pa.Table, width: int) -> specs.Spec:
+    return {**spec, "width": width, "data": spec["data"] | {"values": rows.to_pylist()}}
+
+
 def _svg(rows: pa.Table, spec: specs.Spec, width: int, theme: Theme) -> str:
-    filled = {**spec, "width": width, "data": spec["data"] | {"values": rows.to_pylist()}, "config": _config(theme)}
-    svg: str = vl_convert.vegalite_to_svg(filled)
+    svg: str = vl_convert.vegalite_to_svg(_filled(spec, rows, width) | {"config": _config(theme)})
     # Names are one room for all pictures of a page; in HTML the element needs no namespace.
     own = f"c{next(_serial)}-"
     return _NAMESPACE.sub("", _ID.sub(lambda found: own + found[0], svg))

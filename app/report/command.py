@@ -87,7 +87,7 @@ def gather(reader: RunReader) -> Report:
         strip=summary.strip_drawing(view, sorted({one.step for one in found})),
         cards=summary.cards(view),
         message=_note(summary.message(view, reader), scrub),
-        main=plots.main_drawing(root, view, sorted({one.epoch for one in found})),
+        main=plots.main_drawing(root, view, sorted({one.step for one in found})),
         small=[one for one in drawn.values() if one.rows.num_rows],
         panel=_panel(root, view, found),
         notes=[note for one in details.all_notes(root, view) if (note := _note(one, scrub))],

@@ -52,6 +52,7 @@ class MetricsStore:
         self._lists: dict[int, dict[str, Floats]] = {}  # of epochs, by their number
         self.memory: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
+        self.saved: set[int] = set()  # updates that a checkpoint was written after
         self.damaged = 0
         self._offset = 0
         self._seen: tuple[int, int, int] | None = None
@@ -149,6 +150,9 @@ class MetricsStore:
                 self.damaged += row["event"] != "epoch"
             elif row["event"] == "memory":
                 self.memory.append({name: value for name, value in row.items() if is_number(value)})
+            elif row["event"] == "checkpoint":
+                if is_number(row.get("step")) and len(self.saved) < KEPT_EVENTS:
+                    self.saved.add(int(row["step"]))
             elif row["event"] != "epoch" and len(self.events) < KEPT_EVENTS:
                 self.events.append(row)
 

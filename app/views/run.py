@@ -7,7 +7,7 @@ import streamlit as st
 from app.charts import plots
 from app.look import states, style, words
 from app.look.plain import plain
-from app.panels import actions, details, previews, run_notes, summary
+from app.panels import actions, chart_menu, details, previews, run_notes, summary
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, library
 from engine.errors import RunDirectoryError
@@ -89,9 +89,11 @@ def _moving(shelf: Library, reader: RunReader, drawn: Signature) -> None:
     with st.container(key="top"):
         _top(reader, view, found)
     with st.container(key="main"):
-        plots.main(reader, view, sorted({one.epoch for one in found}))
+        heard = sorted({one.step for one in found})
+        settings = chart_menu.show(reader, view, heard)
+        plots.main(reader, view, heard, settings)
     with st.container(key="curves"):
-        plots.small(reader, view)
+        plots.small(reader, view, settings)
     if _signature(view, found) != drawn:  # last, so that a death is seen before the rest of the page is drawn anew
         st.rerun()
 

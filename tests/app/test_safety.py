@@ -100,6 +100,13 @@ def test_runs_dir_is_taken_from_the_command_line() -> None:
 def test_a_chart_names_roles_and_never_a_colour() -> None:
     import json
 
-    for spec in (specs.STRIP, specs.SMALL, specs.DOTS, specs.HISTOGRAM, specs.main_chart("x", "y")):
+    for spec in (
+        specs.STRIP,
+        specs.BARS,
+        specs.small_chart("x"),
+        specs.DOTS,
+        specs.HISTOGRAM,
+        specs.main_chart("x", "y"),
+    ):
         text = json.dumps(spec)
         assert "#" not in text and '"range"' not in text

@@ -128,7 +128,7 @@ def test_the_newest_preview_is_on_top_of_the_list(app: Server, training: Trainin
 @pytest.mark.slow
 def test_a_zoom_survives_new_rows(app: Server, training: Training, open_page: Open) -> None:
     reader = training(step=30)
-    page = open_page(f"{app.url}/run?run={reader.id}")
+    page = open_page(f"{app.url}/run?run={reader.id}&x=step")
     title = page.locator(".ss-head", has_text=re.compile("^Loss"))
     title.wait_for()
     index = until(lambda: _chart_below(page, "Loss") + 1) - 1

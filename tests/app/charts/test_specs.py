@@ -14,7 +14,11 @@ from app.charts.table import Rows
 
 CHARTS = {
     "main": specs.main_chart("epoch", "error"),
-    "small": specs.SMALL,
+    "small": specs.small_chart("update"),
+    "small, logarithmic": specs.small_chart("update", log=True),
+    "main, logarithmic": specs.main_chart("epoch", "error", log=True),
+    "overlay": specs.overlay_chart("epoch", "error"),
+    "bars": specs.BARS,
     "strip": specs.STRIP,
     "dots": specs.DOTS,
     "histogram": specs.HISTOGRAM,

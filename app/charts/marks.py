@@ -1,0 +1,59 @@
+"""What happened to a run, as marks along its main chart. Pure, no Streamlit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from app.charts.table import Rows
+from app.charts.x_axis import Window, XAxis
+from app.runs.columns import Floats
+
+Kind = Literal["preview", "checkpoint", "resumed", "planned"]
+MOST_A_KIND = 40  # Of those in sight; zooming in shows the others, and the lists beside the chart have them all.
+LEGEND: dict[Kind, str] = {
+    "preview": "▲ preview",
+    "checkpoint": "● checkpoint",
+    "resumed": "↻ resumed",
+    "planned": "◆ planned anew",
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """After update ``step`` something happened; said: the same for the tooltip, like "checkpoint"."""
+
+    kind: Kind
+    step: int
+    said: str
+
+
+def add_marks(rows: Rows, marks: Sequence[Mark], at: XAxis, window: Window) -> None:
+    """Marks within ``window``, at most 40 a kind, evenly chosen, and a legend of the kinds that there are."""
+    kinds = [kind for kind in LEGEND if any(mark.kind == kind for mark in marks)]
+    for kind in kinds:
+        places = at.of_steps(np.array([mark.step for mark in marks if mark.kind == kind], float))
+        seen = np.unique(places[(places >= window[0]) & (places <= window[1])])
+        if len(seen):
+            rows.add(kind, "base", x=seen[:: math.ceil(len(seen) / MOST_A_KIND)])
+    if kinds:
+        rows.add("legend", "base", x=0.0, t="\u2003".join(LEGEND[kind] for kind in kinds))
+
+
+def beside(marks: Sequence[Mark], at: XAxis, places: Floats) -> list[str]:
+    """What happened nearest to each of ``places``, which grow: a line a thing, each thing once."""
+    said: list[list[str]] = [[] for _ in places]
+    if not len(places):
+        return []
+    between = (places[1:] + places[:-1]) / 2
+    where = at.of_steps(np.array([mark.step for mark in marks], float))
+    reach = float(np.diff(places).max(initial=0.0)) or 1.0
+    for mark, place in zip(marks, where, strict=True):
+        if places[0] - reach <= place <= places[-1] + reach:
+            lines = said[int(np.searchsorted(between, place))]
+            lines += [mark.said] if mark.said not in lines else []
+    return ["\n".join(lines) for lines in said]

@@ -1,0 +1,77 @@
+"""The heading of a run's curves, with a menu: how all of them are drawn, and what of them one can save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
+
+import streamlit as st
+
+from app.charts import plots
+from app.charts.settings import ChartSettings
+from app.charts.x_axis import Window
+from app.look import style, words
+from app.look.plain import plain
+from app.panels import chart_controls
+from app.runs.rows_csv import all_rows
+from engine.rundir.reader import RunReader
+from engine.rundir.view import RunView
+
+
+def show(reader: RunReader, view: RunView, preview_steps: Sequence[int]) -> ChartSettings:
+    """The heading; what the menu says. It is drawn only while it is open: the page moves every second."""
+    before = chart_controls.chosen()
+    with st.container(horizontal=True, vertical_alignment="center", key="chart-head"):
+        style.title(words.nouns(view.run).main)
+        menu = st.popover(
+            "Curves", icon=":material/tune:", type="tertiary", width="content", key="chart-menu", on_change="rerun",
+            help="Axes, smoothing, and saving them",
+        )  # fmt: skip
+    if not menu.open:
+        return before
+    with menu:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            settings = chart_controls.choose("curves")
+        _save(reader, view, preview_steps, settings)
+    if settings != before:
+        st.rerun()  # the curves among the details follow as well
+    return settings
+
+
+def _save(reader: RunReader, view: RunView, preview_steps: Sequence[int], settings: ChartSettings) -> None:
+    charts = _charts(reader, view, preview_steps, settings)
+    if not charts:
+        return
+    name = st.selectbox("Save", list(charts), key="chart-saved", format_func=plain)
+    file = name.lower().replace(" ", "-").replace("/", "-")
+    with st.container(horizontal=True):
+        for kind in ("png", "svg"):
+            _button(kind.upper(), partial(_picture, charts[name], kind), f"{reader.id}-{file}.{kind}", f"save-{kind}")
+        metrics = reader.layout.metrics
+        _button("CSV of all updates", partial(all_rows, metrics, "step"), f"{reader.id}-steps.csv", "csv-steps")
+        _button("CSV of all epochs", partial(all_rows, metrics, "epoch"), f"{reader.id}-epochs.csv", "csv-epochs")
+
+
+def _charts(
+    reader: RunReader, view: RunView, preview_steps: Sequence[int], settings: ChartSettings
+) -> dict[str, plots.Drawing]:
+    """All of the page by their headings, as they are drawn now."""
+
+    def seen(group: str) -> Window | None:
+        return plots.window(plots.zoom_key(group, reader.id, settings))
+
+    main = plots.main_drawing(reader.root, view, preview_steps, settings, seen("main"))
+    drawn = [*([main] if main else []), *plots.small_drawings(reader.root, view, seen, settings).values()]
+    return {one.title: one for one in drawn if one.rows.num_rows}
+
+
+def _picture(drawn: plots.Drawing, kind: Literal["png", "svg"]) -> bytes:
+    from app.report.charts import picture  # a renderer of fifty megabytes, for who asks for a picture
+
+    title = f"{drawn.title}, {drawn.quiet}" if drawn.quiet else drawn.title
+    return picture(drawn.rows, drawn.spec, title, kind)
+
+
+def _button(label: str, make: Callable[[], object], file: str, key: str) -> None:
+    st.download_button(label, make, file, key=key, on_click="ignore", icon=":material/download:")  # type: ignore[arg-type]

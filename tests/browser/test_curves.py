@@ -1,0 +1,96 @@
+"""The curves of a run in a real browser: what the mouse does with them, also while rows come."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.rundir.schema import State
+from engine.rundir.writer import RunWriter
+from tests.app.library import write
+from tests.browser.chromium import Server, server
+from tests.conftest import until
+
+pytestmark = pytest.mark.browser
+Open = Callable[[str], Any]
+MAIN = ".st-key-main .stVegaLiteChart"
+AXES = """place => { const axes = [...document.querySelector(place).querySelectorAll('.role-axis-label')];
+  return axes.map(axis => [...axis.querySelectorAll('text')].map(one => Number(one.textContent))) }"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Server]:
+    with server(tmp_path / "runs") as running:
+        yield running
+
+
+def axes(page: Any) -> tuple[list[float], list[float]]:
+    """The figures along x and along y, from the lowest: the browser has them in the order of their coming."""
+    x, y = page.evaluate(AXES, MAIN)
+    return sorted(x), sorted(y)
+
+
+def epoch(writer: RunWriter, number: int) -> None:
+    for step in range(10 * number - 9, 10 * number + 1):
+        writer.event("step", step=step, epoch=number, train_loss=1 / step, recon_loss=1 / step, learning_rate=1e-3)
+    writer.event("epoch", epoch=number, step=10 * number, val_recon_db=7.0, train_recon_db=6.5)
+    writer.update(epoch=number, step=10 * number)
+
+
+def test_the_mouse_tells_all_curves_zooms_pans_and_resets_while_rows_come(app: Server, open_page: Open) -> None:
+    writer = write(app.runs_dir / "drums", state=State.RUNNING, epochs=60, done=40, close=False)
+    page = open_page(f"{app.url}/run?run=drums&x=step")
+    chart = page.locator(MAIN)
+    chart.wait_for()
+    whole = until(lambda: axes(page))
+    assert whole[0][-1] == 400
+    box = chart.bounding_box()
+    across, down = box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5
+
+    def told() -> str:
+        page.mouse.move(across + 2, down)
+        page.mouse.move(across, down)
+        return str(page.evaluate("document.querySelector('#vg-tooltip-element.visible')?.innerText || ''"))
+
+    lines = until(told).splitlines()
+    assert lines[0].startswith("update ") and [one.rsplit(" ", 2)[0] for one in lines[1:]] == [
+        "new sounds", "its own sounds",
+    ]  # fmt: skip
+    page.keyboard.down("Shift")
+    for _ in range(5):
+        page.mouse.wheel(0, -240)
+    page.keyboard.up("Shift")
+    near = until(lambda: (now := axes(page))[0] and now[0][-1] < 300 and now[1][-1] < whole[1][-1] and now)
+    for number in (41, 42):
+        epoch(writer, number)
+    until(lambda: page.get_by_text("step 420").count())
+    assert axes(page)[0] == near[0], "the zoom was lost"
+    page.mouse.down()
+    page.mouse.move(across - 90, down, steps=5)
+    page.mouse.up()
+    until(lambda: axes(page)[0][0] > near[0][0])
+    page.mouse.dblclick(across, down)
+    until(lambda: axes(page)[0][-1] >= 400 and axes(page)[1] == whole[1])
+    writer.close()
+
+
+def test_what_the_menu_chooses_is_in_the_address_and_what_it_saves_is_whole(
+    app: Server, open_page: Open, tmp_path: Path
+) -> None:
+    write(app.runs_dir / "drums")
+    page = open_page(f"{app.url}/run?run=drums")
+    page.get_by_role("button", name="Curves").click()
+    page.locator(".st-key-curves-x").get_by_text("Time").click()
+    page.locator(MAIN).get_by_text("minutes of training").wait_for()
+    until(lambda: "x=time" in page.url)
+    for name, kind in (("csv-steps", "csv"), ("save-svg", "svg")):
+        with page.expect_download() as download:
+            page.locator(f".st-key-{name} button").click()
+        download.value.save_as(tmp_path / f"saved.{kind}")
+    with (tmp_path / "saved.csv").open() as file:
+        assert [int(row["step"]) for row in csv.DictReader(file)] == list(range(1, 201))
+    assert "minutes of training" in (tmp_path / "saved.svg").read_text()
