@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine import completion
-from engine.config import Settings, TrainingConfig
 from engine.errors import ConfigError
-from engine.flags import Sectioned, options
+from engine.flags import Sectioned
 from engine.plan import Plan, plan
 from engine.printable import escaped
+from engine.process.asking import beginnings, every_setting, fitting
 from engine.process.data_changes import check_same_data
 from engine.process.ending import run as run_command
 from engine.process.job import Job, asked_job, new_root, resumed_job, run_record
@@ -33,12 +33,10 @@ from engine.process.resume import git_commit, resume_point, versions
 from engine.process.session import Session, Stopped, open_task, restore_newest
 from engine.process.signals import SignalFlag
 from engine.process.sleep_inhibitor import kept_awake
-from engine.registry import find_source
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import refuse_living
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import FileRow, RunRecord, Side, State
-from engine.tasks import task_config, task_names
 
 if TYPE_CHECKING:
     from engine.device import Device
@@ -159,40 +157,6 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
     check_space(writer.root, reserve_bytes(task.model))
     first = plan(task.config, task.num_train)
     return replace(first, steps_per_epoch=record.steps_per_epoch, total_steps=record.total_steps)
-
-
-def fitting(source: str, named: set[str]) -> set[type[Settings]]:
-    """Whose settings have a meaning for ``source``."""
-    return {TrainingConfig, task_config(find_source(source, named).task)}
-
-
-every_setting = options(TrainingConfig, *(task_config(name) for name in task_names()))
-
-
-def beginnings(command: Any) -> Any:
-    """A decorator: the options, beside the settings, of whoever asks for a new run; see :func:`asked_job`."""
-    for option in reversed(_BEGINNINGS):
-        command = option(command)
-    return command
-
-
-_BEGINNINGS = (
-    click.option("--name", help="What to call the run; by default its source."),
-    click.option(
-        "--config",
-        "config_file",
-        type=click.Path(path_type=Path, exists=True, dir_okay=False),
-        help="Settings from a file: a run's run.json. Options given beside it win.",
-    ),
-    click.option(
-        "--from",
-        "origin",
-        type=click.Path(path_type=Path),
-        metavar="RUN_DIR",
-        help="Begin with what that run learned, on its data and with its settings, or on SOURCE and with others.",
-    ),
-    click.option("--checkpoint", metavar="WHICH", help="With --from: best (the default), last, step-N or epoch-N."),
-)
 
 
 @click.command("train", cls=Sectioned, fitting=fitting)

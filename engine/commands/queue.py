@@ -17,6 +17,7 @@ from engine.config import OverfittingPreset, TrainingConfig
 from engine.errors import ConfigError, RunDirectoryError
 from engine.flags import Sectioned
 from engine.printable import escaped
+from engine.process.asking import beginnings, every_setting, fitting
 from engine.process.job import Job, asked_job
 from engine.process.notify import option as notify_option
 from engine.process.signals import SignalFlag
@@ -24,7 +25,6 @@ from engine.queue.shelves import Queue, Queued, cancelling
 from engine.queue.standing import Place, best_so_far, place
 from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
-from engine.train import beginnings, every_setting, fitting
 
 _CHECKED_LATER = ("auto", "cpu")  # devices that every machine has: torch need not be loaded to look for them
 
