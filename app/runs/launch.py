@@ -20,8 +20,8 @@ import streamlit as st
 
 from engine.errors import StorageError
 from engine.process.job import new_root
+from engine.process.start import apart, environment, start_training
 from engine.rundir import control
-from engine.rundir.atomic import open_append
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.protocol import Command
@@ -137,17 +137,7 @@ class Launcher:
             launch.process.poll()
 
     def _begin(self, root: Path, name: str, arguments: Sequence[str]) -> Launch:
-        with os.fdopen(open_append(Layout(root).log), "ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "engine.train", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                close_fds=True,
-                env=_environment(),
-                **_detached(),
-            )
-        launch = Launch(root, name, process)
+        launch = Launch(root, name, start_training(root, arguments))
         self.add(launch)
         return launch
 
@@ -175,8 +165,8 @@ def serve(root: Path) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         close_fds=True,
-        env=_environment(),
-        **_detached(),
+        env=environment(),
+        **apart(),
     )
 
 
@@ -188,10 +178,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
                 stream.close()
     process.kill()
     process.wait()
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(_search_path()), "PYTHONUNBUFFERED": "1"}
 
 
 def _has_ended(root: Path) -> bool:
@@ -211,19 +197,6 @@ def _leaving(reader: RunReader, pid: int) -> bool:
     if status is None or not sessions or status.state.live:
         return False
     return status.session == sessions[-1].session and sessions[-1].pid == pid
-
-
-def _search_path() -> list[str]:
-    """Where this app's own ``engine`` lies first: the trainer must be of the same version."""
-    own = str(Path(__file__).resolve().parents[2])
-    return [own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-
-
-def _detached() -> dict[str, Any]:
-    """A session of its own: closing the app or its terminal does not reach the trainer."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-    return {"start_new_session": True}
 
 
 def flags(settings: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from engine.process.start import apart, search_path
+from engine.process.start import apart, environment
 from engine.rundir.atomic import open_append
 from engine.rundir.layout import Layout
 from engine.rundir.schema import State, Status
@@ -56,7 +56,7 @@ def notify(command: str, root: Path, event: Event, message: str, status: Status 
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **told, "PYTHONPATH": search_path()},
+            env=environment() | told,
             **apart(),
         )
     process.returncode = 0  # nobody waits for it: without this Python would complain that nobody did

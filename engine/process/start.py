@@ -22,7 +22,6 @@ def start_training(root: Path, arguments: Sequence[str]) -> subprocess.Popen[byt
 
     It has a session of its own: Ctrl-C in this terminal does not reach it. ``OSError`` when it cannot be started.
     """
-    root.mkdir(parents=True, exist_ok=True)
     with os.fdopen(open_append(Layout(root).log), "ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "engine.train", *arguments],
@@ -30,7 +29,7 @@ def start_training(root: Path, arguments: Sequence[str]) -> subprocess.Popen[byt
             stdout=log,
             stderr=subprocess.STDOUT,
             close_fds=True,
-            env={**os.environ, "PYTHONPATH": search_path(), "PYTHONUNBUFFERED": "1"},
+            env=environment(),
             **apart(),
         )
 
@@ -47,14 +46,15 @@ def last_words(root: Path) -> str:
     return (errors or lines or [""])[-1]
 
 
-def search_path() -> str:
-    """PYTHONPATH of a process that is to be of this very version."""
+def environment() -> dict[str, str]:
+    """Of a process that is to be of this very version, and that says at once what it says."""
     own = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join([own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
+    path = os.pathsep.join([own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def apart() -> dict[str, Any]:
     """For Popen: a session of its own, which neither Ctrl-C nor the end of this one's terminal reaches."""
     if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
     return {"start_new_session": True}

@@ -130,6 +130,7 @@ class Worker:
         arguments = ["--resume", str(one.root)] if goes_on else fresh
         arguments += ["--notify", self._notify] if self._notify else []
         try:
+            one.root.mkdir(parents=True, exist_ok=True)
             process = start_training(one.root, arguments)
         except OSError as error:
             return self._fail(one, str(StorageError.of(error)))

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from app.runs import launch
+from engine.process import start
 from tests import forkserver
 from tests.conftest import ROOT
 
@@ -42,7 +42,7 @@ def forked_starts(monkeypatch: pytest.MonkeyPatch) -> None:
         return forkserver.Popen(*command[2:], environment=env, text=False, **options)
 
     streams = {name: getattr(subprocess, name) for name in ("PIPE", "STDOUT", "DEVNULL")}
-    monkeypatch.setattr(launch, "subprocess", SimpleNamespace(Popen=popen, **streams))
+    monkeypatch.setattr(start, "subprocess", SimpleNamespace(Popen=popen, **streams))
 
 
 @pytest.fixture
