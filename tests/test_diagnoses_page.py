@@ -11,7 +11,7 @@ from engine.claims.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "diagnoses.md").read_text(encoding="utf-8")
-SAYS = {"say", "_say", "_warn", "Fault"}
+SAYS = {"say", "_say", "warn_once", "Fault"}
 
 
 def named() -> list[str]:

@@ -67,7 +67,7 @@ def _charts(
 
 
 def _picture(drawn: plots.Drawing, kind: Literal["png", "svg"]) -> bytes:
-    from app.report.charts import picture  # a renderer of fifty megabytes, for who asks for a picture
+    from app.charts.pictures import picture  # a renderer of fifty megabytes, for who asks for a picture
 
     title = f"{drawn.title}, {drawn.quiet}" if drawn.quiet else drawn.title
     return picture(drawn.rows, drawn.spec, title, kind)

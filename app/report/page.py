@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.charts import specs
+from app.charts.pictures import FONT, chart, themes
 from app.look import words
 from app.look.states import Note, badges
 from app.look.style import safe, strong
 from app.panels.details import file_rows
 from app.panels.summary import Card
-from app.report.charts import FONT, chart, themes
 from app.report.sounds import Panel, Shown
 from engine.rundir.schema import DatasetRecord, RunRecord
 

@@ -67,7 +67,14 @@ def test_a_kit_of_new_sounds_plays_in_real_samplers(drum_run: Path, tmp_path: Pa
         sfizz = Sfizz(place / "drums.sfz").play([Note(key)], seconds)
         fluid = by_fluidsynth(place / "drums.sf2", [Note(key)], seconds)
         assert likeness(sfizz.mean(1), sample) > 0.99
-        assert likeness(fluid.mean(1), sample) > 0.95, "a decibel a second quieter once its key is let go"
+        # It interpolates with four points, which dulls hiss, and is a decibel a second quieter once its key is let go.
+        assert likeness(below_6_khz(fluid.mean(1), rate), below_6_khz(sample, rate)) > 0.95
+
+
+def below_6_khz(wave: np.ndarray, rate: int) -> np.ndarray:
+    spectrum = np.fft.rfft(wave)
+    spectrum[round(6000 * len(wave) / rate) :] = 0
+    return np.fft.irfft(spectrum, len(wave))
 
 
 def likeness(sound: np.ndarray, sample: np.ndarray) -> float:

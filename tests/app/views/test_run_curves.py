@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.charts.pictures import picture
 from app.charts.plots import main_drawing, marks, small_drawings
 from app.charts.settings import ChartSettings
-from app.report.charts import picture
 from app.runs.store import metrics_of
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
