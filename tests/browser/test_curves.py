@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,7 +18,7 @@ from tests.conftest import until
 pytestmark = pytest.mark.browser
 Open = Callable[[str], Any]
 MAIN = ".st-key-main .stVegaLiteChart"
-AXES = """place => { const axes = [...document.querySelector(place).querySelectorAll('.role-axis-label')];
+AXES = """place => { const axes = [...document.querySelectorAll(place + ' .role-axis-label')];
   return axes.map(axis => [...axis.querySelectorAll('text')].map(one => Number(one.textContent))) }"""
 
 
@@ -28,10 +28,24 @@ def app(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-def axes(page: Any) -> tuple[list[float], list[float]]:
-    """The figures along x and along y, from the lowest: the browser has them in the order of their coming."""
-    x, y = page.evaluate(AXES, MAIN)
-    return sorted(x), sorted(y)
+def axes(page: Any) -> tuple[list[float], list[float]] | None:
+    """The figures along x and along y, from the lowest: the browser has them in the order of their coming.
+
+    None for the moment in which the chart is drawn anew.
+    """
+    found = page.evaluate(AXES, MAIN)
+    return (sorted(found[0]), sorted(found[1])) if len(found) == 2 and all(found) else None
+
+
+def settled(page: Any) -> tuple[list[float], list[float]]:
+    """The axes once they have stayed as they are for half a second."""
+
+    def unmoved() -> tuple[list[float], list[float]] | None:
+        before = axes(page)
+        page.wait_for_timeout(500)
+        return before if before == axes(page) else None
+
+    return cast(tuple[list[float], list[float]], until(unmoved))
 
 
 def epoch(writer: RunWriter, number: int) -> None:
@@ -46,7 +60,7 @@ def test_the_mouse_tells_all_curves_zooms_pans_and_resets_while_rows_come(app: S
     page = open_page(f"{app.url}/run?run=drums&x=step")
     chart = page.locator(MAIN)
     chart.wait_for()
-    whole = until(lambda: axes(page))
+    whole = settled(page)
     assert whole[0][-1] == 400
     box = chart.bounding_box()
     across, down = box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5
@@ -64,17 +78,18 @@ def test_the_mouse_tells_all_curves_zooms_pans_and_resets_while_rows_come(app: S
     for _ in range(5):
         page.mouse.wheel(0, -240)
     page.keyboard.up("Shift")
-    near = until(lambda: (now := axes(page))[0] and now[0][-1] < 300 and now[1][-1] < whole[1][-1] and now)
+    until(lambda: (now := axes(page)) and now[0][-1] < 300 and now[1][-1] < whole[1][-1])
+    near = settled(page)
     for number in (41, 42):
         epoch(writer, number)
     until(lambda: page.get_by_text("step 420").count())
-    assert axes(page)[0] == near[0], "the zoom was lost"
+    assert settled(page)[0] == near[0], "the zoom was lost"
     page.mouse.down()
     page.mouse.move(across - 90, down, steps=5)
     page.mouse.up()
-    until(lambda: axes(page)[0][0] > near[0][0])
+    until(lambda: (now := axes(page)) and now[0][0] > near[0][0])
     page.mouse.dblclick(across, down)
-    until(lambda: axes(page)[0][-1] >= 400 and axes(page)[1] == whole[1])
+    until(lambda: (now := axes(page)) and now[0][-1] >= 400 and now[1] == whole[1])
     writer.close()
 
 

@@ -25,9 +25,9 @@ def test_a_press_opens_the_run_of_its_row_and_an_arrow_key_none(
         shutil.copytree(drum_run, runs_dir / f"hat-{number}")
     page = open_page(app.url)
     table = page.locator("[data-testid=stDataFrame]")
-    table.wait_for()
-    page.wait_for_timeout(1500)
+    table.locator("canvas").first.wait_for()
     box = table.bounding_box()
+    until(lambda: _ticked(page, box))  # from then on it listens
     page.mouse.click(box["x"] + 200, box["y"] + 60)  # a name
     for _ in range(2):
         page.keyboard.press("ArrowDown")
@@ -44,12 +44,11 @@ def test_rows_that_are_chosen_lead_to_their_comparison_and_back_to_the_same_link
         shutil.copytree(drum_run, runs_dir / f"hat-{number}")
     page = open_page(app.url)
     table = page.locator("[data-testid=stDataFrame]")
-    table.wait_for()
-    page.wait_for_timeout(1500)
+    table.locator("canvas").first.wait_for()
     box = table.bounding_box()
-    for row, said in ((60, "Choose one more to compare."), (140, "Compare two")):
-        page.mouse.click(box["x"] + 18, box["y"] + row)
-        page.get_by_text(said).wait_for()
+    until(lambda: _ticked(page, box))
+    page.mouse.click(box["x"] + 18, box["y"] + 140)
+    page.get_by_text("Compare two").wait_for()
     assert "/run?" not in page.url, "to choose is not to open"
     page.get_by_role("link", name="Compare two").click()
     page.wait_for_url("**/compare?runs=hat-*")
@@ -60,7 +59,7 @@ def test_rows_that_are_chosen_lead_to_their_comparison_and_back_to_the_same_link
     page.wait_for_url("**&x=time")
     again = open_page(page.url)
     again.wait_for_function(f"() => ({lines})() === 2")
-    assert again.locator(".st-key-compare-chart").get_by_text("minutes of training").count()
+    again.locator(".st-key-compare-chart").get_by_text("minutes of training").first.wait_for()
 
 
 def test_a_ticked_run_is_named_in_place_and_the_columns_chosen_stand_in_the_link(
@@ -90,7 +89,7 @@ def test_a_ticked_run_is_named_in_place_and_the_columns_chosen_stand_in_the_link
     again = open_page(f"{app.url}/run?run={view.id}")
     again.locator("h1", has_text=bait).wait_for()
     again.get_by_role("button", name="Name, tags, note").click()
-    assert again.get_by_role("textbox", name="Name").input_value() == bait
+    until(lambda: again.get_by_role("textbox", name="Name").input_value() == bait)
     assert again.locator("img[src^='http://127.0.0.1:9']").count() == 0
 
 
