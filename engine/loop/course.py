@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.config import TrainingConfig
 from engine.plan import Plan
@@ -51,6 +51,12 @@ class Leg:
     def end_of_epoch(self, step: int) -> int:
         """The last update of the epoch that ``step`` belongs to."""
         return self.epoch_ends + (self.epoch_of(step) - self.epoch) * self.steps_per_epoch
+
+    def ending(self, step: int, total: int) -> Leg:
+        """The same from ``step`` on with another end: the epoch under way, and the progress so far, stay."""
+        ends = step if self.ends_epoch(step) else self.end_of_epoch(step)
+        progress, epoch = self.progress_at(step), self.epoch_of(step)
+        return replace(self, step=step, total_steps=total, progress=progress, epoch=epoch, epoch_ends=ends)
 
     def progress_at(self, step: int) -> float:
         """How much of the run lies behind once ``step`` updates are made, 0...1."""

@@ -28,11 +28,11 @@ class More:
         Schedules go on from where they are. Those of a run that had come to its end have nowhere to go on from: they
         go back to the part of the longer run that lies behind.
         """
-        ends = step if leg.ends_epoch(step) else leg.end_of_epoch(step)
         if self.epochs is not None:
+            ends = step if leg.ends_epoch(step) else leg.end_of_epoch(step)
             total = ends + self.epochs * leg.steps_per_epoch
         else:
             assert self.minutes is not None
             total = step + max(1, round(60 * self.minutes * step / max(spent_s, 1e-3)))
-        progress = leg.progress_at(step) if step < leg.total_steps else step / total
-        return replace(leg, step=step, total_steps=total, progress=progress, epoch=leg.epoch_of(step), epoch_ends=ends)
+        longer = leg.ending(step, total)
+        return longer if step < leg.total_steps else replace(longer, progress=step / total)

@@ -76,12 +76,9 @@ class Timekeeper(CostMeter):
 
     def _ending(self, leg: Leg, step: int, total: int) -> Leg:
         """``leg`` from ``step`` on with another end; later epochs grow where there would be more than the ceiling."""
-        ends = step if leg.ends_epoch(step) else leg.end_of_epoch(step)
-        new = replace(
-            leg, step=step, total_steps=total, progress=leg.progress_at(step), epoch=leg.epoch_of(step), epoch_ends=ends
-        )
+        new = leg.ending(step, total)
         if self.ceiling is None or new.total_epochs <= self.ceiling:
             return new
         if new.epoch >= self.ceiling:
             return replace(new, epoch_ends=total)
-        return replace(new, steps_per_epoch=math.ceil((total - ends) / (self.ceiling - new.epoch)))
+        return replace(new, steps_per_epoch=math.ceil((total - new.epoch_ends) / (self.ceiling - new.epoch)))
