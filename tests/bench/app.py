@@ -182,18 +182,24 @@ def open_compare(browser: Any, app: Server, roots: list[Path]) -> float:
     return taken
 
 
+def completed(root: Path, steps: int) -> Path:
+    """``root``, with a run of so many steps that is done."""
+    trainer = FakeTrainer(root, steps)
+    for _ in range(steps):
+        trainer.advance()
+    trainer.tell()
+    trainer.writer.state(State.COMPLETED)
+    trainer.writer.close()
+    return trainer.writer.root
+
+
 def ten_runs(runs: Path, steps: int) -> list[Path]:
     """Ten runs of so many steps, alike but for their names."""
-    first = FakeTrainer(runs / "compared-0", steps)
-    for _ in range(steps):
-        first.advance()
-    first.tell()
-    first.writer.state(State.COMPLETED)
-    first.writer.close()
+    first = completed(runs / "compared-0", steps)
     others = [runs / f"compared-{number}" for number in range(1, 10)]
     for other in others:
-        shutil.copytree(first.writer.root, other)
-    return [first.writer.root, *others]
+        shutil.copytree(first, other)
+    return [first, *others]
 
 
 def crash_shown(browser: Any, runs: Path, rounds: int = 3) -> list[float]:
@@ -262,15 +268,10 @@ def command(steps: int) -> None:
             figures |= {"latency_median_s": round(statistics.median(taken), 2), "latency_max_s": round(max(taken), 2)}
         live.writer.state(State.COMPLETED)
         live.writer.close()
-        long = FakeTrainer(runs / "long", steps)
-        for _ in range(steps):
-            long.advance()
-        long.tell()
-        long.writer.state(State.COMPLETED)
-        long.writer.close()
+        long = completed(runs / "long", steps)
         with server(runs) as app:
-            size = RunReader(runs / "long").layout.metrics.stat().st_size
-            taken_s = open_million(browser, app, long.writer.root)
+            size = RunReader(long).layout.metrics.stat().st_size
+            taken_s = open_million(browser, app, long)
             figures |= {"steps": steps, "megabytes": round(size / 1e6), "open_s": round(taken_s, 2)}
         roots = ten_runs(runs, COMPARED_STEPS)
         with server(runs) as app:

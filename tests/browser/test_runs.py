@@ -21,13 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def test_a_press_opens_the_run_of_its_row_and_an_arrow_key_none(
     app: Server, drum_run: Path, runs_dir: Path, open_page: Callable[[str], Any]
 ) -> None:
-    for number in range(3):
-        shutil.copytree(drum_run, runs_dir / f"hat-{number}")
-    page = open_page(app.url)
-    table = page.locator("[data-testid=stDataFrame]")
-    table.locator("canvas").first.wait_for()
-    box = table.bounding_box()
-    until(lambda: _ticked(page, box))  # from then on it listens
+    page, box = _listening(app, drum_run, runs_dir, open_page)
     page.mouse.click(box["x"] + 200, box["y"] + 60)  # a name
     for _ in range(2):
         page.keyboard.press("ArrowDown")
@@ -40,13 +34,7 @@ def test_a_press_opens_the_run_of_its_row_and_an_arrow_key_none(
 def test_rows_that_are_chosen_lead_to_their_comparison_and_back_to_the_same_link(
     app: Server, drum_run: Path, runs_dir: Path, open_page: Callable[[str], Any]
 ) -> None:
-    for number in range(3):
-        shutil.copytree(drum_run, runs_dir / f"hat-{number}")
-    page = open_page(app.url)
-    table = page.locator("[data-testid=stDataFrame]")
-    table.locator("canvas").first.wait_for()
-    box = table.bounding_box()
-    until(lambda: _ticked(page, box))
+    page, box = _listening(app, drum_run, runs_dir, open_page)
     page.mouse.click(box["x"] + 18, box["y"] + 140)
     page.get_by_text("Compare two").wait_for()
     assert "/run?" not in page.url, "to choose is not to open"
@@ -91,6 +79,18 @@ def test_a_ticked_run_is_named_in_place_and_the_columns_chosen_stand_in_the_link
     again.get_by_role("button", name="Name, tags, note").click()
     until(lambda: again.get_by_role("textbox", name="Name").input_value() == bait)
     assert again.locator("img[src^='http://127.0.0.1:9']").count() == 0
+
+
+def _listening(app: Server, drum_run: Path, runs_dir: Path, open_page: Callable[[str], Any]) -> tuple[Any, Any]:
+    """The page over three runs with the first one ticked, and the place of its table, which listens from then on."""
+    for number in range(3):
+        shutil.copytree(drum_run, runs_dir / f"hat-{number}")
+    page = open_page(app.url)
+    table = page.locator("[data-testid=stDataFrame]")
+    table.locator("canvas").first.wait_for()
+    box = table.bounding_box()
+    until(lambda: _ticked(page, box))
+    return page, box
 
 
 def _ticked(page: Any, box: Any) -> bool:
