@@ -14,8 +14,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.charts.pictures import picture
-from app.charts.plots import main_drawing, marks, small_drawings
+from app.charts.plots import main_drawing, marks
 from app.charts.settings import ChartSettings
+from app.charts.small_plots import small_drawings
 from app.runs.store import metrics_of
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
