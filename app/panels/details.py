@@ -213,7 +213,7 @@ def all_notes(root: Path, view: RunView) -> list[states.Note]:
         return []
     store = metrics_of(root)
     store.refresh()
-    codes = {str(one.get("message")): one.get("code") for one in store.events if one.get("event") == "warning"}
+    codes = {str(one.get("message")): one.get("code") for one in store.warnings}
     now = as_told(view)
     found = {one.code for one in now}
     past = [

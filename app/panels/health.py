@@ -75,7 +75,7 @@ class _Scan:
         try:
             place = find_source(source).source
             folder = Path(place.path or source)
-            seen = _files(folder), sorted(exclude)
+            seen = stamps(folder), sorted(exclude)
             if again or self._found is None or seen != self._seen:
                 self._found, self._seen = self._scan(place.name, folder, report, exclude), seen
             return self._found
@@ -131,12 +131,13 @@ def _choose(source: str, path: str) -> None:
         out.append(path)
 
 
-def _files(folder: Path) -> list[tuple[str, tuple[int, ...]]]:
+def stamps(folder: Path) -> list[tuple[str, tuple[int, ...]]]:
     """Every file that a scan would look at, and what changes with its content. Opens none."""
-    return [(found.shown, _moment(found.path)) for found in find_files(folder)]
+    return [(found.shown, stamp(found.path)) for found in find_files(folder)]
 
 
-def _moment(path: Path) -> tuple[int, ...]:
+def stamp(path: Path) -> tuple[int, ...]:
+    """What changes with a file's content; nothing for one that is not there."""
     try:
         return moment(path)
     except OSError:

@@ -138,7 +138,9 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
             found = health.check(source, report, again, out)
             chosen = replace(chosen, checked=found, settings={**settings, **({"exclude": tuple(out)} if out else {})})
         else:
-            described = _described(source, settings, _moment(source))
+            if again:
+                _described.clear()
+            described = _described(source, settings, _stamps(source))
             chosen = replace(chosen, num_items=described.num_items)
     except SweetspotError as error:
         slot.empty()
@@ -153,16 +155,17 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _described(source: str, settings: Mapping[str, Any], moment: int) -> Description:
-    """What there is to learn; read again when it changed."""
+def _described(source: str, settings: Mapping[str, Any], stamps: list[tuple[str, tuple[int, ...]]]) -> Description:
+    """What there is to learn; read again when a file of it changed."""
     return describe(source, settings)
 
 
-def _moment(source: str) -> int:
+def _stamps(source: str) -> list[tuple[str, tuple[int, ...]]]:
+    """The files that are learned from: a table, or all sounds of a folder."""
     path = expanded(source)
     if not path.exists() and source in datasets():
         path = datasets()[source].path or path
-    return path.stat().st_mtime_ns if path.exists() else 0
+    return health.stamps(path) if path.is_dir() else [(path.name, health.stamp(path))]
 
 
 def _card(described: Description) -> None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from engine.claims.headline import reason_done
+from engine.claims.kinds import WORSENS
 from engine.process.start import apart, environment
 from engine.rundir.atomic import open_append
 from engine.rundir.layout import Layout
@@ -90,9 +92,9 @@ class Notices:
 
 
 def _turns(status: Status) -> Iterator[tuple[Event, str]]:
-    found = status.evidence.sweet_range if status.evidence is not None else None
-    if found is not None and found.behind:
-        yield "past", f"The sweet range, epochs {found.first} to {found.last}, lies behind."
+    worse = [one.message for one in status.diagnosis if one.code in WORSENS]
+    if worse:
+        yield "past", worse[0]
     memorises = [one.message for one in status.diagnosis if one.code in _MEMORISES]
     if memorises:
         yield "memorising", memorises[0]
@@ -102,5 +104,6 @@ def _last_word(status: Status) -> str:
     if status.error is not None:
         return f"{status.error.cause} {status.error.remedy}".strip()
     if status.state is State.COMPLETED:
-        return f"All {status.step} steps are done."
+        said = reason_done(status)
+        return f"{said[0].upper()}{said[1:]}."
     return f"Stopped in epoch {status.epoch}, step {status.step}."
