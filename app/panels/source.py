@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.look import style, words
 from app.panels import health
+from app.runs import scan
 from engine.errors import SweetspotError
 from engine.home import expanded
 from engine.registry import datasets, describe, find_source, offers
@@ -33,7 +34,7 @@ class Chosen:
     source: str
     name: str
     task: str
-    checked: health.Checked | None = None
+    checked: scan.Checked | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     task_defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -135,7 +136,7 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
         chosen = _known(source, settings)
         if chosen.of_sounds:
             out = health.left_out(source)
-            found = health.check(source, report, again, out)
+            found = scan.check(source, report, again, out)
             chosen = replace(chosen, checked=found, settings={**settings, **({"exclude": tuple(out)} if out else {})})
         else:
             if again:
@@ -165,7 +166,7 @@ def _stamps(source: str) -> list[tuple[str, tuple[int, ...]]]:
     path = expanded(source)
     if not path.exists() and source in datasets():
         path = datasets()[source].path or path
-    return health.stamps(path) if path.is_dir() else [(path.name, health.stamp(path))]
+    return scan.stamps(path) if path.is_dir() else [(path.name, scan.stamp(path))]
 
 
 def _card(described: Description) -> None:
