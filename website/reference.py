@@ -40,7 +40,7 @@ def _section(path: str, command: click.Command) -> Iterator[str]:
     yield f"```\n{' '.join([path, *command.collect_usage_pieces(context)])}\n```\n"
     yield _prose(command.help or "")
     for title, options in _options(command, context).items():
-        yield f"\n**{title}**\n\n| option | |\n|---|---|"
+        yield f"\n**{title}**\n\n| option | what it does |\n|---|---|"
         yield from (f"| {_code(names)} | {_cell(help_)} |" for names, help_ in options)
 
 
