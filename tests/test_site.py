@@ -23,10 +23,11 @@ DOCS = ROOT / "docs"
 LARGEST = 3_000_000  # bytes of sounds and pictures on one page
 
 
+FETCHED = {"script": "src", "img": "src", "audio": "src", "source": "src", "iframe": "src", "link": "href"}
+
+
 class Html(HTMLParser):
     """What a page names: links to follow, things to fetch, places to arrive at."""
-
-    FETCHED = {"script": "src", "img": "src", "audio": "src", "source": "src", "iframe": "src", "link": "href"}
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -41,8 +42,8 @@ class Html(HTMLParser):
         self.places |= {values[name] for name in ("id", "name") if name in values}
         if tag == "a" and "href" in values:
             self.links.append(values["href"])
-        if values.get(self.FETCHED.get(tag, "")) and values.get("rel") not in ("canonical", "prev", "next"):
-            self.fetched.append(values[self.FETCHED[tag]])
+        if values.get(FETCHED.get(tag, "")) and values.get("rel") not in ("canonical", "prev", "next"):
+            self.fetched.append(values[FETCHED[tag]])
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
@@ -177,7 +178,7 @@ def test_the_sounds_and_pictures_of_the_kit_are_few_and_all_used() -> None:
 
 @pytest.mark.parametrize("name", ["recordings.md", "figures.md"])
 def test_figures_for_musicians_are_those_that_were_measured(name: str) -> None:
-    """Every decimal, and every count of a thousand or more, of these pages stands on one that says how it was measured."""
+    """Every decimal and every count of a thousand or more stands on a page that says how it was measured."""
     sources = ("model.md", "diagnoses.md", "questions.md", "reliability.md")
     measured = "".join((DOCS / source).read_text(encoding="utf-8") for source in sources)
     measured += (ROOT / "README.md").read_text(encoding="utf-8") + (ROOT / "engine" / "config.py").read_text()

@@ -1,6 +1,6 @@
 """What MkDocs calls while it builds the site: two pages that are made, not written, and links that lead to the README.
 
-The pages of ``docs/`` are read in a repository too, where ``../README.md`` is the right link; the site has it as a page.
+The pages of ``docs/`` are read in a repository too, where ``../README.md`` is right; the site has a page of it.
 """
 
 from __future__ import annotations
