@@ -52,7 +52,7 @@ def _distribution(module: str) -> str:
 
 
 def _runs_in_tests(name: str) -> bool:
-    """Whether a package serves without being imported: a plugin of pytest, types of a package, a command that is run."""
+    """Whether a package serves without being imported: a plugin, types of a package, a command that is run."""
     plugin = any(one.group == "pytest11" for one in distribution(name).entry_points)
     types = name.removeprefix("types-") if name.startswith("types-") else ""
     programs = {path.name for path in distribution(name).files or () if path.parent.name in ("bin", "Scripts")}
