@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-OWN = {"engine", "app", "tests"}
+OWN = {"engine", "app", "tests", "website"}
 
 
 def declared(requirements: Iterable[str]) -> set[str]:
@@ -23,6 +23,7 @@ def declared(requirements: Iterable[str]) -> set[str]:
 RUNNING = declared(PROJECT["project"]["dependencies"])
 EXTRAS = {name: declared(needed) for name, needed in PROJECT["project"]["optional-dependencies"].items()}
 TESTING = EXTRAS.pop("test")
+DOCS = EXTRAS.pop("docs")
 OPTIONAL = set().union(*EXTRAS.values())
 
 
@@ -51,10 +52,17 @@ def _distribution(module: str) -> str:
 
 
 def _runs_in_tests(name: str) -> bool:
-    """Whether a package serves without being imported: a plugin of pytest, types of a package, or a command of CI."""
+    """Whether a package serves without being imported: a plugin, types of a package, a command that is run."""
     plugin = any(one.group == "pytest11" for one in distribution(name).entry_points)
     types = name.removeprefix("types-") if name.startswith("types-") else ""
-    return plugin or types in RUNNING or f"tool.{name}" in (ROOT / "pyproject.toml").read_text()
+    programs = {path.name for path in distribution(name).files or () if path.parent.name in ("bin", "Scripts")}
+    started = any(f'"{program}"' in text for program in programs for text in _texts())
+    return plugin or types in RUNNING or started or f"tool.{name}" in (ROOT / "pyproject.toml").read_text()
+
+
+@cache
+def _texts() -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("*.py"))]
 
 
 def test_every_package_that_the_project_imports_is_declared() -> None:
@@ -69,8 +77,16 @@ def test_every_declared_package_is_imported() -> None:
     assert not RUNNING & OPTIONAL and OPTIONAL <= TESTING
 
 
+def test_the_site_declares_what_builds_it() -> None:
+    """What its hooks import, and what its configuration names."""
+    configuration = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = {"mkdocs-material": "name: material", "pymdown-extensions": "pymdownx."}
+    found = imported("website").keys() - RUNNING | {name for name, word in named.items() if word in configuration}
+    assert found == DOCS and DOCS <= TESTING
+
+
 def test_the_tests_declare_what_they_import_and_import_what_they_declare() -> None:
     found = imported("tests")
     assert not {name: path for name, path in found.items() if name not in RUNNING | TESTING}
-    unused = {name for name in TESTING - found.keys() - RUNNING if not _runs_in_tests(name)}
+    unused = {name for name in TESTING - found.keys() - RUNNING - DOCS if not _runs_in_tests(name)}
     assert not unused - OPTIONAL, f"declared for tests, used by none: {unused}"
