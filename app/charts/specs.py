@@ -110,6 +110,7 @@ def main_chart(x_title: str, y_title: str, height: int = 368, x_format: str = "~
     x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format, x_title))
     y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis(y_title))
     low = alt.value("height")
+    pick = alt.selection_point(name=PICK, fields=["t"], on="click", toggle=False, clear=False, empty=False)
     layers = [
         _frame(x, y).add_params(_zoom()),
         _rows("range").mark_rect(opacity=0.1, clip=True).encode(x=x, x2="x2:Q", color=_COLOUR),
@@ -155,6 +156,11 @@ def main_chart(x_title: str, y_title: str, height: int = 368, x_format: str = "~
         .encode(x=x, y=y, text="t:N", color=_COLOUR),
         _end_labels(),
         *_crosshair(x, y),
+        # Above what follows the mouse, which else takes the click; as wide as a finger, not as the triangle.
+        _rows("preview")
+        .mark_point(size=500, filled=True, opacity=0, yOffset=-9, cursor="pointer", clip=True)
+        .encode(x=x, y=low)
+        .add_params(pick),
     ]
     return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
 

@@ -6,12 +6,14 @@ A player's identity is its place in the tree. So everything is emitted oldest fi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import streamlit as st
 
 from app.look import style, words
@@ -23,6 +25,7 @@ from engine.rundir.schema import Best
 from engine.rundir.view import RunView
 
 LABEL_PX = 74
+_TICKS_S, MOST_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0), 6
 GROUP = 20  # Each player loads its whole file: older groups render when they are opened.
 
 
@@ -148,6 +151,28 @@ def _rows(root: Path, group: Sequence[PreviewSet], marks: dict[tuple[int, int], 
         row(root, one, marks.get((one.epoch, one.step), Mark(*moment_parts(one))))
 
 
+def span_s(root: Path, found: Sequence[PreviewSet]) -> float:
+    """The time that the whole width of each picture of a run stands for: how long a new sound is; 0 if unknown."""
+    sounds = (root / one.files["wav"] for one in reversed(found) if one.role == "sample" and "wav" in one.files)
+    path = next(sounds, None)
+    if path is None or media.refusal(path):
+        return 0.0
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, OSError):
+        return 0.0
+
+
+def time_axis(seconds: float) -> None:
+    """Under which time each place of the pictures lies, for rows of label and picture."""
+    step = next((one for one in _TICKS_S if seconds / one <= MOST_TICKS), _TICKS_S[-1])
+    times = [step * number for number in range(math.ceil(seconds / step - 0.5))] + [seconds]
+    ticks = "".join(f'<span style="left:{100 * at / seconds:.2f}%">{at:.1f} s</span>' for at in times)
+    with st.container(horizontal=True, wrap=False, gap="small"):
+        st.html('<div class="ss-quiet">Time</div>', width=LABEL_PX)
+        st.html(f'<div class="ss-ticks">{ticks}</div>')
+
+
 def _groups(items: Sequence[PreviewSet]) -> list[Sequence[PreviewSet]]:
     """Twenty each, counted from the oldest, so that no item ever changes its group."""
     return [items[start : start + GROUP] for start in range(0, len(items), GROUP)]
@@ -165,12 +190,13 @@ def moment(one: PreviewSet) -> str:
     return "before learning" if one.step == 0 else f"epoch {one.epoch}"
 
 
-def row(root: Path, one: PreviewSet, mark: Mark, alt: str = "", part: float | None = None) -> None:
+def row(root: Path, one: PreviewSet, mark: Mark, alt: str = "", part: float | None = None, brief: bool = False) -> None:
     """A label beside the preview, drawn by its kind: sound, picture or table.
 
-    part: of the whole width that a sound's picture takes, where several share one time axis.
+    part: of the whole width that a sound's picture takes, where several share one time axis. brief: its player shows no
+    clock of whole seconds, since an axis in tenths stands over it.
     """
-    label = f'<div class="ss-mark">{mark.html}</div>'
+    label = f'<div class="ss-mark{" ss-brief" if brief else ""}">{mark.html}</div>'
     says = alt or f"{mark.spoken}, {mark.detail or moment(one)}"
     if "wav" not in one.files:  # a picture or a table wants the whole width
         with st.container(gap="small"):
@@ -181,6 +207,14 @@ def row(root: Path, one: PreviewSet, mark: Mark, alt: str = "", part: float | No
         st.html(label, width=LABEL_PX)
         with st.container(gap=None):
             _content(root, one, says, part)
+
+
+def sound_row(mark: Mark, sound: bytes, says: str) -> None:
+    """A label beside the player of a sound that has no picture."""
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+        st.html(f'<div class="ss-mark">{mark.html}</div>', width=LABEL_PX)
+        with st.container(gap=None):
+            st.audio(sound, "audio/wav", alt=f"Play {says}")
 
 
 def _content(root: Path, one: PreviewSet, says: str, part: float | None = None) -> None:
