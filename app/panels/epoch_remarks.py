@@ -37,10 +37,9 @@ def show(reader: RunReader, view: RunView, there: Moments, step: int, go: Callab
             style.note("red", "error", fault)
     others = [one for one in remarks if one != step and one in there.steps][-MOST_LISTED:]
     for one in others:
-        label = plain(f"{there.where(one)}: {remarks[one]}")
-        st.button(
-            label[:1].upper() + label[1:], key=f"said-{reader.id}-{one}", type="tertiary", on_click=go, args=(one,)
-        )
+        place = there.where(one)
+        label = plain(f"{place[:1].upper()}{place[1:]}: {remarks[one]}")
+        st.button(label, key=f"said-{reader.id}-{one}", type="tertiary", on_click=go, args=(one,))
 
 
 def _keep(reader: RunReader, step: int, key: str) -> None:

@@ -68,7 +68,7 @@ class Bench {
     this.shown = said;
     const before = this.data;
     this.data = data;
-    this.span = Math.max(data.a.span_s, data.b.span_s, 0.1);
+    this.span = Math.max(data.a.duration_s, data.b.duration_s, 0.05);
     this.say(".lb-said", data.said);
     if (before && before.pair !== data.pair) this.begin(null);
     this.draw();
@@ -120,7 +120,7 @@ class Bench {
         place.append(image);
       }
     }
-    if (sound) place.style.width = `${(100 * sound.span_s) / this.span}%`;
+    if (sound) place.style.width = `${(100 * sound.picture_s) / this.span}%`;
     if (sound && !sound.picture && this.decoded.get(sound.url)?.wave) this.wave(place, sound);
   }
 

@@ -1,7 +1,7 @@
 """The listening bench: two sounds from one clock, equally loud, switched without a gap, also without seeing which.
 
-A component of its own; its page, style and program lie beside this file. The sounds themselves come from Streamlit's own
-store of media: what is sent anew when something changes is their addresses.
+A component of its own; its page, style and program lie beside this file. The sounds themselves come from Streamlit's
+own store of media: what is sent anew when something changes is their addresses.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _bench = v2.component("sweetspot_listening_bench", html=_html, css=_css, js=_js,
 class Heard:
     """One of the two. name, detail: in its lane; phrase: in a sentence, "the copy of epoch 31". sound: a WAV.
 
-    span_s: the time that its picture's whole width stands for.
+    picture_s: the time that its picture's whole width stands for, 0 without one.
     """
 
     key: str
@@ -42,7 +42,7 @@ class Heard:
     phrase: str
     sound: Path | bytes
     picture: Path | None
-    span_s: float
+    picture_s: float
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ def _data(one: Heard, level: Level, move_db: float, place: str) -> dict[str, Any
         "url": _address(one.sound, "audio/wav", f"{place}-sound"),
         "picture": _address(one.picture, "image/png", f"{place}-picture") if one.picture else "",
         "gain_db": round(move_db, 2),
-        "span_s": round(one.span_s if one.picture else level.duration_s, 4),
+        "duration_s": round(level.duration_s, 4),
+        "picture_s": round(one.picture_s or level.duration_s, 4),
     }
 
 

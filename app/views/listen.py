@@ -77,11 +77,9 @@ def _bench(shelf: Library, reader: RunReader) -> None:
     if not there.steps:
         _nothing(view)
         return
-    step_key = f"heard-{reader.id}"
-    _keep_within(step_key, there)
     style.title(words.nouns(view.run).main, "click a triangle to hear that epoch")
     plots.main(reader, view, there.steps, ChartSettings(), lambda step: _go(reader, there, step), CHART_PX)
-    step = _slider(step_key, there)
+    step = _slider(f"heard-{reader.id}", there)
     recording = _recording(reader, view)
     first, second = _sides(reader, there, step, recording)
     if not listening_bench.show(first, second, st.session_state.get(f"plays-{reader.id}", 0), reader.id):
@@ -102,12 +100,18 @@ def _nothing(view: RunView) -> None:
         style.note("gray", "music_off", "It made nothing to hear.", "It ended before its first sound.")
 
 
-def _keep_within(key: str, there: Moments) -> None:
-    """What the slider stands at must be a moment that there is; to begin with that of the address, or the sweet spot."""
-    options = [str(step) for step in there.steps]
+def _kept(key: str, options: list[str], usual: str) -> str:
+    """The key of a widget that stands at what ``key`` keeps, also when its options have become more: one with other
+    options is another widget, and would begin anew."""
     if st.session_state.get(key) not in options:
-        usual = str(there.steps[-1] if there.sweet is None else there.sweet)
-        st.session_state[key] = link.asked("step", options, usual)
+        st.session_state[key] = usual
+    widget = f"{key}-{len(options)}"
+    st.session_state[widget] = st.session_state[key]
+    return widget
+
+
+def _keep(key: str, widget: str) -> None:
+    st.session_state[key] = st.session_state[widget]
 
 
 def _go(reader: RunReader, there: Moments, step: int) -> None:
@@ -120,15 +124,18 @@ def _go(reader: RunReader, there: Moments, step: int) -> None:
 
 
 def _slider(key: str, there: Moments) -> int:
+    """Where it stands: to begin with where the address says, or at the sweet spot."""
+    options = [str(step) for step in there.steps]
     usual = str(there.steps[-1] if there.sweet is None else there.sweet)
-    if len(there.steps) == 1:
-        return there.steps[0]
-    chosen = st.select_slider(
-        "Epoch", [str(step) for step in there.steps], key=key, format_func=lambda one: _stop(there, int(one)),
-        help="Moves every player of this page, and each side of the bench that stands “at the slider”.",
-    )  # fmt: skip
-    link.keep("step", chosen, usual)
-    return int(chosen)
+    widget = _kept(key, options, link.asked("step", options, usual))
+    if len(options) > 1:
+        st.select_slider(
+            "Epoch", options, key=widget, format_func=lambda one: _stop(there, int(one)),
+            on_change=_keep, args=(key, widget),
+            help="Moves every player of this page, and each side of the bench that stands “at the slider”.",
+        )  # fmt: skip
+    link.keep("step", st.session_state[key], usual)
+    return int(st.session_state[key])
 
 
 def _stop(there: Moments, step: int) -> str:
@@ -153,9 +160,12 @@ def _sides(reader: RunReader, there: Moments, step: int, recording: Recording | 
     with st.container(key="sides"):
         for place, letter, first in zip(st.columns(2), "AB", usual, strict=True):
             key = f"side-{letter.lower()}-{reader.id}"
-            if st.session_state.get(key) not in options:
-                st.session_state[key] = first
-            chosen.append(place.selectbox(letter, options, key=key, format_func=there.name))
+            widget = _kept(key, options, first)
+            place.selectbox(
+                letter, options, key=widget, format_func=there.name, on_change=_keep, args=(key, widget),
+                help="What is heard as A: what moves with the slider, or stays as it is." if letter == "A" else None,
+            )  # fmt: skip
+            chosen.append(st.session_state[key])
     kinds = [one.partition("@")[0] for one in chosen]
     span = previews.span_s(reader.root, there.found)
     made = [_heard(reader.root, there, one, step, recording, span, kinds[0] == kinds[1]) for one in chosen]
@@ -166,15 +176,8 @@ def _heard(
     root: Path, there: Moments, choice: str, step: int, recording: Recording | None, span: float, alike: bool
 ) -> Heard:
     if choice == "recording" and recording is not None:
-        return Heard(
-            "recording",
-            "Nearest recording",
-            recording.name,
-            f"the recording {recording.name}",
-            recording.sound,
-            None,
-            0.0,
-        )
+        said = f"the recording {recording.name}"
+        return Heard("recording", "Nearest recording", recording.name, said, recording.sound, None, 0.0)
     sound = there.sound(choice, step)
     assert sound is not None, "only what there is can be chosen"
     kind, one = sound
