@@ -44,4 +44,4 @@ def chance(hits: int, total: int, sides: int = 1) -> float:
 def _by_chance(hits: int, total: int, sides: int) -> str:
     of_100 = 100 * chance(hits, total, sides)
     often = "fewer than 1" if of_100 < 0.95 else f"{of_100:.0f}"
-    return f"Who only guesses comes as far in {often} of 100 such tests."
+    return f"Guessing alone comes as far in {often} of 100 such tests."

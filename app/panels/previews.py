@@ -7,7 +7,7 @@ A player's identity is its place in the tree. So everything is emitted oldest fi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -101,21 +101,26 @@ def _sweetness(epoch: int, step: int, best: Best | None, name: str) -> str:
     return name if epoch == best.epoch else f"nearest the {name}"
 
 
-def listen(root: Path, found: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark], nouns: tuple[str, str]) -> None:
+def listen(
+    root: Path, found: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], nouns: tuple[str, str]
+) -> None:
     """Draw the panel. marks: by (epoch, step). nouns: the two captions."""
     references, copies, samples = sort_previews(found)
+    span = span_s(root, samples)
     if references or copies:
         style.quiet(nouns[0])
+    if span:
+        time_axis(span)
     for reference in references[:1]:
-        row(root, reference, Mark("Original"), "the original")
+        row(root, reference, Mark("Original"), "the original", brief=bool(span))
     if copies:
-        _copies(root, copies, marks)
+        _copies(root, copies, marks, bool(span))
     if samples:
         style.quiet(nouns[1])
-        _timeline(root, samples, marks)
+        _timeline(root, samples, marks, bool(span))
 
 
-def _copies(root: Path, copies: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
+def _copies(root: Path, copies: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
     """Only the newest copy is seen, but the ones before stay in the tree: who listens to one hears it to its end."""
     groups = _groups(copies)
     with st.container(key="copies", gap=None):
@@ -123,32 +128,40 @@ def _copies(root: Path, copies: Sequence[PreviewSet], marks: dict[tuple[int, int
             with st.container(key=f"copies-{number}", gap=None):
                 for one in group if number >= len(groups) - 2 else ():
                     mark = marks.get((one.epoch, one.step), Mark(f"{one.epoch}"))
-                    row(root, one, Mark("Copy", moment(one)), f"copy of the original, {moment(one)}, {mark.detail}")
+                    row(
+                        root,
+                        one,
+                        Mark("Copy", moment(one)),
+                        f"copy of the original, {moment(one)}, {mark.detail}",
+                        brief=brief,
+                    )
 
 
-def _timeline(root: Path, samples: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
+def _timeline(root: Path, samples: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
     groups = _groups(samples)
     with st.container(key="timeline", gap="small"):
         for number, group in enumerate(groups):
             with st.container(key=f"timeline-{number}", gap="small"):
                 # The two youngest groups are open: the older one folds only after twenty more, never while it plays.
                 if number >= len(groups) - 2:
-                    _rows(root, group, marks)
+                    _rows(root, group, marks, brief)
                 else:
-                    _folded(root, group, marks, number)
+                    _folded(root, group, marks, number, brief)
 
 
-def _folded(root: Path, group: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark], number: int) -> None:
+def _folded(
+    root: Path, group: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], number: int, brief: bool
+) -> None:
     label = f"{counted(len(group), 'earlier one')}, {moment(group[0])} to {moment(group[-1])}"
     folded = st.expander(label, on_change="rerun", key=f"earlier-{root.name}-{number}")
     if folded.open:
         with folded, st.container(key=f"timeline-open-{number}", gap="small"):
-            _rows(root, group, marks)
+            _rows(root, group, marks, brief)
 
 
-def _rows(root: Path, group: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
+def _rows(root: Path, group: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
     for one in group:
-        row(root, one, marks.get((one.epoch, one.step), Mark(*moment_parts(one))))
+        row(root, one, marks.get((one.epoch, one.step), Mark(*moment_parts(one))), brief=brief)
 
 
 def span_s(root: Path, found: Sequence[PreviewSet]) -> float:
@@ -190,11 +203,20 @@ def moment(one: PreviewSet) -> str:
     return "before learning" if one.step == 0 else f"epoch {one.epoch}"
 
 
-def row(root: Path, one: PreviewSet, mark: Mark, alt: str = "", part: float | None = None, brief: bool = False) -> None:
+def row(
+    root: Path,
+    one: PreviewSet,
+    mark: Mark,
+    alt: str = "",
+    part: float | None = None,
+    brief: bool = False,
+    hearing: int = 0,
+) -> None:
     """A label beside the preview, drawn by its kind: sound, picture or table.
 
     part: of the whole width that a sound's picture takes, where several share one time axis. brief: its player shows no
-    clock of whole seconds, since an axis in tenths stands over it.
+    clock of whole seconds, since an axis in tenths stands over it. hearing: it plays by itself when this number is new
+    to it; at 0 it never does.
     """
     label = f'<div class="ss-mark{" ss-brief" if brief else ""}">{mark.html}</div>'
     says = alt or f"{mark.spoken}, {mark.detail or moment(one)}"
@@ -206,7 +228,7 @@ def row(root: Path, one: PreviewSet, mark: Mark, alt: str = "", part: float | No
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(label, width=LABEL_PX)
         with st.container(gap=None):
-            _content(root, one, says, part)
+            _content(root, one, says, part, hearing)
 
 
 def sound_row(mark: Mark, sound: bytes, says: str) -> None:
@@ -217,7 +239,7 @@ def sound_row(mark: Mark, sound: bytes, says: str) -> None:
             st.audio(sound, "audio/wav", alt=f"Play {says}")
 
 
-def _content(root: Path, one: PreviewSet, says: str, part: float | None = None) -> None:
+def _content(root: Path, one: PreviewSet, says: str, part: float | None = None, hearing: int = 0) -> None:
     files = {suffix: root / path for suffix, path in one.files.items()}
     for suffix, path in list(files.items()):
         if why := media.refusal(path):
@@ -227,7 +249,9 @@ def _content(root: Path, one: PreviewSet, says: str, part: float | None = None) 
         place = st if part is None else st.columns([part, max(1 - part, 1e-6)], gap=None, wrap=False)[0]
         place.image(str(files["png"]), width="stretch", alt=f"Picture of {says}")
     if "wav" in files:
-        st.audio(str(files["wav"]), alt=f"Play {says}")
+        # A player that has played by itself does so again only under another identity, of which its text is a part.
+        again = f", hearing {hearing}" if hearing > 1 else ""
+        st.audio(str(files["wav"]), alt=f"Play {says}{again}", autoplay=hearing > 0)
     elif "png" not in files and "npy" in files:
         _table(files["npy"])
 
