@@ -59,7 +59,7 @@ EXCUSED_LOG = {
     r"^  wd = self\._inotify_fd": "the second line of that warning",
 }
 EXCUSED_CONSOLE = {
-    r"404 .*/(new|run|listen|compare|sounds|explore)/_stcore/": "Streamlit asks below a page's address, then at the root",
+    r"404 .*/(new|run|listen|compare|sounds|explore)/_stcore/": "Streamlit asks below a page's own path, then above",
     r"404 .*/media/": "a player may be taken away while it loads; those that are shown are played",
 }
 
