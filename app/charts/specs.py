@@ -159,7 +159,7 @@ def main_chart(x_title: str, y_title: str, height: int = 368, x_format: str = ".
         # Above what follows the mouse, which else takes the click; as wide as a finger, not as the triangle.
         _rows("preview")
         .mark_point(size=500, filled=True, opacity=0, yOffset=-9, cursor="pointer", clip=True)
-        .encode(x=x, y=low)
+        .encode(x=x, y=low, tooltip=alt.value("click to hear it"))
         .add_params(pick),
     ]
     return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})

@@ -194,7 +194,7 @@ def _heard(
 def _players(reader: RunReader, there: Moments, step: int, recording: Recording | None) -> None:
     """Everything of one moment, each with a player of its own."""
     where, mark = there.where(step), there.mark(step)
-    style.title(f"All of {where}" if step else "Before learning", mark.sweet)
+    style.title(f"Everything of {where}" if step else "Before learning", mark.sweet)
     span = previews.span_s(reader.root, there.found)
     with st.container(key="players", gap="small"):
         if span:
