@@ -70,10 +70,12 @@ class Bench {
     this.data = data;
     this.span = Math.max(data.a.duration_s, data.b.duration_s, 0.05);
     this.say(".lb-said", data.said);
-    if (before && before.pair !== data.pair) this.begin(null);
-    this.draw();
-    this.load(data.plays > this.plays);
+    if (before && before.pair !== data.pair && this.test) this.begin(null);
+    const begins = before && data.plays > this.plays; // not when the page is come back to
+    if (begins) this.side = data.side;
     this.plays = data.plays;
+    this.draw();
+    this.load(begins);
   }
 
   say(selector, text) { const one = this.find(selector); if (one.textContent !== text) one.textContent = text; }

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import soundfile
 import streamlit as st
@@ -43,6 +43,14 @@ class Heard:
     sound: Path | bytes
     picture: Path | None
     picture_s: float
+
+
+@dataclass(frozen=True)
+class Begin:
+    """When it is to begin by itself: times grows by one each time; side: what is heard then."""
+
+    times: int
+    side: Literal["a", "b"]
 
 
 @dataclass(frozen=True)
@@ -91,10 +99,10 @@ def moves_db(first: Level, second: Level) -> tuple[float, float]:
     return softer - first.db, softer - second.db
 
 
-def show(first: Heard, second: Heard, plays: int, run_id: str) -> bool:
+def show(first: Heard, second: Heard, begin: Begin, run_id: str) -> bool:
     """Draw the bench; False, and nothing, where one of the two is no sound.
 
-    plays: grows by one whenever it is to begin by itself. run_id: answers are counted by run and pair.
+    run_id: answers are counted by run and pair.
     """
     loudness = level_of(first.sound), level_of(second.sound)
     if loudness[0] is None or loudness[1] is None:
@@ -106,8 +114,8 @@ def show(first: Heard, second: Heard, plays: int, run_id: str) -> bool:
         for one, level, move, side in zip((first, second), loudness, moved, "ab", strict=True)
     ]
     data = {
-        "a": sides[0], "b": sides[1], "pair": pair, "plays": plays, "same": first.key == second.key,
-        "said": _result(run_id, pair, (first.phrase, second.phrase)),
+        "a": sides[0], "b": sides[1], "pair": pair, "plays": begin.times, "side": begin.side,
+        "same": first.key == second.key, "said": _result(run_id, pair, (first.phrase, second.phrase)),
     }  # fmt: skip
     _bench(data=data, key=key, on_answered_change=_counts(run_id, pair, key))
     return True

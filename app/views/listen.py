@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import streamlit as st
 
 from app.charts import plots
 from app.charts.settings import ChartSettings
 from app.look import link, style, words
-from app.panels import epoch_remarks, listening_bench, moments, previews
-from app.panels.listening_bench import Heard
+from app.panels import bench_sides, epoch_remarks, listening_bench, previews
+from app.panels.bench_sides import Recording
+from app.panels.listening_bench import Begin
 from app.panels.moments import Moments
 from app.panels.previews import Mark
-from app.runs import recordings
 from app.runs.launch import launcher
 from app.runs.library import Library, library
 from engine.errors import RunDirectoryError
-from engine.printable import escaped
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
 LOOK_S = 4.0
 CHART_PX = 190
-
-
-@dataclass(frozen=True)
-class Recording:
-    """The nearest recording, as sound to hear."""
-
-    name: str
-    sound: bytes
 
 
 def page() -> None:
@@ -80,9 +68,10 @@ def _bench(shelf: Library, reader: RunReader) -> None:
     style.title(words.nouns(view.run).main, "click a triangle to hear that epoch")
     plots.main(reader, view, there.steps, ChartSettings(), lambda step: _go(reader, there, step), CHART_PX)
     step = _slider(f"heard-{reader.id}", there)
-    recording = _recording(reader, view)
-    first, second = _sides(reader, there, step, recording)
-    if not listening_bench.show(first, second, st.session_state.get(f"plays-{reader.id}", 0), reader.id):
+    recording = bench_sides.recording(reader, view)
+    first, second = bench_sides.chosen(reader, there, step, recording)
+    begin = Begin(st.session_state.get(f"plays-{reader.id}", 0), bench_sides.following(reader.id))
+    if not listening_bench.show(first, second, begin, reader.id):
         style.note("gray", "music_off", "One of the two cannot be played.", "It is no sound, or gone: choose another.")
     left, right = st.columns([5, 3], gap="large")
     with left:
@@ -100,38 +89,22 @@ def _nothing(view: RunView) -> None:
         style.note("gray", "music_off", "It made nothing to hear.", "It ended before its first sound.")
 
 
-def _kept(key: str, options: list[str], usual: str) -> str:
-    """The key of a widget that stands at what ``key`` keeps, also when its options have become more: one with other
-    options is another widget, and would begin anew."""
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = usual
-    widget = f"{key}-{len(options)}"
-    st.session_state[widget] = st.session_state[key]
-    return widget
-
-
-def _keep(key: str, widget: str) -> None:
-    st.session_state[key] = st.session_state[widget]
-
-
 def _go(reader: RunReader, there: Moments, step: int) -> None:
     """To a moment, and hear it."""
     st.session_state[f"heard-{reader.id}"] = str(there.nearest_step(step))
     st.session_state[f"plays-{reader.id}"] = st.session_state.get(f"plays-{reader.id}", 0) + 1
-    side = f"side-a-{reader.id}"
-    if st.session_state.get(side) not in ("new", "copy"):
-        st.session_state[side] = "new"  # what follows the slider: else the click would be heard nowhere
+    bench_sides.follow(reader.id)
 
 
 def _slider(key: str, there: Moments) -> int:
     """Where it stands: to begin with where the address says, or at the sweet spot."""
     options = [str(step) for step in there.steps]
     usual = str(there.steps[-1] if there.sweet is None else there.sweet)
-    widget = _kept(key, options, link.asked("step", options, usual))
+    widget = bench_sides.kept(key, options, link.asked("step", options, usual))
     if len(options) > 1:
         st.select_slider(
             "Epoch", options, key=widget, format_func=lambda one: _stop(there, int(one)),
-            on_change=_keep, args=(key, widget),
+            on_change=bench_sides.keep, args=(key, widget),
             help="Moves every player of this page, and each side of the bench that stands “at the slider”.",
         )  # fmt: skip
     link.keep("step", st.session_state[key], usual)
@@ -142,53 +115,6 @@ def _stop(there: Moments, step: int) -> str:
     mark = there.mark(step)
     said = [there.where(step), mark.detail if step else "", mark.sweet]
     return " · ".join(one for one in said if one)
-
-
-def _recording(reader: RunReader, view: RunView) -> Recording | None:
-    """The nearest one, where it can be heard."""
-    name = recordings.nearest(view)
-    path = recordings.place_of(view, reader.dataset(), name) if name else None
-    sound = recordings.heard(path) if path else None
-    return Recording(escaped(str(name)), sound) if sound is not None else None
-
-
-def _sides(reader: RunReader, there: Moments, step: int, recording: Recording | None) -> tuple[Heard, Heard]:
-    """The two that are chosen."""
-    options = there.choices(recording is not None)
-    usual = options[0], "original" if there.original else options[-1]
-    chosen = []
-    with st.container(key="sides"):
-        for place, letter, first in zip(st.columns(2), "AB", usual, strict=True):
-            key = f"side-{letter.lower()}-{reader.id}"
-            widget = _kept(key, options, first)
-            place.selectbox(
-                letter, options, key=widget, format_func=there.name, on_change=_keep, args=(key, widget),
-                help="What is heard as A: what moves with the slider, or stays as it is." if letter == "A" else None,
-            )  # fmt: skip
-            chosen.append(st.session_state[key])
-    kinds = [one.partition("@")[0] for one in chosen]
-    span = previews.span_s(reader.root, there.found)
-    made = [_heard(reader.root, there, one, step, recording, span, kinds[0] == kinds[1]) for one in chosen]
-    return made[0], made[1]
-
-
-def _heard(
-    root: Path, there: Moments, choice: str, step: int, recording: Recording | None, span: float, alike: bool
-) -> Heard:
-    if choice == "recording" and recording is not None:
-        said = f"the recording {recording.name}"
-        return Heard("recording", "Nearest recording", recording.name, said, recording.sound, None, 0.0)
-    sound = there.sound(choice, step)
-    assert sound is not None, "only what there is can be chosen"
-    kind, one = sound
-    where = "" if kind == "original" else there.where(one.step)
-    mark = Mark("") if kind == "original" else there.mark(one.step)
-    detail = ", ".join(text for text in (mark.detail, mark.sweet) if text)
-    picture = root / one.files["png"] if "png" in one.files else None
-    return Heard(
-        kind if kind == "original" else f"{kind}@{one.step}", moments.title(kind, where), detail,
-        moments.phrase(kind, where, alike), root / one.files["wav"], picture, span,
-    )  # fmt: skip
 
 
 def _players(reader: RunReader, there: Moments, step: int, recording: Recording | None) -> None:

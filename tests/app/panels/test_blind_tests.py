@@ -19,7 +19,8 @@ NAMES = ("epoch 85", "epoch 31")
         ("like", Count(1, 1), "You chose epoch 85 at 1 of 1. Guessing alone comes as far in 100 of 100 such tests."),
         ("tell", Count(7, 8), "You were right at 7 of 8. Guessing alone comes as far in 4 of 100 such tests."),
         ("tell", Count(0, 3), "You were right at 0 of 3. Guessing alone comes as far in 100 of 100 such tests."),
-        ("tell", Count(9, 9), "You were right at 9 of 9. Guessing alone comes as far in fewer than 1 of 100 such tests."),
+        ("tell", Count(9, 9), "You were right at 9 of 9. "
+         "Guessing alone comes as far in fewer than 1 of 100 such tests."),
     ],
 )  # fmt: skip
 def test_a_count_is_a_sentence_with_what_chance_makes_of_it(test: str, count: Count, words: str) -> None:
