@@ -37,6 +37,8 @@ class Bench {
     for (const one of this.all("[data-test]"))
       one.onclick = () => this.begin(this.test === one.dataset.test ? null : one.dataset.test);
     for (const one of this.all("[data-answer]")) one.onclick = () => this.answer(one.dataset.answer);
+    // A button that the mouse has pressed gives the focus away: space is to play then, not to press it again.
+    root.addEventListener("click", (event) => { if (event.detail) event.target.closest("button")?.blur() });
     this.listens = (event) => this.key(event);
     document.addEventListener("keydown", this.listens);
     this.begin(null);

@@ -2,8 +2,8 @@
 
 Wrong is an exception in the page, a line in the server's log, an error or a warning in the browser's console (Vega's
 too), and what axe-core calls a violation. What is alike for every state (the form of a new run, Listen, Compare,
-Sounds, Explore) is pressed in the state that comes first, in the others what is new there; they are opened and judged all the
-same.
+Sounds, Explore) is pressed in the state that comes first, in the others what is new there; they are opened and judged
+all the same.
 ``-rP`` shows what was pressed.
 """
 
