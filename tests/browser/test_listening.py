@@ -207,9 +207,12 @@ def test_what_plays_goes_on_while_the_slider_moves_and_a_preview_comes(bench: An
     sound = next(path for path in run.layout.previews.glob("*-recon-00.wav"))
     for role in ("recon", "sample"):
         shutil.copy(sound, run.layout.preview(9, 90, role, 0, "wav"))
-    until(lambda: slider.get_attribute("aria-valuemax") != "" and bench.locator(".lb[data-same=yes]").count())
-    slider.press("End")
-    until(lambda: "epoch 9" in bench.inner_text(".lb-lane[data-side=a]") or "step 90" in bench.inner_text(".lb"))
+
+    def at_the_new_one() -> bool:
+        slider.press("End")
+        return "step 90" in bench.inner_text(".lb-lane[data-side=a]")
+
+    until(at_the_new_one)
     assert bench.locator(".lb[data-same=yes]").count() and state(bench) == "playing"
     writer.close()
 
