@@ -37,7 +37,7 @@ def said(test: Test, count: Count, names: tuple[str, str]) -> str:
 def chance(hits: int, total: int, sides: int = 1) -> float:
     """How probable it is that a fair coin falls so ``hits`` times or more of ``total``; on either side with ``sides``
     2. (The sign test.)"""
-    tail = sum(math.comb(total, at) for at in range(hits, total + 1)) / 2**total
+    tail = sum(math.comb(total, at) for at in range(hits, total + 1)) / (1 << total)
     return min(1.0, sides * tail)
 
 

@@ -104,10 +104,10 @@ def show(first: Heard, second: Heard, begin: Begin, run_id: str) -> bool:
 
     run_id: answers are counted by run and pair.
     """
-    loudness = level_of(first.sound), level_of(second.sound)
-    if loudness[0] is None or loudness[1] is None:
+    own, others = level_of(first.sound), level_of(second.sound)
+    if own is None or others is None:
         return False
-    moved = moves_db(loudness[0], loudness[1])
+    loudness, moved = (own, others), moves_db(own, others)
     pair, key = f"{first.key} {second.key}", f"bench-{run_id}"
     sides = [
         _data(one, level, move, f"{key}-{side}")
