@@ -36,6 +36,7 @@ chosen = st.navigation(
         st.Page("views/runs.py", title="Runs", default=True),
         st.Page("views/new.py", title="New run", url_path="new"),
         st.Page("views/run.py", title="Run", url_path="run"),
+        st.Page("views/listen.py", title="Listen", url_path="listen"),
         st.Page("views/compare.py", title="Compare", url_path="compare"),
         st.Page("views/sounds.py", title="Sounds", url_path="sounds"),
         st.Page("views/explore.py", title="Explore", url_path="explore"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,15 +33,28 @@ class Mark:
 
 
 def add_marks(rows: Rows, marks: Sequence[Mark], at: XAxis, window: Window) -> None:
-    """Marks within ``window``, at most 40 a kind, evenly chosen, and a legend of the kinds that there are."""
+    """Marks within ``window``, at most 40 a kind, evenly chosen, each with its update as its text; and a legend of the
+    kinds that there are."""
     kinds = [kind for kind in LEGEND if any(mark.kind == kind for mark in marks)]
     for kind in kinds:
-        places = at.of_steps(np.array([mark.step for mark in marks if mark.kind == kind], float))
-        seen = np.unique(places[(places >= window[0]) & (places <= window[1])])
+        steps = [mark.step for mark in marks if mark.kind == kind]
+        places = at.of_steps(np.array(steps, float))
+        seen, first = np.unique(places, return_index=True)
+        inside = (seen >= window[0]) & (seen <= window[1])
+        seen, first = seen[inside], first[inside]
         if len(seen):
-            rows.add(kind, "base", x=seen[:: math.ceil(len(seen) / MOST_A_KIND)])
+            every = slice(None, None, math.ceil(len(seen) / MOST_A_KIND))
+            rows.add(kind, "base", x=seen[every], t=[str(steps[place]) for place in first[every]])
     if kinds:
         rows.add("legend", "base", x=0.0, t="\u2003".join(LEGEND[kind] for kind in kinds))
+
+
+def picked(state: Any, name: str) -> int | None:
+    """The update of the mark that was clicked, from what Streamlit keeps of a chart."""
+    try:
+        return int(state["selection"][name][0]["t"])
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
 
 
 def beside(marks: Sequence[Mark], at: XAxis, places: Floats) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,7 @@ import streamlit as st
 from app.charts import specs
 from app.charts.curves import main_rows
 from app.charts.marks import Mark
+from app.charts.marks import picked as picked_step
 from app.charts.settings import AXES, X_FORMATS, ChartSettings
 from app.charts.sweet_range import Sweet, sweet
 from app.charts.x_axis import Window, XAxis
@@ -27,6 +28,7 @@ from engine.rundir.view import RunView
 
 MAIN_HEIGHT = 368
 USUALLY = ChartSettings()
+Picked = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Drawing:
 
 
 @lru_cache(maxsize=16)
-def _main_spec(y_title: str, axis: str, log: bool) -> specs.Spec:
-    return specs.main_chart(AXES[axis], y_title, MAIN_HEIGHT, X_FORMATS[axis], log)
+def _main_spec(y_title: str, axis: str, log: bool, height: int) -> specs.Spec:
+    return specs.main_chart(AXES[axis], y_title, height, X_FORMATS[axis], log)
 
 
 def window(key: str) -> Window | None:
@@ -60,24 +62,45 @@ def zoom_key(name: str, run_id: str, settings: ChartSettings) -> str:
     return f"zoom-{name}-{settings.axis}-{run_id}"
 
 
-def draw(drawn: Drawing, key: str) -> None:
-    """A chart that tells the server its zoom, and nothing else that happens in the browser."""
+def draw(drawn: Drawing, key: str, picked: Picked | None = None) -> None:
+    """A chart that tells the server its zoom and, where somebody wants it, which mark was clicked; nothing else that
+    happens in the browser."""
+    tells = [specs.ZOOM] if picked is None else [specs.ZOOM, specs.PICK]
     st.vega_lite_chart(
-        drawn.rows, drawn.spec, width="stretch", key=key, on_select="rerun", selection_mode=[specs.ZOOM], alt=drawn.alt
-    )
+        drawn.rows, drawn.spec, width="stretch", key=key, selection_mode=tells, alt=drawn.alt,
+        on_select="rerun" if picked is None else lambda: _tell(key, picked),
+    )  # fmt: skip
 
 
-def main(reader: RunReader, view: RunView, preview_steps: Sequence[int], settings: ChartSettings) -> None:
-    """Error on new and own items, against the baseline, with the sweet range and what happened to the run."""
+def _tell(key: str, picked: Picked) -> None:
+    """Of what a chart tells, a click on a mark that was not the last one clicked."""
+    step, before = picked_step(st.session_state.get(key), specs.PICK), f"picked-{key}"
+    if step is not None and step != st.session_state.get(before):
+        st.session_state[before] = step
+        picked(step)
+
+
+def main(
+    reader: RunReader,
+    view: RunView,
+    preview_steps: Sequence[int],
+    settings: ChartSettings,
+    picked: Picked | None = None,
+    height: int = MAIN_HEIGHT,
+) -> None:
+    """Error on new and own items, against the baseline, with the sweet range and what happened to the run.
+
+    picked: called with the update of a mark that was clicked, before the page is drawn again.
+    """
     if view.run is None:
         _empty("The curve begins with the first epoch.")
         return
     key = zoom_key("main", reader.id, settings)
-    drawn = main_drawing(reader.root, view, preview_steps, settings, window(key))
+    drawn = main_drawing(reader.root, view, preview_steps, settings, window(key), height)
     if drawn is None:
         _empty("The curve begins when the first epoch is over.")
         return
-    draw(drawn, key)
+    draw(drawn, key, picked)
 
 
 def main_drawing(
@@ -86,6 +109,7 @@ def main_drawing(
     preview_steps: Sequence[int],
     settings: ChartSettings = USUALLY,
     seen: Window | None = None,
+    height: int = MAIN_HEIGHT,
 ) -> Drawing | None:
     """The main chart of a run, within the part of the x axis that is in sight; None before its first epoch."""
     run, status = view.run, view.status
@@ -98,15 +122,15 @@ def main_drawing(
     base = words.baseline(status, run)
     spot = sweet(status, run)
     rows = store.cached(
-        ("main", settings, seen, spot, base, tuple(preview_steps)),
+        ("main", settings, seen, spot, base, tuple(preview_steps), height),
         lambda: main_rows(
             store.epochs, monitor.metric, monitor.reference, unit=monitor.unit, baseline=base, sweet=spot,
             better=monitor.better, marks=marks(root, store, preview_steps),
             names=_names(run), at=x_axis_of(store, run, settings), settings=settings,
-            standard_error=words.uncertain(run), window=seen, height=MAIN_HEIGHT,
+            standard_error=words.uncertain(run), window=seen, height=height,
         ),
     )  # fmt: skip
-    spec = _main_spec(words.unit_line(run), settings.axis, settings.log)
+    spec = _main_spec(words.unit_line(run), settings.axis, settings.log, height)
     return Drawing(words.nouns(run).main, "", rows, spec, _alt(run, store, spot))
 
 

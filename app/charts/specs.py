@@ -105,11 +105,12 @@ def _crosshair(x: alt.X, y: alt.Y) -> list[Any]:
     ]
 
 
-def main_chart(x_title: str, y_title: str, height: int = 368, x_format: str = "~g", log: bool = False) -> Spec:
+def main_chart(x_title: str, y_title: str, height: int = 368, x_format: str = ".6~g", log: bool = False) -> Spec:
     """Validation and training, the baseline, the sweet range and what lies beyond, what happened to the run."""
     x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format, x_title))
     y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis(y_title))
     low = alt.value("height")
+    pick = alt.selection_point(name=PICK, fields=["t"], on="click", toggle=False, clear=False, empty=False)
     layers = [
         _frame(x, y).add_params(_zoom()),
         _rows("range").mark_rect(opacity=0.1, clip=True).encode(x=x, x2="x2:Q", color=_COLOUR),
@@ -155,11 +156,16 @@ def main_chart(x_title: str, y_title: str, height: int = 368, x_format: str = "~
         .encode(x=x, y=y, text="t:N", color=_COLOUR),
         _end_labels(),
         *_crosshair(x, y),
+        # Above what follows the mouse, which else takes the click; as wide as a finger, not as the triangle.
+        _rows("preview")
+        .mark_point(size=500, filled=True, opacity=0, yOffset=-9, cursor="pointer", clip=True)
+        .encode(x=x, y=low, tooltip=alt.value("click to hear it"))
+        .add_params(pick),
     ]
     return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
 
 
-def overlay_chart(x_title: str, y_title: str, log: bool = False, x_format: str = "~g", height: int = 368) -> Spec:
+def overlay_chart(x_title: str, y_title: str, log: bool = False, x_format: str = ".6~g", height: int = 368) -> Spec:
     """One line a run over what its raw values reach, its name at its end; hovered points tell their run."""
     x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format, x_title))
     y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis(y_title))
@@ -179,7 +185,7 @@ def overlay_chart(x_title: str, y_title: str, log: bool = False, x_format: str =
     return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
 
 
-def small_chart(x_title: str | None = None, x_format: str = "~g", log: bool = False, height: int = 150) -> Spec:
+def small_chart(x_title: str | None = None, x_format: str = ".6~g", log: bool = False, height: int = 150) -> Spec:
     """A line, maybe over its band, over a pale area in its own scale, with a validation line of points beside it."""
     x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format, x_title))
     y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis())
@@ -230,7 +236,7 @@ def strip_chart() -> Spec:
 
 def length_dots() -> Spec:
     """One dot a sound by its length: filled learns, ring checks."""
-    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis("~g"))
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(".6~g"))
     y = alt.Y("y:Q", scale=_scale("y"), axis=None)
     tip = [alt.Tooltip("t:N", title="sound"), alt.Tooltip("y2:Q", title="seconds", format=".2f")]
     layers = [
@@ -245,7 +251,7 @@ def length_dots() -> Spec:
 
 def length_histogram() -> Spec:
     """The same for many sounds: bars of how many, those that check stacked on those that learn."""
-    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis("~g"))
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(".6~g"))
     y = alt.Y("y:Q", scale=_scale("y"), axis=_y_axis())
     layers = [
         _rows("frame").mark_point(opacity=0).encode(x=x, y=y),
@@ -260,7 +266,7 @@ def map_chart(x_title: str, y_title: str, height: int = 440) -> Spec:
     An unseen tile under every place (and one round each file, above those) is what a click selects: Vega's own
     selections of points know only marks.
     """
-    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis("~g", x_title))
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(".6~g", x_title))
     y = alt.Y("y:Q", scale=_scale("y"), axis=_y_axis(y_title))
     pick = alt.selection_point(name=PICK, fields=["x", "x2", "y", "y2", "t"], on="click", toggle=False, clear=False)
     name = alt.Tooltip("t:N", title="sound")

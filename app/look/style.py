@@ -69,6 +69,9 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-quiet{font-size:.93rem}
 .ss-line{line-height:1.5}.ss-line b{font-weight:650}
 .ss-mark{font-weight:600;line-height:1.25}.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
+.ss-ticks{position:relative;height:1.2rem;font-size:.8rem;white-space:nowrap}
+.ss-ticks span{position:absolute;translate:-50% 0;opacity:.78}
+.ss-ticks span:first-child{translate:0 0}.ss-ticks span:last-child{translate:-100% 0}
 .ss-mark .sweet{color:light-dark(#0A6558,#7ADBC7);opacity:1;font-weight:600}
 .ss-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .ss-mark small{overflow-wrap:anywhere}.st-key-plane [data-testid=stElementToolbar]{display:none}

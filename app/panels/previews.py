@@ -6,12 +6,14 @@ A player's identity is its place in the tree. So everything is emitted oldest fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import streamlit as st
 
 from app.look import style, words
@@ -23,6 +25,7 @@ from engine.rundir.schema import Best
 from engine.rundir.view import RunView
 
 LABEL_PX = 74
+_TICKS_S, MOST_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0), 6
 GROUP = 20  # Each player loads its whole file: older groups render when they are opened.
 
 
@@ -98,21 +101,26 @@ def _sweetness(epoch: int, step: int, best: Best | None, name: str) -> str:
     return name if epoch == best.epoch else f"nearest the {name}"
 
 
-def listen(root: Path, found: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark], nouns: tuple[str, str]) -> None:
+def listen(
+    root: Path, found: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], nouns: tuple[str, str]
+) -> None:
     """Draw the panel. marks: by (epoch, step). nouns: the two captions."""
     references, copies, samples = sort_previews(found)
+    span = span_s(root, samples)
     if references or copies:
         style.quiet(nouns[0])
+    if span:
+        time_axis(span)
     for reference in references[:1]:
-        row(root, reference, Mark("Original"), "the original")
+        row(root, reference, Mark("Original"), "the original", brief=bool(span))
     if copies:
-        _copies(root, copies, marks)
+        _copies(root, copies, marks, bool(span))
     if samples:
         style.quiet(nouns[1])
-        _timeline(root, samples, marks)
+        _timeline(root, samples, marks, bool(span))
 
 
-def _copies(root: Path, copies: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
+def _copies(root: Path, copies: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
     """Only the newest copy is seen, but the ones before stay in the tree: who listens to one hears it to its end."""
     groups = _groups(copies)
     with st.container(key="copies", gap=None):
@@ -120,32 +128,62 @@ def _copies(root: Path, copies: Sequence[PreviewSet], marks: dict[tuple[int, int
             with st.container(key=f"copies-{number}", gap=None):
                 for one in group if number >= len(groups) - 2 else ():
                     mark = marks.get((one.epoch, one.step), Mark(f"{one.epoch}"))
-                    row(root, one, Mark("Copy", moment(one)), f"copy of the original, {moment(one)}, {mark.detail}")
+                    row(
+                        root,
+                        one,
+                        Mark("Copy", moment(one)),
+                        f"copy of the original, {moment(one)}, {mark.detail}",
+                        brief=brief,
+                    )
 
 
-def _timeline(root: Path, samples: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
+def _timeline(root: Path, samples: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
     groups = _groups(samples)
     with st.container(key="timeline", gap="small"):
         for number, group in enumerate(groups):
             with st.container(key=f"timeline-{number}", gap="small"):
                 # The two youngest groups are open: the older one folds only after twenty more, never while it plays.
                 if number >= len(groups) - 2:
-                    _rows(root, group, marks)
+                    _rows(root, group, marks, brief)
                 else:
-                    _folded(root, group, marks, number)
+                    _folded(root, group, marks, number, brief)
 
 
-def _folded(root: Path, group: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark], number: int) -> None:
+def _folded(
+    root: Path, group: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], number: int, brief: bool
+) -> None:
     label = f"{counted(len(group), 'earlier one')}, {moment(group[0])} to {moment(group[-1])}"
     folded = st.expander(label, on_change="rerun", key=f"earlier-{root.name}-{number}")
     if folded.open:
         with folded, st.container(key=f"timeline-open-{number}", gap="small"):
-            _rows(root, group, marks)
+            _rows(root, group, marks, brief)
 
 
-def _rows(root: Path, group: Sequence[PreviewSet], marks: dict[tuple[int, int], Mark]) -> None:
+def _rows(root: Path, group: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
     for one in group:
-        row(root, one, marks.get((one.epoch, one.step), Mark(*moment_parts(one))))
+        row(root, one, marks.get((one.epoch, one.step), Mark(*moment_parts(one))), brief=brief)
+
+
+def span_s(root: Path, found: Sequence[PreviewSet]) -> float:
+    """The time that the whole width of each picture of a run stands for: how long a new sound is; 0 if unknown."""
+    sounds = (root / one.files["wav"] for one in reversed(found) if one.role == "sample" and "wav" in one.files)
+    path = next(sounds, None)
+    if path is None or media.refusal(path):
+        return 0.0
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, OSError):
+        return 0.0
+
+
+def time_axis(seconds: float) -> None:
+    """Under which time each place of the pictures lies, for rows of label and picture."""
+    step = next((one for one in _TICKS_S if seconds / one <= MOST_TICKS), _TICKS_S[-1])
+    times = [step * number for number in range(math.ceil(seconds / step - 0.5))] + [seconds]
+    ticks = "".join(f'<span style="left:{100 * at / seconds:.2f}%">{at:.1f} s</span>' for at in times)
+    with st.container(horizontal=True, wrap=False, gap="small"):
+        st.html('<div class="ss-quiet">Time</div>', width=LABEL_PX)
+        st.html(f'<div class="ss-ticks">{ticks}</div>')
 
 
 def _groups(items: Sequence[PreviewSet]) -> list[Sequence[PreviewSet]]:
@@ -165,12 +203,22 @@ def moment(one: PreviewSet) -> str:
     return "before learning" if one.step == 0 else f"epoch {one.epoch}"
 
 
-def row(root: Path, one: PreviewSet, mark: Mark, alt: str = "", part: float | None = None) -> None:
+def row(
+    root: Path,
+    one: PreviewSet,
+    mark: Mark,
+    alt: str = "",
+    part: float | None = None,
+    brief: bool = False,
+    hearing: int = 0,
+) -> None:
     """A label beside the preview, drawn by its kind: sound, picture or table.
 
-    part: of the whole width that a sound's picture takes, where several share one time axis.
+    part: of the whole width that a sound's picture takes, where several share one time axis. brief: its player shows no
+    clock of whole seconds, since an axis in tenths stands over it. hearing: it plays by itself when this number is new
+    to it; at 0 it never does.
     """
-    label = f'<div class="ss-mark">{mark.html}</div>'
+    label = f'<div class="ss-mark{" ss-brief" if brief else ""}">{mark.html}</div>'
     says = alt or f"{mark.spoken}, {mark.detail or moment(one)}"
     if "wav" not in one.files:  # a picture or a table wants the whole width
         with st.container(gap="small"):
@@ -180,10 +228,18 @@ def row(root: Path, one: PreviewSet, mark: Mark, alt: str = "", part: float | No
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(label, width=LABEL_PX)
         with st.container(gap=None):
-            _content(root, one, says, part)
+            _content(root, one, says, part, hearing)
 
 
-def _content(root: Path, one: PreviewSet, says: str, part: float | None = None) -> None:
+def sound_row(mark: Mark, sound: bytes, says: str) -> None:
+    """A label beside the player of a sound that has no picture."""
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+        st.html(f'<div class="ss-mark">{mark.html}</div>', width=LABEL_PX)
+        with st.container(gap=None):
+            st.audio(sound, "audio/wav", alt=f"Play {says}")
+
+
+def _content(root: Path, one: PreviewSet, says: str, part: float | None = None, hearing: int = 0) -> None:
     files = {suffix: root / path for suffix, path in one.files.items()}
     for suffix, path in list(files.items()):
         if why := media.refusal(path):
@@ -193,7 +249,9 @@ def _content(root: Path, one: PreviewSet, says: str, part: float | None = None) 
         place = st if part is None else st.columns([part, max(1 - part, 1e-6)], gap=None, wrap=False)[0]
         place.image(str(files["png"]), width="stretch", alt=f"Picture of {says}")
     if "wav" in files:
-        st.audio(str(files["wav"]), alt=f"Play {says}")
+        # A player that has played by itself does so again only under another identity, of which its text is a part.
+        again = f", hearing {hearing}" if hearing > 1 else ""
+        st.audio(str(files["wav"]), alt=f"Play {says}{again}", autoplay=hearing > 0)
     elif "png" not in files and "npy" in files:
         _table(files["npy"])
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
 import streamlit as st
 
 from app.look import link, style, words
 from app.panels.comparison import swatch
-from app.panels.previews import Mark, row, sort_previews
+from app.panels.previews import Mark, row, sort_previews, span_s
 from app.runs import media
 from app.runs.compared import Compared
 from engine.rundir.artefacts import PreviewSet
@@ -55,17 +54,7 @@ def show(runs: Sequence[Compared], found: Mapping[str, Sequence[PreviewSet]]) ->
 
 def _heard(one: Compared, found: Sequence[PreviewSet]) -> Heard:
     originals, copies, samples = sort_previews(found)
-    sounds = [one.reader.root / each.files["wav"] for each in samples[-1:] if "wav" in each.files]
-    return Heard(one, originals[:1], copies, samples, max(map(_seconds, sounds), default=0.0))
-
-
-def _seconds(path: Path) -> float:
-    if media.refusal(path):
-        return 0.0
-    try:
-        return float(soundfile.info(path).duration)
-    except (soundfile.LibsndfileError, OSError):
-        return 0.0
+    return Heard(one, originals[:1], copies, samples, span_s(one.reader.root, samples))
 
 
 def _choose(heard: Sequence[Heard], epochs: Sequence[int]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from app.charts import plots, small_plots
@@ -16,6 +18,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView, ShownState
 
 LIVE_S, DETAILS_S = 1.0, 4.0
+CLICKED = "clicked"
 Signature = tuple[bool, bool, int]
 
 
@@ -91,7 +94,7 @@ def _moving(shelf: Library, reader: RunReader, drawn: Signature) -> None:
     with st.container(key="main"):
         heard = sorted({one.step for one in found})
         settings = chart_menu.show(reader, view, heard)
-        plots.main(reader, view, heard, settings)
+        plots.main(reader, view, heard, settings, lambda step: _hear(reader, found, step))
     with st.container(key="curves"):
         small_plots.small(reader, view, settings)
     if _signature(view, found) != drawn:  # last, so that a death is seen before the rest of the page is drawn anew
@@ -123,12 +126,39 @@ def _details(shelf: Library, reader: RunReader) -> None:
 
 def _listen(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
     nouns = words.nouns(view.run)
-    style.title(nouns.panel)
+    with st.container(horizontal=True, vertical_alignment="center", key="listen-head"):
+        style.title(nouns.panel)
+        if any("wav" in one.files for one in found):
+            st.page_link(
+                "views/listen.py", label="Compare by ear", icon=":material/headphones:",
+                query_params={"run": reader.id}, help="Any two epochs against each other, also without seeing which.",
+            )  # fmt: skip
     with st.container(height=424, key="listen"):
         if not found:
             style.quiet(f"The first {nouns.one} comes before the first step." if view.state.live else "There is none.")
             return
-        previews.listen(reader.root, found, previews.marks(reader.root, view, found), (nouns.held_out, nouns.made))
+        said = previews.marks(reader.root, view, found)
+        with st.container(key="clicked"):
+            st.fragment(_clicked, key=CLICKED)(reader, found, said)
+        previews.listen(reader.root, found, said, (nouns.held_out, nouns.made))
+
+
+def _hear(reader: RunReader, found: list[PreviewSet], step: int) -> None:
+    """A mark of the curve was clicked: what was made there plays, and nothing else is drawn anew."""
+    if any(one.step == step and "wav" in one.files and one.role == "sample" for one in found):
+        _, times = st.session_state.get(f"{CLICKED}-{reader.id}", (0, 0))
+        st.session_state[f"{CLICKED}-{reader.id}"] = step, times + 1
+        st.rerun(CLICKED)
+
+
+def _clicked(reader: RunReader, found: list[PreviewSet], marks: Mapping[tuple[int, int], previews.Mark]) -> None:
+    step, times = st.session_state.get(f"{CLICKED}-{reader.id}", (None, 0))
+    one = next((one for one in found if one.step == step and one.role == "sample" and "wav" in one.files), None)
+    if one is None:
+        return
+    mark = marks.get((one.epoch, one.step), previews.Mark(*previews.moment_parts(one)))
+    style.quiet("Chosen in the curve")
+    previews.row(reader.root, one, mark, f"new sound, {mark.spoken}, chosen in the curve", brief=True, hearing=times)
 
 
 def _starting(launch: Launch) -> None:

@@ -68,9 +68,10 @@ NOT_MEASURED = Kind("info", "not measured")
 _STRANGE = {severity: Kind(severity, "see the notes") for severity in ("error", "warning", "info", "good")}
 
 
-def say(code: str, message: str, since: int | None = None) -> Diagnosis:
-    """A finding; its severity is that of its code. ``KeyError`` for a code that is not in the table."""
-    return Diagnosis(code=code, severity=KINDS[code].severity, message=message, since_epoch=since)
+def say(code: str, message: str, since: int | None = None, file: str | None = None) -> Diagnosis:
+    """A finding; its severity is that of its code. file: the recording it names. ``KeyError`` for a code that is not in
+    the table."""
+    return Diagnosis(code=code, severity=KINDS[code].severity, message=message, since_epoch=since, file=file)
 
 
 def settle(found: Iterable[Diagnosis]) -> list[Diagnosis]:

@@ -10,15 +10,15 @@ import contextlib
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from engine.errors import RunDirectoryError
 from engine.rundir.layout import Layout
 from engine.rundir.protocol import Record
 from engine.rundir.reading import read_record
 
-LONGEST_NAME, LONGEST_TAG, LONGEST_TEXT = 100, 30, 4000
-MOST_TAGS = 12
+LONGEST_NAME, LONGEST_TAG, LONGEST_TEXT, LONGEST_REMARK = 100, 30, 4000, 300
+MOST_TAGS, MOST_REMARKS = 12, 1000
 
 
 def _line(text: str, longest: int) -> str:
@@ -38,6 +38,12 @@ def _tags(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, said)))[:MOST_TAGS]
 
 
+def _remarks(said: dict[int, str]) -> dict[int, str]:
+    """In the order of their updates; the first ones where there are too many."""
+    lines = ((step, _line(text, LONGEST_REMARK)) for step, text in sorted(said.items()) if step >= 0)
+    return dict([(step, text) for step, text in lines if text][:MOST_REMARKS])
+
+
 class Notes(Record):
     """What a person calls a run, and says of it. Empty where there is nothing."""
 
@@ -45,6 +51,9 @@ class Notes(Record):
     tags: Annotated[tuple[str, ...], AfterValidator(_tags)] = ()
     text: Annotated[str, AfterValidator(_lines)] = ""
     archived: bool = False
+    remarks: Annotated[dict[int, str], AfterValidator(_remarks)] = Field(
+        default_factory=dict, description="Words on what previews sound like, by the update they were made after."
+    )
 
 
 def read_notes(place: Layout) -> Notes:

@@ -285,6 +285,7 @@ class Diagnosis(Record):
     severity: Literal["info", "good", "warning", "error"]
     message: str
     since_epoch: int | None = None
+    file: str | None = Field(default=None, description="The recording it speaks of, as dataset.json calls it.")
 
 
 class CheckpointRef(Record):

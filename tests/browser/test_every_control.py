@@ -1,9 +1,9 @@
 """Each page in each state of a run: every control that the page lists is pressed, and nothing goes wrong.
 
 Wrong is an exception in the page, a line in the server's log, an error or a warning in the browser's console (Vega's
-too), and what axe-core calls a violation. What is alike for every state (the form of a new run, Compare, Sounds,
-Explore) is pressed in the state that comes first, in the others what is new there; they are opened and judged all the
-same.
+too), and what axe-core calls a violation. What is alike for every state (the form of a new run, Listen, Compare,
+Sounds, Explore) is pressed in the state that comes first, in the others what is new there; they are opened and judged
+all the same.
 ``-rP`` shows what was pressed.
 """
 
@@ -38,6 +38,7 @@ PAGES = {
     "Runs": "/",
     "New run": "/new?copy=drums",
     "Run": "/run?run=drums",
+    "Listen": "/listen?run=drums",
     "Compare": "/compare?runs=drums",
     "Sounds": "/sounds?run=drums",
     "Explore": "/explore?run=drums",
@@ -46,12 +47,13 @@ EMPTY = {
     "Runs": "/",
     "New run": "/new",
     "Run": "/run?run=none",
+    "Listen": "/listen",
     "Compare": "/compare",
     "Sounds": "/sounds",
     "Explore": "/explore",
 }
 STATES = ("live", "done", "cancelled", "crashed", "failed", "read-only", "table", "empty")
-ALIKE = {"New run", "Compare", "Sounds", "Explore"}
+ALIKE = {"New run", "Listen", "Compare", "Sounds", "Explore"}
 # What ends the state that is walked.
 LAST = ("Start the demo|Start learning|Resume|Begin again", "Stop and keep", "Delete")
 EXCUSED_LOG = {
@@ -59,7 +61,7 @@ EXCUSED_LOG = {
     r"^  wd = self\._inotify_fd": "the second line of that warning",
 }
 EXCUSED_CONSOLE = {
-    r"404 .*/(new|run|compare|sounds|explore)/_stcore/": "Streamlit asks below a page's own address, then at the root",
+    r"404 .*/(new|run|listen|compare|sounds|explore)/_stcore/": "Streamlit asks below a page's own path, then above",
     r"404 .*/media/": "a player may be taken away while it loads; those that are shown are played",
 }
 

@@ -13,7 +13,7 @@ from engine.errors import RunDirectoryError, StorageError
 from engine.rundir.annotate import annotate
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness
-from engine.rundir.notes import LONGEST_NAME, MOST_TAGS, Notes, read_notes
+from engine.rundir.notes import LONGEST_NAME, LONGEST_REMARK, MOST_REMARKS, MOST_TAGS, Notes, read_notes
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.rundir.view import ShownState
@@ -41,7 +41,8 @@ def test_notes_come_back_and_what_is_not_said_stays(run: RunReader) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["[no JSON", "[]", "7", '{"name": 7}', '{"tags": "hat"}', '{"name": "\\ud800"}', '{"protocol": 99, "name": 7}',
+    ["[no JSON", "[]", "7", '{"name": 7}', '{"tags": "hat"}', '{"name": "\\ud800"}', '{"remarks": {"soon": "x"}}',
+     '{"protocol": 99, "name": 7}',
      '{"name": "' + "x" * (5 << 20) + '"}', "[" * 100_000],
 )  # fmt: skip
 def test_notes_that_say_nothing_hide_no_run(content: str, run: RunReader) -> None:
@@ -58,6 +59,17 @@ def test_notes_of_anybody_are_short_lines_of_text(run: RunReader) -> None:
     assert found.name.startswith("agnp.exe [2Jxxx") and len(found.name) == LONGEST_NAME
     assert found.tags[:2] == ("a b", "0") and len(found.tags) == MOST_TAGS
     assert found.text == "one\ntwo"
+
+
+def test_remarks_on_previews_come_back_by_their_updates_and_are_as_short(run: RunReader) -> None:
+    annotate(run, remarks={2970: "the hat is back", 30: " dull\n kick ", 40: " "})
+    assert run.view().notes.remarks == {30: "dull kick", 2970: "the hat is back"}
+    annotate(run, name="Hats")
+    assert len(run.view().notes.remarks) == 2
+    bait = {str(step): "\x1b[2J" + "x" * 999 for step in range(MOST_REMARKS + 9)}
+    run.layout.notes.write_text(json.dumps({"remarks": bait | {"-1": "before all"}}))
+    found = read_notes(run.layout).remarks
+    assert list(found) == list(range(MOST_REMARKS)) and {len(text) for text in found.values()} == {LONGEST_REMARK}
 
 
 def test_a_link_for_a_file_of_notes_leads_nowhere(run: RunReader, tmp_path: Path) -> None:

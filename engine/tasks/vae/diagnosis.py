@@ -71,8 +71,9 @@ def _of_memory(memory: MemoryReading) -> list[Diagnosis]:
     near = f"The nearest of all is {memory.file} ({figure(memory.file_db, 'dB')})"
     if memory.repeats:
         said = f"It repeats. What it makes comes nearer to the sounds it learnt {pair}. {near}: listen to both."
-        return [say("repeats", said)]
-    return [say("new", f"What it makes {_distance(ours, theirs)} the sounds it learnt {pair}. {near}.")]
+        return [say("repeats", said, file=memory.file)]
+    said = f"What it makes {_distance(ours, theirs)} the sounds it learnt {pair}. {near}."
+    return [say("new", said, file=memory.file)]
 
 
 def _distance(ours: float, theirs: float) -> str:

@@ -1,0 +1,50 @@
+"""Words on what an epoch sounds like, kept with the run's notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app.look import style
+from app.look.plain import plain
+from app.panels.moments import Moments
+from engine.errors import SweetspotError
+from engine.rundir.annotate import annotate, refusal
+from engine.rundir.notes import LONGEST_REMARK, read_notes
+from engine.rundir.reader import RunReader
+from engine.rundir.view import RunView
+
+MOST_LISTED = 50
+
+
+def show(reader: RunReader, view: RunView, there: Moments, step: int, go: Callable[[int], None]) -> None:
+    """A field for the words on one moment, and what was said of the others. go: what a press on one of those does."""
+    where = there.where(step)
+    style.title("In your words", "kept with the run's notes")
+    remarks = read_notes(reader.layout).remarks
+    if refused := refusal(view, reader.root):
+        style.quiet(remarks.get(step) or str(refused))
+    else:
+        key = f"remark-{reader.id}-{step}"
+        st.session_state.setdefault(key, remarks.get(step, ""))
+        st.text_input(
+            f"What you hear at {where}" if step else "What you hear before learning",
+            key=key, max_chars=LONGEST_REMARK, placeholder="dull kick, but the hat is there",
+            on_change=_keep, args=(reader, step, key),
+        )  # fmt: skip
+        if fault := st.session_state.pop("remark-fault", None):
+            style.note("red", "error", fault)
+    others = [one for one in remarks if one != step and one in there.steps][-MOST_LISTED:]
+    for one in others:
+        place = there.where(one)
+        label = plain(f"{place[:1].upper()}{place[1:]}: {remarks[one]}")
+        st.button(label, key=f"said-{reader.id}-{one}", type="tertiary", on_click=go, args=(one,))
+
+
+def _keep(reader: RunReader, step: int, key: str) -> None:
+    said = {**read_notes(reader.layout).remarks, step: str(st.session_state[key])}
+    try:
+        annotate(reader, remarks=said)
+    except SweetspotError as error:
+        st.session_state["remark-fault"] = str(error)

@@ -1,0 +1,138 @@
+"""Listen: the sounds of one run by ear, any two of them against each other, all at one epoch."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.charts import plots
+from app.charts.settings import ChartSettings
+from app.look import link, style, words
+from app.panels import bench_sides, epoch_remarks, listening_bench, previews
+from app.panels.bench_sides import Recording
+from app.panels.listening_bench import Begin
+from app.panels.moments import Moments
+from app.panels.previews import Mark
+from app.runs.launch import launcher
+from app.runs.library import Library, library
+from engine.errors import RunDirectoryError
+from engine.rundir.reader import RunReader
+from engine.rundir.view import RunView
+
+LOOK_S = 4.0
+CHART_PX = 190
+
+
+def page() -> None:
+    style.head()
+    shelf = library()
+    reader = shelf.find(st.query_params.get("run"))
+    if reader is None:
+        style.name("Listen")
+        style.note("gray", "headphones", "Choose a run first.", "Its page has “Compare by ear” beside what it made.")
+        st.page_link("views/runs.py", label="All runs", icon=":material/list:")
+        return
+    try:
+        view = shelf.view(reader)
+    except RunDirectoryError as error:
+        style.name(reader.id)
+        style.note("red", "error", "This run cannot be opened.", str(error))
+        return
+    _show(shelf, reader, view)
+
+
+def _show(shelf: Library, reader: RunReader, view: RunView) -> None:
+    count = len(shelf.previews(reader))
+    name = launcher().name_of(view, reader.root)
+    with st.container(horizontal=True, vertical_alignment="center", key="listen-title"):
+        style.name(name)
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            st.page_link(
+                "views/run.py", label="Back to the run", icon=":material/arrow_back:", query_params={"run": reader.id}
+            )
+    st.fragment(_bench)(shelf, reader)
+    if view.state.live:
+        st.fragment(_watch, run_every=LOOK_S)(shelf, reader, count)
+
+
+def _watch(shelf: Library, reader: RunReader, drawn: int) -> None:
+    if len(shelf.previews(reader)) != drawn:
+        st.rerun()
+
+
+def _bench(shelf: Library, reader: RunReader) -> None:
+    view, found = shelf.view(reader), shelf.previews(reader)
+    there = Moments(found, previews.marks(reader.root, view, found))
+    if not there.steps:
+        _nothing(view)
+        return
+    style.title(words.nouns(view.run).main, "click a triangle to hear that epoch")
+    plots.main(reader, view, there.steps, ChartSettings(), lambda step: _go(reader, there, step), CHART_PX)
+    step = _slider(f"heard-{reader.id}", there)
+    recording = bench_sides.recording(reader, view)
+    first, second = bench_sides.chosen(reader, there, step, recording)
+    begin = Begin(st.session_state.get(f"plays-{reader.id}", 0), bench_sides.following(reader.id))
+    if not listening_bench.show(first, second, begin, reader.id):
+        style.note("gray", "music_off", "One of the two cannot be played.", "It is no sound, or gone: choose another.")
+    left, right = st.columns([5, 3], gap="large")
+    with left:
+        _players(reader, there, step, recording)
+    with right:
+        epoch_remarks.show(reader, view, there, step, lambda step: _go(reader, there, step))
+
+
+def _nothing(view: RunView) -> None:
+    if view.run is not None and not view.run.can.make_sounds:
+        style.note("gray", "music_off", "This run makes no sounds.", "There is nothing here to listen to.")
+    elif view.state.live:
+        style.note("gray", "hourglass_top", "Nothing to hear yet.", "The first sound comes before the first step.")
+    else:
+        style.note("gray", "music_off", "It made nothing to hear.", "It ended before its first sound.")
+
+
+def _go(reader: RunReader, there: Moments, step: int) -> None:
+    """To a moment, and hear it."""
+    st.session_state[f"heard-{reader.id}"] = str(there.nearest_step(step))
+    st.session_state[f"plays-{reader.id}"] = st.session_state.get(f"plays-{reader.id}", 0) + 1
+    bench_sides.follow(reader.id)
+
+
+def _slider(key: str, there: Moments) -> int:
+    """Where it stands: to begin with where the address says, or at the sweet spot."""
+    options = [str(step) for step in there.steps]
+    usual = str(there.steps[-1] if there.sweet is None else there.sweet)
+    widget = bench_sides.kept(key, options, link.asked("step", options, usual))
+    if len(options) > 1:
+        st.select_slider(
+            "Epoch", options, key=widget, format_func=lambda one: _stop(there, int(one)),
+            on_change=bench_sides.keep, args=(key, widget),
+            help="Moves every player of this page, and each side of the bench that stands “at the slider”.",
+        )  # fmt: skip
+    link.keep("step", st.session_state[key], usual)
+    return int(st.session_state[key])
+
+
+def _stop(there: Moments, step: int) -> str:
+    mark = there.mark(step)
+    said = [there.where(step), mark.detail if step else "", mark.sweet]
+    return " · ".join(one for one in said if one)
+
+
+def _players(reader: RunReader, there: Moments, step: int, recording: Recording | None) -> None:
+    """Everything of one moment, each with a player of its own."""
+    where, mark = there.where(step), there.mark(step)
+    style.title(f"Everything of {where}" if step else "Before learning", mark.sweet)
+    span = previews.span_s(reader.root, there.found)
+    with st.container(key="players", gap="small"):
+        if span:
+            previews.time_axis(span)
+        if there.original is not None:
+            previews.row(reader.root, there.original, Mark("Original"), "the original", brief=True)
+        for one in there.copies(step):
+            previews.row(reader.root, one, Mark("Copy", where), f"copy of the original, {where}", brief=True)
+        for one in there.samples(step):
+            previews.row(reader.root, one, Mark("New", where), f"new sound, {where}", brief=True)
+        if recording is not None:
+            previews.sound_row(Mark("Nearest", recording.name), recording.sound, f"nearest recording, {recording.name}")
+
+
+page()

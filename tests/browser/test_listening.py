@@ -1,0 +1,238 @@
+"""The listening bench in a real browser: what comes out of it, and what a click on the curve does."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.audio.files.io import wave_bytes
+from engine.rundir.annotate import annotate
+from engine.rundir.encoding import seal
+from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader
+from engine.rundir.schema import State
+from engine.rundir.writer import RunWriter
+from tests.browser.chromium import Server, server
+from tests.conftest import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+Open = Callable[[str], Any]
+RATE = 48_000
+ORIGINAL_HZ, COPY_HZ = 440, 1_320
+# Everything that goes to the loudspeaker is also measured, two thirds of a second of it at a time.
+TAP = """(() => { const connect = AudioNode.prototype.connect;
+  AudioNode.prototype.connect = function (to, ...rest) {
+    if (to instanceof AudioDestinationNode) {
+      window.tap ||= new AnalyserNode(to.context, { fftSize: 32768 });
+      connect.call(this, window.tap);
+    }
+    return connect.call(this, to, ...rest) } })()"""
+HEARD = """() => { const wave = new Float32Array(32768); window.tap.getFloatTimeDomainData(wave);
+  return [window.tap.context.sampleRate, [...wave]] }"""
+MARKS = """() => { const chart = [...document.querySelectorAll('.stVegaLiteChart')]
+    .find(one => one.getBoundingClientRect().height > 150);
+  const found = [...(chart?.querySelectorAll('g.mark-symbol') || [])].filter(one => one.querySelector('path')).pop();
+  return [...(found?.querySelectorAll('path') || [])].map(one => { const box = one.getBoundingClientRect();
+    return [box.x + box.width / 2, box.y + box.height / 2] }) }"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Server]:
+    with server(tmp_path / "runs") as running:
+        yield running
+
+
+@pytest.fixture
+def run(app: Server, drum_run: Path) -> RunReader:
+    """Its original is a loud low tone, all copies are one that is 20 dB softer and higher; both last 3 s."""
+    root = Path(shutil.copytree(drum_run, app.runs_dir / "drums"))
+    time = np.arange(3 * RATE) / RATE
+    for path in Layout(root).previews.glob("*.wav"):
+        low = path.name.startswith("reference")
+        wave = (0.5 if low else 0.05) * np.sin(2 * np.pi * (ORIGINAL_HZ if low else COPY_HZ) * time)
+        if "-sample-" not in path.name:
+            path.write_bytes(wave_bytes(wave.astype(np.float32), RATE))
+    return RunReader(root)
+
+
+@pytest.fixture
+def bench(app: Server, run: RunReader, browser: Any) -> Iterator[Any]:
+    """The page, its bench drawn."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1300})
+    context.add_init_script(TAP)
+    page = context.new_page()
+    page.set_default_timeout(90_000)
+    page.goto(f"{app.url}/listen?run=drums")
+    page.locator(".lb-lane[data-side=a] img").wait_for()
+    until(lambda: page.inner_text(".lb-clock") == "0.0 s of 3.0 s")
+    yield page
+    context.close()
+
+
+def state(page: Any) -> str:
+    return str(page.get_attribute(".lb", "data-state"))
+
+
+def frames(page: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(level, pitch in Hz) of each 20 ms of what was heard last. A tone's pitch is how often it crosses zero."""
+    rate, wave = page.evaluate(HEARD)
+    size = round(rate / 50)
+    parts = np.array(wave)[: len(wave) // size * size].reshape(-1, size)
+    return np.sqrt((parts**2).mean(1)), np.abs(np.diff(np.sign(parts), axis=1)).sum(1) / 4 * 50
+
+
+def filled(page: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """The same, once sound has filled it from end to end."""
+    level, pitch = frames(page)
+    return (level, pitch) if (level > 0.01).all() else None
+
+
+def settled(page: Any, hz: float) -> bool:
+    """Whether nothing but one tone is heard."""
+    found = filled(page)
+    return found is not None and bool((abs(found[1] - hz) < 0.1 * hz).all())
+
+
+def test_a_switch_keeps_the_position_leaves_no_gap_and_is_equally_loud(bench: Any) -> None:
+    bench.keyboard.press("Space")
+    until(lambda: state(bench) == "playing" and settled(bench, COPY_HZ))
+    bench.keyboard.press("b")
+
+    def switching() -> Any:
+        found = filled(bench)
+        both = found is not None and {COPY_HZ, ORIGINAL_HZ} <= {round(one / 440) * 440 for one in found[1]}
+        return found if both else None
+
+    for _ in range(20):  # the moment itself is a third of a second long
+        bench.keyboard.press("a")
+        bench.wait_for_timeout(150)
+        found = switching()
+        if found:
+            break
+        bench.keyboard.press("b")
+        bench.wait_for_timeout(150)
+        found = switching()
+        if found:
+            break
+    assert found, "no switch was caught"
+    level, _ = found
+    assert level.min() > 0.6 * np.median(level), "a gap"
+    assert level.max() < 1.4 * np.median(level), "one is louder"
+    assert "Equally loud: A 0.0 dB, B −20.0 dB." in bench.inner_text(".lb-level")
+    bench.keyboard.press("b")
+    bench.get_by_role("button", name="Equally loud").click()
+    until(lambda: settled(bench, ORIGINAL_HZ) and np.median(frames(bench)[0]) > 0.3)
+
+
+def test_it_loops_pauses_where_it_stands_and_ends_without_the_loop(bench: Any) -> None:
+    play = bench.locator(".lb-play")
+    bench.get_by_role("slider", name="Position").fill("2.9")
+    play.click()
+    until(lambda: 0 < float(bench.inner_text(".lb-clock").split()[0]) < 2.5)
+    play.click()
+    until(lambda: state(bench) == "still")
+    stands = bench.inner_text(".lb-clock")
+    bench.wait_for_timeout(300)
+    assert bench.inner_text(".lb-clock") == stands != "0.0 s of 3.0 s"
+    bench.get_by_role("button", name="Loop").click()
+    play.click()
+    until(lambda: state(bench) == "playing")
+    until(lambda: state(bench) == "still" and bench.inner_text(".lb-clock") == "0.0 s of 3.0 s")
+
+
+def test_who_hears_which_is_x_is_told_that_it_was_no_chance(bench: Any) -> None:
+    bench.get_by_role("button", name="Can I tell?").click()
+    assert bench.locator(".lb-lane[data-side=x] img").count() == 0
+    bench.keyboard.press("x")
+    bench.keyboard.press("Space")
+    for answers in range(1, 6):
+        right = until(lambda: next((s for s, hz in (("A", COPY_HZ), ("B", ORIGINAL_HZ)) if settled(bench, hz)), None))
+        bench.get_by_role("button", name=f"X is {right}").click()
+        bench.get_by_text(f"You were right at {answers} of {answers}.").wait_for()
+        bench.wait_for_timeout(800)  # what was heard before leaves the measurement
+    assert "Guessing alone comes as far in 3 of 100 such tests." in bench.inner_text(".lb-said")
+    assert state(bench) == "playing", "an answer stops nothing"
+
+
+def test_who_likes_one_blindly_is_told_which_and_how_often(bench: Any) -> None:
+    bench.get_by_role("button", name="Which do I like?").click()
+    assert bench.locator(".lb-lane img").count() == 0 and "Original" not in bench.inner_text(".lb-lanes")
+    bench.keyboard.press("Space")
+    for answers in range(1, 5):
+        first = until(lambda: next((hz for hz in (COPY_HZ, ORIGINAL_HZ) if settled(bench, hz)), None))
+        liked = "first" if first == ORIGINAL_HZ else "second"
+        bench.get_by_role("button", name=f"I like the {liked}").click()
+        bench.get_by_text(f"You chose the original at {answers} of {answers}.").wait_for()
+        bench.wait_for_timeout(800)
+
+
+def test_a_click_on_a_mark_of_the_curve_plays_that_epoch(app: Server, run: RunReader, open_page: Open) -> None:
+    page = open_page(f"{app.url}/run?run=drums")
+    marks = until(lambda: page.evaluate(MARKS))
+    page.mouse.click(*marks[0])
+    player = page.locator(".st-key-clicked audio")
+    player.wait_for(state="attached")
+    until(lambda: player.evaluate("a => a.currentTime > 0"))
+    first = player.get_attribute("aria-label") or player.evaluate("a => a.parentElement.innerText")
+    page.mouse.click(*marks[-1])
+    until(lambda: player.get_attribute("aria-label") != first and player.evaluate("a => a.currentTime > 0"))
+    page.get_by_role("link", name="Compare by ear").click()
+    page.locator(".lb-lane[data-side=a] img").wait_for()
+    until(lambda: len(page.evaluate(MARKS)) == len(marks))
+    page.mouse.click(*until(lambda: page.evaluate(MARKS))[0])
+    until(lambda: page.get_attribute(".lb", "data-state") == "playing")
+    steps = sorted({one.step for one in run.previews() if one.step})
+    until(lambda: f"step={steps[0]}" in page.url)
+
+
+def test_what_plays_goes_on_while_the_slider_moves_and_a_preview_comes(bench: Any, run: RunReader) -> None:
+    writer = RunWriter.open(run.root, device="cpu", threads=1, versions={}, resume=True)
+    writer.state(State.RUNNING)
+    bench.reload()
+    bench.locator(".lb-lane[data-side=a] img").wait_for()
+    bench.locator(".lb").evaluate("one => one.dataset.same = 'yes'")
+    bench.locator(".lb-play").click()
+    until(lambda: state(bench) == "playing")
+    name = bench.inner_text(".lb-lane[data-side=a]")
+    slider = bench.get_by_role("slider", name="Epoch")
+    slider.focus()
+    slider.press("Home")
+    until(lambda: bench.inner_text(".lb-lane[data-side=a]") != name)
+    name = bench.inner_text(".lb-lane[data-side=a]")
+    sound = next(path for path in run.layout.previews.glob("*-recon-00.wav"))
+    for role in ("recon", "sample"):
+        shutil.copy(sound, run.layout.preview(9, 90, role, 0, "wav"))
+
+    def at_the_new_one() -> bool:
+        slider.press("End")
+        return "step 90" in bench.inner_text(".lb-lane[data-side=a]")
+
+    until(at_the_new_one)
+    assert bench.locator(".lb[data-same=yes]").count() and state(bench) == "playing"
+    writer.close()
+
+
+def test_a_name_on_the_bench_is_no_markup(app: Server, run: RunReader, open_page: Open, tmp_path: Path) -> None:
+    bait = "<img src=x onerror=alert(1)>.wav"
+    (tmp_path / "sounds").mkdir()
+    (tmp_path / "sounds" / bait).write_bytes(wave_bytes(np.ones(RATE, np.float32) / 9, RATE))
+    place, view, dataset = Layout(run.root), run.view(), run.dataset()
+    row = dataset.files[0].model_copy(update={"path": bait})
+    place.dataset.write_bytes(seal(dataset.model_copy(update={"files": [row]})))
+    source = view.run.source.model_copy(update={"path": str(tmp_path / "sounds")})
+    place.run.write_bytes(seal(view.run.model_copy(update={"source": source})))
+    found = [one.model_copy(update={"file": bait}) for one in view.status.diagnosis]
+    place.status.write_bytes(seal(view.status.model_copy(update={"diagnosis": found})))
+    annotate(run, name="<img src=y>", remarks={0: "<img src=z>"})
+    page = open_page(f"{app.url}/listen?run=drums")
+    page.locator(".lb-lane[data-side=a] img").wait_for()
+    page.get_by_role("combobox", name="A").click()
+    page.get_by_role("option", name="Nearest recording").click()
+    page.locator(".lb-lane[data-side=a]").get_by_text("<img src=x onerror=alert(1)>.wav").wait_for()
+    page.locator(".lb-lane[data-side=a] svg").wait_for()
+    assert page.locator("img[src=x], img[src=y], img[src=z]").count() == 0
