@@ -14,12 +14,11 @@ from app.runs.launch import Launch, launcher
 from app.runs.library import Library, library, unknown_arguments
 from engine.claims.quality import quality_of
 from engine.errors import StorageError
-from engine.rundir.notes import Notes
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
 LIVE_S, QUIET_S = 1.0, 5.0
-Drawn = frozenset[tuple[str, bool, Notes]]
+Drawn = frozenset[tuple[str, bool, str]]
 
 
 def page() -> None:
@@ -49,7 +48,7 @@ def page() -> None:
 
 def _drawn(found: list[tuple[RunReader, RunView]]) -> Drawn:
     """What the table is drawn anew for: a run more, one that began or ended, other notes on one."""
-    return frozenset((reader.id, view.state.live, view.notes) for reader, view in found)
+    return frozenset((reader.id, view.state.live, view.notes.model_dump_json()) for reader, view in found)
 
 
 def _live(shelf: Library, drawn: Drawn) -> None:

@@ -37,9 +37,9 @@ def forked_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the app starts is forked from a warm process. tests/browser has it start Python itself."""
 
     def popen(command: list[str], env: dict[str, str], close_fds: bool, **options: Any) -> forkserver.Popen:
-        assert command[:2] == [sys.executable, "-m"] and close_fds
+        assert command[:3] == [sys.executable, "-P", "-m"] and close_fds
         options.pop("start_new_session", None)
-        return forkserver.Popen(*command[2:], environment=env, text=False, **options)
+        return forkserver.Popen(*command[3:], environment=env, text=False, **options)
 
     streams = {name: getattr(subprocess, name) for name in ("PIPE", "STDOUT", "DEVNULL")}
     monkeypatch.setattr(start, "subprocess", SimpleNamespace(Popen=popen, **streams))
