@@ -11,6 +11,7 @@ from engine.loop.trainer import Trainer
 from engine.plan import plan
 from engine.process.job import Job, plain_job
 from engine.registry import find_source
+from engine.run_length import MEASURED_STEPS
 from engine.rundir.schema import State
 from engine.rundir.writer import RunWriter
 from engine.task import OpenContext
@@ -19,9 +20,9 @@ from engine.tasks.vae.task import VAETask
 
 
 def job_of(source: str, root: Path) -> Job:
-    """Default settings on one thread of the processor; its length and epochs are those that ``train`` would plan."""
+    """Default settings on one thread of the processor, and the length that is automatic for 25 sounds."""
     resolved = find_source(source, set())
-    return plain_job(resolved, {"threads": 1, "device": "cpu"}, {}, root, "bench")
+    return plain_job(resolved, {"threads": 1, "device": "cpu", "max_steps": MEASURED_STEPS}, {}, root, "bench")
 
 
 def task_of(job: Job) -> VAETask:
