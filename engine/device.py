@@ -38,10 +38,14 @@ class Device:
 
 
 def onto(device: torch.device, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """``tensors`` on ``device``. To CUDA from pinned memory, so that the copy waits for nobody."""
-    if device.type != "cuda":
-        return {name: tensor.to(device) for name, tensor in tensors.items()}
-    return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in tensors.items()}
+    """``tensors`` on ``device``, where some may be. To CUDA from pinned memory, so that the copy waits for nobody."""
+
+    def moved(tensor: torch.Tensor) -> torch.Tensor:
+        if device.type != "cuda" or tensor.is_cuda:
+            return tensor.to(device)
+        return tensor.pin_memory().to(device, non_blocking=True)
+
+    return {name: moved(tensor) for name, tensor in tensors.items()}
 
 
 def choose(name: str, threads: int | None) -> Device:

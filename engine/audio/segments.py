@@ -47,13 +47,15 @@ def read_window(pcm: NDArray[np.int16], start: int, samples: int) -> NDArray[np.
     return window
 
 
-def random_start(chunk: Chunk, length: int, chunk_samples: int, lead_in: int, draw: float) -> int:
-    """Where a crop near ``chunk`` begins, for a draw in 0...1.
+def random_starts(
+    starts: NDArray[np.int64], lengths: NDArray[np.int64], chunk_samples: int, lead_in: int, draws: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Where crops near chunks from ``starts`` begin, in sounds of ``lengths``, for draws in 0...1.
 
     Long sounds: up to half a chunk before or after, inside the sound. Sounds shorter than a chunk: up to ``lead_in``
     samples of silence before them (or what fits).
     """
-    room = length - chunk_samples
-    if room <= 0:
-        return -round(draw * min(lead_in, -room))
-    return int(np.clip(round(chunk.start + (draw - 0.5) * chunk_samples), 0, room))
+    room = lengths - chunk_samples
+    inside = np.clip(np.round(starts + (draws - 0.5) * chunk_samples), 0, np.maximum(room, 0))
+    before = -np.round(draws * np.minimum(lead_in, -room))
+    return np.where(room > 0, inside, before).astype(np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.audio.segments import Chunk, cut, evenly, random_start, read_window
+from engine.audio.segments import Chunk, cut, evenly, random_starts, read_window
 
 
 def test_every_sound_is_cut_end_to_end_and_the_last_chunk_is_what_is_left() -> None:
@@ -19,16 +19,15 @@ def test_a_window_is_silent_outside_its_sound() -> None:
 
 
 def test_crops_of_a_long_sound_stay_inside_and_near_their_chunk() -> None:
-    starts = [random_start(Chunk(0, 300, 100), 1000, 100, 10, draw) for draw in np.linspace(0, 1, 101)]
+    starts = random_starts(np.array([300]), np.array([1000]), 100, 10, np.linspace(0, 1, 101))
     assert min(starts) == 250 and max(starts) == 350
-    ends = [random_start(Chunk(0, 900, 100), 950, 100, 10, draw) for draw in np.linspace(0, 1, 11)]
+    ends = random_starts(np.array([900]), np.array([950]), 100, 10, np.linspace(0, 1, 11))
     assert max(ends) == 850, "the last crop ends where the sound ends"
 
 
 def test_a_short_sound_gets_a_little_silence_before_it() -> None:
-    starts = [random_start(Chunk(0, 0, 60), 60, 100, 10, draw) for draw in (0.0, 0.5, 1.0)]
-    assert starts == [0, -5, -10]
-    assert random_start(Chunk(0, 0, 96), 96, 100, 10, 1.0) == -4, "never so much that its end is lost"
+    starts = random_starts(np.zeros(4, int), np.array([60, 60, 60, 96]), 100, 10, np.array([0.0, 0.5, 1.0, 1.0]))
+    assert starts.tolist() == [0, -5, -10, -4], "never so much that its end is lost"
 
 
 def test_a_selection_is_even_and_begins_at_the_beginning() -> None:

@@ -1,7 +1,8 @@
 """``python -m tests.bench throughput``: how much of a step is learning.
 
 ratio: the pure step of the optimiser on a batch at hand, against the step of whole epochs with all that belongs to it:
-choosing and cutting the batch, its spectrogram, its variation, the checks at the ends of epochs, what is told.
+choosing and cutting the batch, the spectrograms it is cut from, its variation, the checks at the ends of epochs, what
+is told.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from engine.audio import augment
 from engine.loop.trainer import Trainer
 from engine.loop.update import backward
 from engine.task import Batch, StepOutput
-from engine.tasks.vae.dataset import to_float
+from engine.tasks.vae.loader import TrainingLoader
 from tests.bench.ratios import alternate, cpu_s, median, show
 from tests.bench.training import train_step, training
 
@@ -31,17 +32,12 @@ class Pure:
         self.task, self.trainer = trainer.task, trainer
         self.knobs = trainer.task.schedule(1, 0.5)
         self.batch = trainer.task.batch(0, 1)
-        self.clean = self.transform()
         self.x = self.vary()
-
-    def transform(self) -> torch.Tensor:
-        with torch.no_grad():
-            return self.task.transform(to_float(self.batch["wave"]), padded=True)
 
     def vary(self) -> torch.Tensor:
         with torch.no_grad():
             scale, config = self.task.codec.scale, self.task.transform.config
-            varied = augment.apply(self.clean, dict(self.batch), self.batch["noise"], scale.ref, config)
+            varied = augment.apply(self.batch["clean"], dict(self.batch), self.batch["noise"], scale.ref, config)
             return scale.standardise(varied)[:, None].contiguous(memory_format=torch.channels_last)
 
     def training_step(self, model: torch.nn.Module, batch: Batch, knobs: dict[str, float]) -> StepOutput:
@@ -65,7 +61,10 @@ class Pure:
 
 
 def variants(trainer: Trainer, steps: int) -> dict[str, Callable[[], float]]:
-    pure = Pure(trainer)
+    task, pure = trainer.task, Pure(trainer)
+    shape = task.loader.latent_shape
+    # Of its own, as it keeps the spectrograms of its own updates.
+    loader = TrainingLoader(task.train, task.transform, task.loader.plan, task.config, task.task_config, shape)
     draws = iter(range(1, 1 << 30))
     for _ in range(WARM):
         pure.step()
@@ -73,18 +72,17 @@ def variants(trainer: Trainer, steps: int) -> dict[str, Callable[[], float]]:
     return {
         "whole step": lambda: cpu_s(lambda: train_step(trainer), steps),
         "pure step": lambda: cpu_s(pure.step, steps),
-        "of it drawing": lambda: cpu_s(lambda: trainer.task.batch(0, next(draws)), steps),
-        "of it spectrogram": lambda: cpu_s(pure.transform, steps),
+        "of it drawing": lambda: cpu_s(lambda: loader.batch(0, next(draws)), steps),
         "of it variation": lambda: cpu_s(pure.vary, steps),
     }
 
 
 @click.command()
 @click.option("--source", default="demo", show_default=True, help="Folder of sounds, or the name of a data set.")
-@click.option("--steps", default=32, show_default=True, help="Of each variant in a round: a whole epoch or several.")
+@click.option("--epochs", default=1, show_default=True, help="Of each variant in a round, by their updates.")
 @click.option("--rounds", default=5, show_default=True)
-def command(source: str, steps: int, rounds: int) -> None:
+def command(source: str, epochs: int, rounds: int) -> None:
     """Compare whole epochs with the pure step of the same model."""
     with tempfile.TemporaryDirectory() as place, training(source, Path(place) / "run") as trainer:
-        found = alternate(variants(trainer, steps), rounds)
+        found = alternate(variants(trainer, epochs * trainer.course.last.steps_per_epoch), rounds)
     show("throughput", median(found, "pure step") / median(found, "whole step"), found)

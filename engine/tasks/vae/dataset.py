@@ -6,22 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 
-from engine import rng
-from engine.audio import augment, synthetic
 from engine.audio.mel import ACTIVE_DB, AudioSpectrogram, Scale
-from engine.audio.segments import LEAD_IN_S, Chunk, cut, evenly, random_start, read_window
+from engine.audio.segments import Chunk, cut, evenly, read_window
 from engine.audio.settings import SpectrogramConfig
 from engine.audio.window_index import WindowIndex
 from engine.collection.collection import Sound
-from engine.config import TrainingConfig
-from engine.plan import Plan
-from engine.task import Batch
-from engine.tasks.vae.config import VAEConfig
 
 STATISTICS_CHUNKS = 1024
 EVALUATION_CHUNKS = 256
@@ -98,71 +91,6 @@ class AudioTrainingDataset:
 def to_float(pcm: torch.Tensor) -> torch.Tensor:
     """Peak-normalised int16 to float32 of peak 1."""
     return pcm.float() / 32767
-
-
-class TrainingLoader:
-    """Batches of varied random crops as a pure function of (seed, step)."""
-
-    def __init__(
-        self,
-        data: AudioTrainingDataset,
-        plan: Plan,
-        config: TrainingConfig,
-        task: VAEConfig,
-        latent_shape: tuple[int, int],
-    ) -> None:
-        self.data = data
-        self.plan = plan
-        self.strength = task.augment_strength
-        self.dropout = config.regularization.dropout
-        self.latent_shape = latent_shape
-        files = len(data.sounds)
-        self.pitch_semitones = augment.semitones(files)
-        self.made_up = synthetic.share(files) if self.strength > 0 else 0.0
-        self.lead_in = round(LEAD_IN_S * data.spectrogram.sample_rate)
-        self._order = lru_cache(maxsize=2)(self._permutation)
-
-    def batch(self, seed: int, step: int) -> Batch:
-        """wave int16 [B, T + n_fft]; parameters of the variation [B]; noise, keep [B, M, F]; latent [B, D, L].
-
-        Small collections: also made_db [B, M, F] and alone [B].
-        """
-        size = self.plan.batch_size
-        picked = self._items(seed, step)
-        starts = rng.generator(seed, "crop", step).random(size)
-        windows = [self._crop(self.data.chunks[item], draw) for item, draw in zip(picked, starts, strict=True)]
-        shape = (size, self.data.spectrogram.n_mels, self.data.frames)
-        noise = rng.generator(seed, "noise", step).standard_exponential(shape, dtype=np.float32)
-        keep = rng.generator(seed, "dropout", step).random(shape, dtype=np.float32) >= self.dropout
-        latent = rng.generator(seed, "latent", step).standard_normal((size, *self.latent_shape), dtype=np.float32)
-        draws = augment.draw(rng.generator(seed, "augment", step), size, self.strength, self.pitch_semitones)
-        if self.made_up:
-            made, alone = synthetic.draw(rng.generator(seed, "made-up", step), *shape, self.made_up)
-            draws |= {"made_db": torch.from_numpy(made), "alone": torch.from_numpy(alone)}
-        return {
-            "wave": torch.stack(windows),
-            "noise": torch.from_numpy(noise),
-            "keep": torch.from_numpy(keep),
-            "latent": torch.from_numpy(latent),
-            **draws,
-        }
-
-    def _items(self, seed: int, step: int) -> np.ndarray:
-        """Pass after pass over all chunks in each of their variants, whatever is counted as an epoch."""
-        size = self.plan.batch_size
-        once = -(-len(self.data.chunks) * self.plan.expansion // size)
-        passed, position = divmod(step - 1, once)
-        order = self._order(seed, passed)
-        places = position * size + np.arange(size)
-        return order[places % len(order)] % len(self.data.chunks)
-
-    def _permutation(self, seed: int, passed: int) -> np.ndarray:
-        return rng.generator(seed, "order", passed).permutation(len(self.data.chunks) * self.plan.expansion)
-
-    def _crop(self, chunk: Chunk, draw: float) -> torch.Tensor:
-        length = self.data.lengths[chunk.sound]
-        start = random_start(chunk, length, self.data.chunk_samples, self.lead_in, draw)
-        return self.data.window(chunk.sound, start)
 
 
 class EvaluationItems:

@@ -24,8 +24,9 @@ from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Prev
 from engine.tasks.vae import diagnosis
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
-from engine.tasks.vae.dataset import AudioTrainingDataset, EvaluationItems, TrainingLoader, to_float
+from engine.tasks.vae.dataset import AudioTrainingDataset, EvaluationItems
 from engine.tasks.vae.fitting import Fitting
+from engine.tasks.vae.loader import TrainingLoader
 from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
 from engine.tasks.vae.memory import MemoryReading
 from engine.tasks.vae.model import ConvVAE
@@ -106,7 +107,7 @@ class VAETask:
         self.codec = Codec(self.model, spectrogram, scale, found.ceiling, sharp_attacks=self.task_config.sharp_attacks)
         shape = (self.task_config.latent_dim, 1 if self.model.vector else self.model.latent_frames)
         layout = plan(self.config, self.num_train)
-        self.loader = TrainingLoader(self.train, layout, self.config, self.task_config, shape)
+        self.loader = TrainingLoader(self.train, self.transform, layout, self.config, self.task_config, shape)
         self.train_items = EvaluationItems(self.train, found.train_db, found.train_loudest)
         self.val_items = EvaluationItems(self.val, found.val_db, found.val_loudest)
         context.check()
@@ -150,9 +151,8 @@ class VAETask:
 
     def training_step(self, model: ConvVAE, batch: Batch, knobs: Mapping[str, float]) -> StepOutput:
         with torch.no_grad():
-            clean = self.transform(to_float(batch["wave"]), padded=True)
             scale = self.codec.scale
-            varied = augment.apply(clean, dict(batch), batch["noise"], scale.ref, self.transform.config)
+            varied = augment.apply(batch["clean"], dict(batch), batch["noise"], scale.ref, self.transform.config)
             x = scale.standardise(varied)[:, None].contiguous(memory_format=torch.channels_last)
             seen = x * batch["keep"][:, None]
         mean, log_var = model.encode(seen)
