@@ -50,11 +50,15 @@ class TaskConfig(Settings):
     """Base of what only one task has a use for: each task has one class of these, in its ``config.py``.
 
     can: what its models are good for; every run keeps it in run.json. measured_by: the settings, by name, that an error
-    is measured by: runs that differ in one cannot be compared by their figures.
+    is measured by: runs that differ in one cannot be compared by their figures. phases: what is done before the first
+    update, in words, by the phase that ``OpenContext.report`` is given. need_measured: whether
+    :func:`engine.run_length.automatic_steps` was measured on data like its own.
     """
 
     can: ClassVar[Abilities] = Abilities()
     measured_by: ClassVar[tuple[str, ...]] = ()
+    phases: ClassVar[Mapping[str, str]] = {}
+    need_measured: ClassVar[bool] = False
 
     def num_items(self, files: Sequence[FileRow]) -> int:
         """Training items in ``files``, as far as their rows tell: one for each file to learn from, at least 1."""

@@ -172,13 +172,11 @@ def errors_of(curve: list[float], better: str = "lower") -> list[float]:
 class MetricsHistory:
     """The epochs and steps of a run in order. The last record of a step or an epoch wins, as in metrics.jsonl.
 
-    metric, reference: the monitored validation metric and its counterpart on training items. ties: the metric that
-    decides between epochs which are equal by it; empty: the first does.
+    metric, reference: the monitored validation metric and its counterpart on training items; empty: there is none.
+    ties: the metric that decides between epochs which are equal by it; empty: the first does.
     """
 
-    def __init__(
-        self, metric: str = "val_recon_db", reference: str = "train_recon_db", better: str = "lower", ties: str = ""
-    ) -> None:
+    def __init__(self, metric: str = "val_loss", reference: str = "", better: str = "lower", ties: str = "") -> None:
         self.metric = metric
         self.reference = reference
         self.better = better

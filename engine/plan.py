@@ -61,7 +61,7 @@ def in_words(epochs: int, steps: int, seconds: float | None) -> str:
 
 
 def beyond_need(steps: int, num_train: int) -> str | None:
-    """That a limit in minutes plans more than a collection of sounds needs; None where it does not.
+    """That a limit in minutes plans more than such a collection was measured to need; None where it does not.
 
     steps: planned. num_train: training items, from which :func:`automatic_steps` follows.
     """

@@ -25,7 +25,7 @@ MONITOR = Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", 
 
 
 def history(val: list[float], train: list[float] | None = None) -> MetricsHistory:
-    kept = MetricsHistory()
+    kept = MetricsHistory("val_recon_db", "train_recon_db")
     for number, value in enumerate(val, 1):
         kept.add_epoch(
             EpochMetrics(
@@ -108,7 +108,7 @@ def test_overfitting_is_a_gap_above_a_fifth() -> None:
 
 @pytest.mark.parametrize(("gap", "overfits"), [(0.5, True), (0.1, False), (None, False), (math.nan, False)])
 def test_a_recorded_gap_counts_where_the_curves_are_not_there(gap: float | None, overfits: bool) -> None:
-    kept = MetricsHistory()
+    kept = MetricsHistory("val_recon_db", "train_recon_db")
     kept.add_epoch(
         EpochMetrics(epoch=1, total_epochs=1, train_loss=1.0, val_loss=2.0, learning_rate=1e-3, overfitting_gap=gap)
     )
@@ -116,7 +116,7 @@ def test_a_recorded_gap_counts_where_the_curves_are_not_there(gap: float | None,
 
 
 def test_the_time_left_follows_the_pace() -> None:
-    kept = MetricsHistory()
+    kept = MetricsHistory("val_recon_db", "train_recon_db")
     assert kept.compute_eta(0, 100) is None
     for step in range(1, 11):
         kept.add_step(

@@ -128,10 +128,6 @@ def pace(steps_per_s: float) -> str:
 
 
 PHASES = {
-    "scan": "looking for sounds",
-    "decode": "reading sounds",
-    "compare": "comparing sounds",
-    "prepare": "setting up the model",
     "train": "learning",
     "validate": "checking on {items} it never learns",
     "preview": "making the next {one}",
@@ -140,8 +136,9 @@ PHASES = {
 
 
 def phase(status: Status, run: RunRecord | None) -> str:
-    """What it is busy with: "reading sounds 12 of 40". Phases before there is a record are those of sounds."""
-    said = PHASES.get(status.phase, status.phase or "starting").format(items=nouns(run).items, one=nouns(run).one)
+    """What it is busy with: "reading sounds 12 of 40"; before the first update as its task calls it."""
+    said = PHASES.get(status.phase, "").format(items=nouns(run).items, one=nouns(run).one)
+    said = said or status.doing or status.phase or "starting"
     progress = status.progress
     return f"{said} {number(progress.done)} of {number(progress.total)}" if progress and progress.total else said
 

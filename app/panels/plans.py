@@ -60,7 +60,7 @@ def _laid_out(config: TrainingConfig, own: TaskConfig, usable: int, items: int, 
     within = max(1, round(60 * config.max_minutes * steps_per_s)) if config.max_minutes and steps_per_s else None
     layout = plan(config, items, within)
     by_time = timed and layout.total_steps == (within or UNLIMITED)
-    beyond = beyond_need(layout.total_steps, items) if by_time and own.can.make_sounds else None
+    beyond = beyond_need(layout.total_steps, items) if by_time and own.need_measured else None
     return Coming(layout, config.max_minutes if by_time else None, config.max_epochs, steps_per_s, beyond)
 
 

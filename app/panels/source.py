@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.look import style, words
 from app.panels import health
+from engine.collection.phases import PHASES
 from engine.errors import SweetspotError
 from engine.home import expanded
 from engine.registry import datasets, describe, find_source, offers
@@ -128,7 +129,7 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
     slot = st.empty()
 
     def report(phase: str, done: int, total: int) -> None:
-        said = words.PHASES.get(phase, phase).capitalize()
+        said = PHASES.get(phase, phase).capitalize()
         slot.progress(done / total if total else 0.0, f"{said} {done} of {total}" if total else said)
 
     try:

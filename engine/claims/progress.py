@@ -6,7 +6,7 @@ import math
 
 from engine.claims.evidence import SIGMAS, beyond, worse
 from engine.claims.figures import amount, better, counted, figure, give_or_take
-from engine.claims.kinds import say
+from engine.claims.kinds import Finding, say
 from engine.metrics import (
     FEWEST_FILES,
     LEARNED_SOMETHING,
@@ -24,7 +24,7 @@ LATELY_EPOCHS = 5
 STILL_MOVING = 0.8  # progress in the last fifth of a run says that more time might have helped
 
 
-def findings(evidence: Evidence | None, monitor: Monitor, *, over: bool = False) -> list[Diagnosis]:
+def findings(evidence: Evidence | None, monitor: Monitor, *, over: bool = False) -> list[Finding]:
     """On how learning goes; nothing before the first epoch.
 
     over: nothing learns any more, so the same findings say how it went. Their codes do not depend on it.
@@ -52,7 +52,7 @@ def as_told(view: RunView) -> list[Diagnosis]:
     status, run = view.status, view.run
     if status is None or run is None or view.state.live:
         return [] if status is None else status.diagnosis
-    past = {one.code: one for one in findings(status.evidence, run.monitor, over=True)}
+    past = {one.kind.code: one.record for one in findings(status.evidence, run.monitor, over=True)}
     return [past.get(one.code, one) for one in status.diagnosis]
 
 
@@ -113,7 +113,7 @@ def compare(evidence: Evidence, monitor: Monitor) -> str:
     return f"{monitor.nouns.compare} epochs {first} to {last}."
 
 
-def _not_a_number(monitor: Monitor, over: bool) -> Diagnosis:
+def _not_a_number(monitor: Monitor, over: bool) -> Finding:
     again = "Start" if over else "If it does not recover, start"
     return say(
         "not_a_number",
@@ -121,7 +121,7 @@ def _not_a_number(monitor: Monitor, over: bool) -> Diagnosis:
     )
 
 
-def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
+def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     gain = gain_at_best(evidence, monitor)
     assert gain is not None
     far = f"at its best {better(gain, monitor.better)} than the average {monitor.nouns.item}"
@@ -138,7 +138,7 @@ def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
     return say("too_early", f"{when} early to tell: {far}.")
 
 
-def _few_files(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
+def _few_files(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     items = monitor.nouns.items
     checking = f"one of the {items} checks" if evidence.files == 1 else f"{evidence.files} {items} check"
     return say(
@@ -148,7 +148,7 @@ def _few_files(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
     )
 
 
-def _worsens(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
+def _worsens(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     """Past the best beyond noise: what its own did meanwhile says what it is."""
     items, unit = monitor.nouns.items, monitor.unit
     best, pairs = evidence.best_epoch, _in_pairs(evidence)
@@ -179,7 +179,7 @@ def _worsens(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
     )
 
 
-def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis | None:
+def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Finding | None:
     """Its own come out better than new ones by more than a fifth."""
     if evidence.gap is None or evidence.own is None or evidence.gap <= OVERFITTING_GAP:
         return None
@@ -204,7 +204,7 @@ def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis | None
     )
 
 
-def _going_on(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
+def _going_on(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     items, best = monitor.nouns.items, _best(evidence, monitor, over)
     if evidence.epoch - (evidence.moved or 0) < LATELY_EPOCHS or still_improves(evidence):
         return say("learning", f"{course(evidence) if over else 'It is learning.'} Its {best}.")
@@ -232,7 +232,7 @@ def _best(evidence: Evidence, monitor: Monitor, over: bool) -> str:
     return f"{name} was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}"
 
 
-def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Diagnosis]:
+def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Finding]:
     if not _rests(evidence, monitor):
         return []
     assert evidence.moved is not None

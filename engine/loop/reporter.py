@@ -46,7 +46,7 @@ class Reporter:
         evidence = gather(self.history, self.task.monitor, self.task.num_val_files)
         found = diagnose(evidence, self.task.monitor, self.task.diagnose(self.history))
         for diagnosis in newly_true(found, tracker.told, metrics.epoch):
-            self.writer.warn(f"Epoch {metrics.epoch}: {diagnosis.message}", code=diagnosis.code)
+            self.writer.warn(f"Epoch {metrics.epoch}: {diagnosis.message}", code=diagnosis.code, epoch=metrics.epoch)
         named = {name: value for name, value in fields.items() if isinstance(value, float)}
         self.writer.update(
             metrics={name: value for name, value in named.items() if not name.endswith("_seconds")},

@@ -28,10 +28,9 @@ from engine.plan import Plan
 from engine.rundir.schema import State
 from engine.rundir.writer import RunWriter
 from engine.sweet_range import SweetRange, may_end
-from engine.task import Task
+from engine.task import DIVERGED, Task
 
 FIRST_SAVE_S, SAVE_EVERY_S = 20.0, 300.0
-DIVERGED = 1e6
 SKIPS_IN_A_ROW = 5
 
 

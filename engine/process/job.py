@@ -69,7 +69,7 @@ def asked_job(
     if checkpoint is not None and origin is None:
         raise ConfigError("--checkpoint says where to begin in another run.", "Name that one too: --from RUN_DIR.")
     if source is None and origin is None:
-        raise ConfigError("There is nothing to train on.", "Name a folder of sounds, a CSV file, or demo.")
+        raise ConfigError("There is nothing to train on.", "Name a folder, a file, or one of: sweetspot datasets.")
     given = {name for name, value in values.items() if value is not None}
     if origin is not None:
         resolved = source_of(origin, source, given)

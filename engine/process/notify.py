@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 LIMIT_S = 60.0
 Event = Literal["done", "failed", "stopped", "past", "memorising"]
-_MEMORISES = ("repeats", "memorising")
 _ENDS: Mapping[State, Event] = {
     State.COMPLETED: "done", State.FAILED: "failed", State.CANCELLED: "stopped", State.INTERRUPTED: "stopped"
 }  # fmt: skip
@@ -93,7 +92,7 @@ def _turns(status: Status) -> Iterator[tuple[Event, str]]:
     found = status.evidence.sweet_range if status.evidence is not None else None
     if found is not None and found.behind:
         yield "past", f"The sweet range, epochs {found.first} to {found.last}, lies behind."
-    memorises = [one.message for one in status.diagnosis if one.code in _MEMORISES]
+    memorises = [one.message for one in status.diagnosis if one.memorises]
     if memorises:
         yield "memorising", memorises[0]
 

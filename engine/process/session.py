@@ -44,10 +44,12 @@ class Session:
         if self.notices is not None and isinstance(event, EpochMetrics):
             self.notices.epoch()
 
-    def report(self, phase: str, done: int, total: int) -> None:
-        """How far a phase before the first update is; ``total`` 0: it cannot be counted."""
-        self.progress.phase(phase, done, total)
-        self.writer.update(phase=phase, progress=PhaseProgress(done=done, total=total) if total else None)
+    def report(self, words: Mapping[str, str], phase: str, done: int, total: int) -> None:
+        """How far a phase before the first update is; ``total`` 0: it cannot be counted. words: of phases, by code."""
+        doing = words.get(phase, phase)
+        self.progress.phase(doing, done, total)
+        counted = PhaseProgress(done=done, total=total) if total else None
+        self.writer.update(phase=phase, doing=doing, progress=counted)
 
     def check(self) -> None:
         """Before the first update: :class:`Stopped` when somebody asked, and what happened to a lost directory."""
@@ -105,7 +107,8 @@ def open_task(job: Job, device: Device, session: Session, sides: Mapping[str, Si
             session.writer.write_dataset(DatasetRecord(files=rows))
 
     warn = partial(session.writer.warn, code="cache")
-    context = OpenContext(report=session.report, check=session.check, on_files=on_files, warn=warn, sides=sides)
+    report = partial(session.report, job.task_config.phases)
+    context = OpenContext(report=report, check=session.check, on_files=on_files, warn=warn, sides=sides)
     training = job.training.model_copy(update={"threads": device.threads})
     task: Task = task_opener(job.task)(job.source, training, job.task_config, device.torch, context)
     return task, found

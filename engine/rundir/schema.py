@@ -38,7 +38,7 @@ class MetricSpec(Record):
     label: str
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
-    chart: Literal["quality", "loss", "recon", "kl", "dimensions", "rate", "other"] = "other"
+    chart: Literal["quality", "loss", "loss_part", "regulariser", "bars", "rate", "other"] = "other"
     better: Literal["lower", "higher", "neither"] = "neither"
 
 
@@ -144,7 +144,7 @@ class RunRecord(Record):
     config: RunConfig
     source: Source
     fingerprint: str
-    num_train: int = Field(description="Training items (chunks of sound) before expansion.")
+    num_train: int = Field(description="Training items before expansion.")
     num_train_files: int = 0
     num_val_files: int = 0
     batch_size: int
@@ -285,6 +285,9 @@ class Diagnosis(Record):
     severity: Literal["info", "good", "warning", "error"]
     message: str
     since_epoch: int | None = None
+    label: str = Field(default="", description="What a badge calls it.")
+    judges: bool = Field(default=True, description="Whether it may be the verdict.")
+    memorises: bool = Field(default=False, description="Whether it says that the run learns by heart.")
 
 
 class CheckpointRef(Record):
@@ -310,7 +313,8 @@ class Status(Record):
     protocol: int = PROTOCOL
     session: str
     state: State
-    phase: str = Field(default="", description="scan, decode, compare, prepare, train, validate, preview or save.")
+    phase: str = Field(default="", description="train, validate, preview or save; before them a phase of the task.")
+    doing: str = Field(default="", description="A phase before the first update in words, as the task calls it.")
     epoch: int = 0
     total_epochs: int | None = None
     step: int = 0

@@ -194,10 +194,13 @@ class RunWriter:
         self.event("state", state=state, reason=reason)
         self._publish()
 
-    def warn(self, text: str, code: str = "warning") -> None:
-        """Tell a warning in the status and as an event, each text once in a run."""
+    def warn(self, text: str, code: str = "warning", epoch: int | None = None) -> None:
+        """Tell a warning in the status and as an event, each text once in a run.
+
+        epoch: of a finding, the epoch whose curves showed it.
+        """
         if self._board.warn(text):
-            self.event("warning", message=text, code=code)
+            self.event("warning", message=text, code=code, **({} if epoch is None else {"epoch": epoch}))
 
     def done(self, command_id: str, refused: str | None = None) -> None:
         """Say that a command has been obeyed; or, with the reason ``refused``, that it could not be."""

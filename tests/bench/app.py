@@ -37,8 +37,8 @@ SPECS = [
     MetricSpec(name="val_recon_db", label="new sounds", unit="dB", chart="quality", better="lower"),
     MetricSpec(name="train_recon_db", label="its own sounds", unit="dB", chart="quality", better="lower"),
     MetricSpec(name="train_loss", label="Loss", chart="loss", better="lower"),
-    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="kl"),
-    MetricSpec(name="kl_weight", label="KL weight", chart="kl"),
+    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="regulariser"),
+    MetricSpec(name="kl_weight", label="KL weight", chart="regulariser"),
     MetricSpec(name="learning_rate", label="Learning rate", chart="rate"),
 ]
 

@@ -75,9 +75,9 @@ class Run:
     def evidence(self) -> Evidence | None:
         return gather(self.history(), self.monitor, self.files)
 
-    def claims(self) -> list[Diagnosis]:
+    def claims(self, over: bool = False) -> list[Diagnosis]:
         found = of_sound.diagnose(self.history(), VAEConfig(), self.memory)  # type: ignore[arg-type]
-        return diagnose(self.evidence(), self.monitor, found if self.monitor is SOUND else [])
+        return diagnose(self.evidence(), self.monitor, found if self.monitor is SOUND else [], over=over)
 
     def codes(self) -> list[str]:
         return [one.code for one in self.claims()]

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import psutil
 
-from engine.claims.kinds import say
+from engine.claims.kinds import Finding
 from engine.process.notify import Notices
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.schema import Evidence, State, SweetRange
 from engine.rundir.writer import RunWriter
+from engine.tasks.vae.diagnosis import REPEATS
 from tests import forkserver
 from tests.audio.sounds import Write
 from tests.conftest import ROOT, until
@@ -73,7 +74,7 @@ def opened(root: Path, *, resume: bool = False) -> RunWriter:
 def worse(writer: RunWriter) -> None:
     found = SweetRange(best=4, first=3, last=5, files=4, certain=True, behind=True)
     evidence = Evidence(epoch=9, sweet_range=found, now=1.0, smoothed=1.0)
-    writer.update(evidence=evidence, diagnosis=[say("repeats", "It repeats kick.wav.")])
+    writer.update(evidence=evidence, diagnosis=[Finding(REPEATS, "It repeats kick.wav.").record])
 
 
 def test_each_turn_for_the_worse_is_told_once_in_a_runs_life(tmp_path: Path) -> None:

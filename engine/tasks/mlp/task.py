@@ -19,7 +19,7 @@ from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.printable import escaped
 from engine.rundir.schema import FileRow, Side
-from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
+from engine.task import Batch, Finding, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.csv_table import read_table
 from engine.tasks.mlp.dataset import Rows, Standard, TableLoader, make_rows, split_rows
@@ -156,7 +156,7 @@ class MLPTask:
             picture = confusion_png(counts, self.table.class_names, title)
         yield Preview("image", "sample", {"png": picture})
 
-    def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
+    def diagnose(self, history: MetricsHistory) -> list[Finding]:
         return []
 
     def prepare_snapshot(self, model: DynamicMLPModel) -> None:

@@ -20,7 +20,7 @@ from engine.config import TrainingConfig, follow, get_adaptive_split, resolve
 from engine.device import onto
 from engine.metrics import MetricsHistory
 from engine.plan import plan
-from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
+from engine.task import Batch, Finding, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
@@ -44,11 +44,11 @@ METRICS = (
     MetricSpec(name="train_recon_db", label="its own sounds", unit="dB", chart="quality", better="lower"),
     MetricSpec(name="train_loss", label="Loss", chart="loss", better="lower"),
     MetricSpec(name="val_loss", label="Validation loss", chart="loss", better="lower"),
-    MetricSpec(name="recon_loss", label="Reconstruction loss", chart="recon", better="lower"),
-    MetricSpec(name="val_recon_loss", label="Validation reconstruction loss", chart="recon", better="lower"),
-    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="kl"),
-    MetricSpec(name="kl_weight", label="KL weight", chart="kl"),
-    MetricSpec(name="kl_per_dim", label="KL by dimension", unit="nats", chart="dimensions"),
+    MetricSpec(name="recon_loss", label="Reconstruction loss", chart="loss_part", better="lower"),
+    MetricSpec(name="val_recon_loss", label="Validation reconstruction loss", chart="loss_part", better="lower"),
+    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="regulariser"),
+    MetricSpec(name="kl_weight", label="KL weight", chart="regulariser"),
+    MetricSpec(name="kl_per_dim", label="KL by dimension", unit="nats", chart="bars"),
     MetricSpec(name="kl_max_dim", label="KL of the busiest dimension", unit="nats"),
     MetricSpec(name="kl_median_dim", label="KL of the middle dimension", unit="nats"),
     MetricSpec(name="idle_dims", label="Part of the code that lies idle"),
@@ -245,7 +245,7 @@ class VAETask:
     def _listening_texture(self) -> int:
         return len(self._fitting.learned) // 2
 
-    def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
+    def diagnose(self, history: MetricsHistory) -> list[Finding]:
         return diagnosis.diagnose(history, self.task_config, self._memory)
 
     @torch.inference_mode()
