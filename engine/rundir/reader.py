@@ -217,13 +217,6 @@ class RunReader:
         return replace(view, damage=damage) if damage else view
 
 
-def list_runs(runs_dir: Path) -> list[RunReader]:
-    """The runs in a directory, the one trained last first. What is no run is passed over."""
-    readers = [RunReader(runs_dir / name) for name in run_names(runs_dir)]
-    found = [(at, reader.id, reader) for reader in readers if (at := trained_at(reader)) is not None]
-    return [reader for _, _, reader in sorted(found, key=lambda one: one[:2], reverse=True)]
-
-
 def run_names(runs_dir: Path) -> list[str]:
     """The directories in ``runs_dir`` that may hold a run, by their names."""
     try:

@@ -23,11 +23,12 @@ from typing import Any
 import click
 import psutil
 
-from engine.rundir.reader import RunReader, list_runs
+from engine.rundir.reader import RunReader
 from engine.rundir.schema import Abilities, Best, MetricSpec, Monitor, RunConfig, RunRecord, Source, State
 from engine.rundir.writer import RunWriter
 from tests.browser.chromium import Server, chromium, server, start_trainer
 from tests.conftest import until
+from tests.run_list import list_runs
 
 STEPS_PER_EPOCH = 250
 COMPARED_STEPS = 100_000

@@ -14,10 +14,11 @@ from engine.rundir import protocol, schema
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.encoding import encode, seal
 from engine.rundir.protocol import Manifest
-from engine.rundir.reader import RunReader, list_runs
+from engine.rundir.reader import RunReader
 from engine.rundir.schema import State
 from engine.rundir.view import ShownState
 from engine.rundir.writer import RunWriter
+from tests.run_list import list_runs
 from tests.rundir.conftest import open_writer
 from tests.rundir.test_encoding import RUN
 

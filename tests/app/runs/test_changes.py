@@ -19,10 +19,10 @@ from app.runs.changes import Changes
 from app.runs.library import Library
 from app.runs.store import MetricsStore
 from engine.rundir.layout import Layout
-from engine.rundir.reader import list_runs
 from engine.rundir.view import ShownState
 from tests.app.library import write
 from tests.conftest import ROOT, until
+from tests.run_list import list_runs
 
 _hooked: list[Callable[[str, Any], None]] = []
 sys.addaudithook(lambda event, about: [hook(event, about) for hook in _hooked] and None)
