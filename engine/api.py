@@ -23,7 +23,7 @@ from engine.process.progress import Progress
 from engine.process.signals import SignalFlag
 from engine.registry import find_source
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord
+from engine.rundir.record import RunRecord
 
 
 class _Result(BaseModel):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from engine.config import automatic_threads
 from engine.errors import ConfigError
+from engine.threads import automatic_threads
 
 
 @dataclass(frozen=True)

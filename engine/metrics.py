@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.rundir.schema import SweetRange
+from engine.rundir.findings import SweetRange
 
 OVERFITTING_GAP = 0.2
 LEARNED_SOMETHING = 0.1

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics import FEWEST_FILES, SMOOTHING, STAGNATION_PART, best_place, errors_of, last_progress, smooth
-from engine.rundir.schema import SweetRange
+from engine.rundir.findings import SweetRange
 
 __all__ = ["SweetRange", "may_end", "optimism", "quantile", "sweet_range"]
 

@@ -12,7 +12,7 @@ from torch import nn
 from engine.claims.kinds import Finding, Kind
 from engine.config import TaskConfig, TrainingConfig
 from engine.metrics import MetricsHistory
-from engine.rundir.schema import FileRow, MetricSpec, Monitor, Side, Source
+from engine.rundir.record import FileRow, MetricSpec, Monitor, Side, Source
 
 __all__ = [
     "Batch",

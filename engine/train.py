@@ -36,7 +36,8 @@ from engine.process.sleep_inhibitor import kept_awake
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import refuse_living
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import FileRow, RunRecord, Side, State
+from engine.rundir.record import FileRow, RunRecord, Side
+from engine.rundir.status import State
 
 if TYPE_CHECKING:
     from engine.device import Device

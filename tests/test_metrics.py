@@ -19,7 +19,7 @@ from engine.metrics import (
     last_progress,
     smooth,
 )
-from engine.rundir.schema import Monitor
+from engine.rundir.record import Monitor
 
 MONITOR = Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline=14.0)
 

@@ -22,7 +22,7 @@ from app.runs.store import MetricsStore, metrics_of
 from engine.printable import escaped
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord
+from engine.rundir.record import RunRecord
 from engine.rundir.view import RunView
 
 MAIN_HEIGHT = 368

@@ -22,7 +22,7 @@ from app.runs.columns import Columns, Floats
 from app.runs.store import MetricsStore, metrics_of
 from engine.metrics import OVERFITTING_GAP
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import MetricSpec, RunRecord
+from engine.rundir.record import MetricSpec, RunRecord
 from engine.rundir.view import RunView
 
 A_ROW = 3

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from engine.claims.figures import percent
-from engine.rundir.schema import Diagnosis
+from engine.rundir.findings import Diagnosis
 from engine.rundir.view import RunView, ShownState
 
 LEARNING = frozenset({"train", "validate", "preview", "save"})

@@ -9,7 +9,8 @@ from engine.claims.figures import better, counted, figure, give_or_take, number,
 from engine.claims.headline import baseline, gain_at_best, spot_name
 from engine.claims.headline import spot as sweet_spot
 from engine.metrics import better_than_baseline
-from engine.rundir.schema import Memory, Nouns, RunRecord, Status
+from engine.rundir.record import Nouns, RunRecord
+from engine.rundir.status import Memory, Status
 
 __all__ = [
     "Nouns", "baseline", "better", "counted", "figure", "gain_at_best", "give_or_take", "number", "percent", "small",

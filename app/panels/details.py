@@ -21,7 +21,8 @@ from app.runs.store import metrics_of
 from engine.claims.progress import as_told
 from engine.printable import escaped
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import DatasetRecord, FileRow, RunRecord, Status
+from engine.rundir.record import DatasetRecord, FileRow, RunRecord
+from engine.rundir.status import Status
 from engine.rundir.view import RunView
 
 

@@ -22,7 +22,7 @@ from engine.collection.health import SHORTLY, Health, examine
 from engine.config import OverfittingPreset
 from engine.printable import escaped
 from engine.registry import find_source
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 
 _LOOK = {
     "error": ("red", "error"),

@@ -18,7 +18,7 @@ from app.look import link, style, words
 from app.look.plain import plain
 from app.panels import chart_controls
 from app.runs.compared import Compared, shared_metrics
-from engine.rundir.schema import MetricSpec
+from engine.rundir.record import MetricSpec
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from app.look import words
 from app.runs.library import Library
-from engine.config import TaskConfig, TrainingConfig, get_adaptive_split, resolve
+from engine.config import TaskConfig, TrainingConfig
 from engine.plan import UNLIMITED, Plan, beyond_need, in_words, plan
+from engine.resolve import get_adaptive_split, resolve
 from engine.rundir.liveness import is_here
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 from engine.tasks import task_config
 
 # Of the default model with one thread of a machine of two cores: what is said before anything has run here.

@@ -16,7 +16,7 @@ from engine.errors import SweetspotError
 from engine.home import expanded
 from engine.registry import datasets, describe, find_source, offers
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord
+from engine.rundir.record import RunRecord
 from engine.sources import Description
 from engine.tasks import task_config
 

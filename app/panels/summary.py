@@ -23,7 +23,8 @@ from engine.claims.headline import headline, optimism, past_the_spot
 from engine.claims.quality import quality_of
 from engine.rundir.layout import manifest
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Best, RunRecord, Status
+from engine.rundir.record import RunRecord
+from engine.rundir.status import Best, Status
 from engine.rundir.view import RunView, ShownState
 
 WARNING_FRESH_S = 120.0

@@ -7,7 +7,8 @@ from statistics import median
 from typing import Any
 
 from engine.metrics import MetricsHistory, compute_overfitting_gap, errors_of, last_progress, smooth
-from engine.rundir.schema import Evidence, Monitor
+from engine.rundir.findings import Evidence
+from engine.rundir.record import Monitor
 
 SIGMAS = 2.0
 NOTABLE_PART = 0.01

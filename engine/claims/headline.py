@@ -10,7 +10,9 @@ from engine.claims.figures import amount, better, figure, small
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
 from engine.claims.progress import STILL_MOVING, as_told, course, few_files, still_improves
 from engine.metrics import better_than_baseline
-from engine.rundir.schema import Best, Diagnosis, Evidence, Monitor, RunRecord, State, Status
+from engine.rundir.findings import Diagnosis, Evidence
+from engine.rundir.record import Monitor, RunRecord
+from engine.rundir.status import Best, State, Status
 from engine.rundir.view import RunView, ShownState
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from engine.rundir.schema import Diagnosis
+from engine.rundir.findings import Diagnosis
 
 Severity = Literal["info", "good", "warning", "error"]
 

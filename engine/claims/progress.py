@@ -15,7 +15,8 @@ from engine.metrics import (
     STAGNATION_EPOCHS,
     better_than_baseline,
 )
-from engine.rundir.schema import Diagnosis, Evidence, Monitor, SweetRange
+from engine.rundir.findings import Diagnosis, Evidence, SweetRange
+from engine.rundir.record import Monitor
 from engine.rundir.view import RunView
 
 PAST_EPOCHS, PAST_PART = 3, 0.02

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from engine.claims.kinds import Finding, settle
 from engine.claims.progress import findings
-from engine.rundir.schema import Diagnosis, Evidence, Monitor
+from engine.rundir.findings import Diagnosis, Evidence
+from engine.rundir.record import Monitor
 
 QUIET_EPOCHS = 10
 

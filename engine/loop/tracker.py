@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.metrics import smoothed
-from engine.rundir.schema import Best
+from engine.rundir.status import Best
 from engine.sweet_range import SweetRange, sweet_range
 
 

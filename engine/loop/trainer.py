@@ -25,7 +25,7 @@ from engine.metrics import (
     smooth,
 )
 from engine.plan import Plan
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from engine.sweet_range import SweetRange, may_end
 from engine.task import DIVERGED, Task

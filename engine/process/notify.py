@@ -18,7 +18,7 @@ import click
 from engine.process.start import apart, environment
 from engine.rundir.atomic import open_append
 from engine.rundir.layout import Layout
-from engine.rundir.schema import State, Status
+from engine.rundir.status import State, Status
 
 if TYPE_CHECKING:
     from engine.rundir.writer import RunWriter

@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import DataError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import FileRow, Parent, Side
+from engine.rundir.record import FileRow, Parent, Side
 
 
 @dataclass(frozen=True)

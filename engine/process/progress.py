@@ -16,7 +16,7 @@ from engine.plan import beyond_need, in_words
 from engine.printable import escaped
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Parent, RunRecord
+from engine.rundir.record import Parent, RunRecord
 from engine.tasks import task_config
 
 LINE_EVERY_S = 10.0

@@ -15,7 +15,8 @@ from engine.process.notify import Notices
 from engine.process.progress import Progress
 from engine.process.resume import finished_epochs
 from engine.process.signals import SignalFlag
-from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, PhaseProgress, Side, State
+from engine.rundir.record import DatasetRecord, FileRow, Side
+from engine.rundir.status import ErrorInfo, PhaseProgress, State
 from engine.tasks import task_opener
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from engine.errors import RunDirectoryError
 from engine.queue.request import Outcome
 from engine.queue.shelves import Queued
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord, Status
+from engine.rundir.record import RunRecord
+from engine.rundir.status import Status
 from engine.rundir.view import RunView, ShownState
 
 

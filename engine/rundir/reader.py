@@ -29,7 +29,8 @@ from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch, is_here, read_sessions
 from engine.rundir.protocol import PlanRecord, SessionRecord
 from engine.rundir.reading import own_file, read_object, read_record, read_records, starred_names
-from engine.rundir.schema import DatasetRecord, RunRecord, Status
+from engine.rundir.record import DatasetRecord, RunRecord
+from engine.rundir.status import Status
 from engine.rundir.view import RunView, ShownState, look
 
 _BLOCK = 1 << 16

@@ -26,7 +26,8 @@ from engine.rundir.layout import Layout
 from engine.rundir.liveness import refuse_living
 from engine.rundir.lock import Hold, RunLock
 from engine.rundir.protocol import EventKind, HandledCommand, Manifest, PlanRecord, SessionRecord
-from engine.rundir.schema import DatasetRecord, RunRecord, State, Status
+from engine.rundir.record import DatasetRecord, RunRecord
+from engine.rundir.status import State, Status
 
 
 class RunWriter:

@@ -11,23 +11,10 @@ from typing import Any
 from engine.claims.evidence import gather
 from engine.loop.diagnosis import diagnose
 from engine.metrics import EpochMetrics, MetricsHistory
+from engine.rundir.findings import Diagnosis, SweetRange
 from engine.rundir.protocol import Manifest
-from engine.rundir.schema import (
-    Best,
-    CheckpointRef,
-    DatasetRecord,
-    Diagnosis,
-    ErrorInfo,
-    FileRow,
-    MetricSpec,
-    Monitor,
-    PhaseProgress,
-    RunConfig,
-    RunRecord,
-    Source,
-    State,
-    SweetRange,
-)
+from engine.rundir.record import DatasetRecord, FileRow, MetricSpec, Monitor, RunConfig, RunRecord, Source
+from engine.rundir.status import Best, CheckpointRef, ErrorInfo, PhaseProgress, State
 from engine.rundir.writer import RunWriter
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.nouns import SOUNDS

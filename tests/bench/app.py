@@ -24,7 +24,8 @@ import click
 import psutil
 
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Abilities, Best, MetricSpec, Monitor, RunConfig, RunRecord, Source, State
+from engine.rundir.record import Abilities, MetricSpec, Monitor, RunConfig, RunRecord, Source
+from engine.rundir.status import Best, State
 from engine.rundir.writer import RunWriter
 from tests.browser.chromium import Server, chromium, server, start_trainer
 from tests.conftest import until

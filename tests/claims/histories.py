@@ -11,7 +11,8 @@ from engine.claims.evidence import gather
 from engine.claims.quality import Quality, quality
 from engine.loop.diagnosis import diagnose
 from engine.metrics import EpochMetrics, MetricsHistory
-from engine.rundir.schema import Diagnosis, Evidence, Monitor
+from engine.rundir.findings import Diagnosis, Evidence
+from engine.rundir.record import Monitor
 from engine.sweet_range import SweetRange
 from engine.tasks.vae import diagnosis as of_sound
 from engine.tasks.vae.config import VAEConfig

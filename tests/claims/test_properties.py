@@ -16,8 +16,10 @@ from engine.claims.figures import amount, figure, percent, typed
 from engine.claims.headline import headline
 from engine.claims.kinds import KINDS, WORSENS, kind_of, verdict
 from engine.metrics import better_than_baseline
+from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.liveness import Liveness
-from engine.rundir.schema import Best, Diagnosis, ErrorInfo, Evidence, Monitor, State, Status
+from engine.rundir.record import Monitor
+from engine.rundir.status import Best, ErrorInfo, State, Status
 from engine.rundir.view import RunView, ShownState
 from tests.app.library import record
 from tests.claims.histories import PLAIN, SOUND, Reading, Run

@@ -16,7 +16,7 @@ from engine.loop.extension import More
 from engine.plan import Plan
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests import forkserver
 from tests.conftest import SMALL, until
 from tests.test_train_process import comparable, step_of

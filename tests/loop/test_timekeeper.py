@@ -25,7 +25,7 @@ from engine.loop.trainer import Trainer
 from engine.plan import Plan
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests import forkserver
 from tests.reliability.sessions import write_table

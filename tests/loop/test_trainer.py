@@ -23,7 +23,7 @@ from engine.process.resume import finished_epochs
 from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from engine.task import Monitor, StepOutput
 from tests.toy import Line

@@ -12,9 +12,10 @@ import psutil
 
 from engine.claims.kinds import Finding
 from engine.process.notify import Notices
+from engine.rundir.findings import Evidence, SweetRange
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Evidence, State, SweetRange
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from engine.tasks.vae.diagnosis import REPEATS
 from tests import forkserver

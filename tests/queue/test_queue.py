@@ -18,7 +18,7 @@ from engine.process.job import asked_job
 from engine.queue.shelves import Queue
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests import forkserver
 from tests.conftest import until
 from tests.run_list import list_runs

@@ -33,7 +33,7 @@ from engine.registry import Resolved
 from engine.rundir.heart import Heart
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Source
+from engine.rundir.record import Source
 from tests.reliability.faults import Shim
 
 CLOCKS = {"at", "elapsed_s", "step_time_s", "eta_seconds", "elapsed_seconds"}

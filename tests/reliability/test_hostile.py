@@ -29,7 +29,7 @@ from engine.rundir import control
 from engine.rundir.encoding import seal
 from engine.rundir.layout import is_run_id
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests import forkserver
 from tests.app.conftest import runs_dir, said, visit  # noqa: F401  (fixtures)

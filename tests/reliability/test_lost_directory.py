@@ -20,7 +20,7 @@ from engine.rundir import control
 from engine.rundir.lock import is_held
 from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.view import ShownState
 from tests import forkserver
 from tests.app.library import write

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.errors import DataError
 from engine.printable import escaped
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 from engine.tasks.mlp.column_kinds import Column, complaint, few, numbers_of, understand
 from engine.tasks.mlp.csv_file import Columns, read_columns, refuse
 from engine.tasks.mlp.numerals import decimal_sign, is_missing, plain_numbers

@@ -13,12 +13,13 @@ from torch.nn import functional
 
 from engine import rng
 from engine.collection.split import assign_sides
-from engine.config import TrainingConfig, get_adaptive_split, resolve
+from engine.config import TrainingConfig
 from engine.errors import ConfigError, DataError
 from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.printable import escaped
-from engine.rundir.schema import FileRow, Side
+from engine.resolve import get_adaptive_split, resolve
+from engine.rundir.record import FileRow, Side
 from engine.task import Batch, Finding, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.csv_table import read_table

@@ -11,7 +11,7 @@ from pydantic import Field
 from engine.audio.settings import DecodeSettings, SpectrogramConfig
 from engine.collection.phases import PHASES
 from engine.config import OverfittingPreset, Presets, TaskConfig
-from engine.rundir.schema import Abilities, FileRow
+from engine.rundir.record import Abilities, FileRow
 
 
 class VAEConfig(TaskConfig):

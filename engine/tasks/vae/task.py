@@ -16,10 +16,11 @@ from engine.audio import augment
 from engine.audio.mel import AudioSpectrogram
 from engine.collection.collection import Collection, open_collection
 from engine.collection.split import assign_sides, split_files
-from engine.config import TrainingConfig, follow, get_adaptive_split, resolve
+from engine.config import TrainingConfig
 from engine.device import onto
 from engine.metrics import MetricsHistory
 from engine.plan import plan
+from engine.resolve import follow, get_adaptive_split, resolve
 from engine.task import Batch, Finding, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
 from engine.tasks.vae.codec import Codec

@@ -157,7 +157,7 @@ def test_what_changes_is_seen(filesystem: str, runs: Path, monkeypatch: pytest.M
 def test_a_trainer_that_died_is_seen_without_being_told(runs: Path, library: Library) -> None:
     program = (
         "import sys, time; from pathlib import Path; from tests.app.library import write; "
-        "from engine.rundir.schema import State\n"
+        "from engine.rundir.status import State\n"
         "kept = write(Path(sys.argv[1]), state=State.RUNNING, close=False)\n"
         "print('written', flush=True); time.sleep(600)"
     )

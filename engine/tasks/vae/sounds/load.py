@@ -11,17 +11,17 @@ from typing import Any, Literal
 import torch
 
 from engine.audio.mel import Scale
-from engine.config import validated
 from engine.errors import DataError, RunDirectoryError
 from engine.loop.snapshot import find, parse_snapshot
 from engine.loop.state_file import UnreadableError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import FileRow, RunRecord
+from engine.rundir.record import FileRow, RunRecord
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.sounds.model_file import WEIGHTS, read_model
+from engine.validation import validated
 
 Ability = Literal["make_sounds", "reconstruct", "export"]
 _CANNOT = {"make_sounds": "makes no sounds", "reconstruct": "copies no sounds", "export": "cannot be exported"}

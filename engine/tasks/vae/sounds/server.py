@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.config import Settings, validated
+from engine.config import Settings
 from engine.errors import ConfigError, StorageError, SweetspotError
 from engine.home import expanded
 from engine.rundir.reader import RunReader
@@ -32,6 +32,7 @@ from engine.tasks.vae.sounds.request import (
     Treatment,
 )
 from engine.tasks.vae.sounds.write import PROGRAM, deliver, fingerprint
+from engine.validation import validated
 
 PROTOCOL = 1
 MOST_MODELS = 4
