@@ -16,6 +16,8 @@ from engine.metrics import (
     best_place,
     better_than_baseline,
     compute_overfitting_gap,
+    gap_of,
+    jitter,
     last_progress,
     smooth,
 )
@@ -140,3 +142,14 @@ def test_a_score_stalls_by_what_it_lacks_to_one() -> None:
     perfect = smooth([0.9, 0.95] + [1.0] * 50)
     assert (last_progress(perfect, "higher") or 0) < 15, "what halves for ever is at rest when little is left"
     assert last_progress([math.nan, math.nan]) is None
+
+
+def test_no_gap_is_told_of_figures_that_are_not_there() -> None:
+    assert gap_of(None, 5.0) is None and gap_of(math.nan, 5.0) is None and gap_of(4.0, math.inf) is None
+    assert gap_of(4.0, 5.0) == pytest.approx(0.25)
+
+
+def test_jitter_is_of_the_last_thirty_bends_and_of_no_slope() -> None:
+    assert jitter([3.0, 2.0, 1.0]) == 0 and jitter([1.0, 2.0]) == 0
+    rough, calm = [float(place % 2) for place in range(40)], [float(place) for place in range(31)]
+    assert jitter(rough) == 2 and jitter([*rough, *calm]) == 0

@@ -95,7 +95,7 @@ def main_drawing(
         return None
     monitor = run.monitor
     settings = settings.fitting(store.epochs.get(monitor.metric), store.epochs.get(monitor.reference))
-    base = words.baseline(status, run)
+    base = run.monitor.baseline
     spot = sweet(status, run)
     rows = store.cached(
         ("main", settings, seen, spot, base, tuple(preview_steps)),

@@ -6,14 +6,14 @@ import math
 from datetime import datetime, timedelta
 
 from engine.claims.figures import better, counted, figure, give_or_take, number, percent, small
-from engine.claims.headline import baseline, gain_at_best, spot_name
+from engine.claims.headline import gain_at_best, spot_name
 from engine.claims.headline import spot as sweet_spot
-from engine.metrics import better_than_baseline
+from engine.claims.progress import gain_of
 from engine.rundir.record import Nouns, RunRecord
 from engine.rundir.status import Memory, Status
 
 __all__ = [
-    "Nouns", "baseline", "better", "counted", "figure", "gain_at_best", "give_or_take", "number", "percent", "small",
+    "Nouns", "better", "counted", "figure", "gain_at_best", "give_or_take", "number", "percent", "small",
     "spot_name", "sweet_spot",
 ]  # fmt: skip
 
@@ -92,7 +92,7 @@ def size(count: float) -> str:
 def better_than_average(status: Status, run: RunRecord) -> float | None:
     """The fraction by which the monitored error lies below the baseline's, now; None without either."""
     value = status.metrics.get(run.monitor.metric)
-    return None if value is None else better_than_baseline(value, baseline(status, run), run.monitor.better)
+    return gain_of(value, run.monitor)
 
 
 def uncertain(run: RunRecord) -> str | None:

@@ -14,7 +14,6 @@ import streamlit as st
 from app.charts import specs
 from app.charts.lengths import length_rows
 from app.look import style, words
-from engine.audio.files.cache import moment
 from engine.audio.files.find import find_files
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import LEFT_OUT, open_collection
@@ -23,6 +22,7 @@ from engine.config import OverfittingPreset
 from engine.printable import escaped
 from engine.registry import find_source
 from engine.rundir.record import FileRow
+from engine.stamp import Stamp, stamp
 
 _LOOK = {
     "error": ("red", "error"),
@@ -131,16 +131,9 @@ def _choose(source: str, path: str) -> None:
         out.append(path)
 
 
-def _files(folder: Path) -> list[tuple[str, tuple[int, ...]]]:
+def _files(folder: Path) -> list[tuple[str, Stamp | None]]:
     """Every file that a scan would look at, and what changes with its content. Opens none."""
-    return [(found.shown, _moment(found.path)) for found in find_files(folder)]
-
-
-def _moment(path: Path) -> tuple[int, ...]:
-    try:
-        return moment(path)
-    except OSError:
-        return ()
+    return [(found.shown, stamp(found.path)) for found in find_files(folder)]
 
 
 def card(checked: Checked, source: str) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from app.look import words
 from app.runs.library import Library
+from engine.claims.length import beyond_need, in_words
 from engine.config import TaskConfig, TrainingConfig
-from engine.plan import UNLIMITED, Plan, beyond_need, in_words, plan
+from engine.plan import UNLIMITED, Plan, plan
 from engine.resolve import get_adaptive_split, resolve
 from engine.rundir.liveness import is_here
 from engine.rundir.record import FileRow

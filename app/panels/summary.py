@@ -26,6 +26,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
 from engine.rundir.status import Best, Status
 from engine.rundir.view import RunView, ShownState
+from engine.stamp import Stamp, stamp
 
 WARNING_FRESH_S = 120.0
 
@@ -218,19 +219,11 @@ def note(view: RunView, reader: RunReader) -> None:
 def kept_of(reader: RunReader) -> Kept:
     """What of a run verifies; its files are read again only when one of them has changed."""
     paths = [path for one in reader.checkpoints() for path in (one.path, manifest(one.path))]
-    return _kept(reader.root, tuple((path.name, *_stamp(path)) for path in paths))
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        stat = path.stat()
-    except OSError:
-        return 0, 0
-    return stat.st_size, stat.st_mtime_ns
+    return _kept(reader.root, tuple((path.name, stamp(path)) for path in paths))
 
 
 @lru_cache(maxsize=64)
-def _kept(root: Path, stamps: tuple[tuple[str, int, int], ...]) -> Kept:
+def _kept(root: Path, stamps: tuple[tuple[str, Stamp | None], ...]) -> Kept:
     return kept(RunReader(root).checkpoints())
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from engine.claims.evidence import SIGMAS, beyond, worse
+from engine.claims.evidence import LATE_PART, SIGMAS, beyond, worse
 from engine.claims.figures import amount, better, counted, figure, give_or_take
 from engine.claims.kinds import Finding, say
 from engine.metrics import (
+    CLEAR_PART,
     FEWEST_FILES,
     LEARNED_SOMETHING,
     NOTHING_LEFT,
@@ -19,10 +20,9 @@ from engine.rundir.findings import Diagnosis, Evidence, SweetRange
 from engine.rundir.record import Monitor
 from engine.rundir.view import RunView
 
-PAST_EPOCHS, PAST_PART = 3, 0.02
+PAST_EPOCHS = 3
 FAR_GAP = 0.5
 LATELY_EPOCHS = 5
-STILL_MOVING = 0.8  # progress in the last fifth of a run says that more time might have helped
 
 
 def findings(evidence: Evidence | None, monitor: Monitor, *, over: bool = False) -> list[Finding]:
@@ -59,15 +59,13 @@ def as_told(view: RunView) -> list[Diagnosis]:
 
 def too_early(evidence: Evidence, monitor: Monitor) -> bool:
     """Whether the best epoch is hardly better yet than the baseline."""
-    gain = gain_at_best(evidence, monitor)
+    gain = gain_of(evidence.best, monitor)
     return gain is not None and gain < LEARNED_SOMETHING
 
 
-def gain_at_best(evidence: Evidence, monitor: Monitor) -> float | None:
-    """How much better than the baseline it was at its best, as a fraction."""
-    if evidence.best is None:
-        return None
-    return better_than_baseline(evidence.best, monitor.baseline, monitor.better)
+def gain_of(value: float | None, monitor: Monitor) -> float | None:
+    """How much better than the baseline a value of the monitored metric is, as a fraction; None without either."""
+    return None if value is None else better_than_baseline(value, monitor.baseline, monitor.better)
 
 
 def few_files(evidence: Evidence) -> bool:
@@ -92,7 +90,7 @@ def _behind_by_curve(evidence: Evidence) -> bool:
     by, best = evidence.worse_by, evidence.best
     if by is None or best is None or evidence.epoch - (evidence.best_epoch or 0) < PAST_EPOCHS:
         return False
-    return by > max(SIGMAS * evidence.noise, evidence.give_or_take or 0.0, PAST_PART * abs(best))
+    return by > max(SIGMAS * evidence.noise, evidence.give_or_take or 0.0, CLEAR_PART * abs(best))
 
 
 def own_improves(evidence: Evidence) -> bool:
@@ -123,7 +121,7 @@ def _not_a_number(monitor: Monitor, over: bool) -> Finding:
 
 
 def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
-    gain = gain_at_best(evidence, monitor)
+    gain = gain_of(evidence.best, monitor)
     assert gain is not None
     far = f"at its best {better(gain, monitor.better)} than the average {monitor.nouns.item}"
     if _rests(evidence, monitor):
@@ -193,7 +191,7 @@ def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Finding | None:
             f"({figure(evidence.own, unit)} against {give_or_take(evidence.now, evidence.give_or_take, unit)}), but "
             f"the new ones differ too much among themselves to be sure. Its {_best(evidence, monitor, over)}.",
         )
-    gain = better_than_baseline(evidence.now, monitor.baseline, monitor.better)
+    gain = gain_of(evidence.now, monitor)
     be = "are still" if monitor.better == "lower" else "still have"
     still = f" New ones {be} {better(gain, monitor.better)} than the average {nouns.item}." if gain is not None else ""
     far = "far better" if evidence.gap > FAR_GAP else "better"
@@ -215,7 +213,7 @@ def _going_on(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
 
 def course(evidence: Evidence) -> str:
     """Until when it improved, as it is said once nothing learns any more."""
-    if evidence.moved is not None and evidence.moved <= STILL_MOVING * evidence.epoch:
+    if evidence.moved is not None and evidence.moved <= LATE_PART * evidence.epoch:
         return f"Little changed after epoch {evidence.moved}."
     if still_improves(evidence):
         return f"It was still improving at epoch {evidence.epoch}: a longer run may go further."

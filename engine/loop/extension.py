@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from engine.claims.figures import counted
 from engine.loop.course import Leg
 
 
@@ -20,7 +21,7 @@ class More:
     def __str__(self) -> str:
         if self.minutes is not None:
             return f"{self.minutes:g} minute{'' if self.minutes == 1 else 's'}"
-        return f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
+        return counted(self.epochs or 0, "epoch")
 
     def leg(self, leg: Leg, step: int, spent_s: float) -> Leg:
         """The plan from ``step`` on, after ``leg``. spent_s: what came before took; minutes end where the clock says.

@@ -21,7 +21,7 @@ from engine.loop.update import backward, new_optimizer
 from engine.metrics import (
     EpochMetrics,
     MetricsCallback,
-    compute_overfitting_gap,
+    gap_of,
     smooth,
 )
 from engine.plan import Plan
@@ -194,9 +194,7 @@ class Trainer:
                 "val_loss": figures["val_loss"],
             }
             self.archive.keep_best()
-        gap = None
-        if tracker.smoothed_reference is not None:
-            gap = compute_overfitting_gap(tracker.smoothed_reference, now, monitor.better)
+        gap = gap_of(tracker.smoothed_reference, now, monitor.better)
         knobs = self._knobs(tracker.step)
         metrics = EpochMetrics.model_validate(
             {

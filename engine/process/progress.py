@@ -11,8 +11,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from engine.claims.length import beyond_need, in_words
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
-from engine.plan import beyond_need, in_words
 from engine.printable import escaped
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.reader import RunReader

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.claims.advice import Kept, diverged, kept, lower_rate, what_is_kept
-from engine.claims.evidence import NOTABLE_PART, SIGMAS
+from engine.claims.evidence import SIGMAS
 from engine.claims.figures import amount, figure, percent, typed
 from engine.claims.headline import headline
 from engine.claims.kinds import KINDS, WORSENS, kind_of, verdict
-from engine.metrics import better_than_baseline
+from engine.metrics import NOTABLE_PART, better_than_baseline
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.liveness import Liveness
 from engine.rundir.record import Monitor

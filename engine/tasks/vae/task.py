@@ -11,16 +11,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from engine import rng
 from engine.audio import augment
 from engine.audio.mel import AudioSpectrogram
 from engine.collection.collection import Collection, open_collection
 from engine.collection.split import assign_sides, split_files
 from engine.config import TrainingConfig
-from engine.device import onto
+from engine.device import first_weights, onto
 from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.resolve import follow, get_adaptive_split, resolve
+from engine.schedule import warmed_cosine
 from engine.task import Batch, Finding, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
 from engine.tasks.vae.codec import Codec
@@ -35,7 +35,6 @@ from engine.tasks.vae.preparation import prepare
 from engine.tasks.vae.previews import previews
 from engine.tasks.vae.residual import Residual
 
-WARMUP_STEPS = 20
 EVALUATION_BATCH = 32
 IDLE_NATS = 0.1
 METERED_SAMPLES = 6
@@ -127,9 +126,7 @@ class VAETask:
         self._memory: MemoryReading | None = None
 
     def _new_model(self) -> ConvVAE:
-        seed = int(rng.generator(self.config.seed, "init").integers(2**32))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(self.config.seed):
             return ConvVAE(
                 self.task_config.spectrogram.n_mels,
                 self.task_config.latent_dim,
@@ -139,10 +136,9 @@ class VAETask:
             )
 
     def schedule(self, step: int, progress: float) -> dict[str, float]:
-        """Learning rate: 20 steps of warm-up, then half a cosine to zero. KL weight: see ``get_kl_weight``."""
-        decay = 0.5 * (1 + math.cos(math.pi * progress))
+        """Learning rate: see ``warmed_cosine``. KL weight: see ``get_kl_weight``."""
         return {
-            "learning_rate": self.config.learning_rate * min(1.0, step / WARMUP_STEPS) * decay,
+            "learning_rate": warmed_cosine(self.config.learning_rate, step, progress),
             "kl_weight": get_kl_weight(progress, 1.0, self.task_config.kl_warmup_fraction),
         }
 

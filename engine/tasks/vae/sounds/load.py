@@ -17,6 +17,7 @@ from engine.loop.state_file import UnreadableError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.record import FileRow, RunRecord
+from engine.stamp import stamp
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.model import ConvVAE
@@ -86,18 +87,10 @@ def traces(place: Path) -> object:
     Costs a look at each: some fifty microseconds a run, where reading, verifying and building takes a second.
     """
     if not place.is_dir():
-        return _trace(place)
+        return stamp(place)
     at = Layout(place)
     saved = sorted(path for folder in (at.checkpoints, at.snapshots) for path in folder.glob("*"))
-    return [(path.name, _trace(path)) for path in (at.run, at.dataset, at.sessions, *saved)]
-
-
-def _trace(path: Path) -> tuple[int, int, int] | None:
-    try:
-        about = path.stat()
-    except OSError:
-        return None
-    return about.st_ino, about.st_size, about.st_mtime_ns
+    return [(path.name, stamp(path)) for path in (at.run, at.dataset, at.sessions, *saved)]
 
 
 def _from_file(path: Path, which: str | None) -> Trained:
