@@ -77,8 +77,8 @@ def execute(job: Job, signals: SignalFlag, progress: Progress, notify: str | Non
         versions=versions(),
         git_commit=git_commit(),
         resumed_from_step=job.resumed_from_step,
+        device_memory=device.memory,
     )
-    writer.device_memory = device.memory
     with writer, kept_awake() as awake_by:
         progress.opened(job.root, awake_by)
         writer.update(kept_awake_by=awake_by)

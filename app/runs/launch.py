@@ -1,4 +1,4 @@
-"""The only place that starts a process or speaks to one that trains. A trainer outlives this app and every tab of it.
+"""The only place that starts a training or speaks to one. A trainer outlives this app and every tab of it.
 
 The process is kept, so that it can be reaped: an ended child stays a zombie until its parent asks for it.
 """

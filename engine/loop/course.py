@@ -73,7 +73,8 @@ class Course:
             self.follow(record)
 
     def follow(self, record: PlanRecord) -> None:
-        """Plan anew as ``record`` says; one that lies before what is planned already was made in another life.
+        """Plan anew as ``record`` says. One made at or before the step of the newest plan is dropped: a session
+        that was killed had planned further already, and its plans stand.
 
         A run may be extended twice where it stands: then the later one counts.
         """

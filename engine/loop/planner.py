@@ -50,7 +50,8 @@ class Planner:
         """Durable before it is followed: a later session goes the same way."""
         leg = more.leg(self.course.ahead(step), step, spent_s)
         minutes = None if more.minutes is None else spent_s / 60 + more.minutes
-        record = self._record(leg, step / max(spent_s, 1e-3), f"extended by {more}", extends=True, minutes=minutes)
+        pace = step / max(spent_s, 1e-3)
+        record = self._record(leg, f"extended by {more}", extends=True, minutes=minutes, overall_steps_per_s=pace)
         if not self.writer.plan_anew(record):
             raise StorageError("The disk refused to note that the run is extended.", "Free some space and try again.")
         self.course.follow(record)
@@ -78,18 +79,17 @@ class Planner:
         if leg is None:
             return
         how = "slower" if leg.total_steps < self.course.last.total_steps else "faster"
-        record = self._record(leg, 1 / keeper.costs.step_s, f"{how} than planned")
+        record = self._record(leg, f"{how} than planned", steps_per_s=1 / keeper.costs.step_s)
         if self.writer.plan_anew(record):
             self.course.follow(record)
             self.say(step)
 
-    def _record(self, leg: Leg, pace: float, reason: str, **asked: Any) -> PlanRecord:
+    def _record(self, leg: Leg, reason: str, **more: Any) -> PlanRecord:
         return PlanRecord(
             **asdict(leg),
             total_epochs=leg.total_epochs,
             reason=reason,
-            **asked,
-            steps_per_s=pace,
+            **more,
             at=round(time.time(), 3),
             elapsed_s=round(self.writer.elapsed_s, 3),
             session=self.writer.session.session,

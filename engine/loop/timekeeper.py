@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.config import TrainingConfig
-from engine.loop.cost_meter import MEMORY_S, CostMeter
+from engine.loop.cost_meter import DECAY_S, CostMeter
 from engine.loop.course import Leg
 from engine.loop.pace import Costs, Intervals, most_that_fit, seconds_to_end
 from engine.plan import UNLIMITED
@@ -20,19 +20,19 @@ from engine.plan import UNLIMITED
 TOLERANCE, MOST_OFF_S = 0.05, 20.0
 EARLY_PART = 0.4  # of the tolerance: what may stay uncorrected to the end
 REMAINING_PART = 0.05  # of the time left: what need not be corrected yet
-MEMORY_PART, LEAST_MEMORY_S = 0.05, 1.0
+DECAY_PART, LEAST_DECAY_S = 0.05, 1.0
 SETTLED_STEPS = 5
 
 
 class Timekeeper(CostMeter):
-    """Of one run with ``max_minutes``. costs: what its parts were measured to take; zeros are learnt on the way."""
+    """Keeps one run to its ``max_minutes``. costs: what its parts were measured to take; zeros are learnt meanwhile."""
 
     def __init__(self, config: TrainingConfig, intervals: Intervals, costs: Costs) -> None:
         assert config.max_minutes is not None
         self.budget_s = 60 * config.max_minutes
         self.intervals, self.ceiling = intervals, config.max_epochs
         self.most_steps = config.max_steps or UNLIMITED
-        super().__init__(costs, min(MEMORY_S, max(LEAST_MEMORY_S, MEMORY_PART * self.budget_s)))
+        super().__init__(costs, min(DECAY_S, max(LEAST_DECAY_S, DECAY_PART * self.budget_s)))
         self._spent_before = 0.0
         self._began = self._looked = time.monotonic()
 

@@ -113,7 +113,7 @@ def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any]
 
 def resumed_job(root: Path, source: str | None) -> Job:
     """The run in ``root`` once more, as it was laid out; ``source`` names where its sounds are now."""
-    record = RunReader(root).begun(f"Start one with: sweetspot train SOURCE --run-dir {root}")
+    record = RunReader(root).require_run(f"Start one with: sweetspot train SOURCE --run-dir {root}")
     training = validated(TrainingConfig, record.config.training)
     task = validated(task_config(record.task), record.config.task)
     where = record.source.located()
@@ -134,7 +134,7 @@ def _present(where: Source, remedy: str) -> Source:
 
 def source_of(root: Path, source: str | None, named: Collection[str]) -> Resolved:
     """What a run that begins from the one in ``root`` learns from: ``source``, else what that one did."""
-    record = RunReader(root).begun()
+    record = RunReader(root).require_run()
     if source is None:
         return Resolved(_present(record.source.located(), "before --from"), record.task, {})
     resolved = find_source(source, {*named, *record.config.task})

@@ -25,7 +25,7 @@ class Origin:
         from engine.loop.snapshot import find
 
         reader = RunReader(self.root)
-        record = reader.begun()
+        record = reader.require_run()
         name, state = find(Layout(self.root), self.which)
         return Beginning(
             Parent(run=reader.id, uuid=record.uuid, checkpoint=name), state, sides(reader), record.fingerprint

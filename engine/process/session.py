@@ -83,7 +83,7 @@ class Session:
 
         In a directory that is gone every write is refused, and that is not the disk's fault: its loss is the reason.
         """
-        self.writer.look()
+        self.writer.check_directory()
         known = self.writer.lost or recognise(error)
         told = known or SweetspotError(f"{type(error).__name__}: {error}", "This is a fault of the program.")
         info = ErrorInfo(kind=type(told).__name__, cause=told.cause, remedy=told.remedy)
@@ -128,7 +128,7 @@ def restore_newest(trainer: Trainer, session: Session, job: Job) -> None:
         writer.warn(complaint, code="damaged_checkpoint")
     if loaded is not None:
         trainer.restore(loaded, finished_epochs(writer.layout, loaded.step), job.more)
-        writer.elapsed_offset_s = trainer.tracker.elapsed_s
+        writer.go_on_after(trainer.tracker.elapsed_s)
         session.progress.at(loaded.step)
     elif job.record is not None and job.record.parent is not None:
         parent = job.record.parent

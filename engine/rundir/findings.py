@@ -24,7 +24,8 @@ class SweetRange:
     certain: bool
     """False with fewer than three of them: it cannot tell."""
     behind: bool
-    """Whether the present epoch is worse than ``best``, in pairs: the range lies behind. Never without certainty."""
+    """Whether the range lies behind: at least five epochs, and a tenth of all, came after ``last``. Never without
+    certainty."""
     worse_by: float | None = None
     """The mean paired difference, the present epoch's error minus that of ``best``, in the metric's unit."""
     give_or_take: float | None = None

@@ -75,7 +75,7 @@ class RunReader:
         version."""
         return read_record(self.layout.run, RunRecord)
 
-    def begun(self, remedy: str = "Name the directory that a training printed first.") -> RunRecord:
+    def require_run(self, remedy: str = "Name the directory that a training printed first.") -> RunRecord:
         """run.json of a run that began to train; ``RunDirectoryError`` when there is none, or none that can be read."""
         record = self.run()
         if record is not None:

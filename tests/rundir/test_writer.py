@@ -95,7 +95,7 @@ def test_events_of_many_threads_are_whole_lines(writer: RunWriter) -> None:
 
 def test_elapsed_time_goes_on_where_the_last_session_stopped(root: Path) -> None:
     with open_writer(root) as writer:
-        writer.elapsed_offset_s = 1000.0
+        writer.go_on_after(1000.0)
         writer.event("step", step=1)
     assert 1000 <= RunReader(root).metrics_tail(1, "step")[0]["elapsed_s"] < 1010
 

@@ -117,7 +117,7 @@ def _from_file(path: Path, which: str | None) -> Trained:
 
 def check_can(place: Path, what: Ability) -> RunRecord:
     """What the run is; ``RunDirectoryError`` when there is none, ``DataError`` when it says that it cannot do that."""
-    record = RunReader(place).begun("Name a run's directory, or an exported model.")
+    record = RunReader(place).require_run("Name a run's directory, or an exported model.")
     if not getattr(record.can, what):
         raise DataError(
             f"This run trained the task {record.task}, which {_CANNOT[what]}.", "Name a run that was trained on sounds."
