@@ -67,14 +67,14 @@ class Reporter:
 
     def complete(self, epoch: int, tracker: TrackerState) -> None:
         """The run has come to its end."""
-        best, last = tracker.best or {}, tracker.last_epoch
+        best, last = tracker.best, tracker.last_epoch
         event = TrainingCompleteEvent(
             total_epochs=epoch,
             total_time_s=self.writer.elapsed_s,
             final_train_loss=last.get("train_loss", math.nan),
             final_val_loss=last.get("val_loss", math.nan),
-            best_val_loss=best.get("val_loss", math.nan),
-            best_epoch=best.get("epoch", 0),
+            best_val_loss=math.nan if best is None else best.val_loss,
+            best_epoch=0 if best is None else best.epoch,
         )
         self.writer.event("complete", **event.model_dump())
         self.callback(event)

@@ -16,13 +16,11 @@ from engine.loop.extension import More
 from engine.loop.pace import EARLY_PREVIEWS, Costs
 from engine.loop.planner import Planner
 from engine.loop.reporter import Reporter
-from engine.loop.tracker import TrackerState
+from engine.loop.tracker import BestEpoch, EpochResult, TrackerState
 from engine.loop.update import backward, new_optimizer
 from engine.metrics import (
     EpochMetrics,
     MetricsCallback,
-    gap_of,
-    smooth,
 )
 from engine.plan import Plan
 from engine.rundir.status import State
@@ -173,47 +171,42 @@ class Trainer:
         )
 
     def _close_epoch(self) -> None:
-        tracker = self.tracker
-        epoch = self._epoch()
         self.writer.update(phase="validate")
         figures = self.task.evaluate(self.average.model, "train") | self.task.evaluate(self.average.model, "val")
-        means = tracker.close_epoch()
-        monitor = self.task.monitor
-        value = figures.get(monitor.metric, figures["val_loss"])
+        means = self.tracker.close_epoch()
+        result = self._judge(figures)
+        metrics = self._epoch_metrics(means | figures, result)
+        self.tracker.last_epoch = {"train_loss": metrics.train_loss, "val_loss": metrics.val_loss}
+        self.reporter.epoch(metrics, self.tracker)
+        self._ended_early = self._may_end(result.sweet_range)
+        self.planner.meter.tick("epoch")
+
+    def _judge(self, figures: Mapping[str, Any]) -> EpochResult:
+        """Take an epoch's clean ``figures`` in; the weights of the best one so far are kept."""
+        monitor, epoch = self.task.monitor, self._epoch()
+        value, val_loss = figures.get(monitor.metric, figures["val_loss"]), figures["val_loss"]
         files, own, tie = (figures.get(name or "") for name in (monitor.files, monitor.reference, monitor.ties))
-        tracker.judge(epoch, value, files or [], own, tie)
-        now = smooth(tracker.values)[-1]
-        found = tracker.sweet_range(monitor.better)
-        if found is not None and found.best == epoch:
-            tracker.best = {
-                "metric": monitor.metric,
-                "value": now,
-                "raw": value,
-                "epoch": epoch,
-                "step": tracker.step,
-                "val_loss": figures["val_loss"],
-            }
+        result = self.tracker.judge(epoch, value, files or [], own, tie, monitor.better)
+        if result.is_best:
+            self.tracker.best = BestEpoch(monitor.metric, result.smoothed, value, epoch, self.tracker.step, val_loss)
             self.archive.keep_best()
-        gap = gap_of(tracker.smoothed_reference, now, monitor.better)
-        knobs = self._knobs(tracker.step)
-        metrics = EpochMetrics.model_validate(
+        return result
+
+    def _epoch_metrics(self, measured: Mapping[str, Any], result: EpochResult) -> EpochMetrics:
+        step = self.tracker.step
+        return EpochMetrics.model_validate(
             {
-                **means,
-                **figures,
-                "epoch": epoch,
-                "step": tracker.step,
-                "total_epochs": self.course.at(tracker.step).total_epochs,
-                "learning_rate": knobs["learning_rate"],
-                "overfitting_gap": gap,
-                "sweet_range": found,
-                "eta_seconds": self.planner.eta_s(tracker.step) or 0.0,
+                **measured,
+                "epoch": result.epoch,
+                "step": step,
+                "total_epochs": self.course.at(step).total_epochs,
+                "learning_rate": self._knobs(step)["learning_rate"],
+                "overfitting_gap": result.gap,
+                "sweet_range": result.sweet_range,
+                "eta_seconds": self.planner.eta_s(step) or 0.0,
                 "elapsed_seconds": self.writer.elapsed_s,
             }
         )
-        tracker.last_epoch = {"train_loss": metrics.train_loss, "val_loss": metrics.val_loss}
-        self.reporter.epoch(metrics, tracker)
-        self._ended_early = self._may_end(found)
-        self.planner.meter.tick("epoch")
 
     def _at_end(self) -> bool:
         return self._ended_early or self.tracker.step >= self._ahead.total_steps
