@@ -157,7 +157,7 @@ def best_place(values: Sequence[float], better: str = "lower", ties: Sequence[fl
     return found
 
 
-def last_progress(curve: list[float], better: str = "lower") -> int | None:
+def last_improvement(curve: list[float], better: str = "lower") -> int | None:
     """The place in a smoothed curve where its error last fell notably; None without a number.
 
     Notably is by a hundredth, and by a thousandth of where it began. A smoothed curve creeps on for long after what it

@@ -29,7 +29,7 @@ from engine.metrics import (
     best_place,
     errors_of,
     jitter,
-    last_progress,
+    last_improvement,
     smooth,
 )
 from engine.rundir.findings import SweetRange
@@ -103,7 +103,7 @@ def may_end(found: SweetRange | None, values: Sequence[float], progress: float, 
 
 def _rests(errors: list[float]) -> bool:
     """errors [epochs]: smoothed, lower is better."""
-    moved, window = last_progress(errors), math.ceil(RESTING_PART * len(errors))
+    moved, window = last_improvement(errors), math.ceil(RESTING_PART * len(errors))
     if moved is None or len(errors) - 1 - moved < window:
         return False
     return max(errors[-window:]) - errors[-1] <= CLEAR_PART * min(errors)

@@ -18,7 +18,7 @@ from engine.metrics import (
     compute_overfitting_gap,
     gap_of,
     jitter,
-    last_progress,
+    last_improvement,
     smooth,
 )
 from engine.rundir.record import Monitor
@@ -137,11 +137,11 @@ def test_a_history_survives_the_round_trip_through_json() -> None:
 
 
 def test_a_score_stalls_by_what_it_lacks_to_one() -> None:
-    assert last_progress([0.5, 0.9, 0.98, 0.985, 0.985], "higher") == 3, "a quarter of what was wrong is right now"
-    assert last_progress([0.5, 0.9, 0.9004, 0.9008], "higher") == 1
+    assert last_improvement([0.5, 0.9, 0.98, 0.985, 0.985], "higher") == 3, "a quarter of what was wrong is right now"
+    assert last_improvement([0.5, 0.9, 0.9004, 0.9008], "higher") == 1
     perfect = smooth([0.9, 0.95] + [1.0] * 50)
-    assert (last_progress(perfect, "higher") or 0) < 15, "what halves for ever is at rest when little is left"
-    assert last_progress([math.nan, math.nan]) is None
+    assert (last_improvement(perfect, "higher") or 0) < 15, "what halves for ever is at rest when little is left"
+    assert last_improvement([math.nan, math.nan]) is None
 
 
 def test_no_gap_is_told_of_figures_that_are_not_there() -> None:

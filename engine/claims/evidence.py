@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine.metrics import NOTABLE_PART, MetricsHistory, errors_of, gap_of, jitter, last_progress, smooth
+from engine.metrics import NOTABLE_PART, MetricsHistory, errors_of, gap_of, jitter, last_improvement, smooth
 from engine.rundir.findings import Evidence
 from engine.rundir.record import Monitor
 
@@ -57,7 +57,7 @@ def _since(history: MetricsHistory, monitor: Monitor, best: int) -> dict[str, An
         "worse_by": known(worse(level(raw, place), level(raw, len(raw) - 1), monitor)),
         "own_better_by": known(-worse(level(raw_own, place), level(raw_own, len(raw) - 1), monitor)),
         "late_gain": known(-worse(level(raw, late), level(raw, len(raw) - 1), monitor)),
-        "moved": None if (moved := last_progress(curve, monitor.better)) is None else epochs[moved],
+        "moved": None if (moved := last_improvement(curve, monitor.better)) is None else epochs[moved],
         "left": _left(errors),
         "best_gap": gap_of(own[place], curve[place], monitor.better),
     }

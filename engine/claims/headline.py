@@ -8,7 +8,7 @@ from engine.claims.advice import Kept, what_is_kept
 from engine.claims.evidence import LATE_PART, beyond
 from engine.claims.figures import amount, better, figure, small
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
-from engine.claims.progress import as_told, course, few_files, gain_of, still_improves
+from engine.claims.progress import as_told, few_files, gain_of, still_improves, until_when
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.record import Monitor, RunRecord
 from engine.rundir.status import Best, State, Status
@@ -187,7 +187,7 @@ def _how_it_ended(evidence: Evidence, judged: Diagnosis | None, best: Best, run:
         return judged.message
     little = evidence.moved is not None and evidence.moved <= LATE_PART * evidence.epoch
     if little or still_improves(evidence):
-        return course(evidence)
+        return until_when(evidence)
     if best.epoch >= evidence.epoch:
         return "It was best at its very end."
     return f"Later epochs came out no better: use {best.epoch} unless {nouns.prefer}."

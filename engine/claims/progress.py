@@ -206,12 +206,12 @@ def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Finding | None:
 def _going_on(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     items, best = monitor.nouns.items, _best(evidence, monitor, over)
     if evidence.epoch - (evidence.moved or 0) < LATELY_EPOCHS or still_improves(evidence):
-        return say("learning", f"{course(evidence) if over else 'It is learning.'} Its {best}.")
+        return say("learning", f"{until_when(evidence) if over else 'It is learning.'} Its {best}.")
     when = f" at epoch {evidence.epoch}" if over else ""
     return say("level", f"New {items} come out about as well{when} as at their best. The {best}.")
 
 
-def course(evidence: Evidence) -> str:
+def until_when(evidence: Evidence) -> str:
     """Until when it improved, as it is said once nothing learns any more."""
     if evidence.moved is not None and evidence.moved <= LATE_PART * evidence.epoch:
         return f"Little changed after epoch {evidence.moved}."

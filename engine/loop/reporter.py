@@ -24,7 +24,7 @@ class Reporter:
 
     def step(self, step: int, values: Mapping[str, float], seconds: float) -> None:
         """An update that took ``seconds``."""
-        plan = self.planner.course.at(step)
+        plan = self.planner.plans.at(step)
         epoch = plan.epoch_of(step)
         fields = {"step": step, "total_steps": plan.total_steps, **values, "step_time_s": seconds}
         self.writer.event("step", epoch=epoch, **fields)

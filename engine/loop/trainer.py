@@ -11,9 +11,9 @@ from engine.claims import advice
 from engine.errors import StorageError, TrainingFailedError
 from engine.loop.archive import Archive
 from engine.loop.checkpoint import Loaded, WeightAverage, begin, must_fit, restore
-from engine.loop.course import Leg
 from engine.loop.extension import More
 from engine.loop.pace import EARLY_PREVIEWS, Costs
+from engine.loop.plan_history import PlanSegment
 from engine.loop.planner import Planner
 from engine.loop.reporter import Reporter
 from engine.loop.tracker import BestEpoch, EpochResult, TrackerState
@@ -50,7 +50,7 @@ class Trainer:
     ) -> None:
         self.task, self.writer = task, writer
         self.planner = Planner(task.config, plan, writer, costs or Costs())
-        self.course = self.planner.course
+        self.plans = self.planner.plans
         self.reporter = Reporter(task, writer, self.planner, callback)
         self.stop = stop
         self.config = task.config
@@ -145,7 +145,7 @@ class Trainer:
 
     def _knobs(self, step: int) -> dict[str, float]:
         """The schedule of update ``step``, at the progress that lies behind it."""
-        return self.task.schedule(step, self.course.at(step).progress_at(step - 1))
+        return self.task.schedule(step, self.plans.at(step).progress_at(step - 1))
 
     def _diverged(self, loss: float) -> TrainingFailedError:
         what = "became NaN" if math.isnan(loss) else f"grew to {loss:.3g}"
@@ -199,7 +199,7 @@ class Trainer:
                 **measured,
                 "epoch": result.epoch,
                 "step": step,
-                "total_epochs": self.course.at(step).total_epochs,
+                "total_epochs": self.plans.at(step).total_epochs,
                 "learning_rate": self._knobs(step)["learning_rate"],
                 "overfitting_gap": result.gap,
                 "sweet_range": result.sweet_range,
@@ -213,8 +213,8 @@ class Trainer:
 
     def _may_end(self, found: SweetRange | None) -> bool:
         """Whether its user asked to end here. Tracker and plans alone decide, so that a resumed run ends here too."""
-        progress = self.course.at(self.tracker.step).progress_at(self.tracker.step)
-        asked = self.config.stop_after_sweet_spot and self.course.extension is None
+        progress = self.plans.at(self.tracker.step).progress_at(self.tracker.step)
+        asked = self.config.stop_after_sweet_spot and self.plans.extension is None
         return asked and may_end(found, self.tracker.values, progress, self.task.monitor.better)
 
     def _previews_if_due(self) -> None:
@@ -256,11 +256,11 @@ class Trainer:
         return self.reporter.measured() if self._ends_epoch() else {}
 
     def _epoch(self) -> int:
-        return self.course.at(self.tracker.step).epoch_of(self.tracker.step)
+        return self.plans.at(self.tracker.step).epoch_of(self.tracker.step)
 
     def _ends_epoch(self) -> bool:
-        return self.course.at(self.tracker.step).ends_epoch(self.tracker.step)
+        return self.plans.at(self.tracker.step).ends_epoch(self.tracker.step)
 
     @property
-    def _ahead(self) -> Leg:
-        return self.course.ahead(self.tracker.step)
+    def _ahead(self) -> PlanSegment:
+        return self.plans.ahead(self.tracker.step)

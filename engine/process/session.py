@@ -12,9 +12,9 @@ from engine.metrics import EpochMetrics
 from engine.process.failures import recognise
 from engine.process.job import Job
 from engine.process.notify import Notices
-from engine.process.progress import Progress
 from engine.process.resume import finished_epochs
 from engine.process.signals import SignalFlag
+from engine.process.terminal import Terminal
 from engine.rundir.record import DatasetRecord, FileRow, Side
 from engine.rundir.status import ErrorInfo, PhaseProgress, State
 from engine.tasks import task_opener
@@ -36,19 +36,19 @@ class Session:
 
     writer: RunWriter
     signals: SignalFlag
-    progress: Progress
+    terminal: Terminal
     notices: Notices | None = None
 
     def callback(self, event: object) -> None:
         """What the loop tells."""
-        self.progress.callback(event)
+        self.terminal.callback(event)
         if self.notices is not None and isinstance(event, EpochMetrics):
             self.notices.epoch()
 
     def report(self, words: Mapping[str, str], phase: str, done: int, total: int) -> None:
         """How far a phase before the first update is; ``total`` 0: it cannot be counted. words: of phases, by code."""
         doing = words.get(phase, phase)
-        self.progress.phase(doing, done, total)
+        self.terminal.phase(doing, done, total)
         counted = PhaseProgress(done=done, total=total) if total else None
         self.writer.update(phase=phase, doing=doing, progress=counted)
 
@@ -71,7 +71,7 @@ class Session:
             state = State.INTERRUPTED
         self.writer.state(state, phase="", progress=None, reason=self.signals.name)
         if state is not State.COMPLETED:
-            self.progress.stopped(self.writer.root)
+            self.terminal.stopped(self.writer.root)
         if self.notices is not None:
             self.notices.ended()
         for asked in self.writer.control.take_cancels():
@@ -129,7 +129,7 @@ def restore_newest(trainer: Trainer, session: Session, job: Job) -> None:
     if loaded is not None:
         trainer.restore(loaded, finished_epochs(writer.layout, loaded.step), job.more)
         writer.go_on_after(trainer.tracker.elapsed_s)
-        session.progress.at(loaded.step)
+        session.terminal.at(loaded.step)
     elif job.record is not None and job.record.parent is not None:
         parent = job.record.parent
         raise RunDirectoryError(

@@ -45,7 +45,7 @@ class Memory(Record):
 
 
 class Best(Record):
-    """The sweet spot so far: where the smoothed clean validation metric was best."""
+    """The best epoch so far: where the smoothed clean validation metric was best."""
 
     metric: str
     value: float = Field(description="Smoothed; what was compared.")

@@ -74,9 +74,9 @@ def test_steps_are_one_per_update_and_epochs_only_when_finished(tmp_path: Path) 
     with open_run(tmp_path / "run") as writer:
         trainer = new_trainer(task, writer, callback=heard.append)
         trainer.fit()
-    leg = trainer.course.last
+    segment = trainer.plans.last
     epochs = [event for event in heard if isinstance(event, EpochMetrics)]
-    assert [epoch.step for epoch in epochs] == [step for step in range(1, 46) if leg.ends_epoch(step)]
+    assert [epoch.step for epoch in epochs] == [step for step in range(1, 46) if segment.ends_epoch(step)]
 
 
 @pytest.mark.parametrize("stopped_at", [1, 7, 32, 33, 39])
@@ -258,9 +258,9 @@ def test_a_run_ends_after_its_sweet_spot_only_when_asked(tmp_path: Path) -> None
     with open_run(tmp_path / "ends") as writer:
         ends = new_trainer(turning(stop_after_sweet_spot=True), writer, callback=heard.append)
         assert ends.fit() is State.COMPLETED
-    assert ends.tracker.step < 160 and ends.course.last.ends_epoch(ends.tracker.step)
+    assert ends.tracker.step < 160 and ends.plans.last.ends_epoch(ends.tracker.step)
     assert ends.tracker.best is not None and ends.tracker.best.step < ends.tracker.step
-    assert heard[-1].total_epochs == ends.course.last.epoch_of(ends.tracker.step)
+    assert heard[-1].total_epochs == ends.plans.last.epoch_of(ends.tracker.step)
     newest, _ = load_newest(Layout(tmp_path / "ends"))
     assert newest is not None and newest.state["tracker"]["step"] == ends.tracker.step
 

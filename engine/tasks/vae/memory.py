@@ -15,7 +15,7 @@ import torch
 
 from engine.audio.mel import ACTIVE_DB, GATE_DB, RANGE_DB, AudioSpectrogram
 from engine.audio.nearest import nearest_of, relative_db
-from engine.audio.window_index import Place, WindowIndex
+from engine.audio.window_index import WindowAt, WindowIndex
 from engine.tasks.vae.dataset import AudioTrainingDataset
 
 COPYING_RATIO = 0.8
@@ -112,10 +112,10 @@ class MemoryMeter:
         places = self._index.search(floored[:, : heard.shape[1]], active, _CANDIDATES)
         near = self._measured(heard, [(place, 0) for place in places])
         quarter = self._train.spectrogram.hop_length // 4
-        between = [(Place(at.sound, at.frame), part * quarter) for at in near[:_REFINED] for part in (-2, -1, 1, 2)]
+        between = [(WindowAt(at.sound, at.frame), part * quarter) for at in near[:_REFINED] for part in (-2, -1, 1, 2)]
         return min(near[0], self._measured(heard, between)[0], key=lambda at: at.distance_db)
 
-    def _measured(self, heard: torch.Tensor, places: Sequence[tuple[Place, int]]) -> list[NearWindow]:
+    def _measured(self, heard: torch.Tensor, places: Sequence[tuple[WindowAt, int]]) -> list[NearWindow]:
         """The nearest windows within four frames of any of ``places``, each so many samples later; the least first."""
         frames = heard.shape[1]
         found = []

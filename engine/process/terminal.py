@@ -22,7 +22,7 @@ from engine.tasks import task_config
 LINE_EVERY_S = 10.0
 
 
-class Progress:
+class Terminal:
     """Follows one run through its callback. The run directory holds the same, and more.
 
     Whoever watches may leave (a closed pipe, a terminal that is gone): that must not end the training.
