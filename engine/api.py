@@ -19,11 +19,11 @@ from engine.config import Settings, TrainingConfig
 from engine.errors import SweetspotError
 from engine.metrics import EpochMetrics, MetricsCallback, StepMetrics
 from engine.process.job import Job, plain_job
-from engine.process.progress import Progress
 from engine.process.signals import SignalFlag
+from engine.process.terminal import Terminal
 from engine.registry import find_source
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord
+from engine.rundir.record import RunRecord
 
 
 class _Result(BaseModel):
@@ -137,7 +137,7 @@ def _execute(job: Job, listener: _Listener) -> None:
         signals.restore()
 
 
-class _Listener(Progress):
+class _Listener(Terminal):
     """Hears the run out and says nothing."""
 
     def __init__(self, told: MetricsCallback) -> None:

@@ -1,26 +1,21 @@
 """What a training run can be told. Values only: no torch, no paths, no Python names.
 
-A configuration keeps which fields were set by its user (pydantic's ``model_fields_set``); :func:`resolve` fills the
-others, once, from the preset that fits the collection. A run stores the resolved one, which sets them all.
+A configuration keeps which fields were set by its user (pydantic's ``model_fields_set``); :mod:`engine.resolve` fills
+the others, once. A run stores the resolved one, which sets them all.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
-import psutil
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from engine.errors import ConfigError
-from engine.run_length import automatic_steps, batch_size, pass_steps, variants
-from engine.rundir.schema import Abilities, FileRow
+from engine.rundir.record import Abilities, FileRow
 
 SHORT_RUN_EPOCHS = 50
-MOST_AUTOMATIC_THREADS = 4
 
 
 class OverfittingPreset(StrEnum):
@@ -37,7 +32,7 @@ Presets = Mapping[OverfittingPreset, Mapping[str, Any]]
 class Settings(BaseModel):
     """Base of every configuration: immutable, validated, unknown keys refused.
 
-    presets: what the fields that follow the preset are in each, nested as the fields are; see :func:`follow`.
+    presets: what the fields that follow the preset are in each, nested as they are; see :func:`engine.resolve.follow`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -50,11 +45,15 @@ class TaskConfig(Settings):
     """Base of what only one task has a use for: each task has one class of these, in its ``config.py``.
 
     can: what its models are good for; every run keeps it in run.json. measured_by: the settings, by name, that an error
-    is measured by: runs that differ in one cannot be compared by their figures.
+    is measured by: runs that differ in one cannot be compared by their figures. phases: what is done before the first
+    update, in words, by the phase that ``OpenContext.report`` is given. need_measured: whether
+    :func:`engine.run_length.automatic_steps` was measured on data like its own.
     """
 
     can: ClassVar[Abilities] = Abilities()
     measured_by: ClassVar[tuple[str, ...]] = ()
+    phases: ClassVar[Mapping[str, str]] = {}
+    need_measured: ClassVar[bool] = False
 
     def num_items(self, files: Sequence[FileRow]) -> int:
         """Training items in ``files``, as far as their rows tell: one for each file to learn from, at least 1."""
@@ -70,9 +69,6 @@ class TaskConfig(Settings):
         training: the stored settings of the same run.
         """
         return self
-
-
-_S = TypeVar("_S", bound=Settings)
 
 
 class RegularizationConfig(Settings):
@@ -238,77 +234,6 @@ def preset_values(model: type[Settings], path: Sequence[str]) -> list[Any]:
     return found if any(value is not None for value in found) else []
 
 
-def automatic_threads() -> int:
-    """The physical cores, at most four: more gained little at these sizes."""
-    return min(MOST_AUTOMATIC_THREADS, psutil.cpu_count(logical=False) or os.cpu_count() or 1)
-
-
-def preset_for(file_count: int) -> OverfittingPreset:
-    """The smaller the collection, the stronger the guard: conservative below 50 usable files, aggressive from 200."""
-    if file_count < 50:
-        return OverfittingPreset.CONSERVATIVE
-    return OverfittingPreset.BALANCED if file_count < 200 else OverfittingPreset.AGGRESSIVE
-
-
-def get_adaptive_config(file_count: int) -> TrainingConfig:
-    """The configuration that fits a collection of ``file_count`` usable files, counted as one training item each."""
-    return resolve(TrainingConfig(), file_count)
-
-
-def resolve(config: TrainingConfig, file_count: int, num_train: int | None = None) -> TrainingConfig:
-    """``config`` with every field its user did not set filled in: from the preset, the files and the training items.
-
-    num_train: training items; where nothing is known of them, one for each file to learn from. A length is filled in
-    where none was named, and epochs that were named become updates. One that is resolved already (a run's own) stands.
-    """
-    if _is_resolved(config):
-        return config
-    preset = preset_for(file_count) if config.preset == "auto" else OverfittingPreset(config.preset)
-    values = follow(config, preset).model_dump() | {"preset": str(preset)}
-    values["val_fraction"] = fraction = config.val_fraction or get_adaptive_split(file_count)
-    num_train = num_train or max(1, file_count - round(fraction * file_count))
-    items = num_train * variants(values["regularization"]["augmentation_expansion"], num_train)
-    values["batch_size"] = config.batch_size or batch_size(items)
-    values["max_steps"] = _most_steps(config, num_train, pass_steps(items, values["batch_size"]))
-    return TrainingConfig.model_validate(values)
-
-
-def follow(config: _S, preset: str) -> _S:
-    """``config`` with every field that its user did not set as ``preset`` has it; all of them count as set then."""
-    values = _merge(type(config)().model_dump(), type(config).presets.get(OverfittingPreset(preset), {}))
-    return type(config).model_validate(_merge(values, config.model_dump(exclude_unset=True)))
-
-
-def _is_resolved(config: TrainingConfig) -> bool:
-    whole = config.model_dump(exclude_unset=True) == config.model_dump()
-    return whole and config.batch_size is not None and config.val_fraction is not None
-
-
-def _most_steps(config: TrainingConfig, num_train: int, once: int) -> int | None:
-    """The tightest limit in updates; ``once`` are those of one pass. None where minutes alone were named."""
-    epochs = config.max_epochs if "max_epochs" in config.model_fields_set else None
-    limits = [config.max_steps, None if epochs is None else epochs * once]
-    named = [limit for limit in limits if limit is not None]
-    if named:
-        return min(named)
-    return None if config.max_minutes is not None else automatic_steps(num_train)
-
-
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        merged[key] = _merge(merged[key], value) if isinstance(value, Mapping) else value
-    return merged
-
-
-def get_adaptive_split(file_count: int) -> float:
-    """The part of ``file_count`` files that checks: 0.5 below 10, 0.3 to 49, 0.2 to 199, then 0.1."""
-    for below, fraction in ((10, 0.5), (50, 0.3), (200, 0.2)):
-        if file_count < below:
-            return fraction
-    return 0.1
-
-
 def get_effective_preview_interval(config: TrainingConfig, total_epochs: int | None = None) -> int:
     """Epochs between previews: the short interval in runs shorter than 50 epochs.
 
@@ -316,24 +241,3 @@ def get_effective_preview_interval(config: TrainingConfig, total_epochs: int | N
     """
     epochs = total_epochs or config.max_epochs or math.inf
     return config.preview_interval_short if epochs < SHORT_RUN_EPOCHS else config.preview_interval
-
-
-def validated(model: type[Settings], values: dict[str, Any]) -> Any:
-    """``model`` built from ``values``; every complaint in one sentence as a :class:`ConfigError`."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        complaints = []
-        for item in error.errors():
-            name = ".".join(str(part) for part in item["loc"])
-            if item["type"] == "extra_forbidden":
-                complaints.append(f"{name} is no setting")
-            elif item["type"] == "missing":
-                complaints.append(f"{name} is missing")
-            elif item["type"] == "string_pattern_mismatch":
-                complaints.append(f"{name} cannot be {item['input']!r}")
-            elif item["type"] == "value_error":  # a complaint about several settings together
-                complaints.append(item["msg"].removeprefix("Value error, "))
-            else:
-                complaints.append(f"{name} = {item['input']!r}: {item['msg'].lower()}")
-        raise ConfigError("; ".join(complaints) + ".", "See --help for the settings and their ranges.") from None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psutil
 import torch
 
-from engine.config import automatic_threads
+from engine import rng
 from engine.errors import ConfigError
+from engine.threads import automatic_threads
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,14 @@ class Device:
         if self.torch.type == "mps":
             return torch.mps.driver_allocated_memory(), psutil.virtual_memory().total
         return None
+
+
+@contextmanager
+def first_weights(seed: int) -> Iterator[None]:
+    """What is drawn inside, a model's first weights, comes from the run's ``seed`` alone and moves no other draw."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.generator(seed, "init").integers(2**32)))
+        yield
 
 
 def onto(device: torch.device, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from statistics import median
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.rundir.schema import SweetRange
+from engine.rundir.findings import SweetRange
 
 OVERFITTING_GAP = 0.2
 LEARNED_SOMETHING = 0.1
 SMOOTHING = 0.5
 EQUAL_PART = 1e-4
 FEWEST_FILES = 3
-STAGNATION_EPOCHS, STAGNATION_PART, NOTHING_LEFT = 30, 0.01, 0.001
+STAGNATION_EPOCHS, NOTHING_LEFT = 30, 0.001
+NOTABLE_PART, CLEAR_PART = 0.01, 0.02  # of an error: less than the first nobody hears; from the second on it is plain
+RECENT_BENDS = 30
 
 
 class _Metrics(BaseModel):
@@ -92,6 +95,13 @@ def compute_overfitting_gap(train: float, val: float, better: str = "lower") -> 
     return (val - train) / train if better == "lower" else (train - val) / train
 
 
+def gap_of(own: float | None, new: float | None, better: str = "lower") -> float | None:
+    """The overfitting gap of two smoothed figures; None without both: nothing is known then, which is not "no gap"."""
+    if own is None or new is None or not (math.isfinite(own) and math.isfinite(new)):
+        return None
+    return compute_overfitting_gap(own, new, better)
+
+
 def better_than_baseline(value: float, baseline: float | None, better: str = "lower") -> float | None:
     """The part of the baseline's error that is gone: 0.34 is 34 % better. None without a baseline.
 
@@ -147,7 +157,7 @@ def best_place(values: Sequence[float], better: str = "lower", ties: Sequence[fl
     return found
 
 
-def last_progress(curve: list[float], better: str = "lower") -> int | None:
+def last_improvement(curve: list[float], better: str = "lower") -> int | None:
     """The place in a smoothed curve where its error last fell notably; None without a number.
 
     Notably is by a hundredth, and by a thousandth of where it began. A smoothed curve creeps on for long after what it
@@ -159,9 +169,21 @@ def last_progress(curve: list[float], better: str = "lower") -> int | None:
             continue
         if place is None:
             place, least, floor = index, error, NOTHING_LEFT * abs(error)
-        elif error < least - max(floor, STAGNATION_PART * abs(least)):
+        elif error < least - max(floor, NOTABLE_PART * abs(least)):
             place, least = index, error
     return place
+
+
+def jitter(values: Sequence[float]) -> float:
+    """The median size of a curve's last thirty second differences, which neither a slope nor a slow bend moves.
+
+    In the unit of ``values``; 0 with fewer than three finite ones in a row. What noise it comes from depends on how the
+    curve was smoothed: who asks scales it.
+    """
+    last = values[-RECENT_BENDS - 2 :]
+    bends = [after - 2 * here + before for before, here, after in zip(last, last[1:], last[2:], strict=False)]
+    sizes = [abs(bend) for bend in bends if math.isfinite(bend)]
+    return median(sizes) if sizes else 0.0
 
 
 def errors_of(curve: list[float], better: str = "lower") -> list[float]:
@@ -172,13 +194,11 @@ def errors_of(curve: list[float], better: str = "lower") -> list[float]:
 class MetricsHistory:
     """The epochs and steps of a run in order. The last record of a step or an epoch wins, as in metrics.jsonl.
 
-    metric, reference: the monitored validation metric and its counterpart on training items. ties: the metric that
-    decides between epochs which are equal by it; empty: the first does.
+    metric, reference: the monitored validation metric and its counterpart on training items; empty: there is none.
+    ties: the metric that decides between epochs which are equal by it; empty: the first does.
     """
 
-    def __init__(
-        self, metric: str = "val_recon_db", reference: str = "train_recon_db", better: str = "lower", ties: str = ""
-    ) -> None:
+    def __init__(self, metric: str = "val_loss", reference: str = "", better: str = "lower", ties: str = "") -> None:
         self.metric = metric
         self.reference = reference
         self.better = better
@@ -234,9 +254,7 @@ class MetricsHistory:
     def gap(self) -> float | None:
         """The overfitting gap of the smoothed monitored metric now; None without both curves."""
         reference, metric = smooth(self.column(self.reference)), smooth(self.monitored())
-        if not metric or not math.isfinite(reference[-1]):
-            return None
-        return compute_overfitting_gap(reference[-1], metric[-1], self.better)
+        return gap_of(reference[-1], metric[-1], self.better) if metric else None
 
     def is_overfitting(self, threshold: float = OVERFITTING_GAP) -> bool:
         """Whether validation has parted from training by more than ``threshold`` (a fraction).

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from engine.config import TrainingConfig
-from engine.run_length import MOST_STEPS_PER_EPOCH, automatic_steps, batch_size, pass_steps, variants
+from engine.run_length import MOST_STEPS_PER_EPOCH, batch_size, pass_steps, variants
 
 FEWEST_STEPS_PER_EPOCH = 32
 USUAL_EPOCHS = 50
@@ -52,34 +52,3 @@ def _steps_per_epoch(total: int, once: int, config: TrainingConfig) -> int:
         return once
     part = max(min(once, FEWEST_STEPS_PER_EPOCH), math.ceil(total / USUAL_EPOCHS))
     return max(min(part, MOST_STEPS_PER_EPOCH), 1 if ceiling is None else math.ceil(total / ceiling))
-
-
-def in_words(epochs: int, steps: int, seconds: float | None) -> str:
-    """ "50 epochs, 2,142 updates, about 3 minutes"; ``seconds`` are estimated, None where nothing is known of them."""
-    said = [_counted(epochs, "epoch"), _counted(steps, "update")]
-    return ", ".join([*said, *([] if seconds is None else [about(seconds)])])
-
-
-def beyond_need(steps: int, num_train: int) -> str | None:
-    """That a limit in minutes plans more than a collection of sounds needs; None where it does not.
-
-    steps: planned. num_train: training items, from which :func:`automatic_steps` follows.
-    """
-    times = round(steps / automatic_steps(num_train), 1)
-    if times <= 1:
-        return None
-    return f"It uses up its time: {times:,} times the updates that such a collection is measured to need."
-
-
-def about(seconds: float) -> str:
-    """An estimated time, no finer than it can be known: "about 40 seconds", "about 3 minutes", "about 2.5 hours"."""
-    if seconds < 55:
-        return f"about {_counted(max(5, 5 * round(seconds / 5)), 'second')}"
-    minutes = seconds / 60
-    if minutes < 90:
-        return f"about {_counted(round(minutes), 'minute')}"
-    return f"about {minutes / 60:.1f} hours"
-
-
-def _counted(value: int, one: str) -> str:
-    return f"{value:,} {one}" + ("" if value == 1 else "s")

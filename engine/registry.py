@@ -20,15 +20,16 @@ from typing import Any, Literal, cast
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.config import Settings, validated
+from engine.config import Settings
 from engine.errors import DataError, StorageError
 from engine.home import expanded, own_place
 from engine.printable import printable
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.layout import is_run_id
-from engine.rundir.schema import Source
+from engine.rundir.record import Source
 from engine.sources import Claim, Dataset, Description, Offer
 from engine.tasks import task_config, task_names
+from engine.validation import validated
 
 
 @dataclass(frozen=True)

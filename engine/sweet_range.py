@@ -21,16 +21,25 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics import FEWEST_FILES, SMOOTHING, STAGNATION_PART, best_place, errors_of, last_progress, smooth
-from engine.rundir.schema import SweetRange
+from engine.metrics import (
+    CLEAR_PART,
+    FEWEST_FILES,
+    NOTABLE_PART,
+    SMOOTHING,
+    best_place,
+    errors_of,
+    jitter,
+    last_improvement,
+    smooth,
+)
+from engine.rundir.findings import SweetRange
 
 __all__ = ["SweetRange", "may_end", "optimism", "quantile", "sweet_range"]
 
 Floats = NDArray[np.float64]
 
 PATIENCE, PATIENCE_PART = 5, 0.1
-RESTING_PART, LEAST_PROGRESS, FALLING_PART = 0.4, 0.5, 0.02
-RECENT = 30
+RESTING_PART, LEAST_PROGRESS = 0.4, 0.5
 HALVINGS = 32
 # Student's t for 2, 3, ... degrees of freedom, one-sided 0.025.
 _QUANTILES = (4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
@@ -58,7 +67,7 @@ def sweet_range(
         return SweetRange(epochs[place], epochs[place], epochs[-1], count, False, False, None, None)
     worse = errors - errors[place]
     mean, spread = worse.mean(1), _standard_error(worse, errors.mean(1))
-    floor = STAGNATION_PART * abs(float(errors[place].mean()))
+    floor = NOTABLE_PART * abs(float(errors[place].mean()))
     flattered = _optimism(errors)
     alike = mean <= np.maximum(floor, (flattered or 0.0) + quantile(count - 1) * spread)
     alike[place] = True
@@ -94,10 +103,10 @@ def may_end(found: SweetRange | None, values: Sequence[float], progress: float, 
 
 def _rests(errors: list[float]) -> bool:
     """errors [epochs]: smoothed, lower is better."""
-    moved, window = last_progress(errors), math.ceil(RESTING_PART * len(errors))
+    moved, window = last_improvement(errors), math.ceil(RESTING_PART * len(errors))
     if moved is None or len(errors) - 1 - moved < window:
         return False
-    return max(errors[-window:]) - errors[-1] <= FALLING_PART * min(errors)
+    return max(errors[-window:]) - errors[-1] <= CLEAR_PART * min(errors)
 
 
 def optimism(files: Sequence[Sequence[float]], better: str = "lower") -> float | None:
@@ -147,10 +156,8 @@ def _smoothed(errors: Floats) -> Floats:
 def _standard_error(worse: Floats, curve: Floats) -> Floats:
     """Of the mean paired difference in each epoch: the files' scatter, and the curve's own wobble."""
     files: Floats = worse.std(1, ddof=1) / math.sqrt(worse.shape[1])
-    bends = np.abs(np.diff(curve[-RECENT:], 2))
-    bends = bends[np.isfinite(bends)]
     # White noise, smoothed like this, has a median bend of 1.07 of its deviation; two epochs are compared.
-    wobble = math.sqrt(2) * float(np.median(bends)) / 1.07 if len(bends) else 0.0
+    wobble = math.sqrt(2) * jitter(curve.tolist()) / 1.07
     error: Floats = np.hypot(files, wobble)
     return error
 

@@ -9,14 +9,16 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import nn
 
+from engine.claims.kinds import Finding, Kind
 from engine.config import TaskConfig, TrainingConfig
 from engine.metrics import MetricsHistory
-from engine.rundir.schema import Diagnosis, FileRow, MetricSpec, Monitor, Side, Source
+from engine.rundir.record import FileRow, MetricSpec, Monitor, Side, Source
 
 __all__ = [
     "Batch",
-    "Diagnosis",
     "FileRow",
+    "Finding",
+    "Kind",
     "MetricSpec",
     "Monitor",
     "OpenContext",
@@ -27,11 +29,15 @@ __all__ = [
 ]
 
 Batch = Mapping[str, torch.Tensor]
+DIVERGED = 1e6  # a mean error of standardised data begins near 1
 
 
 @dataclass(frozen=True)
 class StepOutput:
-    """What one forward pass gives: the loss to descend and named metrics, scalar tensors still on the device."""
+    """What one forward pass gives: the loss to descend and named metrics, scalar tensors still on the device.
+
+    A loss that is NaN or above :data:`DIVERGED` ends the run as failed: one of another scale is to be scaled.
+    """
 
     loss: torch.Tensor
     metrics: dict[str, torch.Tensor]
@@ -109,8 +115,8 @@ class Task(Protocol):
     def previews(self, model: nn.Module, epoch: int) -> Iterable[Preview]:
         """What the model makes now, comparable from epoch to epoch."""
 
-    def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
-        """What the task sees in its own figures, in plain words."""
+    def diagnose(self, history: MetricsHistory) -> list[Finding]:
+        """What the task sees in its own figures, in plain words: findings of general kinds, or of kinds of its own."""
 
     def prepare_snapshot(self, model: nn.Module) -> None:
         """Bring what a snapshot needs up to date with ``model`` (the Gaussian of its codes, say).

@@ -29,15 +29,16 @@ from engine.process.job import Job, asked_job, new_root, resumed_job, run_record
 from engine.process.notify import Notices
 from engine.process.notify import option as notify_option
 from engine.process.origin import Beginning, sides
-from engine.process.progress import Progress
 from engine.process.resume import git_commit, resume_point, versions
 from engine.process.session import Session, Stopped, open_task, restore_newest
 from engine.process.signals import SignalFlag
 from engine.process.sleep_inhibitor import kept_awake
+from engine.process.terminal import Terminal
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import refuse_living
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import FileRow, RunRecord, Side, State
+from engine.rundir.record import FileRow, RunRecord, Side
+from engine.rundir.status import State
 
 if TYPE_CHECKING:
     from engine.device import Device
@@ -56,13 +57,13 @@ def run(job: Job, notify: str | None = None) -> int:
     signals = SignalFlag()
     signals.install()
     try:
-        return execute(job, signals, Progress(), notify)
+        return execute(job, signals, Terminal(), notify)
     finally:
         signals.ignore()
 
 
-def execute(job: Job, signals: SignalFlag, progress: Progress, notify: str | None = None) -> int:
-    """:func:`run` for a caller who sees to the signals and listens by its own ``progress``."""
+def execute(job: Job, signals: SignalFlag, terminal: Terminal, notify: str | None = None) -> int:
+    """:func:`run` for a caller who sees to the signals and listens by its own ``terminal``."""
     from engine import device as devices
     from engine.rundir.writer import RunWriter
 
@@ -77,12 +78,12 @@ def execute(job: Job, signals: SignalFlag, progress: Progress, notify: str | Non
         versions=versions(),
         git_commit=git_commit(),
         resumed_from_step=job.resumed_from_step,
+        device_memory=device.memory,
     )
-    writer.device_memory = device.memory
     with writer, kept_awake() as awake_by:
-        progress.opened(job.root, awake_by)
+        terminal.opened(job.root, awake_by)
         writer.update(kept_awake_by=awake_by)
-        session = Session(writer, signals, progress, Notices(notify, writer) if notify else None)
+        session = Session(writer, signals, terminal, Notices(notify, writer) if notify else None)
 
         # 3 and 4 inside, then 5. leave: with an exit code, or with the reason in the run directory
         try:
@@ -105,7 +106,7 @@ def _train(job: Job, device: Device, session: Session, beginning: Beginning | No
     task, files = open_task(job, device, session, _known_sides(job, beginning))
     if beginning is not None:
         beginning.check(files, task.fingerprint)
-        session.progress.begins_with(beginning.parent)
+        session.terminal.begins_with(beginning.parent)
 
     # 3. plan: how long, by what it costs on this machine; a run that goes on keeps the plan it began with
     costs = None
@@ -114,7 +115,7 @@ def _train(job: Job, device: Device, session: Session, beginning: Beginning | No
     else:
         record = job.record
         first = _plan_again(record, task, files, writer)
-    session.progress.begin(record)
+    session.terminal.begin(record)
 
     # 4. train: from the first update, with weights of its own or of another run, or from the newest whole checkpoint
     trainer = Trainer(task, first, writer, session.stop, session.callback, costs)

@@ -15,7 +15,7 @@ from engine.config import TrainingConfig
 from engine.metrics import StepMetrics
 from engine.registry import get_dataset
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.task import MLPTask
 

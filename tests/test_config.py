@@ -7,21 +7,15 @@ from itertools import pairwise
 import pytest
 from pydantic import ValidationError
 
-from engine.config import (
-    OverfittingPreset,
-    TrainingConfig,
-    follow,
-    get_adaptive_config,
-    get_adaptive_split,
-    get_effective_preview_interval,
-    resolve,
-    validated,
-)
+from engine.claims.length import about, in_words
+from engine.config import OverfittingPreset, TrainingConfig, get_effective_preview_interval
 from engine.errors import ConfigError
-from engine.plan import about, in_words, plan
+from engine.plan import plan
+from engine.resolve import follow, get_adaptive_config, get_adaptive_split, resolve
 from engine.run_length import automatic_steps
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.vae.config import VAEConfig
+from engine.validation import validated
 
 
 @pytest.mark.parametrize(

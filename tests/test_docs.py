@@ -15,10 +15,12 @@ import soundfile
 from pydantic import BaseModel
 
 from engine.metrics import EpochMetrics
-from engine.rundir import protocol, schema
+from engine.rundir import protocol
+from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.notes import Notes
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.record import FileRow, MetricSpec, Monitor, Nouns, Parent, RunConfig, RunRecord, Source
+from engine.rundir.status import Best, CheckpointRef, ErrorInfo, PhaseProgress, State, Status
 from engine.task import Task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,9 +29,9 @@ FILE = re.compile(r"`(engine/tasks/\w+/\w+\.py)`")
 
 
 RECORDS: list[type[BaseModel]] = [
-    schema.RunRecord, schema.MetricSpec, schema.Monitor, schema.Nouns, schema.Source, schema.Parent, schema.RunConfig,
-    schema.FileRow, protocol.SessionRecord, schema.Status, schema.Best, schema.Evidence, schema.Diagnosis,
-    schema.ErrorInfo, schema.PhaseProgress, protocol.PlanRecord, protocol.Manifest, schema.CheckpointRef,
+    RunRecord, MetricSpec, Monitor, Nouns, Source, Parent, RunConfig,
+    FileRow, protocol.SessionRecord, Status, Best, Evidence, Diagnosis,
+    ErrorInfo, PhaseProgress, protocol.PlanRecord, protocol.Manifest, CheckpointRef,
     protocol.HandledCommand, EpochMetrics, Notes,
 ]  # fmt: skip
 

@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from app.runs.launch import flags
-from engine.config import OverfittingPreset, TrainingConfig, follow, resolve
+from engine.config import OverfittingPreset, TrainingConfig
 from engine.flags import options
+from engine.resolve import follow, resolve
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.layers import LayerConfig
 from engine.tasks.vae.config import VAEConfig

@@ -16,16 +16,18 @@ from engine.metrics import (
     best_place,
     better_than_baseline,
     compute_overfitting_gap,
-    last_progress,
+    gap_of,
+    jitter,
+    last_improvement,
     smooth,
 )
-from engine.rundir.schema import Monitor
+from engine.rundir.record import Monitor
 
 MONITOR = Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline=14.0)
 
 
 def history(val: list[float], train: list[float] | None = None) -> MetricsHistory:
-    kept = MetricsHistory()
+    kept = MetricsHistory("val_recon_db", "train_recon_db")
     for number, value in enumerate(val, 1):
         kept.add_epoch(
             EpochMetrics(
@@ -108,7 +110,7 @@ def test_overfitting_is_a_gap_above_a_fifth() -> None:
 
 @pytest.mark.parametrize(("gap", "overfits"), [(0.5, True), (0.1, False), (None, False), (math.nan, False)])
 def test_a_recorded_gap_counts_where_the_curves_are_not_there(gap: float | None, overfits: bool) -> None:
-    kept = MetricsHistory()
+    kept = MetricsHistory("val_recon_db", "train_recon_db")
     kept.add_epoch(
         EpochMetrics(epoch=1, total_epochs=1, train_loss=1.0, val_loss=2.0, learning_rate=1e-3, overfitting_gap=gap)
     )
@@ -116,7 +118,7 @@ def test_a_recorded_gap_counts_where_the_curves_are_not_there(gap: float | None,
 
 
 def test_the_time_left_follows_the_pace() -> None:
-    kept = MetricsHistory()
+    kept = MetricsHistory("val_recon_db", "train_recon_db")
     assert kept.compute_eta(0, 100) is None
     for step in range(1, 11):
         kept.add_step(
@@ -135,8 +137,19 @@ def test_a_history_survives_the_round_trip_through_json() -> None:
 
 
 def test_a_score_stalls_by_what_it_lacks_to_one() -> None:
-    assert last_progress([0.5, 0.9, 0.98, 0.985, 0.985], "higher") == 3, "a quarter of what was wrong is right now"
-    assert last_progress([0.5, 0.9, 0.9004, 0.9008], "higher") == 1
+    assert last_improvement([0.5, 0.9, 0.98, 0.985, 0.985], "higher") == 3, "a quarter of what was wrong is right now"
+    assert last_improvement([0.5, 0.9, 0.9004, 0.9008], "higher") == 1
     perfect = smooth([0.9, 0.95] + [1.0] * 50)
-    assert (last_progress(perfect, "higher") or 0) < 15, "what halves for ever is at rest when little is left"
-    assert last_progress([math.nan, math.nan]) is None
+    assert (last_improvement(perfect, "higher") or 0) < 15, "what halves for ever is at rest when little is left"
+    assert last_improvement([math.nan, math.nan]) is None
+
+
+def test_no_gap_is_told_of_figures_that_are_not_there() -> None:
+    assert gap_of(None, 5.0) is None and gap_of(math.nan, 5.0) is None and gap_of(4.0, math.inf) is None
+    assert gap_of(4.0, 5.0) == pytest.approx(0.25)
+
+
+def test_jitter_is_of_the_last_thirty_bends_and_of_no_slope() -> None:
+    assert jitter([3.0, 2.0, 1.0]) == 0 and jitter([1.0, 2.0]) == 0
+    rough, calm = [float(place % 2) for place in range(40)], [float(place) for place in range(31)]
+    assert jitter(rough) == 2 and jitter([*rough, *calm]) == 0

@@ -22,7 +22,7 @@ import soundfile
 
 from engine.__main__ import group
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md"]

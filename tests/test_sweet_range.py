@@ -157,7 +157,7 @@ def test_a_history_whose_lines_were_lost_still_names_the_run_s_own_best() -> Non
     tracker = TrackerState()
     for epoch in kept.epochs.values():
         tracker.judge(epoch.epoch, epoch.val_loss, [], None)
-    holed = MetricsHistory()
+    holed = MetricsHistory("val_recon_db", "train_recon_db")
     last = kept.epochs[5].model_copy(update={"sweet_range": tracker.sweet_range("lower")})
     for epoch in (kept.epochs[1], kept.epochs[2], last):  # the disk lost the third and the fourth
         holed.add_epoch(epoch)

@@ -25,7 +25,7 @@ from engine.rundir.encoding import seal
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import Liveness
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.tasks.vae.sounds.load import open_model
 from tests import forkserver
 from tests.conftest import DATA, ROOT, SMALL, train_small

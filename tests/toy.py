@@ -4,8 +4,9 @@ import torch
 from torch import nn
 
 from engine import rng
-from engine.config import TaskConfig, TrainingConfig, resolve
+from engine.config import TaskConfig, TrainingConfig
 from engine.plan import plan
+from engine.resolve import resolve
 from engine.task import MetricSpec, Monitor, Preview, StepOutput
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from app.charts.table import Rows, nice_range
 from app.runs.columns import Floats
 from engine.printable import escaped
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 
 
 def length_rows(files: Sequence[FileRow], many: int = 150) -> tuple[bool, pa.Table]:

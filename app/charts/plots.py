@@ -23,7 +23,7 @@ from app.runs.store import MetricsStore, metrics_of
 from engine.printable import escaped
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord
+from engine.rundir.record import RunRecord
 from engine.rundir.view import RunView
 
 MAIN_HEIGHT = 368
@@ -119,7 +119,7 @@ def main_drawing(
         return None
     monitor = run.monitor
     settings = settings.fitting(store.epochs.get(monitor.metric), store.epochs.get(monitor.reference))
-    base = words.baseline(status, run)
+    base = run.monitor.baseline
     spot = sweet(status, run)
     rows = store.cached(
         ("main", settings, seen, spot, base, tuple(preview_steps), height),

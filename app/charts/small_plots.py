@@ -22,7 +22,7 @@ from app.runs.columns import Columns, Floats
 from app.runs.store import MetricsStore, metrics_of
 from engine.metrics import OVERFITTING_GAP
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import MetricSpec, RunRecord
+from engine.rundir.record import MetricSpec, RunRecord
 from engine.rundir.view import RunView
 
 A_ROW = 3
@@ -139,7 +139,7 @@ def _loss(sheet: _Sheet, metrics: Sequence[MetricSpec], title: str = "Loss") -> 
     return Drawing(title, quiet, rows, sheet.spec, f"{title} of every step")
 
 
-def _recon(sheet: _Sheet, metrics: Sequence[MetricSpec]) -> Drawing:
+def _loss_part(sheet: _Sheet, metrics: Sequence[MetricSpec]) -> Drawing:
     return _loss(sheet, metrics, metrics[0].label)
 
 
@@ -163,7 +163,7 @@ def gap_drawing(
     return Drawing("Gap", quiet, rows, _small_spec(settings.axis, False), alt)
 
 
-def _kl(sheet: _Sheet, metrics: Sequence[MetricSpec]) -> Drawing:
+def _regulariser(sheet: _Sheet, metrics: Sequence[MetricSpec]) -> Drawing:
     store, main = sheet.store, metrics[0]
     weight = next((one for one in metrics[1:] if one.better == "neither" and one.name in store.steps.names()), None)
 
@@ -177,14 +177,14 @@ def _kl(sheet: _Sheet, metrics: Sequence[MetricSpec]) -> Drawing:
         )  # fmt: skip
 
     quiet = ", ".join(filter(None, [main.unit, "every epoch"]))
-    drawn = sheet.rows("kl", rows) if store.epochs.count else _NO_ROWS
+    drawn = sheet.rows("regulariser", rows) if store.epochs.count else _NO_ROWS
     return Drawing(main.label, quiet, drawn, sheet.spec, main.label)
 
 
-def _dimensions(sheet: _Sheet, metrics: Sequence[MetricSpec]) -> Drawing:
+def _bars(sheet: _Sheet, metrics: Sequence[MetricSpec]) -> Drawing:
     spec = metrics[0]
     values = sheet.store.latest(spec.name)
-    rows = sheet.store.cached(("dimensions",), lambda: dimension_rows(values)) if len(values) else _NO_ROWS
+    rows = sheet.store.cached(("bars",), lambda: dimension_rows(values)) if len(values) else _NO_ROWS
     quiet = f"{spec.unit}, the busiest of {len(values)} first" if len(values) else spec.unit
     return Drawing(spec.label, quiet, rows, specs.BARS, f"{spec.label} after the last epoch")
 
@@ -241,7 +241,7 @@ def _line(sheet: _Sheet, spec: MetricSpec) -> Drawing:
 
 _NO_ROWS = pa.table({})
 _GROUPS: dict[str, Callable[[_Sheet, Sequence[MetricSpec]], Drawing]] = {
-    "loss": _loss, "recon": _recon, "kl": _kl, "dimensions": _dimensions, "rate": _rate,
+    "loss": _loss, "loss_part": _loss_part, "regulariser": _regulariser, "bars": _bars, "rate": _rate,
 }  # fmt: skip
 
 

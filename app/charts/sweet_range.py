@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from app.look import words
 from engine.claims.headline import past_the_spot
-from engine.rundir.schema import RunRecord, Status
+from engine.rundir.record import RunRecord
+from engine.rundir.status import Status
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 
 from engine.claims.figures import percent
-from engine.rundir.schema import Diagnosis
+from engine.rundir.findings import Diagnosis
 from engine.rundir.view import RunView, ShownState
 
-SETTING_UP = frozenset({"", "scan", "decode", "compare", "prepare"})
+LEARNING = frozenset({"train", "validate", "preview", "save"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def getting_ready(view: RunView) -> bool:
         return False
     status = view.status
     return view.state is ShownState.STARTING or view.run is None or (
-        status is not None and status.step == 0 and status.phase in SETTING_UP
+        status is not None and status.step == 0 and status.phase not in LEARNING
     )  # fmt: skip
 
 

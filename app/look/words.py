@@ -6,13 +6,14 @@ import math
 from datetime import datetime, timedelta
 
 from engine.claims.figures import better, counted, figure, give_or_take, number, percent, small
-from engine.claims.headline import baseline, gain_at_best, spot_name
+from engine.claims.headline import gain_at_best, spot_name
 from engine.claims.headline import spot as sweet_spot
-from engine.metrics import better_than_baseline
-from engine.rundir.schema import Memory, Nouns, RunRecord, Status
+from engine.claims.progress import gain_of
+from engine.rundir.record import Nouns, RunRecord
+from engine.rundir.status import Memory, Status
 
 __all__ = [
-    "Nouns", "baseline", "better", "counted", "figure", "gain_at_best", "give_or_take", "number", "percent", "small",
+    "Nouns", "better", "counted", "figure", "gain_at_best", "give_or_take", "number", "percent", "small",
     "spot_name", "sweet_spot",
 ]  # fmt: skip
 
@@ -91,7 +92,7 @@ def size(count: float) -> str:
 def better_than_average(status: Status, run: RunRecord) -> float | None:
     """The fraction by which the monitored error lies below the baseline's, now; None without either."""
     value = status.metrics.get(run.monitor.metric)
-    return None if value is None else better_than_baseline(value, baseline(status, run), run.monitor.better)
+    return gain_of(value, run.monitor)
 
 
 def uncertain(run: RunRecord) -> str | None:
@@ -128,10 +129,6 @@ def pace(steps_per_s: float) -> str:
 
 
 PHASES = {
-    "scan": "looking for sounds",
-    "decode": "reading sounds",
-    "compare": "comparing sounds",
-    "prepare": "setting up the model",
     "train": "learning",
     "validate": "checking on {items} it never learns",
     "preview": "making the next {one}",
@@ -140,8 +137,9 @@ PHASES = {
 
 
 def phase(status: Status, run: RunRecord | None) -> str:
-    """What it is busy with: "reading sounds 12 of 40". Phases before there is a record are those of sounds."""
-    said = PHASES.get(status.phase, status.phase or "starting").format(items=nouns(run).items, one=nouns(run).one)
+    """What it is busy with: "reading sounds 12 of 40"; before the first update as its task calls it."""
+    said = PHASES.get(status.phase, "").format(items=nouns(run).items, one=nouns(run).one)
+    said = said or status.doing or status.phase or "starting"
     progress = status.progress
     return f"{said} {number(progress.done)} of {number(progress.total)}" if progress and progress.total else said
 

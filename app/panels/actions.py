@@ -18,7 +18,7 @@ from engine.errors import SweetspotError, TrainingFailedError
 from engine.process.resume import ResumePoint, resume_point
 from engine.rundir.protocol import HandledCommand
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Status
+from engine.rundir.status import Status
 from engine.rundir.view import RunView, ShownState
 
 Wish = Literal["cancel", "save_now"]

@@ -12,7 +12,7 @@ from app.panels.details import chosen
 from app.panels.forms import label, shown
 from app.runs.compared import Compared, checked
 from engine.claims.comparison import all_in_words
-from engine.rundir.schema import RunRecord
+from engine.rundir.record import RunRecord
 
 Facts = dict[str, str]
 _BESIDE = ("preset", "max_minutes")  # settings that the form of a new run shows outside its list

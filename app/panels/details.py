@@ -18,11 +18,11 @@ from app.panels import chart_controls
 from app.panels.forms import changed, label, shown
 from app.runs import launch
 from app.runs.store import metrics_of
-from engine.claims.kinds import KINDS
 from engine.claims.progress import as_told
 from engine.printable import escaped
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import DatasetRecord, FileRow, RunRecord, Status
+from engine.rundir.record import DatasetRecord, FileRow, RunRecord
+from engine.rundir.status import Status
 from engine.rundir.view import RunView
 
 
@@ -213,13 +213,15 @@ def all_notes(root: Path, view: RunView) -> list[states.Note]:
         return []
     store = metrics_of(root)
     store.refresh()
-    codes = {str(one.get("message")): one.get("code") for one in store.warnings}
+    codes = {str(one.get("message")): one.get("code") for one in store.warnings if "epoch" in one}
     now = as_told(view)
     found = {one.code for one in now}
     past = [
-        states.Note("gray", "history", "", text) for text in status.warnings if codes.get(text) in KINDS.keys() - found
+        states.Note("gray", "history", "", text)
+        for text in status.warnings
+        if text in codes and codes[text] not in found
     ]
-    told = [states.Note("yellow", "warning", "", text) for text in status.warnings if codes.get(text) not in KINDS]
+    told = [states.Note("yellow", "warning", "", text) for text in status.warnings if text not in codes]
     return past + told + [states.noted(one) for one in now]
 
 

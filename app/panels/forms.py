@@ -16,11 +16,13 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from app.look import style
-from engine.config import Settings, TaskConfig, TrainingConfig, automatic_threads, follow, resolve
+from engine.config import Settings, TaskConfig, TrainingConfig
 from engine.flags import collect, leaves, sectioned
 from engine.process.job import without_limits
-from engine.rundir.schema import RunRecord
+from engine.resolve import follow, resolve
+from engine.rundir.record import RunRecord
 from engine.tasks import task_config, task_names
+from engine.threads import automatic_threads
 
 SHOWN_ELSEWHERE = frozenset({"preset", "max_minutes", "num_workers", "exclude"})
 

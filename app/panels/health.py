@@ -17,7 +17,7 @@ from engine.collection.collection import LEFT_OUT
 from engine.collection.health import SHORTLY, Health
 from engine.config import OverfittingPreset
 from engine.printable import escaped, unmarked
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 
 _LOOK = {
     "error": ("red", "error"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app.look import style, words
+from engine.claims.length import about
 from engine.errors import SweetspotError
-from engine.plan import about
 from engine.process.resume import ResumePoint, resume_point
 from engine.rundir.reader import RunReader
 

@@ -18,7 +18,7 @@ from app.look import link, style, words
 from app.look.plain import plain
 from app.panels import chart_controls
 from app.runs.compared import Compared, shared_metrics
-from engine.rundir.schema import MetricSpec
+from engine.rundir.record import MetricSpec
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _may_be_relative(runs: Sequence[Compared], metric: str) -> bool:
 
 def _baseline(one: Compared) -> float | None:
     """What errors are divided by, or scores' lacks; None where there is nothing to divide by."""
-    found, least = words.baseline(one.view.status, one.run), 0.0
+    found, least = one.run.monitor.baseline, 0.0
     if found is None or not math.isfinite(found):
         return None
     error = found if one.run.monitor.better == "lower" else 1 - found

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from app.look import words
 from app.runs.library import Library
-from engine.config import TaskConfig, TrainingConfig, get_adaptive_split, resolve
-from engine.plan import UNLIMITED, Plan, beyond_need, in_words, plan
+from engine.claims.length import beyond_need, in_words
+from engine.config import TaskConfig, TrainingConfig
+from engine.plan import UNLIMITED, Plan, plan
+from engine.resolve import get_adaptive_split, resolve
 from engine.rundir.liveness import is_here
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 from engine.tasks import task_config
 
 # Of the default model with one thread of a machine of two cores: what is said before anything has run here.
@@ -60,7 +62,7 @@ def _laid_out(config: TrainingConfig, own: TaskConfig, usable: int, items: int, 
     within = max(1, round(60 * config.max_minutes * steps_per_s)) if config.max_minutes and steps_per_s else None
     layout = plan(config, items, within)
     by_time = timed and layout.total_steps == (within or UNLIMITED)
-    beyond = beyond_need(layout.total_steps, items) if by_time and own.can.make_sounds else None
+    beyond = beyond_need(layout.total_steps, items) if by_time and own.need_measured else None
     return Coming(layout, config.max_minutes if by_time else None, config.max_epochs, steps_per_s, beyond)
 
 

@@ -21,7 +21,7 @@ from app.look.words import counted
 from app.runs import media
 from app.runs.store import metrics_of
 from engine.rundir.artefacts import PreviewSet
-from engine.rundir.schema import Best
+from engine.rundir.status import Best
 from engine.rundir.view import RunView
 
 LABEL_PX = 74

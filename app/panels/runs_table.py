@@ -17,7 +17,7 @@ from app.runs.library import Library
 from app.runs.store import metrics_of
 from engine.claims.figures import DECIMALS
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord
+from engine.rundir.record import RunRecord
 from engine.rundir.view import RunView
 
 SPARK_POINTS = 60

@@ -12,12 +12,14 @@ import streamlit as st
 from app.look import style, words
 from app.panels import health
 from app.runs import scan
+from engine.collection.phases import PHASES
 from engine.errors import SweetspotError
 from engine.home import expanded
 from engine.registry import datasets, describe, find_source, offers
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord
+from engine.rundir.record import RunRecord
 from engine.sources import Description
+from engine.stamp import Stamp, stamp
 from engine.tasks import task_config
 
 DEMO, FOLDER, NAMED = "Demo sounds", "A folder on this computer", "A data set"
@@ -129,7 +131,7 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
     slot = st.empty()
 
     def report(phase: str, done: int, total: int) -> None:
-        said = words.PHASES.get(phase, phase).capitalize()
+        said = PHASES.get(phase, phase).capitalize()
         slot.progress(done / total if total else 0.0, f"{said} {done} of {total}" if total else said)
 
     try:
@@ -156,17 +158,17 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _described(source: str, settings: Mapping[str, Any], stamps: list[tuple[str, tuple[int, ...]]]) -> Description:
+def _described(source: str, settings: Mapping[str, Any], stamps: list[tuple[str, Stamp | None]]) -> Description:
     """What there is to learn; read again when a file of it changed."""
     return describe(source, settings)
 
 
-def _stamps(source: str) -> list[tuple[str, tuple[int, ...]]]:
+def _stamps(source: str) -> list[tuple[str, Stamp | None]]:
     """The files that are learned from: a table, or all sounds of a folder."""
     path = expanded(source)
     if not path.exists() and source in datasets():
         path = datasets()[source].path or path
-    return scan.stamps(path) if path.is_dir() else [(path.name, scan.stamp(path))]
+    return scan.stamps(path) if path.is_dir() else [(path.name, stamp(path))]
 
 
 def _card(described: Description) -> None:

@@ -20,12 +20,13 @@ from app.look.plain import plain
 from app.runs.store import MetricsStore, metrics_of
 from engine.claims.advice import Kept, kept
 from engine.claims.headline import headline, optimism, past_the_spot
-from engine.claims.kinds import KINDS
 from engine.claims.quality import quality_of
 from engine.rundir.layout import manifest
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Best, RunRecord, Status
+from engine.rundir.record import RunRecord
+from engine.rundir.status import Best, Status
 from engine.rundir.view import RunView, ShownState
+from engine.stamp import Stamp, stamp
 
 WARNING_FRESH_S = 120.0
 
@@ -218,24 +219,16 @@ def note(view: RunView, reader: RunReader) -> None:
 def kept_of(reader: RunReader) -> Kept:
     """What of a run verifies; its files are read again only when one of them has changed."""
     paths = [path for one in reader.checkpoints() for path in (one.path, manifest(one.path))]
-    return _kept(reader.root, tuple((path.name, *_stamp(path)) for path in paths))
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        stat = path.stat()
-    except OSError:
-        return 0, 0
-    return stat.st_size, stat.st_mtime_ns
+    return _kept(reader.root, tuple((path.name, stamp(path)) for path in paths))
 
 
 @lru_cache(maxsize=64)
-def _kept(root: Path, stamps: tuple[tuple[str, int, int], ...]) -> Kept:
+def _kept(root: Path, stamps: tuple[tuple[str, Stamp | None], ...]) -> Kept:
     return kept(RunReader(root).checkpoints())
 
 
 def _fresh_warnings(view: RunView, store: MetricsStore) -> list[str]:
     """What the engine warned of in the last minutes of training, but for its findings: of those the verdict speaks."""
     now = view.status.elapsed_s if view.status else 0.0
-    events = (event for event in store.warnings if event.get("code") not in KINDS)
+    events = (event for event in store.warnings if "epoch" not in event)
     return [str(one.get("message")) for one in events if now - float(one.get("elapsed_s", 0.0)) < WARNING_FRESH_S]

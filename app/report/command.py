@@ -21,7 +21,7 @@ from engine.process.ending import run
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import DatasetRecord
+from engine.rundir.record import DatasetRecord
 from engine.rundir.view import RunView
 from engine.sharing.anonymise import Scrubber
 

@@ -13,7 +13,7 @@ from app.look.style import safe, strong
 from app.panels.details import file_rows
 from app.panels.summary import Card
 from app.report.sounds import Panel, Shown
-from engine.rundir.schema import DatasetRecord, RunRecord
+from engine.rundir.record import DatasetRecord, RunRecord
 
 if TYPE_CHECKING:
     from app.charts.plots import Drawing

@@ -14,7 +14,7 @@ from app.runs.store import MetricsStore, metrics_of
 from engine.claims.comparison import Checked
 from engine.errors import RunDirectoryError
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import MetricSpec, RunRecord
+from engine.rundir.record import MetricSpec, RunRecord
 from engine.rundir.view import RunView
 from engine.tasks import task_config, task_names
 

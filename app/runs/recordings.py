@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from engine.audio.files.io import wave_bytes
-from engine.rundir.schema import DatasetRecord
+from engine.rundir.record import DatasetRecord
 from engine.rundir.view import RunView
 
 LONGEST_S = 30.0  # Beside previews of a few seconds; its player in the list of sounds has all of it.

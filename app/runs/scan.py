@@ -9,12 +9,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from engine.audio.files.cache import moment
 from engine.audio.files.find import find_files
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
 from engine.collection.health import Health, examine
 from engine.registry import find_source
+from engine.stamp import Stamp, stamp
 
 Report = Callable[[str, int, int], None]
 WAIT_S = 0.2
@@ -97,14 +97,6 @@ def check(source: str, report: Report, again: bool, exclude: Sequence[str] = ())
     return _known().of(source).result(source, report, again, exclude)
 
 
-def stamps(folder: Path) -> list[tuple[str, tuple[int, ...]]]:
+def stamps(folder: Path) -> list[tuple[str, Stamp | None]]:
     """Every file that a scan would look at, and what changes with its content. Opens none."""
     return [(found.shown, stamp(found.path)) for found in find_files(folder)]
-
-
-def stamp(path: Path) -> tuple[int, ...]:
-    """What changes with a file's content; nothing for one that is not there."""
-    try:
-        return moment(path)
-    except OSError:
-        return ()

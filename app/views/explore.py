@@ -63,7 +63,7 @@ def page() -> None:
     below = st.columns([5, 3], gap="large")
     if differ:
         with below[0]:
-            _axes(model, axes)
+            _axes(axes)
     with below[1]:
         _ways(model, found["points"])
 
@@ -213,7 +213,7 @@ def _length(model: Model, name: str, sound: Sound | None) -> float:
         return 0.0
 
 
-def _axes(model: Model, axes: list[dict[str, Any]]) -> None:
+def _axes(axes: list[dict[str, Any]]) -> None:
     named = [axis for axis in axes if axis["changes"]]
     if not named:
         style.quiet("No direction between these sounds changes one thing clearly: there are no sliders.")

@@ -12,12 +12,13 @@ from app.panels import forms, plans, source
 from app.panels.source import Chosen
 from app.runs.launch import launcher
 from app.runs.library import Library, library
-from engine.config import OverfittingPreset, Settings, TaskConfig, TrainingConfig, preset_for, resolve
+from engine.config import OverfittingPreset, Settings, TaskConfig, TrainingConfig
 from engine.errors import StorageError
 from engine.flags import collect
-from engine.process.job import LIMITS, over, without_limits
+from engine.process.job import LIMITS, without_limits
 from engine.registry import get_dataset
-from engine.rundir.schema import RunRecord
+from engine.resolve import merged, preset_for, resolve
+from engine.rundir.record import RunRecord
 from engine.tasks import task_config
 
 _S = TypeVar("_S", bound=Settings)
@@ -117,7 +118,7 @@ def _said_plan(shelf: Library, chosen: Chosen, settings: Mapping[str, Any]) -> d
 
 def _settled(model: type[_S], defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> _S:
     """``model`` from a data set's ``defaults`` and, over them, those of ``settings`` (by name) that are its own."""
-    return model.model_validate(over(defaults, collect(model, settings)))
+    return model.model_validate(merged(defaults, collect(model, settings)))
 
 
 def _promise(chosen: Chosen | None, errors: bool) -> str:

@@ -24,7 +24,7 @@ _BLOCK = 1 << 15  # cells in one correlation: what does not fit a processor's ca
 
 
 @dataclass(frozen=True)
-class Place:
+class WindowAt:
     """Where a window begins. frame: of sound number ``sound``; below 0, silence comes first."""
 
     sound: int
@@ -66,7 +66,7 @@ class WindowIndex:
         self._parts.append(cells)
         self._size += cells.shape[1]
 
-    def search(self, sound: torch.Tensor, active: torch.Tensor, count: int) -> list[Place]:
+    def search(self, sound: torch.Tensor, active: torch.Tensor, count: int) -> list[WindowAt]:
         """At most ``count`` places of windows like ``sound`` [M, F] in dB, F at most ``frames``, the likeliest first.
 
         active: bool [M, F], the bins that matter.
@@ -74,7 +74,7 @@ class WindowIndex:
         errors, shifts = self._errors(_Query(*self._shifted(sound, active.float())))
         begins = self._begins()  # the silence between sounds is no answer, however flat the sought sound
         order = begins[errors[begins].topk(min(len(begins), 8 * count), largest=False).indices]
-        found: list[Place] = []
+        found: list[WindowAt] = []
         for cell in order.tolist():
             place = self._place(cell, int(shifts[cell]))
             if not any(_same(place, other) for other in found):
@@ -88,9 +88,9 @@ class WindowIndex:
             inside[start - LEAD_IN_CELLS : end] = True
         return inside.nonzero()[:, 0]
 
-    def _place(self, cell: int, shift: int) -> Place:
+    def _place(self, cell: int, shift: int) -> WindowAt:
         sound = bisect.bisect_right(self._starts, cell + LEAD_IN_CELLS) - 1
-        return Place(sound, (cell - self._starts[sound]) * CELL_FRAMES - shift)
+        return WindowAt(sound, (cell - self._starts[sound]) * CELL_FRAMES - shift)
 
     def _errors(self, query: _Query) -> tuple[torch.Tensor, torch.Tensor]:
         """For windows from each cell [N] the least error in dB squared over all shifts, and that shift."""
@@ -155,5 +155,5 @@ class _Query:
         return apart / self._total
 
 
-def _same(place: Place, other: Place) -> bool:
+def _same(place: WindowAt, other: WindowAt) -> bool:
     return place.sound == other.sound and abs(place.frame - other.frame) < CELL_FRAMES

@@ -16,7 +16,7 @@ import numpy as np
 from engine.claims.figures import counted
 from engine.metrics import EQUAL_PART, FEWEST_FILES
 from engine.printable import unmarked
-from engine.rundir.schema import Monitor
+from engine.rundir.record import Monitor
 from engine.sweet_range import quantile
 
 FARTHEST = 1e39  # No model computes more: such a figure is damage, and its square no number.

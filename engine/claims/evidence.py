@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from statistics import median
 from typing import Any
 
-from engine.metrics import MetricsHistory, compute_overfitting_gap, errors_of, last_progress, smooth
-from engine.rundir.schema import Evidence, Monitor
+from engine.metrics import NOTABLE_PART, MetricsHistory, errors_of, gap_of, jitter, last_improvement, smooth
+from engine.rundir.findings import Evidence
+from engine.rundir.record import Monitor
 
 SIGMAS = 2.0
-NOTABLE_PART = 0.01
-LATE_PART = 0.8
-_RECENT = 30
+LATE_PART = 0.8  # progress in the last fifth of a run says that more time might have helped
 _DIFFERENCE = math.sqrt(2 / 3)  # of two means of three epochs, see level()
 
 
@@ -36,7 +34,7 @@ def gather(history: MetricsHistory, monitor: Monitor, files: int = 0) -> Evidenc
         own_smoothed=known(smooth(own)[-1]),
         noise=noise(raw),
         own_noise=noise(own),
-        gap=gap(smooth(own)[-1], smooth(raw)[-1], monitor),
+        gap=gap_of(smooth(own)[-1], smooth(raw)[-1], monitor.better),
     )
     if sweet is None or sweet.best not in history.epochs:  # which a full disk may have cost
         return evidence
@@ -59,9 +57,9 @@ def _since(history: MetricsHistory, monitor: Monitor, best: int) -> dict[str, An
         "worse_by": known(worse(level(raw, place), level(raw, len(raw) - 1), monitor)),
         "own_better_by": known(-worse(level(raw_own, place), level(raw_own, len(raw) - 1), monitor)),
         "late_gain": known(-worse(level(raw, late), level(raw, len(raw) - 1), monitor)),
-        "moved": None if (moved := last_progress(curve, monitor.better)) is None else epochs[moved],
+        "moved": None if (moved := last_improvement(curve, monitor.better)) is None else epochs[moved],
         "left": _left(errors),
-        "best_gap": gap(own[place], curve[place], monitor),
+        "best_gap": gap_of(own[place], curve[place], monitor.better),
     }
 
 
@@ -89,22 +87,12 @@ def level(values: list[float], place: int) -> float:
     return sum(near) / len(near) if near else math.nan
 
 
-def gap(own: float, new: float, monitor: Monitor) -> float | None:
-    """The overfitting gap of two smoothed figures; None without both."""
-    if not (math.isfinite(own) and math.isfinite(new)):
-        return None
-    return compute_overfitting_gap(own, new, monitor.better)
-
-
 def noise(values: list[float]) -> float:
     """The standard deviation that the jitter of a curve gives a difference of two of its levels.
 
-    From the median size of the last thirty second differences, which neither a slope nor a slow bend moves: those of
-    white noise have six times its variance.
+    By :func:`engine.metrics.jitter`: second differences of white noise have six times its variance.
     """
-    bends = [after - 2 * here + before for before, here, after in zip(values, values[1:], values[2:], strict=False)]
-    sizes = [abs(bend) for bend in bends[-_RECENT:] if math.isfinite(bend)]
-    return 1.4826 * median(sizes) / math.sqrt(6) * _DIFFERENCE if sizes else 0.0
+    return 1.4826 * jitter(values) / math.sqrt(6) * _DIFFERENCE
 
 
 def beyond(difference: float | None, noise: float, size: float | None) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from engine.claims.advice import Kept, what_is_kept
-from engine.claims.evidence import beyond
+from engine.claims.evidence import LATE_PART, beyond
 from engine.claims.figures import amount, better, figure, small
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
-from engine.claims.progress import STILL_MOVING, as_told, course, few_files, still_improves
-from engine.metrics import better_than_baseline
-from engine.rundir.schema import Best, Diagnosis, Evidence, Monitor, RunRecord, State, Status
+from engine.claims.progress import as_told, few_files, gain_of, still_improves, until_when
+from engine.rundir.findings import Diagnosis, Evidence
+from engine.rundir.record import Monitor, RunRecord
+from engine.rundir.status import Best, State, Status
 from engine.rundir.view import RunView, ShownState
 
 
@@ -63,13 +64,7 @@ def gain_at_best(status: Status, run: RunRecord | None) -> float | None:
     """How much better than the baseline it was at its best, as a fraction; None without either."""
     if status.best is None or run is None:
         return None
-    return better_than_baseline(status.best.raw, baseline(status, run), run.monitor.better)
-
-
-def baseline(status: Status | None, run: RunRecord) -> float | None:
-    """What the best answer that is always the same scores, in the unit of the monitored metric."""
-    said = status.baseline if status else None
-    return said if said is not None else run.monitor.baseline
+    return gain_of(status.best.raw, run.monitor)
 
 
 def spot_name(status: Status | None) -> str:
@@ -199,9 +194,9 @@ def _how_it_ended(evidence: Evidence, judged: Diagnosis | None, best: Best, run:
         return f"It knows its own {nouns.items} better ({pair}): more {nouns.more} would help more than more time."
     if judged is not None and kind_of(judged).severity == "warning" and code != "stagnation":
         return judged.message
-    little = evidence.moved is not None and evidence.moved <= STILL_MOVING * evidence.epoch
+    little = evidence.moved is not None and evidence.moved <= LATE_PART * evidence.epoch
     if little or still_improves(evidence):
-        return course(evidence)
+        return until_when(evidence)
     if best.epoch >= evidence.epoch:
         return "It was best at its very end."
     return f"Later epochs came out no better: use {best.epoch} unless {nouns.prefer}."

@@ -1,15 +1,16 @@
-"""Every finding by its code: how serious it is and what a badge calls it. The order is the order of precedence.
+"""What every task's runs are told of, by code: how serious it is and what a badge calls it, in the order of precedence.
 
-A run's verdict is its first finding in this order: badge, chip, strip, message and report all follow that one.
+A run's verdict is its first finding in this order: badge, chip, strip, message and report all follow that one. A task
+brings findings of its own (:meth:`engine.task.Task.diagnose`), each with its kind, which says where it comes in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from engine.rundir.schema import Diagnosis
+from engine.rundir.findings import Diagnosis
 
 Severity = Literal["info", "good", "warning", "error"]
 
@@ -18,16 +19,21 @@ Severity = Literal["info", "good", "warning", "error"]
 class Kind:
     """label: on a badge. later: the same beside the sweet spot of a run that is over. judges: may be the verdict.
 
-    silences: codes that would contradict it, or say the same again, where both were found. quiet: its badge is grey,
-    since what it warns of does no harm.
+    silences: codes that would contradict it, or say the same again, where both were found; silenced_by: the same said
+    by the other one. quiet: its badge is grey, since what it warns of does no harm. memorises: it says that the run
+    learns by heart. before: of a task's own kind the code in :data:`KINDS` that it precedes; empty: none, it is last.
     """
 
+    code: str
     severity: Severity
     label: str
     later: str = ""
     judges: bool = True
     silences: frozenset[str] = frozenset()
+    silenced_by: frozenset[str] = frozenset()
     quiet: bool = False
+    memorises: bool = False
+    before: str = ""
 
     @property
     def colour(self) -> str:
@@ -37,63 +43,82 @@ class Kind:
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "gray", "good": "green"}
 
-_GOING_ON = frozenset({"learning", "level"})
-_OF_THE_GAP = frozenset({"gap", "gap_unsure"})
+GOING_ON = frozenset({"learning", "level"})
+OF_THE_GAP = frozenset({"gap", "gap_unsure"})
 
-KINDS = {
-    "not_a_number": Kind("warning", "not a number"),
-    "collapsed": Kind(
-        "warning", "carries nothing", silences=_GOING_ON | _OF_THE_GAP | {"new", "repeats", "too_diverse", "stagnation"}
-    ),
-    "not_learning": Kind("warning", "not learning", silences=frozenset({"new", "too_diverse"})),
-    "repeats": Kind("warning", "it repeats", silences=_GOING_ON | {"new"}),
-    "memorising": Kind("warning", "memorises", "memorises later"),
-    "unstable": Kind("warning", "gets worse", "gets worse later"),
-    "past": Kind("warning", "past its best", "gets worse later"),
-    "few_files": Kind("info", "too few to tell", silences=frozenset({"too_diverse"})),
-    "too_early": Kind("info", "too early to tell", silences=frozenset({"new", "too_diverse"})),
-    "gap": Kind("warning", "knows its own better", "parts later"),
-    "gap_unsure": Kind("info", "not certain"),
-    "too_diverse": Kind("warning", "too diverse", silences=_GOING_ON),
-    "stagnation": Kind("warning", "at rest", silences=_GOING_ON, quiet=True),
-    "level": Kind("good", "healthy"),
-    "learning": Kind("good", "healthy"),
-    "idle_dims": Kind("info", "idle dimensions", judges=False),
-    "new": Kind("good", "no copies", judges=False),
-}
+_IN_ORDER = (
+    Kind("not_a_number", "warning", "not a number"),
+    Kind("not_learning", "warning", "not learning"),
+    Kind("memorising", "warning", "memorises", "memorises later", memorises=True),
+    Kind("unstable", "warning", "gets worse", "gets worse later"),
+    Kind("past", "warning", "past its best", "gets worse later"),
+    Kind("few_files", "info", "too few to tell"),
+    Kind("too_early", "info", "too early to tell"),
+    Kind("gap", "warning", "knows its own better", "parts later"),
+    Kind("gap_unsure", "info", "not certain"),
+    Kind("stagnation", "warning", "at rest", silences=GOING_ON, quiet=True),
+    Kind("level", "good", "healthy"),
+    Kind("learning", "good", "healthy"),
+)
+KINDS = {kind.code: kind for kind in _IN_ORDER}
 _RANK = {code: rank for rank, code in enumerate(KINDS)}
 WORSENS = frozenset({"memorising", "unstable", "past"})
-NOTHING_YET = Kind("info", "too early to tell")
-NOT_MEASURED = Kind("info", "not measured")
-_STRANGE = {severity: Kind(severity, "see the notes") for severity in ("error", "warning", "info", "good")}
+NOTHING_YET = Kind("", "info", "too early to tell")
+NOT_MEASURED = Kind("", "info", "not measured")
+NO_LABEL = "see the notes"
 
 
-def say(code: str, message: str, since: int | None = None, file: str | None = None) -> Diagnosis:
-    """A finding; its severity is that of its code. file: the recording it names. ``KeyError`` for a code that is not in
-    the table."""
-    return Diagnosis(code=code, severity=KINDS[code].severity, message=message, since_epoch=since, file=file)
+class Finding(NamedTuple):
+    """What was found, and of what kind it is; :attr:`record` is what status.json keeps of it.
+
+    file: the recording it names.
+    """
+
+    kind: Kind
+    message: str
+    since: int | None = None
+    file: str | None = None
+
+    @property
+    def record(self) -> Diagnosis:
+        kind = self.kind
+        return Diagnosis(
+            code=kind.code, severity=kind.severity, message=self.message, since_epoch=self.since,
+            label=kind.label, judges=kind.judges, memorises=kind.memorises, file=self.file,
+        )  # fmt: skip
 
 
-def settle(found: Iterable[Diagnosis]) -> list[Diagnosis]:
-    """By precedence, without what a finding before it silences."""
-    kept: list[Diagnosis] = []
-    silent: set[str] = set()
+def say(code: str, message: str, since: int | None = None) -> Finding:
+    """A finding of one of :data:`KINDS`; ``KeyError`` for a code that is not in the table."""
+    return Finding(KINDS[code], message, since)
+
+
+def settle(found: Iterable[Finding]) -> list[Diagnosis]:
+    """By precedence, without what another one silences that stands before it."""
+    kept: list[Finding] = []
     for one in sorted(found, key=_rank):
-        if one.code not in silent:
+        before = {earlier.kind.code for earlier in kept}
+        silent = {code for earlier in kept for code in earlier.kind.silences}
+        if one.kind.code not in silent and not one.kind.silenced_by & before:
             kept.append(one)
-            silent |= kind_of(one).silences
-    return kept
+    return [one.record for one in kept]
 
 
 def kind_of(found: Diagnosis) -> Kind:
-    """Its kind; a code from another version's run has what its severity says."""
-    return KINDS.get(found.code) or _STRANGE[found.severity]
+    """Its kind; of a task's own finding, or another version's, what its record says of it."""
+    return KINDS.get(found.code) or Kind(
+        found.code, found.severity, found.label or NO_LABEL, judges=found.judges, memorises=found.memorises
+    )
 
 
 def verdict(found: Sequence[Diagnosis]) -> Diagnosis | None:
-    """The one finding that judges the run; None before there is any."""
-    return next((one for one in sorted(found, key=_rank) if kind_of(one).judges), None)
+    """The one finding that judges the run, of those that :func:`settle` left in order; None before there is any."""
+    return next((one for one in found if kind_of(one).judges), None)
 
 
-def _rank(found: Diagnosis) -> int:
-    return _RANK.get(found.code, len(_RANK))
+def _rank(found: Finding) -> float:
+    """A task's own kind stands right before the general one that it names."""
+    own, before = _RANK.get(found.kind.code), found.kind.before
+    if own is not None:
+        return own
+    return _RANK[before] - 0.5 if before else len(_RANK)

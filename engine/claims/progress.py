@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from engine.claims.evidence import SIGMAS, beyond, worse
+from engine.claims.evidence import LATE_PART, SIGMAS, beyond, worse
 from engine.claims.figures import amount, better, counted, figure, give_or_take
-from engine.claims.kinds import say
+from engine.claims.kinds import Finding, say
 from engine.metrics import (
+    CLEAR_PART,
     FEWEST_FILES,
     LEARNED_SOMETHING,
     NOTHING_LEFT,
@@ -15,16 +16,16 @@ from engine.metrics import (
     STAGNATION_EPOCHS,
     better_than_baseline,
 )
-from engine.rundir.schema import Diagnosis, Evidence, Monitor, SweetRange
+from engine.rundir.findings import Diagnosis, Evidence, SweetRange
+from engine.rundir.record import Monitor
 from engine.rundir.view import RunView
 
-PAST_EPOCHS, PAST_PART = 3, 0.02
+PAST_EPOCHS = 3
 FAR_GAP = 0.5
 LATELY_EPOCHS = 5
-STILL_MOVING = 0.8  # progress in the last fifth of a run says that more time might have helped
 
 
-def findings(evidence: Evidence | None, monitor: Monitor, *, over: bool = False) -> list[Diagnosis]:
+def findings(evidence: Evidence | None, monitor: Monitor, *, over: bool = False) -> list[Finding]:
     """On how learning goes; nothing before the first epoch.
 
     over: nothing learns any more, so the same findings say how it went. Their codes do not depend on it.
@@ -52,21 +53,19 @@ def as_told(view: RunView) -> list[Diagnosis]:
     status, run = view.status, view.run
     if status is None or run is None or view.state.live:
         return [] if status is None else status.diagnosis
-    past = {one.code: one for one in findings(status.evidence, run.monitor, over=True)}
+    past = {one.kind.code: one.record for one in findings(status.evidence, run.monitor, over=True)}
     return [past.get(one.code, one) for one in status.diagnosis]
 
 
 def too_early(evidence: Evidence, monitor: Monitor) -> bool:
     """Whether the best epoch is hardly better yet than the baseline."""
-    gain = gain_at_best(evidence, monitor)
+    gain = gain_of(evidence.best, monitor)
     return gain is not None and gain < LEARNED_SOMETHING
 
 
-def gain_at_best(evidence: Evidence, monitor: Monitor) -> float | None:
-    """How much better than the baseline it was at its best, as a fraction."""
-    if evidence.best is None:
-        return None
-    return better_than_baseline(evidence.best, monitor.baseline, monitor.better)
+def gain_of(value: float | None, monitor: Monitor) -> float | None:
+    """How much better than the baseline a value of the monitored metric is, as a fraction; None without either."""
+    return None if value is None else better_than_baseline(value, monitor.baseline, monitor.better)
 
 
 def few_files(evidence: Evidence) -> bool:
@@ -91,7 +90,7 @@ def _behind_by_curve(evidence: Evidence) -> bool:
     by, best = evidence.worse_by, evidence.best
     if by is None or best is None or evidence.epoch - (evidence.best_epoch or 0) < PAST_EPOCHS:
         return False
-    return by > max(SIGMAS * evidence.noise, evidence.give_or_take or 0.0, PAST_PART * abs(best))
+    return by > max(SIGMAS * evidence.noise, evidence.give_or_take or 0.0, CLEAR_PART * abs(best))
 
 
 def own_improves(evidence: Evidence) -> bool:
@@ -113,7 +112,7 @@ def compare(evidence: Evidence, monitor: Monitor) -> str:
     return f"{monitor.nouns.compare} epochs {first} to {last}."
 
 
-def _not_a_number(monitor: Monitor, over: bool) -> Diagnosis:
+def _not_a_number(monitor: Monitor, over: bool) -> Finding:
     again = "Start" if over else "If it does not recover, start"
     return say(
         "not_a_number",
@@ -121,8 +120,8 @@ def _not_a_number(monitor: Monitor, over: bool) -> Diagnosis:
     )
 
 
-def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
-    gain = gain_at_best(evidence, monitor)
+def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
+    gain = gain_of(evidence.best, monitor)
     assert gain is not None
     far = f"at its best {better(gain, monitor.better)} than the average {monitor.nouns.item}"
     if _rests(evidence, monitor):
@@ -138,7 +137,7 @@ def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
     return say("too_early", f"{when} early to tell: {far}.")
 
 
-def _few_files(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
+def _few_files(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     items = monitor.nouns.items
     checking = f"one of the {items} checks" if evidence.files == 1 else f"{evidence.files} {items} check"
     return say(
@@ -148,7 +147,7 @@ def _few_files(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
     )
 
 
-def _worsens(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
+def _worsens(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     """Past the best beyond noise: what its own did meanwhile says what it is."""
     items, unit = monitor.nouns.items, monitor.unit
     best, pairs = evidence.best_epoch, _in_pairs(evidence)
@@ -179,7 +178,7 @@ def _worsens(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
     )
 
 
-def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis | None:
+def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Finding | None:
     """Its own come out better than new ones by more than a fifth."""
     if evidence.gap is None or evidence.own is None or evidence.gap <= OVERFITTING_GAP:
         return None
@@ -192,7 +191,7 @@ def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis | None
             f"({figure(evidence.own, unit)} against {give_or_take(evidence.now, evidence.give_or_take, unit)}), but "
             f"the new ones differ too much among themselves to be sure. Its {_best(evidence, monitor, over)}.",
         )
-    gain = better_than_baseline(evidence.now, monitor.baseline, monitor.better)
+    gain = gain_of(evidence.now, monitor)
     be = "are still" if monitor.better == "lower" else "still have"
     still = f" New ones {be} {better(gain, monitor.better)} than the average {nouns.item}." if gain is not None else ""
     far = "far better" if evidence.gap > FAR_GAP else "better"
@@ -204,17 +203,17 @@ def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis | None
     )
 
 
-def _going_on(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
+def _going_on(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     items, best = monitor.nouns.items, _best(evidence, monitor, over)
     if evidence.epoch - (evidence.moved or 0) < LATELY_EPOCHS or still_improves(evidence):
-        return say("learning", f"{course(evidence) if over else 'It is learning.'} Its {best}.")
+        return say("learning", f"{until_when(evidence) if over else 'It is learning.'} Its {best}.")
     when = f" at epoch {evidence.epoch}" if over else ""
     return say("level", f"New {items} come out about as well{when} as at their best. The {best}.")
 
 
-def course(evidence: Evidence) -> str:
+def until_when(evidence: Evidence) -> str:
     """Until when it improved, as it is said once nothing learns any more."""
-    if evidence.moved is not None and evidence.moved <= STILL_MOVING * evidence.epoch:
+    if evidence.moved is not None and evidence.moved <= LATE_PART * evidence.epoch:
         return f"Little changed after epoch {evidence.moved}."
     if still_improves(evidence):
         return f"It was still improving at epoch {evidence.epoch}: a longer run may go further."
@@ -232,7 +231,7 @@ def _best(evidence: Evidence, monitor: Monitor, over: bool) -> str:
     return f"{name} was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}"
 
 
-def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Diagnosis]:
+def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Finding]:
     if not _rests(evidence, monitor):
         return []
     assert evidence.moved is not None

@@ -25,7 +25,7 @@ from engine.collection.near_duplicates import group_copies
 from engine.errors import DataError
 from engine.home import expanded
 from engine.printable import escaped, printable
-from engine.rundir.schema import FileFault, FileRow
+from engine.rundir.record import FileFault, FileRow
 
 log = logging.getLogger(__name__)
 _NAMED = 3

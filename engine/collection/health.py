@@ -11,11 +11,13 @@ from pydantic import Field
 
 from engine.collection.collection import LEFT_OUT, Collection
 from engine.collection.split import assign_sides, split_files
-from engine.config import OverfittingPreset, get_adaptive_split, preset_for
+from engine.config import OverfittingPreset
 from engine.errors import DataError
 from engine.printable import escaped
+from engine.resolve import get_adaptive_split, preset_for
+from engine.rundir.findings import Diagnosis
 from engine.rundir.protocol import Record
-from engine.rundir.schema import Diagnosis, FileRow
+from engine.rundir.record import FileRow
 
 FEW_TO_CHECK = 3
 SHORT_S = 10.0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.errors import DataError
-from engine.rundir.schema import FileRow, Side
+from engine.rundir.record import FileRow, Side
 
 
 def split_files(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from engine.audio.files.cache import IN_USE_S, Entry, default_cache, limit_bytes
+from engine.claims.figures import counted
 from engine.printable import escaped, printable
 from engine.rundir.encoding import encode
 
@@ -75,6 +76,5 @@ def _age(seconds: float | None) -> str:
         return ""
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+            return f"{counted(int(seconds // size), unit)} ago"
     return "just now"

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from engine import completion
-from engine.config import validated
 from engine.errors import ConfigError, DataError
 from engine.tasks.vae.sounds.request import FileRequest, Recipe, SoundRequest
+from engine.validation import validated
 
 _ASKED = ("seed", "temperature", "quality", "loop", "bars", "bpm", "beats_per_bar", "stereo")
 

@@ -10,10 +10,10 @@ import click
 
 from engine.claims.advice import kept
 from engine.claims.headline import headline
+from engine.claims.length import in_words
 from engine.claims.progress import as_told
 from engine.claims.quality import quality_of
 from engine.errors import RunDirectoryError
-from engine.plan import in_words
 from engine.printable import escaped
 from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode

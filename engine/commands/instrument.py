@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from engine import completion
-from engine.config import validated
 from engine.errors import ConfigError, DataError
 from engine.tasks.vae.instrument.request import InstrumentRequest
+from engine.validation import validated
 
 _SAYS = {name: field.description for name, field in InstrumentRequest.model_fields.items()}
 

@@ -22,7 +22,7 @@ from engine.process.job import Job, asked_job
 from engine.process.notify import option as notify_option
 from engine.process.signals import SignalFlag
 from engine.queue.shelves import Queue, Queued, cancelling
-from engine.queue.standing import Place, best_so_far, place
+from engine.queue.standing import QueueRow, best_so_far, row_of
 from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
 
@@ -87,7 +87,7 @@ def show(runs_dir: Path, as_json: bool) -> None:
     """
     queue = Queue(runs_dir)
     worker, damaged = queue.worker(), queue.damaged()
-    places = [place(one, worked=bool(worker)) for one in queue.requests()]
+    places = [row_of(one, worked=bool(worker)) for one in queue.requests()]
     if as_json:
         told = {
             "worker": worker or None,
@@ -158,7 +158,7 @@ def remove(ids: tuple[str, ...], runs_dir: Path, waiting: bool, ended: bool) -> 
 
 
 def _remove(queue: Queue, one: Queued) -> None:
-    view = place(one, worked=False).view
+    view = row_of(one, worked=False).view
     if one.shelf == "begun" and (queue.worker() or (view is not None and view.state.live)):
         raise RunDirectoryError(f"{one.id} is under way.", f"End it with: {cancelling(one)}")
     queue.remove(one)
@@ -218,7 +218,7 @@ def _check_start(job: Job) -> None:
         job.origin.load()
 
 
-def _table(places: Sequence[Place]) -> list[str]:
+def _table(places: Sequence[QueueRow]) -> list[str]:
     rows = [(str(one.state), one.queued.id, *_where(one)) for one in places]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     return [
@@ -227,7 +227,7 @@ def _table(places: Sequence[Place]) -> list[str]:
     ]
 
 
-def _where(one: Place) -> tuple[str, str]:
+def _where(one: QueueRow) -> tuple[str, str]:
     """How far it is; its best so far, and why it failed."""
     view = one.view
     status = view.status if view is not None else None
@@ -236,7 +236,7 @@ def _where(one: Place) -> tuple[str, str]:
     return far, "; ".join(filter(None, [best, one.reason]))
 
 
-def _summary(places: Sequence[Place], worker: str, runs_dir: Path) -> str:
+def _summary(places: Sequence[QueueRow], worker: str, runs_dir: Path) -> str:
     left = sum(one.queued.shelf != "ended" for one in places)
     if worker:
         return f"A worker goes through it ({worker})."

@@ -10,9 +10,10 @@ import click
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
 from engine.collection.health import Health, examine
-from engine.config import TrainingConfig, validated
+from engine.config import TrainingConfig
 from engine.errors import SweetspotError
 from engine.printable import escaped, printable
+from engine.validation import validated
 
 _MARKS = {"good": "+", "info": "-", "warning": "!", "error": "x"}
 _DOING = {"scan": "Looking at", "decode": "Reading", "compare": "Comparing"}

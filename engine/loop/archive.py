@@ -18,7 +18,7 @@ from engine.metrics import MetricsCallback, PreviewEvent
 from engine.rundir.artefacts import find_checkpoints
 from engine.rundir.layout import manifest
 from engine.rundir.protocol import PROTOCOL
-from engine.rundir.schema import CheckpointRef
+from engine.rundir.status import CheckpointRef
 from engine.rundir.writer import RunWriter
 from engine.task import Preview, Task
 

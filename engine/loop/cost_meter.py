@@ -10,20 +10,23 @@ from engine.loop.pace import Costs
 
 Part = Literal["step", "epoch", "preview", "save"]
 
-MEMORY_S = 15.0
+DECAY_S = 15.0
 
 
 class CostMeter:
-    """Told of every part as it ends. costs: as measured before; zeros are learnt on the way. memory_s: of updates."""
+    """Told of every part as it ends. costs: as measured before; zeros are learnt on the way.
 
-    def __init__(self, costs: Costs, memory_s: float = MEMORY_S) -> None:
-        self.memory_s = memory_s
+    decay_s: in so much time of updates what was measured before comes to weigh 1/e.
+    """
+
+    def __init__(self, costs: Costs, decay_s: float = DECAY_S) -> None:
+        self.decay_s = decay_s
         self._last = time.monotonic()
         self._take(costs)
 
     def _take(self, costs: Costs) -> None:
-        """Begin with ``costs``, which weigh as much as a third of what is remembered."""
-        self._time = self.memory_s / 3 if costs.step_s > 0 else 0.0
+        """Begin with ``costs``, which weigh as much as a third of a decay time."""
+        self._time = self.decay_s / 3 if costs.step_s > 0 else 0.0
         self._steps = self._time / costs.step_s if costs.step_s > 0 else 0.0
         each = {"epoch": costs.epoch_s, "preview": costs.preview_s, "save": costs.save_s}
         # In updates, so that all of them follow a load that is seen in the updates first.
@@ -43,7 +46,7 @@ class CostMeter:
         now = time.monotonic()
         seconds, self._last = now - self._last, now
         if part == "step":
-            faded = math.exp(-seconds / self.memory_s)
+            faded = math.exp(-seconds / self.decay_s)
             self._time, self._steps = self._time * faded + seconds, self._steps * faded + 1
         elif self._time > 0:
             seen = seconds * self._steps / self._time

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.claims.kinds import settle
+from engine.claims.kinds import Finding, settle
 from engine.claims.progress import findings
-from engine.rundir.schema import Diagnosis, Evidence, Monitor
+from engine.rundir.findings import Diagnosis, Evidence
+from engine.rundir.record import Monitor
 
 QUIET_EPOCHS = 10
 
 
 def diagnose(
-    evidence: Evidence | None, monitor: Monitor, of_task: Iterable[Diagnosis] = (), *, over: bool = False
+    evidence: Evidence | None, monitor: Monitor, of_task: Iterable[Finding] = (), *, over: bool = False
 ) -> list[Diagnosis]:
     """By precedence, the verdict first; of those that contradict one another only the first.
 

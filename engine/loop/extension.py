@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from engine.loop.course import Leg
+from engine.claims.figures import counted
+from engine.loop.plan_history import PlanSegment
 
 
 @dataclass(frozen=True)
@@ -20,19 +21,19 @@ class More:
     def __str__(self) -> str:
         if self.minutes is not None:
             return f"{self.minutes:g} minute{'' if self.minutes == 1 else 's'}"
-        return f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
+        return counted(self.epochs or 0, "epoch")
 
-    def leg(self, leg: Leg, step: int, spent_s: float) -> Leg:
-        """The plan from ``step`` on, after ``leg``. spent_s: what came before took; minutes end where the clock says.
+    def after(self, segment: PlanSegment, step: int, spent_s: float) -> PlanSegment:
+        """The plan from ``step`` on, after ``segment``. spent_s: what came before took; minutes end by the clock.
 
         Schedules go on from where they are. Those of a run that had come to its end have nowhere to go on from: they
         go back to the part of the longer run that lies behind.
         """
         if self.epochs is not None:
-            ends = step if leg.ends_epoch(step) else leg.end_of_epoch(step)
-            total = ends + self.epochs * leg.steps_per_epoch
+            ends = step if segment.ends_epoch(step) else segment.end_of_epoch(step)
+            total = ends + self.epochs * segment.steps_per_epoch
         else:
             assert self.minutes is not None
             total = step + max(1, round(60 * self.minutes * step / max(spent_s, 1e-3)))
-        longer = leg.ending(step, total)
-        return longer if step < leg.total_steps else replace(longer, progress=step / total)
+        longer = segment.ending(step, total)
+        return longer if step < segment.total_steps else replace(longer, progress=step / total)

@@ -11,7 +11,7 @@ import torch
 
 from engine.config import TrainingConfig, get_effective_preview_interval
 from engine.loop.checkpoint import WeightAverage
-from engine.loop.course import Leg
+from engine.loop.plan_history import PlanSegment
 from engine.loop.state_file import serialise
 from engine.loop.update import backward, new_optimizer
 from engine.plan import UNLIMITED, Plan, plan
@@ -57,24 +57,24 @@ def lay_out(task: Task, check: Callable[[], None]) -> tuple[Plan, Costs]:
     return layout, costs
 
 
-def seconds_to_end(leg: Leg, step: int, intervals: Intervals, costs: Costs) -> float:
-    """What is left after ``step`` until the end of ``leg``: updates, and the checks, previews and saves of its epochs.
+def seconds_to_end(segment: PlanSegment, step: int, intervals: Intervals, costs: Costs) -> float:
+    """What is left after ``step`` to the end of ``segment``: updates, and the checks, previews, saves of its epochs.
 
     The check of an epoch that ends with ``step`` itself counts as done.
     """
-    done = leg.epoch_of(step) - (0 if step == 0 or leg.ends_epoch(step) else 1)
-    last = leg.total_epochs
+    done = segment.epoch_of(step) - (0 if step == 0 or segment.ends_epoch(step) else 1)
+    last = segment.total_epochs
     previews = last // intervals.preview - done // intervals.preview + (last % intervals.preview > 0)
-    previews += sum(step < early < leg.total_steps for early in EARLY_PREVIEWS) + (step == 0)
+    previews += sum(step < early < segment.total_steps for early in EARLY_PREVIEWS) + (step == 0)
     saves = last // intervals.save - done // intervals.save + (last % intervals.save > 0)
-    counted = (leg.total_steps - step, costs.step_s), (last - done, costs.epoch_s)
+    counted = (segment.total_steps - step, costs.step_s), (last - done, costs.epoch_s)
     return sum(count * each for count, each in (*counted, (previews, costs.preview_s), (saves, costs.save_s)))
 
 
 def planned_seconds(layout: Plan, config: TrainingConfig, costs: Costs) -> float:
     """What a whole run takes."""
-    leg = Leg(0, layout.total_steps, 0.0, 0, 0, layout.steps_per_epoch)
-    return seconds_to_end(leg, 0, Intervals.of(config, layout.total_epochs), costs)
+    segment = PlanSegment(0, layout.total_steps, 0.0, 0, 0, layout.steps_per_epoch)
+    return seconds_to_end(segment, 0, Intervals.of(config, layout.total_epochs), costs)
 
 
 def steps_for_minutes(config: TrainingConfig, num_train: int, costs: Costs) -> int:

@@ -9,9 +9,9 @@ from typing import Any
 from engine.config import TrainingConfig
 from engine.errors import StorageError
 from engine.loop.cost_meter import CostMeter
-from engine.loop.course import Course, Leg
 from engine.loop.extension import More
 from engine.loop.pace import Costs, Intervals, seconds_to_end
+from engine.loop.plan_history import PlanHistory, PlanSegment
 from engine.loop.timekeeper import Timekeeper
 from engine.loop.tracker import TrackerState
 from engine.plan import Plan
@@ -27,14 +27,14 @@ class Planner:
 
     def __init__(self, config: TrainingConfig, first: Plan, writer: RunWriter, costs: Costs) -> None:
         self.config, self.writer = config, writer
-        self.course = Course(first, RunReader(writer.root).plans())
+        self.plans = PlanHistory(first, RunReader(writer.root).plans())
         self.intervals = Intervals.of(config, first.total_epochs)
         self.timekeeper = self._new_timekeeper(costs)
         self.meter = self.timekeeper or CostMeter(costs)
         self._began = (time.monotonic(), 0)
 
     def _new_timekeeper(self, costs: Costs) -> Timekeeper | None:
-        limits = self.course.limits(self.config)
+        limits = self.plans.limits(self.config)
         return None if limits.max_minutes is None else Timekeeper(limits, self.intervals, costs)
 
     def restore(self, tracker: TrackerState, more: More | None) -> None:
@@ -48,12 +48,13 @@ class Planner:
 
     def _extend(self, more: More, step: int, spent_s: float) -> None:
         """Durable before it is followed: a later session goes the same way."""
-        leg = more.leg(self.course.ahead(step), step, spent_s)
+        segment = more.after(self.plans.ahead(step), step, spent_s)
         minutes = None if more.minutes is None else spent_s / 60 + more.minutes
-        record = self._record(leg, step / max(spent_s, 1e-3), f"extended by {more}", extends=True, minutes=minutes)
+        pace = step / max(spent_s, 1e-3)
+        record = self._record(segment, f"extended by {more}", extends=True, minutes=minutes, overall_steps_per_s=pace)
         if not self.writer.plan_anew(record):
             raise StorageError("The disk refused to note that the run is extended.", "Free some space and try again.")
-        self.course.follow(record)
+        self.plans.follow(record)
         self.timekeeper = self._new_timekeeper(Costs())
         self.meter = self.timekeeper or self.meter
 
@@ -72,24 +73,23 @@ class Planner:
     def plan_anew_if_due(self, step: int) -> None:
         """Once the plans of earlier sessions are behind: what they decided comes again at the same steps."""
         keeper = self.timekeeper
-        if keeper is None or step <= self.course.last.step:
+        if keeper is None or step <= self.plans.last.step:
             return
-        leg = keeper.better(self.course.last, step)
-        if leg is None:
+        segment = keeper.better(self.plans.last, step)
+        if segment is None:
             return
-        how = "slower" if leg.total_steps < self.course.last.total_steps else "faster"
-        record = self._record(leg, 1 / keeper.costs.step_s, f"{how} than planned")
+        how = "slower" if segment.total_steps < self.plans.last.total_steps else "faster"
+        record = self._record(segment, f"{how} than planned", steps_per_s=1 / keeper.costs.step_s)
         if self.writer.plan_anew(record):
-            self.course.follow(record)
+            self.plans.follow(record)
             self.say(step)
 
-    def _record(self, leg: Leg, pace: float, reason: str, **asked: Any) -> PlanRecord:
+    def _record(self, segment: PlanSegment, reason: str, **more: Any) -> PlanRecord:
         return PlanRecord(
-            **asdict(leg),
-            total_epochs=leg.total_epochs,
+            **asdict(segment),
+            total_epochs=segment.total_epochs,
             reason=reason,
-            **asked,
-            steps_per_s=pace,
+            **more,
             at=round(time.time(), 3),
             elapsed_s=round(self.writer.elapsed_s, 3),
             session=self.writer.session.session,
@@ -97,7 +97,7 @@ class Planner:
 
     def say(self, step: int) -> None:
         """Where it ends, as things stand, into the status."""
-        ahead = self.course.ahead(step)
+        ahead = self.plans.ahead(step)
         self.writer.update(total_steps=ahead.total_steps, total_epochs=ahead.total_epochs)
 
     def pace(self, step: int) -> float | None:
@@ -112,4 +112,4 @@ class Planner:
         began, first = self._began
         if step - first < KNOWN_STEPS or time.monotonic() - began < KNOWN_S:
             return None
-        return seconds_to_end(self.course.ahead(step), step, self.intervals, self.meter.costs)
+        return seconds_to_end(self.plans.ahead(step), step, self.intervals, self.meter.costs)

@@ -24,7 +24,7 @@ class Reporter:
 
     def step(self, step: int, values: Mapping[str, float], seconds: float) -> None:
         """An update that took ``seconds``."""
-        plan = self.planner.course.at(step)
+        plan = self.planner.plans.at(step)
         epoch = plan.epoch_of(step)
         fields = {"step": step, "total_steps": plan.total_steps, **values, "step_time_s": seconds}
         self.writer.event("step", epoch=epoch, **fields)
@@ -46,7 +46,7 @@ class Reporter:
         evidence = gather(self.history, self.task.monitor, self.task.num_val_files)
         found = diagnose(evidence, self.task.monitor, self.task.diagnose(self.history))
         for diagnosis in newly_true(found, tracker.told, metrics.epoch):
-            self.writer.warn(f"Epoch {metrics.epoch}: {diagnosis.message}", code=diagnosis.code)
+            self.writer.warn(f"Epoch {metrics.epoch}: {diagnosis.message}", code=diagnosis.code, epoch=metrics.epoch)
         named = {name: value for name, value in fields.items() if isinstance(value, float)}
         self.writer.update(
             metrics={name: value for name, value in named.items() if not name.endswith("_seconds")},
@@ -67,14 +67,14 @@ class Reporter:
 
     def complete(self, epoch: int, tracker: TrackerState) -> None:
         """The run has come to its end."""
-        best, last = tracker.best or {}, tracker.last_epoch
+        best, last = tracker.best, tracker.last_epoch
         event = TrainingCompleteEvent(
             total_epochs=epoch,
             total_time_s=self.writer.elapsed_s,
             final_train_loss=last.get("train_loss", math.nan),
             final_val_loss=last.get("val_loss", math.nan),
-            best_val_loss=best.get("val_loss", math.nan),
-            best_epoch=best.get("epoch", 0),
+            best_val_loss=math.nan if best is None else best.val_loss,
+            best_epoch=0 if best is None else best.epoch,
         )
         self.writer.event("complete", **event.model_dump())
         self.callback(event)

@@ -15,7 +15,6 @@ from engine.rundir.artefacts import Artefact, read_verified, remove_artefact
 from engine.rundir.layout import Layout, checkpoint_step, manifest, snapshot_moment
 from engine.rundir.protocol import PROTOCOL
 from engine.rundir.reader import RunReader
-from engine.rundir.reading import read_object, starred_names
 
 MOST_SNAPSHOTS = 40
 
@@ -53,12 +52,12 @@ def parse_snapshot(data: bytes) -> dict[str, Any]:
 
 
 def thin_snapshots(layout: Layout, most: int = MOST_SNAPSHOTS) -> None:
-    """Thin evenly to ``most``: the first, the last, the one nearest the best epoch and those of starred sounds stay."""
+    """Thin evenly to ``most``: the first, the last, the one nearest the best epoch and those with a star stay."""
     reader = RunReader(layout.root)
     found = reader.snapshots()
     if len(found) <= most:
         return
-    kept = _starred(layout) | _recommended(reader, found)
+    kept = reader.starred_states() | _recommended(reader, found)
     while len(found) > most and (spare := [item for item in found[1:-1] if item.path.name not in kept]):
         # The one whose neighbours lie closest together is missed least.
         victim = min(spare, key=lambda item: _gap(found, item))
@@ -72,12 +71,6 @@ def _gap(found: list[Artefact], item: Artefact) -> int:
     before, after = (snapshot_moment(found[place + side].path.name) for side in (-1, 1))
     assert before is not None and after is not None
     return after[1] - before[1]
-
-
-def _starred(layout: Layout) -> set[str]:
-    """The states from which the sounds with a star were made. Of a file that cannot be read: none."""
-    recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in starred_names(layout.stars))
-    return {str(read_object(path).get("state")) for path in recipes}
 
 
 def _recommended(reader: RunReader, found: list[Artefact]) -> set[str]:

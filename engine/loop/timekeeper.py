@@ -1,7 +1,7 @@
 """Holds a run to its minutes: watches what updates, checks, previews and saves cost, and plans the rest anew.
 
-The only place that decides from the clock. What it decides is a :class:`~engine.loop.course.Leg`; from there on all is
-a function of steps again.
+The only place that decides from the clock. What it decides is a :class:`~engine.loop.plan_history.PlanSegment`; from
+there on all is a function of steps again.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.config import TrainingConfig
-from engine.loop.cost_meter import MEMORY_S, CostMeter
-from engine.loop.course import Leg
+from engine.loop.cost_meter import DECAY_S, CostMeter
 from engine.loop.pace import Costs, Intervals, most_that_fit, seconds_to_end
+from engine.loop.plan_history import PlanSegment
 from engine.plan import UNLIMITED
 
 TOLERANCE, MOST_OFF_S = 0.05, 20.0
 EARLY_PART = 0.4  # of the tolerance: what may stay uncorrected to the end
 REMAINING_PART = 0.05  # of the time left: what need not be corrected yet
-MEMORY_PART, LEAST_MEMORY_S = 0.05, 1.0
+DECAY_PART, LEAST_DECAY_S = 0.05, 1.0
 SETTLED_STEPS = 5
 
 
 class Timekeeper(CostMeter):
-    """Of one run with ``max_minutes``. costs: what its parts were measured to take; zeros are learnt on the way."""
+    """Keeps one run to its ``max_minutes``. costs: what its parts were measured to take; zeros are learnt meanwhile."""
 
     def __init__(self, config: TrainingConfig, intervals: Intervals, costs: Costs) -> None:
         assert config.max_minutes is not None
         self.budget_s = 60 * config.max_minutes
         self.intervals, self.ceiling = intervals, config.max_epochs
         self.most_steps = config.max_steps or UNLIMITED
-        super().__init__(costs, min(MEMORY_S, max(LEAST_MEMORY_S, MEMORY_PART * self.budget_s)))
+        super().__init__(costs, min(DECAY_S, max(LEAST_DECAY_S, DECAY_PART * self.budget_s)))
         self._spent_before = 0.0
         self._began = self._looked = time.monotonic()
 
@@ -56,27 +56,31 @@ class Timekeeper(CostMeter):
         """Wall time of training in all sessions; what a crash lost, and comes again, counts once."""
         return self._spent_before + time.monotonic() - self._began
 
-    def better(self, leg: Leg, step: int) -> Leg | None:
-        """The plan from ``step`` on that ends in time; None while ``leg`` does as well, or nothing can be said yet."""
+    def better(self, segment: PlanSegment, step: int) -> PlanSegment | None:
+        """The plan from ``step`` on that ends in time; None while ``segment`` does as well, or nothing is known."""
         now = time.monotonic()
-        if now - self._looked < min(1.0, self.budget_s / 100) or self._steps < SETTLED_STEPS or step >= leg.total_steps:
+        if (
+            now - self._looked < min(1.0, self.budget_s / 100)
+            or self._steps < SETTLED_STEPS
+            or step >= segment.total_steps
+        ):
             return None
         self._looked = now
         costs, left_s = self.costs, self.budget_s - self.spent_s
-        needed_s = seconds_to_end(leg, step, self.intervals, costs)
+        needed_s = seconds_to_end(segment, step, self.intervals, costs)
         slack = max(EARLY_PART * min(TOLERANCE * self.budget_s, MOST_OFF_S), REMAINING_PART * needed_s)
         if abs(needed_s - left_s) <= slack:
             return None
 
         def seconds(total: int) -> float:
-            return seconds_to_end(self._ending(leg, step, total), step, self.intervals, costs)
+            return seconds_to_end(self._ending(segment, step, total), step, self.intervals, costs)
 
         total = min(self.most_steps, most_that_fit(seconds, left_s, step + 1, costs.step_s))
-        return None if total == leg.total_steps else self._ending(leg, step, total)
+        return None if total == segment.total_steps else self._ending(segment, step, total)
 
-    def _ending(self, leg: Leg, step: int, total: int) -> Leg:
-        """``leg`` from ``step`` on with another end; later epochs grow where there would be more than the ceiling."""
-        new = leg.ending(step, total)
+    def _ending(self, segment: PlanSegment, step: int, total: int) -> PlanSegment:
+        """``segment`` from ``step`` on with another end; later epochs grow where the ceiling asks for fewer."""
+        new = segment.ending(step, total)
         if self.ceiling is None or new.total_epochs <= self.ceiling:
             return new
         if new.epoch >= self.ceiling:

@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
-from engine.metrics import smoothed
-from engine.rundir.schema import Best
+from engine.metrics import gap_of, smooth, smoothed
+from engine.rundir.status import Best
 from engine.sweet_range import SweetRange, sweet_range
+
+
+@dataclass(frozen=True)
+class BestEpoch:
+    """The best epoch so far by the monitored ``metric``: ``value`` smoothed, ``raw`` as it was measured."""
+
+    metric: str
+    value: float
+    raw: float
+    epoch: int
+    step: int
+    val_loss: float
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What a finished epoch came to. smoothed: of the monitored metric. gap: the overfitting gap, None if unknown."""
+
+    epoch: int
+    smoothed: float
+    gap: float | None
+    sweet_range: SweetRange | None
+
+    @property
+    def is_best(self) -> bool:
+        return self.sweet_range is not None and self.sweet_range.best == self.epoch
 
 
 @dataclass
@@ -26,7 +51,7 @@ class TrackerState:
     files: list[list[float]] = field(default_factory=list)
     ties: list[float] = field(default_factory=list)  # of a task whose metric has them: one an epoch
     smoothed_reference: float | None = None
-    best: dict[str, Any] | None = None
+    best: BestEpoch | None = None
     skipped_in_a_row: int = 0
     skipped: int = 0
     warned: list[str] = field(default_factory=list)
@@ -54,11 +79,17 @@ class TrackerState:
         return means
 
     def judge(
-        self, epoch: int, value: float, files: list[float], reference: float | None, tie: float | None = None
-    ) -> None:
+        self,
+        epoch: int,
+        value: float,
+        files: list[float],
+        reference: float | None,
+        tie: float | None = None,
+        better: str = "lower",
+    ) -> EpochResult:
         """Take in a finished epoch: the monitored value, the same file by file, and its counterpart on own items.
 
-        tie: decides between epochs of equal value; of one task always or never.
+        tie: decides between epochs of equal value; of one task always or never. better: which values of the metric are.
         """
         self.epochs.append(epoch)
         self.values.append(value)
@@ -67,10 +98,12 @@ class TrackerState:
             self.ties.append(tie)
         if reference is not None:
             self.smoothed_reference = smoothed(self.smoothed_reference, reference)
+        now = smooth(self.values)[-1]
+        return EpochResult(epoch, now, gap_of(self.smoothed_reference, now, better), self.sweet_range(better))
 
     def sweet_range(self, better: str) -> SweetRange | None:
         """As the epochs so far show it; None before the first finite value."""
         return sweet_range(self.epochs, self.values, self.files, better, self.ties)
 
     def best_record(self) -> Best | None:
-        return None if self.best is None else Best.model_validate(self.best)
+        return None if self.best is None else Best.model_validate(asdict(self.best))

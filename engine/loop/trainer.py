@@ -11,27 +11,24 @@ from engine.claims import advice
 from engine.errors import StorageError, TrainingFailedError
 from engine.loop.archive import Archive
 from engine.loop.checkpoint import Loaded, WeightAverage, begin, must_fit, restore
-from engine.loop.course import Leg
 from engine.loop.extension import More
 from engine.loop.pace import EARLY_PREVIEWS, Costs
+from engine.loop.plan_history import PlanSegment
 from engine.loop.planner import Planner
 from engine.loop.reporter import Reporter
-from engine.loop.tracker import TrackerState
+from engine.loop.tracker import BestEpoch, EpochResult, TrackerState
 from engine.loop.update import backward, new_optimizer
 from engine.metrics import (
     EpochMetrics,
     MetricsCallback,
-    compute_overfitting_gap,
-    smooth,
 )
 from engine.plan import Plan
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from engine.sweet_range import SweetRange, may_end
-from engine.task import Task
+from engine.task import DIVERGED, Task
 
 FIRST_SAVE_S, SAVE_EVERY_S = 20.0, 300.0
-DIVERGED = 1e6
 SKIPS_IN_A_ROW = 5
 
 
@@ -53,7 +50,7 @@ class Trainer:
     ) -> None:
         self.task, self.writer = task, writer
         self.planner = Planner(task.config, plan, writer, costs or Costs())
-        self.course = self.planner.course
+        self.plans = self.planner.plans
         self.reporter = Reporter(task, writer, self.planner, callback)
         self.stop = stop
         self.config = task.config
@@ -148,7 +145,7 @@ class Trainer:
 
     def _knobs(self, step: int) -> dict[str, float]:
         """The schedule of update ``step``, at the progress that lies behind it."""
-        return self.task.schedule(step, self.course.at(step).progress_at(step - 1))
+        return self.task.schedule(step, self.plans.at(step).progress_at(step - 1))
 
     def _diverged(self, loss: float) -> TrainingFailedError:
         what = "became NaN" if math.isnan(loss) else f"grew to {loss:.3g}"
@@ -174,57 +171,50 @@ class Trainer:
         )
 
     def _close_epoch(self) -> None:
-        tracker = self.tracker
-        epoch = self._epoch()
         self.writer.update(phase="validate")
         figures = self.task.evaluate(self.average.model, "train") | self.task.evaluate(self.average.model, "val")
-        means = tracker.close_epoch()
-        monitor = self.task.monitor
-        value = figures.get(monitor.metric, figures["val_loss"])
+        means = self.tracker.close_epoch()
+        result = self._judge(figures)
+        metrics = self._epoch_metrics(means | figures, result)
+        self.tracker.last_epoch = {"train_loss": metrics.train_loss, "val_loss": metrics.val_loss}
+        self.reporter.epoch(metrics, self.tracker)
+        self._ended_early = self._may_end(result.sweet_range)
+        self.planner.meter.tick("epoch")
+
+    def _judge(self, figures: Mapping[str, Any]) -> EpochResult:
+        """Take an epoch's clean ``figures`` in; the weights of the best one so far are kept."""
+        monitor, epoch = self.task.monitor, self._epoch()
+        value, val_loss = figures.get(monitor.metric, figures["val_loss"]), figures["val_loss"]
         files, own, tie = (figures.get(name or "") for name in (monitor.files, monitor.reference, monitor.ties))
-        tracker.judge(epoch, value, files or [], own, tie)
-        now = smooth(tracker.values)[-1]
-        found = tracker.sweet_range(monitor.better)
-        if found is not None and found.best == epoch:
-            tracker.best = {
-                "metric": monitor.metric,
-                "value": now,
-                "raw": value,
-                "epoch": epoch,
-                "step": tracker.step,
-                "val_loss": figures["val_loss"],
-            }
+        result = self.tracker.judge(epoch, value, files or [], own, tie, monitor.better)
+        if result.is_best:
+            self.tracker.best = BestEpoch(monitor.metric, result.smoothed, value, epoch, self.tracker.step, val_loss)
             self.archive.keep_best()
-        gap = None
-        if tracker.smoothed_reference is not None:
-            gap = compute_overfitting_gap(tracker.smoothed_reference, now, monitor.better)
-        knobs = self._knobs(tracker.step)
-        metrics = EpochMetrics.model_validate(
+        return result
+
+    def _epoch_metrics(self, measured: Mapping[str, Any], result: EpochResult) -> EpochMetrics:
+        step = self.tracker.step
+        return EpochMetrics.model_validate(
             {
-                **means,
-                **figures,
-                "epoch": epoch,
-                "step": tracker.step,
-                "total_epochs": self.course.at(tracker.step).total_epochs,
-                "learning_rate": knobs["learning_rate"],
-                "overfitting_gap": gap,
-                "sweet_range": found,
-                "eta_seconds": self.planner.eta_s(tracker.step),
+                **measured,
+                "epoch": result.epoch,
+                "step": step,
+                "total_epochs": self.plans.at(step).total_epochs,
+                "learning_rate": self._knobs(step)["learning_rate"],
+                "overfitting_gap": result.gap,
+                "sweet_range": result.sweet_range,
+                "eta_seconds": self.planner.eta_s(step),
                 "elapsed_seconds": self.writer.elapsed_s,
             }
         )
-        tracker.last_epoch = {"train_loss": metrics.train_loss, "val_loss": metrics.val_loss}
-        self.reporter.epoch(metrics, tracker)
-        self._ended_early = self._may_end(found)
-        self.planner.meter.tick("epoch")
 
     def _at_end(self) -> bool:
         return self._ended_early or self.tracker.step >= self._ahead.total_steps
 
     def _may_end(self, found: SweetRange | None) -> bool:
         """Whether its user asked to end here. Tracker and plans alone decide, so that a resumed run ends here too."""
-        progress = self.course.at(self.tracker.step).progress_at(self.tracker.step)
-        asked = self.config.stop_after_sweet_spot and self.course.extension is None
+        progress = self.plans.at(self.tracker.step).progress_at(self.tracker.step)
+        asked = self.config.stop_after_sweet_spot and self.plans.extension is None
         return asked and may_end(found, self.tracker.values, progress, self.task.monitor.better)
 
     def _previews_if_due(self) -> None:
@@ -266,11 +256,11 @@ class Trainer:
         return self.reporter.measured() if self._ends_epoch() else {}
 
     def _epoch(self) -> int:
-        return self.course.at(self.tracker.step).epoch_of(self.tracker.step)
+        return self.plans.at(self.tracker.step).epoch_of(self.tracker.step)
 
     def _ends_epoch(self) -> bool:
-        return self.course.at(self.tracker.step).ends_epoch(self.tracker.step)
+        return self.plans.at(self.tracker.step).ends_epoch(self.tracker.step)
 
     @property
-    def _ahead(self) -> Leg:
-        return self.course.ahead(self.tracker.step)
+    def _ahead(self) -> PlanSegment:
+        return self.plans.ahead(self.tracker.step)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import DataError
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import DatasetRecord, FileRow, RunRecord
+from engine.rundir.record import DatasetRecord, FileRow, RunRecord
 
 if TYPE_CHECKING:
     from engine.rundir.writer import RunWriter

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyascii import anyascii
 
-from engine.config import TaskConfig, TrainingConfig, validated
+from engine.config import TaskConfig, TrainingConfig
 from engine.errors import ConfigError, DataError, StorageError
 from engine.flags import collect, leaves
 from engine.home import expanded
@@ -22,11 +22,13 @@ from engine.plan import Plan
 from engine.printable import printable
 from engine.process.origin import Origin
 from engine.registry import Resolved, check_data, find_source
+from engine.resolve import merged
 from engine.rundir.encoding import unseal
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Parent, RunConfig, RunRecord, Source
+from engine.rundir.record import Parent, RunConfig, RunRecord, Source
 from engine.tasks import task_config
+from engine.validation import validated
 
 if TYPE_CHECKING:
     from engine.loop.extension import More
@@ -69,7 +71,7 @@ def asked_job(
     if checkpoint is not None and origin is None:
         raise ConfigError("--checkpoint says where to begin in another run.", "Name that one too: --from RUN_DIR.")
     if source is None and origin is None:
-        raise ConfigError("There is nothing to train on.", "Name a folder of sounds, a CSV file, or demo.")
+        raise ConfigError("There is nothing to train on.", "Name a folder, a file, or one of: sweetspot datasets.")
     given = {name for name, value in values.items() if value is not None}
     if origin is not None:
         resolved = source_of(origin, source, given)
@@ -95,7 +97,7 @@ def new_job(
             f"--{min(stray).replace('_', '-')} is no setting of the task {resolved.task!r}.", "Leave it out."
         )
     kept = without_limits(saved["training"], training)
-    return plain_job(resolved, over(kept, training), over(saved["task"], collect(own, values)), root, name)
+    return plain_job(resolved, merged(kept, training), merged(saved["task"], collect(own, values)), root, name)
 
 
 def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any], root: Path, name: str) -> Job:
@@ -103,15 +105,15 @@ def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any]
 
     Its data is looked at as far as that is quick: ``DataError`` comes before there is a run directory.
     """
-    config = validated(TrainingConfig, over(without_limits(resolved.defaults, training), training))
-    own = validated(task_config(resolved.task), over(resolved.task_defaults, task))
+    config = validated(TrainingConfig, merged(without_limits(resolved.defaults, training), training))
+    own = validated(task_config(resolved.task), merged(resolved.task_defaults, task))
     notes = check_data(resolved.source, resolved.task, own)
     return Job(resolved.source, resolved.task, config, own, root, name, notes=notes)
 
 
 def resumed_job(root: Path, source: str | None) -> Job:
     """The run in ``root`` once more, as it was laid out; ``source`` names where its sounds are now."""
-    record = RunReader(root).begun(f"Start one with: sweetspot train SOURCE --run-dir {root}")
+    record = RunReader(root).require_run(f"Start one with: sweetspot train SOURCE --run-dir {root}")
     training = validated(TrainingConfig, record.config.training)
     task = validated(task_config(record.task), record.config.task)
     where = record.source.located()
@@ -132,7 +134,7 @@ def _present(where: Source, remedy: str) -> Source:
 
 def source_of(root: Path, source: str | None, named: Collection[str]) -> Resolved:
     """What a run that begins from the one in ``root`` learns from: ``source``, else what that one did."""
-    record = RunReader(root).begun()
+    record = RunReader(root).require_run()
     if source is None:
         return Resolved(_present(record.source.located(), "before --from"), record.task, {})
     resolved = find_source(source, {*named, *record.config.task})
@@ -172,14 +174,6 @@ def without_limits(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[s
     """``below`` as it is, but for its limits where ``above`` names one of its own: that one alone is meant."""
     named = any(limit in above for limit in LIMITS)
     return {key: value for key, value in below.items() if not (named and key in LIMITS)}
-
-
-def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """``below`` with every value that ``above`` names as it is there, within parts as well."""
-    merged = dict(below)
-    for key, value in above.items():
-        merged[key] = over(merged.get(key, {}), value) if isinstance(value, dict) else value
-    return merged
 
 
 def saved_config(file: Path | None) -> dict[str, dict[str, Any]]:

@@ -19,14 +19,13 @@ from engine.claims.headline import reason_done
 from engine.claims.kinds import WORSENS
 from engine.rundir.atomic import open_append
 from engine.rundir.layout import Layout
-from engine.rundir.schema import State, Status
+from engine.rundir.status import State, Status
 
 if TYPE_CHECKING:
     from engine.rundir.writer import RunWriter
 
 LIMIT_S = 60.0
 Event = Literal["done", "failed", "stopped", "past", "memorising"]
-_MEMORISES = ("repeats", "memorising")
 _ENDS: Mapping[State, Event] = {
     State.COMPLETED: "done", State.FAILED: "failed", State.CANCELLED: "stopped", State.INTERRUPTED: "stopped"
 }  # fmt: skip
@@ -94,7 +93,7 @@ def _turns(status: Status) -> Iterator[tuple[Event, str]]:
     worse = [one.message for one in status.diagnosis if one.code in WORSENS]
     if worse:
         yield "past", worse[0]
-    memorises = [one.message for one in status.diagnosis if one.code in _MEMORISES]
+    memorises = [one.message for one in status.diagnosis if one.memorises]
     if memorises:
         yield "memorising", memorises[0]
 

@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import DataError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import FileRow, Parent, Side
+from engine.rundir.record import FileRow, Parent, Side
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Origin:
         from engine.loop.snapshot import find
 
         reader = RunReader(self.root)
-        record = reader.begun()
+        record = reader.require_run()
         name, state = find(Layout(self.root), self.which)
         return Beginning(
             Parent(run=reader.id, uuid=record.uuid, checkpoint=name), state, sides(reader), record.fingerprint

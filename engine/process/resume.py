@@ -19,7 +19,8 @@ from engine.rundir.layout import Layout, checkpoint_step
 from engine.rundir.liveness import is_here
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord, Status
+from engine.rundir.record import RunRecord
+from engine.rundir.status import Status
 
 _BITS = ("torch", "torchaudio", "numpy", "soundfile", "soxr")
 

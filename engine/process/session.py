@@ -12,11 +12,12 @@ from engine.metrics import EpochMetrics
 from engine.process.failures import recognise
 from engine.process.job import Job
 from engine.process.notify import Notices
-from engine.process.progress import Progress
 from engine.process.resume import finished_epochs
 from engine.process.signals import SignalFlag
+from engine.process.terminal import Terminal
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, PhaseProgress, Side, State
+from engine.rundir.record import DatasetRecord, FileRow, Side
+from engine.rundir.status import ErrorInfo, PhaseProgress, State
 from engine.tasks import task_opener
 
 if TYPE_CHECKING:
@@ -36,19 +37,21 @@ class Session:
 
     writer: RunWriter
     signals: SignalFlag
-    progress: Progress
+    terminal: Terminal
     notices: Notices | None = None
 
     def callback(self, event: object) -> None:
         """What the loop tells."""
-        self.progress.callback(event)
+        self.terminal.callback(event)
         if self.notices is not None and isinstance(event, EpochMetrics):
             self.notices.epoch()
 
-    def report(self, phase: str, done: int, total: int) -> None:
-        """How far a phase before the first update is; ``total`` 0: it cannot be counted."""
-        self.progress.phase(phase, done, total)
-        self.writer.update(phase=phase, progress=PhaseProgress(done=done, total=total) if total else None)
+    def report(self, words: Mapping[str, str], phase: str, done: int, total: int) -> None:
+        """How far a phase before the first update is; ``total`` 0: it cannot be counted. words: of phases, by code."""
+        doing = words.get(phase, phase)
+        self.terminal.phase(doing, done, total)
+        counted = PhaseProgress(done=done, total=total) if total else None
+        self.writer.update(phase=phase, doing=doing, progress=counted)
 
     def check(self) -> None:
         """Before the first update: :class:`Stopped` when somebody asked, and what happened to a lost directory."""
@@ -69,7 +72,7 @@ class Session:
             state = State.INTERRUPTED
         self.writer.state(state, phase="", progress=None, reason=self.signals.name)
         if state is not State.COMPLETED:
-            self.progress.stopped(self.writer.root)
+            self.terminal.stopped(self.writer.root)
         if self.notices is not None:
             self.notices.ended()
         for asked in self.writer.control.take_cancels():
@@ -81,7 +84,7 @@ class Session:
 
         In a directory that is gone every write is refused, and that is not the disk's fault: its loss is the reason.
         """
-        self.writer.look()
+        self.writer.check_directory()
         record = RunReader(self.writer.root).run()
         known = self.writer.lost or recognise(error, record.batch_size if record else None)
         told = known or SweetspotError(f"{type(error).__name__}: {error}", "This is a fault of the program.")
@@ -107,7 +110,8 @@ def open_task(job: Job, device: Device, session: Session, sides: Mapping[str, Si
             session.writer.write_dataset(DatasetRecord(files=rows))
 
     warn = partial(session.writer.warn, code="cache")
-    context = OpenContext(report=session.report, check=session.check, on_files=on_files, warn=warn, sides=sides)
+    report = partial(session.report, job.task_config.phases)
+    context = OpenContext(report=report, check=session.check, on_files=on_files, warn=warn, sides=sides)
     training = job.training.model_copy(update={"threads": device.threads})
     task: Task = task_opener(job.task)(job.source, training, job.task_config, device.torch, context)
     return task, found
@@ -126,8 +130,8 @@ def restore_newest(trainer: Trainer, session: Session, job: Job) -> None:
         writer.warn(complaint, code="damaged_checkpoint")
     if loaded is not None:
         trainer.restore(loaded, finished_epochs(writer.layout, loaded.step), job.more)
-        writer.elapsed_offset_s = trainer.tracker.elapsed_s
-        session.progress.at(loaded.step)
+        writer.go_on_after(trainer.tracker.elapsed_s)
+        session.terminal.at(loaded.step)
     elif job.record is not None and job.record.parent is not None:
         parent = job.record.parent
         raise RunDirectoryError(

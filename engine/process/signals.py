@@ -33,7 +33,7 @@ class SignalFlag:
         self._before = {}
 
     def ignore(self) -> None:
-        """For a process whose run is over: Python gives handlers back before it is gone, and the exit code is said."""
+        """For a process whose run is over: a signal while Python shuts down would end it with another exit code."""
         for number in self._before:
             signal.signal(number, signal.SIG_IGN)
 

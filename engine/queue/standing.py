@@ -11,7 +11,8 @@ from engine.errors import RunDirectoryError
 from engine.queue.request import Outcome
 from engine.queue.shelves import Queued
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import RunRecord, Status
+from engine.rundir.record import RunRecord
+from engine.rundir.status import Status
 from engine.rundir.view import RunView, ShownState
 
 
@@ -31,7 +32,7 @@ _OVER = {ShownState.COMPLETED: "done", ShownState.CANCELLED: "cancelled", ShownS
 
 
 @dataclass(frozen=True)
-class Place:
+class QueueRow:
     """One row of the list. view: of its run; None before it is begun, and of one that cannot be read."""
 
     queued: Queued
@@ -74,18 +75,18 @@ def failed(reason: str) -> Outcome:
     return Outcome(state="failed", reason=reason, ended_at=time.time())
 
 
-def place(one: Queued, *, worked: bool) -> Place:
+def row_of(one: Queued, *, worked: bool) -> QueueRow:
     """Where ``one`` stands. worked: whether a worker goes through the queue."""
     view, outcome = found(one)
     outcome = one.request.outcome or outcome
     if one.shelf == "waiting":
-        return Place(one, Standing.WAITING, "", None)
+        return QueueRow(one, Standing.WAITING, "", None)
     if outcome is not None:
-        return Place(one, Standing(outcome.state), outcome.reason, view)
+        return QueueRow(one, Standing(outcome.state), outcome.reason, view)
     if view is not None and view.state.live:
-        return Place(one, Standing.RUNNING, "", view)
+        return QueueRow(one, Standing.RUNNING, "", view)
     begins = worked and view is None
-    return Place(one, Standing.STARTING if begins else Standing.STOPPED, "", view)
+    return QueueRow(one, Standing.STARTING if begins else Standing.STOPPED, "", view)
 
 
 def best_so_far(status: Status | None, run: RunRecord | None) -> str:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import psutil
 
-from engine.config import automatic_threads
 from engine.errors import StorageError
 from engine.process.notify import notify
 from engine.process.signals import SIGNALS, SignalFlag
@@ -27,6 +26,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.view import ShownState
+from engine.threads import automatic_threads
 
 LOOK_S, IDLE_S = 0.2, 1.0
 _END: int = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM)  # Windows' SIGTERM leaves no time for a checkpoint

@@ -15,7 +15,7 @@ from engine.rundir.liveness import this_process
 from engine.rundir.lock import identity
 from engine.rundir.protocol import PROTOCOL, SessionRecord, other_protocol
 from engine.rundir.reading import links, read_own, read_record
-from engine.rundir.schema import State, Status
+from engine.rundir.status import State, Status
 
 
 def holds_run(place: Layout) -> bool:

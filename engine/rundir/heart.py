@@ -14,7 +14,7 @@ import psutil
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.encoding import encode
 from engine.rundir.protocol import HandledCommand
-from engine.rundir.schema import Memory, Status
+from engine.rundir.status import Memory, Status
 
 POLL_S = 0.25
 BUSY_BEAT_S = 0.5  # status at most twice a second while something changes …

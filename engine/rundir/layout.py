@@ -14,9 +14,12 @@ _SNAPSHOT = re.compile(r"^epoch-(\d{4,})-step-(\d{8,})\.safetensors$")
 _PREVIEW = re.compile(r"^(?:epoch-(\d{4,})-step-(\d{8,})-(sample|recon)|(reference))-(\d{2,})\.(wav|npy|png)$")
 
 
-def holds_run(names: Container[str]) -> bool:
-    """Whether a directory with these names in it is that of a run, begun or whole."""
-    return "run.json" in names or "run.lock" in names
+def looks_like_run(names: Container[str]) -> bool:
+    """Whether a directory with these names in it is that of a run, by names that no folder of sounds has.
+
+    A status.json alone may be anybody's. :func:`engine.rundir.entry.holds_run` says whether a run ever began somewhere.
+    """
+    return any(name in names for name in ("run.json", "run.lock", "sessions.jsonl"))
 
 
 @dataclass(frozen=True)

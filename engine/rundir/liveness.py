@@ -31,7 +31,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.lock import identity, is_held, taken
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reading import read_record, read_records
-from engine.rundir.schema import Status
+from engine.rundir.status import Status
 
 START_TOLERANCE_S = 2.0  # psutil derives the start from the wall clock, which may be set meanwhile
 HEARTBEAT_PATIENCE_S = 5.0  # the writer beats at least once a second

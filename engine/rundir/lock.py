@@ -116,7 +116,8 @@ class Hold:
                 return RunDirectoryLostError("Another process has taken this run over.", "Wait for its end.")
         except OSError:  # a disk that is full: the directory is ours all the same
             return None
-        return None  # or somebody has it who is refused in a moment: the next look will tell
+        # Held, or a second process holds it for the moment before it is refused: the next check tells.
+        return None
 
     def _whereabouts(self) -> Path | None:
         """Where the directory is now, as the system has it; None when it is gone or the system does not say."""

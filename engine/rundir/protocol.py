@@ -83,7 +83,11 @@ class PlanRecord(Record):
         default=False, description="Whether its user asked for more: the limits of run.json hold no longer."
     )
     minutes: float | None = Field(default=None, gt=0, description="Where it extends by time: of the whole run, now.")
-    steps_per_s: float = Field(description="The pace of updates alone that it was made from.")
+    steps_per_s: float | None = Field(default=None, description="The pace of updates alone that it was made from.")
+    overall_steps_per_s: float | None = Field(
+        default=None,
+        description="Where its user extends the run: the pace so far, with checks, previews and saves.",
+    )
     at: float
     elapsed_s: float
     session: str

@@ -28,8 +28,9 @@ from engine.rundir.entry import holds_run
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch, is_here, read_sessions
 from engine.rundir.protocol import PlanRecord, SessionRecord
-from engine.rundir.reading import own_file, read_record, read_records
-from engine.rundir.schema import DatasetRecord, RunRecord, Status
+from engine.rundir.reading import own_file, read_object, read_record, read_records, starred_names
+from engine.rundir.record import DatasetRecord, RunRecord
+from engine.rundir.status import Status
 from engine.rundir.view import RunView, ShownState, look
 
 _BLOCK = 1 << 16
@@ -74,7 +75,7 @@ class RunReader:
         version."""
         return read_record(self.layout.run, RunRecord)
 
-    def begun(self, remedy: str = "Name the directory that a training printed first.") -> RunRecord:
+    def require_run(self, remedy: str = "Name the directory that a training printed first.") -> RunRecord:
         """run.json of a run that began to train; ``RunDirectoryError`` when there is none, or none that can be read."""
         record = self.run()
         if record is not None:
@@ -95,7 +96,7 @@ class RunReader:
             return None
         return (
             f"{self.layout.run} is damaged: it is not what the training wrote, so nothing in it is believed.",
-            "Put it back from a copy of the run, or start the run again; its sounds can be played all the same.",
+            "Put it back from a copy of the run, or start the run again; its previews are shown all the same.",
         )
 
     def status(self) -> Status | None:
@@ -110,6 +111,12 @@ class RunReader:
         """How the run was planned anew while it ran, the first one first; damaged lines are left out."""
         found = read_records(self.layout.plans, PlanRecord)
         return [record for record in found if record.total_steps > record.step and record.epoch_ends >= record.step]
+
+    def starred_states(self) -> set[str]:
+        """The states from which what has a star was made, by their files' names. Of what cannot be read: none."""
+        place = self.layout
+        recipes = (place.sounds / Path(name).with_suffix(".json").name for name in starred_names(place.stars))
+        return {str(read_object(path).get("state")) for path in recipes}
 
     def lines(self, offset: int = 0, limit_bytes: int | None = None) -> Lines:
         """The whole lines of metrics.jsonl from ``offset`` on, unparsed; at most ``limit_bytes``."""
@@ -209,13 +216,6 @@ class RunReader:
             view = look(self.id, self.root, self.status(), self.sessions(), view.run, watch)
         damage = self.damage() if view.run is None else None
         return replace(view, damage=damage) if damage else view
-
-
-def list_runs(runs_dir: Path) -> list[RunReader]:
-    """The runs in a directory, the one trained last first. What is no run is passed over."""
-    readers = [RunReader(runs_dir / name) for name in run_names(runs_dir)]
-    found = [(at, reader.id, reader) for reader in readers if (at := trained_at(reader)) is not None]
-    return [reader for _, _, reader in sorted(found, key=lambda one: one[:2], reverse=True)]
 
 
 def run_names(runs_dir: Path) -> list[str]:

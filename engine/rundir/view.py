@@ -11,7 +11,8 @@ from engine.rundir.layout import Layout
 from engine.rundir.liveness import HeartbeatWatch, Liveness, is_here, of_this_boot, presence
 from engine.rundir.notes import Notes, read_notes
 from engine.rundir.protocol import SessionRecord
-from engine.rundir.schema import RunRecord, State, Status
+from engine.rundir.record import RunRecord
+from engine.rundir.status import State, Status
 
 
 class ShownState(StrEnum):

@@ -26,24 +26,24 @@ from engine.rundir.layout import Layout
 from engine.rundir.liveness import refuse_living
 from engine.rundir.lock import Hold, RunLock
 from engine.rundir.protocol import EventKind, HandledCommand, Manifest, PlanRecord, SessionRecord
-from engine.rundir.schema import DatasetRecord, RunRecord, State, Status
+from engine.rundir.record import DatasetRecord, RunRecord
+from engine.rundir.status import State, Status
 
 
 class RunWriter:
     """One session of a run, from :meth:`open` to :meth:`close`. Every method may be called from any thread.
 
     control: the viewers' commands (``control.cancel``, ``control.take_saves()``); answer each with :meth:`done`.
-    elapsed_offset_s: seconds of training in earlier sessions; the trainer sets it when it resumes.
-    device_memory: gives (used, total) bytes of the accelerator; the trainer sets it once the device is open.
-
     lost: why this session has to end at once, when its directory was moved, removed or taken; ``root`` follows a move.
     """
 
-    def __init__(self, lock: RunLock, place: Layout, session: SessionRecord) -> None:
+    def __init__(
+        self, lock: RunLock, place: Layout, session: SessionRecord, device_memory: DeviceMemory | None
+    ) -> None:
         self.session = session
         self.lost: RunDirectoryLostError | None = None
-        self.elapsed_offset_s = 0.0
-        self.device_memory: DeviceMemory | None = None
+        self._elapsed_before_s = 0.0
+        self._device_memory = device_memory
         self._began = time.monotonic()
         self._hold = Hold(place, lock, session.session)
         self._holding = threading.RLock()
@@ -70,8 +70,11 @@ class RunWriter:
         git_commit: str | None = None,
         resumed_from_step: int | None = None,
         resume: bool = False,
+        device_memory: DeviceMemory | None = None,
     ) -> Self:
         """Make ``root`` this process's run directory and say so in it; the heartbeat starts.
+
+        device_memory: gives (used, total) bytes of the accelerator; None: there is none.
 
         ``RunDirectoryError`` when another process trains there, when it holds a run and ``resume`` is False, when it
         holds anything else, or none and ``resume`` is True; ``StorageError`` when it cannot be written.
@@ -86,7 +89,7 @@ class RunWriter:
             try:
                 check_entry(place, resume=resume)  # again: another may have come and gone since
                 prepare(place)
-                writer = cls(lock, place, session)
+                writer = cls(lock, place, session, device_memory)
                 writer._announce()
             except BaseException:
                 lock.release()
@@ -113,8 +116,9 @@ class RunWriter:
         """Whether what is written reaches the run: always, but when its directory is lost and not found again."""
         return self.lost is None or self.lost.now is not None
 
-    def look(self) -> None:
-        """Notice at once, not with the next beat of the heart, when the directory is :attr:`lost`."""
+    def check_directory(self) -> None:
+        """Notice at once, not with the next beat of the heart, when the directory is :attr:`lost`; follow it to where
+        it was moved."""
         with self._holding:
             if self.lost is not None:
                 return
@@ -131,7 +135,11 @@ class RunWriter:
     @property
     def elapsed_s(self) -> float:
         """Seconds of training in all sessions so far."""
-        return self.elapsed_offset_s + time.monotonic() - self._began
+        return self._elapsed_before_s + time.monotonic() - self._began
+
+    def go_on_after(self, elapsed_s: float) -> None:
+        """Seconds of training in earlier sessions: the time of this one is counted on from there."""
+        self._elapsed_before_s = elapsed_s
 
     def write_run(self, record: RunRecord) -> None:
         """Write run.json, once in a run's life: ``RunDirectoryError`` when it exists, ``StorageError`` when refused."""
@@ -194,10 +202,13 @@ class RunWriter:
         self.event("state", state=state, reason=reason)
         self._publish()
 
-    def warn(self, text: str, code: str = "warning") -> None:
-        """Tell a warning in the status and as an event, each text once in a run."""
+    def warn(self, text: str, code: str = "warning", epoch: int | None = None) -> None:
+        """Tell a warning in the status and as an event, each text once in a run.
+
+        epoch: of a finding, the epoch whose curves showed it.
+        """
         if self._board.warn(text):
-            self.event("warning", message=text, code=code)
+            self.event("warning", message=text, code=code, **({} if epoch is None else {"epoch": epoch}))
 
     def done(self, command_id: str, refused: str | None = None) -> None:
         """Say that a command has been obeyed; or, with the reason ``refused``, that it could not be."""
@@ -208,7 +219,7 @@ class RunWriter:
 
         When it is refused the old files stay and a warning is told. Nothing is written into a directory that is lost.
         """
-        self.look()
+        self.check_directory()
         if not self.reachable:
             return False
         try:
@@ -222,7 +233,7 @@ class RunWriter:
 
     def write_preview(self, path: Path, data: bytes) -> bool:
         """Write a preview unless it exists (a resumed run keeps what it had); False when the disk refuses."""
-        self.look()
+        self.check_directory()
         if not self.reachable:
             return False
         try:
@@ -265,7 +276,7 @@ class RunWriter:
         self._heart.start()
 
     def _poll(self) -> None:
-        self.look()
+        self.check_directory()
         self.control.attend()
 
     def _said(self, answer: HandledCommand) -> None:
@@ -274,7 +285,7 @@ class RunWriter:
         self._board.handled(answer)
 
     def _publish(self) -> None:
-        self.look()
+        self.check_directory()
         if not self.reachable:
             return
         try:
@@ -286,7 +297,7 @@ class RunWriter:
 
     def _measure(self) -> None:
         try:
-            memory = measure_memory(self.device_memory)
+            memory = measure_memory(self._device_memory)
         except (OSError, psutil.Error):  # /proc unreadable for the moment, out of descriptors say
             return
         self._board.update(memory=memory)

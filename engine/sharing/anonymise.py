@@ -10,7 +10,7 @@ from typing import Any
 from engine.home import home, user_name
 from engine.rundir.liveness import host
 from engine.rundir.protocol import SessionRecord
-from engine.rundir.schema import RunRecord
+from engine.rundir.record import RunRecord
 
 ELSEWHERE = "another computer"
 # A path from its root on; the last part is what a reader of the text needs. Addresses on the web have no such root.

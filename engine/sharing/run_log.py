@@ -79,7 +79,10 @@ class RunLog:
             self._preview(event, step, at)
 
     def _advance(self, step: int, at: float) -> None:
-        """A step that was there already comes again after a kill; previews of then are kept, and not said again."""
+        """A step that was there already comes again after a kill: the curves begin anew there.
+
+        ``restart`` drops the previews shown since; they are shown again, as a resumed run tells of none that it finds.
+        """
         if step <= self._step:
             self._file.restart(step, at)
             for one in self._shown.values():

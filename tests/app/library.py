@@ -11,23 +11,10 @@ from typing import Any
 from engine.claims.evidence import gather
 from engine.loop.diagnosis import diagnose
 from engine.metrics import EpochMetrics, MetricsHistory
+from engine.rundir.findings import Diagnosis, SweetRange
 from engine.rundir.protocol import Manifest
-from engine.rundir.schema import (
-    Best,
-    CheckpointRef,
-    DatasetRecord,
-    Diagnosis,
-    ErrorInfo,
-    FileRow,
-    MetricSpec,
-    Monitor,
-    PhaseProgress,
-    RunConfig,
-    RunRecord,
-    Source,
-    State,
-    SweetRange,
-)
+from engine.rundir.record import DatasetRecord, FileRow, MetricSpec, Monitor, RunConfig, RunRecord, Source
+from engine.rundir.status import Best, CheckpointRef, ErrorInfo, PhaseProgress, State
 from engine.rundir.writer import RunWriter
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.nouns import SOUNDS
@@ -37,8 +24,8 @@ SPECS = [
     MetricSpec(name="train_recon_db", label="its own sounds", unit="dB", chart="quality", better="lower"),
     MetricSpec(name="train_loss", label="Loss", chart="loss", better="lower"),
     MetricSpec(name="val_loss", label="Validation loss", chart="loss", better="lower"),
-    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="kl"),
-    MetricSpec(name="kl_weight", label="KL weight", chart="kl"),
+    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="regulariser"),
+    MetricSpec(name="kl_weight", label="KL weight", chart="regulariser"),
     MetricSpec(name="learning_rate", label="Learning rate", chart="rate"),
 ]
 
@@ -87,7 +74,7 @@ def write(
         writer.write_dataset(DatasetRecord(files=list(files)))
     writer.write_run(record(name, epochs, **changes))
     val = train = math.nan
-    history = MetricsHistory()
+    history = MetricsHistory("val_recon_db", "train_recon_db")
     for epoch in range(1, done + 1):
         for step in range(10 * epoch - 9, 10 * epoch + 1):
             writer.event(

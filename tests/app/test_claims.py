@@ -19,7 +19,7 @@ from engine.loop.diagnosis import diagnose
 from engine.rundir.encoding import encode
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.view import ShownState
 from tests import forkserver
 from tests.app.conftest import said

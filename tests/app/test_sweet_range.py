@@ -8,7 +8,8 @@ import pytest
 
 from app.charts.sweet_range import sweet
 from engine.claims.headline import past_the_spot
-from engine.rundir.schema import Best, State, Status, SweetRange
+from engine.rundir.findings import SweetRange
+from engine.rundir.status import Best, State, Status
 from tests.app.library import record
 from tests.claims.histories import SOUND, Run, falling, turning
 

@@ -17,9 +17,9 @@ from engine.audio.mel import AudioSpectrogram, Scale, mel_filterbank, power_to_d
 from engine.audio.mel_scale import functional, melscale_fbanks
 from engine.audio.picture import mel_png
 from engine.audio.settings import SpectrogramConfig
-from engine.config import validated
 from engine.errors import ConfigError
 from engine.tasks.vae.config import VAEConfig
+from engine.validation import validated
 
 CONFIG = SpectrogramConfig()
 

@@ -23,11 +23,13 @@ from typing import Any
 import click
 import psutil
 
-from engine.rundir.reader import RunReader, list_runs
-from engine.rundir.schema import Abilities, Best, MetricSpec, Monitor, RunConfig, RunRecord, Source, State
+from engine.rundir.reader import RunReader
+from engine.rundir.record import Abilities, MetricSpec, Monitor, RunConfig, RunRecord, Source
+from engine.rundir.status import Best, State
 from engine.rundir.writer import RunWriter
 from tests.browser.chromium import Server, chromium, server, start_trainer
 from tests.conftest import until
+from tests.run_list import list_runs
 
 STEPS_PER_EPOCH = 250
 COMPARED_STEPS = 100_000
@@ -37,8 +39,8 @@ SPECS = [
     MetricSpec(name="val_recon_db", label="new sounds", unit="dB", chart="quality", better="lower"),
     MetricSpec(name="train_recon_db", label="its own sounds", unit="dB", chart="quality", better="lower"),
     MetricSpec(name="train_loss", label="Loss", chart="loss", better="lower"),
-    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="kl"),
-    MetricSpec(name="kl_weight", label="KL weight", chart="kl"),
+    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="regulariser"),
+    MetricSpec(name="kl_weight", label="KL weight", chart="regulariser"),
     MetricSpec(name="learning_rate", label="Learning rate", chart="rate"),
 ]
 

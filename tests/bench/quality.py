@@ -26,7 +26,6 @@ from engine.audio.inversion import BEST, FAST, Quality, invert_mel
 from engine.audio.mel import to_power
 from engine.rundir.reader import RunReader
 from engine.tasks.vae.codec import Codec
-from engine.tasks.vae.memory import measure_memorisation, nearest_pieces
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import TexturePrior
 from engine.tasks.vae.sounds.generate import Studio
@@ -35,6 +34,7 @@ from engine.tasks.vae.sounds.request import FromPrior, SoundRequest
 from tests.bench.attack import compare, distributions, led_in
 from tests.bench.features import WINDOW, diversity, features, frechet, onset_s, quartiles, seam
 from tests.bench.inversion import from_mel
+from tests.bench.memorisation import measure_memorisation, nearest_pieces
 from tests.bench.scoring import RATE, best_constants, error_db, mean_score, mel_power, relative_db, score
 from tests.bench.two_sample import LONGEST_S, two_sample
 

@@ -36,9 +36,9 @@ def usual(trainer: Trainer) -> dict[str, Callable[[], float]]:
 
 def share(trainer: Trainer, found: Samples, part: str) -> float:
     """Of the time of the whole run, what ``part`` ("preview" or "save") takes."""
-    leg = trainer.course.last
-    intervals = Intervals.of(trainer.config, leg.total_epochs)
-    usual_s = seconds_to_end(leg, 0, intervals, Costs(step_s=median(found, "step"), epoch_s=median(found, "check")))
+    segment = trainer.plans.last
+    intervals = Intervals.of(trainer.config, segment.total_epochs)
+    usual_s = seconds_to_end(segment, 0, intervals, Costs(step_s=median(found, "step"), epoch_s=median(found, "check")))
     costs = Costs(preview_s=median(found, part)) if part == "preview" else Costs(save_s=median(found, part))
-    extra_s = seconds_to_end(leg, 0, intervals, costs)
+    extra_s = seconds_to_end(segment, 0, intervals, costs)
     return extra_s / (usual_s + extra_s)

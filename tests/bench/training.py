@@ -12,7 +12,7 @@ from engine.plan import plan
 from engine.process.job import Job, plain_job
 from engine.registry import find_source
 from engine.run_length import MEASURED_STEPS
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from engine.task import OpenContext
 from engine.tasks import task_opener

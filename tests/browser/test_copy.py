@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.rundir.schema import ErrorInfo, State
+from engine.rundir.status import ErrorInfo, State
 from tests.app.library import write
 from tests.browser.chromium import server
 

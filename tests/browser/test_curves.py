@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests.app.library import write
 from tests.browser.chromium import Server, server

@@ -24,7 +24,7 @@ import psutil
 import pytest
 
 from engine.rundir.layout import Layout
-from engine.rundir.schema import ErrorInfo, State
+from engine.rundir.status import ErrorInfo, State
 from engine.rundir.writer import RunWriter
 from tests import forkserver
 from tests.browser.audit import axe, violations

@@ -16,7 +16,7 @@ import pytest
 from app.report.command import command as report
 from engine.audio.files.io import write_wave
 from engine.rundir.protocol import HandledCommand
-from engine.rundir.schema import ErrorInfo, State
+from engine.rundir.status import ErrorInfo, State
 from tests.app.library import write
 from tests.browser.chromium import Server, server
 from tests.reliability.injection import STRUCTURE, inject

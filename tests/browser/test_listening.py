@@ -15,7 +15,7 @@ from engine.rundir.annotate import annotate
 from engine.rundir.encoding import seal
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests.browser.chromium import Server, server
 from tests.conftest import until

@@ -13,7 +13,7 @@ import pytest
 
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests.browser.chromium import Server
 from tests.conftest import until
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import TimeoutError
 
-from engine.rundir.reader import list_runs
 from engine.rundir.view import RunView
 from tests.browser.chromium import Server
 from tests.conftest import until
+from tests.run_list import list_runs
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests.app.library import write
 from tests.browser.chromium import server
 

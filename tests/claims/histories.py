@@ -11,7 +11,8 @@ from engine.claims.evidence import gather
 from engine.claims.quality import Quality, quality
 from engine.loop.diagnosis import diagnose
 from engine.metrics import EpochMetrics, MetricsHistory
-from engine.rundir.schema import Diagnosis, Evidence, Monitor
+from engine.rundir.findings import Diagnosis, Evidence
+from engine.rundir.record import Monitor
 from engine.sweet_range import SweetRange
 from engine.tasks.vae import diagnosis as of_sound
 from engine.tasks.vae.config import VAEConfig
@@ -75,9 +76,9 @@ class Run:
     def evidence(self) -> Evidence | None:
         return gather(self.history(), self.monitor, self.files)
 
-    def claims(self) -> list[Diagnosis]:
+    def claims(self, over: bool = False) -> list[Diagnosis]:
         found = of_sound.diagnose(self.history(), VAEConfig(), self.memory)  # type: ignore[arg-type]
-        return diagnose(self.evidence(), self.monitor, found if self.monitor is SOUND else [])
+        return diagnose(self.evidence(), self.monitor, found if self.monitor is SOUND else [], over=over)
 
     def codes(self) -> list[str]:
         return [one.code for one in self.claims()]

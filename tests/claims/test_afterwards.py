@@ -8,7 +8,6 @@ import pytest
 
 from engine.claims.headline import headline
 from engine.claims.progress import as_told
-from engine.loop.diagnosis import diagnose
 from engine.rundir.view import ShownState
 from tests.app.library import record
 from tests.claims.test_histories import ROWS
@@ -38,10 +37,7 @@ def test_what_is_over_is_told_in_the_past_whoever_wrote_the_last_status(name: st
 @pytest.mark.parametrize("name", ROWS)
 def test_the_engine_writes_the_end_of_a_run_as_readers_tell_it(name: str) -> None:
     run, _, _ = ROWS[name]
-    of_task = [
-        one for one in run.claims() if one.code not in {two.code for two in diagnose(run.evidence(), run.monitor)}
-    ]
-    written = diagnose(run.evidence(), run.monitor, of_task, over=True)
+    written = run.claims(over=True)
     done = view(ShownState.COMPLETED, status_of(run), run=record("r", monitor=run.monitor))
     assert written == as_told(done)
     said = headline(done, Kept)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.claims.comparison import Checked, all_in_words, difference, in_words
-from engine.rundir.schema import Monitor
+from engine.rundir.record import Monitor
 
 DB = Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", files="val_recon_db_files")
 SCORE = Monitor(metric="accuracy", reference="own", unit="fraction", better="higher", files="by_file")

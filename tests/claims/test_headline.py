@@ -7,9 +7,10 @@ from dataclasses import replace
 from engine.claims.advice import Kept
 from engine.claims.figures import better
 from engine.claims.headline import headline
+from engine.rundir.findings import SweetRange
 from engine.rundir.liveness import Liveness
 from engine.rundir.protocol import SessionRecord
-from engine.rundir.schema import Best, State, Status, SweetRange
+from engine.rundir.status import Best, State, Status
 from engine.rundir.view import RunView, ShownState
 from tests.app.library import record
 from tests.claims.histories import SOUND, Run, turning

@@ -7,7 +7,7 @@ import pytest
 
 from engine.collection.split import assign_sides, split_files
 from engine.errors import DataError
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 
 
 @pytest.mark.parametrize(("count", "fraction"), [(2, 0.5), (5, 0.5), (20, 0.3), (100, 0.2), (236, 0.1), (3, 0.01)])

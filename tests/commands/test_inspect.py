@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from engine.commands.inspect import command
 from engine.errors import RunDirectoryError
 from engine.rundir.protocol import Manifest
-from engine.rundir.schema import Best, ErrorInfo, State
+from engine.rundir.status import Best, ErrorInfo, State
 from tests.rundir.conftest import open_writer
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from engine.commands import inspect, note
 from engine.errors import RunDirectoryError
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests.rundir.conftest import open_writer
 
 

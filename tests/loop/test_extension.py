@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.loop.course import Course, Leg
 from engine.loop.extension import More
+from engine.loop.plan_history import PlanHistory, PlanSegment
 from engine.plan import Plan
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests import forkserver
 from tests.conftest import SMALL, until
 from tests.test_train_process import comparable, step_of
@@ -29,13 +29,13 @@ from tests.test_train_process import comparable, step_of
 def test_a_longer_plan_holds_what_was_asked_and_never_goes_back(
     size: int, epochs: int, step: int, more: int, minutes: float, spent: float
 ) -> None:
-    course = Course(Plan(1, 8, size, size * epochs))
-    step = min(step, course.last.total_steps)
-    before = course.ahead(step)
-    leg = More(epochs=more).leg(before, step, spent)
-    assert leg.total_epochs == before.epoch_of(step) + more and leg.ends_epoch(leg.total_steps)
-    assert leg.epoch_of(step + 1) == before.epoch_of(step) + before.ends_epoch(step)
-    for longer in (leg, More(minutes=minutes).leg(before, step, spent)):
+    plans = PlanHistory(Plan(1, 8, size, size * epochs))
+    step = min(step, plans.last.total_steps)
+    before = plans.ahead(step)
+    segment = More(epochs=more).after(before, step, spent)
+    assert segment.total_epochs == before.epoch_of(step) + more and segment.ends_epoch(segment.total_steps)
+    assert segment.epoch_of(step + 1) == before.epoch_of(step) + before.ends_epoch(step)
+    for longer in (segment, More(minutes=minutes).after(before, step, spent)):
         assert longer.total_steps > step and longer.progress_at(longer.total_steps) == pytest.approx(1)
         assert 0 < longer.progress < 1
         if step < before.total_steps:
@@ -91,7 +91,7 @@ def test_minutes_count_from_where_it_stands_and_a_run_without_a_limit_gets_one(a
 
 
 def test_extending_twice_where_it_stands_follows_the_later_one() -> None:
-    course = Course(Plan(1, 8, 10, 40))
+    plans = PlanHistory(Plan(1, 8, 10, 40))
     records = [
         PlanRecord(
             step=40, total_steps=total, progress=0.5, epoch=4, epoch_ends=40, steps_per_epoch=10,
@@ -100,8 +100,8 @@ def test_extending_twice_where_it_stands_follows_the_later_one() -> None:
         for total in (80, 60)
     ]  # fmt: skip
     for record in records:
-        course.follow(record)
-    assert course.last == Leg.of(records[1]) and course.extension == records[1]
+        plans.follow(record)
+    assert plans.last == PlanSegment.of(records[1]) and plans.extension == records[1]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from engine.loop.state_file import serialise
 from engine.rundir.artefacts import write_artefact
 from engine.rundir.layout import Layout, manifest
 from engine.rundir.protocol import PROTOCOL
-from engine.rundir.schema import Best, State
+from engine.rundir.status import Best, State
 from engine.rundir.writer import RunWriter
 
 TASK = {"names": {"0": "low"}, "mean": torch.arange(3.0), "scale": 2.5}

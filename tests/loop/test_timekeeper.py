@@ -20,12 +20,12 @@ import torch
 
 from engine.config import TrainingConfig
 from engine.loop.checkpoint import load, load_newest
-from engine.loop.course import Leg
+from engine.loop.plan_history import PlanSegment
 from engine.loop.trainer import Trainer
 from engine.plan import Plan
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests import forkserver
 from tests.reliability.sessions import write_table
@@ -142,9 +142,9 @@ def test_progress_and_learning_rate_never_jump_and_end_at_the_end(slowed: Path) 
     progress = [step["progress"] for step in steps]
     assert progress[0] == 0 and progress == sorted(progress)
     plans = RunReader(slowed).plans()
-    assert Leg.of(plans[-1]).progress_at(len(steps)) == 1, "the last update completes it"
-    first = Leg(0, FIRST.total_steps, 0.0, 0, 0, FIRST.steps_per_epoch)
-    for earlier, later in pairwise([first, *map(Leg.of, plans)]):
+    assert PlanSegment.of(plans[-1]).progress_at(len(steps)) == 1, "the last update completes it"
+    first = PlanSegment(0, FIRST.total_steps, 0.0, 0, 0, FIRST.steps_per_epoch)
+    for earlier, later in pairwise([first, *map(PlanSegment.of, plans)]):
         assert progress[later.step] == later.progress == pytest.approx(earlier.progress_at(later.step))
 
 

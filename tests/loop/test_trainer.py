@@ -16,6 +16,7 @@ from engine.config import TrainingConfig
 from engine.errors import RunDirectoryError, TrainingFailedError
 from engine.loop.checkpoint import load, load_newest
 from engine.loop.planner import KNOWN_STEPS
+from engine.loop.tracker import BestEpoch
 from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
 from engine.plan import plan
@@ -23,7 +24,7 @@ from engine.process.resume import finished_epochs
 from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from engine.task import Monitor, StepOutput
 from tests.toy import Line
@@ -73,9 +74,9 @@ def test_steps_are_one_per_update_and_epochs_only_when_finished(tmp_path: Path) 
     with open_run(tmp_path / "run") as writer:
         trainer = new_trainer(task, writer, callback=heard.append)
         trainer.fit()
-    leg = trainer.course.last
+    segment = trainer.plans.last
     epochs = [event for event in heard if isinstance(event, EpochMetrics)]
-    assert [epoch.step for epoch in epochs] == [step for step in range(1, 46) if leg.ends_epoch(step)]
+    assert [epoch.step for epoch in epochs] == [step for step in range(1, 46) if segment.ends_epoch(step)]
 
 
 @pytest.mark.parametrize("stopped_at", [1, 7, 32, 33, 39])
@@ -257,9 +258,9 @@ def test_a_run_ends_after_its_sweet_spot_only_when_asked(tmp_path: Path) -> None
     with open_run(tmp_path / "ends") as writer:
         ends = new_trainer(turning(stop_after_sweet_spot=True), writer, callback=heard.append)
         assert ends.fit() is State.COMPLETED
-    assert ends.tracker.step < 160 and ends.course.last.ends_epoch(ends.tracker.step)
-    assert ends.tracker.best is not None and ends.tracker.best["step"] < ends.tracker.step
-    assert heard[-1].total_epochs == ends.course.last.epoch_of(ends.tracker.step)
+    assert ends.tracker.step < 160 and ends.plans.last.ends_epoch(ends.tracker.step)
+    assert ends.tracker.best is not None and ends.tracker.best.step < ends.tracker.step
+    assert heard[-1].total_epochs == ends.plans.last.epoch_of(ends.tracker.step)
     newest, _ = load_newest(Layout(tmp_path / "ends"))
     assert newest is not None and newest.state["tracker"]["step"] == ends.tracker.step
 
@@ -444,9 +445,7 @@ def test_a_best_state_and_the_checkpoint_beside_it_each_keep_what_belongs_to_the
         model = trainer.average.model
         best = float(sum(weight.sum() for weight in model.parameters()))
         trainer.archive.keep_best()
-        trainer.tracker.best = {
-            "metric": "val_loss", "value": 1.0, "raw": 1.0, "epoch": 1, "step": 1, "val_loss": 1.0,
-        }  # fmt: skip
+        trainer.tracker.best = BestEpoch("val_loss", value=1.0, raw=1.0, epoch=1, step=1, val_loss=1.0)
         with torch.no_grad():
             for weight in model.parameters():
                 weight.add_(1.0)

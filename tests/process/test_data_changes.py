@@ -10,7 +10,7 @@ from engine.errors import DataError
 from engine.process.data_changes import changed_data
 from engine.process.job import resumed_job
 from engine.rundir.layout import Layout
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 from tests.reliability.sessions import session, write_table
 
 

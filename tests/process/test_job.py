@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import TrainingConfig, resolve
+from engine.config import TrainingConfig
 from engine.errors import ConfigError
 from engine.process.job import asked_job, new_job, saved_config
 from engine.registry import Resolved
-from engine.rundir.schema import Source
+from engine.resolve import resolve
+from engine.rundir.record import Source
 from tests.audio.sounds import Write
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import psutil
 
-from engine.claims.kinds import say
+from engine.claims.kinds import Finding, say
 from engine.process.notify import Notices
+from engine.rundir.findings import Evidence, SweetRange
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Evidence, State, SweetRange
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
+from engine.tasks.vae.diagnosis import REPEATS
 from tests import forkserver
 from tests.audio.sounds import Write
 from tests.conftest import ROOT, until
@@ -73,7 +75,7 @@ def opened(root: Path, *, resume: bool = False) -> RunWriter:
 def worse(writer: RunWriter) -> None:
     found = SweetRange(best=4, first=3, last=5, files=4, certain=True, behind=True)
     evidence = Evidence(epoch=9, sweet_range=found, now=1.0, smoothed=1.0)
-    past, repeats = say("past", "Past the sweet range."), say("repeats", "It repeats kick.wav.")
+    past, repeats = say("past", "Past the sweet range.").record, Finding(REPEATS, "It repeats kick.wav.").record
     writer.update(evidence=evidence, diagnosis=[past, repeats])
 
 
@@ -107,9 +109,9 @@ def test_nothing_is_told_of_a_range_that_the_verdict_finds_too_early_to_judge(tm
     root = tmp_path / "run"
     with opened(root) as writer:
         worse(writer)
-        writer.update(diagnosis=[say("too_early", "Too early to tell.")])
+        writer.update(diagnosis=[say("too_early", "Too early to tell.").record])
         notices = Notices(HEAR, writer)
         notices.epoch()
-        writer.update(diagnosis=[say("past", "Past the sweet range.")])
+        writer.update(diagnosis=[say("past", "Past the sweet range.").record])
         notices.epoch()
         assert until(lambda: heard(root)) == ["past: Past the sweet range."]

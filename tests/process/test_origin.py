@@ -18,7 +18,8 @@ from engine.collection.split import split_files
 from engine.loop.checkpoint import load
 from engine.process.origin import sides
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Side, State
+from engine.rundir.record import Side
+from engine.rundir.status import State
 from tests import forkserver
 from tests.conftest import SMALL, until
 from tests.test_train_process import comparable, step_of

@@ -17,10 +17,11 @@ import pytest
 from engine.process.job import asked_job
 from engine.queue.shelves import Queue
 from engine.rundir.layout import Layout
-from engine.rundir.reader import RunReader, list_runs
-from engine.rundir.schema import State
+from engine.rundir.reader import RunReader
+from engine.rundir.status import State
 from tests import forkserver
 from tests.conftest import until
+from tests.run_list import list_runs
 from tests.test_train_process import comparable, step_of
 
 Engine = Callable[..., subprocess.CompletedProcess[str]]

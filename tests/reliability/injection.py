@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from engine.rundir.layout import Layout
 from engine.rundir.notes import Notes
 from engine.rundir.protocol import Event, EventKind, Manifest, SessionRecord
-from engine.rundir.schema import DatasetRecord, RunRecord, Status
+from engine.rundir.record import DatasetRecord, RunRecord
+from engine.rundir.status import Status
 from engine.tasks.vae.sounds.request import Recipe
 
 STRUCTURE = frozenset(

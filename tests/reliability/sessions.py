@@ -26,14 +26,14 @@ from engine.errors import RunDirectoryError, SweetspotError
 from engine.loop.checkpoint import load
 from engine.metrics import StepMetrics
 from engine.process.job import Job, plain_job, resumed_job
-from engine.process.progress import Progress
 from engine.process.resume import resume_point
 from engine.process.signals import SignalFlag
+from engine.process.terminal import Terminal
 from engine.registry import Resolved
 from engine.rundir.heart import Heart
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Source
+from engine.rundir.record import Source
 from tests.reliability.faults import Shim
 
 CLOCKS = {"at", "elapsed_s", "step_time_s", "eta_seconds", "elapsed_seconds"}
@@ -67,7 +67,7 @@ class SteppedHeart(Heart):
         self.publish()
 
 
-class Quiet(Progress):
+class Quiet(Terminal):
     """Says nothing; after some steps the heart beats, after each ``told`` hears of it."""
 
     def __init__(self, told: Callable[[int], None]) -> None:

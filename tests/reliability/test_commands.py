@@ -19,7 +19,7 @@ from engine.loop.trainer import Trainer
 from engine.plan import Plan
 from engine.rundir import control
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.task import StepOutput
 from tests.audio.files.test_decode import endless
 from tests.conftest import ROOT, SMALL

@@ -21,7 +21,7 @@ from engine.rundir.control import Inbox
 from engine.rundir.encoding import decode
 from engine.rundir.layout import Layout, manifest
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 from tests.app.library import write
 from tests.bits import flip
 from tests.loop.test_trainer import line, new_trainer, open_run

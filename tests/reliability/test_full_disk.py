@@ -15,7 +15,7 @@ from engine.errors import StorageError
 from engine.loop.checkpoint import load_newest
 from engine.loop.disk_space import check_space
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests import forkserver
 from tests.loop.test_trainer import line, new_trainer, open_run
 from tests.reliability.sessions import damage, write_table

@@ -28,13 +28,14 @@ from engine.errors import RunDirectoryError, StorageError
 from engine.rundir import control
 from engine.rundir.encoding import seal
 from engine.rundir.layout import is_run_id
-from engine.rundir.reader import RunReader, list_runs
-from engine.rundir.schema import State
+from engine.rundir.reader import RunReader
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests import forkserver
 from tests.app.conftest import runs_dir, said, visit  # noqa: F401  (fixtures)
 from tests.app.library import write
 from tests.browser.chromium import Server, server
+from tests.run_list import list_runs
 
 Visit = Callable[..., AppTest]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own there")

@@ -14,7 +14,7 @@ import pytest
 from engine.rundir.liveness import HeartbeatWatch, Liveness, process_liveness
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.view import RunView, ShownState
 from engine.rundir.writer import RunWriter
 from tests.audio.files.test_decode import endless

@@ -20,7 +20,7 @@ from engine.rundir import control
 from engine.rundir.lock import is_held
 from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.view import ShownState
 from tests import forkserver
 from tests.app.library import write
@@ -97,10 +97,10 @@ def test_a_run_whose_record_is_removed_has_lost_its_directory(root: Path) -> Non
     with open_writer(root) as writer:
         writer.layout.run.write_text("{}")
         writer._has_record = True
-        writer.look()
+        writer.check_directory()
         assert writer.lost is None
         writer.layout.run.unlink()
-        writer.look()
+        writer.check_directory()
         assert writer.lost is not None and "was emptied" in writer.lost.cause
 
 
@@ -133,7 +133,7 @@ def test_who_finds_another_session_in_its_directory_leaves(root: Path, start_tra
         place.lock.unlink()
         start_trainer(root)
         place.sessions.write_bytes(sessions + place.sessions.read_bytes())
-        writer.look()
+        writer.check_directory()
         assert writer.lost is not None and "taken this run over" in writer.lost.cause
 
 

@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 from engine.errors import StorageError
 from engine.process.failures import recognise
 from engine.rundir.encoding import seal
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests import forkserver
 from tests.app.conftest import MAIN, runs_dir, said, visit
 from tests.app.library import write

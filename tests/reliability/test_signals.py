@@ -17,7 +17,7 @@ import pytest
 
 from engine.rundir.lock import RunLock
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests import forkserver
 from tests.conftest import ROOT, SMALL
 from tests.test_train_process import comparable

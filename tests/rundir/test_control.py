@@ -16,7 +16,7 @@ from engine.rundir import control
 from engine.rundir.control import Inbox
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests.rundir.conftest import REPOSITORY, StartTrainer, open_writer
 

@@ -11,36 +11,39 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from engine.rundir import protocol, schema
+from engine.rundir import protocol
 from engine.rundir.encoding import decode, encode
+from engine.rundir.findings import Diagnosis
+from engine.rundir.record import DatasetRecord, FileRow, MetricSpec, Monitor, Parent, RunConfig, RunRecord, Source
+from engine.rundir.status import Best, CheckpointRef, ErrorInfo, Memory, PhaseProgress, State, Status
 
 SESSION = protocol.SessionRecord(
     session="s", pid=1, process_started_at=2.5, boot_id="b", host="h", started_at=3.5, device="cpu", threads=2,
     versions={"torch": "2.11"}, process_start_ticks=7, resumed_from_step=None,
 )  # fmt: skip
-RUN = schema.RunRecord(
+RUN = RunRecord(
     uuid="u", name="NaN", created_at=1.5, task="vae",
-    config=schema.RunConfig(training={"seed": 0, "threads": None}, task={"n_mels": 128}),
-    source=schema.Source(kind="folder", name="Gürtel 🎸", path="/sounds"), fingerprint="f", num_train=17,
+    config=RunConfig(training={"seed": 0, "threads": None}, task={"n_mels": 128}),
+    source=Source(kind="folder", name="Gürtel 🎸", path="/sounds"), fingerprint="f", num_train=17,
     batch_size=4, steps_per_epoch=5, total_steps=100, total_epochs=20,
-    metrics=[schema.MetricSpec(name="val_recon_db", label="Reconstruction", unit="dB", chart="quality")],
-    monitor=schema.Monitor(metric="val_recon_db", reference="train_recon_db", baseline=12.0),
-    parent=schema.Parent(run="r", uuid="v", checkpoint="best.safetensors"),
+    metrics=[MetricSpec(name="val_recon_db", label="Reconstruction", unit="dB", chart="quality")],
+    monitor=Monitor(metric="val_recon_db", reference="train_recon_db", baseline=12.0),
+    parent=Parent(run="r", uuid="v", checkpoint="best.safetensors"),
 )  # fmt: skip
-STATUS = schema.Status(
-    session="s", state=schema.State.RUNNING, metrics={"a": math.inf, "b": -math.inf, "c": 1.0}, eta_s=math.inf,
-    memory=schema.Memory(process_bytes=1, system_used_bytes=2, system_total_bytes=3),
-    best=schema.Best(metric="val_recon_db", value=math.inf, raw=2.0, epoch=3, step=4),
-    diagnosis=[schema.Diagnosis(code="overfit", severity="warning", message="parting")], warnings=["w"],
-    last_checkpoint=schema.CheckpointRef(file="step-00000012.safetensors", step=12, epoch=1, at=1.0),
+STATUS = Status(
+    session="s", state=State.RUNNING, metrics={"a": math.inf, "b": -math.inf, "c": 1.0}, eta_s=math.inf,
+    memory=Memory(process_bytes=1, system_used_bytes=2, system_total_bytes=3),
+    best=Best(metric="val_recon_db", value=math.inf, raw=2.0, epoch=3, step=4),
+    diagnosis=[Diagnosis(code="overfit", severity="warning", message="parting")], warnings=["w"],
+    last_checkpoint=CheckpointRef(file="step-00000012.safetensors", step=12, epoch=1, at=1.0),
     commands=[protocol.HandledCommand(id="i", command="cancel", result="done", at=1.0)],
-    error=schema.ErrorInfo(kind="x", cause="y"), progress=schema.PhaseProgress(done=1, total=2),
+    error=ErrorInfo(kind="x", cause="y"), progress=PhaseProgress(done=1, total=2),
 )  # fmt: skip
 RECORDS: list[BaseModel] = [
     SESSION,
     RUN,
     STATUS,
-    schema.DatasetRecord(files=[schema.FileRow(path="a/ü.wav", verdict="skipped", reason="silent", peak_db=-math.inf)]),
+    DatasetRecord(files=[FileRow(path="a/ü.wav", verdict="skipped", reason="silent", peak_db=-math.inf)]),
     protocol.Command(id="i", command="save_now", issued_at=1.0, session="s"),
     protocol.Manifest(file="f", step=1, epoch=1, bytes=10, sha256="00", metrics={"val_loss": math.inf}),
     protocol.Event.model_validate({"event": "step", "at": 1.0, "elapsed_s": 2.0, "train_loss": 0.5}),
@@ -58,7 +61,7 @@ def test_a_record_comes_back_as_it_was_and_an_unknown_key_is_no_harm(record: Bas
 
 def test_a_status_keeps_a_metric_that_is_not_a_number() -> None:
     status = STATUS.model_copy(update={"metrics": {"train_loss": math.nan}})
-    assert math.isnan(schema.Status.model_validate_json(encode(status)).metrics["train_loss"])
+    assert math.isnan(Status.model_validate_json(encode(status)).metrics["train_loss"])
 
 
 def test_an_event_keeps_nan_and_infinity_at_any_depth() -> None:

@@ -15,7 +15,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness
 from engine.rundir.notes import LONGEST_NAME, LONGEST_REMARK, MOST_REMARKS, MOST_TAGS, Notes, read_notes
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.view import ShownState
 from tests.rundir.conftest import StartTrainer, open_writer
 from tests.rundir.test_encoding import RUN

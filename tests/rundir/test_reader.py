@@ -10,20 +10,22 @@ from pathlib import Path
 import pytest
 
 from engine.errors import RunDirectoryError
-from engine.rundir import protocol, schema
+from engine.rundir import protocol
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.encoding import encode, seal
 from engine.rundir.protocol import Manifest
-from engine.rundir.reader import RunReader, list_runs
-from engine.rundir.schema import State
+from engine.rundir.reader import RunReader
+from engine.rundir.record import DatasetRecord, FileRow
+from engine.rundir.status import State
 from engine.rundir.view import ShownState
 from engine.rundir.writer import RunWriter
+from tests.run_list import list_runs
 from tests.rundir.conftest import open_writer
 from tests.rundir.test_encoding import RUN
 
 
 def fill(writer: RunWriter) -> None:
-    writer.write_dataset(schema.DatasetRecord(files=[schema.FileRow(path="a.wav", verdict="used", split="train")]))
+    writer.write_dataset(DatasetRecord(files=[FileRow(path="a.wav", verdict="used", split="train")]))
     writer.write_run(RUN)
     for step in range(1, 41):
         writer.event("step", step=step, epoch=1 + step // 10, train_loss=math.nan if step == 40 else 1 / step)

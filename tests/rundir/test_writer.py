@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 
 from engine.errors import RunDirectoryError
-from engine.rundir import protocol, schema
+from engine.rundir import protocol
 from engine.rundir.layout import Layout, manifest
 from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.record import DatasetRecord, FileRow
+from engine.rundir.status import ErrorInfo, State
 from engine.rundir.writer import RunWriter
 from tests.rundir.conftest import REPOSITORY, StartTrainer, open_writer
 from tests.rundir.test_encoding import RUN
@@ -59,7 +60,7 @@ def test_a_name_the_status_does_not_have_is_refused(writer: RunWriter) -> None:
 
 
 def test_a_state_is_in_the_status_at_once(writer: RunWriter) -> None:
-    writer.state(State.FAILED, "diverged", error=schema.ErrorInfo(kind="x", cause="The loss is NaN."))
+    writer.state(State.FAILED, "diverged", error=ErrorInfo(kind="x", cause="The loss is NaN."))
     status = RunReader(writer.root).status()
     assert status is not None
     assert status.error is not None
@@ -94,7 +95,7 @@ def test_events_of_many_threads_are_whole_lines(writer: RunWriter) -> None:
 
 def test_elapsed_time_goes_on_where_the_last_session_stopped(root: Path) -> None:
     with open_writer(root) as writer:
-        writer.elapsed_offset_s = 1000.0
+        writer.go_on_after(1000.0)
         writer.event("step", step=1)
     assert 1000 <= RunReader(root).metrics_tail(1, "step")[0]["elapsed_s"] < 1010
 
@@ -114,7 +115,7 @@ def test_a_run_that_exists_is_only_entered_to_resume_it(root: Path) -> None:
 def test_a_run_that_ended_before_it_was_laid_out_is_begun_again_in_its_place(root: Path) -> None:
     """It has no configuration to go on with: if neither a fresh run nor --resume could enter, nothing could."""
     with open_writer(root) as writer:
-        writer.write_dataset(schema.DatasetRecord(files=[]))
+        writer.write_dataset(DatasetRecord(files=[]))
         (root / ".staged.1-0.tmp").write_bytes(b"half")
     with open_writer(root) as writer:
         writer.write_run(RUN)
@@ -219,7 +220,7 @@ def test_temporaries_of_a_killed_session_are_swept_and_other_files_are_not(root:
 
 def test_a_resumed_run_begins_where_its_status_stood(root: Path) -> None:
     with open_writer(root) as writer:
-        writer.state(State.FAILED, step=12, epoch=2, error=schema.ErrorInfo(kind="x", cause="y"))
+        writer.state(State.FAILED, step=12, epoch=2, error=ErrorInfo(kind="x", cause="y"))
     with open_writer(root, resume=True) as writer:
         status = RunReader(root).status()
         assert status is not None
@@ -238,7 +239,7 @@ def test_run_json_is_written_once(writer: RunWriter) -> None:
 
 
 def test_the_data_of_a_run_that_has_begun_is_kept(writer: RunWriter) -> None:
-    records = [schema.DatasetRecord(files=[schema.FileRow(path=name, verdict="used")]) for name in "abc"]
+    records = [DatasetRecord(files=[FileRow(path=name, verdict="used")]) for name in "abc"]
     writer.write_dataset(records[0])
     writer.write_dataset(records[1])
     writer.write_run(RUN)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from engine.errors import RunDirectoryError
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 
 

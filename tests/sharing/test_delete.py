@@ -8,9 +8,9 @@ import pytest
 
 from engine.errors import RunDirectoryError
 from engine.rundir.layout import Layout
-from engine.rundir.reader import list_runs
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.sharing.delete import delete_run
+from tests.run_list import list_runs
 from tests.rundir.conftest import StartTrainer, open_writer, root, start_trainer
 
 __all__ = ["root", "start_trainer"]

@@ -32,6 +32,7 @@ from engine.errors import ConfigError, StorageError
 from engine.home import own_place
 from engine.printable import escaped
 from engine.rundir.atomic import replace_bytes
+from engine.stamp import stamp_of
 
 VERSION = 9
 DIGEST = 16  # bytes before a record: of what follows
@@ -83,7 +84,7 @@ class Cache:
 
     def key(self, path: Path, sample_rate: int) -> str:
         """The entry of ``path`` as it is now. Looks at the file from outside only. Raises OSError."""
-        parts = "\0".join(map(str, (VERSION, sample_rate, *moment(path))))
+        parts = "\0".join(map(str, (VERSION, sample_rate, *stamp_of(path.stat()))))
         name = os.fsencode(path.absolute())
         return hashlib.blake2b(parts.encode() + b"\0" + name, digest_size=20).hexdigest()
 
@@ -230,16 +231,6 @@ def limit_bytes() -> int:
 def sample_digest() -> xxh3_128:
     """What is updated with an entry's samples to give :attr:`Facts.digest`."""
     return xxh3_128()
-
-
-def moment(path: Path) -> tuple[int, ...]:
-    """What changes with a file's content, also when it is replaced at equal size and given its old time. OSError.
-
-    On Windows, and on file systems without Unix's times (exFAT), the last number says when the file was made: there a
-    file that is overwritten in place, at equal size and with its old time, goes unnoticed.
-    """
-    about = path.stat()
-    return about.st_size, about.st_mtime_ns, about.st_ino, about.st_ctime_ns
 
 
 def default_cache() -> Cache:

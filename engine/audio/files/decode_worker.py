@@ -29,9 +29,10 @@ import numpy as np
 
 from engine.audio import faults
 from engine.audio.files import verdict
-from engine.audio.files.cache import Cache, Facts, moment, sample_digest
+from engine.audio.files.cache import Cache, Facts, sample_digest
 from engine.audio.files.stream import AudioError, SoundFile
 from engine.audio.likeness import sketch
+from engine.stamp import stamp
 
 MEMORY_LIMIT = 6 << 30  # of address space: threads and libraries reserve far more than they use
 SPOOL = 64 << 20  # a sound above this size waits for its peak on disk, not in memory
@@ -131,11 +132,11 @@ def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable
     pcm = cache.pcm(key)
     pcm.parent.mkdir(parents=True, exist_ok=True)
     try:
-        before = _moment(path)
+        before = stamp(path)
         source = SoundFile(path, sample_rate)
         with tempfile.SpooledTemporaryFile(SPOOL, "w+b", dir=str(pcm.parent), suffix=".tmp") as waiting:
             low, high, count = _spool(source, waiting, pulse)
-            if _moment(path) != before:
+            if stamp(path) != before:
                 raise AudioError("changed while it was read: scan again when nothing writes to it", lasting=False)
             found = _facts(source, low, high, count)
             if found.failure is not None:
@@ -149,14 +150,6 @@ def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable
     heard = source.meter.faults() + faults.in_mono(samples, sample_rate)
     whole, cut = (sketch(samples, sample_rate, limited) for limited in (False, True))
     return replace(found, digest=digest, faults=heard, sketch=whole, limited_sketch=cut)
-
-
-def _moment(path: Path) -> tuple[int, ...] | None:
-    """What changes with a file's content; None when it is gone."""
-    try:
-        return moment(path)
-    except OSError:
-        return None
 
 
 def _spool(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.errors import DataError
 from engine.printable import printable
-from engine.rundir.layout import holds_run
+from engine.rundir.layout import looks_like_run
 
 # fmt: off
 READABLE = frozenset((
@@ -108,7 +108,7 @@ def _list(place: Path) -> tuple[list[Path], list[Path], bool]:
                 folders.append(Path(entry.path))
             elif Path(entry.name).suffix.lower() in READABLE | CONVERTIBLE:
                 files.append(Path(entry.path))
-    return files, folders, holds_run(names)
+    return files, folders, looks_like_run(names)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -80,7 +80,7 @@ def few(strays: int, others: int) -> bool:
 
 def _column(name: str, texts: Sequence[str], plain: NDArray[np.float64] | None, sign: Sign) -> Column:
     if plain is not None and not (sign == "," and _thousands(texts)):
-        return _numbers(name, plain, np.isinf(plain), texts)
+        return _numbers(name, plain, np.isinf(plain))
     absent = {text for text in set(texts) if is_missing(text)}
     known = [place for place, text in enumerate(texts) if text not in absent]
     values = [texts[place] for place in known]
@@ -94,7 +94,7 @@ def _column(name: str, texts: Sequence[str], plain: NDArray[np.float64] | None, 
         filled = _scatter(len(texts), known, [np.nan if value is None else value for value in numbers])
         bad = np.zeros(len(texts), dtype=bool)
         bad[strays] = True
-        return _numbers(name, filled, bad, texts, "," if any("," in value for value in values) else "")
+        return _numbers(name, filled, bad, "," if any("," in value for value in values) else "")
     return _words(name, texts, known, values)
 
 
@@ -117,9 +117,7 @@ def _words(name: str, texts: Sequence[str], known: list[int], values: list[str])
     return Column(name, "category", {"": codes}, levels, missing=missing)
 
 
-def _numbers(
-    name: str, values: NDArray[np.float64], bad: NDArray[np.bool_], texts: Sequence[str], style: str = ""
-) -> Column:
+def _numbers(name: str, values: NDArray[np.float64], bad: NDArray[np.bool_], style: str = "") -> Column:
     nothing = np.isnan(values)
     missing = int((nothing & ~bad).sum())
     if missing == len(values):

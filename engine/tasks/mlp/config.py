@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator
 
+from engine.collection.phases import PHASES
 from engine.config import TaskConfig, TrainingConfig
 from engine.home import expanded
 from engine.tasks.mlp.layers import LayerConfig
@@ -17,6 +19,7 @@ FOLDERS = "folders"
 class MLPConfig(TaskConfig):
     """A multi-layer perceptron over a table or a labelled folder of sounds. Dimensions left out follow the data."""
 
+    phases: ClassVar[Mapping[str, str]] = PHASES | {"prepare": "measuring sounds"}
     sections: ClassVar[dict[str, str]] = {"task_type": "Tables and labels"}
 
     task_type: Literal["auto", "classification", "regression"] = Field(

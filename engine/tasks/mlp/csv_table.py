@@ -16,7 +16,8 @@ import numpy as np
 
 from engine.errors import DataError
 from engine.printable import escaped
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
+from engine.stamp import Stamp, stamp_of
 from engine.tasks.mlp.column_kinds import Column, complaint, few, numbers_of, understand
 from engine.tasks.mlp.csv_file import Columns, read_columns, refuse
 from engine.tasks.mlp.numerals import decimal_sign, is_missing, plain_numbers
@@ -32,14 +33,14 @@ def read_table(path: Path, target: str | None, task_type: str) -> Table:
     Read once more only when it has changed: it is checked before a run begins, and opened by the run.
     """
     try:
-        moment = path.stat()
+        seen = stamp_of(path.stat())
     except OSError as error:
         raise DataError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.", "Check it.") from None
-    return _read(path, (moment.st_mtime_ns, moment.st_size, moment.st_ino), target, task_type)
+    return _read(path, seen, target, task_type)
 
 
 @lru_cache(maxsize=1)
-def _read(path: Path, moment: tuple[int, ...], target: str | None, task_type: str) -> Table:
+def _read(path: Path, seen: Stamp, target: str | None, task_type: str) -> Table:
     columns = read_columns(path)
     target = columns.named(target) if target is not None else _last_named(columns)
     names = [name for name in columns.names if name != target]

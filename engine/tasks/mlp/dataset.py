@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine import rng
 from engine.errors import DataError
 from engine.plan import Plan
-from engine.rundir.schema import Side
+from engine.rundir.record import Side
 from engine.task import Batch
 from engine.tasks.mlp.table import Table
 

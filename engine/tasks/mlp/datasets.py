@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from engine import rng
-from engine.config import Settings, validated
+from engine.config import Settings
 from engine.errors import ConfigError, DataError
-from engine.rundir.schema import Source
+from engine.rundir.record import Source
 from engine.sources import Claim, Dataset, Description, Offer
 from engine.tasks.mlp.config import FOLDERS, MLPConfig
 from engine.tasks.mlp.csv_table import SUFFIXES, read_table
 from engine.tasks.mlp.labels import FEATURE_NAMES, read_labels
 from engine.tasks.mlp.table import Table, choose_kind, encode_target
+from engine.validation import validated
 
 FRIEDMAN_ROWS = 1000
 # One thread: a batch of a table is too small to share out, and its bits do not depend on the machine's cores.

@@ -11,7 +11,7 @@ from engine.audio.mel import AudioSpectrogram
 from engine.audio.settings import DecodeSettings, SpectrogramConfig
 from engine.collection.collection import Collection, Sound, open_collection
 from engine.errors import DataError
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 from engine.task import OpenContext
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.features import features_of

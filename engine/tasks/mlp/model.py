@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from engine.config import validated
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.layers import LayerConfig
+from engine.validation import validated
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "relu": functional.relu,

@@ -1,5 +1,5 @@
 """What the table task calls its data. No torch."""
 
-from engine.rundir.schema import Nouns
+from engine.rundir.record import Nouns
 
 ROWS = Nouns(items="rows", panel="Its answers", one="answer")

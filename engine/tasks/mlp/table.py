@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 from engine.tasks.mlp.numerals import number
 
 Kind = Literal["classification", "regression"]

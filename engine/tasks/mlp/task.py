@@ -11,15 +11,17 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from engine import rng
 from engine.collection.split import assign_sides
-from engine.config import TrainingConfig, get_adaptive_split, resolve
+from engine.config import TrainingConfig
+from engine.device import first_weights
 from engine.errors import ConfigError, DataError
 from engine.metrics import MetricsHistory
 from engine.plan import plan
 from engine.printable import escaped
-from engine.rundir.schema import FileRow, Side
-from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
+from engine.resolve import get_adaptive_split, resolve
+from engine.rundir.record import FileRow, Side
+from engine.schedule import warmed_cosine
+from engine.task import Batch, Finding, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.csv_table import read_table
 from engine.tasks.mlp.dataset import Rows, Standard, TableLoader, make_rows, split_rows
@@ -31,7 +33,6 @@ from engine.tasks.mlp.preparation import Preparation, unseen
 from engine.tasks.mlp.previews import confusion, confusion_png, scatter_png
 from engine.tasks.mlp.table import Table
 
-WARMUP_STEPS = 20
 EVALUATION_ROWS = 4096
 PREVIEW_ROWS = 1000
 
@@ -96,9 +97,7 @@ class MLPTask:
         )
 
     def _new_model(self) -> DynamicMLPModel:
-        seed = int(rng.generator(self.config.seed, "init").integers(2**32))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(self.config.seed):
             return DynamicMLPModel(self.task_config)
 
     def _baseline(self) -> float:
@@ -109,9 +108,7 @@ class MLPTask:
         return float((rows.y == torch.mode(self.train.y).values).float().mean())
 
     def schedule(self, step: int, progress: float) -> dict[str, float]:
-        """20 steps of warm-up, then half a cosine to zero."""
-        decay = 0.5 * (1 + math.cos(math.pi * progress))
-        return {"learning_rate": self.config.learning_rate * min(1.0, step / WARMUP_STEPS) * decay}
+        return {"learning_rate": warmed_cosine(self.config.learning_rate, step, progress)}
 
     def batch(self, seed: int, step: int) -> Batch:
         return self.loader.batch(seed, step)
@@ -156,7 +153,7 @@ class MLPTask:
             picture = confusion_png(counts, self.table.class_names, title)
         yield Preview("image", "sample", {"png": picture})
 
-    def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
+    def diagnose(self, history: MetricsHistory) -> list[Finding]:
         return []
 
     def prepare_snapshot(self, model: DynamicMLPModel) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from engine.audio.settings import DecodeSettings, SpectrogramConfig
+from engine.collection.phases import PHASES
 from engine.config import OverfittingPreset, Presets, TaskConfig
-from engine.rundir.schema import Abilities, FileRow
+from engine.rundir.record import Abilities, FileRow
 
 
 class VAEConfig(TaskConfig):
@@ -18,6 +19,8 @@ class VAEConfig(TaskConfig):
 
     can: ClassVar[Abilities] = Abilities(make_sounds=True, reconstruct=True, export=True)
     measured_by: ClassVar[tuple[str, ...]] = ("spectrogram",)
+    phases: ClassVar[Mapping[str, str]] = PHASES | {"prepare": "setting up the model"}
+    need_measured: ClassVar[bool] = True
     sections: ClassVar[dict[str, str]] = {
         "latent_dim": "The model of sounds",
         "chunk_duration_s": "What it makes of your sounds",

@@ -6,9 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from engine.claims.figures import figure
-from engine.claims.kinds import say
+from engine.claims.kinds import GOING_ON, OF_THE_GAP, Finding, Kind
 from engine.metrics import MetricsHistory
-from engine.rundir.schema import Diagnosis
 from engine.tasks.vae.config import VAEConfig
 
 if TYPE_CHECKING:
@@ -19,8 +18,21 @@ IDLE_PART = 0.5
 DIVERSE_RATIO = 2.0
 ALIKE_PART = 0.1
 
+COLLAPSED = Kind(
+    "collapsed", "warning", "carries nothing", before="not_learning",
+    silences=GOING_ON | OF_THE_GAP | {"new", "repeats", "too_diverse", "stagnation"},
+)  # fmt: skip
+REPEATS = Kind("repeats", "warning", "it repeats", before="memorising", silences=GOING_ON | {"new"}, memorises=True)
+TOO_DIVERSE = Kind(
+    "too_diverse", "warning", "too diverse", before="stagnation", silences=GOING_ON,
+    silenced_by=frozenset({"not_learning", "few_files", "too_early"}),
+)  # fmt: skip
+IDLE_DIMS = Kind("idle_dims", "info", "idle dimensions", judges=False)
+NEW = Kind("new", "good", "no copies", judges=False, silenced_by=frozenset({"not_learning", "too_early"}))
+KINDS = (COLLAPSED, REPEATS, TOO_DIVERSE, IDLE_DIMS, NEW)
 
-def diagnose(history: MetricsHistory, config: VAEConfig, memory: MemoryReading | None) -> list[Diagnosis]:
+
+def diagnose(history: MetricsHistory, config: VAEConfig, memory: MemoryReading | None) -> list[Finding]:
     """Findings on the last epoch; nothing before the first. memory: what the meter said at the last preview."""
     if not history.epochs:
         return []
@@ -28,7 +40,7 @@ def diagnose(history: MetricsHistory, config: VAEConfig, memory: MemoryReading |
     return found if memory is None else [*found, *_of_memory(memory)]
 
 
-def _of_code(history: MetricsHistory, config: VAEConfig) -> list[Diagnosis]:
+def _of_code(history: MetricsHistory, config: VAEConfig) -> list[Finding]:
     """Whether the code carries anything, once the KL weight has risen."""
     last = history.epochs[max(history.epochs)]
     if last.epoch < config.kl_warmup_fraction * last.total_epochs:
@@ -36,33 +48,33 @@ def _of_code(history: MetricsHistory, config: VAEConfig) -> list[Diagnosis]:
     divergence, idle = last.kl_divergence, history.column("idle_dims")[-1]
     if divergence is not None and divergence < COLLAPSED_NATS:
         return [
-            say(
-                "collapsed",
+            Finding(
+                COLLAPSED,
                 f"The code carries almost nothing ({divergence:.2f} nats): every sound comes out the same. Try a "
                 "longer KL warm-up or more free bits.",
             )
         ]
     if idle > IDLE_PART:
         return [
-            say("idle_dims", f"{idle * 100:.0f} % of the code's dimensions are idle: a smaller latent_dim would do.")
+            Finding(IDLE_DIMS, f"{idle * 100:.0f} % of the code's dimensions are idle: a smaller latent_dim would do.")
         ]
     return []
 
 
-def _of_divergence(history: MetricsHistory) -> list[Diagnosis]:
+def _of_divergence(history: MetricsHistory) -> list[Finding]:
     own, new = history.column("train_kl_divergence")[-1], history.column("kl_divergence")[-1]
     if not (math.isfinite(own) and own > 0 and new / own > DIVERSE_RATIO):
         return []
     return [
-        say(
-            "too_diverse",
+        Finding(
+            TOO_DIVERSE,
             f"New sounds look foreign to the model: their codes lie {new / own:.1f} times as far out as those of its "
             "own sounds. The collection is too small or too diverse.",
         )
     ]
 
 
-def _of_memory(memory: MemoryReading) -> list[Diagnosis]:
+def _of_memory(memory: MemoryReading) -> list[Finding]:
     """The two distances in words that they support; nothing when one is no number."""
     ours, theirs = memory.samples_db, memory.held_out_db
     if not (math.isfinite(ours) and math.isfinite(theirs)):
@@ -71,9 +83,9 @@ def _of_memory(memory: MemoryReading) -> list[Diagnosis]:
     near = f"The nearest of all is {memory.file} ({figure(memory.file_db, 'dB')})"
     if memory.repeats:
         said = f"It repeats. What it makes comes nearer to the sounds it learnt {pair}. {near}: listen to both."
-        return [say("repeats", said, file=memory.file)]
+        return [Finding(REPEATS, said, file=memory.file)]
     said = f"What it makes {_distance(ours, theirs)} the sounds it learnt {pair}. {near}."
-    return [say("new", said, file=memory.file)]
+    return [Finding(NEW, said, file=memory.file)]
 
 
 def _distance(ours: float, theirs: float) -> str:

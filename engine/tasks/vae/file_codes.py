@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from engine.rundir.schema import Side
+from engine.rundir.record import Side
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 from engine.audio.levels import active_rms, even_level
 from engine.audio.mel import power_to_db
 from engine.audio.segments import evenly
-from engine.rundir.schema import Side
+from engine.rundir.record import Side
 from engine.tasks.vae.codec import AUDIBLE_DB, Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.dataset import AudioTrainingDataset

@@ -14,39 +14,17 @@ import numpy as np
 import torch
 
 from engine.audio.mel import ACTIVE_DB, GATE_DB, RANGE_DB, AudioSpectrogram
-from engine.audio.nearest import Nearest, nearest_of, nearest_window, relative_db
-from engine.audio.window_index import Place, WindowIndex
+from engine.audio.nearest import nearest_of, relative_db
+from engine.audio.window_index import WindowAt, WindowIndex
 from engine.tasks.vae.dataset import AudioTrainingDataset
 
-MOST_PIECES = 20
 COPYING_RATIO = 0.8
-_METER_PIECES = 6
+_PIECES = 6
 _CANDIDATES = 16
 _EDGE = 4
 _REFINED = 3
 _AROUND = 4  # frames: half a cell of the index
 _HARDLY_DB = 20.0  # above the floor: what never rises further is no sound to be near to
-_MANY_FRAMES = 10_000
-_MUCH = 0.1
-
-
-@dataclass(frozen=True)
-class Memorisation:
-    """made_db, held_out_db: median distances to the nearest training window. closest: of everything made, the piece
-    nearest to a training sound, so that both can be heard side by side."""
-
-    made_db: float
-    held_out_db: float
-    closest: Nearest
-
-    @property
-    def ratio(self) -> float:
-        """1: as far from the training sounds as new sounds are. 0: copies."""
-        return self.made_db / max(self.held_out_db, 1e-6)
-
-    @property
-    def copies(self) -> bool:
-        return self.ratio < COPYING_RATIO
 
 
 @dataclass(frozen=True)
@@ -106,11 +84,11 @@ class MemoryMeter:
 
     def hear(self, held_out: torch.Tensor) -> None:
         """Take the yardstick: chunks of sounds that were never learned, in dB [K, M, F]."""
-        self.held_out_db = _median(self._all_nearest(_spread(list(held_out), _METER_PIECES)))
+        self.held_out_db = _median(self._all_nearest(spread(list(held_out), _PIECES)))
 
     def read(self, samples: torch.Tensor) -> MemoryReading:
         """samples: new sounds in dB [K, M, F]."""
-        near = self._all_nearest(_spread(list(samples), _METER_PIECES))
+        near = self._all_nearest(spread(list(samples), _PIECES))
         closest = min(near, key=lambda item: item.distance_db)
         return MemoryReading(
             _median(near),
@@ -127,17 +105,17 @@ class MemoryMeter:
         """The window of the training sounds nearest to a piece in dB [M, F]."""
         floored = db.clamp_min(self._floor_db)
         # What lies at the floor was cut off there, and is not known: it counts neither for nor against a copy.
-        heard = _heard(relative_db(floored).masked_fill(floored <= self._floor_db + GATE_DB, -RANGE_DB))
+        heard = heard_part(relative_db(floored).masked_fill(floored <= self._floor_db + GATE_DB, -RANGE_DB))
         active = heard > -ACTIVE_DB
         if heard.shape[1] > 4 * _EDGE:  # where a copy was cut it clicks: all that squares of it would see
             active[:, :_EDGE] = active[:, -_EDGE:] = False
         places = self._index.search(floored[:, : heard.shape[1]], active, _CANDIDATES)
         near = self._measured(heard, [(place, 0) for place in places])
         quarter = self._train.spectrogram.hop_length // 4
-        between = [(Place(at.sound, at.frame), part * quarter) for at in near[:_REFINED] for part in (-2, -1, 1, 2)]
+        between = [(WindowAt(at.sound, at.frame), part * quarter) for at in near[:_REFINED] for part in (-2, -1, 1, 2)]
         return min(near[0], self._measured(heard, between)[0], key=lambda at: at.distance_db)
 
-    def _measured(self, heard: torch.Tensor, places: Sequence[tuple[Place, int]]) -> list[NearWindow]:
+    def _measured(self, heard: torch.Tensor, places: Sequence[tuple[WindowAt, int]]) -> list[NearWindow]:
         """The nearest windows within four frames of any of ``places``, each so many samples later; the least first."""
         frames = heard.shape[1]
         found = []
@@ -155,52 +133,17 @@ class MemoryMeter:
         ]
 
 
-def nearest_pieces(sound: torch.Tensor, train: Sequence[torch.Tensor], frames: int) -> list[Nearest]:
-    """For every ``frames`` frames of a sound [M, F] the nearest window of the training sounds, shifts allowed."""
-    stride = _stride(train)
-    return [nearest_window(piece, train, stride) for piece in torch.split(sound, frames, dim=1)]
-
-
-def _stride(train: Sequence[torch.Tensor]) -> int:
-    return 1 if sum(item.shape[1] for item in train) < _MANY_FRAMES else 3
-
-
-def _audible(sound: torch.Tensor, frames: int) -> list[torch.Tensor]:
-    """Pieces of ``frames`` frames with much in them: next to nothing is near to everything."""
-    pieces = torch.split(_heard(sound), frames, dim=1)
-    active = [int((piece > -ACTIVE_DB).sum()) for piece in pieces]
-    return [piece for piece, bins in zip(pieces, active, strict=True) if bins > _MUCH * max(active)]
-
-
-def _median(near: Sequence[Nearest | NearWindow]) -> float:
+def _median(near: Sequence[NearWindow]) -> float:
     return float(np.median([item.distance_db for item in near]))
 
 
-def measure_memorisation(
-    made: Sequence[torch.Tensor], held_out: Sequence[torch.Tensor], train: Sequence[torch.Tensor], frames: int
-) -> Memorisation:
-    """All sounds [M, F_n] in dB relative to their own maximum (:func:`engine.audio.nearest.relative_db`).
-
-    made: samples or reconstructions. frames: length of the pieces compared. At most 20 sounds of each side count.
-    """
-    stride = _stride(train)
-    ours, theirs = (
-        [nearest_window(piece, train, stride) for sound in _spread(side) for piece in _audible(sound, frames)]
-        for side in (made, held_out)
-    )
-    return Memorisation(_median(ours), _median(theirs), min(ours, key=lambda near: near.distance_db))
-
-
-def _heard(sound: torch.Tensor) -> torch.Tensor:
+def heard_part(sound: torch.Tensor) -> torch.Tensor:
     """A sound without the end in which nothing is active."""
     active = (sound > -ACTIVE_DB).any(0).nonzero()
     return sound[:, : int(active[-1]) + 1] if len(active) else sound
 
 
-def _spread(sounds: Sequence[torch.Tensor], most: int = MOST_PIECES) -> list[torch.Tensor]:
-    return [sounds[place] for place in _places(len(sounds), most)]
-
-
-def _places(count: int, most: int) -> np.ndarray:
-    """At most ``most`` of ``count`` places, evenly spread."""
-    return np.linspace(0, count - 1, min(count, most)).round().astype(int)
+def spread(sounds: Sequence[torch.Tensor], most: int) -> list[torch.Tensor]:
+    """At most ``most`` of ``sounds``, evenly chosen."""
+    places = np.linspace(0, len(sounds) - 1, min(len(sounds), most)).round().astype(int)
+    return [sounds[place] for place in places]

@@ -1,6 +1,6 @@
 """What the sound task calls its data. No torch."""
 
-from engine.rundir.schema import Nouns
+from engine.rundir.record import Nouns
 
 SOUNDS = Nouns(
     item="sound",

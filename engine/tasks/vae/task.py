@@ -11,16 +11,17 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from engine import rng
 from engine.audio import augment
 from engine.audio.mel import AudioSpectrogram
 from engine.collection.collection import Collection, open_collection
 from engine.collection.split import assign_sides, split_files
-from engine.config import TrainingConfig, follow, get_adaptive_split, resolve
-from engine.device import onto
+from engine.config import TrainingConfig
+from engine.device import first_weights, onto
 from engine.metrics import MetricsHistory
 from engine.plan import plan
-from engine.task import Batch, Diagnosis, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
+from engine.resolve import follow, get_adaptive_split, resolve
+from engine.schedule import warmed_cosine
+from engine.task import Batch, Finding, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
@@ -35,7 +36,6 @@ from engine.tasks.vae.preparation import prepare
 from engine.tasks.vae.previews import previews
 from engine.tasks.vae.residual import Residual
 
-WARMUP_STEPS = 20
 EVALUATION_BATCH = 32
 IDLE_NATS = 0.1
 METERED_SAMPLES = 6
@@ -45,11 +45,11 @@ METRICS = (
     MetricSpec(name="train_recon_db", label="its own sounds", unit="dB", chart="quality", better="lower"),
     MetricSpec(name="train_loss", label="Loss", chart="loss", better="lower"),
     MetricSpec(name="val_loss", label="Validation loss", chart="loss", better="lower"),
-    MetricSpec(name="recon_loss", label="Reconstruction loss", chart="recon", better="lower"),
-    MetricSpec(name="val_recon_loss", label="Validation reconstruction loss", chart="recon", better="lower"),
-    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="kl"),
-    MetricSpec(name="kl_weight", label="KL weight", chart="kl"),
-    MetricSpec(name="kl_per_dim", label="KL by dimension", unit="nats", chart="dimensions"),
+    MetricSpec(name="recon_loss", label="Reconstruction loss", chart="loss_part", better="lower"),
+    MetricSpec(name="val_recon_loss", label="Validation reconstruction loss", chart="loss_part", better="lower"),
+    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="regulariser"),
+    MetricSpec(name="kl_weight", label="KL weight", chart="regulariser"),
+    MetricSpec(name="kl_per_dim", label="KL by dimension", unit="nats", chart="bars"),
     MetricSpec(name="kl_max_dim", label="KL of the busiest dimension", unit="nats"),
     MetricSpec(name="kl_median_dim", label="KL of the middle dimension", unit="nats"),
     MetricSpec(name="idle_dims", label="Part of the code that lies idle"),
@@ -127,9 +127,7 @@ class VAETask:
         self._memory: MemoryReading | None = None
 
     def _new_model(self) -> ConvVAE:
-        seed = int(rng.generator(self.config.seed, "init").integers(2**32))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(self.config.seed):
             return ConvVAE(
                 self.task_config.spectrogram.n_mels,
                 self.task_config.latent_dim,
@@ -139,10 +137,9 @@ class VAETask:
             )
 
     def schedule(self, step: int, progress: float) -> dict[str, float]:
-        """Learning rate: 20 steps of warm-up, then half a cosine to zero. KL weight: see ``get_kl_weight``."""
-        decay = 0.5 * (1 + math.cos(math.pi * progress))
+        """Learning rate: see ``warmed_cosine``. KL weight: see ``get_kl_weight``."""
         return {
-            "learning_rate": self.config.learning_rate * min(1.0, step / WARMUP_STEPS) * decay,
+            "learning_rate": warmed_cosine(self.config.learning_rate, step, progress),
             "kl_weight": get_kl_weight(progress, 1.0, self.task_config.kl_warmup_fraction),
         }
 
@@ -245,7 +242,7 @@ class VAETask:
     def _listening_texture(self) -> int:
         return len(self._fitting.learned) // 2
 
-    def diagnose(self, history: MetricsHistory) -> list[Diagnosis]:
+    def diagnose(self, history: MetricsHistory) -> list[Finding]:
         return diagnosis.diagnose(history, self.task_config, self._memory)
 
     @torch.inference_mode()

@@ -15,7 +15,7 @@ from app.charts import specs
 from app.charts.overlay import Line, curve, overlay_rows, relative
 from app.runs.store import MetricsStore
 from engine.rundir.layout import Layout
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests.app.library import write
 from tests.conftest import ROOT
 

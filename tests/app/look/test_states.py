@@ -8,7 +8,7 @@ import pytest
 
 from app.look.states import tab_title
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests.app.library import write
 
 

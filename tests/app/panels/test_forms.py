@@ -10,12 +10,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.panels.forms import check, differing, shown
-from engine.config import TaskConfig, TrainingConfig, automatic_threads, follow, resolve
-from engine.process.job import over, without_limits
-from engine.rundir.schema import RunConfig, RunRecord, Source
+from engine.config import TaskConfig, TrainingConfig
+from engine.process.job import without_limits
+from engine.resolve import follow, merged, resolve
+from engine.rundir.record import RunConfig, RunRecord, Source
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.datasets import DEFAULTS
 from engine.tasks.vae.config import VAEConfig
+from engine.threads import automatic_threads
 from tests.app.conftest import said
 from tests.app.library import record, write
 
@@ -48,7 +50,7 @@ def test_a_copied_layer_hides_what_the_run_hides_and_its_data_says_the_dimension
 
 def stored(named: dict[str, Any], own: TaskConfig, below: Mapping[str, Any], items: int = 14) -> RunRecord:
     """The record of a run as the engine resolves it: over a data set's own settings, with its threads filled in."""
-    training = TrainingConfig.model_validate(over(without_limits(below, named), named))
+    training = TrainingConfig.model_validate(merged(without_limits(below, named), named))
     whole = resolve(own.adapted(training), 20, items)
     whole = whole.model_copy(update={"threads": whole.threads or automatic_threads()})
     config = RunConfig(training=whole.model_dump(), task=follow(own, whole.preset).model_dump())

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests import forkserver
 from tests.app.conftest import forked_starts, runs_dir, said, visit
 from tests.app.library import write

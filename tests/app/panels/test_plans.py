@@ -15,13 +15,15 @@ from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
 from engine.collection.health import examine
 from engine.collection.split import split_files
-from engine.config import TrainingConfig, resolve
+from engine.config import TrainingConfig
 from engine.plan import plan
 from engine.process.job import without_limits
-from engine.process.progress import Progress
+from engine.process.terminal import Terminal
 from engine.registry import get_dataset
+from engine.resolve import resolve
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import FileRow, RunConfig, State
+from engine.rundir.record import FileRow, RunConfig
+from engine.rundir.status import State
 from engine.task import OpenContext
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.datasets import DATASETS
@@ -71,7 +73,7 @@ def test_time_that_goes_beyond_what_is_needed_is_said_to_be_used_up() -> None:
 )
 def test_the_terminal_says_it_too(training: dict[str, float], told: bool, capsys: pytest.CaptureFixture[str]) -> None:
     config = RunConfig(training=training, task={})
-    Progress().begin(record("drums", total_steps=90_000, config=config))
+    Terminal().begin(record("drums", total_steps=90_000, config=config))
     assert ("times the updates that such a collection is measured to need" in capsys.readouterr().out) == told
 
 

@@ -26,7 +26,8 @@ from engine.audio.files.io import write_wave
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import boot_id, host, machine_id
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import ErrorInfo, MetricSpec, Monitor, State
+from engine.rundir.record import MetricSpec, Monitor
+from engine.rundir.status import ErrorInfo, State
 from engine.tasks.mlp.nouns import ROWS
 from tests.app.library import write
 

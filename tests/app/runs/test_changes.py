@@ -19,10 +19,10 @@ from app.runs.changes import Changes
 from app.runs.library import Library
 from app.runs.store import MetricsStore
 from engine.rundir.layout import Layout
-from engine.rundir.reader import list_runs
 from engine.rundir.view import ShownState
 from tests.app.library import write
 from tests.conftest import ROOT, until
+from tests.run_list import list_runs
 
 _hooked: list[Callable[[str, Any], None]] = []
 sys.addaudithook(lambda event, about: [hook(event, about) for hook in _hooked] and None)
@@ -157,7 +157,7 @@ def test_what_changes_is_seen(filesystem: str, runs: Path, monkeypatch: pytest.M
 def test_a_trainer_that_died_is_seen_without_being_told(runs: Path, library: Library) -> None:
     program = (
         "import sys, time; from pathlib import Path; from tests.app.library import write; "
-        "from engine.rundir.schema import State\n"
+        "from engine.rundir.status import State\n"
         "kept = write(Path(sys.argv[1]), state=State.RUNNING, close=False)\n"
         "print('written', flush=True); time.sleep(600)"
     )

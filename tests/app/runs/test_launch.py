@@ -9,14 +9,14 @@ from pathlib import Path
 
 from app.runs.launch import Launch, Launcher
 from engine.process.job import new_root
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests.conftest import ROOT
 
 LEAVES = """
 import sys, time
 from pathlib import Path
 from engine.process.job import new_root
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from tests.app.library import write
 write(Path(sys.argv[1]), state=State(sys.argv[2]), done=15)
 print("said", flush=True)

@@ -16,7 +16,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from engine.rundir.layout import Layout
-from engine.rundir.schema import FileRow, Monitor, RunConfig, State
+from engine.rundir.record import FileRow, Monitor, RunConfig
+from engine.rundir.status import State
 from engine.tasks.vae.nouns import SOUNDS
 from tests.app.conftest import said
 from tests.app.library import SPECS, write

@@ -17,7 +17,7 @@ from app.runs.library import _library
 from engine.rundir.annotate import annotate
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import State
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests.app.conftest import said
 from tests.app.library import write

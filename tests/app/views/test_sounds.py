@@ -23,7 +23,8 @@ from engine.claims.headline import spot_name
 from engine.errors import ConfigError, DataError, SweetspotError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Abilities, Monitor, State
+from engine.rundir.record import Abilities, Monitor
+from engine.rundir.status import State
 from tests import forkserver
 from tests.app.conftest import said
 from tests.app.library import write

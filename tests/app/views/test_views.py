@@ -23,7 +23,8 @@ from streamlit.testing.v1 import AppTest
 from app.panels.forms import check, fields
 from app.runs.launch import flags
 from engine.rundir.layout import Layout
-from engine.rundir.schema import ErrorInfo, FileRow, Memory, Monitor, PhaseProgress, RunConfig, State
+from engine.rundir.record import FileRow, Monitor, RunConfig
+from engine.rundir.status import ErrorInfo, Memory, PhaseProgress, State
 from engine.tasks.vae.task import METRICS
 from tests.app.conftest import said
 from tests.app.library import write
@@ -348,7 +349,7 @@ def test_a_failed_run_gives_cause_and_remedy(visit: Visit, runs_dir: Path) -> No
 def test_a_run_whose_process_is_gone_is_crashed(visit: Visit, runs_dir: Path) -> None:
     code = (
         "import os, signal; from pathlib import Path; from tests.app.library import write; "
-        "from engine.rundir.schema import State; "
+        "from engine.rundir.status import State; "
         f"write(Path({str(runs_dir / 'drums')!r}), state=State.RUNNING, done=15, close=False); "
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -13,7 +13,8 @@ from app.panels.forms import fields
 from app.report.command import gather
 from app.report.page import page
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Abilities, Monitor, RunConfig, State
+from engine.rundir.record import Abilities, Monitor, RunConfig
+from engine.rundir.status import State
 from engine.tasks import task_config, task_names
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.nouns import ROWS

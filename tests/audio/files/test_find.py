@@ -38,6 +38,8 @@ def test_directories_of_runs_inside_are_passed_over_and_told(folder: Path) -> No
         "runs/one/run.json",
         "runs/two/run.lock",
         "runs/two/b.wav",
+        "runs/three/sessions.jsonl",
+        "runs/three/b.wav",
         "runs/c.wav",
     )
     for name in names_in:
@@ -45,7 +47,7 @@ def test_directories_of_runs_inside_are_passed_over_and_told(folder: Path) -> No
         (folder / name).touch()
     passed: list[Path] = []
     assert [file.shown for file in find_files(folder, passed=passed.append)] == ["kick.wav", "runs/c.wav"]
-    assert sorted(passed) == [folder / "runs" / "one", folder / "runs" / "two"]
+    assert sorted(passed) == [folder / "runs" / name for name in ("one", "three", "two")]
 
 
 def test_links_in_a_circle_end_and_a_real_path_wins_over_a_link(folder: Path) -> None:

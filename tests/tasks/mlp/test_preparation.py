@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from engine.config import TrainingConfig
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 from engine.task import OpenContext
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.preparation import Preparation, unseen

@@ -25,7 +25,8 @@ from engine.metrics import smooth
 from engine.plan import Plan, plan
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Abilities, State
+from engine.rundir.record import Abilities
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from engine.task import OpenContext, Source
 from engine.tasks.mlp.config import MLPConfig

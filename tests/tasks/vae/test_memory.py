@@ -13,7 +13,8 @@ from engine.audio.settings import DecodeSettings, SpectrogramConfig
 from engine.audio.window_index import WindowIndex
 from engine.collection.collection import open_collection
 from engine.tasks.vae.dataset import AudioTrainingDataset, sweep
-from engine.tasks.vae.memory import MemoryMeter, MemoryReading, measure_memorisation
+from engine.tasks.vae.memory import MemoryMeter, MemoryReading
+from tests.bench.memorisation import measure_memorisation
 
 SPECTROGRAM = SpectrogramConfig()
 

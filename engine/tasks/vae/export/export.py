@@ -11,7 +11,6 @@ import torch
 
 from engine import __version__
 from engine.audio.mel import mel_filterbank
-from engine.config import validated
 from engine.errors import DataError
 from engine.loop.snapshot import find, serialise_snapshot
 from engine.rundir.encoding import encode
@@ -32,6 +31,7 @@ from engine.tasks.vae.sounds.model_file import (
     ModelManifest,
     write_model,
 )
+from engine.validation import validated
 
 
 def export_model(run_dir: Path, which: str | None, out: Path, licence: str = "", notes: str = "") -> ModelManifest:

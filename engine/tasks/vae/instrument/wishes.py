@@ -16,7 +16,7 @@ from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import Star
 from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.inputs import in_collection
-from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, Making, Moved, Origin, Place, SoundRequest
+from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, Making, MapPoint, Moved, Origin, SoundRequest
 
 USUAL = 16
 
@@ -42,7 +42,7 @@ def wishes_for(studio: Studio, request: InstrumentRequest, stars: Sequence[Star]
     sound = SoundRequest(**making, loop=studio.of_textures)
     if request.source == "places":
         points = evenly(studio.map.points(), most)
-        places = [(Path(point.path).stem, Place(x=point.x, y=point.y)) for point in points]
+        places = [(Path(point.path).stem, MapPoint(x=point.x, y=point.y)) for point in points]
         return [Wish(name, sound.model_copy(update={"origin": place})) for name, place in places]
     count = request.sounds or USUAL
     return [Wish("", sound.model_copy(update={"origin": FromPrior(index=index)})) for index in range(count)]

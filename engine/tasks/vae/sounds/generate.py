@@ -24,7 +24,7 @@ from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior
 from engine.tasks.vae.sounds.inputs import Given, open_sound
 from engine.tasks.vae.sounds.latent_map import LatentMap, fitted
 from engine.tasks.vae.sounds.load import Trained
-from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, Moved, Place, SoundRequest
+from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, MapPoint, Moved, SoundRequest
 from engine.tasks.vae.sounds.survey import survey
 
 TEXTURE_S = 4.0
@@ -162,7 +162,7 @@ class Studio:
             return self._variation(origin, request)
         if isinstance(origin, Between):
             return self._morph(origin, request)
-        if isinstance(origin, Place):
+        if isinstance(origin, MapPoint):
             values = self.map.code_at(origin.x, origin.y)
             remarks.extend(self.map.remarks(values[None]))
             return _Code((values + self._wander(request))[None]) if self.of_textures else _Code(values[None])

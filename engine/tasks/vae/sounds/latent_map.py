@@ -14,7 +14,7 @@ import torch
 
 from engine import rng
 from engine.errors import ConfigError
-from engine.rundir.schema import Side
+from engine.rundir.record import Side
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.prior import OneShotPrior

@@ -11,17 +11,18 @@ from typing import Any, Literal
 import torch
 
 from engine.audio.mel import Scale
-from engine.config import validated
 from engine.errors import DataError, RunDirectoryError, lacks_memory
 from engine.loop.snapshot import find, parse_snapshot
 from engine.loop.state_file import UnreadableError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import FileRow, RunRecord
+from engine.rundir.record import FileRow, RunRecord
+from engine.stamp import stamp
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.sounds.model_file import WEIGHTS, read_model
+from engine.validation import validated
 
 Ability = Literal["make_sounds", "reconstruct", "export"]
 _CANNOT = {"make_sounds": "makes no sounds", "reconstruct": "copies no sounds", "export": "cannot be exported"}
@@ -86,18 +87,10 @@ def traces(place: Path) -> object:
     Costs a look at each: some fifty microseconds a run, where reading, verifying and building takes a second.
     """
     if not place.is_dir():
-        return _trace(place)
+        return stamp(place)
     at = Layout(place)
     saved = sorted(path for folder in (at.checkpoints, at.snapshots) for path in folder.glob("*"))
-    return [(path.name, _trace(path)) for path in (at.run, at.dataset, at.sessions, *saved)]
-
-
-def _trace(path: Path) -> tuple[int, int, int] | None:
-    try:
-        about = path.stat()
-    except OSError:
-        return None
-    return about.st_ino, about.st_size, about.st_mtime_ns
+    return [(path.name, stamp(path)) for path in (at.run, at.dataset, at.sessions, *saved)]
 
 
 def _from_file(path: Path, which: str | None) -> Trained:
@@ -124,7 +117,7 @@ def _from_file(path: Path, which: str | None) -> Trained:
 
 def check_can(place: Path, what: Ability) -> RunRecord:
     """What the run is; ``RunDirectoryError`` when there is none, ``DataError`` when it says that it cannot do that."""
-    record = RunReader(place).begun("Name a run's directory, or an exported model.")
+    record = RunReader(place).require_run("Name a run's directory, or an exported model.")
     if not getattr(record.can, what):
         raise DataError(
             f"This run trained the task {record.task}, which {_CANNOT[what]}.", "Name a run that was trained on sounds."

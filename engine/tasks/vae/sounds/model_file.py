@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError
 from engine.errors import DataError
 from engine.rundir.encoding import decode, encode, seal, unseal
 from engine.rundir.protocol import Record
-from engine.rundir.schema import FileRow
+from engine.rundir.record import FileRow
 from engine.sharing.deterministic_zip import read_zip, write_zip
 
 FORMAT = "sweetspot-model"

@@ -42,7 +42,7 @@ class Between(Settings):
     position: float = Field(0.5, ge=0, le=1, description="0: the first; 1: the second.")
 
 
-class Place(Settings):
+class MapPoint(Settings):
     """A place on the map of the collection."""
 
     kind: Literal["place"] = "place"
@@ -54,13 +54,13 @@ class Moved(Settings):
     """Another sound, moved along main axes of the collection."""
 
     kind: Literal["moved"] = "moved"
-    of: FromPrior | FromFile | Between | Place = Field(discriminator="kind")
+    of: FromPrior | FromFile | Between | MapPoint = Field(discriminator="kind")
     axes: dict[int, Annotated[float, Field(ge=-AXES_REACH, le=AXES_REACH)]] = Field(
         description="Number of an axis (from 1) to how far along it, in standard deviations of the collection."
     )
 
 
-Origin = Annotated[FromPrior | FromFile | Between | Place | Moved, Field(discriminator="kind")]
+Origin = Annotated[FromPrior | FromFile | Between | MapPoint | Moved, Field(discriminator="kind")]
 
 
 class Making(Settings):

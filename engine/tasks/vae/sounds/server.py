@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.config import Settings, validated
+from engine.config import Settings
 from engine.errors import ConfigError, StorageError, SweetspotError
 from engine.home import expanded
 from engine.rundir.reader import RunReader
@@ -25,13 +25,14 @@ from engine.tasks.vae.sounds.request import (
     FileRequest,
     FromFile,
     FromPrior,
+    MapPoint,
     Moved,
     Origin,
-    Place,
     SoundRequest,
     Treatment,
 )
 from engine.tasks.vae.sounds.write import PROGRAM, deliver, fingerprint
+from engine.validation import validated
 
 PROTOCOL = 1
 MOST_MODELS = 4
@@ -62,7 +63,7 @@ class _Vary(_Generate):
     amount: float = 0.5
 
 
-class _Place(_Make):
+class _AtPoint(_Make):
     x: float
     y: float
 
@@ -161,8 +162,8 @@ class Answers:
         return self._made(ask, [_as(FromFile, file=ask.file, amount=ask.amount, index=index) for index in indices])
 
     def at_place(self, request: dict[str, Any]) -> dict[str, Any]:
-        ask: _Place = checked(_Place, request)
-        return self._made(ask, [Place(x=ask.x, y=ask.y)])
+        ask: _AtPoint = checked(_AtPoint, request)
+        return self._made(ask, [MapPoint(x=ask.x, y=ask.y)])
 
     def move(self, request: dict[str, Any]) -> dict[str, Any]:
         ask: _Move = checked(_Move, request)

@@ -6,7 +6,7 @@ import torch
 
 from engine.audio.segments import evenly
 from engine.errors import DataError
-from engine.rundir.schema import Side
+from engine.rundir.record import Side
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.sounds.inputs import find_sound, open_sound

@@ -14,7 +14,7 @@ from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.previews import sample_wave
 from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.load import open_model
-from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, Moved, Place, SoundRequest
+from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, MapPoint, Moved, SoundRequest
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_every_kind_of_model_makes_every_kind_of_sound(kind: str, request: pytes
         FromPrior(index=1),
         FromFile(file=first.path, amount=0.5),
         Between(first=first.path, second=last.path, position=0.5),
-        Place(x=(first.x + last.x) / 2, y=(first.y + last.y) / 2),
+        MapPoint(x=(first.x + last.x) / 2, y=(first.y + last.y) / 2),
         Moved(of=FromFile(file=last.path, amount=0.2), axes={1: -1.0}),
     ]
     sounds = []

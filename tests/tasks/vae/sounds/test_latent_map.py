@@ -20,7 +20,7 @@ from engine.tasks.vae.sounds.descriptors import describe
 from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.latent_map import LatentMap, fitted
 from engine.tasks.vae.sounds.load import open_model
-from engine.tasks.vae.sounds.request import FromFile, FromPrior, Moved, Place, SoundRequest
+from engine.tasks.vae.sounds.request import FromFile, FromPrior, MapPoint, Moved, SoundRequest
 from engine.tasks.vae.sounds.survey import survey
 
 
@@ -150,7 +150,7 @@ def test_a_run_of_an_older_version_is_measured_from_its_files(drum_run: Path, wi
 def test_places_and_moves_of_textures_go_on_for_as_long_as_asked(wind_run: Path) -> None:
     studio = Studio(open_model(wind_run, None))
     point = studio.map.points()[0]
-    place = Place(x=point.x, y=point.y)
+    place = MapPoint(x=point.x, y=point.y)
     for origin in (place, Moved(of=FromPrior(index=2), axes={1: 1.0})):
         made = studio.make(SoundRequest(origin=origin, duration_s=6, quality="fast"))
         assert len(made.wave) == 6 * 48_000

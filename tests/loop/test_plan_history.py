@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from engine.config import TrainingConfig
-from engine.loop.course import Course, Leg
 from engine.loop.pace import Costs, Intervals
+from engine.loop.plan_history import PlanHistory, PlanSegment
 from engine.loop.timekeeper import Timekeeper
 from engine.plan import Plan
 from engine.rundir.protocol import PlanRecord
@@ -19,9 +19,9 @@ from engine.rundir.protocol import PlanRecord
 FIRST = Plan(expansion=1, batch_size=8, steps_per_epoch=10, total_steps=100)
 
 
-def record(leg: Leg) -> PlanRecord:
-    told = {"total_epochs": leg.total_epochs, "reason": "", "steps_per_s": 1.0, "at": 1.0, "elapsed_s": 1.0}
-    return PlanRecord(**asdict(leg), **told, session="here")
+def record(segment: PlanSegment) -> PlanRecord:
+    told = {"total_epochs": segment.total_epochs, "reason": "", "steps_per_s": 1.0, "at": 1.0, "elapsed_s": 1.0}
+    return PlanRecord(**asdict(segment), **told, session="here")
 
 
 def keeper(ceiling: int | None = 100, most: int | None = None) -> Timekeeper:
@@ -30,23 +30,23 @@ def keeper(ceiling: int | None = 100, most: int | None = None) -> Timekeeper:
 
 
 def test_a_run_that_keeps_its_plan_counts_as_before() -> None:
-    leg = Course(FIRST).last
-    assert [leg.epoch_of(step) for step in (0, 1, 10, 11, 100)] == [0, 1, 1, 2, 10]
-    assert [step for step in range(101) if leg.ends_epoch(step)] == list(range(10, 101, 10))
-    assert leg.progress_at(0) == 0 and leg.progress_at(25) == 0.25 and leg.progress_at(100) == 1
+    segment = PlanHistory(FIRST).last
+    assert [segment.epoch_of(step) for step in (0, 1, 10, 11, 100)] == [0, 1, 1, 2, 10]
+    assert [step for step in range(101) if segment.ends_epoch(step)] == list(range(10, 101, 10))
+    assert segment.progress_at(0) == 0 and segment.progress_at(25) == 0.25 and segment.progress_at(100) == 1
 
 
 def test_the_last_epoch_may_be_short() -> None:
-    leg = Course(replace(FIRST, total_steps=45)).last
-    assert leg.total_epochs == 5 and leg.ends_epoch(45) and leg.epoch_of(45) == 5
+    segment = PlanHistory(replace(FIRST, total_steps=45)).last
+    assert segment.total_epochs == 5 and segment.ends_epoch(45) and segment.epoch_of(45) == 5
 
 
 def test_what_belongs_to_a_step_follows_the_plan_it_was_made_under() -> None:
-    course = Course(FIRST)
-    course.follow(record(keeper()._ending(course.last, 37, 60)))
-    assert course.at(37).total_steps == 100 and course.ahead(37).total_steps == 60
-    assert course.at(38) == course.ahead(38) == course.last
-    assert Course(FIRST, [record(course.last)]).at(38) == course.last, "read back it is the same"
+    plans = PlanHistory(FIRST)
+    plans.follow(record(keeper()._ending(plans.last, 37, 60)))
+    assert plans.at(37).total_steps == 100 and plans.ahead(37).total_steps == 60
+    assert plans.at(38) == plans.ahead(38) == plans.last
+    assert PlanHistory(FIRST, [record(plans.last)]).at(38) == plans.last, "read back it is the same"
 
 
 @given(
@@ -56,31 +56,31 @@ def test_what_belongs_to_a_step_follows_the_plan_it_was_made_under() -> None:
 def test_through_every_change_epochs_count_on_and_progress_rises_to_one(
     changes: list[tuple[int, int]], ceiling: int | None
 ) -> None:
-    course, step = Course(FIRST), 0
+    plans, step = PlanHistory(FIRST), 0
     for further, left in changes:
         step += further
-        if step >= course.last.total_steps:
+        if step >= plans.last.total_steps:
             break
-        course.follow(record(keeper(ceiling)._ending(course.last, step, step + left)))
-    end = course.last.total_steps
-    epochs = [course.at(step).epoch_of(step) for step in range(end + 1)]
-    ends = [step for step in range(end + 1) if course.at(step).ends_epoch(step)]
+        plans.follow(record(keeper(ceiling)._ending(plans.last, step, step + left)))
+    end = plans.last.total_steps
+    epochs = [plans.at(step).epoch_of(step) for step in range(end + 1)]
+    ends = [step for step in range(end + 1) if plans.at(step).ends_epoch(step)]
     assert epochs[0] == 0 and epochs[1] == 1 and {later - earlier for earlier, later in pairwise(epochs)} <= {0, 1}
     assert ends == [*(step for step in range(1, end) if epochs[step + 1] > epochs[step]), end], (
         "an epoch ends where the next begins"
     )
     assert ceiling is None or epochs[-1] <= ceiling
-    progress = [course.at(step).progress_at(step) for step in range(end + 1)]
+    progress = [plans.at(step).progress_at(step) for step in range(end + 1)]
     assert progress[0] == 0 and progress[-1] == pytest.approx(1) and sorted(progress) == progress
-    for leg in map(course.at, range(1, end + 1)):
-        assert leg.progress == pytest.approx(course.at(leg.step).progress_at(leg.step)), (
+    for segment in map(plans.at, range(1, end + 1)):
+        assert segment.progress == pytest.approx(plans.at(segment.step).progress_at(segment.step)), (
             "where a plan begins nothing jumps"
         )
 
 
 def test_a_plan_that_is_read_twice_or_late_is_passed_over() -> None:
-    late, early = record(Leg(50, 80, 0.5, 5, 50, 10)), record(Leg(20, 200, 0.2, 2, 20, 10))
-    assert Course(FIRST, [late, late, early]).last == Leg.of(late)
+    late, early = record(PlanSegment(50, 80, 0.5, 5, 50, 10)), record(PlanSegment(20, 200, 0.2, 2, 20, 10))
+    assert PlanHistory(FIRST, [late, late, early]).last == PlanSegment.of(late)
 
 
 def test_a_length_in_updates_that_was_named_is_never_exceeded() -> None:
@@ -88,4 +88,4 @@ def test_a_length_in_updates_that_was_named_is_never_exceeded() -> None:
     held.begin()
     held._looked -= 60
     held._time, held._steps = 0.01, 100.0  # so fast that ten thousand updates would fit
-    assert held.better(Course(FIRST).last, 50) is None
+    assert held.better(PlanHistory(FIRST).last, 50) is None

@@ -1,8 +1,8 @@
 """Where a run stands on its way to its end: the first plan, and every later one from the step it was made at.
 
 All of it is a pure function of the plans and a step. Two sides of a step are told apart: what belongs to update
-``step`` itself (its epoch, its schedule) follows the plan that was in force when it was made, :meth:`Course.at`; what
-lies ahead of it follows the newest one, :meth:`Course.ahead`. So a run that is resumed reports the same as before.
+``step`` itself (its epoch, its schedule) follows the plan that was in force when it was made, :meth:`PlanHistory.at`;
+what lies ahead of it follows the newest one, :meth:`PlanHistory.ahead`. So a resumed run reports the same as before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.rundir.protocol import PlanRecord
 
 
 @dataclass(frozen=True)
-class Leg:
+class PlanSegment:
     """One plan, in force for the updates after ``step``.
 
     progress: how much of the run lies behind at ``step``, 0...1; it is 1 at ``total_steps``. epoch: the one under way
@@ -33,7 +33,7 @@ class Leg:
     steps_per_epoch: int
 
     @classmethod
-    def of(cls, record: PlanRecord) -> Leg:
+    def of(cls, record: PlanRecord) -> PlanSegment:
         return cls(**{name: getattr(record, name) for name in cls.__dataclass_fields__})
 
     @property
@@ -52,7 +52,7 @@ class Leg:
         """The last update of the epoch that ``step`` belongs to."""
         return self.epoch_ends + (self.epoch_of(step) - self.epoch) * self.steps_per_epoch
 
-    def ending(self, step: int, total: int) -> Leg:
+    def ending(self, step: int, total: int) -> PlanSegment:
         """The same from ``step`` on with another end: the epoch under way, and the progress so far, stay."""
         ends = step if self.ends_epoch(step) else self.end_of_epoch(step)
         progress, epoch = self.progress_at(step), self.epoch_of(step)
@@ -63,29 +63,30 @@ class Leg:
         return self.progress + (1 - self.progress) * (step - self.step) / (self.total_steps - self.step)
 
 
-class Course:
+class PlanHistory:
     """The plans of one run in order. ``later``: those of its plans.jsonl."""
 
     def __init__(self, first: Plan, later: Iterable[PlanRecord] = ()) -> None:
-        self._legs = [Leg(0, first.total_steps, 0.0, 0, 0, first.steps_per_epoch)]
+        self._segments = [PlanSegment(0, first.total_steps, 0.0, 0, 0, first.steps_per_epoch)]
         self.extension: PlanRecord | None = None
         for record in later:
             self.follow(record)
 
     def follow(self, record: PlanRecord) -> None:
-        """Plan anew as ``record`` says; one that lies before what is planned already was made in another life.
+        """Plan anew as ``record`` says. One made at or before the step of the newest plan is dropped: a session
+        that was killed had planned further already, and its plans stand.
 
         A run may be extended twice where it stands: then the later one counts.
         """
         if record.extends and record.step == self.last.step:
-            self._legs.pop()
+            self._segments.pop()
         if record.step > self.last.step:
-            self._legs.append(Leg.of(record))
+            self._segments.append(PlanSegment.of(record))
             self.extension = record if record.extends else self.extension
 
     @property
-    def last(self) -> Leg:
-        return self._legs[-1]
+    def last(self) -> PlanSegment:
+        return self._segments[-1]
 
     def limits(self, config: TrainingConfig) -> TrainingConfig:
         """``config`` with the limits that hold now: of a run that was extended none but its new minutes."""
@@ -94,10 +95,10 @@ class Course:
         limits = {"max_epochs": None, "max_steps": None, "max_minutes": self.extension.minutes}
         return config.model_copy(update=limits)
 
-    def at(self, step: int) -> Leg:
+    def at(self, step: int) -> PlanSegment:
         """The plan that was in force for update ``step``."""
-        return self._legs[max(0, bisect_left(self._legs, step, key=lambda leg: leg.step) - 1)]
+        return self._segments[max(0, bisect_left(self._segments, step, key=lambda segment: segment.step) - 1)]
 
-    def ahead(self, step: int) -> Leg:
+    def ahead(self, step: int) -> PlanSegment:
         """The plan for what comes after update ``step``."""
-        return self._legs[bisect_right(self._legs, step, key=lambda leg: leg.step) - 1]
+        return self._segments[bisect_right(self._segments, step, key=lambda segment: segment.step) - 1]

@@ -11,17 +11,18 @@ from typing import Any
 
 from tqdm import tqdm
 
+from engine.claims.length import beyond_need, in_words
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
-from engine.plan import beyond_need, in_words
 from engine.printable import escaped
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.reader import RunReader
-from engine.rundir.schema import Parent, RunRecord
+from engine.rundir.record import Parent, RunRecord
+from engine.tasks import task_config
 
 LINE_EVERY_S = 10.0
 
 
-class Progress:
+class Terminal:
     """Follows one run through its callback. The run directory holds the same, and more.
 
     Whoever watches may leave (a closed pipe, a terminal that is gone): that must not end the training.
@@ -135,7 +136,11 @@ class Progress:
 
 
 def _beyond_need(record: RunRecord) -> str | None:
-    """Of a run of sounds whose minutes alone decide its length."""
+    """Of a run whose minutes alone decide its length, where what it needs was measured."""
     training = record.config.training
     by_time = training.get("max_minutes") is not None and training.get("max_steps") is None
-    return beyond_need(record.total_steps, record.num_train) if by_time and record.can.make_sounds else None
+    return (
+        beyond_need(record.total_steps, record.num_train)
+        if by_time and task_config(record.task).need_measured
+        else None
+    )

@@ -1,0 +1,31 @@
+"""Settings from plain values, every complaint in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from engine.config import Settings
+from engine.errors import ConfigError
+
+
+def validated(model: type[Settings], values: dict[str, Any]) -> Any:
+    """``model`` built from ``values``; every complaint in one sentence as a :class:`ConfigError`."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        complaints = []
+        for item in error.errors():
+            name = ".".join(str(part) for part in item["loc"])
+            if item["type"] == "extra_forbidden":
+                complaints.append(f"{name} is no setting")
+            elif item["type"] == "missing":
+                complaints.append(f"{name} is missing")
+            elif item["type"] == "string_pattern_mismatch":
+                complaints.append(f"{name} cannot be {item['input']!r}")
+            elif item["type"] == "value_error":  # a complaint about several settings together
+                complaints.append(item["msg"].removeprefix("Value error, "))
+            else:
+                complaints.append(f"{name} = {item['input']!r}: {item['msg'].lower()}")
+        raise ConfigError("; ".join(complaints) + ".", "See --help for the settings and their ranges.") from None
