@@ -11,6 +11,7 @@ import errno
 import itertools
 import os
 import re
+import stat
 import sys
 import threading
 import time
@@ -88,8 +89,15 @@ def discard(path: Path) -> None:
 
 
 def open_append(path: Path) -> int:
-    """A descriptor whose every ``write()`` lands at the end of the file, whoever else appends. Follows no link."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINK | _BINARY, 0o666)
+    """A descriptor whose every ``write()`` lands at the end of the file, whoever else appends.
+
+    Follows no link, and takes nothing but a regular file: ``OSError`` otherwise.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINK | _BINARY, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return descriptor
 
 
 def append_line(descriptor: int, line: bytes) -> None:

@@ -28,7 +28,7 @@ from engine.rundir.entry import holds_run
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch, is_here, read_sessions
 from engine.rundir.protocol import PlanRecord, SessionRecord
-from engine.rundir.reading import own_file, read_record, read_records
+from engine.rundir.reading import open_at_once, own_file, read_record, read_records
 from engine.rundir.schema import DatasetRecord, RunRecord, Status
 from engine.rundir.view import RunView, ShownState, look
 
@@ -153,7 +153,7 @@ class RunReader:
         if not own_file(self.layout.metrics):
             return 0
         try:
-            with self.layout.metrics.open("rb") as file:
+            with open_at_once(self.layout.metrics) as file:
                 size = file.seek(0, os.SEEK_END)
                 start = max(0, size + position) if position < 0 else min(position, size)
                 if start == 0:
@@ -238,7 +238,7 @@ def _whole_lines(path: Path, offset: int, limit_bytes: int | None) -> Lines:
     try:
         if not own_file(path):
             return Lines([], 0)
-        with path.open("rb") as file:
+        with open_at_once(path) as file:
             if file.seek(0, os.SEEK_END) < offset:
                 return Lines([], 0)
             file.seek(max(0, offset - 1))

@@ -6,11 +6,12 @@ A run writes no links, pipes or devices: whatever of that kind lies in its direc
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from pydantic import ValidationError
 
@@ -19,6 +20,12 @@ from engine.rundir.layout import Layout
 from engine.rundir.protocol import PROTOCOL, Record, other_protocol
 
 _AnyRecord = TypeVar("_AnyRecord", bound=Record)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+
+
+def open_at_once(path: Path) -> BinaryIO:
+    """``path`` to be read, waiting for nobody: a pipe that took its place after the look can be opened, no more."""
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAIT))
 
 
 def own_file(path: Path) -> bool:
@@ -35,7 +42,7 @@ def read_own(path: Path, most: int = Record.most_bytes) -> bytes | None:
     """The bytes of an :func:`own_file`; None when it is none or longer than ``most``. Raises OSError."""
     if not own_file(path) or path.stat().st_size > most:
         return None
-    with path.open("rb") as file:
+    with open_at_once(path) as file:
         data = file.read(most + 1)
     return data if len(data) <= most else None
 
