@@ -90,6 +90,25 @@ def test_a_damaged_line_is_skipped_and_an_unknown_word_refused(writer: RunWriter
     assert control.wait_for(writer.root, sent.id, timeout_s=10) is not None
 
 
+def test_long_and_shapeless_commands_leave_the_status_readable(writer: RunWriter) -> None:
+    strange = [{"id": f"{number}{'i' * 900_000}", "command": "x" * 900_000} for number in range(6)]
+    strange += [{"id": "long", "command": "cancel" * 150_000}, {"id": "i" * 900_000, "command": "cancel"}]
+    strange += [{"id": "shapeless", "command": {"a": [1]}}]
+    lines = [json.dumps({**one, "issued_at": 1.0, "session": writer.session.session}) for one in strange]
+    with writer.layout.control.open("a") as file:
+        file.write("\n".join(["", *lines, ""]))
+    answer = control.wait_for(writer.root, "shapeless", timeout_s=20)
+    assert answer is not None
+    assert (answer.result, answer.command) == ("refused", "")
+    writer.state(State.RUNNING)
+    status = RunReader(writer.root).status()
+    assert status is not None
+    assert [one.result for one in status.commands] == ["refused"] * len(strange)
+    assert not writer.control.cancel
+    assert writer.layout.status.stat().st_size < 10_000
+    assert writer.layout.metrics.stat().st_size < 10_000
+
+
 @pytest.mark.parametrize("garbage", [b"0\n" * 512, b"x" * 1024])
 def test_three_hundred_megabytes_of_garbage_hold_a_cancel_up_for_a_few_looks(root: Path, garbage: bytes) -> None:
     """Counted in polls, of which there are four a second: 300 of them would be more than anybody waits."""
