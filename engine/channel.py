@@ -40,6 +40,7 @@ class Channel:
             for line in self.process.stdout:
                 self._take(line)
         self._answers.put(None)
+        self.process.wait()  # nobody may ask it again: until somebody has waited, the system keeps it as a zombie
 
     def _take(self, line: bytes) -> None:
         """Pass on a line that is an answer. A library may print between them, and a killed child leaves half of one."""

@@ -16,7 +16,7 @@ from engine.audio.files.find import find_files
 from engine.collection.collection import LEFT_OUT
 from engine.collection.health import SHORTLY, Health
 from engine.config import OverfittingPreset
-from engine.printable import escaped
+from engine.printable import escaped, unmarked
 from engine.rundir.schema import FileRow
 
 _LOOK = {
@@ -126,7 +126,7 @@ def _to_hear(checked: Checked, source: str) -> None:
         page = int(st.number_input("Page", 1, pages, key="to-hear-page", width=160)) if pages > 1 else 1
         inside = {found.shown: found.path for found in find_files(checked.folder)}
         for row in named[(page - 1) * PLAYERS : page * PLAYERS]:
-            style.line(f"{escaped(row.path).replace('*', '∗')} – {escaped(_flags(row)).replace('*', '∗')}")
+            style.line(f"{unmarked(row.path)} – {unmarked(_flags(row))}")
             _heard(row, inside.get(row.path), source, "flagged")
 
 
@@ -169,7 +169,7 @@ def _one_by_one(checked: Checked, source: str) -> None:
             return
         row = rows[chosen[0]]
         if said := _flags(row):
-            style.line(f"{escaped(row.path).replace('*', '∗')} – {escaped(said).replace('*', '∗')}")
+            style.line(f"{unmarked(row.path)} – {unmarked(said)}")
         inside = {found.shown: found.path for found in find_files(checked.folder)}
         _heard(row, inside.get(row.path), source, "chosen")
 

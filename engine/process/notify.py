@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from engine import child
 from engine.claims.headline import reason_done
 from engine.claims.kinds import WORSENS
-from engine.process.start import apart, environment
 from engine.rundir.atomic import open_append
 from engine.rundir.layout import Layout
 from engine.rundir.schema import State, Status
@@ -54,12 +53,12 @@ def notify(command: str, root: Path, event: Event, message: str, status: Status 
     told = {f"SWEETSPOT_{name}": value for name, value in facts.items()}
     with os.fdopen(open_append(Layout(root).log), "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "engine.process.limited", str(LIMIT_S), command],
+            child.command("engine.process.limited", str(LIMIT_S), command),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=environment() | told,
-            **apart(),
+            env=child.environment() | told,
+            **child.apart(),
         )
     process.returncode = 0  # nobody waits for it: without this Python would complain that nobody did
 
