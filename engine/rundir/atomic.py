@@ -11,11 +11,12 @@ import errno
 import itertools
 import os
 import re
-import stat
 import sys
 import threading
 import time
 from pathlib import Path
+
+from engine.regular_file import check_regular
 
 if sys.platform != "win32":
     import fcntl
@@ -94,9 +95,11 @@ def open_append(path: Path) -> int:
     Follows no link, and takes nothing but a regular file: ``OSError`` otherwise.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINK | _BINARY, 0o666)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        check_regular(descriptor, path)
+    except OSError:
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise
     return descriptor
 
 

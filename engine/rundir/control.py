@@ -20,12 +20,12 @@ from typing import Literal
 from pydantic import ValidationError
 
 from engine.errors import RunDirectoryError, StorageError
+from engine.regular_file import open_at_once
 from engine.rundir.atomic import append_line, open_append
 from engine.rundir.encoding import decode, encode
 from engine.rundir.liveness import HEARTBEAT_PATIENCE_S, HeartbeatWatch, Liveness, presence
 from engine.rundir.protocol import LONGEST_WORD, Command, HandledCommand
 from engine.rundir.reader import RunReader
-from engine.rundir.reading import open_at_once
 
 _REMOVE = "Remove it and say it again, or stop the process."
 _OWNER = "Command it as its owner."

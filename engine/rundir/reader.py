@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from engine.errors import RunDirectoryError
 from engine.home import expanded
+from engine.regular_file import open_at_once
 from engine.rundir.artefacts import (
     Artefact,
     PreviewSet,
@@ -28,7 +29,7 @@ from engine.rundir.entry import holds_run
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch, is_here, read_sessions
 from engine.rundir.protocol import PlanRecord, SessionRecord
-from engine.rundir.reading import open_at_once, own_file, read_record, read_records
+from engine.rundir.reading import own_file, read_record, read_records
 from engine.rundir.schema import DatasetRecord, RunRecord, Status
 from engine.rundir.view import RunView, ShownState, look
 

@@ -6,26 +6,20 @@ A run writes no links, pipes or devices: whatever of that kind lies in its direc
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from engine.regular_file import open_at_once
 from engine.rundir.encoding import decode, unseal
 from engine.rundir.layout import Layout
 from engine.rundir.protocol import PROTOCOL, Record, other_protocol
 
 _AnyRecord = TypeVar("_AnyRecord", bound=Record)
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
-
-
-def open_at_once(path: Path) -> BinaryIO:
-    """``path`` to be read, waiting for nobody: a pipe that took its place after the look can be opened, no more."""
-    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAIT))
 
 
 def own_file(path: Path) -> bool:
