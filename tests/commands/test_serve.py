@@ -146,6 +146,9 @@ def test_axes_move_a_sound_and_morph_and_vary_answer_with_files(served: Served, 
         ('{"op": "map", "checkpoint": "epoch-999"}', "weights of epoch 999 were not kept"),
         ('{"op": "move", "out": "/tmp", "axes": {"99": 1}}', "no axis 99"),
         ('{"op": "vary", "out": "/tmp", "file": "no.wav"}', "no sound no.wav"),
+        ('{"op": "place", "out": "/tmp", "x": 1e300, "y": 0}', "no sound so far"),
+        ('{"op": "nearest", "origin": {"kind": "place", "x": 1e300, "y": 0}}', "no sound so far"),
+        ('{"op": "nearest", "origin": {"kind": "place", "x": 0, "y": -1e30}}', "no sound so far"),
     ],
 )
 def test_an_error_is_an_answer_with_cause_and_remedy(line: str, said: str, served: Served) -> None:
