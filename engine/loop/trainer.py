@@ -260,7 +260,7 @@ class Trainer:
         if not self._save(reason):
             raise StorageError(
                 f"The disk refused the last checkpoint or the best state, at step {self.tracker.step}.",
-                f"Free some space, then {_ANEW if self.archive.kept().newest is None else _GOES_ON}",
+                f"{self.writer.remedy}, then {_ANEW if self.archive.kept().newest is None else _GOES_ON}",
             )
 
     def _figures(self) -> dict[str, float]:
