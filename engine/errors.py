@@ -9,14 +9,25 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-_SPACE = "Free some space or choose another place."
-_RIGHTS = "Check the folder's rights or choose another place."
-_REMEDIES = {
+_SPACE, _RIGHTS = "Free some space", "Check the folder's rights"
+_IN_THE_WAY = "Remove what lies in its place"
+_STEPS = {
     errno.ENOSPC: _SPACE, errno.EDQUOT: _SPACE, errno.EFBIG: _SPACE,
     errno.EACCES: _RIGHTS, errno.EPERM: _RIGHTS, errno.EROFS: _RIGHTS,
-    errno.ENOENT: "Put it back or choose another place.",
-    errno.EEXIST: "Choose another place.", errno.ENOTDIR: "Choose another place.",
+    errno.ENOENT: "Put it back",
+    errno.EEXIST: _IN_THE_WAY, errno.ENOTDIR: _IN_THE_WAY, errno.EISDIR: _IN_THE_WAY,
 }  # fmt: skip
+
+
+def next_step(error: OSError) -> str:
+    """What its user can do about what the system refused, as the beginning of a sentence."""
+    return _STEPS.get(error.errno or 0, "Check the drive")
+
+
+def next_step_or_elsewhere(error: OSError) -> str:
+    """:func:`next_step` where another place will do as well, which spares what is in the way of this one."""
+    step = next_step(error)
+    return "Choose another place" if step == _IN_THE_WAY else f"{step} or choose another place"
 
 
 class SweetspotError(Exception):
@@ -76,8 +87,7 @@ class StorageError(SweetspotError):
         if error.errno in (errno.EMFILE, errno.ENFILE):
             return cls("Too many files are open at once.", "Close other programs, or raise the limit: ulimit -n 4096.")
         what, why = error.filename or "A file", (error.strerror or str(error)).lower()
-        remedy = _REMEDIES.get(error.errno or 0, "Check the drive or choose another place.")
-        return cls(f"{what} cannot be written or read: {why}.", remedy)
+        return cls(f"{what} cannot be written or read: {why}.", f"{next_step_or_elsewhere(error)}.")
 
 
 class RunDirectoryLostError(StorageError):

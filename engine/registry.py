@@ -24,8 +24,10 @@ from engine.config import Settings
 from engine.errors import DataError, StorageError
 from engine.home import expanded, own_place
 from engine.printable import printable
+from engine.regular_file import read_regular
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.layout import is_run_id
+from engine.rundir.protocol import Record
 from engine.rundir.record import Source
 from engine.sources import Claim, Dataset, Description, Offer
 from engine.tasks import task_config, task_names
@@ -239,7 +241,7 @@ def _users_own() -> Iterator[Dataset]:
     tasks = task_names()
     for path in sorted(_home().glob("*.json")):
         try:
-            entry = _Entry.model_validate_json(path.read_bytes())
+            entry = _Entry.model_validate_json(read_regular(path, Record.most_bytes))
         except (OSError, ValidationError):
             continue
         if entry.task in tasks and entry.id == path.stem:

@@ -20,6 +20,7 @@ ENGINE = (
     "engine.errors",
     "engine.printable",
     "engine.home",
+    "engine.regular_file",
     "engine.child",
     "engine.channel",
     "engine.stamp",

@@ -280,6 +280,25 @@ def test_changed_sounds_refuse_to_be_resumed(drums: Path, tmp_path: Path, engine
     assert found.returncode == 0, found.stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of this kind are POSIX")
+@pytest.mark.parametrize(
+    "given",
+    [("train", "PIPE.csv"), ("train", "DRUMS", "--labels", "PIPE.csv"), ("train", "demo", "--config", "PIPE.csv"),
+     ("train", "demo", "--config", "/dev/zero"), ("generate", "DRUMS", "--out", "OUT", "--again", "PIPE.csv")],
+    ids=["table", "labels", "configuration", "device", "recipe"],
+)  # fmt: skip
+def test_a_pipe_where_a_file_is_asked_for_is_one_sentence_and_no_wait(
+    engine: Engine, drums: Path, tmp_path: Path, given: tuple[str, ...]
+) -> None:
+    os.mkfifo(tmp_path / "PIPE.csv")
+    meant = {"PIPE.csv": tmp_path / "PIPE.csv", "DRUMS": drums, "OUT": tmp_path / "out"}
+    where = ("--run-dir", tmp_path / "run") if given[0] == "train" else ()
+    result = engine(*(meant.get(word, word) for word in given), *where, timeout=30)
+    assert result.returncode == 2, result.stderr
+    assert "cannot be read: it is no regular file" in result.stderr and result.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists() or "--labels" in given  # those are read by the run
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

@@ -33,7 +33,11 @@ class Rows:
         y2: float | Floats = math.nan,
         t: str | Sequence[str] = "",
     ) -> None:
-        size = max(np.size(value) for value in (x, y, x2, y2))
+        """Marks of kind ``k`` and role ``s``, one for each entry of the arrays; none where one of them is empty."""
+        sizes = [np.size(value) for value in (x, y, x2, y2)]
+        size = max(sizes) if min(sizes) else 0
+        if not size:
+            return
         for name, value in (("x", x), ("y", y), ("x2", x2), ("y2", y2)):
             self._numbers[name].append(np.broadcast_to(np.asarray(value, float), size))
         for name, text in (("k", k), ("s", s), ("t", t)):

@@ -218,13 +218,14 @@ def note(view: RunView, reader: RunReader) -> None:
 
 def kept_of(reader: RunReader) -> Kept:
     """What of a run verifies; its files are read again only when one of them has changed."""
-    paths = [path for one in reader.checkpoints() for path in (one.path, manifest(one.path))]
+    paths = [path for one in (*reader.checkpoints(), *reader.snapshots()) for path in (one.path, manifest(one.path))]
     return _kept(reader.root, tuple((path.name, stamp(path)) for path in paths))
 
 
 @lru_cache(maxsize=64)
 def _kept(root: Path, stamps: tuple[tuple[str, Stamp | None], ...]) -> Kept:
-    return kept(RunReader(root).checkpoints())
+    reader = RunReader(root)
+    return kept(reader.checkpoints(), reader.snapshots())
 
 
 def _fresh_warnings(view: RunView, store: MetricsStore) -> list[str]:

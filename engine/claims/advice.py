@@ -9,6 +9,7 @@ from engine.claims.figures import typed
 from engine.rundir.artefacts import Artefact
 from engine.rundir.layout import checkpoint_step
 
+MOST_NAMED = 5
 SANE_RATE = 2e-3  # the default: one learning rate was best on every collection, see docs/model.md
 
 
@@ -16,26 +17,31 @@ SANE_RATE = 2e-3  # the default: one learning rate was best on every collection,
 class Kept:
     """Epochs of the best state and of the newest checkpoint whose files verify; None where none does.
 
-    damaged: files of either kind that are there and do not verify.
+    damaged: files of either kind that are there and do not verify. usable: where there is neither, the epochs whose
+    snapshots verify: weights to use, and nothing to go on from.
     """
 
     best: int | None = None
     newest: int | None = None
     damaged: int = 0
+    usable: tuple[int, ...] = ()
 
 
-def kept(found: Iterable[Artefact]) -> Kept:
-    """What of ``found`` verifies. Reads the files whole."""
+def kept(checkpoints: Iterable[Artefact], snapshots: Iterable[Artefact]) -> Kept:
+    """What of them verifies. Reads the checkpoints whole, and the snapshots where no checkpoint is left."""
     best = newest = None
     damaged = 0
-    for one in found:
+    for one in checkpoints:
         if one.manifest is None or not one.verified:
             damaged += 1
         elif checkpoint_step(one.path.name) is None:
             best = one.manifest.epoch
         else:
             newest = max(newest or 0, one.manifest.epoch)
-    return Kept(best, newest, damaged)
+    if best is not None or newest is not None:
+        return Kept(best, newest, damaged)
+    usable = {one.manifest.epoch for one in snapshots if one.manifest is not None and one.verified}
+    return Kept(damaged=damaged, usable=tuple(sorted(usable)))
 
 
 def lower_rate(rate: float) -> float:
@@ -56,6 +62,18 @@ def what_is_kept(files: Kept) -> str:
         return f"The best state, of epoch {files.best}, is kept."
     if files.newest is not None:
         return f"The last save, of epoch {files.newest}, is kept."
+    if files.usable:
+        return f"No checkpoint is kept: training begins again at its start. {_what_is_usable(files)}"
     if files.damaged:
         return "Nothing that was saved verifies: nothing is kept."
     return "Nothing is kept yet: it failed before anything was saved."
+
+
+def _what_is_usable(files: Kept) -> str:
+    """Which epochs' weights can be used where no checkpoint is left; "" where there are none."""
+    epochs = list(map(str, files.usable))
+    if len(epochs) < 2:
+        return f"What it had learnt by epoch {epochs[0]} can be used." if epochs else ""
+    if len(epochs) > MOST_NAMED:
+        return f"What it had learnt by {len(epochs)} epochs, from {epochs[0]} to {epochs[-1]}, can be used."
+    return f"What it had learnt by epochs {', '.join(epochs[:-1])} and {epochs[-1]} can be used."

@@ -122,10 +122,14 @@ def _failed(status: Status | None, files: Kept) -> Diagnosis:
 def _after_a_crash(status: Status, files: Kept) -> str:
     if files.newest is not None:
         return f"The last save is epoch {files.newest}: resume from there."
+    if files.usable:
+        return what_is_kept(files)
     return "Nothing is saved: resuming begins at the start." if status.step else "It had not begun to learn."
 
 
 def _after_a_stop(view: RunView, status: Status, files: Kept) -> str:
+    if files.usable:
+        return what_is_kept(files)
     if files.newest is None:
         return "Nothing is saved." if status.step else "It had not begun to learn."
     what = f"Everything up to epoch {files.newest} is kept"

@@ -9,6 +9,8 @@ import click
 
 from engine import completion
 from engine.errors import ConfigError, DataError
+from engine.regular_file import read_regular
+from engine.rundir.protocol import Record
 from engine.tasks.vae.sounds.request import FileRequest, Recipe, SoundRequest
 from engine.validation import validated
 
@@ -171,7 +173,10 @@ def _make_again(run_dir: Path, out: Path, paths: tuple[Path, ...]) -> None:
 
 def _recipe(path: Path) -> Recipe:
     try:
-        recipe: Recipe = Recipe.model_validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
+        recipe: Recipe = Recipe.model_validate_json(read_regular(path, Record.most_bytes))
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise DataError(f"{path} cannot be read: {why}.", "Name a JSON that generate wrote.") from error
+    except ValueError as error:
         raise DataError(f"{path} is no recipe of this version.", "Name a JSON that generate wrote.") from error
     return recipe

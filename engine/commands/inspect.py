@@ -60,7 +60,7 @@ def inspect(reader: RunReader) -> dict[str, Any]:
     """All that ``--json`` prints. Missing or damaged parts are null or empty."""
     view = reader.view()
     last_epoch = reader.metrics_tail(1, "epoch")
-    said = headline(view, lambda: kept(reader.checkpoints()))
+    said = headline(view, lambda: kept(reader.checkpoints(), reader.snapshots()))
     return {
         **_identity(view),
         **_standing(view),

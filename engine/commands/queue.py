@@ -22,7 +22,7 @@ from engine.process.job import Job, asked_job
 from engine.process.notify import option as notify_option
 from engine.process.signals import SignalFlag
 from engine.queue.shelves import Queue, Queued, cancelling
-from engine.queue.standing import QueueRow, best_so_far, row_of
+from engine.queue.standing import QueueRow, Standing, best_so_far, row_of
 from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
 
@@ -242,5 +242,11 @@ def _summary(places: Sequence[QueueRow], worker: str, runs_dir: Path) -> str:
         return f"A worker goes through it ({worker})."
     if not left:
         return "Nothing waits."
+    running = sum(one.state is Standing.RUNNING for one in places)
+    trained = f"{running} {'trains' if running == 1 else 'train'}"
+    if running == left:
+        return f"{trained}, nothing waits."
     where = "" if runs_dir == Path("runs") else f" --runs-dir {runs_dir}"
-    return f"Nobody works: {left} to be trained. Start with: sweetspot queue run{where}"
+    rest = f"{left - running} to be trained"
+    fact = f"{trained}, {rest}, and nobody goes on" if running else f"Nobody works: {rest}"
+    return f"{fact}. Start with: sweetspot queue run{where}"

@@ -15,7 +15,7 @@ from engine.loop.snapshot import serialise_snapshot, thin_snapshots
 from engine.loop.state_file import serialise
 from engine.loop.tracker import TrackerState
 from engine.metrics import MetricsCallback, PreviewEvent
-from engine.rundir.artefacts import find_checkpoints
+from engine.rundir.artefacts import find_checkpoints, find_snapshots
 from engine.rundir.layout import manifest
 from engine.rundir.protocol import PROTOCOL
 from engine.rundir.status import CheckpointRef
@@ -110,7 +110,8 @@ class Archive:
 
     def kept(self) -> Kept:
         """What of the run lies on the disk and verifies."""
-        return kept(find_checkpoints(self.writer.root, self.writer.layout.checkpoints))
+        root, layout = self.writer.root, self.writer.layout
+        return kept(find_checkpoints(root, layout.checkpoints), find_snapshots(root, layout.snapshots))
 
     def has_previews(self, epoch: int, step: int) -> bool:
         """Whether the previews of this moment were all written: their snapshot comes last."""

@@ -28,6 +28,8 @@ from engine.rundir.writer import RunWriter
 from engine.sweet_range import SweetRange, may_end
 from engine.task import DIVERGED, Task
 
+_ANEW = "start again: no checkpoint is on the disk to go on from."
+_GOES_ON = "--resume: what is missing is trained again or written from where it waits."
 FIRST_SAVE_S, SAVE_EVERY_S = 20.0, 300.0
 SKIPS_IN_A_ROW = 5
 
@@ -248,7 +250,7 @@ class Trainer:
         if not self._save(reason):
             raise StorageError(
                 f"The disk refused the last checkpoint or the best state, at step {self.tracker.step}.",
-                "Free some space, then --resume: what is missing is trained again or written from where it waits.",
+                f"{self.writer.remedy}, then {_ANEW if self.archive.kept().newest is None else _GOES_ON}",
             )
 
     def _figures(self) -> dict[str, float]:

@@ -22,6 +22,7 @@ from engine.plan import Plan
 from engine.printable import printable
 from engine.process.origin import Origin
 from engine.registry import Resolved, check_data, find_source
+from engine.regular_file import read_regular
 from engine.resolve import merged
 from engine.rundir.encoding import unseal
 from engine.rundir.layout import Layout
@@ -180,7 +181,7 @@ def saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
     if file is None:
         return {"training": {}, "task": {}}
     try:
-        raw = file.read_bytes()
+        raw = read_regular(file, RunRecord.most_bytes)
         values = json.loads(raw)
         if "config" in values and unseal(raw) is None:
             raise ConfigError(
@@ -189,7 +190,10 @@ def saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
             )
         values = values.get("config", values)
         return {"training": dict(values["training"]), "task": dict(values["task"])}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ConfigError(f"{file} cannot be read: {why}.", "Give a run's run.json.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(
             f"{file} is no saved configuration.", 'Give a run\'s run.json, or {"training": {…}, "task": {…}}.'
         ) from error

@@ -16,6 +16,8 @@ import threading
 import time
 from pathlib import Path
 
+from engine.regular_file import check_regular
+
 if sys.platform != "win32":
     import fcntl
 
@@ -88,8 +90,17 @@ def discard(path: Path) -> None:
 
 
 def open_append(path: Path) -> int:
-    """A descriptor whose every ``write()`` lands at the end of the file, whoever else appends. Follows no link."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINK | _BINARY, 0o666)
+    """A descriptor whose every ``write()`` lands at the end of the file, whoever else appends.
+
+    Follows no link, and takes nothing but a regular file: ``OSError`` otherwise.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_LINK | _BINARY, 0o666)
+    try:
+        check_regular(descriptor, path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def append_line(descriptor: int, line: bytes) -> None:

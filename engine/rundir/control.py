@@ -6,7 +6,9 @@ reads so much and no more: what is of no use delays a command by seconds, and th
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import threading
 import time
 import uuid
@@ -18,12 +20,16 @@ from typing import Literal
 from pydantic import ValidationError
 
 from engine.errors import RunDirectoryError, StorageError
+from engine.regular_file import open_at_once
 from engine.rundir.atomic import append_line, open_append
 from engine.rundir.encoding import decode, encode
 from engine.rundir.liveness import HEARTBEAT_PATIENCE_S, HeartbeatWatch, Liveness, presence
 from engine.rundir.protocol import LONGEST_WORD, Command, HandledCommand
 from engine.rundir.reader import RunReader
 
+_REMOVE = "Remove it and say it again, or stop the process."
+_OWNER = "Command it as its owner."
+_REMEDIES = {errno.EINVAL: _REMOVE, errno.ELOOP: _REMOVE, errno.EACCES: _OWNER, errno.EPERM: _OWNER}
 _LOOK_BACK_BYTES = 1 << 18
 _LOOK_S = 0.05
 _BLOCK = 1 << 20  # no command is nearly that long
@@ -48,9 +54,7 @@ def send(root: Path, command: Literal["cancel", "save_now"], session: str | None
     except OSError as error:
         raise StorageError(
             f"The command cannot be written to {reader.layout.control}: {error.strerror or error}.",
-            "Command it as its owner."
-            if isinstance(error, PermissionError)
-            else "Free some space, or stop the process.",
+            _REMEDIES.get(error.errno or 0, "Free some space, or stop the process."),
         ) from error
     return said
 
@@ -205,12 +209,12 @@ class Inbox:
     def _new_lines(self) -> Iterator[bytes]:
         """The whole lines that name this session, of at most ``_BLOCKS_A_POLL`` blocks; the next poll goes on there."""
         try:
-            size = self._path.stat().st_size
-            if size == self._offset:
+            found = self._path.lstat()
+            if not stat.S_ISREG(found.st_mode) or found.st_size < self._offset:
+                self._offset = 0  # somebody replaced the file; ids keep a command from being obeyed twice
+            if not stat.S_ISREG(found.st_mode) or found.st_size == self._offset:
                 return
-            if size < self._offset:  # somebody replaced the file; ids keep a command from being obeyed twice
-                self._offset = 0
-            with self._path.open("rb") as file:
+            with open_at_once(self._path) as file:
                 for _ in range(_BLOCKS_A_POLL):
                     file.seek(self._offset)
                     block = file.read(_BLOCK)
@@ -220,7 +224,9 @@ class Inbox:
                         yield from (line for line in block[:end].split(b"\n") if self._session in line)
                     if end == 0:
                         return
-        except OSError:  # not there yet, or held by a viewer on Windows: the next poll comes in a moment
+        except FileNotFoundError:  # not there yet, or no longer: what comes next is another file
+            self._offset = 0
+        except OSError:  # held by a viewer on Windows: the next poll comes in a moment
             return
 
     def _parse(self, line: bytes) -> Arrival | None:

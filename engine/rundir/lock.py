@@ -33,6 +33,7 @@ _WINDOWS_BYTE = 1 << 30  # Windows' locks are mandatory: lock a byte far behind 
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 _LONGEST_PATH = 1024  # of macOS, in bytes
 _BINARY = getattr(os, "O_BINARY", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 class RunLock:
@@ -177,7 +178,7 @@ def _take(path: Path, holder: str) -> int:
     """A descriptor of the locked file, with its holder written into it. The caller has the guard."""
     if identity(path) in _held:
         raise taken(holder)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK | _BINARY, 0o666)
     try:
         _acquire(descriptor)
         os.ftruncate(descriptor, 0)

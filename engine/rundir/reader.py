@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from engine.errors import RunDirectoryError
 from engine.home import expanded
+from engine.regular_file import open_at_once
 from engine.rundir.artefacts import (
     Artefact,
     PreviewSet,
@@ -160,7 +161,7 @@ class RunReader:
         if not own_file(self.layout.metrics):
             return 0
         try:
-            with self.layout.metrics.open("rb") as file:
+            with open_at_once(self.layout.metrics) as file:
                 size = file.seek(0, os.SEEK_END)
                 start = max(0, size + position) if position < 0 else min(position, size)
                 if start == 0:
@@ -238,7 +239,7 @@ def _whole_lines(path: Path, offset: int, limit_bytes: int | None) -> Lines:
     try:
         if not own_file(path):
             return Lines([], 0)
-        with path.open("rb") as file:
+        with open_at_once(path) as file:
             if file.seek(0, os.SEEK_END) < offset:
                 return Lines([], 0)
             file.seek(max(0, offset - 1))

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from engine.regular_file import open_at_once
 from engine.rundir.encoding import decode, unseal
 from engine.rundir.layout import Layout
 from engine.rundir.protocol import PROTOCOL, Record, other_protocol
@@ -35,7 +36,7 @@ def read_own(path: Path, most: int = Record.most_bytes) -> bytes | None:
     """The bytes of an :func:`own_file`; None when it is none or longer than ``most``. Raises OSError."""
     if not own_file(path) or path.stat().st_size > most:
         return None
-    with path.open("rb") as file:
+    with open_at_once(path) as file:
         data = file.read(most + 1)
     return data if len(data) <= most else None
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import psutil
 
-from engine.errors import RunDirectoryError, RunDirectoryLostError, StorageError
+from engine.errors import RunDirectoryError, RunDirectoryLostError, StorageError, next_step, next_step_or_elsewhere
 from engine.home import expanded
 from engine.rundir.artefacts import write_artefact
 from engine.rundir.atomic import Journal, create_once, make_directory, replace_bytes
@@ -29,12 +29,15 @@ from engine.rundir.protocol import EventKind, HandledCommand, Manifest, PlanReco
 from engine.rundir.record import DatasetRecord, RunRecord
 from engine.rundir.status import State, Status
 
+_ASK = "Ask its owner for the right or choose another place"
+
 
 class RunWriter:
     """One session of a run, from :meth:`open` to :meth:`close`. Every method may be called from any thread.
 
     control: the viewers' commands (``control.cancel``, ``control.take_saves()``); answer each with :meth:`done`.
     lost: why this session has to end at once, when its directory was moved, removed or taken; ``root`` follows a move.
+    remedy: the beginning of a sentence, what to do about the checkpoint or preview that the disk refused last.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class RunWriter:
         self._board = StatusBoard(place.status, first_status(place, session.session))
         self._lost_lines = 0
         self._untold_loss = ""
+        self.remedy = "Free some space"
         self._closed = False
         self._heart = Heart(self._poll, self._publish, self._measure, lambda: self._board.dirty)
 
@@ -98,8 +102,7 @@ class RunWriter:
             forbidden = isinstance(error, PermissionError)
             raise StorageError(
                 f"The run directory {place.root} cannot be written: {error.strerror or error}.",
-                f"{'Ask its owner for the right' if forbidden else 'Free some space'} or choose another place with "
-                "--run-dir.",
+                f"{_ASK if forbidden else next_step_or_elsewhere(error)} with --run-dir.",
             ) from error
         return writer
 
@@ -186,7 +189,7 @@ class RunWriter:
         except OSError as error:
             self.warn(
                 f"The disk refused to note a new plan ({error.strerror or error}): the run keeps the one it has, and "
-                "may take longer or shorter than asked. Free some space.",
+                f"may take longer or shorter than asked. {next_step(error)}.",
                 code="storage",
             )
             return False
@@ -228,7 +231,7 @@ class RunWriter:
                 self._events.flush()  # no checkpoint is ahead of its events
             write_artefact(path, data, manifest, durable=durable)
         except OSError as error:
-            return self._refused(error)
+            return self._refused(path.parent, error)
         return True
 
     def write_preview(self, path: Path, data: bytes) -> bool:
@@ -240,7 +243,7 @@ class RunWriter:
             make_directory(path.parent)
             create_once(path, data, durable=True)
         except OSError as error:
-            return self._refused(error)
+            return self._refused(path.parent, error)
         return True
 
     def close(self) -> None:
@@ -303,14 +306,17 @@ class RunWriter:
         self._board.update(memory=memory)
         self.event("memory", **memory.model_dump(exclude_none=True))
 
-    def _refused(self, error: OSError) -> bool:
+    def _refused(self, place: Path, error: OSError) -> bool:
+        self.remedy = next_step(error)
         self.warn(
-            f"The disk refuses new files ({error.strerror or error}): training goes on without the checkpoints and "
-            "previews of this time. Free some space.",
+            f"{place} takes no new files ({error.strerror or error}): training goes on without the checkpoints and "
+            f"previews of this time. {self.remedy}.",
             code="storage",
         )
         return False
 
     @staticmethod
     def _indispensable(name: str, error: OSError) -> StorageError:
-        return StorageError(f"{name} cannot be written: {error.strerror or error}.", "Free some space and start again.")
+        return StorageError(
+            f"{name} cannot be written: {error.strerror or error}.", f"{next_step(error)} and start again."
+        )

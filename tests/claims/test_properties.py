@@ -7,6 +7,7 @@ import random
 import re
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -173,7 +174,8 @@ def status_of(run: Run, **changes: Any) -> Status:
     st.sampled_from(list(ShownState)),
     st.booleans(),
     st.booleans(),
-    st.builds(Kept, st.none() | st.integers(1, 99), st.none() | st.integers(1, 99)),
+    st.builds(Kept, st.none() | st.integers(1, 99), st.none() | st.integers(1, 99))
+    | st.builds(Kept, usable=st.lists(st.integers(0, 99), unique=True, max_size=9).map(sorted).map(tuple)),
 )
 def test_every_state_has_its_sentence_and_none_raises(
     run: Run, state: ShownState, told: bool, known: bool, files: Kept
@@ -209,5 +211,20 @@ def test_rates_as_one_types_them() -> None:
 
 
 def test_nothing_is_kept_where_nothing_verifies() -> None:
-    assert kept([]) == Kept() and "Nothing is kept" in what_is_kept(Kept())
+    assert kept([], []) == Kept() and "Nothing is kept" in what_is_kept(Kept())
     assert "best state, of epoch 3, is kept" in what_is_kept(Kept(best=3))
+
+
+@pytest.mark.parametrize(
+    ("usable", "said"),
+    [((2,), "by epoch 2 can"), ((0, 2), "by epochs 0 and 2 can"), (tuple(range(9)), "by 9 epochs, from 0 to 8, can")],
+)
+def test_weights_that_can_be_used_are_said_where_no_checkpoint_is_kept(usable: tuple[int, ...], said: str) -> None:
+    error = ErrorInfo(kind="StorageError", cause="The disk refused.", remedy="Free some space.")
+    status = status_of(Run((1.0, 2.0)), error=error)
+    for state in (ShownState.FAILED, ShownState.CRASHED, ShownState.CANCELLED):
+        shown = headline(view(state, status), lambda: Kept(usable=usable))
+        assert shown is not None
+        assert "No checkpoint is kept: training begins again at its start." in shown.message
+        assert f"What it had learnt {said} be used." in shown.message
+        assert "Nothing" not in shown.message

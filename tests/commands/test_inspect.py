@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from engine.commands.inspect import command
 from engine.errors import RunDirectoryError
+from engine.rundir.layout import Layout
 from engine.rundir.protocol import Manifest
 from engine.rundir.status import Best, ErrorInfo, State
 from tests.rundir.conftest import open_writer
@@ -34,6 +36,19 @@ def root(tmp_path: Path) -> Path:
         writer.warn("The curves part.")
         writer.state(State.FAILED, error=ErrorInfo(kind="x", cause="The loss became NaN.", remedy="Lower it."))
     return root
+
+
+def test_a_run_without_checkpoints_says_which_epochs_can_be_used(root: Path) -> None:
+    shutil.rmtree(root / "checkpoints")
+    place, data = Layout(root).snapshot(2, 12), b"weights"
+    manifest = Manifest(file=place.name, step=12, epoch=2, bytes=7, sha256=hashlib.sha256(data).hexdigest())
+    with open_writer(root, resume=True) as writer:
+        writer.write_artefact(place, data, manifest)
+        writer.state(State.FAILED, error=ErrorInfo(kind="x", cause="The disk refused.", remedy="Free some space."))
+    said = CliRunner().invoke(command, [str(root)]).output
+    assert "training begins again at its start. What it had learnt by epoch 2 can be used." in said
+    place.write_bytes(b"weighty")
+    assert "can be used" not in CliRunner().invoke(command, [str(root)]).output
 
 
 def test_json_is_one_strict_object(root: Path) -> None:

@@ -146,12 +146,38 @@ def test_axes_move_a_sound_and_morph_and_vary_answer_with_files(served: Served, 
         ('{"op": "map", "checkpoint": "epoch-999"}', "weights of epoch 999 were not kept"),
         ('{"op": "move", "out": "/tmp", "axes": {"99": 1}}', "no axis 99"),
         ('{"op": "vary", "out": "/tmp", "file": "no.wav"}', "no sound no.wav"),
+        ('{"op": "place", "out": "/tmp", "x": 1e300, "y": 0}', "no sound so far"),
+        ('{"op": "nearest", "origin": {"kind": "place", "x": 1e300, "y": 0}}', "no sound so far"),
+        ('{"op": "nearest", "origin": {"kind": "place", "x": 0, "y": -1e30}}', "no sound so far"),
     ],
 )
 def test_an_error_is_an_answer_with_cause_and_remedy(line: str, said: str, served: Served) -> None:
     answer = served.send(line)
     assert answer["ok"] is False and said in answer["error"]["cause"] and answer["error"]["remedy"]
     assert served.ask("hello")["ok"]
+
+
+@pytest.mark.parametrize(
+    ("wave", "said"),
+    [
+        (np.full(4_800, 1e37), "broken: 100% of its samples are NaN, infinite or beyond 120 dB"),
+        (np.full(1, 0.5), "too short: 1 sample"),
+        (np.full(4_800, 1e-4), "silent: it never rises above -60 dB of full scale"),
+    ],
+)
+def test_a_given_file_is_judged_as_a_scan_judges_it(
+    wave: np.ndarray, said: str, served: Served, tmp_path: Path
+) -> None:
+    path = tmp_path / "given.wav"
+    soundfile.write(path, wave, 48_000, "FLOAT")
+    for answer in (
+        served.ask("vary", file=str(path), out=str(tmp_path)),
+        served.ask("nearest", origin={"kind": "file", "file": str(path)}),
+    ):
+        assert answer["ok"] is False and said in answer["error"]["cause"]
+    soundfile.write(tmp_path / "other.wav", np.sin(np.arange(48_000) / 20), 48_000)
+    scanned = json.loads(forkserver.run("engine.commands.scan", tmp_path, "--json").stdout)
+    assert [row["reason"] for row in scanned["files"] if row["path"] == "given.wav"] == [said]
 
 
 def test_it_ends_when_idle(drum_run: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_reader_who_has_heard_enough_is_no_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (("train", "demo", "--run-dir", "FILE/run"), 74, "cannot be written: Not a directory. Free some space"),
+        (("train", "demo", "--run-dir", "FILE/run"), 74, "cannot be written: Not a directory. Choose another place"),
         (("train", "demo", "--run-dir", "FILE"), 2, "is a file. Name a directory"),
         (("inspect", "FILE"), 2, "holds no run. Name the directory"),
         (("pack", "NEW", "--out", "FILE/run.zip"), 74, "cannot be written or read: file exists. Choose another place."),

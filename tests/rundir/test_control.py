@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import RunDirectoryError
+from engine.errors import RunDirectoryError, StorageError
 from engine.rundir import control
 from engine.rundir.control import Inbox
 from engine.rundir.layout import Layout
@@ -89,6 +90,25 @@ def test_a_damaged_line_is_skipped_and_an_unknown_word_refused(writer: RunWriter
     assert control.wait_for(writer.root, sent.id, timeout_s=10) is not None
 
 
+def test_long_and_shapeless_commands_leave_the_status_readable(writer: RunWriter) -> None:
+    strange = [{"id": f"{number}{'i' * 100_000}", "command": "x" * 900_000} for number in range(6)]
+    strange += [{"id": "long", "command": "cancel" * 150_000}, {"id": "i" * 900_000, "command": "cancel"}]
+    strange += [{"id": "shapeless", "command": {"a": [1]}}]
+    lines = [json.dumps({**one, "issued_at": 1.0, "session": writer.session.session}) for one in strange]
+    with writer.layout.control.open("a") as file:
+        file.write("\n".join(["", *lines, ""]))
+    answer = control.wait_for(writer.root, "shapeless", timeout_s=20)
+    assert answer is not None
+    assert (answer.result, answer.command) == ("refused", "")
+    writer.state(State.RUNNING)
+    status = RunReader(writer.root).status()
+    assert status is not None
+    assert [one.result for one in status.commands] == ["refused"] * len(strange)
+    assert not writer.control.cancel
+    assert writer.layout.status.stat().st_size < 10_000
+    assert writer.layout.metrics.stat().st_size < 10_000
+
+
 @pytest.mark.parametrize("garbage", [b"0\n" * 512, b"x" * 1024])
 def test_three_hundred_megabytes_of_garbage_hold_a_cancel_up_for_a_few_looks(root: Path, garbage: bytes) -> None:
     """Counted in polls, of which there are four a second: 300 of them would be more than anybody waits."""
@@ -102,6 +122,50 @@ def test_three_hundred_megabytes_of_garbage_hold_a_cancel_up_for_a_few_looks(roo
     control.send(root, "cancel", session="mine")
     arrivals = [arrival for _ in range(8) for arrival in inbox.poll()]
     assert [arrival.name for arrival in arrivals] == ["cancel"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of this kind are POSIX")
+def test_a_pipe_in_place_of_the_commands_stops_no_heart_and_loses_no_later_command(writer: RunWriter) -> None:
+    place = writer.layout.control
+    first = control.send(writer.root, "save_now")
+    assert control.wait_for(writer.root, first.id) is not None
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.raises(StorageError, match=r"it is no regular file\. Remove it and say it again"):
+        control.send(writer.root, "cancel")
+    before = RunReader(writer.root).status()
+    assert before is not None
+    deadline = time.monotonic() + 20
+    while RunReader(writer.root).status().heartbeat < before.heartbeat + 2:  # type: ignore[union-attr]
+        assert time.monotonic() < deadline, "the heart stands still"
+        time.sleep(0.05)
+    place.unlink()
+    cancel = control.send(writer.root, "cancel")
+    assert control.wait_for(writer.root, cancel.id, timeout_s=10) is not None
+    assert writer.control.cancel
+
+
+def test_the_same_word_in_a_file_made_anew_is_another_command(root: Path) -> None:
+    root.mkdir()
+    inbox = Inbox(Layout(root).control, "mine")
+    found = []
+    for _ in range(3):
+        sent = control.send(root, "cancel", session="mine")
+        found.append([arrival.id for arrival in inbox.poll()] == [sent.id])
+        Layout(root).control.unlink()
+        assert inbox.poll() == []
+    assert all(found)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="links that everybody may make are POSIX")
+def test_a_link_put_in_place_of_the_lock_is_not_written_through(writer: RunWriter, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("not to be touched")
+    writer.layout.lock.unlink()
+    writer.layout.lock.symlink_to(secret)
+    writer.look()
+    assert secret.read_text() == "not to be touched"
+    assert writer.lost is None
 
 
 def test_the_same_id_twice_is_one_command(writer: RunWriter) -> None:

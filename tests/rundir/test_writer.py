@@ -322,7 +322,25 @@ def test_a_full_disk_stops_no_training_and_is_told_when_there_is_room(small_disk
     assert told[0]["lost_lines"] >= 101 - len(steps)
     assert status is not None
     assert any("curves have gaps" in warning for warning in status.warnings)
-    assert any("refuses new files" in warning for warning in status.warnings)
+    refused = [warning for warning in status.warnings if "takes no new files" in warning]
+    assert refused and all(warning.endswith("of this time. Free some space.") for warning in refused)
+
+
+def test_a_file_in_the_way_is_named_and_is_no_full_disk(writer: RunWriter) -> None:
+    place = writer.layout
+    for folder in (place.previews, place.checkpoints):
+        folder.write_bytes(b"x")
+    described = Manifest(file="step-00000001.safetensors", step=1, epoch=1, bytes=1, sha256="")
+    assert not writer.write_artefact(place.checkpoint(1), b"x", described)
+    assert writer.remedy == "Remove what lies in its place"
+    for step in (1, 2):
+        assert not writer.write_preview(place.preview(1, step, "sample", 0, "wav"), b"x")
+    said = [warning for warning in writer.status.warnings if "File exists" in warning]
+    assert [warning.split(" takes no new files")[0] for warning in said] == [
+        str(place.checkpoints),
+        str(place.previews),
+    ]
+    assert all(warning.endswith("Remove what lies in its place.") for warning in said)
 
 
 def test_a_line_the_disk_takes_in_part_leaves_no_half_line(root: Path) -> None:

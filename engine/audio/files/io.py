@@ -11,12 +11,13 @@ import numpy as np
 
 from engine.audio.files.marks import Marks, mark_chunks
 from engine.audio.files.stream import AudioError, SoundFile
+from engine.audio.files.verdict import failure
 from engine.rundir.atomic import replace_bytes
 
 Subtype = Literal["PCM_16", "PCM_24", "FLOAT"]
 UNMARKED = Marks()
 
-__all__ = ["AudioError", "Subtype", "read_wave", "wave_bytes", "write_wave"]
+__all__ = ["AudioError", "Subtype", "read_usable", "read_wave", "wave_bytes", "write_wave"]
 
 
 def read_wave(path: Path, sample_rate: int) -> np.ndarray:
@@ -25,13 +26,26 @@ def read_wave(path: Path, sample_rate: int) -> np.ndarray:
     Samples that are no numbers become silence. Raises AudioError when there is no sound in it, or more than three
     hours of it.
     """
+    return _read(path, sample_rate)[1]
+
+
+def read_usable(path: Path, sample_rate: int) -> np.ndarray:
+    """:func:`read_wave`, but AudioError also for what a scan of a collection leaves out, in the same words."""
+    source, wave = _read(path, sample_rate)
+    reason = failure(source, float(wave.min(initial=np.inf)), float(wave.max(initial=-np.inf)))
+    if reason is not None:
+        raise AudioError(reason)
+    return wave
+
+
+def _read(path: Path, sample_rate: int) -> tuple[SoundFile, np.ndarray]:
     source = SoundFile(path, sample_rate)
     blocks = list(source.blocks())
     if source.shortened:
         raise AudioError("longer than three hours: cut it into pieces")
     if not source.frames:
         raise AudioError("empty: no sample of it can be read")
-    return np.concatenate(blocks)
+    return source, np.concatenate(blocks)
 
 
 def write_wave(path: Path, wave: np.ndarray, sample_rate: int, subtype: Subtype = "PCM_16") -> None:

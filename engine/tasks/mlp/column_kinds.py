@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.printable import escaped
 from engine.tasks.mlp.numerals import (
+    LARGEST,
     NO,
     YES,
     Sign,
@@ -21,6 +22,7 @@ from engine.tasks.mlp.numerals import (
     grouped,
     is_missing,
     moments,
+    number,
     plain_numbers,
     reads,
 )  # fmt: skip
@@ -80,7 +82,7 @@ def few(strays: int, others: int) -> bool:
 
 def _column(name: str, texts: Sequence[str], plain: NDArray[np.float64] | None, sign: Sign) -> Column:
     if plain is not None and not (sign == "," and _thousands(texts)):
-        return _numbers(name, plain, np.isinf(plain))
+        return _numbers(name, plain, np.zeros(len(texts), dtype=bool))
     absent = {text for text in set(texts) if is_missing(text)}
     known = [place for place, text in enumerate(texts) if text not in absent]
     values = [texts[place] for place in known]
@@ -118,7 +120,7 @@ def _words(name: str, texts: Sequence[str], known: list[int], values: list[str])
 
 
 def _numbers(name: str, values: NDArray[np.float64], bad: NDArray[np.bool_], style: str = "") -> Column:
-    nothing = np.isnan(values)
+    nothing, bad = np.isnan(values), bad | (np.abs(values) > LARGEST)
     missing = int((nothing & ~bad).sum())
     if missing == len(values):
         return Column(name, "empty")
@@ -177,5 +179,8 @@ def complaint(column: Column, texts: Sequence[str], lines: Sequence[int]) -> str
     """One sentence for the strays of a column."""
     first = column.strays[0]
     more = f", and {len(column.strays) - 1} more such" if len(column.strays) > 1 else ""
+    if column.kind == "number" and number(texts[first]) is not None:
+        what = f"Column {escaped(column.name)!r} holds {escaped(texts[first])!r} on line {lines[first]}"
+        return f"{what}{more}: numbers beyond {LARGEST:g} cannot be reckoned with."
     what = {"number": "finite numbers", "date": "dates"}.get(column.kind, column.kind)
     return f"Column {escaped(column.name)!r} holds {escaped(texts[first])!r} on line {lines[first]} among {what}{more}."

@@ -7,6 +7,7 @@ after a bad line, and so lets every complaint of a file be said at once, each wi
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import re
 from collections import Counter
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from engine.errors import DataError
 from engine.printable import escaped
+from engine.regular_file import read_regular
 from engine.tasks.mlp.numerals import is_missing, plain_numbers
 
 MOST_BYTES = 500_000_000
@@ -93,11 +95,11 @@ def missing_values(columns: Columns, names: Sequence[str]) -> list[str]:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path.name} is larger than {MOST_BYTES // 1_000_000} MB.", "Take a part of it.")
-        return path.read_bytes().decode("utf-8-sig")
+        return read_regular(path, MOST_BYTES).decode("utf-8-sig")
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.", "Check it.") from None
+        most = f"Take a part of it, of {MOST_BYTES // 1_000_000} MB at most."
+        remedy = most if error.errno == errno.EFBIG else "Check it."
+        raise DataError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.", remedy) from None
     except UnicodeDecodeError:
         raise DataError(f"{path.name} is no text in UTF-8.", "Save it again as CSV in UTF-8.") from None
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Sign = Literal[".", ","]
 MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?", "-"))
+LARGEST, SMALLEST_SPREAD = 1e100, 1e-100  # beyond, sums of squares leave what a double holds
 YES, NO = ("true", "yes", "y", "t"), ("false", "no", "n", "f")
 _DAY_S = 86400.0
 _GROUPS: dict[Sign, str] = {".": r",'’\s", ",": r".'’\s"}

@@ -118,6 +118,6 @@ def _ticks(low: float, high: float) -> list[float]:
     """Four to eight round numbers between ``low`` and ``high``."""
     rough = (high - low) / 8
     size = 10.0 ** np.floor(np.log10(rough))
-    step = size * next(factor for factor in (1, 2, 5, 10) if factor * size >= rough)
+    step = size * next((factor for factor in (1, 2, 5) if factor * size >= rough), 10)
     first = np.ceil(low / step)
     return [float(step * number) for number in np.arange(first, np.floor(high / step) + 1)]

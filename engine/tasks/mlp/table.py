@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.errors import DataError
 from engine.rundir.record import FileRow
-from engine.tasks.mlp.numerals import number
+from engine.tasks.mlp.numerals import LARGEST, SMALLEST_SPREAD, number
 
 Kind = Literal["classification", "regression"]
 MOST_AUTOMATIC_CLASSES = 20
@@ -93,10 +93,21 @@ def encode_target(
                     f"{name!r} is to be predicted as a number, but row {place + 1} has {values[place]!r}.",
                     "Correct it, or sort into classes: --task-type classification.",
                 )
+            if abs(value) > LARGEST:
+                raise DataError(
+                    f"{name!r} has {values[place]!r} in row {place + 1}: numbers beyond {LARGEST:g} cannot be reckoned "
+                    "with.",
+                    "Give it in a larger unit.",
+                )
         target = np.array(numbers, dtype=np.float64)
         if np.ptp(target) == 0:
             raise DataError(
                 f"{name!r} is {values[0]} in all {len(values)} rows: there is nothing to learn.", "Choose another."
+            )
+        if np.ptp(target) < SMALLEST_SPREAD:
+            raise DataError(
+                f"All that {name!r} varies by is less than {SMALLEST_SPREAD:g}, which cannot be reckoned with.",
+                "Give it in a smaller unit.",
             )
         return target, ()
     counts = Counter(values)

@@ -17,12 +17,12 @@ from engine import rng
 from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
 from engine.audio.mel import power_to_db
-from engine.errors import ConfigError, DataError
+from engine.errors import ConfigError
 from engine.tasks.vae.codec import AUDIBLE_DB, normal
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior
 from engine.tasks.vae.sounds.inputs import Given, open_sound
-from engine.tasks.vae.sounds.latent_map import LatentMap, fitted
+from engine.tasks.vae.sounds.latent_map import LatentMap, fitted, too_far
 from engine.tasks.vae.sounds.load import Trained
 from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, MapPoint, Moved, SoundRequest
 from engine.tasks.vae.sounds.survey import survey
@@ -82,7 +82,7 @@ class Studio:
         code = self._code(request, remarks)
         wave = self._texture(code, request) if self.of_textures else self._one_shot(code, request, remarks)
         if not np.isfinite(wave).all():
-            raise DataError("There is no sound so far from what the model learned.", "Stay nearer to it.")
+            raise too_far()
         rate = sample_rate or self.rate
         wave = finish.resample(wave, self.rate, rate, samples=request.samples(rate), loop=request.loop)
         return Made(finish.level_out(wave, self.codec.level or LEVEL), rate, tuple(remarks))

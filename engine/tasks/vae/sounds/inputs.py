@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from engine.audio.files.cache import default_cache
-from engine.audio.files.io import AudioError, read_wave
+from engine.audio.files.io import AudioError, read_usable
 from engine.audio.levels import peak
 from engine.errors import DataError
 from engine.home import expanded
@@ -30,19 +30,18 @@ class Given:
 
 
 def open_sound(trained: Trained, name: str) -> Given:
-    """The sound called ``name``: the path of a file, or a name in the collection. ``DataError`` when it is neither."""
+    """The sound called ``name``: the path of a file, or a name in the collection. ``DataError`` when it is neither,
+    or a file that a scan leaves out.
+    """
     path = find_sound(trained, name)
     rate = trained.codec.config.sample_rate
     if path is not None:
         try:
             wave = _cached(path, rate)
-            wave = read_wave(path, rate) if wave is None else wave
+            wave = read_usable(path, rate) if wave is None else wave
         except (AudioError, OSError) as error:
             raise DataError(f"{path} cannot be used: {error}.", "Leave it out or convert it to WAV.") from error
-        top = peak(wave)
-        if top == 0.0:
-            raise DataError(f"{path} is silent.", "Name a file that sounds.")
-        return Given(len(wave), wave=(wave / top).astype(np.float32))
+        return Given(len(wave), wave=(wave / peak(wave)).astype(np.float32))
     file_codes = trained.codec.file_codes
     if file_codes is not None and name in file_codes.paths:
         code = file_codes.codes[file_codes.paths.index(name)]

@@ -13,7 +13,7 @@ from functools import cached_property
 import torch
 
 from engine import rng
-from engine.errors import ConfigError
+from engine.errors import ConfigError, DataError
 from engine.rundir.record import Side
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.file_codes import FileCodes
@@ -25,6 +25,7 @@ FAR = 0.95
 NEARNESS = 3  # power of the inverse distance in the blend around a place
 STRONG = 0.6
 PROBES = 64
+FARTHEST = 1e9  # from there all sounds are about equally far: what tells them apart is lost in rounding
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,10 @@ class LatentMap:
         return {axis: float(part) for axis, part in enumerate(way / way.norm(), 1)}
 
     def nearest(self, code: torch.Tensor, count: int = 5) -> list[Near]:
-        """The sounds of the collection nearest to a code [W, D, L]."""
+        """The sounds of the collection nearest to a code [W, D, L]; ``DataError`` where it is too far to tell."""
         distances = self._distances(self._all, self._summary(code))
+        if not float(distances.max()) <= FARTHEST:  # also where there is none
+            raise too_far()
         order = distances.argsort(stable=True)[:count].tolist()
         return [
             Near(self.file_codes.paths[item], self.file_codes.sides[item], round(float(distances[item]), 3))
@@ -221,6 +224,11 @@ class LatentMap:
             return 1.0
         apart = torch.cdist(self._places, self._places).fill_diagonal_(torch.inf)
         return max(float(apart.min(1).values.median()), 1e-9)
+
+
+def too_far() -> DataError:
+    """What is said of a place that no sound comes from."""
+    return DataError("There is no sound so far from what the model learned.", "Stay nearer to it.")
 
 
 def _correlation(first: torch.Tensor, second: torch.Tensor) -> float:
