@@ -9,6 +9,7 @@ from engine.claims.evidence import beyond
 from engine.claims.figures import amount, better, figure, small
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
 from engine.claims.progress import STILL_MOVING, as_told, course, few_files, still_improves
+from engine.claims.sweet import Sweet, band
 from engine.metrics import better_than_baseline
 from engine.rundir.schema import Best, Diagnosis, Evidence, Monitor, RunRecord, State, Status
 from engine.rundir.view import RunView, ShownState
@@ -85,6 +86,17 @@ def past_the_spot(status: Status | None) -> bool:
     return judged is not None and judged.code in WORSENS
 
 
+def sweet(status: Status | None, run: RunRecord | None) -> Sweet | None:
+    """Of a run that has something to choose from. Its verdict alone says whether a part of it lies beyond."""
+    best = spot(status, run)
+    if status is None or best is None:
+        return None
+    reach = band(best.epoch, status.evidence)
+    beyond_it = (reach[1] if reach else best.epoch) if past_the_spot(status) else None
+    few = status.evidence is not None and few_files(status.evidence)
+    return Sweet(best.epoch, spot_name(status), reach, beyond_it, few)
+
+
 def optimism(best: str, evidence: Evidence | None, monitor: Monitor) -> str:
     """Beside an error of the best epoch, as it is shown: the items that measure it also chose the epoch.
 
@@ -139,7 +151,7 @@ def _after_a_stop(view: RunView, status: Status, files: Kept) -> str:
 
 def _done(view: RunView, status: Status) -> Diagnosis:
     run, evidence = view.run, status.evidence
-    best = spot(status, run)
+    best, found = spot(status, run), sweet(status, run)
     if run is None or evidence is None:
         return _say("done", "good", "Done. Everything it was to learn is learnt.")
     nouns, gain = run.monitor.nouns, gain_at_best(status, run)
@@ -149,11 +161,10 @@ def _done(view: RunView, status: Status) -> Diagnosis:
             f"Done, without having learnt. It never did better than the average {nouns.item}. More time or more "
             f"{nouns.more} may help.",
         )  # fmt: skip
-    if best is None:
+    if best is None or found is None:
         return _say("done", "good", "Done. One epoch is too short to have a sweet spot.")
     said = f", {better(gain, run.monitor.better)} than the average {nouns.item}" if gain is not None else ""
-    name = f"{spot_name(status)}{' epoch' if few_files(evidence) else ''}"
-    spot_is = f"{_ended(status)} The {name} was epoch {best.epoch}{said}."
+    spot_is = f"{_ended(status)} {found.sentence}{said}."
     judged = verdict(as_told(view))
     severity = _severity(judged)
     choice = optimism(figure(best.raw, run.monitor.unit), evidence, run.monitor)

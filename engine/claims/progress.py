@@ -110,7 +110,8 @@ def compare(evidence: Evidence, monitor: Monitor) -> str:
     assert best is not None
     first = min(pairs.first if pairs else best, max(1, best - 6))
     last = max(pairs.last if pairs else best, min(evidence.epoch, best + 4))
-    return f"{monitor.nouns.compare} epochs {first} to {last}."
+    told = f": the sweet range is {pairs.first} to {pairs.last}" if pairs and pairs.first < pairs.last else ""
+    return f"{monitor.nouns.compare} epochs {first} to {last}{told}."
 
 
 def _not_a_number(monitor: Monitor, over: bool) -> Diagnosis:
@@ -229,7 +230,9 @@ def _best(evidence: Evidence, monitor: Monitor, over: bool) -> str:
     error = evidence.best_give_or_take
     give = f" give or take {amount(error, monitor.unit)}" if error is not None and math.isfinite(error) else ""
     name = "best" if over else "best so far"
-    return f"{name} was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}"
+    pairs = _in_pairs(evidence)
+    told = f", in a sweet range of {pairs.first} to {pairs.last}" if pairs and pairs.first < pairs.last else ""
+    return f"{name} was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}{told}"
 
 
 def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Diagnosis]:

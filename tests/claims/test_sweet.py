@@ -1,4 +1,4 @@
-"""What the strip and the main chart mark follows the run's verdict, and lies where the files were compared."""
+"""What strip, chart, card and message call the sweet range follows the verdict, and lies where files were compared."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.charts.sweet_range import sweet
-from engine.claims.headline import past_the_spot
+from engine.claims.headline import past_the_spot, sweet
 from engine.rundir.schema import Best, State, Status, SweetRange
 from tests.app.library import record
 from tests.claims.histories import SOUND, Run, falling, turning
