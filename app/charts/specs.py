@@ -25,7 +25,7 @@ _COLOUR = alt.Color("s:N", scale=alt.Scale(domain=ROLES), legend=None)
 _WHEEL = "wheel![event.ctrlKey || event.metaKey || event.shiftKey]"
 
 
-_ASIDE = "-6.4 * datum.x * length(datum.t)"  # pixels: letters are 6.4 wide on the whole
+_ASIDE = "-5.2 * datum.x * length(datum.t)"  # pixels: letters are 5.2 wide on the whole
 
 
 def _rows(kind: str) -> Any:

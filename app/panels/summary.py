@@ -178,17 +178,17 @@ def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list
         Card(words.gain(run), "–" if gain is None else words.percent(gain), "at that epoch"),
         Card(
             words.error(run), shown, f"{words.figure(last, run.monitor.unit)} at the end",
-            help=optimism(shown, status.evidence, run.monitor),
+            help=optimism(shown, status.evidence, run.monitor) or None,
         ),
     ]  # fmt: skip
 
 
 def _where_in(found: Sweet, status: Status) -> str:
     """Beside the sweet range or the best epoch: of how many, and which of the range is best."""
-    of = f"of {status.total_epochs} in {words.duration(status.elapsed_s)}"
     if found.range:
-        return f"best {found.best}, {of}"
-    return f"range unknown, {of}" if found.few else of
+        return f"best epoch {found.best} of {status.total_epochs}"
+    of = f"of {status.total_epochs}"
+    return f"{of}, range unknown" if found.few else f"{of} in {words.duration(status.elapsed_s)}"
 
 
 def _how_found(found: Sweet, run: RunRecord) -> str | None:

@@ -100,13 +100,16 @@ def sweet(status: Status | None, run: RunRecord | None) -> Sweet | None:
 def optimism(best: str, evidence: Evidence | None, monitor: Monitor) -> str:
     """Beside an error of the best epoch, as it is shown: the items that measure it also chose the epoch.
 
-    By how much that flatters is said where it is known and notable.
+    By how much that flatters is said where it is notable. Nothing where it is known not to be.
     """
     found = evidence.sweet_range if evidence else None
     by = found.optimism if found else None
-    notable = evidence is not None and beyond(by, 0.0, evidence.best)
-    much = f", by about {amount(by, monitor.unit)}" if by is not None and notable else ""
-    return f"Its {best} there is a little optimistic{much}: the {monitor.nouns.items} that check also chose the epoch."
+    chose = f"the {monitor.nouns.items} that check also chose the epoch."
+    if by is None:
+        return f"Its {best} there may be optimistic, nobody can tell by how much: {chose}"
+    if evidence is None or not beyond(by, 0.0, evidence.best):
+        return ""
+    return f"Its {best} there is a little optimistic, by about {amount(by, monitor.unit)}: {chose}"
 
 
 def _say(code: str, severity: Severity, message: str) -> Diagnosis:
@@ -133,7 +136,8 @@ def _failed(status: Status | None, files: Kept) -> Diagnosis:
     if "epoch" in cause or "step" in cause:
         where = ""  # the cause says it better
     kept = f" {what_is_kept(files)}" if status.step else ""
-    return _say("failed", "error", f"It failed{where}: {cause}. {error.remedy}".rstrip() + kept)
+    # The remedy last: it may end with a command, and who copies that copies nothing else.
+    return _say("failed", "error", f"It failed{where}: {cause}.{kept} {error.remedy}".rstrip())
 
 
 def _after_a_crash(status: Status, files: Kept) -> str:
@@ -168,7 +172,7 @@ def _done(view: RunView, status: Status) -> Diagnosis:
     judged = verdict(as_told(view))
     severity = _severity(judged)
     choice = optimism(figure(best.raw, run.monitor.unit), evidence, run.monitor)
-    return _say("done", severity, f"{spot_is} {_how_it_ended(evidence, judged, best, run)} {choice}")
+    return _say("done", severity, f"{spot_is} {_how_it_ended(evidence, judged, best, run)} {choice}".rstrip())
 
 
 def _ended(status: Status) -> str:
@@ -208,6 +212,8 @@ def _how_it_ended(evidence: Evidence, judged: Diagnosis | None, best: Best, run:
     if code == "gap" and evidence.own is not None:
         pair = f"{figure(evidence.own, unit)} against {figure(evidence.now, unit)} at the end"
         return f"It knows its own {nouns.items} better ({pair}): more {nouns.more} would help more than more time."
+    if judged is not None and code == "too_early":
+        return judged.message
     if judged is not None and kind_of(judged).severity == "warning" and code != "stagnation":
         return judged.message
     little = evidence.moved is not None and evidence.moved <= STILL_MOVING * evidence.epoch

@@ -57,9 +57,17 @@ def as_told(view: RunView) -> list[Diagnosis]:
 
 
 def too_early(evidence: Evidence, monitor: Monitor) -> bool:
-    """Whether the best epoch is hardly better yet than the baseline."""
+    """Whether the best epoch is hardly better yet than the baseline, or may be so by chance."""
     gain = gain_at_best(evidence, monitor)
-    return gain is not None and gain < LEARNED_SOMETHING
+    return gain is not None and (gain < LEARNED_SOMETHING or by_chance(evidence, monitor))
+
+
+def by_chance(evidence: Evidence, monitor: Monitor) -> bool:
+    """Whether not even its own come out better than the baseline: what new ones gain then was not learnt."""
+    if evidence.own_smoothed is None:
+        return False
+    gain = better_than_baseline(evidence.own_smoothed, monitor.baseline, monitor.better)
+    return gain is not None and gain <= 0
 
 
 def gain_at_best(evidence: Evidence, monitor: Monitor) -> float | None:
@@ -126,6 +134,8 @@ def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Diagnosis:
     gain = gain_at_best(evidence, monitor)
     assert gain is not None
     far = f"at its best {better(gain, monitor.better)} than the average {monitor.nouns.item}"
+    if by_chance(evidence, monitor):
+        far += f", which may be chance: its own {monitor.nouns.items} come out no better than that"
     if _rests(evidence, monitor):
         return say(
             "not_learning",

@@ -34,7 +34,7 @@ class Sweet:
 
     @property
     def value(self) -> str:
-        return f"epochs {self.range}" if self._settled else f"epoch {self.best}"
+        return self.range if self._settled else f"epoch {self.best}"
 
     @property
     def _settled(self) -> bool:
