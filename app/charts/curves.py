@@ -183,7 +183,7 @@ def _add_sweet_range(rows: Rows, x: Floats, curve: Floats, sweet: Sweet | None, 
         first, last = (float(places[min(epoch, len(x)) - 1]) for epoch in sweet.band)
         rows.add("range", "sweet", x=first, x2=last)
     rows.add("sweet", "sweet", x=best)
-    side = "sweet-right" if best - begin < 0.5 * (end - begin) else "sweet-left"
+    side = "sweet-right" if best - begin < 0.6 * (end - begin) else "sweet-left"
     rows.add(side, "sweet", x=best, y=label_y, t=f"{sweet.title} · {sweet.value}")
     rows.add("best", "sweet", x=best, y=float(curve[sweet.best - 1]))
     if sweet.beyond is not None and sweet.beyond < len(x):
