@@ -12,11 +12,11 @@ import pyarrow as pa
 from app.charts.marks import Mark, add_marks, beside
 from app.charts.resampled import clipped, hovered, in_sight, positive, resampled, without_places
 from app.charts.settings import ChartSettings
-from app.charts.sweet_range import Sweet
 from app.charts.table import Height, Rows, extent, finite, fitted, nice_range, thin
 from app.charts.x_axis import Window, XAxis
 from app.look.words import figure
 from app.runs.columns import Band, Columns, Floats, band
+from engine.claims.sweet import Sweet
 
 LINEAR = ChartSettings()
 MOST_BAND_POINTS = 200
@@ -183,8 +183,8 @@ def _add_sweet_range(rows: Rows, x: Floats, curve: Floats, sweet: Sweet | None, 
         first, last = (float(places[min(epoch, len(x)) - 1]) for epoch in sweet.band)
         rows.add("range", "sweet", x=first, x2=last)
     rows.add("sweet", "sweet", x=best)
-    side = "sweet-right" if best - begin < 0.3 * (end - begin) else "sweet-left"
-    rows.add(side, "sweet", x=best, y=label_y, t=f"{sweet.name} · epoch {sweet.best}")
+    side = "sweet-right" if best - begin < 0.6 * (end - begin) else "sweet-left"
+    rows.add(side, "sweet", x=best, y=label_y, t=f"{sweet.title} · {sweet.value}")
     rows.add("best", "sweet", x=best, y=float(curve[sweet.best - 1]))
     if sweet.beyond is not None and sweet.beyond < len(x):
         rows.add("beyond", "val", x=float(places[sweet.beyond - 1]), x2=end)

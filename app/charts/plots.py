@@ -16,10 +16,11 @@ from app.charts.curves import main_rows
 from app.charts.marks import Mark
 from app.charts.marks import picked as picked_step
 from app.charts.settings import AXES, X_FORMATS, ChartSettings
-from app.charts.sweet_range import Sweet, sweet
 from app.charts.x_axis import Window, XAxis
 from app.look import words
 from app.runs.store import MetricsStore, metrics_of
+from engine.claims.headline import sweet
+from engine.claims.sweet import Sweet
 from engine.printable import escaped
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader

@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from app.charts.sweet_range import Sweet
 from app.charts.table import Rows
+from engine.claims.sweet import Sweet
 
 MOST_DOTS = 40
-ENDS = 0.15  # Nearer to an end a label stands beside its tick: the middle of it would leave a phone's screen.
 SLIVER = 0.012  # What lies beyond the sweet range by less is no part to be seen yet.
 
 
@@ -36,8 +35,6 @@ def strip_rows(done: float, sweet: Sweet | None, at: Callable[[int], float], pre
     if thinned:
         rows.add("dot", "track", x=np.array(thinned))
     if sweet is not None and done > 0:
-        best = at(sweet.best)
-        rows.add("tick", "sweet", x=best)
-        kind = "label-left" if best < ENDS else "label-right" if best > 1 - ENDS else "label"
-        rows.add(kind, "sweet", x=best, t=f"{sweet.name} {sweet.best}")
+        rows.add("tick", "sweet", x=at(sweet.best))
+        rows.add("label", "sweet", x=at(sweet.best), t=sweet.label)
     return rows.table()

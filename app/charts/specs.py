@@ -25,6 +25,9 @@ _COLOUR = alt.Color("s:N", scale=alt.Scale(domain=ROLES), legend=None)
 _WHEEL = "wheel![event.ctrlKey || event.metaKey || event.shiftKey]"
 
 
+_ASIDE = "-5.2 * datum.x * length(datum.t)"  # pixels: letters are 5.2 wide on the whole
+
+
 def _rows(kind: str) -> Any:
     return alt.Chart().transform_filter(f"datum.k === '{kind}'")
 
@@ -221,14 +224,9 @@ def strip_chart() -> Spec:
         _rows("range").mark_rect(opacity=1).encode(x=x, x2="x2:Q", y=top, y2=bottom, color=_COLOUR),
         _rows("dot").mark_point(size=9, filled=True, opacity=1).encode(x=x, y=alt.value(24), color=_COLOUR),
         _rows("tick").mark_rule(strokeWidth=2).encode(x=x, y=alt.value(16), y2=alt.value(30), color=_COLOUR),
+        # As much of a label lies left of its tick as of the bar does, so that it fits on a phone wherever the tick is.
         _rows("label")
-        .mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14)
-        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
-        _rows("label-left")
-        .mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14, align="left")
-        .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
-        _rows("label-right")
-        .mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14, align="right")
+        .mark_text(fontSize=12, fontWeight=600, baseline="bottom", dy=14, align="left", dx=alt.expr(_ASIDE))
         .encode(x=x, y=alt.value(0), text="t:N", color=_COLOUR),
     ]
     return _finish(alt.layer(*layers), 30, {"top": 0, "right": 1, "bottom": 0, "left": 1})

@@ -14,13 +14,13 @@ import streamlit as st
 
 from app.charts import specs
 from app.charts.progress_bar import strip_rows
-from app.charts.sweet_range import sweet
 from app.look import states, style, words
 from app.look.plain import plain
 from app.runs.store import MetricsStore, metrics_of
 from engine.claims.advice import Kept, kept
-from engine.claims.headline import headline, optimism, past_the_spot
+from engine.claims.headline import headline, optimism, past_the_spot, sweet
 from engine.claims.quality import quality_of
+from engine.claims.sweet import Sweet
 from engine.rundir.layout import manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
@@ -171,19 +171,34 @@ def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list
     last = status.metrics.get(run.monitor.metric)
     few = run.num_val_files < words.FEW_CHECKING and status.evidence is not None
     error = status.evidence.best_give_or_take if few and status.evidence else None
-    shown, name = words.give_or_take(best.raw, error, run.monitor.unit), words.spot_name(status)
+    shown, found = words.give_or_take(best.raw, error, run.monitor.unit), sweet(status, run)
+    assert found is not None
     return [
-        Card(
-            name.capitalize(), f"epoch {best.epoch}",
-            f"of {status.total_epochs} in {words.duration(status.elapsed_s)}",
-        ),
+        Card(found.title.capitalize(), found.value, _where_in(found, status), help=_how_found(found, run)),
         _quality(view, "Quality there"),
         Card(words.gain(run), "–" if gain is None else words.percent(gain), "at that epoch"),
         Card(
             words.error(run), shown, f"{words.figure(last, run.monitor.unit)} at the end",
-            help=optimism(shown, status.evidence, run.monitor),
+            help=optimism(shown, status.evidence, run.monitor) or None,
         ),
     ]  # fmt: skip
+
+
+def _where_in(found: Sweet, status: Status) -> str:
+    """Beside the sweet range or the best epoch: of how many, and which of the range is best."""
+    if found.range:
+        return f"best epoch {found.best} of {status.total_epochs}"
+    of = f"of {status.total_epochs}"
+    return f"{of}, range unknown" if found.few else f"{of} in {words.duration(status.elapsed_s)}"
+
+
+def _how_found(found: Sweet, run: RunRecord) -> str | None:
+    items = words.nouns(run).items
+    if found.few:
+        return f"Too few {items} check it to tell which epochs are as good as this one."
+    if found.range:
+        return f"The new {items} that check cannot tell these epochs apart; epoch {found.best} is the best of them."
+    return None
 
 
 def badges(view: RunView, *, again: bool = False) -> None:

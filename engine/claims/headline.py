@@ -9,6 +9,7 @@ from engine.claims.evidence import LATE_PART, beyond
 from engine.claims.figures import amount, better, figure, small
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
 from engine.claims.progress import as_told, few_files, gain_of, still_improves, until_when
+from engine.claims.sweet import Sweet, band
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.record import Monitor, RunRecord
 from engine.rundir.status import Best, State, Status
@@ -80,16 +81,30 @@ def past_the_spot(status: Status | None) -> bool:
     return judged is not None and judged.code in WORSENS
 
 
+def sweet(status: Status | None, run: RunRecord | None) -> Sweet | None:
+    """Of a run that has something to choose from. Its verdict alone says whether a part of it lies beyond."""
+    best = spot(status, run)
+    if status is None or best is None:
+        return None
+    reach = band(best.epoch, status.evidence)
+    beyond_it = (reach[1] if reach else best.epoch) if past_the_spot(status) else None
+    few = status.evidence is not None and few_files(status.evidence)
+    return Sweet(best.epoch, spot_name(status), reach, beyond_it, few)
+
+
 def optimism(best: str, evidence: Evidence | None, monitor: Monitor) -> str:
     """Beside an error of the best epoch, as it is shown: the items that measure it also chose the epoch.
 
-    By how much that flatters is said where it is known and notable.
+    By how much that flatters is said where it is notable. Nothing where it is known not to be.
     """
     found = evidence.sweet_range if evidence else None
     by = found.optimism if found else None
-    notable = evidence is not None and beyond(by, 0.0, evidence.best)
-    much = f", by about {amount(by, monitor.unit)}" if by is not None and notable else ""
-    return f"Its {best} there is a little optimistic{much}: the {monitor.nouns.items} that check also chose the epoch."
+    chose = f"the {monitor.nouns.items} that check also chose the epoch."
+    if by is None:
+        return f"Its {best} there may be optimistic, nobody can tell by how much: {chose}"
+    if evidence is None or not beyond(by, 0.0, evidence.best):
+        return ""
+    return f"Its {best} there is a little optimistic, by about {amount(by, monitor.unit)}: {chose}"
 
 
 def _say(code: str, severity: Severity, message: str) -> Diagnosis:
@@ -116,7 +131,8 @@ def _failed(status: Status | None, files: Kept) -> Diagnosis:
     if "epoch" in cause or "step" in cause:
         where = ""  # the cause says it better
     kept = f" {what_is_kept(files)}" if status.step else ""
-    return _say("failed", "error", f"It failed{where}: {cause}. {error.remedy}".rstrip() + kept)
+    # The remedy last: it may end with a command, and who copies that copies nothing else.
+    return _say("failed", "error", f"It failed{where}: {cause}.{kept} {error.remedy}".rstrip())
 
 
 def _after_a_crash(status: Status, files: Kept) -> str:
@@ -138,7 +154,7 @@ def _after_a_stop(view: RunView, status: Status, files: Kept) -> str:
 
 def _done(view: RunView, status: Status) -> Diagnosis:
     run, evidence = view.run, status.evidence
-    best = spot(status, run)
+    best, found = spot(status, run), sweet(status, run)
     if run is None or evidence is None:
         return _say("done", "good", "Done. Everything it was to learn is learnt.")
     nouns, gain = run.monitor.nouns, gain_at_best(status, run)
@@ -148,15 +164,14 @@ def _done(view: RunView, status: Status) -> Diagnosis:
             f"Done, without having learnt. It never did better than the average {nouns.item}. More time or more "
             f"{nouns.more} may help.",
         )  # fmt: skip
-    if best is None:
+    if best is None or found is None:
         return _say("done", "good", "Done. One epoch is too short to have a sweet spot.")
     said = f", {better(gain, run.monitor.better)} than the average {nouns.item}" if gain is not None else ""
-    name = f"{spot_name(status)}{' epoch' if few_files(evidence) else ''}"
-    spot_is = f"{_ended(status)} The {name} was epoch {best.epoch}{said}."
+    spot_is = f"{_ended(status)} {found.sentence}{said}."
     judged = verdict(as_told(view))
     severity = _severity(judged)
     choice = optimism(figure(best.raw, run.monitor.unit), evidence, run.monitor)
-    return _say("done", severity, f"{spot_is} {_how_it_ended(evidence, judged, best, run)} {choice}")
+    return _say("done", severity, f"{spot_is} {_how_it_ended(evidence, judged, best, run)} {choice}".rstrip())
 
 
 def _ended(status: Status) -> str:
@@ -196,6 +211,8 @@ def _how_it_ended(evidence: Evidence, judged: Diagnosis | None, best: Best, run:
     if code == "gap" and evidence.own is not None:
         pair = f"{figure(evidence.own, unit)} against {figure(evidence.now, unit)} at the end"
         return f"It knows its own {nouns.items} better ({pair}): more {nouns.more} would help more than more time."
+    if judged is not None and code == "too_early":
+        return judged.message
     if judged is not None and kind_of(judged).severity == "warning" and code != "stagnation":
         return judged.message
     little = evidence.moved is not None and evidence.moved <= LATE_PART * evidence.epoch

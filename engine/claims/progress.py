@@ -58,9 +58,15 @@ def as_told(view: RunView) -> list[Diagnosis]:
 
 
 def too_early(evidence: Evidence, monitor: Monitor) -> bool:
-    """Whether the best epoch is hardly better yet than the baseline."""
+    """Whether the best epoch is hardly better yet than the baseline, or may be so by chance."""
     gain = gain_of(evidence.best, monitor)
-    return gain is not None and gain < LEARNED_SOMETHING
+    return gain is not None and (gain < LEARNED_SOMETHING or by_chance(evidence, monitor))
+
+
+def by_chance(evidence: Evidence, monitor: Monitor) -> bool:
+    """Whether not even its own come out better than the baseline: what new ones gain then was not learnt."""
+    gain = gain_of(evidence.own_smoothed, monitor)
+    return gain is not None and gain <= 0
 
 
 def gain_of(value: float | None, monitor: Monitor) -> float | None:
@@ -109,7 +115,8 @@ def compare(evidence: Evidence, monitor: Monitor) -> str:
     assert best is not None
     first = min(pairs.first if pairs else best, max(1, best - 6))
     last = max(pairs.last if pairs else best, min(evidence.epoch, best + 4))
-    return f"{monitor.nouns.compare} epochs {first} to {last}."
+    told = f": the sweet range is {pairs.first} to {pairs.last}" if pairs and pairs.first < pairs.last else ""
+    return f"{monitor.nouns.compare} epochs {first} to {last}{told}."
 
 
 def _not_a_number(monitor: Monitor, over: bool) -> Finding:
@@ -124,6 +131,8 @@ def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     gain = gain_of(evidence.best, monitor)
     assert gain is not None
     far = f"at its best {better(gain, monitor.better)} than the average {monitor.nouns.item}"
+    if by_chance(evidence, monitor):
+        far += f", which may be chance: its own {monitor.nouns.items} come out no better than that"
     if _rests(evidence, monitor):
         return say(
             "not_learning",
@@ -228,7 +237,9 @@ def _best(evidence: Evidence, monitor: Monitor, over: bool) -> str:
     error = evidence.best_give_or_take
     give = f" give or take {amount(error, monitor.unit)}" if error is not None and math.isfinite(error) else ""
     name = "best" if over else "best so far"
-    return f"{name} was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}"
+    pairs = _in_pairs(evidence)
+    told = f", in a sweet range of {pairs.first} to {pairs.last}" if pairs and pairs.first < pairs.last else ""
+    return f"{name} was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}{told}"
 
 
 def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Finding]:

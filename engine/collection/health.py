@@ -132,7 +132,7 @@ _FAULTS: dict[str, tuple[Literal["warning", "info"], str, str, str]] = {
         "info",
         "has a silent channel",
         "have a silent channel",
-        "All channels are mixed to one, so nothing is lost.",
+        "All channels are mixed to one, so it comes out softer: keep only the channels that sound if that matters.",
     ),
     "same_channels": ("info", "is mono in several channels", "are mono in several channels", "Nothing is lost."),
     "silent_edges": (

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.claims.advice import Kept
+import pytest
+
+from engine.claims.advice import Kept, what_is_kept
 from engine.claims.figures import better
-from engine.claims.headline import headline
+from engine.claims.headline import headline, optimism
 from engine.rundir.findings import SweetRange
 from engine.rundir.liveness import Liveness
 from engine.rundir.protocol import SessionRecord
-from engine.rundir.status import Best, State, Status
+from engine.rundir.status import Best, ErrorInfo, State, Status
 from engine.rundir.view import RunView, ShownState
 from tests.app.library import record
 from tests.claims.histories import SOUND, Run, turning
+from tests.claims.test_histories import ROWS
 
 STATUS = Status(session="s", state=State.RUNNING, epoch=2, step=20)
 SESSION = SessionRecord(
@@ -55,8 +58,29 @@ def done(optimism: float | None, planned: int = 12) -> str:
 
 def test_by_how_much_the_best_epoch_flatters_is_said_where_it_is_notable() -> None:
     assert "a little optimistic, by about 0.42 dB: the sounds that check also chose" in done(0.42)
-    for by in (None, 0.0, 0.001):
-        assert "a little optimistic: the sounds that check also chose the epoch." in done(by)
+    assert "may be optimistic, nobody can tell by how much: the sounds that check also chose the epoch." in done(None)
+    for by in (0.0, 0.001):
+        assert "optimistic" not in done(by), "it was measured, and is nothing"
+
+
+def test_what_was_recorded_alone_is_called_optimistic() -> None:
+    for name, (run, *_) in ROWS.items():
+        evidence = run.evidence()
+        known = evidence.sweet_range.optimism if evidence and evidence.sweet_range else None
+        said = optimism("5.0 dB", evidence, run.monitor)
+        assert ("by about" in said) == (known is not None and said != ""), name
+        assert known != 0.0 or said == "", name
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 7])
+def test_a_command_at_the_end_of_a_remedy_is_the_end_of_the_message(epoch: int) -> None:
+    command = "sweetspot train --resume /runs/moved"
+    error = ErrorInfo(kind="x", cause="The run directory is no longer where it was.", remedy=f"Go on with: {command}")
+    status = STATUS.model_copy(update={"state": State.FAILED, "epoch": epoch, "step": 10 * epoch, "error": error})
+    for files in (Kept(), Kept(3), Kept(3, 5), Kept(damaged=2)):
+        found = headline(view(ShownState.FAILED, status), lambda files=files: files)  # type: ignore[misc]
+        assert found is not None and found.message.endswith(f" {command}")
+        assert (what_is_kept(files) in found.message) == (epoch > 0)
 
 
 def test_a_run_that_ended_itself_says_so() -> None:

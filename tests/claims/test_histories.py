@@ -89,6 +89,9 @@ ROWS: dict[str, tuple[Run, list[str], str]] = {
                                [0.5, 0.7, 0.8, 0.8] + [0.8 + 0.018 * n for n in range(10)], SCORE),
                            ["memorising"], "memorises"),
     "a score no better than guessing": (Run([0.41, 0.42, 0.4], [0.4] * 3, SCORE), ["too_early"], "too early to tell"),
+    "a score by chance": (Run([0.5, 0.58, 0.58], [0.44, 0.46, 0.46], SCORE.model_copy(update={"baseline": 0.5})),
+                          ["too_early"], "too early to tell"),
+    "an error by chance": (Run([11.0] * 50, [14.5] * 50), ["not_learning"], "not learning"),
     "no baseline": (Run(plus(OWN, 0.2), OWN, PLAIN), ["learning"], "healthy"),
     "no baseline, rising": (Run(RISE, OWN, PLAIN), ["memorising"], "memorises"),
 }  # fmt: skip
@@ -110,3 +113,8 @@ def test_where_new_ones_come_out_no_worse_that_is_said_in_words(over: bool) -> N
     assert (said.value, said.shown, said.label, said.colour) == (None, "no gap", "healthy", "green")
     assert "no worse than its own" in said.explained
     assert Run(plus(OWN, 0.2), OWN).quality(over=over).shown.startswith("0.9")
+
+
+def test_what_new_ones_gain_while_its_own_do_not_is_said_to_be_chance() -> None:
+    (found,) = ROWS["a score by chance"][0].claims()
+    assert found.message.endswith("which may be chance: its own items come out no better than that.")

@@ -60,18 +60,23 @@ class Column:
         return bool(self.parts)
 
 
-def understand(names: Sequence[str], texts: Sequence[Sequence[str]], delimiter: str) -> list[Column]:
-    """Each column by its texts; the decimal sign is looked for in all of them together."""
-    plain = [plain_numbers(column) for column in texts]
-    written = [_written(column) for column, values in zip(texts, plain, strict=True) if values is None]
-    sign = decimal_sign(written, delimiter)
-    return [_column(*one, sign) for one in zip(names, texts, plain, strict=True)]
+def understand(names: Sequence[str], texts: Sequence[Sequence[str]], sign: Sign) -> list[Column]:
+    """Each column by its texts; sign: the file's decimal sign, as :func:`sign_of` finds it."""
+    return [_column(name, own, plain_numbers(own), sign) for name, own in zip(names, texts, strict=True)]
+
+
+def sign_of(texts: Sequence[Sequence[str]], delimiter: str) -> Sign:
+    """The decimal sign of a file, looked for in all of its columns together."""
+    return decimal_sign([_written(column) for column in texts if plain_numbers(column) is None], delimiter)
 
 
 def numbers_of(texts: Sequence[str], sign: Sign) -> list[float | None]:
     """Numbers as ``sign`` reads them, or as the other does where that reads more. None: it is none, or missing."""
     different = [text for text in set(texts) if text[:1] in _BEGINS]
-    found = max(({text: grouped(text, one) for text in different} for one in _signs(sign)), key=_read)
+    found = {text: grouped(text, sign) for text in different}
+    if None in found.values():
+        other: Sign = "," if sign == "." else "."
+        found = max(found, {text: grouped(text, other) for text in different}, key=_read)
     return [found.get(text) for text in texts]
 
 
@@ -81,7 +86,7 @@ def few(strays: int, others: int) -> bool:
 
 
 def _column(name: str, texts: Sequence[str], plain: NDArray[np.float64] | None, sign: Sign) -> Column:
-    if plain is not None and not (sign == "," and _thousands(texts)):
+    if plain is not None and not (sign == "," and thousands(texts)):
         return _numbers(name, plain, np.zeros(len(texts), dtype=bool))
     absent = {text for text in set(texts) if is_missing(text)}
     known = [place for place, text in enumerate(texts) if text not in absent]
@@ -139,7 +144,7 @@ def _counts_rows(name: str, values: NDArray[np.float64]) -> bool:
     return _COUNTING_NAME.fullmatch(name) is not None and whole and len(np.unique(values)) == len(values) > 2
 
 
-def _thousands(texts: Sequence[str]) -> bool:
+def thousands(texts: Sequence[str]) -> bool:
     """Whether numbers that could have decimal points have points between thousands, where decimals have commas."""
     known = [text for text in set(texts) if not is_missing(text)]
     return any("." in text for text in known) and all(reads(text, ",") for text in known)
@@ -147,10 +152,6 @@ def _thousands(texts: Sequence[str]) -> bool:
 
 def _written(texts: Sequence[str]) -> list[str]:
     return [text for text in set(texts) if text[:1] in _BEGINS and not is_missing(text)]
-
-
-def _signs(first: Sign) -> tuple[Sign, Sign]:
-    return (first, "," if first == "." else ".")
 
 
 def _read(values: Mapping[str, float | None]) -> int:

@@ -6,13 +6,14 @@ after a bad line, and so lets every complaint of a file be said at once, each wi
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import DataError
@@ -22,11 +23,18 @@ from engine.tasks.mlp.numerals import is_missing, plain_numbers
 
 MOST_BYTES = 500_000_000
 MOST_COMPLAINTS = 10
+# The first that fits. Windows-1252 has a letter for nearly every byte; what it makes of no text has control characters.
+_ENCODINGS = {"UTF-8": "utf-8-sig", "UTF-16": "utf-16", "Windows-1252 (Latin-1)": "cp1252"}
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_NAMED_SEPARATOR = re.compile(r'"?sep=([,;\t])"?[ ,;\t]*\r?\n', re.IGNORECASE)  # Excel's own first line
 
 
 @dataclass(frozen=True)
 class Columns:
-    """texts: every column's values, trimmed. lines: the line each row ends on. complaints: sentences, a fault each."""
+    """texts: every column's values, trimmed. lines: the line each row ends on. complaints: sentences, a fault each.
+
+    notes: which separator and encoding were taken, where they are not commas and UTF-8.
+    """
 
     path: Path
     names: tuple[str, ...]
@@ -34,6 +42,7 @@ class Columns:
     lines: tuple[int, ...]
     delimiter: str = ","
     complaints: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def column(self, name: str) -> tuple[str, ...]:
         return self.texts[self.names.index(name)]
@@ -51,16 +60,21 @@ class Columns:
         """The rows that ``keep`` says."""
         texts = tuple(tuple(text for text, keeps in zip(own, keep, strict=True) if keeps) for own in self.texts)
         lines = tuple(line for line, keeps in zip(self.lines, keep, strict=True) if keeps)
-        return Columns(self.path, self.names, texts, lines, self.delimiter, self.complaints)
+        return replace(self, texts=texts, lines=lines)
 
 
 def read_columns(path: Path) -> Columns:
     """The header and rows of a CSV with commas, semicolons or tabs; blank lines are passed over.
 
+    In UTF-8 (or UTF-16 with its mark), else in Windows-1252, which holds Latin-1: as Excel saves a "CSV".
+
     Rows with more or fewer values than the header are left out and complained of. ``DataError`` when there is no table.
     """
-    text = _text(path)
-    delimiter = _delimiter(text.lstrip().partition("\n")[0])
+    text, encoding = _text(path)
+    named = _NAMED_SEPARATOR.match(text)
+    if named:
+        text = "\n" + text[named.end() :]  # a blank line in its place, so that lines keep their numbers
+    delimiter = named[1] if named else _delimiter(text.lstrip().partition("\n")[0])
     found = _rows(path, text, delimiter)
     names, body = tuple(found[0][1]), found[1:]
     complaints = [
@@ -71,7 +85,8 @@ def read_columns(path: Path) -> Columns:
     whole = [(line, row) for line, row in body if len(row) == len(names)]
     texts = tuple(zip(*(row for _, row in whole), strict=True)) if whole else ((),) * len(names)
     _check_header(path, names, texts)
-    return Columns(path, names, texts, tuple(line for line, _ in whole), delimiter, (*_twice(names), *complaints))
+    lines, faults = tuple(line for line, _ in whole), (*_twice(names), *complaints)
+    return Columns(path, names, texts, lines, delimiter, faults, tuple(_notes(delimiter, encoding)))
 
 
 def refuse(path: Path, complaints: Sequence[str], remedy: str = "Correct the file.") -> None:
@@ -93,15 +108,31 @@ def missing_values(columns: Columns, names: Sequence[str]) -> list[str]:
     return found
 
 
-def _text(path: Path) -> str:
+def _notes(delimiter: str, encoding: str) -> Iterator[str]:
+    if delimiter != ",":
+        yield f"Values are separated by {'semicolons' if delimiter == ';' else 'tabs'}."
+    if encoding != "UTF-8":
+        yield f"The file is no UTF-8 and was read as {encoding}."
+
+
+def _text(path: Path) -> tuple[str, str]:
+    """What a file says, and in which encoding."""
     try:
-        return read_regular(path, MOST_BYTES).decode("utf-8-sig")
+        data = read_regular(path, MOST_BYTES)
     except OSError as error:
         most = f"Take a part of it, of {MOST_BYTES // 1_000_000} MB at most."
         remedy = most if error.errno == errno.EFBIG else "Check it."
         raise DataError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.", remedy) from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path.name} is no text in UTF-8.", "Save it again as CSV in UTF-8.") from None
+    for name, codec in _ENCODINGS.items():
+        try:
+            text = data.decode(codec)
+        except UnicodeError:
+            continue
+        if name == "UTF-16" and data[:2] not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            continue
+        if _CONTROL.search(text) is None:
+            return text, name
+    raise DataError(f"{path.name} is no text.", "Save it again as CSV in UTF-8.")
 
 
 def _rows(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:

@@ -18,13 +18,14 @@ from engine.errors import DataError
 from engine.printable import escaped
 from engine.rundir.record import FileRow
 from engine.stamp import Stamp, stamp_of
-from engine.tasks.mlp.column_kinds import Column, complaint, few, numbers_of, understand
+from engine.tasks.mlp.column_kinds import Column, complaint, few, numbers_of, sign_of, thousands, understand
 from engine.tasks.mlp.csv_file import Columns, read_columns, refuse
-from engine.tasks.mlp.numerals import decimal_sign, is_missing, plain_numbers
+from engine.tasks.mlp.numerals import Sign, is_missing, plain_numbers
 from engine.tasks.mlp.table import MIN_ROWS, Table, choose_kind, encode_target
 from engine.tasks.mlp.table_notes import LEFT_OUT, MOST_NAMED, column_notes, row_notes
 
 SUFFIXES = (".csv", ".tsv")
+REMEDY = "Correct the file; a value that is not known is left empty."
 
 
 def read_table(path: Path, target: str | None, task_type: str) -> Table:
@@ -49,22 +50,39 @@ def _read(path: Path, seen: Stamp, target: str | None, task_type: str) -> Table:
     absent = {text for text in set(columns.column(target)) if is_missing(text)}
     unlabelled = [text in absent for text in columns.column(target)]
     known = columns.kept([not missing for missing in unlabelled]) if any(unlabelled) else columns
-    if len(known.lines) + len(columns.complaints) < MIN_ROWS:
-        raise DataError(
-            f"{path.name} has {len(known.lines)} rows{' with a target' if any(unlabelled) else ''}: at least "
-            f"{MIN_ROWS} are needed.",
-            "Add more.",
-        )
-    texts = [own for own, name in zip(known.texts, known.names, strict=True) if name != target]
-    found = understand(names, texts, columns.delimiter)
-    values, classes, faults = _learned(known, target, task_type)
-    faults = [*columns.complaints, *_faults(known, texts, found), *faults]
-    refuse(path, faults, "Correct it; a value that is not known is left empty.")
-    _check_useful(path, found)
-    notes = [*column_notes(found), *row_notes(columns.lines, unlabelled, target, values, classes)]
+    texts = [own for own, name in zip(known.texts, known.names, strict=True) if name != target and own]
+    sign = sign_of(known.texts, columns.delimiter)
+    found = understand(names, texts, sign) if texts else []
+    values, classes, fault = _learned(known, target, task_type, sign)
+    scarce = _too_few(known, any(unlabelled))
+    faults = [*scarce, *_faults(known, texts, found), *_useless(found)]
+    _refuse(path, faults, None if scarce else fault, columns.complaints)
+    notes = [*column_notes(found), *columns.notes, *row_notes(columns.lines, unlabelled, target, values, classes)]
     table = _table(path, found, target, (values, classes), notes)
     _check_installed(path, table)
     return table
+
+
+def _refuse(path: Path, faults: Sequence[str], target: DataError | None, structure: Sequence[str]) -> None:
+    """``DataError`` with all that is wrong at once. target: what is wrong with that column; structure: with the lines.
+
+    Lines come last: they may be very many, and hide no other fault.
+    """
+    if target is not None and not faults and not structure:
+        refuse(path, [target.cause], target.remedy or REMEDY)
+    if target is not None:
+        # With a remedy of its own it speaks of all rows, of which some could not be read.
+        among = "Of the lines that can be read: " if structure and target.remedy else ""
+        faults = [*faults, f"{among}{target.cause} {target.remedy}".rstrip()]
+    refuse(path, [*faults, *structure], REMEDY)
+
+
+def _too_few(known: Columns, some_unlabelled: bool) -> list[str]:
+    """Lines of the wrong length may be mended, so they count as rows here."""
+    if len(known.lines) + len(known.complaints) >= MIN_ROWS:
+        return []
+    which = " with a target" if some_unlabelled else ""
+    return [f"It has {len(known.lines)} rows{which}: at least {MIN_ROWS} are needed."]
 
 
 def _table(
@@ -87,20 +105,28 @@ def _table(
     )
 
 
-def _learned(columns: Columns, target: str, task_type: str) -> tuple[Any, tuple[str, ...], list[str]]:
+def _learned(
+    columns: Columns, target: str, task_type: str, sign: Sign
+) -> tuple[Any, tuple[str, ...], DataError | None]:
     """The target's values, its classes, and what is wrong with it."""
     texts = columns.column(target)
-    if plain_numbers(texts) is None and task_type != "classification":
-        numbers = numbers_of(texts, decimal_sign([list(set(texts))], columns.delimiter))
+    if not texts:
+        return None, (), None
+    if task_type != "classification":
+        plain = plain_numbers(texts)
+        if plain is not None and not (sign == "," and thousands(texts)):
+            numbers = [value if np.isfinite(value) else None for value in plain.tolist()]
+        else:
+            plain, numbers = None, numbers_of(texts, sign)
         strays = tuple(place for place, value in enumerate(numbers) if value is None)
         if strays and (task_type == "regression" or few(len(strays), len(texts) - len(strays))):
-            return None, (), [complaint(Column(target, "number", strays=strays), texts, columns.lines)]
-        texts = texts if strays else tuple(repr(value) for value in numbers)
+            said = complaint(Column(target, "number", strays=strays), texts, columns.lines)
+            return None, (), DataError(said)
+        texts = texts if strays or plain is not None else tuple(repr(value) for value in numbers)
     try:
-        return *encode_target(texts, choose_kind(texts, task_type), target), []
+        return *encode_target(texts, choose_kind(texts, task_type), target), None
     except DataError as error:
-        # With rows left out for their own faults, what the others lack may be in them.
-        return None, (), [] if columns.complaints else [f"{error.cause} {error.remedy}"]
+        return None, (), error
 
 
 def _last_named(columns: Columns) -> str:
@@ -117,10 +143,10 @@ def _faults(columns: Columns, texts: Sequence[Sequence[str]], found: Sequence[Co
             yield complaint(column, own, columns.lines)
 
 
-def _check_useful(path: Path, found: Sequence[Column]) -> None:
-    if not any(column.used for column in found):
+def _useless(found: Sequence[Column]) -> Iterator[str]:
+    if found and not any(column.used for column in found):
         said = ", ".join(f"{escaped(column.name)!r} is {LEFT_OUT[column.kind]}" for column in found[:MOST_NAMED])
-        raise DataError(f"No column of {path.name} tells anything: {said}.", "Add one to learn from.")
+        yield f"No column tells anything: {said}. Add one to learn from."
 
 
 def _check_installed(path: Path, table: Table) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ def number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if np.isfinite(value) and "_" not in text else None
+    return value if math.isfinite(value) and "_" not in text else None
 
 
 def plain_numbers(texts: Sequence[str]) -> NDArray[np.float64] | None:
@@ -58,6 +59,9 @@ def reads(text: str, sign: Sign) -> bool:
 
 def grouped(text: str, sign: Sign) -> float | None:
     """A number with its thousands set off by the other sign, spaces or apostrophes: "1.234,5" is 1234.5 for ","."""
+    simple = number(text if sign == "." else text.replace(",", ".") if "." not in text else "")
+    if simple is not None:
+        return simple
     if not reads(text, sign):
         return None
     return number(re.sub(rf"[{_GROUPS[sign]}]", "", text).replace(sign, "."))

@@ -15,9 +15,9 @@ from app.charts.curves import loss_rows, main_rows
 from app.charts.marks import Mark
 from app.charts.progress_bar import strip_rows
 from app.charts.settings import ChartSettings
-from app.charts.sweet_range import Sweet
 from app.charts.x_axis import Window, XAxis
 from app.runs.store import MetricsStore
+from engine.claims.sweet import Sweet
 
 USUAL = ChartSettings()
 BEST = Sweet(5, "best so far")

@@ -76,6 +76,8 @@ def test_few_whole_numbers_are_classes_in_the_order_of_numbers(tmp_path: Path) -
         ("a,b,kind\n1,2,p\n2,1,q\n3,5,r\n4,4,s\n", "4 different values in 4 rows"),
         ("a,b,size\n1,2,0.5\n2,1,0.5\n3,5,0.5\n4,4,0.5\n", "0.5 in all 4 rows"),
         ("a,kind\n1,x\n2,y\n", "2 rows: at least 4"),
+        ("a,kind\n1,\n2,\n", "0 rows with a target: at least 4"),
+        ("a,kind\n", "0 rows: at least 4"),
         ("kind\nx\ny\nx\ny\n", "only the column 'kind'"),
         ('a,kind\n1,"x\n', "no CSV"),
     ],
@@ -109,7 +111,8 @@ def test_ten_complaints_and_a_count_are_enough(tmp_path: Path) -> None:
     lines = [f"{number},{number % 2}" if number % 2 else f"{number}" for number in range(30)]
     with pytest.raises(DataError) as raised:
         read_table(write(tmp_path, "\n".join(["a,kind", *lines])), None, "auto")
-    assert raised.value.cause.count("Line ") == 10 and raised.value.cause.endswith("And 5 more.")
+    assert raised.value.cause.count("Line ") == 9 and raised.value.cause.endswith("And 6 more.")
+    assert "All 15 rows are of the one class '1'" in raised.value.cause, "fifteen bad lines hide no other fault"
 
 
 def column(tmp_path: Path, values: list[str], separator: str = ",") -> tuple[Table, list[list[float]]]:
@@ -218,6 +221,55 @@ def test_without_scikit_learn_only_what_needs_it_is_refused(tmp_path: Path, monk
         read_table(write(tmp_path, GOOD.replace("1,2", "1,")), None, "auto")
 
 
-def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="UTF-8"):
-        read_table(write(tmp_path, GOOD.replace("x", "é"), "latin-1"), None, "auto")
+EXCEL = "Größe;Preis;Art\r\n1,5;1.000;Käse\r\n2,25;950;Öl\r\n3;2.500;Käse\r\n4;800;Öl\r\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "begin", "read_as"),
+    [("latin-1", "", "Windows-1252 (Latin-1)"), ("cp1252", "sep=;\r\n", "Windows-1252 (Latin-1)"),
+     ("utf-16", "", "UTF-16"), ("utf-8-sig", "", ""), ("utf-8", "", "")],
+)  # fmt: skip
+def test_a_file_is_read_as_a_spreadsheet_writes_it_and_says_how(
+    tmp_path: Path, encoding: str, begin: str, read_as: str
+) -> None:
+    table = read_table(write(tmp_path, begin + EXCEL, encoding), None, "auto")
+    assert table.feature_names == ("Größe", "Preis") and table.class_names == ("Käse", "Öl")
+    assert table.features.tolist() == [[1.5, 1000], [2.25, 950], [3, 2500], [4, 800]]
+    said = " ".join(table.notes)
+    assert "Values are separated by semicolons." in said
+    assert ("The file is no UTF-8 and was read as" in said) == bool(read_as) and read_as in said
+    assert said in (table.files[0].reason or "")
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04\x00\x00a;b\n", b"\x81\x8d;\xff\n", b"a,b\n1,\x00\n"])
+def test_what_is_no_text_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="is no text"):
+        read_table(path, None, "auto")
+
+
+def test_a_target_is_read_with_the_decimal_sign_of_the_other_columns(tmp_path: Path) -> None:
+    rows = "".join(f"{place},5;{place}.250\n" for place in range(1, 30))
+    table = read_table(write(tmp_path, "a;price\n" + rows), None, "auto")
+    assert table.target[:2].tolist() == [1250, 2250]
+
+
+@pytest.mark.parametrize("task_type", ["auto", "regression"])
+@pytest.mark.parametrize("value", ["inf", "-Infinity"])
+def test_an_infinite_target_is_named_with_its_line(tmp_path: Path, task_type: str, value: str) -> None:
+    rows = "".join(f"{place},{value if place == 1 else place * 1.5}\n" for place in range(40))
+    with pytest.raises(DataError) as raised:
+        read_table(write(tmp_path, "a,price\n" + rows), None, task_type)
+    assert f"Column 'price' holds '{value}' on line 3 among finite numbers." in raised.value.cause
+    assert "classes" not in str(raised.value) and str(raised.value).count("Correct") == 1
+
+
+def test_faults_of_lines_columns_and_target_come_together(tmp_path: Path) -> None:
+    text = "a,b,c,kind\n1,2,7,oops\n2,1\nred,1,7,oops\n" + "4,5,7,oops\n" * 20
+    with pytest.raises(DataError) as raised:
+        read_table(write(tmp_path, text), None, "auto")
+    for said in ("'a' holds 'red' on line 4", "Line 3 has 2 values", "All 22 rows are of the one class 'oops'"):
+        assert said in raised.value.cause
+    with pytest.raises(DataError, match=r"3 rows: at least 4.*'a' holds 'inf' on line 3"):
+        read_table(write(tmp_path, "a,kind\n1,x\ninf,y\n3,x\n"), None, "auto")
