@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
+from statistics import median_low
 from typing import Literal
 
 from engine.loop.pace import Costs
@@ -11,6 +13,9 @@ from engine.loop.pace import Costs
 Part = Literal["step", "epoch", "preview", "save"]
 
 MEMORY_S = 15.0
+LEAST_MEMORY = 8  # updates: slow ones must not outweigh each other
+STALL = 5.0  # times the usual: a single update that takes longer was held up, and says little of those to come
+KEPT = 5  # of each part: one that was held up is not what the next one costs
 
 
 class CostMeter:
@@ -27,7 +32,8 @@ class CostMeter:
         self._steps = self._time / costs.step_s if costs.step_s > 0 else 0.0
         each = {"epoch": costs.epoch_s, "preview": costs.preview_s, "save": costs.save_s}
         # In updates, so that all of them follow a load that is seen in the updates first.
-        self._in_steps = {part: seconds / costs.step_s if costs.step_s > 0 else 0.0 for part, seconds in each.items()}
+        known = {part: [seconds / costs.step_s] if costs.step_s > 0 and seconds > 0 else [] for part, seconds in each.items()}
+        self._in_steps = {part: deque(seen, maxlen=KEPT) for part, seen in known.items()}
 
     def begin(self) -> None:
         """The clock starts: the first update comes next."""
@@ -36,16 +42,17 @@ class CostMeter:
     @property
     def costs(self) -> Costs:
         step_s = self._time / self._steps if self._steps else 0.0
-        return Costs(step_s, **{f"{part}_s": count * step_s for part, count in self._in_steps.items()})
+        usual = {part: median_low(seen) if seen else 0.0 for part, seen in self._in_steps.items()}
+        return Costs(step_s, **{f"{part}_s": count * step_s for part, count in usual.items()})
 
     def tick(self, part: Part) -> None:
         """All time since the last tick went into one ``part``."""
         now = time.monotonic()
         seconds, self._last = now - self._last, now
         if part == "step":
-            faded = math.exp(-seconds / self.memory_s)
+            if self._time > 0:
+                seconds = min(seconds, max(STALL * self._time / self._steps, self.memory_s / STALL))
+            faded = math.exp(-min(seconds / self.memory_s, 1 / LEAST_MEMORY))
             self._time, self._steps = self._time * faded + seconds, self._steps * faded + 1
         elif self._time > 0:
-            seen = seconds * self._steps / self._time
-            known = self._in_steps[part]
-            self._in_steps[part] = (known + seen) / 2 if known else seen
+            self._in_steps[part].append(seconds * self._steps / self._time)

@@ -64,7 +64,8 @@ def seconds_to_end(leg: Leg, step: int, intervals: Intervals, costs: Costs) -> f
     """
     done = leg.epoch_of(step) - (0 if step == 0 or leg.ends_epoch(step) else 1)
     last = leg.total_epochs
-    previews = last // intervals.preview - done // intervals.preview + (last % intervals.preview > 0)
+    previews = last // intervals.preview - done // intervals.preview
+    previews += last % intervals.preview > 0 and step < leg.total_steps
     previews += sum(step < early < leg.total_steps for early in EARLY_PREVIEWS) + (step == 0)
     saves = last // intervals.save - done // intervals.save + (last % intervals.save > 0)
     counted = (leg.total_steps - step, costs.step_s), (last - done, costs.epoch_s)
