@@ -15,6 +15,7 @@ Part = Literal["step", "epoch", "preview", "save"]
 MEMORY_S = 15.0
 LEAST_MEMORY = 8  # updates: slow ones must not outweigh each other
 STALL = 5.0  # times the usual: a single update that takes longer was held up, and says little of those to come
+AGREED, APART = 5, 1.4  # so many updates in a row, each so many times off the pace: it has moved, and is theirs
 KEPT = 5  # of each part: one that was held up is not what the next one costs
 
 
@@ -24,6 +25,7 @@ class CostMeter:
     def __init__(self, costs: Costs, memory_s: float = MEMORY_S) -> None:
         self.memory_s = memory_s
         self._last = time.monotonic()
+        self._recent: deque[float] = deque()
         self._take(costs)
 
     def _take(self, costs: Costs) -> None:
@@ -50,9 +52,24 @@ class CostMeter:
         now = time.monotonic()
         seconds, self._last = now - self._last, now
         if part == "step":
-            if self._time > 0:
-                seconds = min(seconds, max(STALL * self._time / self._steps, self.memory_s / STALL))
-            faded = math.exp(-min(seconds / self.memory_s, 1 / LEAST_MEMORY))
-            self._time, self._steps = self._time * faded + seconds, self._steps * faded + 1
+            self._step(seconds)
         elif self._time > 0:
             self._in_steps[part].append(seconds * self._steps / self._time)
+
+    def _step(self, seconds: float) -> None:
+        """An update took ``seconds``: into the fading mean, or the beginning of a new one."""
+        if self._time > 0:
+            seconds = min(seconds, max(STALL * self._time / self._steps, self.memory_s / STALL))
+        faded = math.exp(-min(seconds / self.memory_s, 1 / LEAST_MEMORY))
+        self._time, self._steps = self._time * faded + seconds, self._steps * faded + 1
+        if self._moved(seconds):
+            self._time, self._steps = sum(self._recent), len(self._recent)
+
+    def _moved(self, seconds: float) -> bool:
+        """Whether the updates of a third of the memory, and at least five, all say that the pace is another."""
+        recent, step_s = self._recent, self._time / self._steps
+        recent.append(seconds)
+        while len(recent) > AGREED and sum(recent) - recent[0] >= self.memory_s / 3:
+            recent.popleft()
+        whole = len(recent) >= AGREED and sum(recent) >= self.memory_s / 3
+        return whole and (min(recent) > step_s * APART or max(recent) < step_s / APART)

@@ -22,6 +22,7 @@ EARLY_PART = 0.4  # of the tolerance: what may stay uncorrected to the end
 REMAINING_PART = 0.15  # of the time left: what need not be corrected yet
 MEMORY_PART, LEAST_MEMORY_S = 0.05, 1.0
 SETTLED_STEPS = 5
+LOOK_PART, LOOK_S = 0.02, 5.0  # of the whole, at most so many seconds: between two looks at the clock
 
 
 class Timekeeper(CostMeter):
@@ -82,7 +83,7 @@ class Timekeeper(CostMeter):
         now = time.monotonic()
         ending = step >= leg.total_steps - 1
         full = step >= leg.total_steps and leg.total_epochs == self.ceiling
-        due = ending or now - self._looked >= min(1.0, self.budget_s / 100)
+        due = ending or now - self._looked >= min(LOOK_S, LOOK_PART * self.budget_s)
         if full or not due or self._steps < SETTLED_STEPS:
             return False
         self._looked = now
