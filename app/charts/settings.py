@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from app.runs.columns import Floats
 
 AXES = {"epoch": "epoch", "step": "update", "time": "minutes of training"}
-X_FORMATS = {"epoch": "~g", "step": "~s", "time": "~g"}  # thousands as k, which minutes are not
 USUAL = "usual"
 SMOOTHINGS = (USUAL, "1", "5", "17", "65", "257")
 STEPS_USUALLY = 17

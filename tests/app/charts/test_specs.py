@@ -49,6 +49,15 @@ def test_the_axes_end_where_the_frame_does() -> None:
     assert {min(shown), max(shown)} == {2.0, 25.0}
 
 
+@pytest.mark.parametrize("last", [3, 10, 50, 100, 2000, 40_000])
+@pytest.mark.parametrize("name", ["main", "small", "overlay", "dots"])
+def test_an_axis_says_whole_numbers_in_full(name: str, last: int) -> None:
+    rows = Rows()
+    rows.add("frame", x=np.array([0.0, last]), y=np.array([0.0, 1.0]))
+    svg = vl_convert.vegalite_to_svg(filled(CHARTS[name], rows.table()))
+    assert f">{last:,}</text>" in svg and not re.search(r">[\d.]+(e[+−-]?\d+|k|m)</text>", svg)
+
+
 @pytest.mark.parametrize("name", CHARTS)
 def test_no_mark_is_told_to_a_screen_reader_without_a_name(name: str) -> None:
     svg = vl_convert.vegalite_to_svg(filled(CHARTS[name], frame_only()))
