@@ -34,7 +34,9 @@ class CostMeter:
         self._steps = self._time / costs.step_s if costs.step_s > 0 else 0.0
         each = {"epoch": costs.epoch_s, "preview": costs.preview_s, "save": costs.save_s}
         # In updates, so that all of them follow a load that is seen in the updates first.
-        known = {part: [seconds / costs.step_s] if costs.step_s > 0 and seconds > 0 else [] for part, seconds in each.items()}
+        known = {
+            part: [seconds / costs.step_s] if costs.step_s > 0 and seconds > 0 else [] for part, seconds in each.items()
+        }
         self._in_steps = {part: deque(seen, maxlen=KEPT) for part, seen in known.items()}
 
     def begin(self) -> None:

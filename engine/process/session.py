@@ -127,7 +127,6 @@ def restore_newest(trainer: Trainer, session: Session, job: Job) -> None:
     if loaded is not None:
         trainer.restore(loaded, finished_epochs(writer.layout, loaded.step), job.more)
         writer.elapsed_offset_s = trainer.tracker.elapsed_s
-        session.progress.at(loaded.step)
     elif job.record is not None and job.record.parent is not None:
         parent = job.record.parent
         raise RunDirectoryError(
