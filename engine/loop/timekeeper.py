@@ -65,6 +65,8 @@ class Timekeeper(CostMeter):
         """
         if not self._looks(leg, step):
             return None
+        if step >= leg.total_steps:
+            self.hurry()
         costs, left_s = self.costs, self.budget_s - self.spent_s
         needed_s = seconds_to_end(leg, step, self.intervals, costs)
         slack = max(EARLY_PART * min(TOLERANCE * self.budget_s, MOST_OFF_S), REMAINING_PART * needed_s)
