@@ -115,7 +115,6 @@ def _train(job: Job, device: Device, session: Session, beginning: Beginning | No
     else:
         record = job.record
         first = _plan_again(record, task, files, writer)
-    session.terminal.begin(record)
 
     # 4. train: from the first update, with weights of its own or of another run, or from the newest whole checkpoint
     trainer = Trainer(task, first, writer, session.stop, session.callback, costs)
@@ -124,6 +123,9 @@ def _train(job: Job, device: Device, session: Session, beginning: Beginning | No
         trainer.begin_from(beginning.state)
     if job.record is not None:
         restore_newest(trainer, session, job)
+    session.terminal.begin(trainer.planner.present(record, trainer.tracker))
+    if job.record is not None:
+        session.terminal.at(trainer.tracker.step)
     state = trainer.fit()
     if writer.lost is not None:  # the run directory went while the last words were written
         raise writer.lost

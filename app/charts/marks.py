@@ -12,9 +12,11 @@ import numpy as np
 from app.charts.table import Rows
 from app.charts.x_axis import Window, XAxis
 from app.runs.columns import Floats
+from engine.rundir.protocol import PlanRecord
 
 Kind = Literal["preview", "checkpoint", "resumed", "planned"]
 MOST_A_KIND = 40  # Of those in sight; zooming in shows the others, and the lists beside the chart have them all.
+NOTABLE = 0.1  # of a run: what its end has to move by for a new plan to be shown
 LEGEND: dict[Kind, str] = {
     "preview": "▲ preview",
     "checkpoint": "● checkpoint",
@@ -30,6 +32,19 @@ class Mark:
     kind: Kind
     step: int
     said: str
+
+
+def turns(plans: Sequence[PlanRecord], first_total: int) -> list[PlanRecord]:
+    """Those that moved the end notably from where it was shown last, and those that a user asked for.
+
+    first_total: updates of the first plan. On a busy machine there are dozens of others, each a small correction.
+    """
+    found, shown = [], first_total
+    for plan in plans:
+        if plan.extends or abs(plan.total_steps - shown) > NOTABLE * shown:
+            found.append(plan)
+            shown = plan.total_steps
+    return found
 
 
 def add_marks(rows: Rows, marks: Sequence[Mark], at: XAxis, window: Window) -> None:

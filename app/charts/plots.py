@@ -13,9 +13,9 @@ import streamlit as st
 
 from app.charts import specs
 from app.charts.curves import main_rows
-from app.charts.marks import Mark
+from app.charts.marks import Mark, turns
 from app.charts.marks import picked as picked_step
-from app.charts.settings import AXES, X_FORMATS, ChartSettings
+from app.charts.settings import AXES, ChartSettings
 from app.charts.x_axis import Window, XAxis
 from app.look import words
 from app.runs.store import MetricsStore, metrics_of
@@ -45,7 +45,7 @@ class Drawing:
 
 @lru_cache(maxsize=16)
 def _main_spec(y_title: str, axis: str, log: bool, height: int) -> specs.Spec:
-    return specs.main_chart(AXES[axis], y_title, height, X_FORMATS[axis], log)
+    return specs.main_chart(AXES[axis], y_title, height, log)
 
 
 def window(key: str) -> Window | None:
@@ -126,7 +126,7 @@ def main_drawing(
         ("main", settings, seen, spot, base, tuple(preview_steps), height),
         lambda: main_rows(
             store.epochs, monitor.metric, monitor.reference, unit=monitor.unit, baseline=base, sweet=spot,
-            better=monitor.better, marks=marks(root, store, preview_steps),
+            better=monitor.better, marks=marks(root, store, run, preview_steps),
             names=_names(run), at=x_axis_of(store, run, settings), settings=settings,
             standard_error=words.uncertain(run), window=seen, height=height,
         ),
@@ -135,14 +135,14 @@ def main_drawing(
     return Drawing(words.nouns(run).main, "", rows, spec, _alt(run, store, spot))
 
 
-def marks(root: Path, store: MetricsStore, preview_steps: Sequence[int]) -> list[Mark]:
+def marks(root: Path, store: MetricsStore, run: RunRecord, preview_steps: Sequence[int]) -> list[Mark]:
     """What happened to a run until now."""
     reader = RunReader(root)
     found = [Mark("preview", step, "preview") for step in preview_steps]
     found += [Mark("checkpoint", step, "checkpoint") for step in sorted(store.saved)]
     begun = (one.resumed_from_step for one in reader.sessions())
     found += [Mark("resumed", step, f"resumed after update {step:,}") for step in begun if step is not None]
-    found += [Mark("planned", one.step, _planned(one)) for one in reader.plans()]
+    found += [Mark("planned", one.step, _planned(one)) for one in turns(reader.plans(), run.total_steps)]
     return [mark for mark in found if 0 < mark.step <= store.steps.count]
 
 

@@ -7,11 +7,6 @@ from dataclasses import dataclass, replace
 from app.runs.columns import Floats
 
 AXES = {"epoch": "epoch", "step": "update", "time": "minutes of training"}
-X_FORMATS = {
-    "epoch": ".6~g",
-    "step": "~s",
-    "time": ".6~g",
-}  # thousands as k, which minutes are not; without a precision "4e+1"
 USUAL = "usual"
 SMOOTHINGS = (USUAL, "1", "5", "17", "65", "257")
 STEPS_USUALLY = 17

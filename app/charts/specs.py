@@ -43,11 +43,12 @@ def _zoom() -> alt.Parameter:
     return alt.selection_interval(name=ZOOM, encodings=["x"], bind="scales", zoom=_WHEEL, clear="dblclick")
 
 
-def _x_axis(format: str, title: str | None = None) -> alt.Axis:
+def _x_axis(title: str | None = None) -> alt.Axis:
+    """Whole numbers in full: Vega rounds a general format to the digits of its steps, so that 10 becomes 1e+1."""
     return alt.Axis(
         domain=False, ticks=False, grid=False, tickCount=6, tickMinStep=1, labelFontSize=12, labelFlush=False,
-        labelBound=False, labelPadding=6, format=format, title=title, titleAnchor="start", titlePadding=6,
-        titleFontSize=12,         titleFontWeight="normal",
+        labelBound=False, labelPadding=6, format=",d", title=title, titleAnchor="start", titlePadding=6,
+        titleFontSize=12, titleFontWeight="normal",
     )  # fmt: skip
 
 
@@ -108,9 +109,9 @@ def _crosshair(x: alt.X, y: alt.Y) -> list[Any]:
     ]
 
 
-def main_chart(x_title: str, y_title: str, height: int = 368, x_format: str = ".6~g", log: bool = False) -> Spec:
+def main_chart(x_title: str, y_title: str, height: int = 368, log: bool = False) -> Spec:
     """Validation and training, the baseline, the sweet range and what lies beyond, what happened to the run."""
-    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format, x_title))
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_title))
     y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis(y_title))
     low = alt.value("height")
     pick = alt.selection_point(name=PICK, fields=["t"], on="click", toggle=False, clear=False, empty=False)
@@ -168,9 +169,9 @@ def main_chart(x_title: str, y_title: str, height: int = 368, x_format: str = ".
     return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
 
 
-def overlay_chart(x_title: str, y_title: str, log: bool = False, x_format: str = ".6~g", height: int = 368) -> Spec:
+def overlay_chart(x_title: str, y_title: str, log: bool = False, height: int = 368) -> Spec:
     """One line a run over what its raw values reach, its name at its end; hovered points tell their run."""
-    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format, x_title))
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_title))
     y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis(y_title))
     end = alt.X(value="width")
     layers = [
@@ -188,9 +189,9 @@ def overlay_chart(x_title: str, y_title: str, log: bool = False, x_format: str =
     return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
 
 
-def small_chart(x_title: str | None = None, x_format: str = ".6~g", log: bool = False, height: int = 150) -> Spec:
+def small_chart(x_title: str | None = None, log: bool = False, height: int = 150) -> Spec:
     """A line, maybe over its band, over a pale area in its own scale, with a validation line of points beside it."""
-    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_format, x_title))
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_title))
     y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis())
     layers = [
         _frame(x, y).add_params(_zoom()),
@@ -234,7 +235,7 @@ def strip_chart() -> Spec:
 
 def length_dots() -> Spec:
     """One dot a sound by its length: filled learns, ring checks."""
-    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(".6~g"))
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis())
     y = alt.Y("y:Q", scale=_scale("y"), axis=None)
     tip = [alt.Tooltip("t:N", title="sound"), alt.Tooltip("y2:Q", title="seconds", format=".2f")]
     layers = [
@@ -249,7 +250,7 @@ def length_dots() -> Spec:
 
 def length_histogram() -> Spec:
     """The same for many sounds: bars of how many, those that check stacked on those that learn."""
-    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(".6~g"))
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis())
     y = alt.Y("y:Q", scale=_scale("y"), axis=_y_axis())
     layers = [
         _rows("frame").mark_point(opacity=0).encode(x=x, y=y),
@@ -264,7 +265,7 @@ def map_chart(x_title: str, y_title: str, height: int = 440) -> Spec:
     An unseen tile under every place (and one round each file, above those) is what a click selects: Vega's own
     selections of points know only marks.
     """
-    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(".6~g", x_title))
+    x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_title))
     y = alt.Y("y:Q", scale=_scale("y"), axis=_y_axis(y_title))
     pick = alt.selection_point(name=PICK, fields=["x", "x2", "y", "y2", "t"], on="click", toggle=False, clear=False)
     name = alt.Tooltip("t:N", title="sound")
@@ -288,6 +289,6 @@ def map_chart(x_title: str, y_title: str, height: int = 440) -> Spec:
 
 
 STRIP = strip_chart()
-BARS = small_chart(x_format="d")
+BARS = small_chart()
 DOTS = length_dots()
 HISTOGRAM = length_histogram()

@@ -12,7 +12,7 @@ import streamlit as st
 from app.charts import specs
 from app.charts.overlay import Line, curve, overlay_rows, relative
 from app.charts.plots import MAIN_HEIGHT, Drawing, draw, window
-from app.charts.settings import AXES, X_FORMATS, ChartSettings
+from app.charts.settings import AXES, ChartSettings
 from app.charts.x_axis import said
 from app.look import link, style, words
 from app.look.plain import plain
@@ -61,7 +61,7 @@ def show(runs: Sequence[Compared]) -> None:
 
 @lru_cache(maxsize=32)
 def _spec(axis: str, y_title: str, log: bool) -> specs.Spec:
-    return specs.overlay_chart(AXES[axis], y_title, log, X_FORMATS[axis], MAIN_HEIGHT)
+    return specs.overlay_chart(AXES[axis], y_title, log, MAIN_HEIGHT)
 
 
 def _choose(runs: Sequence[Compared], metrics: Mapping[str, MetricSpec]) -> Choice:

@@ -64,7 +64,8 @@ def seconds_to_end(segment: PlanSegment, step: int, intervals: Intervals, costs:
     """
     done = segment.epoch_of(step) - (0 if step == 0 or segment.ends_epoch(step) else 1)
     last = segment.total_epochs
-    previews = last // intervals.preview - done // intervals.preview + (last % intervals.preview > 0)
+    previews = last // intervals.preview - done // intervals.preview
+    previews += last % intervals.preview > 0 and step < segment.total_steps
     previews += sum(step < early < segment.total_steps for early in EARLY_PREVIEWS) + (step == 0)
     saves = last // intervals.save - done // intervals.save + (last % intervals.save > 0)
     counted = (segment.total_steps - step, costs.step_s), (last - done, costs.epoch_s)

@@ -53,9 +53,12 @@ class PlanSegment:
         return self.epoch_ends + (self.epoch_of(step) - self.epoch) * self.steps_per_epoch
 
     def ending(self, step: int, total: int) -> PlanSegment:
-        """The same from ``step`` on with another end: the epoch under way, and the progress so far, stay."""
+        """The same from ``step`` on with another end: the epoch under way, and the progress so far, stay.
+
+        At its very end no progress is left to go on with: it stands still for one update.
+        """
         ends = step if self.ends_epoch(step) else self.end_of_epoch(step)
-        progress, epoch = self.progress_at(step), self.epoch_of(step)
+        progress, epoch = self.progress_at(min(step, self.total_steps - 1)), self.epoch_of(step)
         return replace(self, step=step, total_steps=total, progress=progress, epoch=epoch, epoch_ends=ends)
 
     def progress_at(self, step: int) -> float:

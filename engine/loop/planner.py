@@ -17,6 +17,7 @@ from engine.loop.tracker import TrackerState
 from engine.plan import Plan
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
+from engine.rundir.record import RunRecord
 from engine.rundir.writer import RunWriter
 
 KNOWN_STEPS, KNOWN_S = 20, 5.0  # before that the first updates, which warm up, make a pace that is off by large factors
@@ -94,6 +95,21 @@ class Planner:
             elapsed_s=round(self.writer.elapsed_s, 3),
             session=self.writer.session.session,
         )
+
+    def present(self, record: RunRecord, tracker: TrackerState) -> RunRecord:
+        """``record`` with the plan that holds now in place of the first: length, limits, time at the pace so far."""
+        step, ahead = tracker.step, self.plans.ahead(tracker.step)
+        if step == 0:
+            return record
+        limits = self.plans.limits(self.config)
+        seconds = tracker.elapsed_s * ahead.total_steps / step
+        planned_s = seconds if limits.max_minutes is None else 60 * limits.max_minutes
+        training = record.config.training
+        if self.plans.extension is not None:
+            training = training | {name: getattr(limits, name) for name in ("max_epochs", "max_steps", "max_minutes")}
+        config = record.config.model_copy(update={"training": training})
+        now = {"total_steps": ahead.total_steps, "total_epochs": ahead.total_epochs, "planned_s": planned_s}
+        return record.model_copy(update={"config": config, **now})
 
     def say(self, step: int) -> None:
         """Where it ends, as things stand, into the status."""

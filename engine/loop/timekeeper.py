@@ -19,9 +19,10 @@ from engine.plan import UNLIMITED
 
 TOLERANCE, MOST_OFF_S = 0.05, 20.0
 EARLY_PART = 0.4  # of the tolerance: what may stay uncorrected to the end
-REMAINING_PART = 0.05  # of the time left: what need not be corrected yet
+REMAINING_PART = 0.15  # of the time left: what need not be corrected yet
 DECAY_PART, LEAST_DECAY_S = 0.05, 1.0
 SETTLED_STEPS = 5
+LOOK_PART, LOOK_S = 0.02, 5.0  # of the whole, at most so many seconds: between two looks at the clock
 
 
 class Timekeeper(CostMeter):
@@ -57,15 +58,15 @@ class Timekeeper(CostMeter):
         return self._spent_before + time.monotonic() - self._began
 
     def better(self, segment: PlanSegment, step: int) -> PlanSegment | None:
-        """The plan from ``step`` on that ends in time; None while ``segment`` does as well, or nothing is known."""
-        now = time.monotonic()
-        if (
-            now - self._looked < min(1.0, self.budget_s / 100)
-            or self._steps < SETTLED_STEPS
-            or step >= segment.total_steps
-        ):
+        """The plan from ``step`` on that ends in time; None while ``segment`` does as well, or nothing can be said yet.
+
+        Before the last update it looks in any case: the schedules have somewhere to go on from there. After it, once
+        its epoch is closed, time may be left again that the check or the previews were thought to take.
+        """
+        if not self._looks(segment, step):
             return None
-        self._looked = now
+        if step >= segment.total_steps:
+            self.hurry()
         costs, left_s = self.costs, self.budget_s - self.spent_s
         needed_s = seconds_to_end(segment, step, self.intervals, costs)
         slack = max(EARLY_PART * min(TOLERANCE * self.budget_s, MOST_OFF_S), REMAINING_PART * needed_s)
@@ -76,7 +77,19 @@ class Timekeeper(CostMeter):
             return seconds_to_end(self._ending(segment, step, total), step, self.intervals, costs)
 
         total = min(self.most_steps, most_that_fit(seconds, left_s, step + 1, costs.step_s))
-        return None if total == segment.total_steps else self._ending(segment, step, total)
+        fits = step < segment.total_steps or (total > step and seconds(total) <= left_s)
+        return None if total == segment.total_steps or not fits else self._ending(segment, step, total)
+
+    def _looks(self, segment: PlanSegment, step: int) -> bool:
+        """Whether it is time to look, and enough is known."""
+        now = time.monotonic()
+        ending = step >= segment.total_steps - 1
+        full = step >= segment.total_steps and segment.total_epochs == self.ceiling
+        due = ending or now - self._looked >= min(LOOK_S, LOOK_PART * self.budget_s)
+        if full or not due or self._steps < SETTLED_STEPS:
+            return False
+        self._looked = now
+        return True
 
     def _ending(self, segment: PlanSegment, step: int, total: int) -> PlanSegment:
         """``segment`` from ``step`` on with another end; later epochs grow where the ceiling asks for fewer."""

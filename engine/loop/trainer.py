@@ -117,7 +117,7 @@ class Trainer:
             self._save_if_due()
 
             # when the pace has moved: another end, so that the minutes hold
-            if not self._at_end():
+            if not self._ended_early:
                 self.planner.plan_anew_if_due(self.tracker.step)
         self._save_last("end")
         self.reporter.complete(self._epoch(), self.tracker)

@@ -131,7 +131,6 @@ def restore_newest(trainer: Trainer, session: Session, job: Job) -> None:
     if loaded is not None:
         trainer.restore(loaded, finished_epochs(writer.layout, loaded.step), job.more)
         writer.go_on_after(trainer.tracker.elapsed_s)
-        session.terminal.at(loaded.step)
     elif job.record is not None and job.record.parent is not None:
         parent = job.record.parent
         raise RunDirectoryError(

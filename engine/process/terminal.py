@@ -57,7 +57,10 @@ class Terminal:
                 print(text, flush=True)
 
     def begin(self, record: RunRecord) -> None:
-        """The run is laid out: its plan is told, from now on its steps are counted, and its monitored metric."""
+        """The run is laid out: its plan is told, from now on its steps are counted, and its monitored metric.
+
+        record: with the plan that holds now, which in a run that goes on may not be the first.
+        """
         labels = {spec.name: spec.label for spec in record.metrics}
         self._metric, self._unit = record.monitor.metric, record.monitor.unit
         self._label = labels.get(self._metric, self._metric)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.loop.extension import More
 from engine.loop.plan_history import PlanHistory, PlanSegment
-from engine.plan import Plan
+from engine.plan import Plan, in_words
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
@@ -64,6 +64,9 @@ def test_a_finished_run_goes_on_and_each_step_is_that_of_one_that_was_stopped_in
     done = forkserver.run("engine.train", "--resume", again, "--more-epochs", 3)
     assert done.returncode == 0, done.stderr
     assert "From there for 3 epochs, whatever was planned." in done.stdout
+    longer = RunReader(again).plans()[-1]
+    assert f"plan: {in_words(longer.total_epochs, longer.total_steps, None)}, about " in done.stdout
+    assert done.stdout.count("plan: ") == 1, "and not the one that it began with"
     with forkserver.Popen("engine.train", "--resume", other, "--more-epochs", 3, stdout=subprocess.DEVNULL) as process:
         until(lambda: step_of(other) > first.total_steps or process.poll() is not None)
         process.send_signal(signal.SIGKILL)

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,10 +17,15 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as some
 
 from engine.config import TrainingConfig
 from engine.loop.checkpoint import load, load_newest
+from engine.loop.cost_meter import CostMeter
+from engine.loop.pace import Costs
 from engine.loop.plan_history import PlanSegment
+from engine.loop.timekeeper import SETTLED_STEPS
 from engine.loop.trainer import Trainer
 from engine.plan import Plan
 from engine.rundir.layout import Layout
@@ -230,6 +235,156 @@ def test_the_time_of_earlier_sessions_counts(tmp_path: Path) -> None:
         before = second.tracker.step
         second.fit()
     assert second.tracker.step - before < before, "what was left was less than what was spent"
+
+
+Load = Callable[[float], float]
+BUDGET_S = 120.0
+QUIET = Costs(step_s=0.5, epoch_s=0.6, preview_s=0.8, save_s=0.8)
+
+
+class Loaded(Line):
+    """Its parts take what QUIET says times ``load`` of the time gone by; the first ``held`` after ``at`` 13 s more."""
+
+    load: Load
+    held, at = "", 0.0
+
+    def begin(self, writer: RunWriter) -> None:
+        self.writer, self.began = writer, CLOCK.now
+
+    @property
+    def spent_s(self) -> float:
+        return CLOCK.now - self.began
+
+    def take(self, part: str, seconds: float) -> None:
+        if part == self.held and self.spent_s >= self.at:
+            self.held = ""
+            CLOCK.now += 13
+        CLOCK.now += seconds * self.load(self.spent_s)
+
+    def schedule(self, step, progress):
+        return {"learning_rate": 0.05 * 0.5 * (1 + math.cos(math.pi * progress)), "progress": progress}
+
+    def batch(self, seed, step):
+        self.take("step", QUIET.step_s)
+        return super().batch(seed, step)
+
+    def evaluate(self, model, part):
+        self.take("epoch", QUIET.epoch_s / 2)
+        return super().evaluate(model, part)
+
+    def previews(self, model, epoch):
+        self.take("preview", QUIET.preview_s)
+        return super().previews(model, epoch)
+
+    def state_dict(self):
+        if self.writer.status.phase == "save":
+            self.take("save", QUIET.save_s)
+        return super().state_dict()
+
+
+def train_under(load: Load, root: Path, held: str = "", at: float = 0.0, *, slow: float = 1.0) -> float:
+    """Two minutes planned at a pace ``slow`` times that of QUIET; the seconds they took."""
+    config = TrainingConfig.model_validate({"max_minutes": BUDGET_S / 60, "batch_size": 8, "checkpoint_interval": 5})
+    task = Loaded(config)
+    task.load, task.held, task.at = load, held, at
+    costs = Costs(*(slow * getattr(QUIET, name) for name in Costs.__dataclass_fields__))
+    with open_run(root) as writer:
+        task.begin(writer)
+        first = replace(FIRST, total_steps=round(190 / slow))
+        assert Trainer(task, first, writer, lambda: False, costs=costs).fit() is State.COMPLETED
+    return task.spent_s
+
+
+def within(begin: float, end: float, times: float = 4.0) -> Load:
+    return lambda spent_s: times if begin <= spent_s < end else 1.0
+
+
+LOADS = {
+    "none": within(0, 0),
+    "the first third": within(0, 40),
+    "a while in the middle": within(40, 80),
+    "nearly to the end": within(0, 105),
+    "to the last updates": within(0, 104, times=6),
+    "to the very last": within(20, 116, times=6),
+    "from two thirds on": within(80, 1000),
+    "comes and goes": lambda spent_s: 4.0 if spent_s % 14 < 7 else 1.0,
+}
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_two_minutes_stay_two_minutes_whatever_comes_and_goes_beside(name: str, tmp_path: Path) -> None:
+    slow = LOADS[name](0.0)  # it was there when the run was laid out
+    assert train_under(LOADS[name], tmp_path / "run", slow=slow) == pytest.approx(BUDGET_S, rel=0.05)
+
+
+@pytest.mark.parametrize("busy", [0, 45])
+@pytest.mark.parametrize("at", [30, 60, 90])
+@pytest.mark.parametrize("held", ["step", "epoch", "preview", "save"])
+def test_one_part_that_is_held_up_is_not_the_price_of_every_other(
+    held: str, at: float, busy: float, tmp_path: Path
+) -> None:
+    assert train_under(within(0, busy), tmp_path / "run", held, at) == pytest.approx(BUDGET_S, rel=0.05)
+
+
+@given(
+    changes=some.lists(some.tuples(some.floats(0, 90), some.floats(1, 5)), max_size=4),
+    held=some.sampled_from(["", "step"]),  # of the other parts the next may be the last one
+    at=some.floats(0, 70),
+)
+@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+def test_minutes_hold_under_any_load_that_leaves_time_to_answer(
+    changes: list[tuple[float, float]], held: str, at: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def load(spent_s: float) -> float:
+        return next((times for begin, times in sorted(changes, reverse=True) if spent_s >= begin), 1.0)
+
+    spent_s = train_under(load, tmp_path_factory.mktemp("any") / "run", held, at)
+    assert spent_s == pytest.approx(BUDGET_S, rel=0.05)
+
+
+@pytest.fixture(scope="module")
+def planned_on(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with time left at its planned end."""
+    root = tmp_path_factory.mktemp("planned_on") / "run"
+    train_under(LOADS["to the last updates"], root, slow=6.0)
+    return root
+
+
+def test_time_left_at_the_planned_end_is_used(planned_on: Path) -> None:
+    plans = RunReader(planned_on).plans()
+    ends = [round(190 / 6), *(plan.total_steps for plan in plans)]
+    assert any(plan.step == end for plan, end in zip(plans, ends, strict=False)), "after its last update"
+    progress = [step["progress"] for step in last_events(planned_on, "step")]
+    assert progress == sorted(progress) and progress[-1] < 1
+    ends = [event["epoch"] for event in RunReader(planned_on).all_of("epoch")]
+    assert ends == list(range(1, len(ends) + 1)), "no epoch is left out or comes twice"
+
+
+def test_what_was_planned_on_comes_again_to_the_bit(planned_on: Path, tmp_path: Path) -> None:
+    root, first = tmp_path / "again", replace(FIRST, total_steps=round(190 / 6))
+    with open_run(root) as writer:
+        shutil.copy(planned_on / "plans.jsonl", root)
+        # Without minutes nothing is decided anew: all that moves its end are the lines.
+        task = Loaded(TrainingConfig(max_steps=first.total_steps, batch_size=8, checkpoint_interval=5))
+        task.load = within(0, 0)
+        task.begin(writer)
+        again = Trainer(task, first, writer, lambda: False)
+        assert again.fit() is State.COMPLETED
+    one, other = (load(Layout(path).checkpoint(again.tracker.step)) for path in (planned_on, root))
+    assert all(torch.equal(value, other["average"][key]) for key, value in one["average"].items())
+    for kind in ("step", "epoch"):
+        assert [clockless(event) for event in last_events(planned_on, kind)] == [
+            clockless(event) for event in last_events(root, kind)
+        ]
+
+
+def test_heavy_updates_are_a_pace_too() -> None:
+    """So few fit into what is remembered that they would never be enough to say anything."""
+    meter = CostMeter(Costs(), decay_s=3.0)
+    for _ in range(30):
+        CLOCK.now += 2.0
+        meter.tick("step")
+    assert meter.costs.step_s == pytest.approx(2.0) and meter._steps > SETTLED_STEPS
 
 
 def test_a_process_that_is_held_up_ends_earlier_and_says_so_everywhere(tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pytest
 
 from app.charts.curves import loss_rows, main_rows
-from app.charts.marks import Mark
+from app.charts.marks import Mark, turns
 from app.charts.progress_bar import strip_rows
 from app.charts.settings import ChartSettings
 from app.charts.x_axis import Window, XAxis
 from app.runs.store import MetricsStore
 from engine.claims.sweet import Sweet
+from engine.rundir.protocol import PlanRecord
 
 USUAL = ChartSettings()
 BEST = Sweet(5, "best so far")
@@ -201,3 +202,17 @@ def test_marks_beyond_forty_come_with_the_zoom(tmp_path: Path) -> None:
     assert 20 <= len(of(at, "checkpoint")) <= 40
     zoomed = chart(tmp_path / "part.jsonl", marks=marks, settings=ChartSettings("step"), window=(20, 30))
     assert of(zoomed, "checkpoint") == list(range(20, 31))
+
+
+def test_of_many_plans_those_are_marked_that_moved_the_end_or_were_asked_for() -> None:
+    def plan(step: int, total: int, extends: bool = False) -> PlanRecord:
+        return PlanRecord(
+            step=step, total_steps=total, progress=0.1, epoch=1, epoch_ends=total, steps_per_epoch=total,
+            total_epochs=1, reason="", extends=extends, steps_per_s=1, at=0, elapsed_s=0, session="",
+        )  # fmt: skip
+
+    small = [plan(step, 400 + (-1) ** step * step) for step in range(1, 36)]
+    assert turns(small, 400) == [], "small corrections draw no fence"
+    drifting = [plan(step, 400 + 5 * step) for step in range(1, 21)]
+    assert [one.total_steps for one in turns(drifting, 400)] == [445, 490], "but what they come to is seen"
+    assert turns([plan(5, 300), plan(9, 305, extends=True)], 400) == [plan(5, 300), plan(9, 305, extends=True)]

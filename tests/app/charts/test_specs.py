@@ -11,7 +11,6 @@ import vl_convert
 
 from app.charts import specs
 from app.charts.marks import picked
-from app.charts.settings import X_FORMATS
 from app.charts.table import Rows
 
 CHARTS = {
@@ -51,20 +50,19 @@ def test_the_axes_end_where_the_frame_does() -> None:
     assert {min(shown), max(shown)} == {2.0, 25.0}
 
 
-def test_tens_of_epochs_are_named_without_exponents() -> None:
-    rows = Rows()
-    rows.add("frame", x=np.array([0.0, 62.0]), y=np.array([5.0, 25.0]))
-    svg = vl_convert.vegalite_to_svg(
-        filled(specs.main_chart("epoch", "error", x_format=X_FORMATS["epoch"]), rows.table())
-    )
-    shown = re.findall(r"<text[^>]*>([^<]+)</text>", svg)
-    assert "60" in shown and not [text for text in shown if "e+" in text]
-
-
 def test_a_mark_says_which_update_was_clicked() -> None:
     assert picked({"selection": {"pick": [{"t": "2970"}]}}, "pick") == 2970
     for state in (None, {}, {"selection": {"pick": []}}, {"selection": {"pick": [{"t": "x"}]}}):
         assert picked(state, "pick") is None
+
+
+@pytest.mark.parametrize("last", [3, 10, 50, 100, 2000, 40_000])
+@pytest.mark.parametrize("name", ["main", "small", "overlay", "dots"])
+def test_an_axis_says_whole_numbers_in_full(name: str, last: int) -> None:
+    rows = Rows()
+    rows.add("frame", x=np.array([0.0, last]), y=np.array([0.0, 1.0]))
+    svg = vl_convert.vegalite_to_svg(filled(CHARTS[name], rows.table()))
+    assert f">{last:,}</text>" in svg and not re.search(r">[\d.]+(e[+−-]?\d+|k|m)</text>", svg)
 
 
 @pytest.mark.parametrize("name", CHARTS)
