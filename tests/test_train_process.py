@@ -125,7 +125,7 @@ def test_a_run_leaves_everything_a_viewer_needs(whole: Path) -> None:
         assert {"epoch", "total_steps", "learning_rate", "grad_norm", "step_time_s"} <= event.keys()
     epoch = reader.metrics_tail(1, "epoch")[0]
     assert {"val_recon_db", "train_recon_db", "baseline_db", "kl_divergence", "sigma_db"} <= epoch.keys()
-    assert {"kl_max_dim", "kl_median_dim", "overfitting_gap", "val_loss", "eta_seconds"} <= epoch.keys()
+    assert {"kl_max_dim", "kl_median_dim", "overfitting_gap", "val_loss"} <= epoch.keys()
     assert len(epoch["kl_per_dim"]) == record.config.task["latent_dim"]
     page = (ROOT / "docs" / "run-directory.md").read_text(encoding="utf-8")
     unexplained = [name for name in (*epoch, *steps[1]) if f"`{name}`" not in page]

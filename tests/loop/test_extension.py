@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.claims.length import in_words
 from engine.loop.extension import More
 from engine.loop.plan_history import PlanHistory, PlanSegment
-from engine.plan import Plan, in_words
+from engine.plan import Plan
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State

@@ -327,11 +327,11 @@ def test_one_part_that_is_held_up_is_not_the_price_of_every_other(
 
 
 @given(
-    changes=some.lists(some.tuples(some.floats(0, 90), some.floats(1, 5)), max_size=4),
+    changes=some.lists(some.tuples(some.floats(0, 90), some.floats(1, 4)), max_size=4),
     held=some.sampled_from(["", "step"]),  # of the other parts the next may be the last one
     at=some.floats(0, 70),
 )
-@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=6, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 def test_minutes_hold_under_any_load_that_leaves_time_to_answer(
     changes: list[tuple[float, float]], held: str, at: float, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

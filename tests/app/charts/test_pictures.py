@@ -16,7 +16,7 @@ NAME = "a\x01b\x1b\u202e<i>"
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_a_strangers_text_does_not_end_the_process(kind: Literal["png", "svg"]) -> None:
     rows = pa.table({"k": ["a\x01"], "s": [NAME], "t": [NAME]})
-    spec = specs.main_chart("epoch", NAME, 200, "d", False)
+    spec = specs.main_chart("epoch", NAME, 200)
     drawn = picture(rows, spec, NAME, kind)
     assert drawn[:4] == b"\x89PNG" if kind == "png" else b"a\\x01b\\x1b\\u202e&lt;i&gt;" in drawn
     assert "\x01" not in chart(rows, spec, NAME, {"wide": 300})
