@@ -36,8 +36,15 @@ class Channel:
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
-        # ValueError: half a line, since it was killed while it wrote; or a stream that was closed under its reader.
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # ValueError: the stream was closed under its reader
             for line in self.process.stdout:
-                self._answers.put(json.loads(line))
+                self._take(line)
         self._answers.put(None)
+        self.process.wait()  # nobody may ask it again: until somebody has waited, the system keeps it as a zombie
+
+    def _take(self, line: bytes) -> None:
+        """Pass on a line that is an answer. A library may print between them, and a killed child leaves half of one."""
+        with contextlib.suppress(ValueError):
+            answer = json.loads(line)
+            if isinstance(answer, dict):
+                self._answers.put(answer)

@@ -9,6 +9,15 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+_SPACE = "Free some space or choose another place."
+_RIGHTS = "Check the folder's rights or choose another place."
+_REMEDIES = {
+    errno.ENOSPC: _SPACE, errno.EDQUOT: _SPACE, errno.EFBIG: _SPACE,
+    errno.EACCES: _RIGHTS, errno.EPERM: _RIGHTS, errno.EROFS: _RIGHTS,
+    errno.ENOENT: "Put it back or choose another place.",
+    errno.EEXIST: "Choose another place.", errno.ENOTDIR: "Choose another place.",
+}  # fmt: skip
+
 
 class SweetspotError(Exception):
     """A failure with a cause and a remedy. ``str()`` gives both as one sentence or two."""
@@ -48,8 +57,16 @@ class OutOfMemoryError(SweetspotError):
     exit_code = 3
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that memory ran out: Python's own, torch's for each device, or the system's."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        phrase in text for phrase in ("out of memory", "not enough memory", "can't allocate", "cannot allocate memory")
+    )
+
+
 class StorageError(SweetspotError):
-    """The disk refuses to write what the run cannot do without."""
+    """The disk refuses to read or write what the run cannot do without."""
 
     exit_code = 74
 
@@ -59,7 +76,8 @@ class StorageError(SweetspotError):
         if error.errno in (errno.EMFILE, errno.ENFILE):
             return cls("Too many files are open at once.", "Close other programs, or raise the limit: ulimit -n 4096.")
         what, why = error.filename or "A file", (error.strerror or str(error)).lower()
-        return cls(f"{what} cannot be written or read: {why}.", "Free some space or choose another place.")
+        remedy = _REMEDIES.get(error.errno or 0, "Check the drive or choose another place.")
+        return cls(f"{what} cannot be written or read: {why}.", remedy)
 
 
 class RunDirectoryLostError(StorageError):

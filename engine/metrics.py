@@ -55,7 +55,7 @@ class EpochMetrics(_Metrics):
     kl_divergence: float | None = Field(None, description="KL itself: nats, summed over dimensions, without a clamp.")
     overfitting_gap: float | None = None
     sweet_range: SweetRange | None = Field(None, description="The sweet range as it stood after this epoch.")
-    eta_seconds: float = 0.0
+    eta_seconds: float | None = Field(default=None, description="None until its pace is known.")
     elapsed_seconds: float = 0.0
 
 

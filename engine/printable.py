@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 
 
@@ -12,5 +13,14 @@ def printable(path: Path) -> str:
 
 
 def escaped(text: str) -> str:
-    """``text`` for a terminal: control characters (which could move its cursor or change its colours) are spelled."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    """``text`` with what could move a cursor, change a colour or turn the direction of reading spelled out."""
+    return "".join(char if _shown(char) else char.encode("unicode_escape").decode() for char in text)
+
+
+def _shown(char: str) -> bool:
+    return char.isprintable() or unicodedata.category(char) == "Zs"  # spaces of every width
+
+
+def unmarked(text: str) -> str:
+    """:func:`escaped`, to stand in a sentence whose asterisks mean bold: they become the sign for an operator."""
+    return escaped(text).replace("*", "∗")

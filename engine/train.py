@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine import completion
+from engine.claims.headline import reason_done
 from engine.errors import ConfigError
 from engine.flags import Sectioned
 from engine.plan import Plan, plan
@@ -235,9 +236,7 @@ def _resume(
     job = resumed_job(root, moved)
     status = RunReader(root).status()
     if status is not None and status.state is State.COMPLETED and more is None:
-        click.echo(
-            f"{root} is complete: all {status.total_steps} steps are done. Train it longer with --more-epochs N."
-        )
+        click.echo(f"{root} is complete: {reason_done(status)}. Train it longer with --more-epochs N.")
         return 0
     from engine import device as devices
 

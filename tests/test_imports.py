@@ -17,6 +17,7 @@ ENGINE = (
     "engine.errors",
     "engine.printable",
     "engine.home",
+    "engine.child",
     "engine.channel",
     "engine.rundir",
     "engine.rng",

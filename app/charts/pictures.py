@@ -14,6 +14,7 @@ import vl_convert
 
 from app.charts import specs
 from app.look.style import safe
+from engine.printable import escaped
 
 THEME = Path(__file__).resolve().parents[1] / ".streamlit" / "config.toml"
 FONT = "'Source Sans 3', 'Source Sans Pro', 'Segoe UI', system-ui, sans-serif"
@@ -46,7 +47,9 @@ def picture(rows: pa.Table, spec: specs.Spec, title: str, kind: Literal["png", "
     theme = themes()["light"]
     config = _config(theme) | {"background": theme["backgroundColor"]}
     padding = {side: max(12, pixels) for side, pixels in spec["padding"].items()}
-    filled = _filled(spec, rows, width) | {"config": config, "title": _title(title), "padding": padding}
+    filled = _filled(spec, rows, width) | {
+        "config": config, "title": _title(escaped(title)), "padding": padding
+    }  # fmt: skip
     if kind == "svg":
         return vl_convert.vegalite_to_svg(filled).encode()
     drawn: bytes = vl_convert.vegalite_to_png(filled, scale=2)
@@ -58,7 +61,17 @@ def _title(text: str) -> dict[str, Any]:
 
 
 def _filled(spec: specs.Spec, rows: pa.Table, width: int) -> specs.Spec:
-    return {**spec, "width": width, "data": spec["data"] | {"values": rows.to_pylist()}}
+    filled: specs.Spec = _drawable({**spec, "width": width, "data": spec["data"] | {"values": rows.to_pylist()}})
+    return filled
+
+
+def _drawable(value: Any) -> Any:
+    """With every text spelled as XML can hold it: the renderer ends the whole process at a control character."""
+    if isinstance(value, dict):
+        return {_drawable(key): _drawable(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_drawable(one) for one in value]
+    return escaped(value) if isinstance(value, str) else value
 
 
 def _svg(rows: pa.Table, spec: specs.Spec, width: int, theme: Theme) -> str:

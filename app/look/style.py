@@ -9,6 +9,8 @@ from functools import lru_cache
 import streamlit as st
 from PIL import Image, ImageDraw
 
+from engine.printable import escaped
+
 PAUSE = '<span class="ss-said">, </span>'  # between lines of one label, where they are read aloud
 RUNS = 10  # so many colours end the theme's list
 _STRONG = re.compile(r"\*([^*]+)\*")
@@ -127,7 +129,7 @@ def icon() -> Image.Image:
 
 def safe(text: object) -> str:
     """``text`` as HTML that shows itself and does nothing: names from files are never markup."""
-    return html.escape(str(text), quote=True)
+    return html.escape("\n".join(map(escaped, str(text).split("\n"))), quote=True)
 
 
 @lru_cache(maxsize=1)

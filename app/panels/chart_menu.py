@@ -8,7 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
-from app.charts import plots
+from app.charts import plots, small_plots
 from app.charts.settings import ChartSettings
 from app.charts.x_axis import Window
 from app.look import style, words
@@ -62,7 +62,7 @@ def _charts(
         return plots.window(plots.zoom_key(group, reader.id, settings))
 
     main = plots.main_drawing(reader.root, view, preview_steps, settings, seen("main"))
-    drawn = [*([main] if main else []), *plots.small_drawings(reader.root, view, seen, settings).values()]
+    drawn = [*([main] if main else []), *small_plots.small_drawings(reader.root, view, seen, settings).values()]
     return {one.title: one for one in drawn if one.rows.num_rows}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.charts import plots, specs
+from app.charts import small_plots, specs
 from app.charts.curves import small_rows
 from app.look import states, style, words
 from app.look.plain import plain
@@ -91,7 +91,7 @@ def _more(reader: RunReader, view: RunView) -> None:
     if view.run is None:
         style.quiet("Curves begin with the first step.")
         return
-    plots.more(reader, view.run, chart_controls.chosen())
+    small_plots.more(reader, view.run, chart_controls.chosen())
 
 
 def _memory(reader: RunReader, view: RunView) -> None:
@@ -213,7 +213,7 @@ def all_notes(root: Path, view: RunView) -> list[states.Note]:
         return []
     store = metrics_of(root)
     store.refresh()
-    codes = {str(one.get("message")): one.get("code") for one in store.events if one.get("event") == "warning"}
+    codes = {str(one.get("message")): one.get("code") for one in store.warnings}
     now = as_told(view)
     found = {one.code for one in now}
     past = [

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +11,12 @@ import streamlit as st
 from app.charts import specs
 from app.charts.lengths import length_rows
 from app.look import style, words
-from engine.audio.files.cache import moment
+from app.runs.scan import Checked
 from engine.audio.files.find import find_files
-from engine.audio.settings import DecodeSettings
-from engine.collection.collection import LEFT_OUT, open_collection
-from engine.collection.health import SHORTLY, Health, examine
+from engine.collection.collection import LEFT_OUT
+from engine.collection.health import SHORTLY, Health
 from engine.config import OverfittingPreset
-from engine.printable import escaped
-from engine.registry import find_source
+from engine.printable import escaped, unmarked
 from engine.rundir.schema import FileRow
 
 _LOOK = {
@@ -32,88 +27,9 @@ _LOOK = {
 }
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A collection of sounds that was looked at."""
-
-    name: str
-    folder: Path
-    health: Health
-
-    @property
-    def usable(self) -> int:
-        return self.health.usable
-
-    @property
-    def ready(self) -> bool:
-        return self.health.ready
-
-
-Report = Callable[[str, int, int], None]
-WAIT_S = 0.2
 PLAYERS = 5  # at once: each loads its whole file
 MOST_BYTES = 50 << 20
 _PLAYED = frozenset((".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3"))
-
-
-class _Scan:
-    """What is known of one source, for all tabs; one of them scans at a time, the others show how far it is.
-
-    seen: the files as they were, by which a folder that changed is noticed.
-    """
-
-    def __init__(self) -> None:
-        self._scanning = threading.Lock()
-        self._progress: tuple[str, int, int] = ("scan", 0, 0)
-        self._seen: object = None
-        self._found: Checked | None = None
-
-    def result(self, source: str, report: Report, again: bool, exclude: Sequence[str] = ()) -> Checked:
-        while not self._scanning.acquire(timeout=WAIT_S):
-            report(*self._progress)
-            again = False  # another tab is at it: its result is new enough
-        try:
-            place = find_source(source).source
-            folder = Path(place.path or source)
-            seen = _files(folder), sorted(exclude)
-            if again or self._found is None or seen != self._seen:
-                self._found, self._seen = self._scan(place.name, folder, report, exclude), seen
-            return self._found
-        finally:
-            self._scanning.release()
-
-    def _scan(self, name: str, folder: Path, report: Report, exclude: Sequence[str]) -> Checked:
-        def told(phase: str, done: int, total: int) -> None:
-            self._progress = (phase, done, total)
-            report(phase, done, total)
-
-        found = open_collection(folder, DecodeSettings(), told, minimum=0, exclude=exclude)
-        return Checked(name, folder, examine(found))
-
-
-class _Known:
-    """One :class:`_Scan` a source. The lock is held for a look only: no source waits for another's scan."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._scans: dict[str, _Scan] = {}
-
-    def of(self, source: str) -> _Scan:
-        with self._lock:
-            return self._scans.setdefault(source, _Scan())
-
-
-@st.cache_resource(show_spinner=False)
-def _known() -> _Known:
-    return _Known()
-
-
-def check(source: str, report: Report, again: bool, exclude: Sequence[str] = ()) -> Checked:
-    """Look at a folder or a data set of sounds; what was found out is kept until a file changes or asked ``again``.
-
-    exclude: the files to leave out. Raises SweetspotError.
-    """
-    return _known().of(source).result(source, report, again, exclude)
 
 
 def left_out(source: str) -> list[str]:
@@ -129,18 +45,6 @@ def _choose(source: str, path: str) -> None:
         out.remove(path)
     else:
         out.append(path)
-
-
-def _files(folder: Path) -> list[tuple[str, tuple[int, ...]]]:
-    """Every file that a scan would look at, and what changes with its content. Opens none."""
-    return [(found.shown, _moment(found.path)) for found in find_files(folder)]
-
-
-def _moment(path: Path) -> tuple[int, ...]:
-    try:
-        return moment(path)
-    except OSError:
-        return ()
 
 
 def card(checked: Checked, source: str) -> None:
@@ -222,7 +126,7 @@ def _to_hear(checked: Checked, source: str) -> None:
         page = int(st.number_input("Page", 1, pages, key="to-hear-page", width=160)) if pages > 1 else 1
         inside = {found.shown: found.path for found in find_files(checked.folder)}
         for row in named[(page - 1) * PLAYERS : page * PLAYERS]:
-            style.line(f"{escaped(row.path).replace('*', '∗')} – {escaped(_flags(row)).replace('*', '∗')}")
+            style.line(f"{unmarked(row.path)} – {unmarked(_flags(row))}")
             _heard(row, inside.get(row.path), source, "flagged")
 
 
@@ -265,7 +169,7 @@ def _one_by_one(checked: Checked, source: str) -> None:
             return
         row = rows[chosen[0]]
         if said := _flags(row):
-            style.line(f"{escaped(row.path).replace('*', '∗')} – {escaped(said).replace('*', '∗')}")
+            style.line(f"{unmarked(row.path)} – {unmarked(said)}")
         inside = {found.shown: found.path for found in find_files(checked.folder)}
         _heard(row, inside.get(row.path), source, "chosen")
 

@@ -154,7 +154,7 @@ def _groups(items: Sequence[PreviewSet]) -> list[Sequence[PreviewSet]]:
 
 
 def moment_parts(one: PreviewSet) -> tuple[str, str]:
-    """("45", "") for an epoch's end, ("start", "") and ("step 50", "") for the early ones."""
+    """("45", "") for an epoch, ("Start", "untrained") before the first update."""
     if one.step == 0:
         return "Start", "untrained"
     return f"{one.epoch}", ""

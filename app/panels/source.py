@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.look import style, words
 from app.panels import health
+from app.runs import scan
 from engine.errors import SweetspotError
 from engine.home import expanded
 from engine.registry import datasets, describe, find_source, offers
@@ -33,7 +34,7 @@ class Chosen:
     source: str
     name: str
     task: str
-    checked: health.Checked | None = None
+    checked: scan.Checked | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     task_defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -135,10 +136,12 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
         chosen = _known(source, settings)
         if chosen.of_sounds:
             out = health.left_out(source)
-            found = health.check(source, report, again, out)
+            found = scan.check(source, report, again, out)
             chosen = replace(chosen, checked=found, settings={**settings, **({"exclude": tuple(out)} if out else {})})
         else:
-            described = _described(source, settings, _moment(source))
+            if again:
+                _described.clear()
+            described = _described(source, settings, _stamps(source))
             chosen = replace(chosen, num_items=described.num_items)
     except SweetspotError as error:
         slot.empty()
@@ -153,16 +156,17 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _described(source: str, settings: Mapping[str, Any], moment: int) -> Description:
-    """What there is to learn; read again when it changed."""
+def _described(source: str, settings: Mapping[str, Any], stamps: list[tuple[str, tuple[int, ...]]]) -> Description:
+    """What there is to learn; read again when a file of it changed."""
     return describe(source, settings)
 
 
-def _moment(source: str) -> int:
+def _stamps(source: str) -> list[tuple[str, tuple[int, ...]]]:
+    """The files that are learned from: a table, or all sounds of a folder."""
     path = expanded(source)
     if not path.exists() and source in datasets():
         path = datasets()[source].path or path
-    return path.stat().st_mtime_ns if path.exists() else 0
+    return scan.stamps(path) if path.is_dir() else [(path.name, scan.stamp(path))]
 
 
 def _card(described: Description) -> None:

@@ -237,5 +237,5 @@ def _kept(root: Path, stamps: tuple[tuple[str, int, int], ...]) -> Kept:
 def _fresh_warnings(view: RunView, store: MetricsStore) -> list[str]:
     """What the engine warned of in the last minutes of training, but for its findings: of those the verdict speaks."""
     now = view.status.elapsed_s if view.status else 0.0
-    events = (event for event in store.events if event.get("event") == "warning" and event.get("code") not in KINDS)
+    events = (event for event in store.warnings if event.get("code") not in KINDS)
     return [str(one.get("message")) for one in events if now - float(one.get("elapsed_s", 0.0)) < WARNING_FRESH_S]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 from pydantic import BaseModel
 
-from app.charts import plots
+from app.charts import plots, small_plots
 from app.look import states, words
 from app.panels import details, previews, summary
 from app.report.page import page
@@ -77,7 +77,7 @@ def gather(reader: RunReader) -> Report:
     scrub = Scrubber(reader.root, reader.run(), reader.sessions())
     view, found, root = _anonymous(reader.view(), scrub), reader.previews(), reader.root
     run = view.run
-    drawn = plots.small_drawings(root, view, lambda group: None)
+    drawn = small_plots.small_drawings(root, view, lambda group: None)
     dataset = reader.dataset()
     return Report(
         view=view,

@@ -1,4 +1,4 @@
-"""The only place that starts a process or speaks to one that trains. A trainer outlives this app and every tab of it.
+"""The only place that starts a training or the maker of sounds. A trainer outlives this app and every tab of it.
 
 The process is kept, so that it can be reaped: an ended child stays a zombie until its parent asks for it.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,9 +17,10 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from engine.child import apart, command, environment
 from engine.errors import StorageError
 from engine.process.job import new_root
-from engine.process.start import apart, environment, start_training
+from engine.process.start import start_training
 from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, process_liveness
@@ -85,7 +85,8 @@ class Launcher:
             if known is not None and known.running:
                 return known
             root = new_root(runs_dir, name or Path(source).name)
-            arguments = [source, "--run-dir", str(root), *(["--name", name] if name else []), *flags(settings)]
+            named = [f"--name={name}"] if name else []
+            arguments = ["--run-dir", str(root), *named, *flags(settings), "--", source]
             self._asked[wish] = root
             try:
                 return self._begin(root, name or Path(source).name, arguments)
@@ -161,7 +162,7 @@ def serve(root: Path) -> subprocess.Popen[bytes]:
     It ends by itself when its stdin closes, so also with this app, and when nobody asks for ten minutes.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", "engine", "serve", os.fspath(root), "--threads", str(SERVING_THREADS)],
+        command("engine", "serve", os.fspath(root), "--threads", str(SERVING_THREADS)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         close_fds=True,

@@ -26,7 +26,7 @@ THIN_BYTES = 1 << 28  # About a million steps. Of a longer run that is read at o
 WORKERS = 4
 FARTHEST = 1e39  # beyond single precision
 SHORTEST_LINE, SPARE = 32, 20_000
-KEPT_EVENTS = 2_000  # Beside steps, epochs and memory there are few events; a damaged file may hold many.
+KEPT_EVENTS = 2_000  # of a kind: a run has few, a damaged file may hold many
 
 
 class MetricsStore:
@@ -51,7 +51,7 @@ class MetricsStore:
         self.epochs = Columns()
         self._lists: dict[int, dict[str, Floats]] = {}  # of epochs, by their number
         self.memory: list[dict[str, Any]] = []
-        self.events: list[dict[str, Any]] = []
+        self.warnings: deque[dict[str, Any]] = deque(maxlen=KEPT_EVENTS)  # the latest
         self.saved: set[int] = set()  # updates that a checkpoint was written after
         self.damaged = 0
         self._offset = 0
@@ -153,8 +153,8 @@ class MetricsStore:
             elif row["event"] == "checkpoint":
                 if is_number(row.get("step")) and len(self.saved) < KEPT_EVENTS:
                     self.saved.add(int(row["step"]))
-            elif row["event"] != "epoch" and len(self.events) < KEPT_EVENTS:
-                self.events.append(row)
+            elif row["event"] == "warning":
+                self.warnings.append(row)
 
     def _put(self, place: Columns, index_name: str, table: dict[str, Floats]) -> None:
         index = table.pop(index_name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.charts import plots
+from app.charts import plots, small_plots
 from app.look import states, style, words
 from app.look.plain import plain
 from app.panels import actions, chart_menu, details, previews, run_notes, summary
@@ -93,7 +93,7 @@ def _moving(shelf: Library, reader: RunReader, drawn: Signature) -> None:
         settings = chart_menu.show(reader, view, heard)
         plots.main(reader, view, heard, settings)
     with st.container(key="curves"):
-        plots.small(reader, view, settings)
+        small_plots.small(reader, view, settings)
     if _signature(view, found) != drawn:  # last, so that a death is seen before the rest of the page is drawn anew
         st.rerun()
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.claims.figures import counted
 from engine.metrics import EQUAL_PART, FEWEST_FILES
+from engine.printable import unmarked
 from engine.rundir.schema import Monitor
 from engine.sweet_range import quantile
 
@@ -77,12 +78,12 @@ def difference(first: Checked, second: Checked) -> Difference | None:
 
 def obstacle(first: Checked, second: Checked) -> str | None:
     """Why nothing can be said of the difference, as a sentence; None when it can."""
-    pair = f"*{first.name}* and *{second.name}*"
+    pair = f"{_bold(first)} and {_bold(second)}"
     if (first.task, first.monitor.metric) != (second.task, second.monitor.metric):
         return f"{pair} learn different things: their errors do not measure the same."
-    silent = [one.name for one in (first, second) if not one.errors]
+    silent = [one for one in (first, second) if not one.errors]
     if silent:
-        whose = f"*{silent[0]}* keeps" if len(silent) == 1 else f"{pair} keep"
+        whose = f"{_bold(silent[0])} keeps" if len(silent) == 1 else f"{pair} keep"
         return f"{pair} cannot be compared in pairs: {whose} no error of each held-out item."
     if first.measure != second.measure:
         return f"{pair} measure their errors by different settings: a figure of one is none of the other."
@@ -102,11 +103,11 @@ def in_words(first: Checked, second: Checked) -> str:
     files = f"the same {found.files} files" if found.whole else f"the {found.files} files that both held out"
     if not found.sure:
         said = _plus_minus(abs(found.by), found.give_or_take, first.monitor.unit)
-        return f"*{first.name}* and *{second.name}* cannot be told apart on {files}: they differ by {said}."
+        return f"{_bold(first)} and {_bold(second)} cannot be told apart on {files}: they differ by {said}."
     if found.by < 0:
         return in_words(second, first)
     said = _plus_minus(found.by, found.give_or_take, first.monitor.unit)
-    return f"*{first.name}* is {said} better than *{second.name}* on {files}."
+    return f"{_bold(first)} is {said} better than {_bold(second)} on {files}."
 
 
 def all_in_words(runs: Sequence[Checked]) -> list[str]:
@@ -118,6 +119,10 @@ def all_in_words(runs: Sequence[Checked]) -> list[str]:
     alike = len({(one.task, one.monitor.metric) for one in runs}) == 1
     best = min(known, key=lambda one: sign * (one.value or 0.0)) if known and alike else runs[0]
     return list(dict.fromkeys(in_words(best, other) for other in runs if other is not best))
+
+
+def _bold(run: Checked) -> str:
+    return f"*{unmarked(run.name)}*"
 
 
 def _plus_minus(by: float, give_or_take: float, unit: str) -> str:

@@ -161,10 +161,19 @@ def _done(view: RunView, status: Status) -> Diagnosis:
 
 
 def _ended(status: Status) -> str:
-    """That it is done, and that it ended itself where it did so before its last planned epoch."""
-    if status.total_epochs is None or status.epoch >= status.total_epochs:
-        return "Done."
-    return f"Done: it ended itself after epoch {status.epoch} of {status.total_epochs}, as you asked."
+    return f"Done: {reason_done(status)}." if ended_itself(status) else "Done."
+
+
+def ended_itself(status: Status) -> bool:
+    """Whether a completed run ended before its last planned epoch, which it does only when it was asked to."""
+    return status.total_epochs is not None and status.epoch < status.total_epochs
+
+
+def reason_done(status: Status) -> str:
+    """Why a completed run is over, to stand after "it is complete: "."""
+    if ended_itself(status):
+        return f"it ended itself after epoch {status.epoch} of {status.total_epochs}, as you asked"
+    return f"all {status.step:,} steps are done"
 
 
 def _severity(judged: Diagnosis | None) -> Severity:

@@ -18,7 +18,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from engine.errors import RunDirectoryError
+from engine.errors import RunDirectoryError, lacks_memory
 from engine.loop.state_file import UnreadableError, parse
 from engine.loop.tracker import TrackerState
 from engine.rundir.artefacts import read_verified, remove_artefact
@@ -117,6 +117,8 @@ def must_fit() -> Iterator[None]:
     try:
         yield
     except (AttributeError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+        if lacks_memory(error):  # torch says so by a RuntimeError
+            raise
         raise RunDirectoryError(
             f"The checkpoint does not fit this run's model: {error}".splitlines()[0][:300],
             "It was made with other settings; start a new run.",

@@ -209,7 +209,7 @@ class Trainer:
                 "learning_rate": knobs["learning_rate"],
                 "overfitting_gap": gap,
                 "sweet_range": found,
-                "eta_seconds": self.planner.eta_s(tracker.step) or 0.0,
+                "eta_seconds": self.planner.eta_s(tracker.step),
                 "elapsed_seconds": self.writer.elapsed_s,
             }
         )

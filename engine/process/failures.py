@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import errno
-
-from engine.errors import OutOfMemoryError, StorageError, SweetspotError
+from engine.errors import OutOfMemoryError, StorageError, SweetspotError, lacks_memory
 
 
-def recognise(error: Exception) -> SweetspotError | None:
-    """``error`` as a failure with a cause and a remedy; None when nothing is known of it."""
+def recognise(error: Exception, batch_size: int | None = None) -> SweetspotError | None:
+    """``error`` as a failure with a cause and a remedy; None when nothing is known of it.
+
+    batch_size: that of the run; None before it is known.
+    """
     if isinstance(error, SweetspotError):
         return error
-    if _lacks_memory(error):
-        return OutOfMemoryError("There is not enough memory to train.", "Try a smaller batch: --batch-size 8, then 4.")
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        return StorageError.of(error)
+    if lacks_memory(error):
+        return OutOfMemoryError("There is not enough memory to train.", _smaller(batch_size))
     if isinstance(error, OSError) and error.errno is not None:
-        return StorageError(f"The disk refused: {error.strerror}.", "Free some space or check the folder's rights.")
+        return StorageError.of(error)
     return None
 
 
-def _lacks_memory(error: Exception) -> bool:
-    import torch
-
-    text = str(error).lower()
-    said = "not enough memory" in text or "can't allocate" in text
-    return said or isinstance(error, MemoryError | torch.OutOfMemoryError)
+def _smaller(batch_size: int | None) -> str:
+    if batch_size is None or batch_size == 1:
+        return "Close other programs, or choose a smaller model."
+    return f"Try a smaller batch: --batch-size {batch_size // 2}."

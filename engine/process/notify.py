@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from engine.process.start import apart, environment
+from engine import child
+from engine.claims.headline import reason_done
+from engine.claims.kinds import WORSENS
 from engine.rundir.atomic import open_append
 from engine.rundir.layout import Layout
 from engine.rundir.schema import State, Status
@@ -52,12 +53,12 @@ def notify(command: str, root: Path, event: Event, message: str, status: Status 
     told = {f"SWEETSPOT_{name}": value for name, value in facts.items()}
     with os.fdopen(open_append(Layout(root).log), "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "engine.process.limited", str(LIMIT_S), command],
+            child.command("engine.process.limited", str(LIMIT_S), command),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=environment() | told,
-            **apart(),
+            env=child.environment() | told,
+            **child.apart(),
         )
     process.returncode = 0  # nobody waits for it: without this Python would complain that nobody did
 
@@ -90,9 +91,9 @@ class Notices:
 
 
 def _turns(status: Status) -> Iterator[tuple[Event, str]]:
-    found = status.evidence.sweet_range if status.evidence is not None else None
-    if found is not None and found.behind:
-        yield "past", f"The sweet range, epochs {found.first} to {found.last}, lies behind."
+    worse = [one.message for one in status.diagnosis if one.code in WORSENS]
+    if worse:
+        yield "past", worse[0]
     memorises = [one.message for one in status.diagnosis if one.code in _MEMORISES]
     if memorises:
         yield "memorising", memorises[0]
@@ -102,5 +103,6 @@ def _last_word(status: Status) -> str:
     if status.error is not None:
         return f"{status.error.cause} {status.error.remedy}".strip()
     if status.state is State.COMPLETED:
-        return f"All {status.step} steps are done."
+        said = reason_done(status)
+        return f"{said[0].upper()}{said[1:]}."
     return f"Stopped in epoch {status.epoch}, step {status.step}."

@@ -117,9 +117,10 @@ class Progress:
         last = event.epoch == event.total_epochs
         if self._bar is None and (last or time.monotonic() - self._last_line > LINE_EVERY_S):
             self._last_line = time.monotonic()
+            left = "" if event.eta_seconds is None else f", {event.eta_seconds:.0f} s left"
             self._line(
                 f"epoch {event.epoch} of {event.total_epochs}, step {event.step}, loss {event.train_loss:.3f}"
-                f"{self._val}, {event.eta_seconds:.0f} s left"
+                f"{self._val}{left}"
             )
 
     def _line(self, text: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from engine import __version__
+import engine
 from engine.errors import RunDirectoryError
 from engine.metrics import EpochMetrics
 from engine.rundir.layout import Layout, checkpoint_step
@@ -54,17 +54,18 @@ class ResumePoint:
 
 def versions() -> dict[str, str]:
     """Of everything that may change a run's bits. ``code``: a digest of this very program, committed or not."""
-    own = {"sweetspot": __version__, "code": _code(), "python": platform.python_version()}
+    code = source_digest(Path(engine.__file__).parent)
+    own = {"sweetspot": engine.__version__, "code": code, "python": platform.python_version()}
     return own | {name: version(name) for name in _BITS}
 
 
 @cache
-def _code() -> str:
-    """A digest of the engine's source: two commits may hold the same, and one changed file is no commit yet."""
-    root, found = Path(__file__).parent, hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        found.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
-    return found.hexdigest()[:12]
+def source_digest(package: Path) -> str:
+    """A digest of the Python files in ``package``: two commits may hold the same, and one changed file is no commit."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(f"{path.relative_to(package).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def git_commit() -> str | None:

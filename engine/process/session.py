@@ -15,6 +15,7 @@ from engine.process.notify import Notices
 from engine.process.progress import Progress
 from engine.process.resume import finished_epochs
 from engine.process.signals import SignalFlag
+from engine.rundir.reader import RunReader
 from engine.rundir.schema import DatasetRecord, ErrorInfo, FileRow, PhaseProgress, Side, State
 from engine.tasks import task_opener
 
@@ -81,7 +82,8 @@ class Session:
         In a directory that is gone every write is refused, and that is not the disk's fault: its loss is the reason.
         """
         self.writer.look()
-        known = self.writer.lost or recognise(error)
+        record = RunReader(self.writer.root).run()
+        known = self.writer.lost or recognise(error, record.batch_size if record else None)
         told = known or SweetspotError(f"{type(error).__name__}: {error}", "This is a fault of the program.")
         info = ErrorInfo(kind=type(told).__name__, cause=told.cause, remedy=told.remedy)
         self.writer.state(State.FAILED, phase="", error=info)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from engine.child import apart, command, environment
 from engine.rundir.atomic import open_append
 from engine.rundir.layout import Layout
 from engine.rundir.reading import own_file
@@ -24,7 +23,7 @@ def start_training(root: Path, arguments: Sequence[str]) -> subprocess.Popen[byt
     """
     with os.fdopen(open_append(Layout(root).log), "ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "engine.train", *arguments],
+            command("engine.train", *arguments),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -44,17 +43,3 @@ def last_words(root: Path) -> str:
         lines = [line.strip() for line in file.read().decode("utf-8", errors="replace").splitlines() if line.strip()]
     errors = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
     return (errors or lines or [""])[-1]
-
-
-def environment() -> dict[str, str]:
-    """Of a process that is to be of this very version, and that says at once what it says."""
-    own = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join([own, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
-
-
-def apart() -> dict[str, Any]:
-    """For Popen: a session of its own, which neither Ctrl-C nor the end of this one's terminal reaches."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-    return {"start_new_session": True}

@@ -39,13 +39,14 @@ class Request(Record):
 
     def arguments(self, file: Path, root: Path, threads: int) -> list[str]:
         """For ``sweetspot train``, of the request in ``file``; ``threads`` where it names none itself."""
-        found = [] if self.source is None else [self.source]
-        found += ["--run-dir", str(root), "--name", self.name, "--config", str(file)]
+        given = [f"--run-dir={root}", f"--name={self.name}", f"--config={file}"]
         if self.origin is not None:
-            found += ["--from", self.origin]
+            given.append(f"--from={self.origin}")
         if self.checkpoint is not None:
-            found += ["--checkpoint", self.checkpoint]
-        return found if self.training.get("threads") else [*found, "--threads", str(threads)]
+            given.append(f"--checkpoint={self.checkpoint}")
+        if not self.training.get("threads"):
+            given.append(f"--threads={threads}")
+        return [*given, "--", *([] if self.source is None else [self.source])]  # a source is never taken for an option
 
 
 def request_of(job: Job, source: str | None, added_at: float) -> Request:

@@ -105,7 +105,9 @@ class Queue:
         try:
             one.path.unlink()
         except FileNotFoundError:
-            raise RunDirectoryError(f"{one.id} was begun just now.", f"End it: {cancelling(one)}") from None
+            if self._path("begun", one.id).exists():
+                raise RunDirectoryError(f"{one.id} was begun just now.", f"End it: {cancelling(one)}") from None
+            return
         with contextlib.suppress(OSError):  # nothing was trained
             one.root.rmdir()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from engine.errors import RunDirectoryError
+from engine.errors import OutOfMemoryError, RunDirectoryError
 from engine.rundir import layout
 from engine.rundir.atomic import commit, discard, flush_directory, stage
 from engine.rundir.encoding import seal
@@ -38,7 +38,8 @@ class Artefact:
 def read_verified(path: Path) -> tuple[bytes, Manifest] | None:
     """The bytes of a checkpoint or snapshot and its manifest, when they belong together; None otherwise.
 
-    What was hashed is what is returned: nothing can change in between.
+    What was hashed is what is returned: nothing can change in between. ``OutOfMemoryError`` where there is no room for
+    them: that is no damage, and an older one is no substitute.
     """
     for _ in range(2):  # again: it may have been replaced between its manifest and itself
         for manifest in manifests_of(path):
@@ -49,13 +50,16 @@ def read_verified(path: Path) -> tuple[bytes, Manifest] | None:
 
 
 def _read_as(manifest: Manifest, path: Path) -> bytes | None:
-    """The bytes of ``path`` when they are those that ``manifest`` describes."""
+    """The bytes of ``path`` when they are those that ``manifest`` describes. ``OutOfMemoryError`` when too many."""
     try:
         # First its size: a file that is one hole may claim any number of bytes.
         if not own_file(path) or path.stat().st_size != manifest.bytes:
             return None
-        if manifest.bytes > psutil.virtual_memory().available:
-            return None
+        if manifest.bytes > psutil.virtual_memory().available:  # whole or not, nobody can say
+            raise OutOfMemoryError(
+                f"{path.name} has {manifest.bytes / 1e6:,.0f} MB, more than the memory that is free.",
+                "Close other programs.",
+            )
         data = path.read_bytes()
     except OSError:
         return None
@@ -66,7 +70,7 @@ def _read_as(manifest: Manifest, path: Path) -> bytes | None:
 def describes(manifest: Manifest, path: Path) -> bool:
     """Whether the file at ``path`` is, bit for bit, the one that ``manifest`` is about. Reads the whole file."""
     try:
-        if path.stat().st_size != manifest.bytes:
+        if not own_file(path) or path.stat().st_size != manifest.bytes:
             return False
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == manifest.sha256

@@ -21,7 +21,7 @@ from engine.errors import RunDirectoryError, StorageError
 from engine.rundir.atomic import append_line, open_append
 from engine.rundir.encoding import decode, encode
 from engine.rundir.liveness import HEARTBEAT_PATIENCE_S, HeartbeatWatch, Liveness, presence
-from engine.rundir.protocol import Command, HandledCommand
+from engine.rundir.protocol import LONGEST_WORD, Command, HandledCommand
 from engine.rundir.reader import RunReader
 
 _LOOK_BACK_BYTES = 1 << 18
@@ -111,7 +111,10 @@ class _Doubt:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A command for this session. ``command`` is None when it is one this version does not know."""
+    """A command for this session. ``command`` is None when it is one this version does not know.
+
+    Its id and name are told to every viewer: of an unknown one they are cut, so that no status grows beyond reading.
+    """
 
     id: str
     name: str
@@ -227,7 +230,8 @@ class Inbox:
         try:
             command = Command.model_validate(values)
         except ValidationError:
-            return Arrival(values["id"], str(values.get("command")), None)
+            name = values.get("command")
+            return Arrival(values["id"][:LONGEST_WORD], name[:LONGEST_WORD] if isinstance(name, str) else "", None)
         return Arrival(command.id, command.command, command)
 
 

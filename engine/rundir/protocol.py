@@ -20,6 +20,7 @@ PROTOCOL = 2
 
 MOST_SECONDS = 1e10  # three hundred years
 LAST_MOMENT = 1e11  # in the year 5138; beyond the year 9999 there is no date to show
+LONGEST_WORD = 100  # characters of what anybody may write and the engine repeats
 MOST = 2**53  # above this a double skips whole numbers
 
 
@@ -91,7 +92,7 @@ class PlanRecord(Record):
 class Command(Record):
     """One line of control.jsonl. Obeyed once, and only by the session it names."""
 
-    id: str
+    id: str = Field(max_length=LONGEST_WORD)
     command: Literal["cancel", "save_now"]
     issued_at: float
     session: str

@@ -130,3 +130,8 @@ def test_order_changes_the_sign_alone_and_better_is_never_said_of_an_interval_wi
         assert "cannot be told apart" in said and "cannot be told apart" in turned
     elif there.sure:
         assert said.startswith("*one*" if there.by > 0 else "*two*")
+
+
+def test_a_name_is_no_markup_and_moves_no_cursor() -> None:
+    said = in_words(moved("**b** \x1b[2J", 0, 0, 0, 0, 0, 0), moved("\u202etwo", 2, 3, 2, 3, 2, 3))
+    assert said.startswith("*∗∗b∗∗ \\x1b[2J* is") and "*\\u202etwo*" in said

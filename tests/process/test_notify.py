@@ -73,7 +73,8 @@ def opened(root: Path, *, resume: bool = False) -> RunWriter:
 def worse(writer: RunWriter) -> None:
     found = SweetRange(best=4, first=3, last=5, files=4, certain=True, behind=True)
     evidence = Evidence(epoch=9, sweet_range=found, now=1.0, smoothed=1.0)
-    writer.update(evidence=evidence, diagnosis=[say("repeats", "It repeats kick.wav.")])
+    past, repeats = say("past", "Past the sweet range."), say("repeats", "It repeats kick.wav.")
+    writer.update(evidence=evidence, diagnosis=[past, repeats])
 
 
 def test_each_turn_for_the_worse_is_told_once_in_a_runs_life(tmp_path: Path) -> None:
@@ -97,6 +98,18 @@ def test_each_turn_for_the_worse_is_told_once_in_a_runs_life(tmp_path: Path) -> 
     assert sorted(until(lambda: len(heard(root)) == 4 and heard(root))) == [
         "done: All 0 steps are done.",
         "memorising: It repeats kick.wav.",
-        "past: The sweet range, epochs 3 to 5, lies behind.",
+        "past: Past the sweet range.",
         "stopped: Stopped in epoch 0, step 0.",
     ]
+
+
+def test_nothing_is_told_of_a_range_that_the_verdict_finds_too_early_to_judge(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    with opened(root) as writer:
+        worse(writer)
+        writer.update(diagnosis=[say("too_early", "Too early to tell.")])
+        notices = Notices(HEAR, writer)
+        notices.epoch()
+        writer.update(diagnosis=[say("past", "Past the sweet range.")])
+        notices.epoch()
+        assert until(lambda: heard(root)) == ["past: Past the sweet range."]

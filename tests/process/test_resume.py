@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.process.resume import resume_point, versions
+import engine
+from engine.process.resume import resume_point, source_digest, versions
 from engine.rundir.layout import Layout
 from tests.reliability.sessions import session, write_table
 
@@ -67,3 +69,15 @@ def test_what_differs_from_any_session_before_is_named(
 ) -> None:
     words = said(stopped, device, first)
     assert "continues, not bit for bit: " in words and why in words and "(exact)" not in words
+
+
+@pytest.mark.parametrize("room", ["loop/update.py", "tasks/vae/model.py", "audio/mel.py", "rng.py"])
+def test_the_code_is_another_when_a_file_of_any_room_is(tmp_path: Path, room: str) -> None:
+    package = tmp_path / "engine"
+    shutil.copytree(Path(engine.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    assert source_digest(package) == versions()["code"]
+    (tmp_path / "other").mkdir()
+    other = shutil.move(package, tmp_path / "other" / "engine")  # a digest is kept for a folder's name
+    with (Path(other) / room).open("a") as file:
+        file.write("#")
+    assert source_digest(Path(other)) != versions()["code"]

@@ -135,7 +135,7 @@ def test_a_reader_who_has_heard_enough_is_no_error(tmp_path: Path) -> None:
         (("train", "demo", "--run-dir", "FILE/run"), 74, "cannot be written: Not a directory. Free some space"),
         (("train", "demo", "--run-dir", "FILE"), 2, "is a file. Name a directory"),
         (("inspect", "FILE"), 2, "holds no run. Name the directory"),
-        (("pack", "NEW", "--out", "FILE/run.zip"), 74, "cannot be written or read: file exists. Free some space"),
+        (("pack", "NEW", "--out", "FILE/run.zip"), 74, "cannot be written or read: file exists. Choose another place."),
         (("export", "FILE", "--out", "m.zip"), 2, "is a file. Name a run's directory"),
         (("train", "demo", "--device", "tpu"), 2, "device cannot be 'tpu'. See --help"),
         (("control", "FILE", "cancel"), 1, "there is no run. Name a run directory."),

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-import engine
 from engine.audio.files.cache import Cache
 from engine.channel import Channel
+from engine.child import command, environment
 
 
 class DecodeProcess:
@@ -24,14 +23,7 @@ class DecodeProcess:
         # A file, not a pipe: decoders in C can complain without end, and nobody drains it.
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by __exit__)
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "engine.audio.files.decode_worker",
-                os.fspath(cache.root),
-                str(sample_rate),
-                str(threads),
-            ],
+            command("engine.audio.files.decode_worker", os.fspath(cache.root), str(sample_rate), str(threads)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -72,8 +64,6 @@ class DecodeProcess:
 
 
 def _environment() -> dict[str, str]:
-    """The child finds this very package, and the numeric libraries keep to the thread that calls them."""
-    root = str(Path(engine.__file__).parent.parent)
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    """The numeric libraries keep to the thread that calls them."""
     single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    return os.environ | single | {"PYTHONPATH": os.pathsep.join(paths)}
+    return environment() | single

@@ -11,7 +11,7 @@ import pytest
 
 from app.charts.table import MAX_POINTS, thin
 from app.runs.columns import Columns, band
-from app.runs.store import MetricsStore
+from app.runs.store import KEPT_EVENTS, MetricsStore
 
 
 def line(**fields: object) -> str:
@@ -155,3 +155,13 @@ def test_the_least_and_the_largest_of_each_bucket_are_drawn(count: int) -> None:
         part = values[start : start + size]
         if not np.isnan(part).all():
             assert {start + int(np.nanargmin(part)), start + int(np.nanargmax(part))} <= drawn
+
+
+def test_of_more_warnings_than_are_kept_the_latest_are(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    many = [{"event": "preview", "elapsed_s": 0.0}] * KEPT_EVENTS
+    warnings = [{"event": "warning", "elapsed_s": float(at), "message": str(at)} for at in range(KEPT_EVENTS + 1)]
+    path.write_text("".join(json.dumps(one) + "\n" for one in many + warnings))
+    store = MetricsStore(path)
+    store.refresh()
+    assert len(store.warnings) == KEPT_EVENTS and store.warnings[-1]["message"] == str(KEPT_EVENTS)

@@ -14,12 +14,14 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.charts.pictures import picture
-from app.charts.plots import main_drawing, marks, small_drawings
+from app.charts.plots import main_drawing, marks
 from app.charts.settings import ChartSettings
+from app.charts.small_plots import small_drawings
 from app.runs.store import metrics_of
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.writer import RunWriter
+from tests import forkserver
 from tests.app.library import write
 
 Visit = Callable[..., AppTest]
@@ -101,3 +103,11 @@ def test_a_curve_says_how_it_was_smoothed_and_of_a_very_long_run_that_steps_are_
     assert said("usual") == "mean of 17 updates · new data by epoch" and said("1").startswith("every step")
     store.steps.stride = 16
     assert said("65").startswith("mean of 65 updates · one step in 16")
+
+
+@pytest.mark.parametrize("updates", [1, 2])
+def test_a_run_of_one_or_two_updates_has_curves(visit: Visit, runs_dir: Path, tmp_path: Path, updates: int) -> None:
+    root = runs_dir / "short"
+    done = forkserver.run("engine.train", "iris", "--max-steps", updates, "--threads", 1, "--run-dir", root)
+    assert done.returncode == 0, done.stderr
+    assert not visit("run", run="short").exception

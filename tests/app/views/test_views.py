@@ -432,6 +432,14 @@ def test_a_folder_of_sub_folders_can_be_told_apart(visit: Visit, drums: Path, tm
     assert not app.exception
     assert [metric.value for metric in app.metric] == ["2 classes", "121 features"]
     assert not app.button(key="start").disabled
+    shutil.copytree(tmp_path / "sorted" / "soft", tmp_path / "sorted" / "soft" / "softer")
+    shutil.move(tmp_path / "sorted" / "soft" / "softer", tmp_path / "sorted" / "softer")
+    app.run()
+    assert app.metric[0].value == "3 classes"
+    for path in (tmp_path / "sorted" / "softer").iterdir():
+        path.unlink()
+    app.run()
+    assert app.metric[0].value == "2 classes", "a file in a sub-folder came or went: nothing else tells of it"
 
 
 def test_a_table_is_read_before_anything_starts(visit: Visit, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from engine.audio.mel import Scale
 from engine.config import validated
-from engine.errors import DataError, RunDirectoryError
+from engine.errors import DataError, RunDirectoryError, lacks_memory
 from engine.loop.snapshot import find, parse_snapshot
 from engine.loop.state_file import UnreadableError
 from engine.rundir.layout import Layout
@@ -161,6 +161,8 @@ def build_codec(task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
         )
         codec.load_state_dict(measured)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if lacks_memory(error):  # torch says so by a RuntimeError
+            raise
         raise RunDirectoryError(
             f"{name} does not fit this run, or another version of Sweetspot made it.", "Use another one."
         ) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.panels.health import _Known
+from app.runs.scan import _Known
 
 
 def quiet(phase: str, done: int, total: int) -> None:
