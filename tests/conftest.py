@@ -78,7 +78,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _environment(shared: Path) -> None:
-    """A decode cache of the tests' own, and few threads: the machine is shared."""
+    """A decode cache of the tests' own, one server of forks for all workers, and few threads: the machine is shared."""
+    os.environ[forkserver.PLACE] = str(shared)
     os.environ["SWEETSPOT_CACHE"] = str(shared / "sweetspot-cache")
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
