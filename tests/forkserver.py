@@ -25,6 +25,7 @@ import sys
 import tempfile
 import threading
 import warnings
+import weakref
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -85,6 +86,7 @@ class Popen(subprocess.Popen[Any]):
         request = {"module": args[0], "arguments": args[1:], "environment": environment}
         theirs = [one if one >= 0 else stream for stream, one in enumerate((pipes[0], pipes[3], pipes[5]))]
         self._ended, reporting = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        weakref.finalize(self, self._ended.close)
         with reporting:
             socket.send_fds(_server(), [json.dumps(request).encode()], [*theirs, reporting.fileno()])
         self._close_pipe_fds(*pipes)
@@ -102,8 +104,7 @@ class Popen(subprocess.Popen[Any]):
 
     def _look(self, timeout: float | None) -> int | None:
         if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
-            self.returncode = int(self._ended.recv(16))
-            self._ended.close()
+            self.returncode = int(self._ended.recv(16, socket.MSG_PEEK))  # left there: two threads may wait
         return self.returncode
 
 
