@@ -99,7 +99,7 @@ def test_signals_at_fifty_moments_of_a_life_leave_what_they_promise(
     assert start(tmp_path / "cache", *arguments(sounds, tmp_path / "whole")).wait() == 0
     whole = comparable(tmp_path / "whole")
     hits = runs = 0
-    while hits < ROUNDS // one_in(25):
+    while hits < ROUNDS // one_in(50):
         runs += 1
         root, cache, sessions = tmp_path / f"run-{runs}", tmp_path / f"cache-{runs // 3}", 1
         process = start(cache, *arguments(sounds, root))
