@@ -160,6 +160,7 @@ def test_no_byte_of_it_names_a_path_a_host_or_a_user(
     assert page.sources("audio")
 
 
+@pytest.mark.slow
 def test_many_previews_are_thinned_evenly_and_the_page_says_so(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +182,7 @@ def test_many_previews_are_thinned_evenly_and_the_page_says_so(
     assert gaps.max() <= 3 * np.median(gaps)
 
 
+@pytest.mark.slow
 def test_a_rate_that_mp3_has_not_is_heard_all_the_same(run: Path, tmp_path: Path) -> None:
     add_sound(run, 15, rate=96_000)
     page = Elements(report(run, tmp_path / "report.html"))
@@ -236,6 +238,7 @@ def test_a_run_that_did_not_end_well_has_its_page(
     assert said in Elements(report(root, tmp_path / "report.html")).said
 
 
+@pytest.mark.slow
 def test_a_live_run_is_shown_as_it_stands(tmp_path: Path) -> None:
     writer = write(tmp_path / "run", state=State.RUNNING, done=15, close=False)
     try:
