@@ -78,7 +78,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _environment(shared: Path) -> None:
-    """A decode cache of the tests' own, and few threads: the machine is shared."""
+    """A decode cache of the tests' own, one server of forks for all workers, and few threads: the machine is shared."""
+    os.environ[forkserver.PLACE] = str(shared)
     os.environ["SWEETSPOT_CACHE"] = str(shared / "sweetspot-cache")
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
@@ -119,7 +120,11 @@ def _copy_drums(folder: Path) -> None:
         (folder / path.name).write_bytes(path.read_bytes())
 
 
-SMALL = ("--channels", "8", "--batch-size", "4", "--threads", "1", "--augmentation-expansion", "2")
+# Beside so small a model its previews are most of the work: they last half a second, and every fourth epoch has some.
+SMALL = (
+    "--channels", "8", "--batch-size", "4", "--threads", "1", "--augmentation-expansion", "2",
+    "--preview-duration-s", "0.5", "--preview-interval-short", "4",
+)  # fmt: skip
 
 
 def train_small(source: Path, root: Path, *more: str) -> Path:

@@ -4,12 +4,14 @@ A process of its own in all but its start: pid, arguments, environment, signals,
 torch and what an optimizer needs costs four seconds of work, more than most of what a test asks of its process. Where
 the start itself is what is tested, a test starts Python anew.
 
-``python -m tests.forkserver DESCRIPTOR`` is the server; it ends when nobody is left who could ask.
+``python -m tests.forkserver DESCRIPTOR`` is the server, one for all workers of a test session; it ends when nobody is
+left who could ask.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -20,12 +22,17 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import warnings
+import weakref
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess
 from typing import Any
+
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
 IMPORTED = (
@@ -36,8 +43,16 @@ IMPORTED = (
     "engine.tasks.mlp.task",
     "engine.tasks.vae.sounds.server",
     "engine.commands.export",
+    "engine.commands.generate",
+    "engine.commands.instrument",
+    "engine.claims.headline",
+    "PIL.PngImagePlugin",
+    "sklearn.compose",  # what the task of tables imports when it needs it
+    "sklearn.datasets",
 )
 LARGEST = 1 << 18  # bytes of a message; the environment is in it
+PLACE = "TESTS_FORKSERVER"  # the variable that says in which folder those who share a server find it
+_STARTED: list[subprocess.Popen[bytes]] = []  # ends after those who ask, so nobody here waits for it
 
 
 def run(
@@ -71,6 +86,7 @@ class Popen(subprocess.Popen[Any]):
         request = {"module": args[0], "arguments": args[1:], "environment": environment}
         theirs = [one if one >= 0 else stream for stream, one in enumerate((pipes[0], pipes[3], pipes[5]))]
         self._ended, reporting = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        weakref.finalize(self, self._ended.close)
         with reporting:
             socket.send_fds(_server(), [json.dumps(request).encode()], [*theirs, reporting.fileno()])
         self._close_pipe_fds(*pipes)
@@ -88,41 +104,85 @@ class Popen(subprocess.Popen[Any]):
 
     def _look(self, timeout: float | None) -> int | None:
         if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
-            self.returncode = int(self._ended.recv(16))
-            self._ended.close()
+            self.returncode = int(self._ended.recv(16, socket.MSG_PEEK))  # left there: two threads may wait
         return self.returncode
 
 
 @cache
 def _server() -> socket.socket:
-    """The way to this process's server, started at the first question."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
-    with theirs:
-        command = [sys.executable, "-m", "tests.forkserver", str(theirs.fileno())]
-        server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-    atexit.register(server.wait, 60)
-    atexit.register(ours.close)  # the server ends by it, so it comes first
-    return ours
+    """The way to the server, which whoever asks first starts."""
+    folder = Path(os.environ.get(PLACE) or tempfile.mkdtemp())
+    with FileLock(folder / "forkserver.lock"):
+        way = _greeted(folder / "forkserver") or _greeted(_start(folder / "forkserver"))
+    assert way, "the server ended before it answered"
+    way.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
+    return way
+
+
+def _greeted(place: Path) -> socket.socket | None:
+    """The way to the server there, once it has imported everything; None where there is none, or one that ends."""
+    way = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with contextlib.suppress(FileNotFoundError, ConnectionError):
+        way.connect(str(place))
+        if way.recv(1):
+            return way
+    way.close()
+    return None
+
+
+def _start(place: Path) -> Path:
+    """Start a server that listens there; questions wait until it has imported everything."""
+    place.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(str(place))
+        listening.listen()
+        command = [sys.executable, "-m", "tests.forkserver", str(listening.fileno())]
+        _STARTED.append(subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=[listening.fileno()]))
+    return place
 
 
 def main(descriptor: int) -> None:
     """Import, then fork for each start that is asked for."""
+    os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # else importing pyarrow begins one
     for name in IMPORTED:
         importlib.import_module(name)
     gc.freeze()  # what is never looked at again is never copied into a fork
     assert len(os.listdir("/proc/self/task")) == 1, "a fork has one thread only"  # noqa: PTH208
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that wait for the forks end unseen
-    asked = socket.socket(fileno=descriptor)
+    listening = socket.socket(fileno=descriptor)
+    ways: list[socket.socket] = []
     while True:
-        message, given, _, _ = socket.recv_fds(asked, LARGEST, 4)
-        if not message:
-            return None
-        if os.fork() == 0:
-            asked.close()
-            return _fork(json.loads(message), given)
-        for one in given:
-            os.close(one)
+        for ready in select.select([listening, *ways], [], [], 60)[0]:
+            if ready is listening:
+                ways.append(_welcome(listening))
+            elif not _answer(ready, [listening, *ways]):
+                ways.remove(ready)
+        if not ways:
+            return
+
+
+def _welcome(listening: socket.socket) -> socket.socket:
+    """The way to one who will ask, told that all is imported."""
+    way, _ = listening.accept()
+    with contextlib.suppress(ConnectionError):  # gone already, which the first look at its question tells
+        way.send(b"!")
+    return way
+
+
+def _answer(way: socket.socket, opened: list[socket.socket]) -> bool:
+    """Fork for one start that is asked for; False where nobody is left to ask."""
+    message, given = b"", []
+    with contextlib.suppress(ConnectionError):
+        message, given, _, _ = socket.recv_fds(way, LARGEST, 4)
+    if message and os.fork() == 0:
+        for one in opened:
+            one.close()
+        _fork(json.loads(message), given)
+    for descriptor in given:
+        os.close(descriptor)
+    if not message:
+        way.close()
+    return bool(message)
 
 
 def _fork(request: dict[str, Any], given: list[int]) -> None:
@@ -151,7 +211,26 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     sys.argv[1:] = request["arguments"]
     # That the module is there already is what this is for.
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
-    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+        code: Any = None
+    except SystemExit as end:
+        code = end.code
+    _leave(code)
+
+
+def _leave(code: Any) -> None:
+    """End as Python does, but for freeing all that was imported: of the server's memory each page would be copied."""
+    threading._shutdown()  # type: ignore[attr-defined] # waits for threads, then come the functions of atexit
+    atexit._run_exitfuncs()
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except (OSError, ValueError):
+        sys.exit(code)  # nobody takes what it prints: Python has an exit code of its own for that
+    if not isinstance(code, int | None):
+        sys.exit(code)
+    os._exit((code or 0) & 0xFF)
 
 
 if __name__ == "__main__":

@@ -18,5 +18,5 @@ def sample(cases: Sequence[Case], one_in: int) -> list[Case]:
 
 
 def later(*cases: object) -> list[Any]:
-    """Cases of a parametrised test that are left to ``--all``, for the others ask the same."""
-    return [pytest.param(case, marks=pytest.mark.slow) for case in cases]
+    """Cases of a parametrised test that are left to ``--all``, for the others ask the same: an argument, or a tuple."""
+    return [pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow) for case in cases]

@@ -200,6 +200,7 @@ def test_cancel_is_acknowledged_and_leaves_a_checkpoint_to_resume_from(
     assert_same_run(whole, root)
 
 
+@pytest.mark.slow
 def test_save_now_writes_a_checkpoint_and_training_goes_on(drums: Path, tmp_path: Path, engine: Engine) -> None:
     root = tmp_path / "saved"
     process = started(*arguments(drums, root, "--checkpoint-interval", 1000))

@@ -14,6 +14,8 @@ import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+from app.runs import launch
+from engine import child
 from engine.process import start
 from tests import forkserver
 from tests.conftest import ROOT
@@ -37,12 +39,13 @@ def forked_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the app starts is forked from a warm process. tests/browser has it start Python itself."""
 
     def popen(command: list[str], env: dict[str, str], close_fds: bool, **options: Any) -> forkserver.Popen:
-        assert command[:3] == [sys.executable, "-P", "-m"] and close_fds
+        assert command[:3] == child.command("")[:3] and close_fds
         options.pop("start_new_session", None)
         return forkserver.Popen(*command[3:], environment=env, text=False, **options)
 
     streams = {name: getattr(subprocess, name) for name in ("PIPE", "STDOUT", "DEVNULL")}
-    monkeypatch.setattr(start, "subprocess", SimpleNamespace(Popen=popen, **streams))
+    for starts in (launch, start):  # a training, and what makes sounds
+        monkeypatch.setattr(starts, "subprocess", SimpleNamespace(Popen=popen, **streams))
 
 
 @pytest.fixture

@@ -47,5 +47,6 @@ def test_a_copy_is_never_learned_beside_its_own_original() -> None:
     assert told_apart(names, names, np.tile(np.arange(20), 2)) <= 0.5
 
 
+@pytest.mark.slow
 def test_halves_of_one_lot_are_near_chance() -> None:
     assert 0.35 < told_from_itself(np.random.default_rng(1).standard_normal((20, 4))) < 0.7

@@ -10,13 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from tests.bench.attack import MS, crest_db, envelope, first_part_db, onset_ms, swell_db
 from tests.bench.features import GROUPS
@@ -101,6 +94,15 @@ def told_apart(one: np.ndarray, other: np.ndarray, groups: np.ndarray | None = N
     Equal numbers are compared: of the larger side as many as of the smaller, drawn by ``seed``. groups [N + L]: rows of
     one group (a recording and its copy) are never on two sides of a fold; none: each row is its own.
     """
+    # Imported by whoever only collects the tests, they cost a second and a half.
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import balanced_accuracy_score
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     features = np.concatenate([one, other])
     labels = np.r_[np.zeros(len(one), int), np.ones(len(other), int)]
     groups = np.arange(len(labels)) if groups is None else groups

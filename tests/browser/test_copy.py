@@ -12,7 +12,7 @@ from engine.rundir.status import ErrorInfo, State
 from tests.app.library import write
 from tests.browser.chromium import server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_copying_a_run_opens_the_form_with_its_settings(tmp_path: Path, open_page: Callable[[str], Any]) -> None:

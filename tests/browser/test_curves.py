@@ -15,7 +15,7 @@ from tests.app.library import write
 from tests.browser.chromium import Server, server
 from tests.conftest import until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[[str], Any]
 MAIN = ".st-key-main .stVegaLiteChart"
 AXES = """place => { const axes = [...document.querySelectorAll(place + ' .role-axis-label')];

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.report.command import command
+from tests.sampling import later
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +26,9 @@ def page_file(drum_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize(("scheme", "width", "chart"), [("light", 1400, "light wide"), ("dark", 500, "dark slim")])
+@pytest.mark.parametrize(
+    ("scheme", "width", "chart"), [("light", 1400, "light wide"), *later(("dark", 500, "dark slim"))]
+)
 def test_it_plays_without_a_request(browser: Any, page_file: Path, scheme: str, width: int, chart: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()

@@ -13,11 +13,10 @@ from engine.rundir.status import State
 from tests.app.library import write
 from tests.browser.chromium import server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TITLE = "title => document.title === title"
 
 
-@pytest.mark.slow
 def test_the_title_follows_a_run_and_one_notice_tells_its_end(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
     writer = write(tmp_path / "drums", name="my *drums*", state=State.RUNNING, epochs=20, done=15, close=False)
     with server(tmp_path) as app:

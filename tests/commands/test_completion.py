@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.sampling import later
 
 PROGRAM = f"#!{sys.executable}\nfrom engine.__main__ import main\nmain()\n"
 BEGIN = {
@@ -65,7 +66,7 @@ class Terminal:
         os.waitpid(self.pid, 0)
 
 
-@pytest.fixture(params=["bash", "zsh"])
+@pytest.fixture(params=["bash", *later("zsh")])
 def terminal(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path) -> Iterator[Terminal]:
     _need(request.param)
     opened = Terminal(request.param, environment, tmp_path)
@@ -94,6 +95,7 @@ def test_the_key_completes_commands_options_data_sets_epochs_and_folders(termina
         terminal.type(f"{erase}echo n{'e'}xt\n", "next")
 
 
+@pytest.mark.slow
 def test_fish_completes_the_same(environment: dict[str, str], tmp_path: Path) -> None:
     _need("fish")
     asked = ("sweetspot recon", "sweetspot train ir", "sweetspot generate runs/drums --checkpoint la")

@@ -23,7 +23,7 @@ from tests import forkserver
 FILE = Path(__file__).with_name("losses.json")
 CLOSE = 1e-4
 STEPS = 50
-SMALL = ("--channels", "8", "--batch-size", "4", "--preview-duration-s", "0.5")
+SMALL = ("--channels", "8", "--batch-size", "4", "--preview-duration-s", "0.5", "--preview-interval-short", "49")
 KINDS: dict[str, tuple[str, ...]] = {
     "sounds, local code": ("SOUNDS", "--code", "local", *SMALL),
     "sounds, temporal code": ("SOUNDS", "--code", "temporal", *SMALL),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from tests import forkserver
-from tests.conftest import SMALL, until
+from tests.conftest import SMALL, Make, until
 from tests.test_train_process import comparable, step_of
 
 
@@ -44,11 +45,14 @@ def test_a_longer_plan_holds_what_was_asked_and_never_goes_back(
 
 
 @pytest.fixture(scope="module")
-def finished(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("runs") / "finished"
-    options = ("--run-dir", root, "--max-epochs", 2, "--checkpoint-interval", 1, *SMALL)
-    assert forkserver.run("engine.train", drums, *options).returncode == 0
-    return root
+def finished(drums: Path, made_once: Callable[[str, Make], Path]) -> Path:
+    """A run of two epochs. Nobody writes into it."""
+
+    def train(root: Path) -> None:
+        options = ("--run-dir", root, "--max-epochs", 2, "--checkpoint-interval", 1, *SMALL)
+        assert forkserver.run("engine.train", drums, *options).returncode == 0
+
+    return made_once("finished", train)
 
 
 @pytest.fixture

@@ -307,7 +307,7 @@ def test_a_save_that_the_disk_refuses_is_not_answered_as_done(tmp_path: Path) ->
                 assert control.wait_for(root, asked[0])  # acknowledged: the trainer finds it after this update
                 shutil.rmtree(place, ignore_errors=True)
                 place.write_text("not a directory")
-            elif place.is_file() and control.wait_for(root, asked[0], "done"):
+            elif place.is_file() and control.wait_for(root, asked[0], "done", timeout_s=0):
                 place.unlink()
                 place.mkdir()
             return False

@@ -81,6 +81,7 @@ def test_it_begins_with_those_weights_and_goes_on_from_them_after_a_kill(parent:
     assert basic_facts(record)["Began with"] == "best.safetensors of parent"
 
 
+@pytest.mark.slow
 def test_more_sounds_come_beside_those_it_knows(parent: Path, drums: Path, tmp_path: Path) -> None:
     root = tmp_path / "run"
     done = forkserver.run("engine.train", drums, "--from", parent, "--checkpoint", "last", "--run-dir", root, *FORK)

@@ -213,6 +213,7 @@ def test_a_second_worker_is_refused_with_a_sentence_and_one_that_waits_leaves_at
     assert first.wait(60) == 143 and Queue(runs).worker() == ""
 
 
+@pytest.mark.slow
 def test_killed_whole_in_the_night_it_goes_on_with_the_same_bits_and_a_failure_stops_nothing(
     queue: Engine, runs: Path, night: Night, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_every_file_of_the_corpus_gets_its_exact_verdict(said: dict[str, Any]) -
     )
 
 
+@pytest.mark.slow
 def test_copies_of_a_sound_stand_on_one_side_of_the_split(said: dict[str, Any]) -> None:
     used = {row["path"]: row for row in said["files"] if row["split"]}
     copies = [row for row in used.values() if row["same_as"]]

@@ -30,6 +30,7 @@ from engine.rundir.record import MetricSpec, Monitor
 from engine.rundir.status import ErrorInfo, State
 from engine.tasks.mlp.nouns import ROWS
 from tests.app.library import write
+from tests.sampling import later
 
 MARKUP = '<script>alert(1)</script> & "drums"'
 RATE = 48_000
@@ -160,6 +161,7 @@ def test_no_byte_of_it_names_a_path_a_host_or_a_user(
     assert page.sources("audio")
 
 
+@pytest.mark.slow
 def test_many_previews_are_thinned_evenly_and_the_page_says_so(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +183,7 @@ def test_many_previews_are_thinned_evenly_and_the_page_says_so(
     assert gaps.max() <= 3 * np.median(gaps)
 
 
+@pytest.mark.slow
 def test_a_rate_that_mp3_has_not_is_heard_all_the_same(run: Path, tmp_path: Path) -> None:
     add_sound(run, 15, rate=96_000)
     page = Elements(report(run, tmp_path / "report.html"))
@@ -221,7 +224,7 @@ def test_a_run_of_tables_shows_pictures(tmp_path: Path) -> None:
     [
         (State.FAILED, {"error": ErrorInfo(kind="x", cause="The loss became NaN.", remedy="Lower it.")}, "Lower it."),
         (State.RUNNING, {}, "It ended without a word"),
-        (State.CANCELLED, {}, "as you asked"),
+        *later((State.CANCELLED, {}, "as you asked")),
         (State.RUNNING, {"done": 0, "best": 99}, "The curve begins when the first epoch is over."),
     ],
 )
@@ -236,6 +239,7 @@ def test_a_run_that_did_not_end_well_has_its_page(
     assert said in Elements(report(root, tmp_path / "report.html")).said
 
 
+@pytest.mark.slow
 def test_a_live_run_is_shown_as_it_stands(tmp_path: Path) -> None:
     writer = write(tmp_path / "run", state=State.RUNNING, done=15, close=False)
     try:
