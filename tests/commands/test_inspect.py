@@ -77,7 +77,7 @@ def test_people_read_sentences(root: Path) -> None:
     result = CliRunner().invoke(command, [str(root)])
     assert result.exit_code == 0
     parts = ["run-1: failed", "step 24 of 100, epoch 4", "train_loss inf"]
-    parts += ["It failed at epoch 4: the loss became NaN. Lower it. The best state, of epoch 2, is kept."]
+    parts += ["It failed at epoch 4: the loss became NaN. The best state, of epoch 2, is kept. Lower it."]
     parts += ["val_recon_db 5.9 in epoch 2", "warning: The curves part."]
     parts += ["step-00000012.safetensors, step 12: verified", "to use with --checkpoint epoch-N: 2"]
     for part in parts:
