@@ -169,7 +169,7 @@ def test_a_damaged_record_of_a_run_is_named_with_what_to_do(tmp_path: Path) -> N
     write(root, done=1)
     path = root / "run.json"
     path.write_text(path.read_text().replace('"total_steps": 200', '"total_steps": 201'))
-    for refuse in (RunReader(root).begun, lambda: resume_point(root), lambda: resumed_job(root, None)):
+    for refuse in (RunReader(root).require_run, lambda: resume_point(root), lambda: resumed_job(root, None)):
         with pytest.raises(RunDirectoryError, match=r"run\.json is damaged.*Put it back from a copy"):
             refuse()
     view = RunReader(root).view()
