@@ -112,4 +112,5 @@ class TrainingFailedError(SweetspotError):
         self.kept = kept
 
     def __str__(self) -> str:
-        return f"{super().__str__()} {self.kept}".strip()
+        # The remedy last: it may end with a command, and who copies that copies nothing else.
+        return " ".join(filter(None, (self.cause, self.kept, self.remedy)))

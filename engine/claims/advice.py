@@ -18,7 +18,7 @@ class Kept:
     """Epochs of the best state and of the newest checkpoint whose files verify; None where none does.
 
     damaged: files of either kind that are there and do not verify. usable: where there is neither, the epochs whose
-    snapshots verify: weights to use, and nothing to go on from.
+    snapshots verify: weights to use, and nothing to go on from. What has learnt nothing yet is none of them.
     """
 
     best: int | None = None
@@ -40,7 +40,8 @@ def kept(checkpoints: Iterable[Artefact], snapshots: Iterable[Artefact]) -> Kept
             newest = max(newest or 0, one.manifest.epoch)
     if best is not None or newest is not None:
         return Kept(best, newest, damaged)
-    usable = {one.manifest.epoch for one in snapshots if one.manifest is not None and one.verified}
+    trained = (one for one in snapshots if one.manifest is not None and one.manifest.epoch > 0)
+    usable = {one.manifest.epoch for one in trained if one.manifest is not None and one.verified}
     return Kept(damaged=damaged, usable=tuple(sorted(usable)))
 
 
@@ -63,7 +64,8 @@ def what_is_kept(files: Kept) -> str:
     if files.newest is not None:
         return f"The last save, of epoch {files.newest}, is kept."
     if files.usable:
-        return f"No checkpoint is kept: training begins again at its start. {_what_is_usable(files)}"
+        none = "No checkpoint verifies" if files.damaged else "No checkpoint is kept"
+        return f"{none}: training begins again at its start. {_what_is_usable(files)}"
     if files.damaged:
         return "Nothing that was saved verifies: nothing is kept."
     return "Nothing is kept yet: it failed before anything was saved."

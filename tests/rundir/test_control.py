@@ -163,7 +163,7 @@ def test_a_link_put_in_place_of_the_lock_is_not_written_through(writer: RunWrite
     secret.write_text("not to be touched")
     writer.layout.lock.unlink()
     writer.layout.lock.symlink_to(secret)
-    writer.look()
+    writer.check_directory()
     assert secret.read_text() == "not to be touched"
     assert writer.lost is None
 

@@ -63,7 +63,7 @@ def test_a_mark_says_which_update_was_clicked() -> None:
 def test_an_axis_says_whole_numbers_in_full(name: str, last: int) -> None:
     rows = Rows()
     rows.add("frame", x=np.array([0.0, last]), y=np.array([0.0, 1.0]))
-    svg = vl_convert.vegalite_to_svg(filled(CHARTS[name], rows.table()))
+    svg = vl_convert.vegalite_to_svg(filled(CHARTS[name](), rows.table()))
     assert f">{last:,}</text>" in svg and not re.search(r">[\d.]+(e[+−-]?\d+|k|m)</text>", svg)
 
 
