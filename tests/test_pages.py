@@ -97,6 +97,7 @@ class Reader:
         elif command.startswith("sweetspot train"):
             self.train(command, epoch)
         else:
+            self.wait_for_something_saved(command)
             done = subprocess.run(["bash", "-c", command], **self.place(), capture_output=True, text=True, timeout=300)
             assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
             if command.endswith(" cancel"):
@@ -117,6 +118,15 @@ class Reader:
             return status.epoch > epoch and (epoch == 1 or epoch in [one.epoch for one in run.saved_states()])
 
         self.wait_for(trained, self.training)
+
+    def wait_for_something_saved(self, command: str) -> None:
+        """What makes sounds from a run is typed once it has a checkpoint, where a reader would wait for its end."""
+        name, *words = command.split()[1:] or [""]
+        if name not in ("instrument", "generate", "export", "reconstruct") or not words or self.training is None:
+            return
+        run = RunReader(self.home / "project" / words[0])
+        if run.exists:
+            self.wait_for(lambda: any(one.name in ("best", "last") for one in run.saved_states()), self.training)
 
     def open_app(self, command: str) -> None:
         if self.app is not None:

@@ -100,6 +100,7 @@ def write(
     writer.update(
         epoch=done, total_epochs=epochs, step=10 * done, total_steps=10 * epochs, baseline=14.2, elapsed_s=60.0,
         steps_per_s=5.1, eta_s=600.0, phase="train" if progress is None else "decode", progress=progress,
+        doing="" if progress is None else "reading sounds",
         metrics={"val_recon_db": val, "train_recon_db": train}, overfitting_gap=(val - train) / train,
         evidence=evidence, diagnosis=diagnose(evidence, monitor, diagnosis or []),
         best=spot if done >= best else None,

@@ -83,7 +83,8 @@ def test_what_happened_to_a_run_is_told_where_it_happened(runs_dir: Path) -> Non
     again.close()
     store = metrics_of(runs_dir / "drums")
     store.refresh()
-    told = {(one.kind, one.step): one.said for one in marks(runs_dir / "drums", store, [40])}
+    run = RunReader(runs_dir / "drums").require_run()
+    told = {(one.kind, one.step): one.said for one in marks(runs_dir / "drums", store, run, [40])}
     assert told == {
         ("preview", 40): "preview", ("checkpoint", 100): "checkpoint", ("checkpoint", 150): "checkpoint",
         ("planned", 120): "planned anew: extended by 8 epochs, 20 epochs in all",
