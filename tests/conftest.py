@@ -34,8 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores: a test that waits for a disk, a browser or a process leaves its core to others."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores: a test that waits for a disk, a browser or a process leaves its core to others."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
