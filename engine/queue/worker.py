@@ -127,8 +127,9 @@ class Worker:
             return self._watch(one)
         goes_on = Layout(one.root).run.exists()
         fresh = one.request.arguments(one.path, one.root, self._threads)
-        arguments = ["--resume", str(one.root)] if goes_on else fresh
-        arguments += ["--notify", self._notify] if self._notify else []
+        arguments = [f"--resume={one.root}"] if goes_on else fresh
+        if self._notify:
+            arguments = [f"--notify={self._notify}", *arguments]  # what stands after "--" is no option
         try:
             one.root.mkdir(parents=True, exist_ok=True)
             process = start_training(one.root, arguments)
