@@ -24,7 +24,7 @@ from engine.rundir.status import State
 from engine.rundir.view import ShownState
 from tests import forkserver
 from tests.app.library import write
-from tests.conftest import SMALL
+from tests.conftest import SMALL, until
 from tests.reliability.sessions import fork
 from tests.rundir.conftest import StartTrainer, open_writer, root, start_trainer
 
@@ -108,6 +108,7 @@ def test_a_removed_lock_lets_no_second_trainer_in(root: Path, start_trainer: Sta
     """Several try at once, again and again, while the first one makes the file anew."""
     first = start_trainer(root)
     for _ in range(3):
+        until(RunReader(root).layout.lock.exists)  # it is made anew by a beat of the first one's heart
         RunReader(root).layout.lock.unlink()
         others = [start_trainer(root, "--resume", wait=False) for _ in range(RESUMERS)]
         said = [other.communicate(timeout=120)[0] for other in others]
