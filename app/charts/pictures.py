@@ -47,9 +47,7 @@ def picture(rows: pa.Table, spec: specs.Spec, title: str, kind: Literal["png", "
     theme = themes()["light"]
     config = _config(theme) | {"background": theme["backgroundColor"]}
     padding = {side: max(12, pixels) for side, pixels in spec["padding"].items()}
-    filled = _filled(spec, rows, width) | {
-        "config": config, "title": _title(escaped(title)), "padding": padding
-    }  # fmt: skip
+    filled = _filled({**spec, "config": config, "title": _title(title), "padding": padding}, rows, width)
     if kind == "svg":
         return vl_convert.vegalite_to_svg(filled).encode()
     drawn: bytes = vl_convert.vegalite_to_png(filled, scale=2)
@@ -75,7 +73,7 @@ def _drawable(value: Any) -> Any:
 
 
 def _svg(rows: pa.Table, spec: specs.Spec, width: int, theme: Theme) -> str:
-    svg: str = vl_convert.vegalite_to_svg(_filled(spec, rows, width) | {"config": _config(theme)})
+    svg: str = vl_convert.vegalite_to_svg(_filled({**spec, "config": _config(theme)}, rows, width))
     # Names are one room for all pictures of a page; in HTML the element needs no namespace.
     own = f"c{next(_serial)}-"
     return _NAMESPACE.sub("", _ID.sub(lambda found: own + found[0], svg))

@@ -23,6 +23,7 @@ from streamlit.components import v2
 from app.panels.blind_tests import Count, Test, said
 from app.runs import media
 from engine.audio import levels
+from engine.stamp import Stamp, stamp
 
 _BESIDE = Path(__file__)
 _html, _css, _js = (_BESIDE.with_suffix(kind).read_text(encoding="utf-8") for kind in (".html", ".css", ".js"))
@@ -65,14 +66,12 @@ def level_of(sound: Path | bytes) -> Level | None:
     """None where it is no sound that can be read."""
     if isinstance(sound, bytes):
         return _level_of_bytes(sound)
-    try:
-        return _level_of_file(os.fspath(sound), sound.stat().st_mtime_ns)
-    except OSError:
-        return None
+    moment = stamp(sound)
+    return None if moment is None else _level_of_file(os.fspath(sound), moment)
 
 
 @lru_cache(maxsize=512)
-def _level_of_file(path: str, _moment: int) -> Level | None:
+def _level_of_file(path: str, _moment: Stamp) -> Level | None:
     return None if media.refusal(Path(path)) else _measured(path)
 
 

@@ -1,4 +1,4 @@
-"""Something done with several runs: where one refuses, the others are done all the same, and the page says why."""
+"""What refuses is said in its place: one of several runs that something is done with, or the one of a page."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 
 import streamlit as st
 
+from app.look import style
 from app.panels.runs_table import Row
-from app.runs.library import library
-from engine.errors import SweetspotError
+from app.runs.library import Library, library
+from engine.errors import RunDirectoryError, SweetspotError
+from engine.rundir.reader import RunReader
+from engine.rundir.view import RunView
 
 
 def each(rows: Iterable[Row], act: Callable[[Row], object]) -> None:
@@ -22,3 +25,13 @@ def each(rows: Iterable[Row], act: Callable[[Row], object]) -> None:
     library().changes.forget()  # the system may tell it later than the page is drawn
     if refused:
         st.session_state["complaint"] = " ".join(refused)
+
+
+def view_or_refusal(shelf: Library, reader: RunReader) -> RunView | None:
+    """A run for its own page; None, and why in place of the page, where it cannot be opened."""
+    try:
+        return shelf.view(reader)
+    except RunDirectoryError as error:
+        style.name(reader.id)
+        style.note("red", "error", "This run cannot be opened.", str(error))
+        return None

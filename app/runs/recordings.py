@@ -12,6 +12,7 @@ import soundfile
 from engine.audio.files.io import wave_bytes
 from engine.rundir.record import DatasetRecord
 from engine.rundir.view import RunView
+from engine.stamp import Stamp, stamp
 
 LONGEST_S = 30.0  # Beside previews of a few seconds; its player in the list of sounds has all of it.
 
@@ -38,14 +39,12 @@ def place_of(view: RunView, dataset: DatasetRecord | None, name: str) -> Path | 
 
 def heard(path: Path) -> bytes | None:
     """Its first half minute as a WAV of 16 bits, which every browser plays; None when it cannot be read."""
-    try:
-        return _heard(os.fspath(path), path.stat().st_mtime_ns)
-    except OSError:
-        return None
+    moment = stamp(path)
+    return None if moment is None else _heard(os.fspath(path), moment)
 
 
 @lru_cache(maxsize=16)
-def _heard(path: str, _moment: int) -> bytes | None:
+def _heard(path: str, _moment: Stamp) -> bytes | None:
     try:
         with soundfile.SoundFile(path) as file:
             wave = file.read(round(LONGEST_S * file.samplerate), dtype="float32", always_2d=True)

@@ -12,9 +12,9 @@ from app.panels.bench_sides import Recording
 from app.panels.listening_bench import Begin
 from app.panels.moments import Moments
 from app.panels.previews import Mark
+from app.panels.refusals import view_or_refusal
 from app.runs.launch import launcher
 from app.runs.library import Library, library
-from engine.errors import RunDirectoryError
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -31,13 +31,9 @@ def page() -> None:
         style.note("gray", "headphones", "Choose a run first.", "Its page has “Compare by ear” beside what it made.")
         st.page_link("views/runs.py", label="All runs", icon=":material/list:")
         return
-    try:
-        view = shelf.view(reader)
-    except RunDirectoryError as error:
-        style.name(reader.id)
-        style.note("red", "error", "This run cannot be opened.", str(error))
-        return
-    _show(shelf, reader, view)
+    view = view_or_refusal(shelf, reader)
+    if view is not None:
+        _show(shelf, reader, view)
 
 
 def _show(shelf: Library, reader: RunReader, view: RunView) -> None:

@@ -10,9 +10,9 @@ from app.charts import plots, small_plots
 from app.look import states, style, words
 from app.look.plain import plain
 from app.panels import actions, chart_menu, details, previews, run_notes, summary
+from app.panels.refusals import view_or_refusal
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, library
-from engine.errors import RunDirectoryError
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView, ShownState
@@ -37,13 +37,9 @@ def page() -> None:
         else:
             _missing()
         return
-    try:
-        view = shelf.view(reader)
-    except RunDirectoryError as error:
-        style.name(reader.id)
-        style.note("red", "error", "This run cannot be opened.", str(error))
-        return
-    _show(shelf, reader, view)
+    view = view_or_refusal(shelf, reader)
+    if view is not None:
+        _show(shelf, reader, view)
 
 
 def _show(shelf: Library, reader: RunReader, view: RunView) -> None:

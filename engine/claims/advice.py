@@ -40,8 +40,7 @@ def kept(checkpoints: Iterable[Artefact], snapshots: Iterable[Artefact]) -> Kept
             newest = max(newest or 0, one.manifest.epoch)
     if best is not None or newest is not None:
         return Kept(best, newest, damaged)
-    trained = (one for one in snapshots if one.manifest is not None and one.manifest.epoch > 0)
-    usable = {one.manifest.epoch for one in trained if one.manifest is not None and one.verified}
+    usable = {one.manifest.epoch for one in snapshots if one.manifest and one.manifest.epoch > 0 and one.verified}
     return Kept(damaged=damaged, usable=tuple(sorted(usable)))
 
 
