@@ -26,7 +26,7 @@ SETS = {
     "perc": ("sonicpi/perc_*",),
     "ambi": ("sonicpi/ambi_*",),
     "digits": ("fsdd_jackson/*",),
-    "all 292": ("sonicpi/*", "sonicpi_more/*", "fsdd_jackson/*"),
+    "all 300": ("sonicpi/*", "sonicpi_more/*", "fsdd_jackson/*"),
     "all 500": ("sonicpi/*", "sonicpi_more/*", "fsdd_jackson/*"),
 }
 PIECE_S = 2.0
