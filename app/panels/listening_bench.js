@@ -23,7 +23,7 @@ class Bench {
     this.all = (selector) => [...root.querySelectorAll(selector)];
     this.lane = (side) => this.find(`.lb-lane[data-side=${side}]`);
     this.side = "a"; this.loop = true; this.level = true; this.test = null; this.hidden = "a";
-    this.offset = 0; this.plays = 0; this.sources = null; this.decoded = new Map(); this.shown = "";
+    this.offset = 0; this.plays = 0; this.sources = null; this.wanted = false; this.decoded = new Map(); this.shown = "";
     for (const lane of this.all(".lb-lane")) {
       lane.querySelector(".lb-sound").onclick = () => this.choose(lane.dataset.side);
       lane.querySelector(".lb-track").onclick = (event) => {
@@ -194,12 +194,14 @@ class Bench {
       if (pair !== this.taken) this.take(first, second); // words alone may have changed: those stop nothing
       this.taken = pair;
     } catch (error) {
-      if (!this.gone && asked === this.shown)
-        this.say(".lb-fault", "One of the two cannot be played: its file is gone, or no sound. Choose another.");
+      if (this.gone || asked !== this.shown) return;
+      this.wanted = false;
+      this.say(".lb-fault", "One of the two cannot be played: its file is gone, or no sound. Choose another.");
       return;
     }
     this.draw();
     if (play) this.play(0);
+    else if (this.wanted) this.play();
   }
 
   async decode(url) {
@@ -243,11 +245,14 @@ class Bench {
     return on ? 10 ** (level / 20) : 0;
   }
 
+  // Asked before its sounds are here, it begins when they are; the same press again takes that back.
   async play(from = this.offset) {
+    this.wanted = true;
     if (!this.buffers) return;
     this.context ||= new AudioContext();
     if (this.context.state !== "running") await this.context.resume();
-    if (this.gone) return;
+    if (this.gone || !this.wanted) return;
+    this.wanted = false;
     this.silence();
     const now = this.context.currentTime;
     this.sources = {};
@@ -286,12 +291,13 @@ class Bench {
   }
 
   stop(at = this.position()) {
+    this.wanted = false;
     this.offset = at;
     this.silence();
     this.mark();
   }
 
-  toggle() { if (this.sources) this.stop(); else this.play(); }
+  toggle() { if (this.sources || this.wanted) this.stop(); else this.play(); }
 
   run() {
     cancelAnimationFrame(this.frame);

@@ -34,6 +34,11 @@ TAP = """(() => { const connect = AudioNode.prototype.connect;
     return connect.call(this, to, ...rest) } })()"""
 HEARD = """() => { const wave = new Float32Array(32768); window.tap.getFloatTimeDomainData(wave);
   return [window.tap.context.sampleRate, [...wave]] }"""
+# Sounds come once they are let go, like from a server that is slow.
+HOLD = """(() => { const { fetch } = window, held = new Promise(release => { window.release = release });
+  window.fetch = async (what, ...rest) => {
+    if (String(what).endsWith('.wav')) await held;
+    return fetch(what, ...rest) } })()"""
 MARKS = """() => { const chart = [...document.querySelectorAll('.stVegaLiteChart')]
     .find(one => one.getBoundingClientRect().height > 150);
   const found = [...(chart?.querySelectorAll('g.mark-symbol') || [])].filter(one => one.querySelector('path')).pop();
@@ -127,6 +132,17 @@ def test_a_switch_keeps_the_position_leaves_no_gap_and_is_equally_loud(bench: An
     bench.keyboard.press("b")
     bench.get_by_role("button", name="Equally loud").click()
     until(lambda: settled(bench, ORIGINAL_HZ) and np.median(frames(bench)[0]) > 0.3)
+
+
+def test_what_is_pressed_before_its_sounds_are_here_begins_when_they_are(bench: Any) -> None:
+    bench.add_init_script(HOLD)
+    bench.reload()
+    bench.locator(".lb-lane[data-side=a] img").wait_for()
+    for _ in range(3):  # to play, not to play, to play
+        bench.keyboard.press("Space")
+    assert state(bench) == "still"
+    bench.evaluate("window.release()")
+    until(lambda: state(bench) == "playing" and settled(bench, COPY_HZ))
 
 
 def test_it_loops_pauses_where_it_stands_and_ends_without_the_loop(bench: Any) -> None:
