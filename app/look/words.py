@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from engine.claims.figures import better, counted, figure, give_or_take, number, percent, small
 from engine.claims.headline import gain_at_best, spot_name
 from engine.claims.headline import spot as sweet_spot
-from engine.claims.progress import gain_of
+from engine.claims.verdict import gain_of
 from engine.rundir.record import Nouns, RunRecord
 from engine.rundir.status import Memory, Status
 

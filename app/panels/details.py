@@ -18,7 +18,7 @@ from app.panels import chart_controls
 from app.panels.forms import changed, label, shown
 from app.runs import launch
 from app.runs.store import metrics_of
-from engine.claims.progress import as_told
+from engine.claims.verdict import as_told
 from engine.printable import escaped
 from engine.rundir.reader import RunReader
 from engine.rundir.record import DatasetRecord, FileRow, RunRecord

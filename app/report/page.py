@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.charts import specs
 from app.charts.pictures import FONT, chart, themes
+from app.charts.plots import Drawing
 from app.look import words
 from app.look.states import Note, badges
 from app.look.style import safe, strong
 from app.panels.details import file_rows
 from app.panels.summary import Card
+from app.report.contents import Report
 from app.report.sounds import Panel, Shown
 from engine.rundir.record import DatasetRecord, RunRecord
-
-if TYPE_CHECKING:
-    from app.charts.plots import Drawing
-    from app.report.command import Report
 
 POLICY = (
     "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -113,7 +113,7 @@ def _said_plan(shelf: Library, chosen: Chosen, settings: Mapping[str, Any]) -> d
         return {}
     coming = plans.coming(config, own, chosen.checked.health.files, pace)
     style.line(f"*The plan:* {coming}")
-    return {} if named else {"max_steps": coming.plan.total_steps}
+    return {} if named else {"max_steps": coming.length.total_steps}
 
 
 def _settled(model: type[_S], defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> _S:

@@ -8,8 +8,8 @@ from engine.claims.advice import Kept, what_is_kept
 from engine.claims.evidence import LATE_PART, beyond
 from engine.claims.figures import amount, better, figure, small
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
-from engine.claims.progress import as_told, few_files, gain_of, still_improves, until_when
 from engine.claims.sweet import Sweet, band
+from engine.claims.verdict import as_told, few_files, gain_of, still_improves, until_when
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.record import Monitor, RunRecord
 from engine.rundir.status import Best, State, Status

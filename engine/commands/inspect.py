@@ -11,8 +11,8 @@ import click
 from engine.claims.advice import kept
 from engine.claims.headline import headline
 from engine.claims.length import in_words
-from engine.claims.progress import as_told
 from engine.claims.quality import quality_of
+from engine.claims.verdict import as_told
 from engine.errors import RunDirectoryError
 from engine.printable import escaped
 from engine.rundir.artefacts import Artefact

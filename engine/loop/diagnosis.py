@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.claims.kinds import Finding, settle
-from engine.claims.progress import findings
+from engine.claims.verdict import findings
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.record import Monitor
 

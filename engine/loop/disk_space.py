@@ -10,7 +10,7 @@ from torch import nn
 from engine.config import get_effective_preview_interval
 from engine.errors import StorageError
 from engine.loop.snapshot import MOST_SNAPSHOTS
-from engine.plan import Plan
+from engine.plan import Length
 from engine.task import Task
 
 _LINE_BYTES = 450  # of a step in metrics.jsonl; measured on sound: 290 to 420
@@ -27,12 +27,12 @@ def reserve_bytes(model: nn.Module) -> int:
     return checkpoint_bytes(model) + 2 * _weight_bytes(model) + _OVERHEAD_BYTES
 
 
-def needed_bytes(task: Task, plan: Plan) -> int:
+def needed_bytes(task: Task, length: Length) -> int:
     """About what a whole run writes, previews aside: how large a sound is, the task knows."""
-    moments = 4 + plan.total_epochs // get_effective_preview_interval(task.config, plan.total_epochs)
+    moments = 4 + length.total_epochs // get_effective_preview_interval(task.config, length.total_epochs)
     snapshots = min(MOST_SNAPSHOTS, moments) * _weight_bytes(task.model) // 2
     kept = task.config.max_checkpoints * checkpoint_bytes(task.model)
-    return kept + reserve_bytes(task.model) + snapshots + plan.total_steps * _LINE_BYTES
+    return kept + reserve_bytes(task.model) + snapshots + length.total_steps * _LINE_BYTES
 
 
 def check_space(root: Path, needed: int) -> None:

@@ -22,7 +22,7 @@ from engine.metrics import (
     EpochMetrics,
     MetricsCallback,
 )
-from engine.plan import Plan
+from engine.plan import Length
 from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from engine.sweet_range import SweetRange, may_end
@@ -37,21 +37,22 @@ SKIPS_IN_A_ROW = 5
 class Trainer:
     """One task trained into one run directory.
 
-    stop: says whether the run is to end after the step under way; asked once a step. callback: told every event.
+    length: what the run began with; its later plans may have moved its end. stop: says whether it is to end after the
+    step under way; asked once a step. callback: told every event.
     costs: what the parts of the run were measured to take.
     """
 
     def __init__(
         self,
         task: Task,
-        plan: Plan,
+        length: Length,
         writer: RunWriter,
         stop: Callable[[], bool],
         callback: MetricsCallback = lambda event: None,
         costs: Costs | None = None,
     ) -> None:
         self.task, self.writer = task, writer
-        self.planner = Planner(task.config, plan, writer, costs or Costs())
+        self.planner = Planner(task.config, length, writer, costs or Costs())
         self.plans = self.planner.plans
         self.reporter = Reporter(task, writer, self.planner, callback)
         self.stop = stop

@@ -9,7 +9,7 @@ import pytest
 
 from engine.claims.advice import Kept
 from engine.claims.headline import headline, past_the_spot, sweet
-from engine.claims.progress import few_files
+from engine.claims.verdict import few_files
 from engine.rundir.findings import SweetRange
 from engine.rundir.status import Best, State, Status
 from engine.rundir.view import ShownState

@@ -18,7 +18,7 @@ from engine.collection.split import assign_sides, split_files
 from engine.config import TrainingConfig
 from engine.device import first_weights, onto
 from engine.metrics import MetricsHistory
-from engine.plan import plan
+from engine.plan import BatchLayout
 from engine.resolve import follow, get_adaptive_split, resolve
 from engine.schedule import warmed_cosine
 from engine.task import Batch, Finding, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
@@ -106,8 +106,8 @@ class VAETask:
         scale = found.scale
         self.codec = Codec(self.model, spectrogram, scale, found.ceiling, sharp_attacks=self.task_config.sharp_attacks)
         shape = (self.task_config.latent_dim, 1 if self.model.vector else self.model.latent_frames)
-        layout = plan(self.config, self.num_train)
-        self.loader = TrainingLoader(self.train, self.transform, layout, self.config, self.task_config, shape)
+        batches = BatchLayout.of(self.config, self.num_train)
+        self.loader = TrainingLoader(self.train, self.transform, batches, self.config, self.task_config, shape)
         self.train_items = EvaluationItems(self.train, found.train_db, found.train_loudest)
         self.val_items = EvaluationItems(self.val, found.val_db, found.val_loudest)
         context.check()
