@@ -7,10 +7,11 @@ from itertools import pairwise
 import pytest
 from pydantic import ValidationError
 
-from engine.claims.length import about, in_words
+from engine.claims.length import in_words
 from engine.config import OverfittingPreset, TrainingConfig, get_effective_preview_interval
 from engine.errors import ConfigError
 from engine.plan import BatchLayout, Length
+from engine.quantities import about
 from engine.resolve import follow, get_adaptive_config, get_adaptive_split, resolve
 from engine.run_length import automatic_steps
 from engine.tasks.mlp.config import MLPConfig

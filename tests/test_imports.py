@@ -19,6 +19,7 @@ ENGINE = (
     "engine",
     "engine.errors",
     "engine.printable",
+    "engine.quantities",
     "engine.home",
     "engine.regular_file",
     "engine.child",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.look import words
 from app.runs.library import Library
 from engine.claims.length import beyond_need, in_words
 from engine.config import TaskConfig, TrainingConfig
 from engine.plan import UNLIMITED, Length
+from engine.quantities import duration, number
 from engine.resolve import get_adaptive_split, resolve
 from engine.rundir.liveness import is_here
 from engine.rundir.record import FileRow
@@ -38,9 +38,9 @@ class Coming:
         if self.minutes is None:
             return f"{in_words(epochs, steps, steps / self.steps_per_s if self.steps_per_s else None)}."
         if self.steps_per_s is None:
-            return f"{words.duration(60 * self.minutes)}, as many updates as they hold."
-        most = f" (at most {words.number(self.ceiling)})" if self.ceiling else ""
-        said = f"{words.duration(60 * self.minutes)}, about {_rounded(steps)} updates in about {epochs} epochs{most}."
+            return f"{duration(60 * self.minutes)}, as many updates as they hold."
+        most = f" (at most {number(self.ceiling)})" if self.ceiling else ""
+        said = f"{duration(60 * self.minutes)}, about {_rounded(steps)} updates in about {epochs} epochs{most}."
         return f"{said} {self.beyond}" if self.beyond else said
 
 
@@ -82,4 +82,4 @@ def pace_here(shelf: Library, task: str) -> float | None:
 def _rounded(steps: int) -> str:
     """As fine as an estimate is: two figures."""
     digits = max(0, len(str(steps)) - 2)
-    return words.number(round(steps, -digits))
+    return number(round(steps, -digits))

@@ -16,10 +16,12 @@ import numpy as np
 import soundfile
 import streamlit as st
 
-from app.look import style, words
-from app.look.words import counted
+from app.look import style
 from app.runs import media
 from app.runs.store import metrics_of
+from engine.claims.figures import figure
+from engine.claims.headline import best_epoch, best_name
+from engine.quantities import counted, number
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.status import Best
 from engine.rundir.view import RunView
@@ -66,7 +68,7 @@ def marks(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[
     """What stands beside each preview: its epoch, how well the model did there, and which is nearest the sweet spot."""
     store = metrics_of(root)
     store.refresh()
-    run, best = view.run, words.sweet_spot(view.status, view.run)
+    run, best = view.run, best_epoch(view.status, view.run)
     moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
     sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
     curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
@@ -74,7 +76,7 @@ def marks(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[
     said = {}
     for epoch, step in moments:
         label, detail = _where(epoch, step, ends, curve, run.monitor.unit if run else "")
-        near = _sweetness(epoch, step, best, words.spot_name(view.status)) if (epoch, step) == sweet else ""
+        near = _sweetness(epoch, step, best, best_name(view.status)) if (epoch, step) == sweet else ""
         said[epoch, step] = Mark(label, detail, near)
     return said
 
@@ -89,10 +91,10 @@ def _where(epoch: int, step: int, ends: dict[int, int], curve: np.ndarray, unit:
     if step == 0:
         return "Start", "untrained"
     if ends.get(epoch) == step and epoch <= len(curve):
-        return f"{epoch}", words.figure(float(curve[epoch - 1]), unit)
+        return f"{epoch}", figure(float(curve[epoch - 1]), unit)
     before = epoch - 1
-    measured = f"{words.figure(float(curve[before - 1]), unit)} at epoch {before}" if 0 < before <= len(curve) else ""
-    return f"step {words.number(step)}", measured or f"in epoch {epoch}"
+    measured = f"{figure(float(curve[before - 1]), unit)} at epoch {before}" if 0 < before <= len(curve) else ""
+    return f"step {number(step)}", measured or f"in epoch {epoch}"
 
 
 def _sweetness(epoch: int, step: int, best: Best | None, name: str) -> str:
@@ -124,9 +126,9 @@ def _copies(root: Path, copies: Sequence[PreviewSet], marks: Mapping[tuple[int, 
     """Only the newest copy is seen, but the ones before stay in the tree: who listens to one hears it to its end."""
     groups = _groups(copies)
     with st.container(key="copies", gap=None):
-        for number, group in enumerate(groups):
-            with st.container(key=f"copies-{number}", gap=None):
-                for one in group if number >= len(groups) - 2 else ():
+        for order, group in enumerate(groups):
+            with st.container(key=f"copies-{order}", gap=None):
+                for one in group if order >= len(groups) - 2 else ():
                     mark = marks.get((one.epoch, one.step), Mark(f"{one.epoch}"))
                     row(
                         root,
@@ -140,22 +142,22 @@ def _copies(root: Path, copies: Sequence[PreviewSet], marks: Mapping[tuple[int, 
 def _timeline(root: Path, samples: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
     groups = _groups(samples)
     with st.container(key="timeline", gap="small"):
-        for number, group in enumerate(groups):
-            with st.container(key=f"timeline-{number}", gap="small"):
+        for order, group in enumerate(groups):
+            with st.container(key=f"timeline-{order}", gap="small"):
                 # The two youngest groups are open: the older one folds only after twenty more, never while it plays.
-                if number >= len(groups) - 2:
+                if order >= len(groups) - 2:
                     _rows(root, group, marks, brief)
                 else:
-                    _folded(root, group, marks, number, brief)
+                    _folded(root, group, marks, order, brief)
 
 
 def _folded(
-    root: Path, group: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], number: int, brief: bool
+    root: Path, group: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], order: int, brief: bool
 ) -> None:
     label = f"{counted(len(group), 'earlier one')}, {moment(group[0])} to {moment(group[-1])}"
-    folded = st.expander(label, on_change="rerun", key=f"earlier-{root.name}-{number}")
+    folded = st.expander(label, on_change="rerun", key=f"earlier-{root.name}-{order}")
     if folded.open:
-        with folded, st.container(key=f"timeline-open-{number}", gap="small"):
+        with folded, st.container(key=f"timeline-open-{order}", gap="small"):
             _rows(root, group, marks, brief)
 
 
@@ -179,7 +181,7 @@ def span_s(root: Path, found: Sequence[PreviewSet]) -> float:
 def time_axis(seconds: float) -> None:
     """Under which time each place of the pictures lies, for rows of label and picture."""
     step = next((one for one in _TICKS_S if seconds / one <= MOST_TICKS), _TICKS_S[-1])
-    times = [step * number for number in range(math.ceil(seconds / step - 0.5))] + [seconds]
+    times = [step * count for count in range(math.ceil(seconds / step - 0.5))] + [seconds]
     ticks = "".join(f'<span style="left:{100 * at / seconds:.2f}%">{at:.1f} s</span>' for at in times)
     with st.container(horizontal=True, wrap=False, gap="small"):
         st.html('<div class="ss-quiet">Time</div>', width=LABEL_PX)

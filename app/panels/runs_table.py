@@ -16,6 +16,7 @@ from app.look import states, words
 from app.runs.library import Library
 from app.runs.store import metrics_of
 from engine.claims.figures import DECIMALS
+from engine.claims.headline import best_epoch
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
 from engine.rundir.view import RunView
@@ -151,7 +152,7 @@ def _last(row: Row, _: Library) -> float | None:
 
 
 def _spot(row: Row, _: Library) -> int | None:
-    spot = words.sweet_spot(row.view.status, row.view.run)
+    spot = best_epoch(row.view.status, row.view.run)
     return spot.epoch if spot else None
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from app.look import words
 from app.report.contents import gather
 from app.report.page import page
 from engine.errors import RunDirectoryError
 from engine.process.ending import run
+from engine.quantities import size
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.reader import RunReader
 
@@ -32,7 +32,7 @@ def command(run_dir: Path, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     replace_bytes(out, data, durable=False)
     shown = report.panel
-    click.echo(f"{out}: {words.size(len(data))}, {len(shown.held_out) + len(shown.made)} previews")
+    click.echo(f"{out}: {size(len(data))}, {len(shown.held_out) + len(shown.made)} previews")
     if len(shown.made) < shown.total:
         click.echo(f"It has {len(shown.made)} of {shown.total} made previews, evenly chosen.", err=True)
     if report.view.state.live:

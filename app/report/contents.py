@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from app.charts import plots, small_plots
-from app.look import states, words
+from app.look import states
 from app.panels import details, previews, summary
 from app.report.sounds import Panel, panel
+from engine.quantities import counted
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.reader import RunReader
 from engine.rundir.record import DatasetRecord
@@ -98,7 +99,7 @@ def _facts(view: RunView) -> dict[str, str]:
         return {}
     facts = details.basic_facts(view.run) | {"Begun": _moment(view.run.created_at)}
     if view.session is not None:
-        facts["Trained on"] = f"{view.session.device}, {words.counted(view.session.threads, 'thread')}"
+        facts["Trained on"] = f"{view.session.device}, {counted(view.session.threads, 'thread')}"
     return facts
 
 

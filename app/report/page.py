@@ -15,7 +15,8 @@ from app.panels.details import file_rows
 from app.panels.summary import Card
 from app.report.contents import Report
 from app.report.sounds import Panel, Shown
-from engine.rundir.record import DatasetRecord, RunRecord
+from engine.quantities import counted, number, sound_length
+from engine.rundir.record import DatasetRecord, Nouns, RunRecord
 
 POLICY = (
     "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -77,7 +78,7 @@ def _middle(report: Report) -> str:
     )
 
 
-def _panel(panel: Panel, nouns: words.Nouns) -> str:
+def _panel(panel: Panel, nouns: Nouns) -> str:
     if not panel.held_out and not panel.made:
         return f'<p class="quiet">There is no {safe(nouns.one)} yet.</p>'
     parts = []
@@ -86,7 +87,7 @@ def _panel(panel: Panel, nouns: words.Nouns) -> str:
     if panel.made:
         parts += [f'<p class="quiet">{safe(nouns.made)}</p>', *map(_shown, panel.made)]
     if len(panel.made) < panel.total:
-        said = f"{len(panel.made)} of {words.number(panel.total)}, evenly chosen so that the page stays small."
+        said = f"{len(panel.made)} of {number(panel.total)}, evenly chosen so that the page stays small."
         parts.append(f'<p class="quiet">{safe(said)}</p>')
     return f'<div class="panel" tabindex="0" role="region" aria-label="{safe(nouns.panel)}">{"".join(parts)}</div>'
 
@@ -141,15 +142,15 @@ def _collection(dataset: DatasetRecord | None, run: RunRecord | None) -> str:
     head = "<section><h2>Collection</h2>"
     if dataset is None or not dataset.files:
         learn, check = (run.num_train_files, run.num_val_files) if run else (0, 0)
-        said = f"*{words.number(learn)}* to learn from, *{words.number(check)}* to check with."
+        said = f"*{number(learn)}* to learn from, *{number(check)}* to check with."
         return f"{head}<p>{strong(said)}</p></section>"
     rows = file_rows(dataset)
     used = [row for row in dataset.files if row.verdict != "skipped"]
     length = sum(row.duration_s or 0.0 for row in used)
     sides = [sum(row.split == side for row in used) for side in ("train", "val")]
     said = (
-        f"*{words.number(len(used))}* of {words.counted(len(rows), 'file')} used, {words.sound_length(length)} in all: "
-        f"*{words.number(sides[0])}* to learn from, *{words.number(sides[1])}* to check with."
+        f"*{number(len(used))}* of {counted(len(rows), 'file')} used, {sound_length(length)} in all: "
+        f"*{number(sides[0])}* to learn from, *{number(sides[1])}* to check with."
     )
     return f"{head}<p>{strong(said)}</p>{_folded(list(rows[0]), [list(row.values()) for row in rows])}</section>"
 
@@ -164,7 +165,7 @@ def _checkpoints(rows: Sequence[Mapping[str, Any]]) -> str:
 def _folded(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     table = _table(names, rows[:MOST_ROWS])
     if len(rows) > MOST_ROWS:
-        table += f'<p class="quiet">and {words.number(len(rows) - MOST_ROWS)} more.</p>'
+        table += f'<p class="quiet">and {number(len(rows) - MOST_ROWS)} more.</p>'
     return table if len(rows) <= FOLDED_ABOVE else f"<details><summary>All {len(rows)}</summary>{table}</details>"
 
 

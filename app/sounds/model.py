@@ -8,14 +8,16 @@ from typing import Any
 
 import streamlit as st
 
-from app.look import style, words
+from app.look import style
 from app.look.plain import plain
 from app.panels import summary
 from app.runs.launch import launcher
 from app.runs.library import Library, library
 from app.sounds.client import Client, client_of
 from app.sounds.made_sounds import MadeSounds, made_sounds_at, place_of, place_of_model
+from engine.claims.headline import best_name
 from engine.errors import RunDirectoryError, SweetspotError
+from engine.quantities import number
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -163,7 +165,7 @@ def _choose(reader: RunReader) -> None:
 
 def states_of(reader: RunReader) -> dict[str, str]:
     """What sounds can be made with, by its name in a request: best and last, then all snapshots, the newest first."""
-    best = words.spot_name(reader.status())
+    best = best_name(reader.status())
     labels = {"best": f"{best.capitalize()}, epoch", "last": "Last save, epoch"}
     states = reader.saved_states()
     epochs = [one.epoch for one in states if one.name not in labels]
@@ -171,7 +173,7 @@ def states_of(reader: RunReader) -> dict[str, str]:
     for one in states:
         twin = one.name not in labels and epochs.count(one.epoch) > 1
         found[one.name] = f"{labels.get(one.name, 'Epoch')} {one.epoch}" + (
-            f", step {words.number(one.step)}" if twin else ""
+            f", step {number(one.step)}" if twin else ""
         )
     return found
 

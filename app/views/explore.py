@@ -13,12 +13,12 @@ import streamlit as st
 from app.charts import latent_map, specs
 from app.look import style
 from app.look.plain import plain
-from app.look.words import sound_length
 from app.panels import actions
 from app.sounds import players
 from app.sounds.made_sounds import Sound, shown, stem
 from app.sounds.model import Model, choose_state, open_model
 from engine.errors import SweetspotError
+from engine.quantities import sound_length
 
 HEIGHT = 440
 MOST_HEARD = 12

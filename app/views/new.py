@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from app.look import style, words
+from app.look import style
 from app.panels import forms, plans, source
 from app.panels.source import Chosen
 from app.runs.launch import launcher
@@ -16,6 +16,7 @@ from engine.config import OverfittingPreset, Settings, TaskConfig, TrainingConfi
 from engine.errors import StorageError
 from engine.flags import collect
 from engine.process.job import LIMITS, without_limits
+from engine.quantities import counted, duration
 from engine.registry import get_dataset
 from engine.resolve import merged, preset_for, resolve
 from engine.rundir.record import RunRecord
@@ -75,7 +76,7 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
         begin = forms.differing(model, chosen.defaults if chosen else {}, own) if model and model.task == task else {}
         values, errors = forms.advanced(task, forms.usual(_follows(settings, chosen, own), own), begin)
     if errors:
-        count = words.counted(len(errors), "setting needs", "settings need")
+        count = counted(len(errors), "setting needs", "settings need")
         style.note("red", "error", f"{count} mending:", ", ".join(sorted(forms.label(one) for one in errors)))
     ready = chosen is not None and chosen.ready and not errors
     if ready and chosen is not None and (chosen.checked is not None or chosen.num_items):
@@ -174,7 +175,7 @@ def _usual_minutes(chosen: Chosen | None) -> int:
 
 
 def _minutes(minutes: float) -> str:
-    return "no limit" if not minutes else "1 min" if minutes == 1 else words.duration(minutes * 60.0)
+    return "no limit" if not minutes else "1 min" if minutes == 1 else duration(minutes * 60.0)
 
 
 def _start(shelf: Library, wanted: str, name: str, settings: Mapping[str, Any]) -> None:

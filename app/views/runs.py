@@ -12,8 +12,10 @@ from app.panels.runs_table import Row
 from app.runs.compared import called
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, library, unknown_arguments
+from engine.claims.figures import figure
 from engine.claims.quality import quality_of
 from engine.errors import StorageError
+from engine.quantities import counted, long_duration, number
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -93,13 +95,13 @@ def _line(view: RunView) -> str:
     status, run = view.status, view.run
     if status is None or states.getting_ready(view):
         return words.phase(status, run).capitalize() if status else "Starting"
-    parts = [f"Epoch *{status.epoch}*" + (f" of {words.number(status.total_epochs)}" if status.total_epochs else "")]
+    parts = [f"Epoch *{status.epoch}*" + (f" of {number(status.total_epochs)}" if status.total_epochs else "")]
     if status.eta_s is not None:
-        parts.append(f"about *{words.long_duration(status.eta_s)}* left")
+        parts.append(f"about *{long_duration(status.eta_s)}* left")
     elif view.state.live:
         parts.append("estimating the time left")
     if status.best and run:
-        parts.append(f"best *{words.figure(status.best.raw, run.monitor.unit)}* at epoch {status.best.epoch}")
+        parts.append(f"best *{figure(status.best.raw, run.monitor.unit)}* at epoch {status.best.epoch}")
     return " · ".join(parts)
 
 
@@ -139,7 +141,7 @@ def _none_found(rows: list[Row]) -> None:
     if away == len(rows):
         style.note("gray", "archive", "All earlier runs are in the archive.", "Press Archived to see them.")
         return
-    left_out = words.counted(len(rows) - away, "run")
+    left_out = counted(len(rows) - away, "run")
     style.note("gray", "search_off", "No run fits.", f"The words and states above leave out {left_out}.")
     st.button("Show all", icon=":material/list:", key="show-all", on_click=runs_filter.clear)
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.claims.figures import counted
 from engine.metrics import EQUAL_PART, FEWEST_FILES
 from engine.printable import unmarked
+from engine.quantities import counted
 from engine.rundir.record import Monitor
 from engine.sweet_range import quantile
 

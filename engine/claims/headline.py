@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 from engine.claims.advice import Kept, what_is_kept
 from engine.claims.evidence import LATE_PART, beyond
-from engine.claims.figures import amount, better, figure, small
+from engine.claims.figures import amount, better, figure
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
 from engine.claims.sweet import Sweet, band
 from engine.claims.verdict import as_told, few_files, gain_of, still_improves, until_when
+from engine.quantities import plural, small
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.record import Monitor, RunRecord
 from engine.rundir.status import Best, State, Status
@@ -36,7 +37,7 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
         return _say(
             "elsewhere", "info",
             f"{view.doubt or 'Nobody can tell whether it still learns.'} Its last word was {small(status.epoch)} "
-            f"{'epoch' if status.epoch == 1 else 'epochs'} in. It can be looked at and listened to here"
+            f"{plural(status.epoch, 'epoch')} in. It can be looked at and listened to here"
             + (", not trained." if view.read_only else "."),
         )  # fmt: skip
     if view.state is ShownState.COMPLETED:
@@ -49,7 +50,7 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
     return _live(status, fresh)
 
 
-def spot(status: Status | None, run: RunRecord | None) -> Best | None:
+def best_epoch(status: Status | None, run: RunRecord | None) -> Best | None:
     """Where it was best, once there are two epochs to choose from: the only one there is is no spot yet.
 
     Nor is the best of a run that has come out worse than the baseline all along.
@@ -68,14 +69,14 @@ def gain_at_best(status: Status, run: RunRecord | None) -> float | None:
     return gain_of(status.best.raw, run.monitor)
 
 
-def spot_name(status: Status | None) -> str:
+def best_name(status: Status | None) -> str:
     """What the best epoch is called: the sweet spot once the run is over or past it, where enough files check."""
-    if status is None or status.state.live or not (status.state is State.COMPLETED or past_the_spot(status)):
+    if status is None or status.state.live or not (status.state is State.COMPLETED or past_best(status)):
         return "best so far"
     return "best" if status.evidence is not None and few_files(status.evidence) else "sweet spot"
 
 
-def past_the_spot(status: Status | None) -> bool:
+def past_best(status: Status | None) -> bool:
     """Whether the verdict is that new ones come out worse by now: what lies beyond the best epoch is then marked."""
     judged = verdict(status.diagnosis) if status else None
     return judged is not None and judged.code in WORSENS
@@ -83,13 +84,13 @@ def past_the_spot(status: Status | None) -> bool:
 
 def sweet(status: Status | None, run: RunRecord | None) -> Sweet | None:
     """Of a run that has something to choose from. Its verdict alone says whether a part of it lies beyond."""
-    best = spot(status, run)
+    best = best_epoch(status, run)
     if status is None or best is None:
         return None
     reach = band(best.epoch, status.evidence)
-    beyond_it = (reach[1] if reach else best.epoch) if past_the_spot(status) else None
+    beyond_it = (reach[1] if reach else best.epoch) if past_best(status) else None
     few = status.evidence is not None and few_files(status.evidence)
-    return Sweet(best.epoch, spot_name(status), reach, beyond_it, few)
+    return Sweet(best.epoch, best_name(status), reach, beyond_it, few)
 
 
 def optimism(best: str, evidence: Evidence | None, monitor: Monitor) -> str:
@@ -154,7 +155,7 @@ def _after_a_stop(view: RunView, status: Status, files: Kept) -> str:
 
 def _done(view: RunView, status: Status) -> Diagnosis:
     run, evidence = view.run, status.evidence
-    best, found = spot(status, run), sweet(status, run)
+    best, found = best_epoch(status, run), sweet(status, run)
     if run is None or evidence is None:
         return _say("done", "good", "Done. Everything it was to learn is learnt.")
     nouns, gain = run.monitor.nouns, gain_at_best(status, run)

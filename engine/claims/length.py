@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.claims.figures import counted
+from engine.quantities import about, counted
 from engine.run_length import automatic_steps
 
 
@@ -21,13 +21,3 @@ def beyond_need(steps: int, num_train: int) -> str | None:
     if times <= 1:
         return None
     return f"It uses up its time: {times:,} times the updates that such a collection is measured to need."
-
-
-def about(seconds: float) -> str:
-    """An estimated time, no finer than it can be known: "about 40 seconds", "about 3 minutes", "about 2.5 hours"."""
-    if seconds < 55:
-        return f"about {counted(max(5, 5 * round(seconds / 5)), 'second')}"
-    minutes = seconds / 60
-    if minutes < 90:
-        return f"about {counted(round(minutes), 'minute')}"
-    return f"about {minutes / 60:.1f} hours"

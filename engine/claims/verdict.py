@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.claims.evidence import LATE_PART, SIGMAS, beyond, worse
-from engine.claims.figures import amount, better, counted, figure, give_or_take
+from engine.claims.figures import amount, better, figure, give_or_take
 from engine.claims.kinds import Finding, say
 from engine.metrics import (
     CLEAR_PART,
@@ -16,6 +16,7 @@ from engine.metrics import (
     STAGNATION_EPOCHS,
     better_than_baseline,
 )
+from engine.quantities import counted
 from engine.rundir.findings import Diagnosis, Evidence, SweetRange
 from engine.rundir.record import Monitor
 from engine.rundir.view import RunView

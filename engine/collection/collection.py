@@ -25,6 +25,7 @@ from engine.collection.near_duplicates import group_copies
 from engine.errors import DataError
 from engine.home import expanded
 from engine.printable import escaped, printable
+from engine.quantities import counted
 from engine.rundir.record import FileFault, FileRow
 
 log = logging.getLogger(__name__)
@@ -293,7 +294,7 @@ def _too_few(collection: Collection, minimum: int) -> DataError:
         skipped[5:] = [f"and {len(skipped) - 5} more"]
     count = len(collection.rows)
     cause = (
-        f"{count} {'file' if count == 1 else 'files'} found, {len(collection.sounds) or 'none'} usable: "
+        f"{counted(count, 'file')} found, {len(collection.sounds) or 'none'} usable: "
         f"training needs at least {minimum} (one to learn from, one to check)."
     )
     return DataError(cause, f"Skipped: {', '.join(skipped)}." if skipped else "Add more sounds.")

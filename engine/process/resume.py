@@ -15,6 +15,7 @@ from pydantic import ValidationError
 import engine
 from engine.errors import RunDirectoryError
 from engine.metrics import EpochMetrics
+from engine.quantities import duration
 from engine.rundir.layout import Layout, checkpoint_step
 from engine.rundir.liveness import is_here
 from engine.rundir.protocol import SessionRecord
@@ -48,7 +49,7 @@ class ResumePoint:
         how = "exact" if not self.changed else f"continues, not bit for bit: {'; '.join(self.changed)}"
         return (
             f"Epoch {self.epoch} of {self.total_epochs}, step {self.step} of {self.total_steps}, "
-            f"{self.elapsed_s / 60:.1f} min so far{', ' + losses if losses else ''}.\n"
+            f"{duration(self.elapsed_s)} so far{', ' + losses if losses else ''}.\n"
             f"Goes on from {self.file} ({how})."
         )
 

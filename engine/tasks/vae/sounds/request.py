@@ -111,6 +111,10 @@ class Treatment(Making):
             )
         return self
 
+    def of(self, origin: Origin) -> SoundRequest:
+        """The sound from ``origin``, treated so."""
+        return SoundRequest(**dict(self), origin=origin)
+
     @property
     def tempo(self) -> Tempo | None:
         """Of a length in bars."""
