@@ -12,7 +12,7 @@ from engine.rundir.status import Memory, Status
 FEW_CHECKING = 10
 
 
-def moment(at: float, now: float) -> str:
+def when(at: float, now: float) -> str:
     """When, seen from ``now`` (both Unix seconds): "14:20", "yesterday 18:02", "Tuesday 09:15", "12 Nov 16:20"."""
     then, today = datetime.fromtimestamp(at), datetime.fromtimestamp(now)
     clock = f"{then:%H:%M}"

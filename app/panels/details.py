@@ -74,7 +74,7 @@ def checkpoint_rows(reader: RunReader, view: RunView) -> list[dict[str, Any]]:
                 "Epoch": manifest.epoch if manifest else None,
                 "Step": number(manifest.step) if manifest else None,
                 "Size": size(item.path.stat().st_size) if item.path.exists() else "–",
-                "Written": words.moment(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
+                "Written": words.when(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
                 "For": _purpose(item.path.name, manifest is not None, view),
             }
         )

@@ -32,7 +32,7 @@ GROUP = 20  # Each player loads its whole file: older groups render when they ar
 
 
 @dataclass(frozen=True)
-class Mark:
+class Caption:
     """What stands beside a preview: where it was made, how well it did there, and whether it is the sweet spot."""
 
     label: str
@@ -64,7 +64,7 @@ def _order(one: PreviewSet) -> tuple[str, int, int, int]:
     return one.role, one.epoch, one.step, one.index
 
 
-def marks(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[int, int], Mark]:
+def captions(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[int, int], Caption]:
     """What stands beside each preview: its epoch, how well the model did there, and which is nearest the sweet spot."""
     store = metrics_of(root)
     store.refresh()
@@ -77,7 +77,7 @@ def marks(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[
     for epoch, step in moments:
         label, detail = _where(epoch, step, ends, curve, run.monitor.unit if run else "")
         near = _sweetness(epoch, step, best, best_name(view.status)) if (epoch, step) == sweet else ""
-        said[epoch, step] = Mark(label, detail, near)
+        said[epoch, step] = Caption(label, detail, near)
     return said
 
 
@@ -104,9 +104,9 @@ def _sweetness(epoch: int, step: int, best: Best | None, name: str) -> str:
 
 
 def listen(
-    root: Path, found: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], nouns: tuple[str, str]
+    root: Path, found: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], nouns: tuple[str, str]
 ) -> None:
-    """Draw the panel. marks: by (epoch, step). nouns: the two captions."""
+    """Draw the panel. captions: by (epoch, step). nouns: the two headings."""
     references, copies, samples = sort_previews(found)
     span = span_s(root, samples)
     if references or copies:
@@ -114,56 +114,58 @@ def listen(
     if span:
         time_axis(span)
     for reference in references[:1]:
-        row(root, reference, Mark("Original"), "the original", brief=bool(span))
+        row(root, reference, Caption("Original"), "the original", brief=bool(span))
     if copies:
-        _copies(root, copies, marks, bool(span))
+        _copies(root, copies, captions, bool(span))
     if samples:
         style.quiet(nouns[1])
-        _timeline(root, samples, marks, bool(span))
+        _timeline(root, samples, captions, bool(span))
 
 
-def _copies(root: Path, copies: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
+def _copies(root: Path, copies: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], brief: bool) -> None:
     """Only the newest copy is seen, but the ones before stay in the tree: who listens to one hears it to its end."""
     groups = _groups(copies)
     with st.container(key="copies", gap=None):
         for order, group in enumerate(groups):
             with st.container(key=f"copies-{order}", gap=None):
                 for one in group if order >= len(groups) - 2 else ():
-                    mark = marks.get((one.epoch, one.step), Mark(f"{one.epoch}"))
+                    caption = captions.get((one.epoch, one.step), Caption(f"{one.epoch}"))
                     row(
                         root,
                         one,
-                        Mark("Copy", moment(one)),
-                        f"copy of the original, {moment(one)}, {mark.detail}",
+                        Caption("Copy", moment(one)),
+                        f"copy of the original, {moment(one)}, {caption.detail}",
                         brief=brief,
                     )
 
 
-def _timeline(root: Path, samples: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
+def _timeline(
+    root: Path, samples: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], brief: bool
+) -> None:
     groups = _groups(samples)
     with st.container(key="timeline", gap="small"):
         for order, group in enumerate(groups):
             with st.container(key=f"timeline-{order}", gap="small"):
                 # The two youngest groups are open: the older one folds only after twenty more, never while it plays.
                 if order >= len(groups) - 2:
-                    _rows(root, group, marks, brief)
+                    _rows(root, group, captions, brief)
                 else:
-                    _folded(root, group, marks, order, brief)
+                    _folded(root, group, captions, order, brief)
 
 
 def _folded(
-    root: Path, group: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], order: int, brief: bool
+    root: Path, group: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], order: int, brief: bool
 ) -> None:
     label = f"{counted(len(group), 'earlier one')}, {moment(group[0])} to {moment(group[-1])}"
     folded = st.expander(label, on_change="rerun", key=f"earlier-{root.name}-{order}")
     if folded.open:
         with folded, st.container(key=f"timeline-open-{order}", gap="small"):
-            _rows(root, group, marks, brief)
+            _rows(root, group, captions, brief)
 
 
-def _rows(root: Path, group: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
+def _rows(root: Path, group: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], brief: bool) -> None:
     for one in group:
-        row(root, one, marks.get((one.epoch, one.step), Mark(*moment_parts(one))), brief=brief)
+        row(root, one, captions.get((one.epoch, one.step), Caption(*moment_parts(one))), brief=brief)
 
 
 def span_s(root: Path, found: Sequence[PreviewSet]) -> float:
@@ -208,7 +210,7 @@ def moment(one: PreviewSet) -> str:
 def row(
     root: Path,
     one: PreviewSet,
-    mark: Mark,
+    caption: Caption,
     alt: str = "",
     part: float | None = None,
     brief: bool = False,
@@ -220,8 +222,8 @@ def row(
     clock of whole seconds, since an axis in tenths stands over it. hearing: it plays by itself when this number is new
     to it; at 0 it never does.
     """
-    label = f'<div class="ss-mark{" ss-brief" if brief else ""}">{mark.html}</div>'
-    says = alt or f"{mark.spoken}, {mark.detail or moment(one)}"
+    label = f'<div class="ss-mark{" ss-brief" if brief else ""}">{caption.html}</div>'
+    says = alt or f"{caption.spoken}, {caption.detail or moment(one)}"
     if "wav" not in one.files:  # a picture or a table wants the whole width
         with st.container(gap="small"):
             st.html(label.replace('"ss-mark"', '"ss-mark ss-above"'))
@@ -233,10 +235,10 @@ def row(
             _content(root, one, says, part, hearing)
 
 
-def sound_row(mark: Mark, sound: bytes, says: str) -> None:
+def sound_row(caption: Caption, sound: bytes, says: str) -> None:
     """A label beside the player of a sound that has no picture."""
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-        st.html(f'<div class="ss-mark">{mark.html}</div>', width=LABEL_PX)
+        st.html(f'<div class="ss-mark">{caption.html}</div>', width=LABEL_PX)
         with st.container(gap=None):
             st.audio(sound, "audio/wav", alt=f"Play {says}")
 

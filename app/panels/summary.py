@@ -19,7 +19,7 @@ from app.look.plain import plain
 from app.runs.store import MetricsStore, metrics_of
 from engine.claims.advice import Kept, kept
 from engine.claims.figures import better, figure, give_or_take, percent
-from engine.claims.headline import best_epoch, gain_at_best, headline, optimism, past_best, sweet
+from engine.claims.headline import best_epoch, gain_at_best, headline, optimism_note, past_best, sweet
 from engine.claims.quality import quality_of
 from engine.claims.sweet import Sweet
 from engine.quantities import duration
@@ -183,7 +183,7 @@ def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list
         Card(words.gain(run), "–" if gain is None else percent(gain), "at that epoch"),
         Card(
             words.error(run), shown, f"{figure(last, run.monitor.unit)} at the end",
-            help=optimism(shown, status.evidence, run.monitor) or None,
+            help=optimism_note(shown, status.evidence, run.monitor) or None,
         ),
     ]  # fmt: skip
 

@@ -54,7 +54,7 @@ def gather(reader: RunReader) -> Report:
     return Report(
         view=view,
         dataset=_clean(dataset, scrub) if dataset else None,
-        made_at=_moment(time.time()),
+        made_at=_date(time.time()),
         where=summary.where(view),
         strip=summary.strip_drawing(view, sorted({one.step for one in found})),
         cards=summary.cards(view),
@@ -70,7 +70,7 @@ def gather(reader: RunReader) -> Report:
 
 
 def _panel(root: Path, view: RunView, found: list[PreviewSet]) -> Panel:
-    return panel(root, found, previews.marks(root, view, found))
+    return panel(root, found, previews.captions(root, view, found))
 
 
 def _anonymous(view: RunView, scrub: Scrubber) -> RunView:
@@ -97,12 +97,12 @@ def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
 def _facts(view: RunView) -> dict[str, str]:
     if view.run is None:
         return {}
-    facts = details.basic_facts(view.run) | {"Begun": _moment(view.run.created_at)}
+    facts = details.basic_facts(view.run) | {"Begun": _date(view.run.created_at)}
     if view.session is not None:
         facts["Trained on"] = f"{view.session.device}, {counted(view.session.threads, 'thread')}"
     return facts
 
 
-def _moment(at: float) -> str:
+def _date(at: float) -> str:
     then = datetime.fromtimestamp(at)
     return f"{then.day} {then:%B %Y, %H:%M}"

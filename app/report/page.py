@@ -93,7 +93,7 @@ def _panel(panel: Panel, nouns: Nouns) -> str:
 
 
 def _shown(one: Shown) -> str:
-    label = f'<div class="mark">{one.mark.html}</div>'
+    label = f'<div class="mark">{one.caption.html}</div>'
     parts = [f'<p class="quiet">{safe(note)}</p>' for note in one.notes]
     if one.picture:
         parts.insert(0, f'<img src="{one.picture}" alt="Picture of {safe(one.says)}">')

@@ -11,7 +11,7 @@ from app.panels import bench_sides, epoch_remarks, listening_bench, previews
 from app.panels.bench_sides import Recording
 from app.panels.listening_bench import Begin
 from app.panels.moments import Moments
-from app.panels.previews import Mark
+from app.panels.previews import Caption
 from app.panels.refusals import view_or_refusal
 from app.runs.launch import launcher
 from app.runs.library import Library, library
@@ -57,7 +57,7 @@ def _watch(shelf: Library, reader: RunReader, drawn: int) -> None:
 
 def _bench(shelf: Library, reader: RunReader) -> None:
     view, found = shelf.view(reader), shelf.previews(reader)
-    there = Moments(found, previews.marks(reader.root, view, found))
+    there = Moments(found, previews.captions(reader.root, view, found))
     if not there.steps:
         _nothing(view)
         return
@@ -108,27 +108,29 @@ def _slider(key: str, there: Moments) -> int:
 
 
 def _stop(there: Moments, step: int) -> str:
-    mark = there.mark(step)
-    said = [there.where(step), mark.detail if step else "", mark.sweet]
+    caption = there.caption(step)
+    said = [there.where(step), caption.detail if step else "", caption.sweet]
     return " · ".join(one for one in said if one)
 
 
 def _players(reader: RunReader, there: Moments, step: int, recording: Recording | None) -> None:
     """Everything of one moment, each with a player of its own."""
-    where, mark = there.where(step), there.mark(step)
-    style.title(f"Everything of {where}" if step else "Before learning", mark.sweet)
+    where, caption = there.where(step), there.caption(step)
+    style.title(f"Everything of {where}" if step else "Before learning", caption.sweet)
     span = previews.span_s(reader.root, there.found)
     with st.container(key="players", gap="small"):
         if span:
             previews.time_axis(span)
         if there.original is not None:
-            previews.row(reader.root, there.original, Mark("Original"), "the original", brief=True)
+            previews.row(reader.root, there.original, Caption("Original"), "the original", brief=True)
         for one in there.copies(step):
-            previews.row(reader.root, one, Mark("Copy", where), f"copy of the original, {where}", brief=True)
+            previews.row(reader.root, one, Caption("Copy", where), f"copy of the original, {where}", brief=True)
         for one in there.samples(step):
-            previews.row(reader.root, one, Mark("New", where), f"new sound, {where}", brief=True)
+            previews.row(reader.root, one, Caption("New", where), f"new sound, {where}", brief=True)
         if recording is not None:
-            previews.sound_row(Mark("Nearest", recording.name), recording.sound, f"nearest recording, {recording.name}")
+            previews.sound_row(
+                Caption("Nearest", recording.name), recording.sound, f"nearest recording, {recording.name}"
+            )
 
 
 page()

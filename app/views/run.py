@@ -133,7 +133,7 @@ def _listen(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
         if not found:
             style.quiet(f"The first {nouns.one} comes before the first step." if view.state.live else "There is none.")
             return
-        said = previews.marks(reader.root, view, found)
+        said = previews.captions(reader.root, view, found)
         with st.container(key="clicked"):
             st.fragment(_clicked, key=CLICKED)(reader, found, said)
         previews.listen(reader.root, found, said, (nouns.held_out, nouns.made))
@@ -147,14 +147,16 @@ def _hear(reader: RunReader, found: list[PreviewSet], step: int) -> None:
         st.rerun(CLICKED)
 
 
-def _clicked(reader: RunReader, found: list[PreviewSet], marks: Mapping[tuple[int, int], previews.Mark]) -> None:
+def _clicked(reader: RunReader, found: list[PreviewSet], captions: Mapping[tuple[int, int], previews.Caption]) -> None:
     step, times = st.session_state.get(f"{CLICKED}-{reader.id}", (None, 0))
     one = next((one for one in found if one.step == step and one.role == "sample" and "wav" in one.files), None)
     if one is None:
         return
-    mark = marks.get((one.epoch, one.step), previews.Mark(*previews.moment_parts(one)))
+    caption = captions.get((one.epoch, one.step), previews.Caption(*previews.moment_parts(one)))
     style.quiet("Chosen in the curve")
-    previews.row(reader.root, one, mark, f"new sound, {mark.spoken}, chosen in the curve", brief=True, hearing=times)
+    previews.row(
+        reader.root, one, caption, f"new sound, {caption.spoken}, chosen in the curve", brief=True, hearing=times
+    )
 
 
 def _starting(launch: Launch) -> None:

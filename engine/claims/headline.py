@@ -93,7 +93,7 @@ def sweet(status: Status | None, run: RunRecord | None) -> Sweet | None:
     return Sweet(best.epoch, best_name(status), reach, beyond_it, few)
 
 
-def optimism(best: str, evidence: Evidence | None, monitor: Monitor) -> str:
+def optimism_note(best: str, evidence: Evidence | None, monitor: Monitor) -> str:
     """Beside an error of the best epoch, as it is shown: the items that measure it also chose the epoch.
 
     By how much that flatters is said where it is notable. Nothing where it is known not to be.
@@ -171,7 +171,7 @@ def _done(view: RunView, status: Status) -> Diagnosis:
     spot_is = f"{_ended(status)} {found.sentence}{said}."
     judged = verdict(as_told(view))
     severity = _severity(judged)
-    choice = optimism(figure(best.raw, run.monitor.unit), evidence, run.monitor)
+    choice = optimism_note(figure(best.raw, run.monitor.unit), evidence, run.monitor)
     return _say("done", severity, f"{spot_is} {_how_it_ended(evidence, judged, best, run)} {choice}".rstrip())
 
 

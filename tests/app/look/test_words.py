@@ -30,10 +30,10 @@ def test_long_durations_are_words() -> None:
 
 def test_moments_are_told_from_now() -> None:
     now = time.mktime((2026, 3, 12, 15, 0, 0, 0, 0, -1))
-    assert words.moment(now - 60, now) == "14:59"
-    assert words.moment(now - 86_400, now) == "yesterday 15:00"
-    assert words.moment(now - 3 * 86_400, now) == "Monday 15:00"
-    assert words.moment(now - 20 * 86_400, now) == "20 Feb 15:00"
+    assert words.when(now - 60, now) == "14:59"
+    assert words.when(now - 86_400, now) == "yesterday 15:00"
+    assert words.when(now - 3 * 86_400, now) == "Monday 15:00"
+    assert words.when(now - 20 * 86_400, now) == "20 Feb 15:00"
 
 
 def test_figures_keep_what_is_not_a_number() -> None:

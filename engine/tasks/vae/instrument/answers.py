@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from engine.sharing.deterministic_zip import write_zip
-from engine.tasks.vae.instrument.archive import members, sheet
+from engine.tasks.vae.instrument.kit_zip import members, sheet
 from engine.tasks.vae.instrument.make import make_kit
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import read_stars
