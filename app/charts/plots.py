@@ -138,12 +138,12 @@ def main_drawing(
 def marks(root: Path, store: MetricsStore, run: RunRecord, preview_steps: Sequence[int]) -> list[Mark]:
     """What happened to a run until now."""
     reader = RunReader(root)
-    found = [Mark("preview", step, "preview") for step in preview_steps]
-    found += [Mark("checkpoint", step, "checkpoint") for step in sorted(store.saved)]
+    happened = [Mark("preview", step, "preview") for step in preview_steps]
+    happened += [Mark("checkpoint", step, "checkpoint") for step in sorted(store.saved)]
     begun = (one.resumed_from_step for one in reader.sessions())
-    found += [Mark("resumed", step, f"resumed after update {step:,}") for step in begun if step is not None]
-    found += [Mark("planned", one.step, _planned(one)) for one in turns(reader.plans(), run.total_steps)]
-    return [mark for mark in found if 0 < mark.step <= store.steps.count]
+    happened += [Mark("resumed", step, f"resumed after update {step:,}") for step in begun if step is not None]
+    happened += [Mark("planned", one.step, _planned(one)) for one in turns(reader.plans(), run.total_steps)]
+    return [mark for mark in happened if 0 < mark.step <= store.steps.count]
 
 
 def _planned(plan: PlanRecord) -> str:
@@ -165,8 +165,8 @@ def _names(run: RunRecord) -> tuple[str, str, str]:
 
 def _alt(run: RunRecord, store: MetricsStore, best_range: Sweet | None) -> str:
     last = store.epochs.last(run.monitor.metric)
-    said = f"{words.nouns(run).main}: after {store.epochs.count} epochs {figure(last, run.monitor.unit)}"
-    return f"{said}, {best_range.said}" if best_range else said
+    sentence = f"{words.nouns(run).main}: after {store.epochs.count} epochs {figure(last, run.monitor.unit)}"
+    return f"{sentence}, {best_range.said}" if best_range else sentence
 
 
 def _empty(text: str) -> None:

@@ -13,7 +13,7 @@ from app.look.plain import plain
 from app.panels import longer, run_notes
 from app.panels.runs_table import Row
 from app.runs import launch
-from app.runs.library import library
+from app.runs.library import open_library
 from engine.claims.figures import figure
 from engine.errors import SweetspotError, TrainingFailedError
 from engine.process.resume import ResumePoint, resume_point
@@ -90,7 +90,7 @@ def starting_again(view: RunView) -> bool:
     """Whether it was resumed on this page, and its new process has not said a word yet: that takes seconds."""
     if st.session_state.get("resumed") != view.id or view.state.live:
         return False
-    begun = launch.launcher().find(view.id, library().runs_dir)
+    begun = launch.launcher().find(view.id, open_library().runs_dir)
     spoken = begun is not None and view.session is not None and view.session.pid == begun.process.pid
     return begun is not None and begun.running and not spoken
 
@@ -260,7 +260,7 @@ def _resume(reader: RunReader, options: Sequence[str] = ()) -> None:
 def _confirm_deletion(reader: RunReader, view: RunView) -> None:
     style.dialog()
     style.name(view.name, small=True)
-    freed = size(library().size(reader))
+    freed = size(open_library().size(reader))
     style.line(f"*{freed}* go for good: what it learnt, its curves, and every {words.nouns(view.run).one} it made.")
     style.quiet("What it learnt from stays where it is.")
     st.code(str(reader.root), language=None, wrap_lines=True)
@@ -274,5 +274,5 @@ def _delete(reader: RunReader) -> None:
     except SweetspotError as error:
         st.session_state["complaint"] = str(error)
         return
-    library().changes.forget()  # the system may tell it later than the list of runs is drawn
+    open_library().changes.forget()  # the system may tell it later than the list of runs is drawn
     st.session_state["deleted"] = reader.id

@@ -33,13 +33,13 @@ def buttons(picked: Sequence[Row]) -> None:
     style.quiet(missing)
 
 
-def dialog(shelf: Library, rows: Sequence[Row]) -> None:
+def dialog(library: Library, rows: Sequence[Row]) -> None:
     """What was asked about and not answered yet, drawn with every refresh of the page."""
     run_notes.dialog(rows)
     what, asked = st.session_state.get("asked-about", ("", ()))
     found = [row for row in rows if what == "delete-all" and row.reader.id in asked]
     if found:
-        _confirm(shelf, found)
+        _confirm(library, found)
 
 
 def _compare(picked: Sequence[Row]) -> str:
@@ -76,10 +76,10 @@ def _answered() -> None:
 
 
 @st.dialog("Delete these runs?", on_dismiss=_answered)
-def _confirm(shelf: Library, rows: Sequence[Row]) -> None:
+def _confirm(library: Library, rows: Sequence[Row]) -> None:
     style.dialog()
     gone = [row for row in rows if actions.may_be_deleted(row.view)]
-    sizes = {row.reader.id: shelf.size(row.reader) for row in gone}
+    sizes = {row.reader.id: library.size(row.reader) for row in gone}
     if gone:
         count = counted(len(gone), "run")
         style.line(f"*{count}, {size(sum(sizes.values()))}*, go for good, with all that they learnt and made.")

@@ -66,12 +66,12 @@ def _laid_out(config: TrainingConfig, own: TaskConfig, usable: int, items: int, 
     return Coming(length, config.max_minutes if by_time else None, config.max_epochs, steps_per_s, beyond)
 
 
-def pace_here(shelf: Library, task: str) -> float | None:
+def pace_here(library: Library, task: str) -> float | None:
     """Updates a second of the newest run of ``task`` that this computer trained.
 
     Before there is any: the usual ones for sounds; None for what comes in all sizes.
     """
-    for reader in shelf.readers()[:LOOKED_BACK]:
+    for reader in library.readers()[:LOOKED_BACK]:
         run, status, sessions = reader.run(), reader.status(), reader.sessions()
         known = run is not None and run.task == task and bool(sessions) and is_here(sessions[-1])
         if known and status is not None and status.steps_per_s:

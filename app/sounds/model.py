@@ -12,7 +12,7 @@ from app.look import style
 from app.look.plain import plain
 from app.panels import summary
 from app.runs.launch import launcher
-from app.runs.library import Library, library
+from app.runs.library import Library, open_library
 from app.sounds.client import Client, client_of
 from app.sounds.made_sounds import MadeSounds, made_sounds_at, place_of, place_of_model
 from engine.claims.headline import best_name
@@ -53,7 +53,7 @@ def makes_sounds(view: RunView) -> bool:
 
 def open_model() -> Model | None:
     """Draw the head of a page about a model, let its state be chosen; None after saying why there is none."""
-    found = _find(library())
+    found = _find(open_library())
     if found is None:
         return None
     if isinstance(found, Path):
@@ -89,7 +89,7 @@ def _exported(path: Path) -> Model | None:
 def others(model: Model) -> None:
     """Links to the exported models that lie among the runs, and how one gets there."""
     with st.expander("Exported models", key="exported"):
-        runs = library()
+        runs = open_library()
         for path in runs.models():
             if path.name != model.id:
                 st.page_link(

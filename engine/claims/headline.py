@@ -30,9 +30,9 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
         return _say("damaged", "error", " ".join(view.damage))
     if status is None:
         return _say("unreadable", "info", "Its status cannot be read. What else is here is shown below.")
-    place = f"epoch {status.epoch}" if status.epoch else "the very beginning"
+    at = f"epoch {status.epoch}" if status.epoch else "the very beginning"
     if view.state is ShownState.CRASHED:
-        return _say("crashed", "warning", f"It ended without a word at {place}. {_after_a_crash(status, kept())}")
+        return _say("crashed", "warning", f"It ended without a word at {at}. {_after_a_crash(status, kept())}")
     if view.state is ShownState.UNKNOWN:
         return _say(
             "elsewhere", "info",
@@ -43,10 +43,10 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
     if view.state is ShownState.COMPLETED:
         return _done(view, status)
     if view.state is ShownState.CANCELLED:
-        return _say("stopped", "info", f"Stopped at {place}, as you asked. {_after_a_stop(view, status, kept())}")
+        return _say("stopped", "info", f"Stopped at {at}, as you asked. {_after_a_stop(view, status, kept())}")
     if view.state is ShownState.INTERRUPTED:
-        said = f"Interrupted at {place}: something else asked it to end. {_after_a_stop(view, status, kept())}"
-        return _say("interrupted", "info", said)
+        message = f"Interrupted at {at}: something else asked it to end. {_after_a_stop(view, status, kept())}"
+        return _say("interrupted", "info", message)
     return _live(status, fresh)
 
 
@@ -98,8 +98,8 @@ def optimism_note(best: str, evidence: Evidence | None, monitor: Monitor) -> str
 
     By how much that flatters is said where it is notable. Nothing where it is known not to be.
     """
-    found = evidence.sweet_range if evidence else None
-    by = found.optimism if found else None
+    sweet_range = evidence.sweet_range if evidence else None
+    by = sweet_range.optimism if sweet_range else None
     chose = f"the {monitor.nouns.items} that check also chose the epoch."
     if by is None:
         return f"Its {best} there may be optimistic, nobody can tell by how much: {chose}"
@@ -131,9 +131,9 @@ def _failed(status: Status | None, files: Kept) -> Diagnosis:
     where = f" at epoch {status.epoch}" if status.step else " before its first update"
     if "epoch" in cause or "step" in cause:
         where = ""  # the cause says it better
-    kept = f" {what_is_kept(files)}" if status.step else ""
+    left = f" {what_is_kept(files)}" if status.step else ""
     # The remedy last: it may end with a command, and who copies that copies nothing else.
-    return _say("failed", "error", f"It failed{where}: {cause}.{kept} {error.remedy}".rstrip())
+    return _say("failed", "error", f"It failed{where}: {cause}.{left} {error.remedy}".rstrip())
 
 
 def _after_a_crash(status: Status, files: Kept) -> str:
@@ -155,7 +155,7 @@ def _after_a_stop(view: RunView, status: Status, files: Kept) -> str:
 
 def _done(view: RunView, status: Status) -> Diagnosis:
     run, evidence = view.run, status.evidence
-    best, found = best_epoch(status, run), sweet(status, run)
+    best, best_range = best_epoch(status, run), sweet(status, run)
     if run is None or evidence is None:
         return _say("done", "good", "Done. Everything it was to learn is learnt.")
     nouns, gain = run.monitor.nouns, gain_at_best(status, run)
@@ -165,14 +165,14 @@ def _done(view: RunView, status: Status) -> Diagnosis:
             f"Done, without having learnt. It never did better than the average {nouns.item}. More time or more "
             f"{nouns.more} may help.",
         )  # fmt: skip
-    if best is None or found is None:
+    if best is None or best_range is None:
         return _say("done", "good", "Done. One epoch is too short to have a sweet spot.")
-    said = f", {better(gain, run.monitor.better)} than the average {nouns.item}" if gain is not None else ""
-    spot_is = f"{_ended(status)} {found.sentence}{said}."
+    gained = f", {better(gain, run.monitor.better)} than the average {nouns.item}" if gain is not None else ""
+    result = f"{_ended(status)} {best_range.sentence}{gained}."
     judged = verdict(as_told(view))
     severity = _severity(judged)
     choice = optimism_note(figure(best.raw, run.monitor.unit), evidence, run.monitor)
-    return _say("done", severity, f"{spot_is} {_how_it_ended(evidence, judged, best, run)} {choice}".rstrip())
+    return _say("done", severity, f"{result} {_how_it_ended(evidence, judged, best, run)} {choice}".rstrip())
 
 
 def _ended(status: Status) -> str:

@@ -8,8 +8,8 @@ from engine.run_length import automatic_steps
 
 def in_words(epochs: int, steps: int, seconds: float | None) -> str:
     """ "50 epochs, 2,142 updates, about 3 minutes"; ``seconds`` are estimated, None where nothing is known of them."""
-    said = [counted(epochs, "epoch"), counted(steps, "update")]
-    return ", ".join([*said, *([] if seconds is None else [about(seconds)])])
+    parts = [counted(epochs, "epoch"), counted(steps, "update")]
+    return ", ".join([*parts, *([] if seconds is None else [about(seconds)])])
 
 
 def beyond_need(steps: int, num_train: int) -> str | None:

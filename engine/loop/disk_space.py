@@ -32,8 +32,8 @@ def needed_bytes(task: Task, length: Length) -> int:
     """About what a whole run writes, previews aside: how large a sound is, the task knows."""
     moments = 4 + length.total_epochs // get_effective_preview_interval(task.config, length.total_epochs)
     snapshots = min(MOST_SNAPSHOTS, moments) * _weight_bytes(task.model) // 2
-    kept = task.config.max_checkpoints * checkpoint_bytes(task.model)
-    return kept + reserve_bytes(task.model) + snapshots + length.total_steps * _LINE_BYTES
+    checkpoints = task.config.max_checkpoints * checkpoint_bytes(task.model)
+    return checkpoints + reserve_bytes(task.model) + snapshots + length.total_steps * _LINE_BYTES
 
 
 def check_space(root: Path, needed: int) -> None:

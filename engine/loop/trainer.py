@@ -214,11 +214,11 @@ class Trainer:
     def _at_end(self) -> bool:
         return self._ended_early or self.tracker.step >= self._ahead.total_steps
 
-    def _may_end(self, found: SweetRange | None) -> bool:
+    def _may_end(self, range_now: SweetRange | None) -> bool:
         """Whether its user asked to end here. Tracker and plans alone decide, so that a resumed run ends here too."""
         progress = self.plans.at(self.tracker.step).progress_at(self.tracker.step)
         asked = self.config.stop_after_sweet_spot and self.plans.extension is None
-        return asked and may_end(found, self.tracker.values, progress, self.task.monitor.better)
+        return asked and may_end(range_now, self.tracker.values, progress, self.task.monitor.better)
 
     def _previews_if_due(self) -> None:
         """At fixed early steps, every so many epochs and at the end; none that is there already."""

@@ -97,8 +97,8 @@ def new_job(
         raise ConfigError(
             f"--{min(stray).replace('_', '-')} is no setting of the task {resolved.task!r}.", "Leave it out."
         )
-    kept = without_limits(saved["training"], training)
-    return plain_job(resolved, merged(kept, training), merged(saved["task"], collect(own, values)), root, name)
+    below = without_limits(saved["training"], training)
+    return plain_job(resolved, merged(below, training), merged(saved["task"], collect(own, values)), root, name)
 
 
 def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any], root: Path, name: str) -> Job:
@@ -128,8 +128,8 @@ def _present(where: Source, remedy: str) -> Source:
     if where.kind == "dataset":
         return find_source(where.name).source
     if where.path is None or not Path(where.path).exists():
-        place = "where it was" if where.path is None else f"in {printable(Path(where.path))}"
-        raise DataError(f"The data is no longer {place}.", f"Name where it is now: {remedy}.")
+        there = "where it was" if where.path is None else f"in {printable(Path(where.path))}"
+        raise DataError(f"The data is no longer {there}.", f"Name where it is now: {remedy}.")
     return where
 
 

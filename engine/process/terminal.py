@@ -69,8 +69,8 @@ class Terminal:
             if self._live:
                 print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
             print(f"plan: {in_words(record.total_epochs, record.total_steps, record.planned_s)}", flush=True)
-            if told := _beyond_need(record):
-                print(told, flush=True)
+            if beyond := _beyond_need(record):
+                print(beyond, flush=True)
             if self._live:
                 self._bar = tqdm(total=record.total_steps, unit="step", dynamic_ncols=True)
 

@@ -110,13 +110,13 @@ class RunReader:
 
     def plans(self) -> list[PlanRecord]:
         """How the run was planned anew while it ran, the first one first; damaged lines are left out."""
-        found = read_records(self.layout.plans, PlanRecord)
-        return [record for record in found if record.total_steps > record.step and record.epoch_ends >= record.step]
+        records = read_records(self.layout.plans, PlanRecord)
+        return [record for record in records if record.total_steps > record.step and record.epoch_ends >= record.step]
 
     def starred_states(self) -> set[str]:
         """The states from which what has a star was made, by their files' names. Of what cannot be read: none."""
-        place = self.layout
-        recipes = (place.sounds / Path(name).with_suffix(".json").name for name in starred_names(place.stars))
+        layout = self.layout
+        recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in starred_names(layout.stars))
         return {str(read_object(path).get("state")) for path in recipes}
 
     def lines(self, offset: int = 0, limit_bytes: int | None = None) -> Lines:
