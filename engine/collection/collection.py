@@ -28,7 +28,6 @@ from engine.quantities import counted
 from engine.rundir.record import FileFault, FileRow
 
 log = logging.getLogger(__name__)
-_NAMED = 3
 LEFT_OUT = "left out by you"
 LEAST_S = 0.01  # shorter files hold a click and no sound
 _SLACK_S = 1e-6

@@ -11,21 +11,6 @@ from app.charts.table import nice_range, spread_labels
 from app.look import words
 from app.look.plain import plain
 from engine.claims.figures import figure, give_or_take
-from engine.quantities import duration, long_duration, size
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0.2, "under 1 s"), (40, "40 s"), (89.4, "89 s"), (720, "12 min"), (3599, "1 h"), (12_000, "3 h 20 min"),
-     (187_200, "2 d 4 h"), (None, "–"), (float("nan"), "–")],
-)  # fmt: skip
-def test_a_duration_is_as_coarse_as_one_would_say_it(seconds: float | None, said: str) -> None:
-    assert duration(seconds) == said
-
-
-def test_long_durations_are_words() -> None:
-    assert long_duration(600) == "10 minutes"
-    assert long_duration(3660) == "1 hour 1 minute"
 
 
 def test_moments_are_told_from_now() -> None:
@@ -40,15 +25,6 @@ def test_figures_keep_what_is_not_a_number() -> None:
     assert figure(9.43, "dB") == "9.4 dB"
     assert figure(float("nan"), "dB") == "NaN"
     assert figure(None) == "–"
-
-
-def test_sizes() -> None:
-    assert [size(n) for n in (840, 84_000, 12_400_000, 3_100_000_000)] == [
-        "840 B",
-        "84 KB",
-        "12.4 MB",
-        "3.1 GB",
-    ]
 
 
 def test_labels_never_touch() -> None:
