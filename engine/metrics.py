@@ -236,10 +236,10 @@ class MetricsHistory:
         if not self.epochs:
             return None
         last = max(self.epochs)
-        said = self.epochs[last].sweet_range
+        last_range = self.epochs[last].sweet_range
         place = best_place(self.monitored(), self.better, self.column(self.ties) if self.ties else ())
-        if said is not None or place is None:
-            return said
+        if last_range is not None or place is None:
+            return last_range
         best = sorted(self.epochs)[place]
         return SweetRange(best, best, last, 0, False, False, None, None)
 

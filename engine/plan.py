@@ -1,9 +1,11 @@
-"""How long a run is and how it is divided: updates, epochs, batches. Pure functions; imports no torch."""
+"""What is settled before the first update: how items come in batches, and how long the run is. Two answers, asked
+apart: a task needs its batches before anybody has measured how long its run will be. Imports no torch."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 from engine.config import TrainingConfig
 from engine.run_length import MOST_STEPS_PER_EPOCH, batch_size, pass_steps, variants
@@ -14,11 +16,23 @@ UNLIMITED = 10**9  # updates: stands in for minutes that have not been measured 
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a run is laid out before its first update. A pure function of the configuration and the training items."""
+class BatchLayout:
+    """How the training items come in batches. expansion: how often one pass shows each of them."""
 
     expansion: int
     batch_size: int
+
+    @classmethod
+    def of(cls, config: TrainingConfig, num_train: int) -> Self:
+        """Of ``num_train`` items, from a resolved ``config``; its length has no part in it."""
+        expansion = variants(config.regularization.augmentation_expansion, num_train)
+        return cls(expansion, config.batch_size or batch_size(num_train * expansion))
+
+
+@dataclass(frozen=True)
+class Length:
+    """How many updates a run has, and how many of them are an epoch."""
+
     steps_per_epoch: int
     total_steps: int
 
@@ -26,19 +40,19 @@ class Plan:
     def total_epochs(self) -> int:
         return math.ceil(self.total_steps / self.steps_per_epoch)
 
+    @classmethod
+    def of(cls, config: TrainingConfig, num_train: int, steps_for_minutes: int | None = None) -> Self:
+        """The length of a run over ``num_train`` items, from a resolved ``config``.
 
-def plan(config: TrainingConfig, num_train: int, steps_for_minutes: int | None = None) -> Plan:
-    """Expansion, batch size, updates and epochs for ``num_train`` items, from a resolved ``config``.
-
-    steps_for_minutes: what ``max_minutes`` was measured to allow; None while it has not been measured. The tighter of
-    that and ``max_steps`` is the length. ``max_epochs`` shortens nothing here (:func:`engine.config.resolve` has made
-    updates of epochs that were asked for): it is how many epochs the length is divided into at most.
-    """
-    expansion = variants(config.regularization.augmentation_expansion, num_train)
-    size = config.batch_size or batch_size(num_train * expansion)
-    limits = [limit for limit in (config.max_steps, steps_for_minutes) if limit is not None]
-    total = min(limits, default=UNLIMITED)
-    return Plan(expansion, size, _steps_per_epoch(total, pass_steps(num_train * expansion, size), config), total)
+        steps_for_minutes: what ``max_minutes`` was measured to allow; None while it has not been measured. The tighter
+        of that and ``max_steps`` is the length. ``max_epochs`` shortens nothing here (:func:`engine.resolve.resolve`
+        has made updates of epochs that were asked for): it is how many epochs the length is divided into at most.
+        """
+        batches = BatchLayout.of(config, num_train)
+        once = pass_steps(num_train * batches.expansion, batches.batch_size)
+        limits = [limit for limit in (config.max_steps, steps_for_minutes) if limit is not None]
+        total = min(limits, default=UNLIMITED)
+        return cls(_steps_per_epoch(total, once, config), total)
 
 
 def _steps_per_epoch(total: int, once: int, config: TrainingConfig) -> int:

@@ -86,19 +86,19 @@ def sweet_range(
     )
 
 
-def may_end(found: SweetRange | None, values: Sequence[float], progress: float, better: str = "lower") -> bool:
+def may_end(sweet: SweetRange | None, values: Sequence[float], progress: float, better: str = "lower") -> bool:
     """Whether a run that is to stop after its sweet spot has nothing left to wait for; never without certainty.
 
     Either the range lies behind, or half of the run does and its curve rests: in the last two fifths of its epochs
     nothing came out notably better, nor is it on its way down, a fiftieth or more under its highest there. Not before
     half: while the learning rate is high, its fall mends what seems to rest.
 
-    found: the range after the last epoch. values [epochs]: the monitored metric. progress: how much of the run lies
+    sweet: the range after the last epoch. values [epochs]: the monitored metric. progress: how much of the run lies
     behind, 0...1.
     """
-    if found is None or not found.certain:
+    if sweet is None or not sweet.certain:
         return False
-    return found.behind or (progress >= LEAST_PROGRESS and _rests(errors_of(smooth(values), better)))
+    return sweet.behind or (progress >= LEAST_PROGRESS and _rests(errors_of(smooth(values), better)))
 
 
 def _rests(errors: list[float]) -> bool:

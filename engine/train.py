@@ -20,7 +20,7 @@ from engine import completion
 from engine.claims.headline import reason_done
 from engine.errors import ConfigError
 from engine.flags import Sectioned
-from engine.plan import Plan, plan
+from engine.plan import Length
 from engine.printable import escaped
 from engine.process.asking import beginnings, every_setting, fitting
 from engine.process.data_changes import check_same_data
@@ -140,8 +140,8 @@ def _known_sides(job: Job, beginning: Beginning | None) -> Mapping[str, Side]:
     return sides(RunReader(job.root)) if forked else {}
 
 
-def _plan(job: Job, task: Task, session: Session, beginning: Beginning | None) -> tuple[RunRecord, Plan, Costs]:
-    """The first plan and what its parts cost, written into run.json."""
+def _plan(job: Job, task: Task, session: Session, beginning: Beginning | None) -> tuple[RunRecord, Length, Costs]:
+    """How long the run is to be and what its parts cost, written into run.json."""
     from engine.loop.disk_space import check_space, needed_bytes
     from engine.loop.pace import lay_out, planned_seconds
 
@@ -153,14 +153,13 @@ def _plan(job: Job, task: Task, session: Session, beginning: Beginning | None) -
     return record, first, costs
 
 
-def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: RunWriter) -> Plan:
-    """The plan that the run began with, once its data is found to be the same."""
+def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: RunWriter) -> Length:
+    """The length that the run began with, once its data is found to be the same."""
     from engine.loop.disk_space import check_space, reserve_bytes
 
     check_same_data(writer, record, task.fingerprint, files)
     check_space(writer.root, reserve_bytes(task.model))
-    first = plan(task.config, task.num_train)
-    return replace(first, steps_per_epoch=record.steps_per_epoch, total_steps=record.total_steps)
+    return Length(record.steps_per_epoch, record.total_steps)
 
 
 @click.command("train", cls=Sectioned, fitting=fitting)

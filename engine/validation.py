@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from engine.config import Settings
 from engine.errors import ConfigError
 
+_Values = TypeVar("_Values", bound=Settings)
 
-def validated(model: type[Settings], values: dict[str, Any]) -> Any:
+
+def validated(model: type[_Values], values: dict[str, Any]) -> _Values:
     """``model`` built from ``values``; every complaint in one sentence as a :class:`ConfigError`."""
     try:
         return model.model_validate(values)

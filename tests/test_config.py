@@ -7,10 +7,11 @@ from itertools import pairwise
 import pytest
 from pydantic import ValidationError
 
-from engine.claims.length import about, in_words
+from engine.claims.length import in_words
 from engine.config import OverfittingPreset, TrainingConfig, get_effective_preview_interval
 from engine.errors import ConfigError
-from engine.plan import plan
+from engine.plan import BatchLayout, Length
+from engine.quantities import about
 from engine.resolve import follow, get_adaptive_config, get_adaptive_split, resolve
 from engine.run_length import automatic_steps
 from engine.tasks.mlp.config import MLPConfig
@@ -95,28 +96,29 @@ def test_a_stored_configuration_is_planned_as_it_was() -> None:
         config = resolve(TrainingConfig.model_validate(wish), 20, 17)
         stored = TrainingConfig.model_validate_json(config.model_dump_json())
         assert resolve(stored, 20, 17) == config
-        assert plan(stored, 17, 4000) == plan(config, 17, 4000)
+        assert Length.of(stored, 17, 4000) == Length.of(config, 17, 4000)
 
 
 def test_the_expansion_multiplies_the_chunks_of_a_small_collection() -> None:
-    layout = plan(resolve(TrainingConfig(max_epochs=60), 20, 17), 17)
-    assert layout.expansion == 15 and layout.batch_size == 8
-    assert layout.steps_per_epoch == 32, "twenty one-shots must not be one step an epoch"
+    config = resolve(TrainingConfig(max_epochs=60), 20, 17)
+    assert BatchLayout.of(config, 17) == BatchLayout(expansion=15, batch_size=8)
+    assert Length.of(config, 17).steps_per_epoch == 32, "twenty one-shots must not be one step an epoch"
 
 
 def test_the_expansion_fades_and_an_epoch_is_bounded_for_a_large_collection() -> None:
-    layout = plan(resolve(TrainingConfig(max_epochs=60), 40, 5000), 5000)
-    assert layout.expansion == 1 and layout.steps_per_epoch == 250
+    config = resolve(TrainingConfig(max_epochs=60), 40, 5000)
+    assert BatchLayout.of(config, 5000).expansion == 1 and Length.of(config, 5000).steps_per_epoch == 250
 
 
 def test_the_smallest_collection_still_has_batches() -> None:
     wish = {"regularization": {"augmentation_expansion": 1}, "max_epochs": 3}
-    layout = plan(resolve(TrainingConfig.model_validate(wish), 2, 1), 1)
-    assert layout.batch_size == 1 and layout.steps_per_epoch == 1 and layout.total_epochs == 3
+    config = resolve(TrainingConfig.model_validate(wish), 2, 1)
+    length = Length.of(config, 1)
+    assert BatchLayout.of(config, 1).batch_size == 1 and length.steps_per_epoch == 1 and length.total_epochs == 3
 
 
 def test_a_length_that_nobody_named_follows_the_training_items() -> None:
-    steps = [plan(resolve(TrainingConfig(), files, chunks), chunks).total_steps for files, chunks in COLLECTIONS]
+    steps = [Length.of(resolve(TrainingConfig(), files, chunks), chunks).total_steps for files, chunks in COLLECTIONS]
     assert steps == [automatic_steps(chunks) for _, chunks in COLLECTIONS]
     assert steps == sorted(steps), "more to learn takes no fewer updates"
 
@@ -135,36 +137,36 @@ def test_the_epochs_of_a_preset_are_a_ceiling_beside_every_limit(
 ) -> None:
     for files, chunks in COLLECTIONS:
         config = resolve(TrainingConfig.model_validate({"preset": preset, **limits}), files, chunks)
-        layout = plan(config, chunks, measured if config.max_minutes else None)
-        assert layout.total_epochs <= CEILINGS[preset]
+        length = Length.of(config, chunks, measured if config.max_minutes else None)
+        assert length.total_epochs <= CEILINGS[preset]
         named = [config.max_steps, measured if config.max_minutes else None]
-        assert layout.total_steps == min(limit for limit in named if limit), "and costs no update"
+        assert length.total_steps == min(limit for limit in named if limit), "and costs no update"
 
 
 def test_a_larger_collection_has_no_fewer_epochs() -> None:
-    layouts = [plan(resolve(TrainingConfig(), files, chunks), chunks) for files, chunks in COLLECTIONS]
-    epochs = [layout.total_epochs for layout in layouts]
+    lengths = [Length.of(resolve(TrainingConfig(), files, chunks), chunks) for files, chunks in COLLECTIONS]
+    epochs = [length.total_epochs for length in lengths]
     rounding = 4
     assert all(later > earlier - rounding for earlier, later in pairwise(epochs)) and min(epochs) > 40, epochs
 
 
 def test_epochs_that_were_named_are_passes() -> None:
     for epochs in (1, 10, 100, 333):
-        layout = plan(resolve(TrainingConfig(max_epochs=epochs), 20, 17), 17)
-        assert layout.total_epochs == epochs and layout.steps_per_epoch == 32
+        length = Length.of(resolve(TrainingConfig(max_epochs=epochs), 20, 17), 17)
+        assert length.total_epochs == epochs and length.steps_per_epoch == 32
 
 
 def test_named_minutes_replace_the_automatic_length() -> None:
     config = resolve(TrainingConfig(max_minutes=60), 20, 17)
     assert config.max_steps is None and config.max_epochs == 100
-    assert plan(config, 17, steps_for_minutes=4000).total_steps == 4000
+    assert Length.of(config, 17, steps_for_minutes=4000).total_steps == 4000
 
 
 def test_the_tightest_of_several_limits_holds() -> None:
     config = resolve(TrainingConfig(max_minutes=60, max_epochs=3, max_steps=1000), 20, 17)
-    layout = plan(config, 17, steps_for_minutes=4000)
-    assert layout.total_steps == 3 * 32 and layout.total_epochs == 3
-    assert plan(resolve(TrainingConfig(max_steps=40, max_epochs=3), 20, 17), 17).total_epochs == 2
+    length = Length.of(config, 17, steps_for_minutes=4000)
+    assert length.total_steps == 3 * 32 and length.total_epochs == 3
+    assert Length.of(resolve(TrainingConfig(max_steps=40, max_epochs=3), 20, 17), 17).total_epochs == 2
 
 
 def test_a_plan_is_said_in_epochs_updates_and_about_minutes() -> None:

@@ -19,6 +19,7 @@ ENGINE = (
     "engine",
     "engine.errors",
     "engine.printable",
+    "engine.quantities",
     "engine.home",
     "engine.regular_file",
     "engine.child",
@@ -157,6 +158,28 @@ def upward(module: str, text: str) -> set[str]:
 def test_a_module_looks_down_only(module: str) -> None:
     above = upward(module, KNOWN[module].read_text(encoding="utf-8"))
     assert not above, f"{module} imports {sorted(above)} from above"
+
+
+def circles(imports: dict[str, set[str]]) -> list[frozenset[str]]:
+    """Modules that import one another, be it over others or only for their types: each such group once."""
+    reached: dict[str, set[str]] = {}
+    for module in imports:
+        ahead, behind = set(imports[module]), set[str]()
+        while ahead:
+            behind |= ahead
+            ahead = set().union(*(imports[name] for name in ahead)) - behind
+        reached[module] = behind
+    groups = ({other for other in reached[module] if module in reached[other]} for module in imports)
+    return list(dict.fromkeys(map(frozenset, filter(None, groups))))
+
+
+def test_no_modules_import_one_another() -> None:
+    programs = {module: path.read_text(encoding="utf-8") for module, path in KNOWN.items()}
+    assert not circles({module: imported(text) & KNOWN.keys() - {module} for module, text in programs.items()})
+
+
+def test_modules_that_import_one_another_are_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [{"b", "c"}]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from torch import nn
 
 from engine import rng
 from engine.config import TaskConfig, TrainingConfig
-from engine.plan import plan
+from engine.plan import BatchLayout
 from engine.resolve import resolve
 from engine.task import MetricSpec, Monitor, Preview, StepOutput
 
@@ -25,7 +25,7 @@ class Line:
         self.config, self.task_config = resolve(config, 100, self.num_train), LineConfig()
         torch.manual_seed(self.config.seed)
         self.model = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
-        self.size = plan(self.config, self.num_train).batch_size
+        self.size = BatchLayout.of(self.config, self.num_train).batch_size
 
     def schedule(self, step, progress):
         return {"learning_rate": self.config.learning_rate}

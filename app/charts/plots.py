@@ -12,16 +12,18 @@ import pyarrow as pa
 import streamlit as st
 
 from app.charts import specs
-from app.charts.curves import main_rows
+from app.charts.main_curve import Measured, Sight, main_rows
 from app.charts.marks import Mark, turns
 from app.charts.marks import picked as picked_step
 from app.charts.settings import AXES, ChartSettings
 from app.charts.x_axis import Window, XAxis
 from app.look import words
 from app.runs.store import MetricsStore, metrics_of
+from engine.claims.figures import figure
 from engine.claims.headline import sweet
 from engine.claims.sweet import Sweet
 from engine.printable import escaped
+from engine.quantities import counted
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
@@ -109,7 +111,7 @@ def main_drawing(
     view: RunView,
     preview_steps: Sequence[int],
     settings: ChartSettings = USUALLY,
-    seen: Window | None = None,
+    window: Window | None = None,
     height: int = MAIN_HEIGHT,
 ) -> Drawing | None:
     """The main chart of a run, within the part of the x axis that is in sight; None before its first epoch."""
@@ -120,34 +122,32 @@ def main_drawing(
         return None
     monitor = run.monitor
     settings = settings.fitting(store.epochs.get(monitor.metric), store.epochs.get(monitor.reference))
-    base = run.monitor.baseline
-    spot = sweet(status, run)
-    rows = store.cached(
-        ("main", settings, seen, spot, base, tuple(preview_steps), height),
-        lambda: main_rows(
-            store.epochs, monitor.metric, monitor.reference, unit=monitor.unit, baseline=base, sweet=spot,
-            better=monitor.better, marks=marks(root, store, run, preview_steps),
-            names=_names(run), at=x_axis_of(store, run, settings), settings=settings,
-            standard_error=words.uncertain(run), window=seen, height=height,
-        ),
-    )  # fmt: skip
+    best_range = sweet(status, run)
+
+    def made() -> pa.Table:
+        happened = marks(root, store, run, preview_steps)
+        measured = Measured(store.epochs, monitor, _names(run), best_range, happened, words.uncertain(run))
+        return main_rows(measured, Sight(x_axis_of(store, run, settings), settings, window, height))
+
+    seen_from = (settings, window, best_range, monitor.baseline, tuple(preview_steps), height)
+    rows = store.cached(("main", *seen_from), made)
     spec = _main_spec(words.unit_line(run), settings.axis, settings.log, height)
-    return Drawing(words.nouns(run).main, "", rows, spec, _alt(run, store, spot))
+    return Drawing(words.nouns(run).main, "", rows, spec, _alt(run, store, best_range))
 
 
 def marks(root: Path, store: MetricsStore, run: RunRecord, preview_steps: Sequence[int]) -> list[Mark]:
     """What happened to a run until now."""
     reader = RunReader(root)
-    found = [Mark("preview", step, "preview") for step in preview_steps]
-    found += [Mark("checkpoint", step, "checkpoint") for step in sorted(store.saved)]
+    happened = [Mark("preview", step, "preview") for step in preview_steps]
+    happened += [Mark("checkpoint", step, "checkpoint") for step in sorted(store.saved)]
     begun = (one.resumed_from_step for one in reader.sessions())
-    found += [Mark("resumed", step, f"resumed after update {step:,}") for step in begun if step is not None]
-    found += [Mark("planned", one.step, _planned(one)) for one in turns(reader.plans(), run.total_steps)]
-    return [mark for mark in found if 0 < mark.step <= store.steps.count]
+    happened += [Mark("resumed", step, f"resumed after update {step:,}") for step in begun if step is not None]
+    happened += [Mark("planned", one.step, _planned(one)) for one in turns(reader.plans(), run.total_steps)]
+    return [mark for mark in happened if 0 < mark.step <= store.steps.count]
 
 
 def _planned(plan: PlanRecord) -> str:
-    return f"planned anew: {escaped(plan.reason)}, {words.counted(plan.total_epochs, 'epoch')} in all"
+    return f"planned anew: {escaped(plan.reason)}, {counted(plan.total_epochs, 'epoch')} in all"
 
 
 def x_axis_of(store: MetricsStore, run: RunRecord, settings: ChartSettings) -> XAxis:
@@ -163,10 +163,10 @@ def _names(run: RunRecord) -> tuple[str, str, str]:
     return labels.get(new, new), labels.get(own, own), f"average {words.nouns(run).item}"
 
 
-def _alt(run: RunRecord, store: MetricsStore, spot: Sweet | None) -> str:
+def _alt(run: RunRecord, store: MetricsStore, best_range: Sweet | None) -> str:
     last = store.epochs.last(run.monitor.metric)
-    said = f"{words.nouns(run).main}: after {store.epochs.count} epochs {words.figure(last, run.monitor.unit)}"
-    return f"{said}, {spot.said}" if spot else said
+    sentence = f"{words.nouns(run).main}: after {store.epochs.count} epochs {figure(last, run.monitor.unit)}"
+    return f"{sentence}, {best_range.said}" if best_range else sentence
 
 
 def _empty(text: str) -> None:

@@ -12,14 +12,16 @@ import pyarrow as pa
 import streamlit as st
 
 from app.charts import specs
-from app.charts.curves import dimension_rows, gap_rows, loss_rows, small_rows
 from app.charts.plots import USUALLY, Drawing, draw, window, x_axis_of, zoom_key
 from app.charts.settings import AXES, ChartSettings
+from app.charts.small_curves import dimension_rows, gap_rows, loss_rows, small_rows
 from app.charts.table import thin
 from app.charts.x_axis import Window, XAxis
 from app.look import style, words
 from app.runs.columns import Columns, Floats
 from app.runs.store import MetricsStore, metrics_of
+from engine.claims.figures import percent
+from engine.claims.headline import best_epoch
 from engine.metrics import OVERFITTING_GAP
 from engine.rundir.reader import RunReader
 from engine.rundir.record import MetricSpec, RunRecord
@@ -152,14 +154,14 @@ def gap_drawing(
     gap = store.epochs.get("overfitting_gap")
     if view.run is None or not np.isfinite(gap).any():
         return None
-    best = spot.epoch if (spot := words.sweet_spot(view.status, view.run)) else None
+    best = spot.epoch if (spot := best_epoch(view.status, view.run)) else None
     sheet = _Sheet(store, view.run, settings, seen)
     rows = sheet.rows(
         f"gap {best}", lambda at: gap_rows(gap, best, OVERFITTING_GAP, at=at, settings=settings, window=seen)
     )
     items = words.nouns(view.run).items
     quiet = f"new {items} behind its own, %"
-    alt = f"The overfitting gap by epoch, now {words.percent(float(gap[np.isfinite(gap)][-1]))}"
+    alt = f"The overfitting gap by epoch, now {percent(float(gap[np.isfinite(gap)][-1]))}"
     return Drawing("Gap", quiet, rows, _small_spec(settings.axis, False), alt)
 
 

@@ -80,12 +80,13 @@ def extent(values: Floats, from_zero: bool) -> tuple[float, float]:
 
 
 class Height:
-    """Pixels up an axis from ``low`` to ``high``, linear or logarithmic."""
+    """Pixels up an axis from ``low_value`` to ``high_value``, linear or logarithmic."""
 
     def __init__(self, low: float, high: float, pixels: float, log: bool = False) -> None:
         self._scale: Callable[[float], float] = math.log if log else float
         self._back: Callable[[float], float] = math.exp if log else float
-        self.low, self.pixels = self._scale(low), pixels
+        self.low_value, self.high_value, self.pixels = low, high, pixels
+        self.low = self._scale(low)
         self.pixel = (self._scale(high) - self.low) / pixels
 
     def up(self, value: float) -> float:

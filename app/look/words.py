@@ -2,59 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime, timedelta
 
-from engine.claims.figures import better, counted, figure, give_or_take, number, percent, small
-from engine.claims.headline import gain_at_best, spot_name
-from engine.claims.headline import spot as sweet_spot
-from engine.claims.progress import gain_of
+from engine.claims.verdict import gain_of
+from engine.quantities import long_duration, number, size
 from engine.rundir.record import Nouns, RunRecord
 from engine.rundir.status import Memory, Status
-
-__all__ = [
-    "Nouns", "better", "counted", "figure", "gain_at_best", "give_or_take", "number", "percent", "small",
-    "spot_name", "sweet_spot",
-]  # fmt: skip
 
 FEW_CHECKING = 10
 
 
-def duration(seconds: float | None) -> str:
-    """A length of time, as coarse as one would say it: "40 s", "12 min", "3 h 20 min", "2 d 4 h"."""
-    if seconds is None or not math.isfinite(seconds):
-        return "–"
-    if seconds < 1:
-        return "under 1 s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
-
-
-def long_duration(seconds: float) -> str:
-    """The same in a sentence: "40 seconds", "12 minutes", "3 hours 20 minutes"."""
-    words = {"s": "second", "min": "minute", "h": "hour", "d": "day"}
-    parts = duration(seconds).removeprefix("under ").split()
-    said = [counted(int(n), words[unit]) for n, unit in zip(parts[::2], parts[1::2], strict=True) if n.isdigit()]
-    return " ".join(said) or "a moment"
-
-
-def sound_length(seconds: float) -> str:
-    """How long sounds are: "14.2 s", "3 min 20 s", "1 h 12 min"."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def moment(at: float, now: float) -> str:
+def when(at: float, now: float) -> str:
     """When, seen from ``now`` (both Unix seconds): "14:20", "yesterday 18:02", "Tuesday 09:15", "12 Nov 16:20"."""
     then, today = datetime.fromtimestamp(at), datetime.fromtimestamp(now)
     clock = f"{then:%H:%M}"
@@ -78,15 +36,6 @@ def ends_near(left_s: float, now: float) -> str:
     days = (end.date() - datetime.fromtimestamp(now).date()).days
     day = {0: "", 1: "tomorrow "}.get(days, f"{end.day} {end:%b} ")
     return f"{day}{end:%H:%M}"
-
-
-def size(count: float) -> str:
-    """Bytes in the unit one would say: "840 KB", "12.4 MB", "3.1 GB"."""
-    for unit in ("B", "KB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit != "MB" or count >= 100 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 def better_than_average(status: Status, run: RunRecord) -> float | None:

@@ -13,9 +13,11 @@ from app.look.plain import plain
 from app.panels import longer, run_notes
 from app.panels.runs_table import Row
 from app.runs import launch
-from app.runs.library import library
+from app.runs.library import open_library
+from engine.claims.figures import figure
 from engine.errors import SweetspotError, TrainingFailedError
 from engine.process.resume import ResumePoint, resume_point
+from engine.quantities import duration, number, size
 from engine.rundir.protocol import HandledCommand
 from engine.rundir.reader import RunReader
 from engine.rundir.status import Status
@@ -88,7 +90,7 @@ def starting_again(view: RunView) -> bool:
     """Whether it was resumed on this page, and its new process has not said a word yet: that takes seconds."""
     if st.session_state.get("resumed") != view.id or view.state.live:
         return False
-    begun = launch.launcher().find(view.id, library().runs_dir)
+    begun = launch.launcher().find(view.id, open_library().runs_dir)
     spoken = begun is not None and view.session is not None and view.session.pid == begun.process.pid
     return begun is not None and begun.running and not spoken
 
@@ -215,18 +217,18 @@ def _choice(key: str, labels: tuple[str, str], act: Callable[[RunReader], None],
 
 
 def _summary(point: ResumePoint, labels: dict[str, tuple[str, str]]) -> None:
-    epoch = f"*epoch {max(1, point.epoch)}* of {words.number(point.total_epochs)}"
-    step = f"step *{words.number(point.step + 1)}* of {words.number(point.total_steps)}"
+    epoch = f"*epoch {max(1, point.epoch)}* of {number(point.total_epochs)}"
+    step = f"step *{number(point.step + 1)}* of {number(point.total_steps)}"
     left = point.total_steps - point.step
     style.line(f"It goes on from {epoch}, {step}.")
     facts = [
-        ("Learnt so far", words.duration(point.elapsed_s)),
-        ("Steps left", words.number(left)),
+        ("Learnt so far", duration(point.elapsed_s)),
+        ("Steps left", number(left)),
         ("From", point.file or "the beginning: nothing was saved yet"),
     ]
     for name, value in point.losses.items():
         label, unit = labels.get(name, (name, ""))
-        facts.append((label[:1].upper() + label[1:], words.figure(value, unit)))
+        facts.append((label[:1].upper() + label[1:], figure(value, unit)))
     rows = "".join(f"<tr><td>{style.safe(k)}</td><td>{style.safe(v)}</td></tr>" for k, v in facts)
     st.html(f'<table class="ss-facts">{rows}</table>')
     if point.changed:
@@ -258,8 +260,8 @@ def _resume(reader: RunReader, options: Sequence[str] = ()) -> None:
 def _confirm_deletion(reader: RunReader, view: RunView) -> None:
     style.dialog()
     style.name(view.name, small=True)
-    size = words.size(library().size(reader))
-    style.line(f"*{size}* go for good: what it learnt, its curves, and every {words.nouns(view.run).one} it made.")
+    freed = size(open_library().size(reader))
+    style.line(f"*{freed}* go for good: what it learnt, its curves, and every {words.nouns(view.run).one} it made.")
     style.quiet("What it learnt from stays where it is.")
     st.code(str(reader.root), language=None, wrap_lines=True)
     _choice("delete", ("Delete for good", "Keep it"), _delete, reader)
@@ -272,5 +274,5 @@ def _delete(reader: RunReader) -> None:
     except SweetspotError as error:
         st.session_state["complaint"] = str(error)
         return
-    library().changes.forget()  # the system may tell it later than the list of runs is drawn
+    open_library().changes.forget()  # the system may tell it later than the list of runs is drawn
     st.session_state["deleted"] = reader.id

@@ -11,7 +11,7 @@ import streamlit as st
 from app.panels import moments, previews
 from app.panels.listening_bench import Heard
 from app.panels.moments import Moments
-from app.panels.previews import Mark
+from app.panels.previews import Caption
 from app.runs import recordings
 from engine.printable import escaped
 from engine.rundir.reader import RunReader
@@ -66,8 +66,8 @@ def _heard(
     assert sound is not None, "only what there is can be chosen"
     kind, one = sound
     where = "" if kind == "original" else there.where(one.step)
-    mark = Mark("") if kind == "original" else there.mark(one.step)
-    detail = ", ".join(text for text in (mark.detail, mark.sweet) if text)
+    caption = Caption("") if kind == "original" else there.caption(one.step)
+    detail = ", ".join(text for text in (caption.detail, caption.sweet) if text)
     picture = root / one.files["png"] if "png" in one.files else None
     return Heard(
         kind if kind == "original" else f"{kind}@{one.step}", moments.title(kind, where), detail,

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.look import style, words
+from app.look import style
 from app.panels import actions, run_notes
 from app.panels.refusals import each
 from app.panels.runs_table import Row
 from app.runs import launch
 from app.runs.compared import FEWEST, MOST, kind
 from app.runs.library import Library
+from engine.quantities import counted, size, small
 from engine.rundir.annotate import annotate
 from engine.rundir.view import RunView
 
@@ -32,13 +33,13 @@ def buttons(picked: Sequence[Row]) -> None:
     style.quiet(missing)
 
 
-def dialog(shelf: Library, rows: Sequence[Row]) -> None:
+def dialog(library: Library, rows: Sequence[Row]) -> None:
     """What was asked about and not answered yet, drawn with every refresh of the page."""
     run_notes.dialog(rows)
     what, asked = st.session_state.get("asked-about", ("", ()))
     found = [row for row in rows if what == "delete-all" and row.reader.id in asked]
     if found:
-        _confirm(shelf, found)
+        _confirm(library, found)
 
 
 def _compare(picked: Sequence[Row]) -> str:
@@ -47,11 +48,11 @@ def _compare(picked: Sequence[Row]) -> str:
     if len(picked) < FEWEST:
         return "Choose one more to compare."
     if len(picked) > MOST:
-        return f"{words.small(MOST).capitalize()} are the most that can be compared."
+        return f"{small(MOST).capitalize()} are the most that can be compared."
     if len(kinds) != 1:
         return "These learn different things: choose runs of one kind to compare."
     st.page_link(
-        "views/compare.py", label=f"Compare {words.small(len(picked))}", icon=":material/compare_arrows:",
+        "views/compare.py", label=f"Compare {small(len(picked))}", icon=":material/compare_arrows:",
         query_params={"runs": ",".join(row.reader.id for row in picked)}, width="content",
     )  # fmt: skip
     return ""
@@ -75,16 +76,15 @@ def _answered() -> None:
 
 
 @st.dialog("Delete these runs?", on_dismiss=_answered)
-def _confirm(shelf: Library, rows: Sequence[Row]) -> None:
+def _confirm(library: Library, rows: Sequence[Row]) -> None:
     style.dialog()
     gone = [row for row in rows if actions.may_be_deleted(row.view)]
-    sizes = {row.reader.id: shelf.size(row.reader) for row in gone}
+    sizes = {row.reader.id: library.size(row.reader) for row in gone}
     if gone:
-        count = words.counted(len(gone), "run")
-        style.line(f"*{count}, {words.size(sum(sizes.values()))}*, go for good, with all that they learnt and made.")
+        count = counted(len(gone), "run")
+        style.line(f"*{count}, {size(sum(sizes.values()))}*, go for good, with all that they learnt and made.")
         facts = "".join(
-            f"<tr><td>{style.safe(row.name)}</td><td>{style.safe(words.size(sizes[row.reader.id]))}</td></tr>"
-            for row in gone
+            f"<tr><td>{style.safe(row.name)}</td><td>{style.safe(size(sizes[row.reader.id]))}</td></tr>" for row in gone
         )
         st.html(f'<table class="ss-facts ss-names">{facts}</table>')
     for row in rows:

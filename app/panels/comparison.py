@@ -12,6 +12,8 @@ from app.panels.details import chosen
 from app.panels.forms import label, shown
 from app.runs.compared import Compared, checked
 from engine.claims.comparison import all_in_words
+from engine.claims.figures import figure
+from engine.quantities import counted, duration, number
 from engine.rundir.record import RunRecord
 
 Facts = dict[str, str]
@@ -39,10 +41,10 @@ def meaning(sentences: int) -> str:
     )
 
 
-def swatch(number: int) -> str:
+def swatch(run_number: int) -> str:
     """A stroke in a run's colour, as its curve is drawn."""
-    dashed = " ss-dashed" if number > SOLID else ""
-    return f'<span class="ss-swatch ss-run-{number}{dashed}" aria-hidden="true"></span>'
+    dashed = " ss-dashed" if run_number > SOLID else ""
+    return f'<span class="ss-swatch ss-run-{run_number}{dashed}" aria-hidden="true"></span>'
 
 
 def table(runs: Sequence[Compared]) -> None:
@@ -74,11 +76,11 @@ def figures(one: Compared) -> Facts:
     items = run.num_train_files + run.num_val_files
     return {
         "State": ", ".join(badge.label for badge in states.badges(one.view)),
-        "Best": f"{words.figure(best.raw, unit)} at epoch {best.epoch}" if best else "–",
-        "Last": words.figure(last, unit) if last is not None else "–",
-        "Trained": words.duration(status.elapsed_s) if status else "–",
-        "Updates": words.number(status.step) if status else "–",
-        words.nouns(run).items.capitalize(): words.number(items) if items else "–",
+        "Best": f"{figure(best.raw, unit)} at epoch {best.epoch}" if best else "–",
+        "Last": figure(last, unit) if last is not None else "–",
+        "Trained": duration(status.elapsed_s) if status else "–",
+        "Updates": number(status.step) if status else "–",
+        words.nouns(run).items.capitalize(): number(items) if items else "–",
     }
 
 
@@ -94,7 +96,5 @@ def _settings(run: RunRecord) -> Facts:
     training = run.config.training
     beside = {label(name): shown(training[name]) for name in _BESIDE if training.get(name) is not None}
     limit = run.config.task.get("exclude")
-    left_out = (
-        {label("exclude"): words.counted(len(limit), "file")} if isinstance(limit, list | tuple) and limit else {}
-    )
+    left_out = {label("exclude"): counted(len(limit), "file")} if isinstance(limit, list | tuple) and limit else {}
     return {"Task": run.task, "Source": run.source.path or run.source.name} | beside | left_out | chosen(run)

@@ -11,15 +11,17 @@ import pandas as pd
 import streamlit as st
 
 from app.charts import small_plots, specs
-from app.charts.curves import small_rows
+from app.charts.small_curves import small_rows
 from app.look import states, style, words
 from app.look.plain import plain
 from app.panels import chart_controls
 from app.panels.forms import changed, label, shown
 from app.runs import launch
 from app.runs.store import metrics_of
-from engine.claims.progress import as_told
+from engine.claims.headline import best_name
+from engine.claims.verdict import as_told
 from engine.printable import escaped
+from engine.quantities import counted, number, size, sound_length
 from engine.rundir.reader import RunReader
 from engine.rundir.record import DatasetRecord, FileRow, RunRecord
 from engine.rundir.status import Status
@@ -70,9 +72,9 @@ def checkpoint_rows(reader: RunReader, view: RunView) -> list[dict[str, Any]]:
             {
                 "File": item.path.name,
                 "Epoch": manifest.epoch if manifest else None,
-                "Step": words.number(manifest.step) if manifest else None,
-                "Size": words.size(item.path.stat().st_size) if item.path.exists() else "–",
-                "Written": words.moment(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
+                "Step": number(manifest.step) if manifest else None,
+                "Size": size(item.path.stat().st_size) if item.path.exists() else "–",
+                "Written": words.when(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
                 "For": _purpose(item.path.name, manifest is not None, view),
             }
         )
@@ -84,7 +86,7 @@ def _purpose(name: str, whole: bool, view: RunView) -> str:
         return "damaged: its manifest is missing"
     if not name.startswith("best"):
         return "to resume from"
-    return f"the {words.spot_name(view.status)}, to use"
+    return f"the {best_name(view.status)}, to use"
 
 
 def _more(reader: RunReader, view: RunView) -> None:
@@ -101,13 +103,13 @@ def _memory(reader: RunReader, view: RunView) -> None:
     rows = store.memory
     if memory is not None:
         device = (
-            f" · device *{words.size(memory.device_used_bytes)}* of {words.size(memory.device_total_bytes or 0)}"
+            f" · device *{size(memory.device_used_bytes)}* of {size(memory.device_total_bytes or 0)}"
             if memory.device_used_bytes is not None
             else " · no accelerator in use"
         )
         style.line(
-            f"Process *{words.size(memory.process_bytes)}* · system *{words.size(memory.system_used_bytes)}* of "
-            f"{words.size(memory.system_total_bytes)}{device}"
+            f"Process *{size(memory.process_bytes)}* · system *{size(memory.system_used_bytes)}* of "
+            f"{size(memory.system_total_bytes)}{device}"
         )
     if not rows:
         style.quiet("Measured every five seconds while it learns.")
@@ -136,7 +138,7 @@ def _sounds(reader: RunReader, view: RunView) -> None:
     if not dataset.files:
         if view.run is not None:
             learn, check = view.run.num_train_files, view.run.num_val_files
-            style.line(f"*{words.number(learn)}* rows to learn from, *{words.number(check)}* to check with.")
+            style.line(f"*{number(learn)}* rows to learn from, *{number(check)}* to check with.")
         return
     table = pd.DataFrame(file_rows(dataset))
     st.dataframe(table, hide_index=True, placeholder="–", row_height=36, height=min(400, 38 * (len(table) + 1)))
@@ -149,7 +151,7 @@ def file_rows(dataset: DatasetRecord) -> list[dict[str, str | None]]:
         {
             "File": escaped(row.path),
             "Use": side[row.split] if row.verdict != "skipped" else "skipped",
-            "Length": None if row.duration_s is None else words.sound_length(row.duration_s),
+            "Length": None if row.duration_s is None else sound_length(row.duration_s),
             "Note": _note(row),
         }
         for row in dataset.files
@@ -170,7 +172,7 @@ def _settings(reader: RunReader, view: RunView) -> None:
     facts = basic_facts(run)
     if view.session is not None:
         facts |= {
-            "Trained on": f"{view.session.host}, {view.session.device}, {words.counted(view.session.threads, 'thread')}"
+            "Trained on": f"{view.session.host}, {view.session.device}, {counted(view.session.threads, 'thread')}"
         }
     settings = chosen(run)
     left, right = st.columns(2)
@@ -192,9 +194,9 @@ def basic_facts(run: RunRecord) -> dict[str, str]:
     return {
         "Source": run.source.path or run.source.name,
         "Task": run.task,
-        f"{words.nouns(run).portions} to learn from": words.number(run.num_train),
-        "Steps an epoch": words.number(run.steps_per_epoch),
-        "Items an update": words.number(run.batch_size),
+        f"{words.nouns(run).portions} to learn from": number(run.num_train),
+        "Steps an epoch": number(run.steps_per_epoch),
+        "Items an update": number(run.batch_size),
         "Preset": str(run.config.training.get("preset", "–")),
         **({"Began with": f"{run.parent.checkpoint} of {run.parent.run}"} if run.parent else {}),
         "Run": run.uuid,

@@ -10,13 +10,14 @@ import streamlit as st
 
 from app.charts import specs
 from app.charts.lengths import length_rows
-from app.look import style, words
+from app.look import style
 from app.runs.scan import Checked
 from engine.audio.files.find import find_files
 from engine.collection.collection import LEFT_OUT
 from engine.collection.health import SHORTLY, Health
 from engine.config import OverfittingPreset
 from engine.printable import escaped, unmarked
+from engine.quantities import counted, sound_length
 from engine.rundir.record import FileRow
 
 _LOOK = {
@@ -92,7 +93,7 @@ def _figures(health: Health) -> None:
     usable = f"{health.usable} of {len(health.files)}" if health.skipped else str(health.usable)
     figures = [
         ("Usable sounds", usable),
-        ("Length in all", words.sound_length(health.total_duration_s)),
+        ("Length in all", sound_length(health.total_duration_s)),
         ("To learn from", str(health.learn)),
         ("To check with", str(health.check)),
     ]
@@ -109,7 +110,7 @@ def _lengths(used: list[FileRow]) -> None:
         f'<span class="ss-check">{"○" if dots else "●"} checks</span> <span>· seconds</span></div>'
     )
     spec = specs.DOTS if dots else specs.HISTOGRAM
-    alt = f"Lengths of {words.counted(len(used), 'sound')}"
+    alt = f"Lengths of {counted(len(used), 'sound')}"
     st.vega_lite_chart(rows, spec, width="stretch", key="lengths", alt=alt)
 
 
@@ -156,7 +157,7 @@ def _one_by_one(checked: Checked, source: str) -> None:
         return
     with folded:
         if out:
-            style.quiet(f"{words.counted(out, 'sound')} left out.")
+            style.quiet(f"{counted(out, 'sound')} left out.")
         table = pd.DataFrame([_line(row) for row in rows])
         picked: Any = st.dataframe(
             table, hide_index=True, row_height=36, height=min(360, 38 * (len(table) + 1)), placeholder="–",
@@ -178,7 +179,7 @@ def _line(row: FileRow) -> dict[str, str | None]:
     side = {"train": "learns", "val": "checks"}
     return {
         "File": escaped(row.path),
-        "Length": None if row.duration_s is None else words.sound_length(row.duration_s),
+        "Length": None if row.duration_s is None else sound_length(row.duration_s),
         "Use": side.get(str(row.split), "left out"),
         "Remarks": _in_short(row),
     }
@@ -207,6 +208,6 @@ def _player(row: FileRow, path: Path | None) -> None:
 
 
 def _skipped(skipped: list[FileRow], opened: bool) -> None:
-    with st.expander(f"{words.counted(len(skipped), 'file')} skipped", expanded=opened):
+    with st.expander(f"{counted(len(skipped), 'file')} skipped", expanded=opened):
         table = pd.DataFrame({"File": [escaped(row.path) for row in skipped], "Why": [row.reason for row in skipped]})
         st.dataframe(table, hide_index=True, row_height=36)

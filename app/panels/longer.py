@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.look import style, words
-from engine.claims.length import about
+from app.look import style
 from engine.errors import SweetspotError
 from engine.process.resume import ResumePoint, resume_point
+from engine.quantities import about, number
 from engine.rundir.reader import RunReader
 
 EPOCHS, MINUTES = "Epochs", "Minutes"
@@ -24,7 +24,7 @@ def ask(reader: RunReader) -> bool:
     if point is None or point.file is None:
         style.note("gray", "info", "Nothing of it was saved.", "Copy it as a new run instead.")
         return False
-    style.line(f"It goes on from *epoch {point.epoch}*, step *{words.number(point.step)}*, for")
+    style.line(f"It goes on from *epoch {point.epoch}*, step *{number(point.step)}*, for")
     unit, amount = st.columns(2, vertical_alignment="bottom")
     chosen = unit.segmented_control("Counted in", list(_AMOUNTS), default=EPOCHS, required=True, key=_UNIT)
     default = max(1, round(point.epoch / 2)) if chosen == EPOCHS else 5

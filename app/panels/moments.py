@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from app.panels.previews import Mark, moment_parts, sort_previews
+from app.panels.previews import Caption, moment_parts, sort_previews
 from engine.rundir.artefacts import PreviewSet
 
 Kind = Literal["new", "copy", "original", "recording"]
@@ -20,10 +20,10 @@ _NAMES: dict[str, str] = {"new": "New sound", "copy": "Copy", "original": "Origi
 
 @dataclass(frozen=True)
 class Moments:
-    """All sounds of a run. marks: what stands beside each, by (epoch, step)."""
+    """All sounds of a run. captions: what stands beside each, by (epoch, step)."""
 
     found: Sequence[PreviewSet]
-    marks: Mapping[tuple[int, int], Mark]
+    captions: Mapping[tuple[int, int], Caption]
 
     @cached_property
     def _sorted(self) -> tuple[list[PreviewSet], list[PreviewSet], list[PreviewSet]]:
@@ -40,24 +40,24 @@ class Moments:
         return sorted({one.step for part in self._sorted[1:] for one in part})
 
     @cached_property
-    def _by_step(self) -> dict[int, Mark]:
+    def _by_step(self) -> dict[int, Caption]:
         return {
-            one.step: self.marks.get((one.epoch, one.step), Mark(*moment_parts(one)))
+            one.step: self.captions.get((one.epoch, one.step), Caption(*moment_parts(one)))
             for part in self._sorted[1:]
             for one in part
         }
 
-    def mark(self, step: int) -> Mark:
+    def caption(self, step: int) -> Caption:
         return self._by_step[step]
 
     def where(self, step: int) -> str:
         """ "epoch 31", "step 50", or "before learning"."""
-        return "before learning" if step == 0 else self.mark(step).spoken
+        return "before learning" if step == 0 else self.caption(step).spoken
 
     @property
     def sweet(self) -> int | None:
         """The update nearest the sweet spot."""
-        return next((step for step in self.steps if self.mark(step).sweet), None)
+        return next((step for step in self.steps if self.caption(step).sweet), None)
 
     def copies(self, step: int) -> list[PreviewSet]:
         return _at(self._sorted[1], step)

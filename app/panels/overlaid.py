@@ -18,6 +18,7 @@ from app.look import link, style, words
 from app.look.plain import plain
 from app.panels import chart_controls
 from app.runs.compared import Compared, shared_metrics
+from engine.claims.figures import figure
 from engine.rundir.record import MetricSpec
 
 
@@ -124,5 +125,5 @@ def _y_title(runs: Sequence[Compared], choice: Choice) -> str:
 
 def _alt(lines: Sequence[Line], choice: Choice, runs: Sequence[Compared]) -> str:
     unit = "" if choice.relative else choice.metric.unit
-    ends = [f"{line.name} {words.figure(float(line.y[-1]), unit)}" for line in lines]
+    ends = [f"{line.name} {figure(float(line.y[-1]), unit)}" for line in lines]
     return f"{_y_title(runs, choice)}, over {AXES[choice.settings.axis]}, last: {', '.join(ends)}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.look import words
 from app.runs.library import Library
 from engine.claims.length import beyond_need, in_words
 from engine.config import TaskConfig, TrainingConfig
-from engine.plan import UNLIMITED, Plan, plan
+from engine.plan import UNLIMITED, Length
+from engine.quantities import duration, number
 from engine.resolve import get_adaptive_split, resolve
 from engine.rundir.liveness import is_here
 from engine.rundir.record import FileRow
@@ -22,25 +22,25 @@ LOOKED_BACK = 10
 
 @dataclass(frozen=True)
 class Coming:
-    """The plan of a run that has not begun. ``plan`` is exact but where minutes decide its length.
+    """The plan of a run that has not begun. ``length`` is exact but where minutes decide its length.
 
     steps_per_s: None while nothing is known of it. beyond: how far it goes beyond what is needed, as a sentence.
     """
 
-    plan: Plan
+    length: Length
     minutes: float | None
     ceiling: int | None
     steps_per_s: float | None
     beyond: str | None = None
 
     def __str__(self) -> str:
-        epochs, steps = self.plan.total_epochs, self.plan.total_steps
+        epochs, steps = self.length.total_epochs, self.length.total_steps
         if self.minutes is None:
             return f"{in_words(epochs, steps, steps / self.steps_per_s if self.steps_per_s else None)}."
         if self.steps_per_s is None:
-            return f"{words.duration(60 * self.minutes)}, as many updates as they hold."
-        most = f" (at most {words.number(self.ceiling)})" if self.ceiling else ""
-        said = f"{words.duration(60 * self.minutes)}, about {_rounded(steps)} updates in about {epochs} epochs{most}."
+            return f"{duration(60 * self.minutes)}, as many updates as they hold."
+        most = f" (at most {number(self.ceiling)})" if self.ceiling else ""
+        said = f"{duration(60 * self.minutes)}, about {_rounded(steps)} updates in about {epochs} epochs{most}."
         return f"{said} {self.beyond}" if self.beyond else said
 
 
@@ -60,18 +60,18 @@ def _laid_out(config: TrainingConfig, own: TaskConfig, usable: int, items: int, 
     config = resolve(config, usable, items)
     timed = config.max_minutes is not None
     within = max(1, round(60 * config.max_minutes * steps_per_s)) if config.max_minutes and steps_per_s else None
-    layout = plan(config, items, within)
-    by_time = timed and layout.total_steps == (within or UNLIMITED)
-    beyond = beyond_need(layout.total_steps, items) if by_time and own.need_measured else None
-    return Coming(layout, config.max_minutes if by_time else None, config.max_epochs, steps_per_s, beyond)
+    length = Length.of(config, items, within)
+    by_time = timed and length.total_steps == (within or UNLIMITED)
+    beyond = beyond_need(length.total_steps, items) if by_time and own.need_measured else None
+    return Coming(length, config.max_minutes if by_time else None, config.max_epochs, steps_per_s, beyond)
 
 
-def pace_here(shelf: Library, task: str) -> float | None:
+def pace_here(library: Library, task: str) -> float | None:
     """Updates a second of the newest run of ``task`` that this computer trained.
 
     Before there is any: the usual ones for sounds; None for what comes in all sizes.
     """
-    for reader in shelf.readers()[:LOOKED_BACK]:
+    for reader in library.readers()[:LOOKED_BACK]:
         run, status, sessions = reader.run(), reader.status(), reader.sessions()
         known = run is not None and run.task == task and bool(sessions) and is_here(sessions[-1])
         if known and status is not None and status.steps_per_s:
@@ -82,4 +82,4 @@ def pace_here(shelf: Library, task: str) -> float | None:
 def _rounded(steps: int) -> str:
     """As fine as an estimate is: two figures."""
     digits = max(0, len(str(steps)) - 2)
-    return words.number(round(steps, -digits))
+    return number(round(steps, -digits))

@@ -16,10 +16,12 @@ import numpy as np
 import soundfile
 import streamlit as st
 
-from app.look import style, words
-from app.look.words import counted
+from app.look import style
 from app.runs import media
 from app.runs.store import metrics_of
+from engine.claims.figures import figure
+from engine.claims.headline import best_epoch, best_name
+from engine.quantities import counted, number
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.status import Best
 from engine.rundir.view import RunView
@@ -30,7 +32,7 @@ GROUP = 20  # Each player loads its whole file: older groups render when they ar
 
 
 @dataclass(frozen=True)
-class Mark:
+class Caption:
     """What stands beside a preview: where it was made, how well it did there, and whether it is the sweet spot."""
 
     label: str
@@ -62,11 +64,11 @@ def _order(one: PreviewSet) -> tuple[str, int, int, int]:
     return one.role, one.epoch, one.step, one.index
 
 
-def marks(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[int, int], Mark]:
+def captions(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[int, int], Caption]:
     """What stands beside each preview: its epoch, how well the model did there, and which is nearest the sweet spot."""
     store = metrics_of(root)
     store.refresh()
-    run, best = view.run, words.sweet_spot(view.status, view.run)
+    run, best = view.run, best_epoch(view.status, view.run)
     moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
     sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
     curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
@@ -74,8 +76,8 @@ def marks(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tuple[
     said = {}
     for epoch, step in moments:
         label, detail = _where(epoch, step, ends, curve, run.monitor.unit if run else "")
-        near = _sweetness(epoch, step, best, words.spot_name(view.status)) if (epoch, step) == sweet else ""
-        said[epoch, step] = Mark(label, detail, near)
+        near = _sweetness(epoch, step, best, best_name(view.status)) if (epoch, step) == sweet else ""
+        said[epoch, step] = Caption(label, detail, near)
     return said
 
 
@@ -89,10 +91,10 @@ def _where(epoch: int, step: int, ends: dict[int, int], curve: np.ndarray, unit:
     if step == 0:
         return "Start", "untrained"
     if ends.get(epoch) == step and epoch <= len(curve):
-        return f"{epoch}", words.figure(float(curve[epoch - 1]), unit)
+        return f"{epoch}", figure(float(curve[epoch - 1]), unit)
     before = epoch - 1
-    measured = f"{words.figure(float(curve[before - 1]), unit)} at epoch {before}" if 0 < before <= len(curve) else ""
-    return f"step {words.number(step)}", measured or f"in epoch {epoch}"
+    measured = f"{figure(float(curve[before - 1]), unit)} at epoch {before}" if 0 < before <= len(curve) else ""
+    return f"step {number(step)}", measured or f"in epoch {epoch}"
 
 
 def _sweetness(epoch: int, step: int, best: Best | None, name: str) -> str:
@@ -102,9 +104,9 @@ def _sweetness(epoch: int, step: int, best: Best | None, name: str) -> str:
 
 
 def listen(
-    root: Path, found: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], nouns: tuple[str, str]
+    root: Path, found: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], nouns: tuple[str, str]
 ) -> None:
-    """Draw the panel. marks: by (epoch, step). nouns: the two captions."""
+    """Draw the panel. captions: by (epoch, step). nouns: the two headings."""
     references, copies, samples = sort_previews(found)
     span = span_s(root, samples)
     if references or copies:
@@ -112,56 +114,58 @@ def listen(
     if span:
         time_axis(span)
     for reference in references[:1]:
-        row(root, reference, Mark("Original"), "the original", brief=bool(span))
+        row(root, reference, Caption("Original"), "the original", brief=bool(span))
     if copies:
-        _copies(root, copies, marks, bool(span))
+        _copies(root, copies, captions, bool(span))
     if samples:
         style.quiet(nouns[1])
-        _timeline(root, samples, marks, bool(span))
+        _timeline(root, samples, captions, bool(span))
 
 
-def _copies(root: Path, copies: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
+def _copies(root: Path, copies: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], brief: bool) -> None:
     """Only the newest copy is seen, but the ones before stay in the tree: who listens to one hears it to its end."""
     groups = _groups(copies)
     with st.container(key="copies", gap=None):
-        for number, group in enumerate(groups):
-            with st.container(key=f"copies-{number}", gap=None):
-                for one in group if number >= len(groups) - 2 else ():
-                    mark = marks.get((one.epoch, one.step), Mark(f"{one.epoch}"))
+        for order, group in enumerate(groups):
+            with st.container(key=f"copies-{order}", gap=None):
+                for one in group if order >= len(groups) - 2 else ():
+                    caption = captions.get((one.epoch, one.step), Caption(f"{one.epoch}"))
                     row(
                         root,
                         one,
-                        Mark("Copy", moment(one)),
-                        f"copy of the original, {moment(one)}, {mark.detail}",
+                        Caption("Copy", moment(one)),
+                        f"copy of the original, {moment(one)}, {caption.detail}",
                         brief=brief,
                     )
 
 
-def _timeline(root: Path, samples: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
+def _timeline(
+    root: Path, samples: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], brief: bool
+) -> None:
     groups = _groups(samples)
     with st.container(key="timeline", gap="small"):
-        for number, group in enumerate(groups):
-            with st.container(key=f"timeline-{number}", gap="small"):
+        for order, group in enumerate(groups):
+            with st.container(key=f"timeline-{order}", gap="small"):
                 # The two youngest groups are open: the older one folds only after twenty more, never while it plays.
-                if number >= len(groups) - 2:
-                    _rows(root, group, marks, brief)
+                if order >= len(groups) - 2:
+                    _rows(root, group, captions, brief)
                 else:
-                    _folded(root, group, marks, number, brief)
+                    _folded(root, group, captions, order, brief)
 
 
 def _folded(
-    root: Path, group: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], number: int, brief: bool
+    root: Path, group: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], order: int, brief: bool
 ) -> None:
     label = f"{counted(len(group), 'earlier one')}, {moment(group[0])} to {moment(group[-1])}"
-    folded = st.expander(label, on_change="rerun", key=f"earlier-{root.name}-{number}")
+    folded = st.expander(label, on_change="rerun", key=f"earlier-{root.name}-{order}")
     if folded.open:
-        with folded, st.container(key=f"timeline-open-{number}", gap="small"):
-            _rows(root, group, marks, brief)
+        with folded, st.container(key=f"timeline-open-{order}", gap="small"):
+            _rows(root, group, captions, brief)
 
 
-def _rows(root: Path, group: Sequence[PreviewSet], marks: Mapping[tuple[int, int], Mark], brief: bool) -> None:
+def _rows(root: Path, group: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], brief: bool) -> None:
     for one in group:
-        row(root, one, marks.get((one.epoch, one.step), Mark(*moment_parts(one))), brief=brief)
+        row(root, one, captions.get((one.epoch, one.step), Caption(*moment_parts(one))), brief=brief)
 
 
 def span_s(root: Path, found: Sequence[PreviewSet]) -> float:
@@ -179,7 +183,7 @@ def span_s(root: Path, found: Sequence[PreviewSet]) -> float:
 def time_axis(seconds: float) -> None:
     """Under which time each place of the pictures lies, for rows of label and picture."""
     step = next((one for one in _TICKS_S if seconds / one <= MOST_TICKS), _TICKS_S[-1])
-    times = [step * number for number in range(math.ceil(seconds / step - 0.5))] + [seconds]
+    times = [step * count for count in range(math.ceil(seconds / step - 0.5))] + [seconds]
     ticks = "".join(f'<span style="left:{100 * at / seconds:.2f}%">{at:.1f} s</span>' for at in times)
     with st.container(horizontal=True, wrap=False, gap="small"):
         st.html('<div class="ss-quiet">Time</div>', width=LABEL_PX)
@@ -206,7 +210,7 @@ def moment(one: PreviewSet) -> str:
 def row(
     root: Path,
     one: PreviewSet,
-    mark: Mark,
+    caption: Caption,
     alt: str = "",
     part: float | None = None,
     brief: bool = False,
@@ -218,8 +222,8 @@ def row(
     clock of whole seconds, since an axis in tenths stands over it. hearing: it plays by itself when this number is new
     to it; at 0 it never does.
     """
-    label = f'<div class="ss-mark{" ss-brief" if brief else ""}">{mark.html}</div>'
-    says = alt or f"{mark.spoken}, {mark.detail or moment(one)}"
+    label = f'<div class="ss-mark{" ss-brief" if brief else ""}">{caption.html}</div>'
+    says = alt or f"{caption.spoken}, {caption.detail or moment(one)}"
     if "wav" not in one.files:  # a picture or a table wants the whole width
         with st.container(gap="small"):
             st.html(label.replace('"ss-mark"', '"ss-mark ss-above"'))
@@ -231,10 +235,10 @@ def row(
             _content(root, one, says, part, hearing)
 
 
-def sound_row(mark: Mark, sound: bytes, says: str) -> None:
+def sound_row(caption: Caption, sound: bytes, says: str) -> None:
     """A label beside the player of a sound that has no picture."""
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-        st.html(f'<div class="ss-mark">{mark.html}</div>', width=LABEL_PX)
+        st.html(f'<div class="ss-mark">{caption.html}</div>', width=LABEL_PX)
         with st.container(gap=None):
             st.audio(sound, "audio/wav", alt=f"Play {says}")
 

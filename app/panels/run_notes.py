@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.look import style, words
+from app.look import style
 from app.panels.refusals import each
 from app.panels.runs_table import Row
+from engine.quantities import small
 from engine.rundir.annotate import annotate, refusal
 from engine.rundir.notes import LONGEST_NAME, LONGEST_TEXT
 from engine.rundir.view import RunView
@@ -63,7 +64,7 @@ def _ask_of_one(row: Row) -> None:
 def _ask_of_many(rows: Sequence[Row]) -> None:
     style.dialog()
     with st.form("notes", border=False):
-        _tags(f"Tags that all {words.small(len(rows))} have, with commas between them")
+        _tags(f"Tags that all {small(len(rows))} have, with commas between them")
         style.quiet("Tags that only some of them have stay as they are.")
         _choice(rows)
 

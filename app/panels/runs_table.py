@@ -16,6 +16,7 @@ from app.look import states, words
 from app.runs.library import Library
 from app.runs.store import metrics_of
 from engine.claims.figures import DECIMALS
+from engine.claims.headline import best_epoch
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
 from engine.rundir.view import RunView
@@ -41,13 +42,13 @@ class _Shared:
     errors: bool
 
 
-def show(shelf: Library, rows: Sequence[Row], columns: Sequence[str]) -> list[Row]:
+def show(library: Library, rows: Sequence[Row], columns: Sequence[str]) -> list[Row]:
     """The table of ``rows``; those that are chosen in it. A press of "Open" is heard by :func:`pressed`."""
     shared = _shared_by(rows)
     asked = [one for one in COLUMNS if one in columns]
     values: dict[str, Any] = {"Open": ["Open"] * len(rows), "Run": [row.name for row in rows]}
     for name in asked:
-        values[name] = _column(name, rows, shelf)
+        values[name] = _column(name, rows, library)
         if name in ("Best", "Last") and shared.unit is None:  # figures of different kinds stand beside their units
             values["In"] = [_unit(row.view.run) if row.view.run else None for row in rows]
     table = pd.DataFrame(values)
@@ -71,8 +72,8 @@ def pressed(rows: Sequence[Row]) -> Row | None:
     return None if found is None else rows[found["row"]]
 
 
-def _column(name: str, rows: Sequence[Row], shelf: Library) -> Any:
-    values = [COLUMNS[name](row, shelf) for row in rows]
+def _column(name: str, rows: Sequence[Row], library: Library) -> Any:
+    values = [COLUMNS[name](row, library) for row in rows]
     return pd.Series(values, dtype="datetime64[s]") if name == "Started" else values
 
 
@@ -151,7 +152,7 @@ def _last(row: Row, _: Library) -> float | None:
 
 
 def _spot(row: Row, _: Library) -> int | None:
-    spot = words.sweet_spot(row.view.status, row.view.run)
+    spot = best_epoch(row.view.status, row.view.run)
     return spot.epoch if spot else None
 
 
@@ -191,7 +192,7 @@ COLUMNS: Mapping[str, Callable[[Row, Library], Any]] = {
     "Data": lambda row, _: row.view.run.source.name if row.view.run else None,
     "Items": _items,
     "Preset": _preset,
-    "Size": lambda row, shelf: shelf.size(row.reader),
+    "Size": lambda row, library: library.size(row.reader),
     "Tags": lambda row, _: list(row.view.notes.tags),
     "Notes": lambda row, _: " ".join(row.view.notes.text.split()) or None,
     "Started": _started,

@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.look import link, style, words
 from app.panels.comparison import swatch
-from app.panels.previews import Mark, row, sort_previews, span_s
+from app.panels.previews import Caption, row, sort_previews, span_s
 from app.runs import media
 from app.runs.compared import Compared
 from engine.rundir.artefacts import PreviewSet
@@ -85,7 +85,7 @@ def _copies(heard: Sequence[Heard], epoch: int, longest: float, heading: str) ->
     for number, one in enumerate(heard):
         if one.originals and (not same or not any(each.originals for each in heard[:number])):
             whose = "" if same else one.one.name
-            _row(one, one.originals[0], Mark("Original", whose), f"the original {whose}".strip(), longest)
+            _row(one, one.originals[0], Caption("Original", whose), f"the original {whose}".strip(), longest)
         _at(one, one.copies, epoch, longest, "copy")
     if not any(one.copies for one in heard):
         style.quiet("There is none.")
@@ -109,13 +109,17 @@ def _at(one: Heard, found: Sequence[PreviewSet], epoch: int, longest: float, wha
     at = "before learning" if chosen.step == 0 else f"epoch {chosen.epoch}"
     detail = at if chosen.epoch == epoch else f"nearest: {at}"
     _row(
-        one, chosen, Mark(one.one.name, detail, before=swatch(one.one.number)), f"{what}, {one.one.name}, {at}", longest
+        one,
+        chosen,
+        Caption(one.one.name, detail, before=swatch(one.one.number)),
+        f"{what}, {one.one.name}, {at}",
+        longest,
     )
 
 
-def _row(one: Heard, preview: PreviewSet, mark: Mark, says: str, longest: float) -> None:
+def _row(one: Heard, preview: PreviewSet, caption: Caption, says: str, longest: float) -> None:
     part = min(1.0, max(NARROWEST, one.span_s / longest)) if longest and one.span_s else 1.0
-    row(one.root, preview, mark, says, part)
+    row(one.root, preview, caption, says, part)
 
 
 def _digest(one: Heard) -> str:

@@ -9,12 +9,13 @@ from urllib.parse import unquote
 
 import streamlit as st
 
-from app.look import style, words
+from app.look import style
 from app.panels import health
 from app.runs import scan
 from engine.collection.phases import PHASES
 from engine.errors import SweetspotError
 from engine.home import expanded
+from engine.quantities import counted
 from engine.registry import datasets, describe, find_source, offers
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
@@ -177,9 +178,9 @@ def _card(described: Description) -> None:
     with st.container(border=True, key="health"):
         style.head_words("Good to go")
         what, out_of = st.columns(2, wrap=False)
-        classes = words.counted(described.num_classes, "class", "classes")
+        classes = counted(described.num_classes, "class", "classes")
         what.metric("It learns to tell apart" if sorts else "It learns to predict", classes if sorts else "a number")
-        out_of.metric("From", words.counted(described.num_features, "feature"))
+        out_of.metric("From", counted(described.num_features, "feature"))
         for note in described.notes:
             style.finding("gray", "info", "", note)
 

@@ -18,9 +18,11 @@ from app.look import states, style, words
 from app.look.plain import plain
 from app.runs.store import MetricsStore, metrics_of
 from engine.claims.advice import Kept, kept
-from engine.claims.headline import headline, optimism, past_the_spot, sweet
+from engine.claims.figures import better, figure, give_or_take, percent
+from engine.claims.headline import best_epoch, gain_at_best, headline, optimism_note, past_best, sweet
 from engine.claims.quality import quality_of
 from engine.claims.sweet import Sweet
+from engine.quantities import duration
 from engine.rundir.layout import manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
@@ -60,7 +62,7 @@ def strip_drawing(view: RunView, preview_steps: Sequence[int]) -> tuple[pa.Table
     else:
         done = min(1.0, status.step / total) if total else 0.0
         spot = sweet(status, view.run) if total else None
-        said = f"{words.percent(done)} done" + (f", {spot.said}" if spot else "")
+        said = f"{percent(done)} done" + (f", {spot.said}" if spot else "")
     heard = [step / total for step in preview_steps] if total else []
     return strip_rows(done, spot, _ends(status, view.run, total), heard), f"The whole run: {said}"
 
@@ -81,7 +83,7 @@ def cards(view: RunView) -> list[Card]:
     status, run = view.status, view.run
     if status is None:
         return []
-    best = words.sweet_spot(status, run)
+    best = best_epoch(status, run)
     if view.state is ShownState.COMPLETED and run is not None and best is not None:
         return _finished(view, status, run, best)
     return [_time(view, status), _quality(view), _gain(status, run), _error(status, run)]
@@ -111,16 +113,14 @@ def _time(view: RunView, status: Status) -> Card:
             return Card("Time left", "–", "known once it learns")
         if status.eta_s is None:
             return Card("Time left", "estimating", "known after some updates")
-        return Card(
-            "Time left", words.duration(status.eta_s), f"done near {words.ends_near(status.eta_s, time.time())}"
-        )
+        return Card("Time left", duration(status.eta_s), f"done near {words.ends_near(status.eta_s, time.time())}")
     chip, colour = {
         ShownState.FAILED: ("until it failed", "red"),
         ShownState.CRASHED: ("until it ended", "orange"),
         ShownState.CANCELLED: ("until you stopped it", "gray"),
         ShownState.INTERRUPTED: ("until it was interrupted", "gray"),
     }.get(view.state, ("so far", "gray"))
-    return Card("Time", words.duration(status.elapsed_s), chip, colour)
+    return Card("Time", duration(status.elapsed_s), chip, colour)
 
 
 def _quality(view: RunView, label: str = "Quality") -> Card:
@@ -133,18 +133,22 @@ def _quality(view: RunView, label: str = "Quality") -> Card:
 def _gain(status: Status, run: RunRecord | None) -> Card:
     label = words.gain(run)
     gain = words.better_than_average(status, run) if run else None
-    best = words.gain_at_best(status, run) if run else None
+    best = gain_at_best(status, run) if run else None
     if gain is None or best is None or status.best is None:
         return Card(label, "–", "too early to tell")
     if gain < 0 <= best:
-        return Card(label, "no longer", f"{words.percent(best)} at epoch {status.best.epoch}")
+        return Card(label, "no longer", f"{percent(best)} at epoch {status.best.epoch}")
     if gain < 0:
         return Card(
-            label, "not yet" if status.state.live else "no", words.better(gain, run.monitor.better if run else "lower")
+            label,
+            "not yet" if status.state.live else "no",
+            better(gain, run.monitor.better if run else "lower"),
         )
     here = status.best.epoch >= status.epoch
     return Card(
-        label, words.percent(gain), "the best so far" if here else f"{words.percent(best)} at epoch {status.best.epoch}"
+        label,
+        percent(gain),
+        "the best so far" if here else f"{percent(best)} at epoch {status.best.epoch}",
     )
 
 
@@ -154,32 +158,32 @@ def _error(status: Status, run: RunRecord | None) -> Card:
     if run is None or value is None:
         return Card(label, "–", "after the first epoch")
     if not math.isfinite(value):
-        return Card(label, words.figure(value, run.monitor.unit), "not a number", "red")
-    shown = words.give_or_take(value, status.metrics.get(words.uncertain(run) or "", math.nan), run.monitor.unit)
+        return Card(label, figure(value, run.monitor.unit), "not a number", "red")
+    shown = give_or_take(value, status.metrics.get(words.uncertain(run) or "", math.nan), run.monitor.unit)
     if status.best is None or status.best.epoch >= status.epoch:
         return Card(label, shown, "the best so far", "green")
     change = value - status.best.raw
     if abs(change) < 0.005 * abs(status.best.raw):
         return Card(label, shown, f"as at epoch {status.best.epoch}")
     worse = (change > 0) == (run.monitor.better == "lower")
-    said = f"{words.figure(status.best.raw, run.monitor.unit)} at epoch {status.best.epoch}"
-    return Card(label, shown, said, "orange" if worse and past_the_spot(status) else "gray")
+    said = f"{figure(status.best.raw, run.monitor.unit)} at epoch {status.best.epoch}"
+    return Card(label, shown, said, "orange" if worse and past_best(status) else "gray")
 
 
 def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list[Card]:
-    gain = words.gain_at_best(status, run)
+    gain = gain_at_best(status, run)
     last = status.metrics.get(run.monitor.metric)
     few = run.num_val_files < words.FEW_CHECKING and status.evidence is not None
     error = status.evidence.best_give_or_take if few and status.evidence else None
-    shown, found = words.give_or_take(best.raw, error, run.monitor.unit), sweet(status, run)
+    shown, found = give_or_take(best.raw, error, run.monitor.unit), sweet(status, run)
     assert found is not None
     return [
         Card(found.title.capitalize(), found.value, _where_in(found, status), help=_how_found(found, run)),
         _quality(view, "Quality there"),
-        Card(words.gain(run), "–" if gain is None else words.percent(gain), "at that epoch"),
+        Card(words.gain(run), "–" if gain is None else percent(gain), "at that epoch"),
         Card(
-            words.error(run), shown, f"{words.figure(last, run.monitor.unit)} at the end",
-            help=optimism(shown, status.evidence, run.monitor) or None,
+            words.error(run), shown, f"{figure(last, run.monitor.unit)} at the end",
+            help=optimism_note(shown, status.evidence, run.monitor) or None,
         ),
     ]  # fmt: skip
 
@@ -189,7 +193,7 @@ def _where_in(found: Sweet, status: Status) -> str:
     if found.range:
         return f"best epoch {found.best} of {status.total_epochs}"
     of = f"of {status.total_epochs}"
-    return f"{of}, range unknown" if found.few else f"{of} in {words.duration(status.elapsed_s)}"
+    return f"{of}, range unknown" if found.few else f"{of} in {duration(status.elapsed_s)}"
 
 
 def _how_found(found: Sweet, run: RunRecord) -> str | None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.charts import specs
 from app.charts.pictures import FONT, chart, themes
+from app.charts.plots import Drawing
 from app.look import words
 from app.look.states import Note, badges
 from app.look.style import safe, strong
 from app.panels.details import file_rows
 from app.panels.summary import Card
+from app.report.contents import Report
 from app.report.sounds import Panel, Shown
-from engine.rundir.record import DatasetRecord, RunRecord
-
-if TYPE_CHECKING:
-    from app.charts.plots import Drawing
-    from app.report.command import Report
+from engine.quantities import counted, number, sound_length
+from engine.rundir.record import DatasetRecord, Nouns, RunRecord
 
 POLICY = (
     "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -79,7 +78,7 @@ def _middle(report: Report) -> str:
     )
 
 
-def _panel(panel: Panel, nouns: words.Nouns) -> str:
+def _panel(panel: Panel, nouns: Nouns) -> str:
     if not panel.held_out and not panel.made:
         return f'<p class="quiet">There is no {safe(nouns.one)} yet.</p>'
     parts = []
@@ -88,13 +87,13 @@ def _panel(panel: Panel, nouns: words.Nouns) -> str:
     if panel.made:
         parts += [f'<p class="quiet">{safe(nouns.made)}</p>', *map(_shown, panel.made)]
     if len(panel.made) < panel.total:
-        said = f"{len(panel.made)} of {words.number(panel.total)}, evenly chosen so that the page stays small."
+        said = f"{len(panel.made)} of {number(panel.total)}, evenly chosen so that the page stays small."
         parts.append(f'<p class="quiet">{safe(said)}</p>')
     return f'<div class="panel" tabindex="0" role="region" aria-label="{safe(nouns.panel)}">{"".join(parts)}</div>'
 
 
 def _shown(one: Shown) -> str:
-    label = f'<div class="mark">{one.mark.html}</div>'
+    label = f'<div class="mark">{one.caption.html}</div>'
     parts = [f'<p class="quiet">{safe(note)}</p>' for note in one.notes]
     if one.picture:
         parts.insert(0, f'<img src="{one.picture}" alt="Picture of {safe(one.says)}">')
@@ -143,15 +142,15 @@ def _collection(dataset: DatasetRecord | None, run: RunRecord | None) -> str:
     head = "<section><h2>Collection</h2>"
     if dataset is None or not dataset.files:
         learn, check = (run.num_train_files, run.num_val_files) if run else (0, 0)
-        said = f"*{words.number(learn)}* to learn from, *{words.number(check)}* to check with."
+        said = f"*{number(learn)}* to learn from, *{number(check)}* to check with."
         return f"{head}<p>{strong(said)}</p></section>"
     rows = file_rows(dataset)
     used = [row for row in dataset.files if row.verdict != "skipped"]
     length = sum(row.duration_s or 0.0 for row in used)
     sides = [sum(row.split == side for row in used) for side in ("train", "val")]
     said = (
-        f"*{words.number(len(used))}* of {words.counted(len(rows), 'file')} used, {words.sound_length(length)} in all: "
-        f"*{words.number(sides[0])}* to learn from, *{words.number(sides[1])}* to check with."
+        f"*{number(len(used))}* of {counted(len(rows), 'file')} used, {sound_length(length)} in all: "
+        f"*{number(sides[0])}* to learn from, *{number(sides[1])}* to check with."
     )
     return f"{head}<p>{strong(said)}</p>{_folded(list(rows[0]), [list(row.values()) for row in rows])}</section>"
 
@@ -166,7 +165,7 @@ def _checkpoints(rows: Sequence[Mapping[str, Any]]) -> str:
 def _folded(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     table = _table(names, rows[:MOST_ROWS])
     if len(rows) > MOST_ROWS:
-        table += f'<p class="quiet">and {words.number(len(rows) - MOST_ROWS)} more.</p>'
+        table += f'<p class="quiet">and {number(len(rows) - MOST_ROWS)} more.</p>'
     return table if len(rows) <= FOLDED_ABOVE else f"<details><summary>All {len(rows)}</summary>{table}</details>"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from app.panels.previews import Mark, moment, sort_previews
+from app.panels.previews import Caption, moment, sort_previews
 from app.runs import media
 from engine.rundir.artefacts import PreviewSet
 
@@ -21,14 +21,14 @@ MOST_PREVIEWS = 200  # Players that one page can hold and somebody still looks t
 MOST_PICTURE = 1_000_000
 MPEG_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
-Marks = dict[tuple[int, int], Mark]
+Captions = dict[tuple[int, int], Caption]
 
 
 @dataclass(frozen=True)
 class Shown:
     """One preview: what stands beside it, and its parts as data URIs. notes: why a part is not here."""
 
-    mark: Mark
+    caption: Caption
     says: str
     picture: str | None = None
     sound: str | None = None
@@ -51,15 +51,15 @@ class Panel:
     total: int
 
 
-def panel(root: Path, found: Sequence[PreviewSet], marks: Marks) -> Panel:
+def panel(root: Path, found: Sequence[PreviewSet], captions: Captions) -> Panel:
     """The original, its newest copy and the one nearest the sweet spot, then what was made, evenly thinned to fit."""
     references, copies, samples = sort_previews(found)
-    held_out = [embed(root, one, Mark("Original"), "the original") for one in references[:1]]
-    for one in _copies(copies, marks):
-        sweet = marks[one.epoch, one.step].sweet if (one.epoch, one.step) in marks else ""
-        held_out.append(embed(root, one, Mark("Copy", moment(one), sweet), f"the copy, {moment(one)}"))
+    held_out = [embed(root, one, Caption("Original"), "the original") for one in references[:1]]
+    for one in _copies(copies, captions):
+        sweet = captions[one.epoch, one.step].sweet if (one.epoch, one.step) in captions else ""
+        held_out.append(embed(root, one, Caption("Copy", moment(one), sweet), f"the copy, {moment(one)}"))
     left = BUDGET - sum(one.size for one in held_out)
-    made = thinned(samples, [_is_sweet(one, marks) for one in samples], lambda one: _made(root, one, marks), left)
+    made = thinned(samples, [_is_sweet(one, captions) for one in samples], lambda one: _made(root, one, captions), left)
     return Panel(held_out, made[::-1], len(samples))
 
 
@@ -85,22 +85,22 @@ def _evenly(total: int, count: int, keep: Sequence[bool]) -> list[int]:
     return sorted(even | {place for place, wanted in enumerate(keep) if wanted and count > 1})
 
 
-def _copies(copies: Sequence[PreviewSet], marks: Marks) -> list[PreviewSet]:
-    sweet = [one for one in copies if _is_sweet(one, marks)]
+def _copies(copies: Sequence[PreviewSet], captions: Captions) -> list[PreviewSet]:
+    sweet = [one for one in copies if _is_sweet(one, captions)]
     return [*sweet[:1], *(copies[-1:] if copies[-1:] != sweet[:1] else ())]
 
 
-def _is_sweet(one: PreviewSet, marks: Marks) -> bool:
-    mark = marks.get((one.epoch, one.step))
-    return mark is not None and bool(mark.sweet)
+def _is_sweet(one: PreviewSet, captions: Captions) -> bool:
+    caption = captions.get((one.epoch, one.step))
+    return caption is not None and bool(caption.sweet)
 
 
-def _made(root: Path, one: PreviewSet, marks: Marks) -> Shown:
-    mark = marks.get((one.epoch, one.step), Mark(moment(one)))
-    return embed(root, one, mark, f"{moment(one)}, step {one.step}")
+def _made(root: Path, one: PreviewSet, captions: Captions) -> Shown:
+    caption = captions.get((one.epoch, one.step), Caption(moment(one)))
+    return embed(root, one, caption, f"{moment(one)}, step {one.step}")
 
 
-def embed(root: Path, one: PreviewSet, mark: Mark, says: str) -> Shown:
+def embed(root: Path, one: PreviewSet, caption: Caption, says: str) -> Shown:
     """Take in the files of one preview. What is none, is damaged or too large is left out, with a sentence."""
     files = {suffix: root / path for suffix, path in one.files.items()}
     notes = [why for path in files.values() if (why := media.refusal(path))]
@@ -115,7 +115,7 @@ def embed(root: Path, one: PreviewSet, mark: Mark, says: str) -> Shown:
     if not picture and not sound and "npy" in files:
         table = media.table(files["npy"])
         notes += [] if table is not None else ["This table cannot be read."]
-    return Shown(mark, says, picture, sound, table, tuple(notes))
+    return Shown(caption, says, picture, sound, table, tuple(notes))
 
 
 def _picture(path: Path) -> str | None:

@@ -54,16 +54,16 @@ def kind(run: RunRecord) -> tuple[str, str]:
     return run.task, run.monitor.metric
 
 
-def gather(shelf: Library, ids: Sequence[str]) -> tuple[list[Compared], list[str]]:
+def gather(library: Library, ids: Sequence[str]) -> tuple[list[Compared], list[str]]:
     """The runs called ``ids``, the first ten of them, in that order, and a sentence on each that cannot be shown."""
     opened: list[tuple[RunReader, RunView]] = []
     absent = []
     for one in list(dict.fromkeys(ids))[:MOST]:
-        reader = shelf.find(one)
+        reader = library.find(one)
         try:
             if reader is None:
                 absent.append(f"There is no run {one} here. It may lie in another directory, or be gone.")
-            elif (view := shelf.view(reader)).run is None:
+            elif (view := library.view(reader)).run is None:
                 absent.append(f"{one} has nothing to compare yet, or its record cannot be read.")
             else:
                 opened.append((reader, view))

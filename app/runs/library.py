@@ -169,7 +169,7 @@ def _library(runs_dir: str) -> Library:
     return Library(Path(runs_dir))
 
 
-def library() -> Library:
+def open_library() -> Library:
     """The library that this app was started for. Who comes or loads the page anew sees what is there, told or not."""
     found = _library(str(runs_directory(sys.argv[1:])))
     if not st.session_state.get("looked"):

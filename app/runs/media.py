@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.look.words import size
+from engine.quantities import size
 
 MOST_BYTES = {"wav": 32 << 20, "png": 8 << 20, "npy": 32 << 20}
 MOST_PIXELS = 1_400  # a side; Streamlit decodes and shrinks what is wider

@@ -156,7 +156,7 @@ class MetricsStore:
             elif row["event"] == "warning":
                 self.warnings.append(row)
 
-    def _put(self, place: Columns, index_name: str, table: dict[str, Floats]) -> None:
+    def _put(self, columns: Columns, index_name: str, table: dict[str, Floats]) -> None:
         index = table.pop(index_name, None)
         if index is None:
             return
@@ -165,14 +165,14 @@ class MetricsStore:
         if not good.all():
             self.damaged += int((~good).sum())
             table = {name: column[good] for name, column in table.items()}
-        place.put(index[good].astype(np.int64), {name: _within(column) for name, column in table.items()})
+        columns.put(index[good].astype(np.int64), {name: _within(column) for name, column in table.items()})
 
 
 def _lists(row: dict[str, Any]) -> dict[str, Floats]:
-    found = {name: value[:MOST_COLUMNS] for name, value in row.items() if isinstance(value, list)}
+    lists = {name: value[:MOST_COLUMNS] for name, value in row.items() if isinstance(value, list)}
     return {
         name: _within(np.array([one if is_number(one) else np.nan for one in value], float))
-        for name, value in found.items()
+        for name, value in lists.items()
     }
 
 

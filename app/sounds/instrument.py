@@ -9,10 +9,11 @@ from typing import Any
 
 import streamlit as st
 
-from app.look import style, words
+from app.look import style
 from app.sounds.made_sounds import MOST_ZIPPED
 from app.sounds.model import Model
 from engine.errors import SweetspotError
+from engine.quantities import counted, size
 
 MOST_KEYS, USUAL_KEYS = 64, 16
 MAKING_S = 600.0
@@ -35,7 +36,7 @@ def offer(model: Model, wish: Mapping[str, Any]) -> None:
             return
         asked = _asked(source, starred)
         count = asked.get("sounds", len(starred))
-        label = f"Instrument with {words.counted(count, 'key')}"
+        label = f"Instrument with {counted(count, 'key')}"
         if st.button(label, icon=":material/piano:", width="stretch", key="make-kit"):
             _make(model, {**asked, **{name: wish[name] for name in _WISHED}})
         _made(model)
@@ -63,8 +64,8 @@ def _make(model: Model, asked: dict[str, Any]) -> None:
             answer = model.client.ask("instrument", timeout_s=MAKING_S, checkpoint=model.checkpoint, out=place, **asked)
             path = Path(answer["path"])
             if path.stat().st_size > MOST_ZIPPED:
-                size = words.size(path.stat().st_size)
-                raise SweetspotError(f"{size} is much for a download.", "Ask for fewer keys or variations.")
+                large = size(path.stat().st_size)
+                raise SweetspotError(f"{large} is much for a download.", "Ask for fewer keys or variations.")
             st.session_state["kit"] = (model.id, path.name, path.read_bytes(), answer)
     except SweetspotError as error:
         style.note("red", "error", error.cause, error.remedy)
@@ -79,11 +80,11 @@ def _made(model: Model) -> None:
     _, name, data, answer = kit
     st.download_button(
         "Download the instrument", data, name, "application/zip", icon=":material/download:", key="take-kit",
-        type="primary", width="stretch", on_click="ignore", help=words.size(len(data)),
+        type="primary", width="stretch", on_click="ignore", help=size(len(data)),
     )  # fmt: skip
     for one in answer["instruments"]:
         sounds = one["sounds"]
         low, high = sounds[0]["names"].split(" to ")[0], sounds[-1]["names"].split(" to ")[-1]
-        style.quiet(f"{one['name']}: {words.counted(len(sounds), 'sound')}, {low} to {high}")
+        style.quiet(f"{one['name']}: {counted(len(sounds), 'sound')}, {low} to {high}")
     for remark in answer["remarks"]:
         style.quiet(remark)

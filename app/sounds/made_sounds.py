@@ -19,7 +19,7 @@ import platformdirs
 import soundfile
 import streamlit as st
 
-from app.look import words
+from engine.claims.figures import percent
 from engine.errors import StorageError
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
@@ -173,7 +173,7 @@ def detail(origin: Mapping[str, Any]) -> str:
     if kind == "file":
         return stem(origin.get("file"))
     if kind == "between":
-        far = words.percent(_number(origin.get("position")))
+        far = percent(_number(origin.get("position")))
         return f"{far} {stem(origin.get('first'))} → {stem(origin.get('second'))}"
     if kind == "place":
         return f"{shown(_number(origin.get('x')))}, {shown(_number(origin.get('y')))}"

@@ -8,14 +8,16 @@ from typing import Any
 
 import streamlit as st
 
-from app.look import style, words
+from app.look import style
 from app.look.plain import plain
 from app.panels import summary
 from app.runs.launch import launcher
-from app.runs.library import Library, library
+from app.runs.library import Library, open_library
 from app.sounds.client import Client, client_of
 from app.sounds.made_sounds import MadeSounds, made_sounds_at, place_of, place_of_model
+from engine.claims.headline import best_name
 from engine.errors import RunDirectoryError, SweetspotError
+from engine.quantities import number
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -51,7 +53,7 @@ def makes_sounds(view: RunView) -> bool:
 
 def open_model() -> Model | None:
     """Draw the head of a page about a model, let its state be chosen; None after saying why there is none."""
-    found = _find(library())
+    found = _find(open_library())
     if found is None:
         return None
     if isinstance(found, Path):
@@ -87,7 +89,7 @@ def _exported(path: Path) -> Model | None:
 def others(model: Model) -> None:
     """Links to the exported models that lie among the runs, and how one gets there."""
     with st.expander("Exported models", key="exported"):
-        runs = library()
+        runs = open_library()
         for path in runs.models():
             if path.name != model.id:
                 st.page_link(
@@ -163,7 +165,7 @@ def _choose(reader: RunReader) -> None:
 
 def states_of(reader: RunReader) -> dict[str, str]:
     """What sounds can be made with, by its name in a request: best and last, then all snapshots, the newest first."""
-    best = words.spot_name(reader.status())
+    best = best_name(reader.status())
     labels = {"best": f"{best.capitalize()}, epoch", "last": "Last save, epoch"}
     states = reader.saved_states()
     epochs = [one.epoch for one in states if one.name not in labels]
@@ -171,7 +173,7 @@ def states_of(reader: RunReader) -> dict[str, str]:
     for one in states:
         twin = one.name not in labels and epochs.count(one.epoch) > 1
         found[one.name] = f"{labels.get(one.name, 'Epoch')} {one.epoch}" + (
-            f", step {words.number(one.step)}" if twin else ""
+            f", step {number(one.step)}" if twin else ""
         )
     return found
 

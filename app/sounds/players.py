@@ -8,10 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from app.look import style
-from app.look.words import counted, sound_length
 from app.runs import media
 from app.sounds.made_sounds import MadeSounds, Sound, detail, differences, file_name, label, state_words
 from engine.errors import SweetspotError
+from engine.quantities import counted, sound_length
 from engine.rundir.reading import own_file
 
 LABEL_PX, TOOLS_PX = 84, 40

@@ -10,7 +10,7 @@ from app.look import style
 from app.look.plain import plain
 from app.panels import comparison, overlaid, side_by_side
 from app.runs.compared import FEWEST, MOST, Compared, called, gather, refresh
-from app.runs.library import Library, library
+from app.runs.library import Library, open_library
 
 LIVE_S = 2.0
 Signature = tuple[tuple[str, bool, int], ...]
@@ -20,9 +20,9 @@ def page() -> None:
     style.head()
     st.html(style.run_colours())
     st.title("Compare", anchor=False)
-    shelf = library()
-    ids = _choose(shelf)
-    runs, absent = gather(shelf, ids)
+    library = open_library()
+    ids = _choose(library)
+    runs, absent = gather(library, ids)
     for sentence in absent:
         style.note("yellow", "search_off", "One run is left out.", sentence)
     if len(runs) < FEWEST:
@@ -33,15 +33,15 @@ def page() -> None:
         refresh(runs)
     live = any(one.view.state.live for one in runs)
     st.fragment(_moving, run_every=LIVE_S if live else None)(
-        shelf, [one.reader.id for one in runs], _signature(shelf, runs)
+        library, [one.reader.id for one in runs], _signature(library, runs)
     )
-    side_by_side.show(runs, {one.reader.id: shelf.previews(one.reader) for one in runs})
+    side_by_side.show(runs, {one.reader.id: library.previews(one.reader) for one in runs})
 
 
-def _choose(shelf: Library) -> list[str]:
+def _choose(library: Library) -> list[str]:
     """The runs of the address, and a field to change them."""
-    found, _ = shelf.views()
-    names = called(found)
+    views, _ = library.views()
+    names = called(views)
     asked = [one for one in dict.fromkeys(st.query_params.get("runs", "").split(",")) if one]
     known = [one for one in asked if one in names][:MOST]
     chosen = st.multiselect(
@@ -62,13 +62,13 @@ def _too_few(count: int) -> None:
         st.page_link("views/runs.py", label="All runs", icon=":material/list:")
 
 
-def _signature(shelf: Library, runs: Sequence[Compared]) -> Signature:
+def _signature(library: Library, runs: Sequence[Compared]) -> Signature:
     """What the whole page is drawn anew for: a run that began or ended, a preview more."""
-    return tuple((one.reader.id, one.view.state.live, len(shelf.previews(one.reader))) for one in runs)
+    return tuple((one.reader.id, one.view.state.live, len(library.previews(one.reader))) for one in runs)
 
 
-def _moving(shelf: Library, ids: Sequence[str], drawn: Signature) -> None:
-    runs, _ = gather(shelf, ids)
+def _moving(library: Library, ids: Sequence[str], drawn: Signature) -> None:
+    runs, _ = gather(library, ids)
     refresh(runs)
     with st.container(key="compare-words", gap="small"):
         comparison.say(runs)
@@ -76,7 +76,7 @@ def _moving(shelf: Library, ids: Sequence[str], drawn: Signature) -> None:
         overlaid.show(runs)
     if runs:
         comparison.table(runs)
-    if _signature(shelf, runs) != drawn:  # last, so that the rest of the page is drawn anew after this
+    if _signature(library, runs) != drawn:  # last, so that the rest of the page is drawn anew after this
         st.rerun()
 
 

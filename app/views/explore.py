@@ -13,12 +13,12 @@ import streamlit as st
 from app.charts import latent_map, specs
 from app.look import style
 from app.look.plain import plain
-from app.look.words import sound_length
 from app.panels import actions
 from app.sounds import players
 from app.sounds.made_sounds import Sound, shown, stem
 from app.sounds.model import Model, choose_state, open_model
 from engine.errors import SweetspotError
+from engine.quantities import sound_length
 
 HEIGHT = 440
 MOST_HEARD = 12
@@ -41,7 +41,7 @@ def page() -> None:
     actions.complaint()
     try:
         with st.spinner("Drawing the map."):
-            found, axes = model.known("map"), model.known("axes")["axes"]
+            collection_map, axes = model.known("map"), model.known("axes")["axes"]
     except SweetspotError as error:
         style.note("yellow", "explore_off", error.cause, error.remedy)
         return
@@ -54,10 +54,10 @@ def page() -> None:
             with slot, st.spinner("Making it."):
                 trouble = _hear_what_was_asked(model)
             _listen(model, trouble, slot)
-    differ = any(share * 100 >= 0.5 for share in found["share"])
+    differ = any(share * 100 >= 0.5 for share in collection_map["share"])
     with above[0]:
         if differ:
-            _map(model, found, axes)
+            _map(model, collection_map, axes)
         else:
             style.note("gray", "explore_off", "There is no map.", "It learnt one sound, and a map shows differences.")
     below = st.columns([5, 3], gap="large")
@@ -65,7 +65,7 @@ def page() -> None:
         with below[0]:
             _axes(axes)
     with below[1]:
-        _ways(model, found["points"])
+        _ways(model, collection_map["points"])
 
 
 def _forget_others(model: Model) -> None:
@@ -128,10 +128,10 @@ def _original(model: Model, file: str, heard: list[Heard]) -> None:
 
 
 def _find_place(model: Model, origin: Origin) -> None:
-    found = model.client.ask("nearest", checkpoint=model.checkpoint, origin=origin, count=3)
-    st.session_state["here"] = (found["x"], found["y"])
-    st.session_state["near"] = [stem(one["path"]) for one in found["nearest"]]
-    st.session_state["remarks-here"] = found["remarks"]
+    nearest = model.client.ask("nearest", checkpoint=model.checkpoint, origin=origin, count=3)
+    st.session_state["here"] = (nearest["x"], nearest["y"])
+    st.session_state["near"] = [stem(one["path"]) for one in nearest["nearest"]]
+    st.session_state["remarks-here"] = nearest["remarks"]
 
 
 def _map_key(model: Model) -> str:
@@ -143,8 +143,8 @@ def _spec(x_title: str, y_title: str) -> specs.Spec:
     return specs.map_chart(x_title, y_title, HEIGHT)
 
 
-def _map(model: Model, found: dict[str, Any], axes: list[dict[str, Any]]) -> None:
-    points, share = found["points"], [*found["share"], 0.0, 0.0]
+def _map(model: Model, collection_map: dict[str, Any], axes: list[dict[str, Any]]) -> None:
+    points, share = collection_map["points"], [*collection_map["share"], 0.0, 0.0]
     st.html(
         '<div class="ss-head">The map <span>click anywhere to hear that place</span> '
         '<span class="ss-learn">● learnt</span> <span class="ss-check">○ checked</span></div>'
@@ -155,8 +155,8 @@ def _map(model: Model, found: dict[str, Any], axes: list[dict[str, Any]]) -> Non
         latent_map.map_rows(points, st.session_state.get("here")), _spec(*titles), width="stretch", key=key,
         on_select=lambda: _clicked(key), alt=f"Map of {len(points)} sounds. Its places can be typed in below as well.",
     )  # fmt: skip
-    if found["files"] > len(points):
-        style.quiet(f"{len(points)} of {found['files']} sounds, evenly chosen.")
+    if collection_map["files"] > len(points):
+        style.quiet(f"{len(points)} of {collection_map['files']} sounds, evenly chosen.")
 
 
 def _clicked(key: str) -> None:

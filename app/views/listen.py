@@ -11,10 +11,10 @@ from app.panels import bench_sides, epoch_remarks, listening_bench, previews
 from app.panels.bench_sides import Recording
 from app.panels.listening_bench import Begin
 from app.panels.moments import Moments
-from app.panels.previews import Mark
+from app.panels.previews import Caption
 from app.panels.refusals import view_or_refusal
 from app.runs.launch import launcher
-from app.runs.library import Library, library
+from app.runs.library import Library, open_library
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -24,20 +24,20 @@ CHART_PX = 190
 
 def page() -> None:
     style.head()
-    shelf = library()
-    reader = shelf.find(st.query_params.get("run"))
+    library = open_library()
+    reader = library.find(st.query_params.get("run"))
     if reader is None:
         style.name("Listen")
         style.note("gray", "headphones", "Choose a run first.", "Its page has “Compare by ear” beside what it made.")
         st.page_link("views/runs.py", label="All runs", icon=":material/list:")
         return
-    view = view_or_refusal(shelf, reader)
+    view = view_or_refusal(library, reader)
     if view is not None:
-        _show(shelf, reader, view)
+        _show(library, reader, view)
 
 
-def _show(shelf: Library, reader: RunReader, view: RunView) -> None:
-    count = len(shelf.previews(reader))
+def _show(library: Library, reader: RunReader, view: RunView) -> None:
+    count = len(library.previews(reader))
     name = launcher().name_of(view, reader.root)
     with st.container(horizontal=True, vertical_alignment="center", key="listen-title"):
         style.name(name)
@@ -45,19 +45,19 @@ def _show(shelf: Library, reader: RunReader, view: RunView) -> None:
             st.page_link(
                 "views/run.py", label="Back to the run", icon=":material/arrow_back:", query_params={"run": reader.id}
             )
-    st.fragment(_bench)(shelf, reader)
+    st.fragment(_bench)(library, reader)
     if view.state.live:
-        st.fragment(_watch, run_every=LOOK_S)(shelf, reader, count)
+        st.fragment(_watch, run_every=LOOK_S)(library, reader, count)
 
 
-def _watch(shelf: Library, reader: RunReader, drawn: int) -> None:
-    if len(shelf.previews(reader)) != drawn:
+def _watch(library: Library, reader: RunReader, drawn: int) -> None:
+    if len(library.previews(reader)) != drawn:
         st.rerun()
 
 
-def _bench(shelf: Library, reader: RunReader) -> None:
-    view, found = shelf.view(reader), shelf.previews(reader)
-    there = Moments(found, previews.marks(reader.root, view, found))
+def _bench(library: Library, reader: RunReader) -> None:
+    view, found = library.view(reader), library.previews(reader)
+    there = Moments(found, previews.captions(reader.root, view, found))
     if not there.steps:
         _nothing(view)
         return
@@ -108,27 +108,29 @@ def _slider(key: str, there: Moments) -> int:
 
 
 def _stop(there: Moments, step: int) -> str:
-    mark = there.mark(step)
-    said = [there.where(step), mark.detail if step else "", mark.sweet]
+    caption = there.caption(step)
+    said = [there.where(step), caption.detail if step else "", caption.sweet]
     return " · ".join(one for one in said if one)
 
 
 def _players(reader: RunReader, there: Moments, step: int, recording: Recording | None) -> None:
     """Everything of one moment, each with a player of its own."""
-    where, mark = there.where(step), there.mark(step)
-    style.title(f"Everything of {where}" if step else "Before learning", mark.sweet)
+    where, caption = there.where(step), there.caption(step)
+    style.title(f"Everything of {where}" if step else "Before learning", caption.sweet)
     span = previews.span_s(reader.root, there.found)
     with st.container(key="players", gap="small"):
         if span:
             previews.time_axis(span)
         if there.original is not None:
-            previews.row(reader.root, there.original, Mark("Original"), "the original", brief=True)
+            previews.row(reader.root, there.original, Caption("Original"), "the original", brief=True)
         for one in there.copies(step):
-            previews.row(reader.root, one, Mark("Copy", where), f"copy of the original, {where}", brief=True)
+            previews.row(reader.root, one, Caption("Copy", where), f"copy of the original, {where}", brief=True)
         for one in there.samples(step):
-            previews.row(reader.root, one, Mark("New", where), f"new sound, {where}", brief=True)
+            previews.row(reader.root, one, Caption("New", where), f"new sound, {where}", brief=True)
         if recording is not None:
-            previews.sound_row(Mark("Nearest", recording.name), recording.sound, f"nearest recording, {recording.name}")
+            previews.sound_row(
+                Caption("Nearest", recording.name), recording.sound, f"nearest recording, {recording.name}"
+            )
 
 
 page()

@@ -7,15 +7,16 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from app.look import style, words
+from app.look import style
 from app.panels import forms, plans, source
 from app.panels.source import Chosen
 from app.runs.launch import launcher
-from app.runs.library import Library, library
+from app.runs.library import Library, open_library
 from engine.config import OverfittingPreset, Settings, TaskConfig, TrainingConfig
 from engine.errors import StorageError
 from engine.flags import collect
 from engine.process.job import LIMITS, without_limits
+from engine.quantities import counted, duration
 from engine.registry import get_dataset
 from engine.resolve import merged, preset_for, resolve
 from engine.rundir.record import RunRecord
@@ -36,11 +37,11 @@ FROM_DATA = ("val_fraction", "batch_size", "max_steps")
 
 def page() -> None:
     style.head()
-    shelf = library()
+    library = open_library()
     if st.query_params.get("from") == "folder":  # the link of an empty library promises it
         del st.query_params["from"]
         st.session_state["source"] = source.FOLDER
-    model = _copied(shelf)
+    model = _copied(library)
     st.title("New run", anchor=False)
     if model is not None:
         style.quiet(f"With the data and the settings of {model.name}. Change what you like.")
@@ -48,19 +49,19 @@ def page() -> None:
     with left:
         chosen = source.choose()
     with right, st.container(border=True, key="decide"):
-        _decide(shelf, chosen, model)
+        _decide(library, chosen, model)
 
 
-def _copied(shelf: Library) -> RunRecord | None:
+def _copied(library: Library) -> RunRecord | None:
     """The run to begin from, when the page was opened to copy one."""
-    reader = shelf.find(st.query_params.get("copy"))
+    reader = library.find(st.query_params.get("copy"))
     record = reader.run() if reader else None
     if record is not None and reader is not None:
         source.begin_with(reader, record)
     return record
 
 
-def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> None:
+def _decide(library: Library, chosen: Chosen | None, model: RunRecord | None) -> None:
     """The card where everything is decided."""
     task = chosen.task if chosen else get_dataset("demo").task
     settings: dict[str, Any] = {}
@@ -75,15 +76,15 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
         begin = forms.differing(model, chosen.defaults if chosen else {}, own) if model and model.task == task else {}
         values, errors = forms.advanced(task, forms.usual(_follows(settings, chosen, own), own), begin)
     if errors:
-        count = words.counted(len(errors), "setting needs", "settings need")
+        count = counted(len(errors), "setting needs", "settings need")
         style.note("red", "error", f"{count} mending:", ", ".join(sorted(forms.label(one) for one in errors)))
     ready = chosen is not None and chosen.ready and not errors
     if ready and chosen is not None and (chosen.checked is not None or chosen.num_items):
-        settings |= _said_plan(shelf, chosen, {**settings, **values})
+        settings |= _said_plan(library, chosen, {**settings, **values})
     play = ":material/play_arrow:"
     pressed = st.button("Start learning", type="primary", icon=play, width="stretch", disabled=not ready, key="start")
     if pressed and chosen is not None:
-        _start(shelf, chosen.source, name.strip() or chosen.name, {**settings, **chosen.settings, **values})
+        _start(library, chosen.source, name.strip() or chosen.name, {**settings, **chosen.settings, **values})
     style.quiet(_promise(chosen, bool(errors)))
 
 
@@ -102,18 +103,18 @@ def _below(chosen: Chosen, settings: Mapping[str, Any]) -> dict[str, Any]:
     return without_limits(chosen.defaults, dict.fromkeys(named))
 
 
-def _said_plan(shelf: Library, chosen: Chosen, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _said_plan(library: Library, chosen: Chosen, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Say what will be trained; the settings that make the run keep it: a length that follows from the sounds."""
     named = {name for name in LIMITS if settings.get(name) is not None}
     config = _settled(TrainingConfig, _below(chosen, settings), settings)
     own = _settled(task_config(chosen.task), chosen.task_defaults, settings)
-    pace = plans.pace_here(shelf, chosen.task)
+    pace = plans.pace_here(library, chosen.task)
     if chosen.checked is None:
         style.line(f"*The plan:* {plans.coming_of_rows(config, own, chosen.num_items, pace)}")
         return {}
     coming = plans.coming(config, own, chosen.checked.health.files, pace)
     style.line(f"*The plan:* {coming}")
-    return {} if named else {"max_steps": coming.plan.total_steps}
+    return {} if named else {"max_steps": coming.length.total_steps}
 
 
 def _settled(model: type[_S], defaults: Mapping[str, Any], settings: Mapping[str, Any]) -> _S:
@@ -174,12 +175,12 @@ def _usual_minutes(chosen: Chosen | None) -> int:
 
 
 def _minutes(minutes: float) -> str:
-    return "no limit" if not minutes else "1 min" if minutes == 1 else words.duration(minutes * 60.0)
+    return "no limit" if not minutes else "1 min" if minutes == 1 else duration(minutes * 60.0)
 
 
-def _start(shelf: Library, wanted: str, name: str, settings: Mapping[str, Any]) -> None:
+def _start(library: Library, wanted: str, name: str, settings: Mapping[str, Any]) -> None:
     try:
-        launch = launcher().start(shelf.runs_dir, wanted, name, settings)
+        launch = launcher().start(library.runs_dir, wanted, name, settings)
     except StorageError as error:
         style.note("red", "error", "The trainer could not be started.", str(error))
         return

@@ -12,7 +12,7 @@ from app.look.plain import plain
 from app.panels import actions, chart_menu, details, previews, run_notes, summary
 from app.panels.refusals import view_or_refusal
 from app.runs.launch import Launch, launcher
-from app.runs.library import Library, library
+from app.runs.library import Library, open_library
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView, ShownState
@@ -24,38 +24,38 @@ Signature = tuple[bool, bool, int]
 
 def page() -> None:
     style.head()
-    shelf = library()
+    library = open_library()
     run_id = st.query_params.get("run")
     if run_id is not None and st.session_state.get("deleted") == run_id:
         del st.session_state["deleted"]
         st.switch_page("views/runs.py")
-    reader = shelf.find(run_id)
+    reader = library.find(run_id)
     if reader is None:
-        launch = launcher().find(run_id, shelf.runs_dir) if run_id else None
+        launch = launcher().find(run_id, library.runs_dir) if run_id else None
         if launch:
             _starting(launch)
         else:
             _missing()
         return
-    view = view_or_refusal(shelf, reader)
+    view = view_or_refusal(library, reader)
     if view is not None:
-        _show(shelf, reader, view)
+        _show(library, reader, view)
 
 
-def _show(shelf: Library, reader: RunReader, view: RunView) -> None:
-    found = shelf.previews(reader)
+def _show(library: Library, reader: RunReader, view: RunView) -> None:
+    preview_sets = library.previews(reader)
     live = _may_move(view)
-    drawn = _signature(view, found)
+    drawn = _signature(view, preview_sets)
     _tell_the_end(view, launcher().name_of(view, reader.root))
     actions.dialog(reader, view)
     # A fragment costs as much for being run as for what it draws, so one draws all that moves every second. The style
     # sheet puts its parts and the listening panel, which must not be drawn again, into one grid.
     with st.container(key="run"):
-        st.fragment(_moving, run_every=LIVE_S if live else None)(shelf, reader, drawn)
+        st.fragment(_moving, run_every=LIVE_S if live else None)(library, reader, drawn)
         with st.container(key="aside"):
-            _listen(reader, view, found)
+            _listen(reader, view, preview_sets)
         with st.container(key="details"):
-            st.fragment(_details, run_every=DETAILS_S if live else None)(shelf, reader)
+            st.fragment(_details, run_every=DETAILS_S if live else None)(library, reader)
 
 
 def _tell_the_end(view: RunView, name: str) -> None:
@@ -75,29 +75,29 @@ def _may_move(view: RunView) -> bool:
     )
 
 
-def _signature(view: RunView, found: list[PreviewSet]) -> Signature:
+def _signature(view: RunView, preview_sets: list[PreviewSet]) -> Signature:
     """What the whole page is drawn anew for; everything else its fragments do."""
-    return _may_move(view), states.getting_ready(view), len(found)
+    return _may_move(view), states.getting_ready(view), len(preview_sets)
 
 
-def _moving(shelf: Library, reader: RunReader, drawn: Signature) -> None:
+def _moving(library: Library, reader: RunReader, drawn: Signature) -> None:
     launcher().reap()
-    view = shelf.view(reader)
-    found = shelf.previews(reader)
+    view = library.view(reader)
+    preview_sets = library.previews(reader)
     st.set_page_config(page_title=states.tab_title(view, launcher().name_of(view, reader.root)))
     with st.container(key="top"):
-        _top(reader, view, found)
+        _top(reader, view, preview_sets)
     with st.container(key="main"):
-        heard = sorted({one.step for one in found})
+        heard = sorted({one.step for one in preview_sets})
         settings = chart_menu.show(reader, view, heard)
-        plots.main(reader, view, heard, settings, lambda step: _hear(reader, found, step))
+        plots.main(reader, view, heard, settings, lambda step: _hear(reader, preview_sets, step))
     with st.container(key="curves"):
         small_plots.small(reader, view, settings)
-    if _signature(view, found) != drawn:  # last, so that a death is seen before the rest of the page is drawn anew
+    if _signature(view, preview_sets) != drawn:  # last: a death is seen before the rest is drawn anew
         st.rerun()
 
 
-def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
+def _top(reader: RunReader, view: RunView, preview_sets: list[PreviewSet]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             style.name(launcher().name_of(view, reader.root))
@@ -107,7 +107,7 @@ def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
     if view.status is not None:
         style.line(summary.where(view))
     run_notes.shown(view)
-    summary.strip(view, sorted({one.step for one in found}), f"strip-{reader.id}")
+    summary.strip(view, sorted({one.step for one in preview_sets}), f"strip-{reader.id}")
     summary.show(summary.cards(view))
     actions.complaint()
     if actions.starting_again(view):
@@ -116,45 +116,49 @@ def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
         summary.note(view, reader)
 
 
-def _details(shelf: Library, reader: RunReader) -> None:
-    details.tabs(reader, shelf.view(reader))
+def _details(library: Library, reader: RunReader) -> None:
+    details.tabs(reader, library.view(reader))
 
 
-def _listen(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
+def _listen(reader: RunReader, view: RunView, preview_sets: list[PreviewSet]) -> None:
     nouns = words.nouns(view.run)
     with st.container(horizontal=True, vertical_alignment="center", key="listen-head"):
         style.title(nouns.panel)
-        if any("wav" in one.files for one in found):
+        if any("wav" in one.files for one in preview_sets):
             st.page_link(
                 "views/listen.py", label="Compare by ear", icon=":material/headphones:",
                 query_params={"run": reader.id}, help="Any two epochs against each other, also without seeing which.",
             )  # fmt: skip
     with st.container(height=424, key="listen"):
-        if not found:
+        if not preview_sets:
             style.quiet(f"The first {nouns.one} comes before the first step." if view.state.live else "There is none.")
             return
-        said = previews.marks(reader.root, view, found)
+        captions = previews.captions(reader.root, view, preview_sets)
         with st.container(key="clicked"):
-            st.fragment(_clicked, key=CLICKED)(reader, found, said)
-        previews.listen(reader.root, found, said, (nouns.held_out, nouns.made))
+            st.fragment(_clicked, key=CLICKED)(reader, preview_sets, captions)
+        previews.listen(reader.root, preview_sets, captions, (nouns.held_out, nouns.made))
 
 
-def _hear(reader: RunReader, found: list[PreviewSet], step: int) -> None:
+def _hear(reader: RunReader, preview_sets: list[PreviewSet], step: int) -> None:
     """A mark of the curve was clicked: what was made there plays, and nothing else is drawn anew."""
-    if any(one.step == step and "wav" in one.files and one.role == "sample" for one in found):
+    if any(one.step == step and "wav" in one.files and one.role == "sample" for one in preview_sets):
         _, times = st.session_state.get(f"{CLICKED}-{reader.id}", (0, 0))
         st.session_state[f"{CLICKED}-{reader.id}"] = step, times + 1
         st.rerun(CLICKED)
 
 
-def _clicked(reader: RunReader, found: list[PreviewSet], marks: Mapping[tuple[int, int], previews.Mark]) -> None:
+def _clicked(
+    reader: RunReader, preview_sets: list[PreviewSet], captions: Mapping[tuple[int, int], previews.Caption]
+) -> None:
     step, times = st.session_state.get(f"{CLICKED}-{reader.id}", (None, 0))
-    one = next((one for one in found if one.step == step and one.role == "sample" and "wav" in one.files), None)
+    one = next((one for one in preview_sets if one.step == step and one.role == "sample" and "wav" in one.files), None)
     if one is None:
         return
-    mark = marks.get((one.epoch, one.step), previews.Mark(*previews.moment_parts(one)))
+    caption = captions.get((one.epoch, one.step), previews.Caption(*previews.moment_parts(one)))
     style.quiet("Chosen in the curve")
-    previews.row(reader.root, one, mark, f"new sound, {mark.spoken}, chosen in the curve", brief=True, hearing=times)
+    previews.row(
+        reader.root, one, caption, f"new sound, {caption.spoken}, chosen in the curve", brief=True, hearing=times
+    )
 
 
 def _starting(launch: Launch) -> None:

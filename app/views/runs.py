@@ -11,9 +11,11 @@ from app.panels import actions, chosen_runs, runs_filter, runs_table, summary
 from app.panels.runs_table import Row
 from app.runs.compared import called
 from app.runs.launch import Launch, launcher
-from app.runs.library import Library, library, unknown_arguments
+from app.runs.library import Library, open_library, unknown_arguments
+from engine.claims.figures import figure
 from engine.claims.quality import quality_of
 from engine.errors import StorageError
+from engine.quantities import counted, long_duration, number
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -26,45 +28,45 @@ def page() -> None:
         st.switch_page("views/run.py", query_params={"run": st.query_params["run"]})
     style.head()
     st.title("Runs", anchor=False)
-    shelf = library()
+    library = open_library()
     for strange in unknown_arguments(sys.argv[1:])[:1]:
         style.note("yellow", "info", f"{strange} is no option of the app.", "It knows --runs-dir DIR.")
-    if trouble := shelf.trouble():
+    if trouble := library.trouble():
         style.note("red", "error", "There is no folder of runs.", trouble)
-    found, refused = shelf.views()
+    runs, refused = library.views()
     for sentence in refused:
         style.note("yellow", "info", "One run is left out.", sentence)
     actions.complaint()
-    live = any(view.state.live for _, view in found) or bool(launcher().pending(shelf.runs_dir))
-    if not found and not live:
-        _empty(shelf)
+    live = any(view.state.live for _, view in runs) or bool(launcher().pending(library.runs_dir))
+    if not runs and not live:
+        _empty(library)
         return
-    st.fragment(_live, run_every=LIVE_S if live else QUIET_S)(shelf, _drawn(found))
-    names = called(found)
-    earlier = [Row(reader, view, names[reader.id]) for reader, view in found if not view.state.live]
+    st.fragment(_live, run_every=LIVE_S if live else QUIET_S)(library, _drawn(runs))
+    names = called(runs)
+    earlier = [Row(reader, view, names[reader.id]) for reader, view in runs if not view.state.live]
     if earlier:
-        _earlier(shelf, earlier)
+        _earlier(library, earlier)
 
 
-def _drawn(found: list[tuple[RunReader, RunView]]) -> Drawn:
+def _drawn(runs: list[tuple[RunReader, RunView]]) -> Drawn:
     """What the table is drawn anew for: a run more, one that began or ended, other notes on one."""
-    return frozenset((reader.id, view.state.live, view.notes.model_dump_json()) for reader, view in found)
+    return frozenset((reader.id, view.state.live, view.notes.model_dump_json()) for reader, view in runs)
 
 
-def _live(shelf: Library, drawn: Drawn) -> None:
+def _live(library: Library, drawn: Drawn) -> None:
     launcher().reap()
-    found, _ = shelf.views()
-    for launch in launcher().pending(shelf.runs_dir):
+    runs, _ = library.views()
+    for launch in launcher().pending(library.runs_dir):
         _pending(launch)
-    names = called(found)
-    for reader, view in found:
+    names = called(runs)
+    for reader, view in runs:
         if view.state.live:
-            _card(shelf, reader, view, names[reader.id])
-    if _drawn(found) != drawn:  # last, so that a press of "Open" is heard first
+            _card(library, reader, view, names[reader.id])
+    if _drawn(runs) != drawn:  # last, so that a press of "Open" is heard first
         st.rerun()
 
 
-def _card(shelf: Library, reader: RunReader, view: RunView, name: str) -> None:
+def _card(library: Library, reader: RunReader, view: RunView, name: str) -> None:
     with st.container(border=True, key=f"card-{reader.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
@@ -74,7 +76,7 @@ def _card(shelf: Library, reader: RunReader, view: RunView, name: str) -> None:
             with st.container(horizontal=True, horizontal_alignment="right"):
                 if st.button("Open", key=f"open-{reader.id}"):
                     _open(reader.id)
-        steps = sorted({one.step for one in shelf.previews(reader)})
+        steps = sorted({one.step for one in library.previews(reader)})
         summary.strip(view, steps, f"strip-{reader.id}")
         style.line(_line(view))
 
@@ -93,13 +95,13 @@ def _line(view: RunView) -> str:
     status, run = view.status, view.run
     if status is None or states.getting_ready(view):
         return words.phase(status, run).capitalize() if status else "Starting"
-    parts = [f"Epoch *{status.epoch}*" + (f" of {words.number(status.total_epochs)}" if status.total_epochs else "")]
+    parts = [f"Epoch *{status.epoch}*" + (f" of {number(status.total_epochs)}" if status.total_epochs else "")]
     if status.eta_s is not None:
-        parts.append(f"about *{words.long_duration(status.eta_s)}* left")
+        parts.append(f"about *{long_duration(status.eta_s)}* left")
     elif view.state.live:
         parts.append("estimating the time left")
     if status.best and run:
-        parts.append(f"best *{words.figure(status.best.raw, run.monitor.unit)}* at epoch {status.best.epoch}")
+        parts.append(f"best *{figure(status.best.raw, run.monitor.unit)}* at epoch {status.best.epoch}")
     return " · ".join(parts)
 
 
@@ -117,13 +119,13 @@ def _open(run_id: str) -> None:
     st.switch_page("views/run.py", query_params={"run": run_id})
 
 
-def _earlier(shelf: Library, rows: list[Row]) -> None:
+def _earlier(library: Library, rows: list[Row]) -> None:
     """Those that have ended. Whatever is pressed in the table is done after all of it is drawn."""
     with st.container(horizontal=True, vertical_alignment="center", key="above-earlier"):
         st.header("Earlier", anchor=False, width="content")
         beside = st.container(horizontal=True, vertical_alignment="center", key="beside-earlier")
     wanted, columns = runs_filter.show(rows)
-    picked = runs_table.show(shelf, wanted, columns) if wanted else []
+    picked = runs_table.show(library, wanted, columns) if wanted else []
     if not wanted:
         _none_found(rows)
     else:
@@ -131,7 +133,7 @@ def _earlier(shelf: Library, rows: list[Row]) -> None:
             chosen_runs.buttons(picked)
         if opened := runs_table.pressed(wanted):
             _open(opened.reader.id)
-    chosen_runs.dialog(shelf, rows)
+    chosen_runs.dialog(library, rows)
 
 
 def _none_found(rows: list[Row]) -> None:
@@ -139,12 +141,12 @@ def _none_found(rows: list[Row]) -> None:
     if away == len(rows):
         style.note("gray", "archive", "All earlier runs are in the archive.", "Press Archived to see them.")
         return
-    left_out = words.counted(len(rows) - away, "run")
+    left_out = counted(len(rows) - away, "run")
     style.note("gray", "search_off", "No run fits.", f"The words and states above leave out {left_out}.")
     st.button("Show all", icon=":material/list:", key="show-all", on_click=runs_filter.clear)
 
 
-def _empty(shelf: Library) -> None:
+def _empty(library: Library) -> None:
     _, middle, _ = st.columns([1, 2, 1])
     with middle.container(border=True, horizontal_alignment="center", key="empty"):
         st.html(
@@ -153,16 +155,16 @@ def _empty(shelf: Library) -> None:
             "The first sound comes after about a minute.</p></div>"
         )
         if st.button("Start the demo", type="primary", icon=":material/play_arrow:", key="demo"):
-            _start_demo(shelf)
+            _start_demo(library)
         st.page_link(
             "views/new.py", label="or learn from a folder of your own", icon=":material/folder_open:",
             query_params={"from": "folder"},
         )  # fmt: skip
 
 
-def _start_demo(shelf: Library) -> None:
+def _start_demo(library: Library) -> None:
     try:
-        launch = launcher().start(shelf.runs_dir, "demo", "demo", {})
+        launch = launcher().start(library.runs_dir, "demo", "demo", {})
     except StorageError as error:
         style.note("red", "error", "The trainer could not be started.", str(error))
         return

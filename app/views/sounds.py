@@ -7,12 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from app.look import style, words
+from app.look import style
 from app.panels import actions
 from app.sounds import instrument, players
 from app.sounds.made_sounds import MOST_ZIPPED, NEW, Sound, bundle
 from app.sounds.model import Model, choose_state, open_model, others
 from engine.errors import SweetspotError
+from engine.quantities import counted, plural, size, small
 
 MOST_AT_ONCE = 64
 LONGEST_S = 60.0
@@ -31,7 +32,7 @@ def page() -> None:
         wish = _wish(model)
         first = _next(model, wish)
         count = int(st.session_state.get("count", 8))
-        more = f"{words.small(count)} {'more' if first else 'sound' if count == 1 else 'sounds'}"
+        more = f"{small(count)} {'more' if first else plural(count, 'sound')}"
         pressed = st.button(
             f"Make {more}", type="primary", icon=":material/graphic_eq:", width="stretch", key="make-now"
         )
@@ -170,12 +171,12 @@ def _rows(model: Model) -> None:
 def _download(model: Model, chosen: Sequence[Sound]) -> None:
     total = sum(one.bytes for one in chosen)
     if total > MOST_ZIPPED:
-        style.quiet(f"{words.size(total)} is much for a download: take them from their folder, below.")
+        style.quiet(f"{size(total)} is much for a download: take them from their folder, below.")
         return
     st.download_button(
-        f"{words.counted(len(chosen), 'sound')} as ZIP", lambda: bundle(model.name, chosen),
+        f"{counted(len(chosen), 'sound')} as ZIP", lambda: bundle(model.name, chosen),
         f"{model.id}-sounds.zip", "application/zip", icon=":material/folder_zip:", key="zip",
-        on_click="ignore", disabled=not chosen, help=f"{words.size(total)}, named in the order they were made",
+        on_click="ignore", disabled=not chosen, help=f"{size(total)}, named in the order they were made",
     )  # fmt: skip
 
 

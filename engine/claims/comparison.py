@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.claims.figures import counted
 from engine.metrics import EQUAL_PART, FEWEST_FILES
 from engine.printable import unmarked
+from engine.quantities import counted
 from engine.rundir.record import Monitor
 from engine.sweet_range import quantile
 
@@ -97,17 +97,17 @@ def obstacle(first: Checked, second: Checked) -> str | None:
 def in_words(first: Checked, second: Checked) -> str:
     """One sentence on two runs, the same whichever stands first but for its order: names stand between asterisks."""
     why = obstacle(first, second)
-    found = difference(first, second)
-    if why is not None or found is None:
+    apart = difference(first, second)
+    if why is not None or apart is None:
         return why or ""
-    files = f"the same {found.files} files" if found.whole else f"the {found.files} files that both held out"
-    if not found.sure:
-        said = _plus_minus(abs(found.by), found.give_or_take, first.monitor.unit)
-        return f"{_bold(first)} and {_bold(second)} cannot be told apart on {files}: they differ by {said}."
-    if found.by < 0:
+    files = f"the same {apart.files} files" if apart.whole else f"the {apart.files} files that both held out"
+    if not apart.sure:
+        how_far = _plus_minus(abs(apart.by), apart.give_or_take, first.monitor.unit)
+        return f"{_bold(first)} and {_bold(second)} cannot be told apart on {files}: they differ by {how_far}."
+    if apart.by < 0:
         return in_words(second, first)
-    said = _plus_minus(found.by, found.give_or_take, first.monitor.unit)
-    return f"{_bold(first)} is {said} better than {_bold(second)} on {files}."
+    how_far = _plus_minus(apart.by, apart.give_or_take, first.monitor.unit)
+    return f"{_bold(first)} is {how_far} better than {_bold(second)} on {files}."
 
 
 def all_in_words(runs: Sequence[Checked]) -> list[str]:

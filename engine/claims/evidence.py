@@ -44,22 +44,22 @@ def gather(history: MetricsHistory, monitor: Monitor, files: int = 0) -> Evidenc
 def _since(history: MetricsHistory, monitor: Monitor, best: int) -> dict[str, Any]:
     """What has changed since the best epoch."""
     epochs = sorted(history.epochs)
-    place = epochs.index(best)
+    at = epochs.index(best)
     curve, own = smooth(history.monitored()), smooth(history.column(monitor.reference))
     errors = errors_of(curve, monitor.better)
     error = history.column(monitor.standard_error or "")
     raw, raw_own = history.monitored(), history.column(monitor.reference)
     late = int(LATE_PART * (len(curve) - 1))
     return {
-        "best": known(raw[place]),
-        "best_give_or_take": known(error[place]),
+        "best": known(raw[at]),
+        "best_give_or_take": known(error[at]),
         "give_or_take": known(error[-1]),
-        "worse_by": known(worse(level(raw, place), level(raw, len(raw) - 1), monitor)),
-        "own_better_by": known(-worse(level(raw_own, place), level(raw_own, len(raw) - 1), monitor)),
+        "worse_by": known(worse(level(raw, at), level(raw, len(raw) - 1), monitor)),
+        "own_better_by": known(-worse(level(raw_own, at), level(raw_own, len(raw) - 1), monitor)),
         "late_gain": known(-worse(level(raw, late), level(raw, len(raw) - 1), monitor)),
         "moved": None if (moved := last_improvement(curve, monitor.better)) is None else epochs[moved],
         "left": _left(errors),
-        "best_gap": gap_of(own[place], curve[place], monitor.better),
+        "best_gap": gap_of(own[at], curve[at], monitor.better),
     }
 
 
@@ -77,12 +77,12 @@ def worse(before: float, after: float, monitor: Monitor) -> float:
     return after - before if monitor.better == "lower" else before - after
 
 
-def level(values: list[float], place: int) -> float:
-    """The mean of three epochs round ``place``, at the end of the last three.
+def level(values: list[float], at: int) -> float:
+    """The mean of three epochs round ``at``, at the end of the last three.
 
     Unlike the smoothed curve it does not lag: a curve at rest is no better than it was.
     """
-    end = min(place + 1, len(values) - 1)
+    end = min(at + 1, len(values) - 1)
     near = [value for value in values[max(0, end - 2) : end + 1] if math.isfinite(value)]
     return sum(near) / len(near) if near else math.nan
 

@@ -1,26 +1,8 @@
-"""Numbers in words: metrics with their units, counts, percentages, learning rates."""
+"""A run's figures in words: metrics with their units, percentages, learning rates."""
 
 from __future__ import annotations
 
 import math
-
-_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-
-
-def number(value: int) -> str:
-    """2970 as "2,970"."""
-    return f"{value:,}"
-
-
-def small(value: int) -> str:
-    """Up to twelve in letters, then in figures."""
-    return _SMALL[value] if 0 <= value < len(_SMALL) else number(value)
-
-
-def counted(value: int, one: str, many: str | None = None) -> str:
-    """1 -> "1 sound", 3 -> "3 sounds"."""
-    return f"{number(value)} {one if value == 1 else many or one + 's'}"
-
 
 DECIMALS = {"dB": 1}  # of units whose figures are all written alike
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 from engine.claims.advice import Kept, what_is_kept
 from engine.claims.evidence import LATE_PART, beyond
-from engine.claims.figures import amount, better, figure, small
+from engine.claims.figures import amount, better, figure
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
-from engine.claims.progress import as_told, few_files, gain_of, still_improves, until_when
 from engine.claims.sweet import Sweet, band
+from engine.claims.verdict import as_told, few_files, gain_of, still_improves, until_when
+from engine.quantities import plural, small
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.record import Monitor, RunRecord
 from engine.rundir.status import Best, State, Status
@@ -29,27 +30,27 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
         return _say("damaged", "error", " ".join(view.damage))
     if status is None:
         return _say("unreadable", "info", "Its status cannot be read. What else is here is shown below.")
-    place = f"epoch {status.epoch}" if status.epoch else "the very beginning"
+    at = f"epoch {status.epoch}" if status.epoch else "the very beginning"
     if view.state is ShownState.CRASHED:
-        return _say("crashed", "warning", f"It ended without a word at {place}. {_after_a_crash(status, kept())}")
+        return _say("crashed", "warning", f"It ended without a word at {at}. {_after_a_crash(status, kept())}")
     if view.state is ShownState.UNKNOWN:
         return _say(
             "elsewhere", "info",
             f"{view.doubt or 'Nobody can tell whether it still learns.'} Its last word was {small(status.epoch)} "
-            f"{'epoch' if status.epoch == 1 else 'epochs'} in. It can be looked at and listened to here"
+            f"{plural(status.epoch, 'epoch')} in. It can be looked at and listened to here"
             + (", not trained." if view.read_only else "."),
         )  # fmt: skip
     if view.state is ShownState.COMPLETED:
         return _done(view, status)
     if view.state is ShownState.CANCELLED:
-        return _say("stopped", "info", f"Stopped at {place}, as you asked. {_after_a_stop(view, status, kept())}")
+        return _say("stopped", "info", f"Stopped at {at}, as you asked. {_after_a_stop(view, status, kept())}")
     if view.state is ShownState.INTERRUPTED:
-        said = f"Interrupted at {place}: something else asked it to end. {_after_a_stop(view, status, kept())}"
-        return _say("interrupted", "info", said)
+        message = f"Interrupted at {at}: something else asked it to end. {_after_a_stop(view, status, kept())}"
+        return _say("interrupted", "info", message)
     return _live(status, fresh)
 
 
-def spot(status: Status | None, run: RunRecord | None) -> Best | None:
+def best_epoch(status: Status | None, run: RunRecord | None) -> Best | None:
     """Where it was best, once there are two epochs to choose from: the only one there is is no spot yet.
 
     Nor is the best of a run that has come out worse than the baseline all along.
@@ -68,14 +69,14 @@ def gain_at_best(status: Status, run: RunRecord | None) -> float | None:
     return gain_of(status.best.raw, run.monitor)
 
 
-def spot_name(status: Status | None) -> str:
+def best_name(status: Status | None) -> str:
     """What the best epoch is called: the sweet spot once the run is over or past it, where enough files check."""
-    if status is None or status.state.live or not (status.state is State.COMPLETED or past_the_spot(status)):
+    if status is None or status.state.live or not (status.state is State.COMPLETED or past_best(status)):
         return "best so far"
     return "best" if status.evidence is not None and few_files(status.evidence) else "sweet spot"
 
 
-def past_the_spot(status: Status | None) -> bool:
+def past_best(status: Status | None) -> bool:
     """Whether the verdict is that new ones come out worse by now: what lies beyond the best epoch is then marked."""
     judged = verdict(status.diagnosis) if status else None
     return judged is not None and judged.code in WORSENS
@@ -83,22 +84,22 @@ def past_the_spot(status: Status | None) -> bool:
 
 def sweet(status: Status | None, run: RunRecord | None) -> Sweet | None:
     """Of a run that has something to choose from. Its verdict alone says whether a part of it lies beyond."""
-    best = spot(status, run)
+    best = best_epoch(status, run)
     if status is None or best is None:
         return None
     reach = band(best.epoch, status.evidence)
-    beyond_it = (reach[1] if reach else best.epoch) if past_the_spot(status) else None
+    beyond_it = (reach[1] if reach else best.epoch) if past_best(status) else None
     few = status.evidence is not None and few_files(status.evidence)
-    return Sweet(best.epoch, spot_name(status), reach, beyond_it, few)
+    return Sweet(best.epoch, best_name(status), reach, beyond_it, few)
 
 
-def optimism(best: str, evidence: Evidence | None, monitor: Monitor) -> str:
+def optimism_note(best: str, evidence: Evidence | None, monitor: Monitor) -> str:
     """Beside an error of the best epoch, as it is shown: the items that measure it also chose the epoch.
 
     By how much that flatters is said where it is notable. Nothing where it is known not to be.
     """
-    found = evidence.sweet_range if evidence else None
-    by = found.optimism if found else None
+    sweet_range = evidence.sweet_range if evidence else None
+    by = sweet_range.optimism if sweet_range else None
     chose = f"the {monitor.nouns.items} that check also chose the epoch."
     if by is None:
         return f"Its {best} there may be optimistic, nobody can tell by how much: {chose}"
@@ -130,9 +131,9 @@ def _failed(status: Status | None, files: Kept) -> Diagnosis:
     where = f" at epoch {status.epoch}" if status.step else " before its first update"
     if "epoch" in cause or "step" in cause:
         where = ""  # the cause says it better
-    kept = f" {what_is_kept(files)}" if status.step else ""
+    left = f" {what_is_kept(files)}" if status.step else ""
     # The remedy last: it may end with a command, and who copies that copies nothing else.
-    return _say("failed", "error", f"It failed{where}: {cause}.{kept} {error.remedy}".rstrip())
+    return _say("failed", "error", f"It failed{where}: {cause}.{left} {error.remedy}".rstrip())
 
 
 def _after_a_crash(status: Status, files: Kept) -> str:
@@ -154,7 +155,7 @@ def _after_a_stop(view: RunView, status: Status, files: Kept) -> str:
 
 def _done(view: RunView, status: Status) -> Diagnosis:
     run, evidence = view.run, status.evidence
-    best, found = spot(status, run), sweet(status, run)
+    best, best_range = best_epoch(status, run), sweet(status, run)
     if run is None or evidence is None:
         return _say("done", "good", "Done. Everything it was to learn is learnt.")
     nouns, gain = run.monitor.nouns, gain_at_best(status, run)
@@ -164,14 +165,14 @@ def _done(view: RunView, status: Status) -> Diagnosis:
             f"Done, without having learnt. It never did better than the average {nouns.item}. More time or more "
             f"{nouns.more} may help.",
         )  # fmt: skip
-    if best is None or found is None:
+    if best is None or best_range is None:
         return _say("done", "good", "Done. One epoch is too short to have a sweet spot.")
-    said = f", {better(gain, run.monitor.better)} than the average {nouns.item}" if gain is not None else ""
-    spot_is = f"{_ended(status)} {found.sentence}{said}."
+    gained = f", {better(gain, run.monitor.better)} than the average {nouns.item}" if gain is not None else ""
+    result = f"{_ended(status)} {best_range.sentence}{gained}."
     judged = verdict(as_told(view))
     severity = _severity(judged)
-    choice = optimism(figure(best.raw, run.monitor.unit), evidence, run.monitor)
-    return _say("done", severity, f"{spot_is} {_how_it_ended(evidence, judged, best, run)} {choice}".rstrip())
+    choice = optimism_note(figure(best.raw, run.monitor.unit), evidence, run.monitor)
+    return _say("done", severity, f"{result} {_how_it_ended(evidence, judged, best, run)} {choice}".rstrip())
 
 
 def _ended(status: Status) -> str:

@@ -93,32 +93,36 @@ def say(code: str, message: str, since: int | None = None) -> Finding:
     return Finding(KINDS[code], message, since)
 
 
-def settle(found: Iterable[Finding]) -> list[Diagnosis]:
+def settle(findings: Iterable[Finding]) -> list[Diagnosis]:
     """By precedence, without what another one silences that stands before it."""
-    kept: list[Finding] = []
-    for one in sorted(found, key=_rank):
-        before = {earlier.kind.code for earlier in kept}
-        silent = {code for earlier in kept for code in earlier.kind.silences}
-        if one.kind.code not in silent and not one.kind.silenced_by & before:
-            kept.append(one)
-    return [one.record for one in kept]
+    settled: list[Finding] = []
+    for finding in sorted(findings, key=_rank):
+        before = {earlier.kind.code for earlier in settled}
+        silent = {code for earlier in settled for code in earlier.kind.silences}
+        if finding.kind.code not in silent and not finding.kind.silenced_by & before:
+            settled.append(finding)
+    return [finding.record for finding in settled]
 
 
-def kind_of(found: Diagnosis) -> Kind:
+def kind_of(diagnosis: Diagnosis) -> Kind:
     """Its kind; of a task's own finding, or another version's, what its record says of it."""
-    return KINDS.get(found.code) or Kind(
-        found.code, found.severity, found.label or NO_LABEL, judges=found.judges, memorises=found.memorises
+    return KINDS.get(diagnosis.code) or Kind(
+        diagnosis.code,
+        diagnosis.severity,
+        diagnosis.label or NO_LABEL,
+        judges=diagnosis.judges,
+        memorises=diagnosis.memorises,
     )
 
 
-def verdict(found: Sequence[Diagnosis]) -> Diagnosis | None:
+def verdict(diagnoses: Sequence[Diagnosis]) -> Diagnosis | None:
     """The one finding that judges the run, of those that :func:`settle` left in order; None before there is any."""
-    return next((one for one in found if kind_of(one).judges), None)
+    return next((one for one in diagnoses if kind_of(one).judges), None)
 
 
-def _rank(found: Finding) -> float:
+def _rank(finding: Finding) -> float:
     """A task's own kind stands right before the general one that it names."""
-    own, before = _RANK.get(found.kind.code), found.kind.before
+    own, before = _RANK.get(finding.kind.code), finding.kind.before
     if own is not None:
         return own
     return _RANK[before] - 0.5 if before else len(_RANK)

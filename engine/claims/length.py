@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from engine.claims.figures import counted
+from engine.quantities import about, counted
 from engine.run_length import automatic_steps
 
 
 def in_words(epochs: int, steps: int, seconds: float | None) -> str:
     """ "50 epochs, 2,142 updates, about 3 minutes"; ``seconds`` are estimated, None where nothing is known of them."""
-    said = [counted(epochs, "epoch"), counted(steps, "update")]
-    return ", ".join([*said, *([] if seconds is None else [about(seconds)])])
+    parts = [counted(epochs, "epoch"), counted(steps, "update")]
+    return ", ".join([*parts, *([] if seconds is None else [about(seconds)])])
 
 
 def beyond_need(steps: int, num_train: int) -> str | None:
@@ -21,13 +21,3 @@ def beyond_need(steps: int, num_train: int) -> str | None:
     if times <= 1:
         return None
     return f"It uses up its time: {times:,} times the updates that such a collection is measured to need."
-
-
-def about(seconds: float) -> str:
-    """An estimated time, no finer than it can be known: "about 40 seconds", "about 3 minutes", "about 2.5 hours"."""
-    if seconds < 55:
-        return f"about {counted(max(5, 5 * round(seconds / 5)), 'second')}"
-    minutes = seconds / 60
-    if minutes < 90:
-        return f"about {counted(round(minutes), 'minute')}"
-    return f"about {minutes / 60:.1f} hours"

@@ -45,10 +45,10 @@ def quality_of(view: RunView) -> Quality | None:
     if view.status is None or view.run is None:
         return None
     over = view.state is ShownState.COMPLETED
-    said = quality(view.status.evidence, view.status.diagnosis, view.run.monitor, over=over)
-    if view.state is ShownState.FAILED and said.colour == "green":
-        return replace(said, label="until it failed", colour="gray")
-    return said
+    judged = quality(view.status.evidence, view.status.diagnosis, view.run.monitor, over=over)
+    if view.state is ShownState.FAILED and judged.colour == "green":
+        return replace(judged, label="until it failed", colour="gray")
+    return judged
 
 
 def quality(evidence: Evidence | None, found: Sequence[Diagnosis], monitor: Monitor, *, over: bool = False) -> Quality:
@@ -65,8 +65,8 @@ def quality(evidence: Evidence | None, found: Sequence[Diagnosis], monitor: Moni
         code, kind = "gap", KINDS["gap"]
     value = of_gap(gap)
     if gap < NO_GAP:
-        said = f"{_scale(monitor)} {_no_gap(evidence, monitor, over)}"
-        return Quality(None, "no gap", _label(kind, code, gap, over), _worst(kind.colour, "green"), said)
+        why = f"{_scale(monitor)} {_no_gap(evidence, monitor, over)}"
+        return Quality(None, "no gap", _label(kind, code, gap, over), _worst(kind.colour, "green"), why)
     label = _label(kind, code, gap, over)
     worsening = code in WORSENS and not over
     if value >= FAIR or (worsening and value > NO_GAP):

@@ -45,14 +45,14 @@ class Sweet:
         """At its mark: "sweet range 8 to 10, best 10", while it learns "best so far 10, sweet range 8 to 10"."""
         if self._settled:
             return f"sweet range {self.range}, best {self.best}"
-        told = f", sweet range {self.range}" if self.range else ", sweet range unknown" if self.few else ""
-        return f"{self.name} {self.best}{told}"
+        reach = f", sweet range {self.range}" if self.range else ", sweet range unknown" if self.few else ""
+        return f"{self.name} {self.best}{reach}"
 
     @property
     def said(self) -> str:
         """The same as part of a picture's description."""
-        told = f", sweet range epochs {self.range}" if self.range else ", sweet range unknown" if self.few else ""
-        return f"{self.name} at epoch {self.best}{told}"
+        reach = f", sweet range epochs {self.range}" if self.range else ", sweet range unknown" if self.few else ""
+        return f"{self.name} at epoch {self.best}{reach}"
 
     @property
     def sentence(self) -> str:
@@ -64,7 +64,7 @@ class Sweet:
 
 def band(best: int, evidence: Evidence | None) -> tuple[int, int] | None:
     """First and last epoch that the held-out files cannot tell from ``best``; None where they were not compared."""
-    found = evidence.sweet_range if evidence else None
-    if evidence is None or found is None or not found.certain or not found.first <= best <= found.last:
+    sweet = evidence.sweet_range if evidence else None
+    if evidence is None or sweet is None or not sweet.certain or not sweet.first <= best <= sweet.last:
         return None
-    return (found.first, found.last) if found.last <= evidence.epoch else None
+    return (sweet.first, sweet.last) if sweet.last <= evidence.epoch else None

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,22 +13,21 @@ from pathlib import Path
 import numpy as np
 
 from engine.audio.files.cache import VERSION, Cache, Facts, default_cache
-from engine.audio.files.decode import DEADLINE_S, DecodeJob, decode_files, usable_cpus
-from engine.audio.files.find import Found, find_files
+from engine.audio.files.decode import DEADLINE_S
+from engine.audio.files.find import find_files
 from engine.audio.files.memo import memo_key, programs, recall
-from engine.audio.files.stream import AudioError, refuse_special
 from engine.audio.levels import amplitude_to_db
 from engine.audio.settings import DecodeSettings
 from engine.collection.comparisons import Comparisons
+from engine.collection.lookup import Entry, decode_unknown, look_up_all
 from engine.collection.near_duplicates import group_copies
 from engine.errors import DataError
 from engine.home import expanded
 from engine.printable import escaped, printable
+from engine.quantities import counted
 from engine.rundir.record import FileFault, FileRow
 
 log = logging.getLogger(__name__)
-_NAMED = 3
-_AT_ONCE = 32  # files that a thread looks up before it says so
 LEFT_OUT = "left out by you"
 LEAST_S = 0.01  # shorter files hold a click and no sound
 _SLACK_S = 1e-6
@@ -107,26 +105,8 @@ def open_collection(
     found = find_files(folder, check, runs.append)
     if not found:
         raise DataError(f"{printable(folder)} has no sound files.", "Put WAV, FLAC, OGG, MP3 or AIFF files into it.")
-    entries = []
-    with ThreadPoolExecutor(usable_cpus()) as threads:  # reading and hashing let each other run
-        look_up = partial(_look_up, cache=cache, sample_rate=settings.sample_rate)
-        some = [found[start : start + _AT_ONCE] for start in range(0, len(found), _AT_ONCE)]
-        for looked_up in threads.map(lambda files: list(map(look_up, files)), some):
-            check()
-            entries += looked_up
-            report("scan", len(entries), len(found))
-    unknown = [index for index, entry in enumerate(entries) if entry.facts is None]
-    if unknown:
-        jobs = [DecodeJob(entries[index].file.path, entries[index].key) for index in unknown]
-        progress = partial(report, "decode")
-        progress(0, len(jobs))
-        decoded = decode_files(
-            jobs, cache, settings.sample_rate, lambda done: progress(done, len(jobs)), check, deadline_s
-        )
-        for index, facts in zip(unknown, decoded, strict=True):
-            entries[index] = replace(entries[index], facts=facts)
-        _tell_damaged([entries[index] for index in unknown], warn)
-        cache.prune()
+    entries = look_up_all(found, cache, settings.sample_rate, partial(report, "scan"), check)
+    decode_unknown(entries, cache, settings.sample_rate, partial(report, "decode"), check, warn, deadline_s)
     if absent := sorted(set(exclude) - {entry.file.shown for entry in entries}):
         warn(f"Nothing there is called {', '.join(map(escaped, absent))}: it cannot be left out.")
     collection = _judge(folder, entries, settings, frozenset(exclude), cache, partial(report, "compare"), check)
@@ -135,52 +115,9 @@ def open_collection(
     return replace(collection, runs_inside=len(runs))
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """damaged: the cache had it, and not as it was written."""
-
-    file: Found
-    key: str = ""
-    facts: Facts | None = None
-    damaged: bool = False
-
-
-def _look_up(file: Found, cache: Cache, sample_rate: int) -> _Entry:
-    """What can be said of a file without decoding it."""
-    try:
-        refuse_special(file.path)
-        if file.convertible:
-            kind = file.path.suffix.lower()[1:].upper()
-            raise AudioError(f"{kind} files cannot be read: convert it to WAV or FLAC")
-        key = cache.key(file.path, sample_rate)
-    except AudioError as error:
-        return _Entry(file, facts=Facts(failure=error.reason))
-    except OSError as error:  # it went away in between
-        return _Entry(file, facts=Facts(failure=f"cannot be reached: {(error.strerror or str(error)).lower()}"))
-    try:
-        return _Entry(file, key, cache.load(key))
-    except ValueError:
-        return _Entry(file, key, damaged=True)
-
-
-def _tell_damaged(entries: Sequence[_Entry], warn: Callable[[str], None]) -> None:
-    """Say which of the entries, all decoded just now, the cache had damaged."""
-    for again in (True, False):
-        names = [
-            escaped(entry.file.shown)
-            for entry in entries
-            if entry.damaged and (entry.facts is not None and entry.facts.failure is None) is again
-        ]
-        if not names:
-            continue
-        shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-        what = "has been decoded again" if again else "cannot be decoded again, so it is left out"
-        warn(f"What the cache held of {shown} was damaged and {what}.")
-
-
 def _judge(
     folder: Path,
-    entries: Sequence[_Entry],
+    entries: Sequence[Entry],
     settings: DecodeSettings,
     exclude: frozenset[str],
     cache: Cache,
@@ -217,7 +154,7 @@ def _judge(
 
 
 def _groups(
-    usable: Sequence[tuple[_Entry, Facts]],
+    usable: Sequence[tuple[Entry, Facts]],
     sample_rate: int,
     cache: Cache,
     report: Callable[[int, int], None],
@@ -293,7 +230,7 @@ def _too_few(collection: Collection, minimum: int) -> DataError:
         skipped[5:] = [f"and {len(skipped) - 5} more"]
     count = len(collection.rows)
     cause = (
-        f"{count} {'file' if count == 1 else 'files'} found, {len(collection.sounds) or 'none'} usable: "
+        f"{counted(count, 'file')} found, {len(collection.sounds) or 'none'} usable: "
         f"training needs at least {minimum} (one to learn from, one to check)."
     )
     return DataError(cause, f"Skipped: {', '.join(skipped)}." if skipped else "Add more sounds.")

@@ -14,6 +14,7 @@ from engine.collection.split import assign_sides, split_files
 from engine.config import OverfittingPreset
 from engine.errors import DataError
 from engine.printable import escaped
+from engine.quantities import counted
 from engine.resolve import get_adaptive_split, preset_for
 from engine.rundir.findings import Diagnosis
 from engine.rundir.protocol import Record
@@ -74,7 +75,9 @@ def _skipped(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | Non
     if not skipped:
         return None
     severity = "warning" if 2 * skipped > len(rows) else "info"
-    return Diagnosis(code="skipped", severity=severity, message=f"{skipped} of {_files(len(rows))} cannot be used.")
+    return Diagnosis(
+        code="skipped", severity=severity, message=f"{skipped} of {counted(len(rows), 'file')} cannot be used."
+    )
 
 
 def _runs(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
@@ -90,14 +93,17 @@ def _noted(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
     noted = sum(row.verdict == "used_with_note" for row in rows)
     if not noted:
         return None
-    return Diagnosis(code="noted", severity="info", message=f"{_files(noted)} used with a note: see the table.")
+    return Diagnosis(
+        code="noted", severity="info", message=f"{counted(noted, 'file')} used with a note: see the table."
+    )
 
 
 def _few_to_check(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
     check = sum(row.split == "val" for row in rows)
     if not 0 < check < FEW_TO_CHECK:
         return None
-    message = f"Only {_files(check)} to check with: the validation curve says little. Trust your ears, or add sounds."
+    only = f"Only {counted(check, 'file')} to check with"
+    message = f"{only}: the validation curve says little. Trust your ears, or add sounds."
     return Diagnosis(code="few_to_check", severity="warning", message=message)
 
 
@@ -115,7 +121,9 @@ def _same(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
         return None
     names = _named([f"{escaped(row.path)} repeats {escaped(row.same_as)}" for row in rows if row.same_as is not None])
     repeat = "repeats" if copies == 1 else "repeat"
-    message = f"{_files(copies)} {repeat} the sound of another: {names}. Each stays on the side of what it repeats."
+    message = (
+        f"{counted(copies, 'file')} {repeat} the sound of another: {names}. Each stays on the side of what it repeats."
+    )
     return Diagnosis(code="same_sounds", severity="info", message=message)
 
 
@@ -166,7 +174,7 @@ def _faults(code: str, collection: Collection, rows: Sequence[FileRow]) -> Diagn
     ]
     if not found:
         return None
-    message = f"{_files(len(found))} {one if len(found) == 1 else several}: {_named(found)}. {remedy}"
+    message = f"{counted(len(found), 'file')} {one if len(found) == 1 else several}: {_named(found)}. {remedy}"
     return Diagnosis(code=code, severity=severity, message=message)
 
 
@@ -192,12 +200,9 @@ def _narrow(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None
     if not narrow or 2 * len(narrow) < len(rates):
         return None
     top = f"{max(narrow) / 2000:g} kHz"
-    message = f"{_files(len(narrow))} of {len(rates)} hold nothing above {top}: what the model makes will be as dark."
+    dark = f"{counted(len(narrow), 'file')} of {len(rates)} hold nothing above {top}"
+    message = f"{dark}: what the model makes will be as dark."
     return Diagnosis(code="narrow", severity="info", message=message)
-
-
-def _files(count: int) -> str:
-    return f"{count} file" if count == 1 else f"{count} files"
 
 
 _LOOKS: tuple[Callable[[Collection, Sequence[FileRow]], Diagnosis | None], ...] = (

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import click
 
 from engine.audio.files.cache import IN_USE_S, Entry, default_cache, limit_bytes
-from engine.claims.figures import counted
 from engine.printable import escaped, printable
+from engine.quantities import counted
 from engine.rundir.encoding import encode
 
 _KINDS = {"decoded sounds": True, "prepared collections": False}

@@ -11,10 +11,11 @@ import click
 from engine.claims.advice import kept
 from engine.claims.headline import headline
 from engine.claims.length import in_words
-from engine.claims.progress import as_told
 from engine.claims.quality import quality_of
+from engine.claims.verdict import as_told
 from engine.errors import RunDirectoryError
 from engine.printable import escaped
+from engine.quantities import counted, duration
 from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode
 from engine.rundir.layout import checkpoint_step
@@ -139,7 +140,7 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     yield from note_sentences(facts["notes"])
     if facts["step"] is not None:
         yield f"  step {_of(facts['step'], facts['total_steps'])}, epoch {_of(facts['epoch'], facts['total_epochs'])}"
-        yield f"  trained for {_duration(facts['elapsed_s'])}"
+        yield f"  trained for {duration(facts['elapsed_s'])}"
     if facts["parent"] is not None:
         yield f"  began with {facts['parent']['checkpoint']} of {facts['parent']['run']}"
     yield from _plan_sentences(facts)
@@ -181,15 +182,9 @@ def _plan_sentences(facts: dict[str, Any]) -> Iterator[str]:
     if first is not None:
         yield f"  planned {in_words(first['total_epochs'], first['total_steps'], first['planned_s'])}"
     if later:
-        times = "once" if len(later) == 1 else f"{len(later)} times"
+        times = "once" if len(later) == 1 else counted(len(later), "time")
         yield f"  planned anew {times}, last at step {later[-1]['step']}: {later[-1]['reason']}"
 
 
 def _of(count: int, total: int | None) -> str:
     return f"{count}" if total is None else f"{count} of {total}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -52,7 +52,7 @@ def command(
     _prepare(out)
     from engine.device import choose
     from engine.sharing.deterministic_zip import write_zip
-    from engine.tasks.vae.instrument.archive import members
+    from engine.tasks.vae.instrument.kit_zip import members
     from engine.tasks.vae.instrument.make import make_kit
     from engine.tasks.vae.instrument.stars import starred_in
     from engine.tasks.vae.sounds.generate import Studio

@@ -21,7 +21,7 @@ from engine.process.asking import beginnings, every_setting, fitting
 from engine.process.job import Job, asked_job
 from engine.process.notify import option as notify_option
 from engine.process.signals import SignalFlag
-from engine.queue.shelves import Queue, Queued, cancelling
+from engine.queue.files import Queue, Queued, cancelling
 from engine.queue.standing import QueueRow, Standing, best_so_far, row_of
 from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
@@ -150,8 +150,8 @@ def remove(ids: tuple[str, ...], runs_dir: Path, waiting: bool, ended: bool) -> 
         raise ConfigError("Nothing is named to remove.", "Give the ID that the list shows, --waiting or --ended.")
     queue = Queue(runs_dir)
     asked = [_find(queue, name) for name in ids]
-    shelves = [shelf for shelf, wanted in (("waiting", waiting), ("ended", ended)) if wanted]
-    asked += [one for one in queue.requests() if one.shelf in shelves and one not in asked]
+    states = [state for state, wanted in (("waiting", waiting), ("ended", ended)) if wanted]
+    asked += [one for one in queue.requests() if one.state in states and one not in asked]
     for one in asked:
         _remove(queue, one)
         click.echo(f"{one.id} is out of the queue.")
@@ -159,7 +159,7 @@ def remove(ids: tuple[str, ...], runs_dir: Path, waiting: bool, ended: bool) -> 
 
 def _remove(queue: Queue, one: Queued) -> None:
     view = row_of(one, worked=False).view
-    if one.shelf == "begun" and (queue.worker() or (view is not None and view.state.live)):
+    if one.state == "begun" and (queue.worker() or (view is not None and view.state.live)):
         raise RunDirectoryError(f"{one.id} is under way.", f"End it with: {cancelling(one)}")
     queue.remove(one)
 
@@ -237,7 +237,7 @@ def _where(one: QueueRow) -> tuple[str, str]:
 
 
 def _summary(places: Sequence[QueueRow], worker: str, runs_dir: Path) -> str:
-    left = sum(one.queued.shelf != "ended" for one in places)
+    left = sum(one.queued.state != "ended" for one in places)
     if worker:
         return f"A worker goes through it ({worker})."
     if not left:

@@ -13,6 +13,7 @@ from engine.collection.health import Health, examine
 from engine.config import TrainingConfig
 from engine.errors import SweetspotError
 from engine.printable import escaped, printable
+from engine.quantities import sound_length
 from engine.validation import validated
 
 _MARKS = {"good": "+", "info": "-", "warning": "!", "error": "x"}
@@ -107,8 +108,7 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _summary(folder: Path, health: Health) -> str:
-    minutes, seconds = divmod(round(health.total_duration_s), 60)
-    length = f"{minutes} min {seconds} s" if minutes else f"{health.total_duration_s:.1f} s"
+    length = sound_length(health.total_duration_s)
     name = escaped(printable(folder))
     plan = f", {health.learn} to learn from, {health.check} to check; preset {health.preset}" if health.ready else ""
     return f"{name}: {health.usable} of {len(health.files)} files usable, {length} of sound{plan}."

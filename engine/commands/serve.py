@@ -38,7 +38,7 @@ def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
     from engine.device import choose
     from engine.tasks.vae.instrument.answers import KitAnswers
     from engine.tasks.vae.sounds.load import check_can
-    from engine.tasks.vae.sounds.server import told
+    from engine.tasks.vae.sounds.wire import told
 
     choose("cpu", threads)
     try:

@@ -125,34 +125,34 @@ def must_fit() -> Iterator[None]:
         ) from error
 
 
-def _check_weights(found: Mapping[str, Any], own: Mapping[str, torch.Tensor]) -> None:
-    if found.keys() != own.keys():
-        raise ValueError(f"only one of them has {min(map(str, found.keys() ^ own.keys()))}")
+def _check_weights(stored: Mapping[str, Any], own: Mapping[str, torch.Tensor]) -> None:
+    if stored.keys() != own.keys():
+        raise ValueError(f"only one of them has {min(map(str, stored.keys() ^ own.keys()))}")
     for name, tensor in own.items():
-        _check_tensor(name, found[name], tensor.shape, tensor.dtype)
+        _check_tensor(name, stored[name], tensor.shape, tensor.dtype)
 
 
-def _check_tensor(name: str, found: Any, shape: torch.Size, dtype: torch.dtype) -> None:
-    if not isinstance(found, torch.Tensor) or (found.shape, found.dtype) != (shape, dtype):
-        what = f"{found.dtype} {list(found.shape)}" if isinstance(found, torch.Tensor) else type(found).__name__
+def _check_tensor(name: str, stored: Any, shape: torch.Size, dtype: torch.dtype) -> None:
+    if not isinstance(stored, torch.Tensor) or (stored.shape, stored.dtype) != (shape, dtype):
+        what = f"{stored.dtype} {list(stored.shape)}" if isinstance(stored, torch.Tensor) else type(stored).__name__
         raise ValueError(f"{name} is {what}, not {dtype} {list(shape)}")
 
 
-def _fitting(found: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def _fitting(stored: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """``found`` for ``optimizer`` to load: numbers and memory are its own, how to compute is this process's choice.
 
     ``ValueError`` unless what it remembers of each weight has that one's shape and type.
     """
     own = optimizer.state_dict()["param_groups"]
-    groups = [mine | _numbers(saved) for mine, saved in zip(own, found["param_groups"], strict=True)]
+    groups = [mine | _numbers(saved) for mine, saved in zip(own, stored["param_groups"], strict=True)]
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    for index, memory in found["state"].items():
+    for index, memory in stored["state"].items():
         if index not in range(len(weights)) or memory.keys() != {"step", *_MOMENTS}:
             raise ValueError(f"its optimizer remembers something else of weight {index}")
         _check_tensor(f"step of weight {index}", memory["step"], torch.Size(), torch.float32)
         for name in _MOMENTS:
             _check_tensor(f"{name} of weight {index}", memory[name], weights[index].shape, weights[index].dtype)
-    return {"state": found["state"], "param_groups": groups}
+    return {"state": stored["state"], "param_groups": groups}
 
 
 def _numbers(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,8 +54,8 @@ class CostMeter:
 
     def hurry(self) -> None:
         """Take the pace of the last check or previews, if faster than usual: no update has told of that yet."""
-        told = [seen[-1] / median_low(seen) for seen in self._in_steps.values() if seen and median_low(seen) > 0]
-        self._time *= min([1.0, *told])
+        faster = [seen[-1] / median_low(seen) for seen in self._in_steps.values() if seen and median_low(seen) > 0]
+        self._time *= min([1.0, *faster])
 
     def tick(self, part: Part) -> None:
         """All time since the last tick went into one ``part``."""

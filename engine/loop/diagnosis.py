@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.claims.kinds import Finding, settle
-from engine.claims.progress import findings
+from engine.claims.verdict import findings
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.record import Monitor
 
@@ -22,15 +22,15 @@ def diagnose(
     return settle([*findings(evidence, monitor, over=over), *of_task])
 
 
-def newly_true(found: Iterable[Diagnosis], told: dict[str, int], epoch: int) -> list[Diagnosis]:
+def newly_true(findings: Iterable[Diagnosis], last_true: dict[str, int], epoch: int) -> list[Diagnosis]:
     """The warnings to be said now: those not true for the last ten epochs.
 
-    told: when each code was last true; takes in what is true now.
+    last_true: when each code was last true; takes in what is true now.
     """
     fresh = []
-    for one in found:
+    for one in findings:
         if one.severity == "warning":
-            if epoch - told.get(one.code, -QUIET_EPOCHS - 1) > QUIET_EPOCHS:
+            if epoch - last_true.get(one.code, -QUIET_EPOCHS - 1) > QUIET_EPOCHS:
                 fresh.append(one)
-            told[one.code] = epoch
+            last_true[one.code] = epoch
     return fresh

@@ -10,7 +10,8 @@ from torch import nn
 from engine.config import get_effective_preview_interval
 from engine.errors import StorageError
 from engine.loop.snapshot import MOST_SNAPSHOTS
-from engine.plan import Plan
+from engine.plan import Length
+from engine.quantities import size
 from engine.task import Task
 
 _LINE_BYTES = 450  # of a step in metrics.jsonl; measured on sound: 290 to 420
@@ -27,12 +28,12 @@ def reserve_bytes(model: nn.Module) -> int:
     return checkpoint_bytes(model) + 2 * _weight_bytes(model) + _OVERHEAD_BYTES
 
 
-def needed_bytes(task: Task, plan: Plan) -> int:
+def needed_bytes(task: Task, length: Length) -> int:
     """About what a whole run writes, previews aside: how large a sound is, the task knows."""
-    moments = 4 + plan.total_epochs // get_effective_preview_interval(task.config, plan.total_epochs)
+    moments = 4 + length.total_epochs // get_effective_preview_interval(task.config, length.total_epochs)
     snapshots = min(MOST_SNAPSHOTS, moments) * _weight_bytes(task.model) // 2
-    kept = task.config.max_checkpoints * checkpoint_bytes(task.model)
-    return kept + reserve_bytes(task.model) + snapshots + plan.total_steps * _LINE_BYTES
+    checkpoints = task.config.max_checkpoints * checkpoint_bytes(task.model)
+    return checkpoints + reserve_bytes(task.model) + snapshots + length.total_steps * _LINE_BYTES
 
 
 def check_space(root: Path, needed: int) -> None:
@@ -40,7 +41,7 @@ def check_space(root: Path, needed: int) -> None:
     free = free_bytes(root)
     if free is not None and free < needed:
         raise StorageError(
-            f"Training needs about {_in_words(needed)} on the disk of {root}, and {_in_words(free)} are free.",
+            f"Training needs about {size(needed)} on the disk of {root}, and {size(free)} are free.",
             "Free some space, or choose another place with --run-dir.",
         )
 
@@ -55,7 +56,3 @@ def free_bytes(root: Path) -> int | None:
 
 def _weight_bytes(model: nn.Module) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
-
-
-def _in_words(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from engine.claims.figures import counted
 from engine.loop.plan_history import PlanSegment
+from engine.quantities import counted, plural
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class More:
 
     def __str__(self) -> str:
         if self.minutes is not None:
-            return f"{self.minutes:g} minute{'' if self.minutes == 1 else 's'}"
+            return f"{self.minutes:g} {plural(self.minutes, 'minute')}"
         return counted(self.epochs or 0, "epoch")
 
     def after(self, segment: PlanSegment, step: int, spent_s: float) -> PlanSegment:

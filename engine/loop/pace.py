@@ -14,7 +14,7 @@ from engine.loop.checkpoint import WeightAverage
 from engine.loop.plan_history import PlanSegment
 from engine.loop.state_file import serialise
 from engine.loop.update import backward, new_optimizer
-from engine.plan import UNLIMITED, Plan, plan
+from engine.plan import UNLIMITED, Length
 from engine.run_length import MOST_STEPS_PER_EPOCH
 from engine.task import Task
 
@@ -47,14 +47,14 @@ class Intervals:
         return cls(get_effective_preview_interval(config, total_epochs), config.checkpoint_interval)
 
 
-def lay_out(task: Task, check: Callable[[], None]) -> tuple[Plan, Costs]:
-    """The first plan of a run, and what its parts cost. ``check`` raises when it is to stop meanwhile."""
-    layout = plan(task.config, task.num_train)
-    costs = measure(task, layout)
+def lay_out(task: Task, check: Callable[[], None]) -> tuple[Length, Costs]:
+    """How long a run is to be, and what its parts cost. ``check`` raises when it is to stop meanwhile."""
+    length = Length.of(task.config, task.num_train)
+    costs = measure(task, length)
     check()
     if task.config.max_minutes is not None:
-        layout = plan(task.config, task.num_train, steps_for_minutes(task.config, task.num_train, costs))
-    return layout, costs
+        length = Length.of(task.config, task.num_train, steps_for_minutes(task.config, task.num_train, costs))
+    return length, costs
 
 
 def seconds_to_end(segment: PlanSegment, step: int, intervals: Intervals, costs: Costs) -> float:
@@ -72,10 +72,10 @@ def seconds_to_end(segment: PlanSegment, step: int, intervals: Intervals, costs:
     return sum(count * each for count, each in (*counted, (previews, costs.preview_s), (saves, costs.save_s)))
 
 
-def planned_seconds(layout: Plan, config: TrainingConfig, costs: Costs) -> float:
+def planned_seconds(length: Length, config: TrainingConfig, costs: Costs) -> float:
     """What a whole run takes."""
-    segment = PlanSegment(0, layout.total_steps, 0.0, 0, 0, layout.steps_per_epoch)
-    return seconds_to_end(segment, 0, Intervals.of(config, layout.total_epochs), costs)
+    segment = PlanSegment.first(length)
+    return seconds_to_end(segment, 0, Intervals.of(config, length.total_epochs), costs)
 
 
 def steps_for_minutes(config: TrainingConfig, num_train: int, costs: Costs) -> int:
@@ -83,11 +83,11 @@ def steps_for_minutes(config: TrainingConfig, num_train: int, costs: Costs) -> i
     assert config.max_minutes is not None
 
     def seconds(steps: int) -> float:
-        return planned_seconds(plan(config, num_train, steps), config, costs)
+        return planned_seconds(Length.of(config, num_train, steps), config, costs)
 
     low = most_that_fit(seconds, 60 * config.max_minutes, 1, costs.step_s)
     # A last epoch of a few updates would check for little: end on a whole one when one is near.
-    size = plan(config, num_train, low).steps_per_epoch
+    size = Length.of(config, num_train, low).steps_per_epoch
     rest = low % size
     return low - rest if rest < 0.2 * size <= 0.2 * MOST_STEPS_PER_EPOCH and low > rest else low
 
@@ -101,13 +101,13 @@ def most_that_fit(seconds: Callable[[int], float], budget_s: float, least: int, 
     return low
 
 
-def measure(task: Task, layout: Plan) -> Costs:
+def measure(task: Task, length: Length) -> Costs:
     """What the parts of a run cost now; of one too short for more to matter, only its updates.
 
     The task is left as it was: every draw is a function of the step, and weights and state are put back.
     """
     before, state = copy.deepcopy((task.model.state_dict(), task.state_dict()))
-    short = layout.total_steps < SHORT_RUN_STEPS
+    short = length.total_steps < SHORT_RUN_STEPS
     costs = Costs(_step_seconds(task, 1 if short else MOST_STEPS))
     if not short:
         average = WeightAverage(task.model)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from engine.config import TrainingConfig
-from engine.plan import Plan
+from engine.plan import Length
 from engine.rundir.protocol import PlanRecord
 
 
@@ -31,6 +31,11 @@ class PlanSegment:
     epoch: int
     epoch_ends: int
     steps_per_epoch: int
+
+    @classmethod
+    def first(cls, length: Length) -> PlanSegment:
+        """What a run begins with: all of ``length`` lies ahead."""
+        return cls(0, length.total_steps, 0.0, 0, 0, length.steps_per_epoch)
 
     @classmethod
     def of(cls, record: PlanRecord) -> PlanSegment:
@@ -67,10 +72,10 @@ class PlanSegment:
 
 
 class PlanHistory:
-    """The plans of one run in order. ``later``: those of its plans.jsonl."""
+    """The plans of one run in order. first: how long it was to be; later: the plans of its plans.jsonl."""
 
-    def __init__(self, first: Plan, later: Iterable[PlanRecord] = ()) -> None:
-        self._segments = [PlanSegment(0, first.total_steps, 0.0, 0, 0, first.steps_per_epoch)]
+    def __init__(self, first: Length, later: Iterable[PlanRecord] = ()) -> None:
+        self._segments = [PlanSegment.first(first)]
         self.extension: PlanRecord | None = None
         for record in later:
             self.follow(record)

@@ -14,7 +14,7 @@ from engine.loop.pace import Costs, Intervals, seconds_to_end
 from engine.loop.plan_history import PlanHistory, PlanSegment
 from engine.loop.timekeeper import Timekeeper
 from engine.loop.tracker import TrackerState
-from engine.plan import Plan
+from engine.plan import Length
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
@@ -24,9 +24,9 @@ KNOWN_STEPS, KNOWN_S = 20, 5.0  # before that the first updates, which warm up, 
 
 
 class Planner:
-    """The plans of one run. first: with which it began. costs: what its parts were measured to take."""
+    """The plans of one run. first: how long it was to be when it began. costs: what its parts were measured to take."""
 
-    def __init__(self, config: TrainingConfig, first: Plan, writer: RunWriter, costs: Costs) -> None:
+    def __init__(self, config: TrainingConfig, first: Length, writer: RunWriter, costs: Costs) -> None:
         self.config, self.writer = config, writer
         self.plans = PlanHistory(first, RunReader(writer.root).plans())
         self.intervals = Intervals.of(config, first.total_epochs)

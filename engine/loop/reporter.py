@@ -44,8 +44,8 @@ class Reporter:
         fields = metrics.model_dump(exclude_none=True)
         self.writer.event("epoch", **fields)
         evidence = gather(self.history, self.task.monitor, self.task.num_val_files)
-        found = diagnose(evidence, self.task.monitor, self.task.diagnose(self.history))
-        for diagnosis in newly_true(found, tracker.told, metrics.epoch):
+        findings = diagnose(evidence, self.task.monitor, self.task.diagnose(self.history))
+        for diagnosis in newly_true(findings, tracker.told, metrics.epoch):
             self.writer.warn(f"Epoch {metrics.epoch}: {diagnosis.message}", code=diagnosis.code, epoch=metrics.epoch)
         named = {name: value for name, value in fields.items() if isinstance(value, float)}
         self.writer.update(
@@ -53,7 +53,7 @@ class Reporter:
             overfitting_gap=metrics.overfitting_gap,
             best=tracker.best_record(),
             evidence=evidence,
-            diagnosis=found,
+            diagnosis=findings,
         )
         self.callback(metrics)
 
@@ -61,9 +61,9 @@ class Reporter:
         """What the last epoch showed: of a run that goes on where it stands, of one that ends how it went."""
         monitor = self.task.monitor
         evidence = gather(self.history, monitor, self.task.num_val_files)
-        found = diagnose(evidence, monitor, self.task.diagnose(self.history), over=over)
+        findings = diagnose(evidence, monitor, self.task.diagnose(self.history), over=over)
         # The best too: what a killed session found after its last checkpoint is not kept.
-        self.writer.update(evidence=evidence, diagnosis=found, best=tracker.best_record())
+        self.writer.update(evidence=evidence, diagnosis=findings, best=tracker.best_record())
 
     def complete(self, epoch: int, tracker: TrackerState) -> None:
         """The run has come to its end."""

@@ -65,18 +65,18 @@ def thin_snapshots(layout: Layout, most: int = MOST_SNAPSHOTS) -> None:
         found.remove(victim)
 
 
-def _gap(found: list[Artefact], item: Artefact) -> int:
+def _gap(snapshots: list[Artefact], item: Artefact) -> int:
     """Steps between the neighbours of ``item``."""
-    place = found.index(item)
-    before, after = (snapshot_moment(found[place + side].path.name) for side in (-1, 1))
+    place = snapshots.index(item)
+    before, after = (snapshot_moment(snapshots[place + side].path.name) for side in (-1, 1))
     assert before is not None and after is not None
     return after[1] - before[1]
 
 
-def _recommended(reader: RunReader, found: list[Artefact]) -> set[str]:
+def _recommended(reader: RunReader, snapshots: list[Artefact]) -> set[str]:
     """The snapshot nearest the best epoch: the one whose preview a viewer marks."""
     status = reader.status()
-    moments = {item.path.name: moment for item in found if (moment := snapshot_moment(item.path.name))}
+    moments = {item.path.name: moment for item in snapshots if (moment := snapshot_moment(item.path.name))}
     if status is None or status.best is None or not moments:
         return set()
     best = status.best.step

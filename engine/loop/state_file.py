@@ -82,7 +82,7 @@ def _to_json(state: Any, tensors: dict[str, torch.Tensor]) -> str:
     return json.dumps(_plain(state, "", tensors), allow_nan=False, separators=(",", ":"))
 
 
-def _plain(value: Any, place: str, tensors: dict[str, torch.Tensor]) -> Any:
+def _plain(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
     """``value`` as what JSON has; what it lacks becomes a dictionary of one tag."""
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -91,19 +91,19 @@ def _plain(value: Any, place: str, tensors: dict[str, torch.Tensor]) -> Any:
             return value
         return {"float": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
     if isinstance(value, torch.Tensor):
-        name = _free_name(place, tensors)
+        name = _free_name(path, tensors)
         tensors[name] = value
         return {"tensor": name}
     if isinstance(value, list | tuple):
-        items = [_plain(item, f"{place}.{index}", tensors) for index, item in enumerate(value)]
+        items = [_plain(item, f"{path}.{index}", tensors) for index, item in enumerate(value)]
         return items if isinstance(value, list) else {"tuple": items}
     if isinstance(value, Mapping):
-        return _plain_mapping(value, place, tensors)
-    raise TypeError(f"{place} is {type(value).__name__}, which no checkpoint holds")
+        return _plain_mapping(value, path, tensors)
+    raise TypeError(f"{path} is {type(value).__name__}, which no checkpoint holds")
 
 
-def _plain_mapping(value: Mapping[Any, Any], place: str, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
-    items = [(key, _plain(item, f"{place}.{key}" if place else str(key), tensors)) for key, item in value.items()]
+def _plain_mapping(value: Mapping[Any, Any], path: str, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    items = [(key, _plain(item, f"{path}.{key}" if path else str(key), tensors)) for key, item in value.items()]
     if all(isinstance(key, str) for key in value) and not (len(value) == 1 and next(iter(value)) in _TAGS):
         return dict(items)
     return {"dict": [[_key(key), item] for key, item in items]}
@@ -116,9 +116,9 @@ def _key(key: Any) -> str | int:
     raise TypeError(f"{key!r} names something, and is neither text nor a small integer"[:200])
 
 
-def _free_name(place: str, tensors: Mapping[str, torch.Tensor]) -> str:
-    """``place``, which safetensors can write and which is no other tensor's name."""
-    name = place.encode(errors="backslashreplace").decode()
+def _free_name(path: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    """``path``, which safetensors can write and which is no other tensor's name."""
+    name = path.encode(errors="backslashreplace").decode()
     while name in tensors or name == "__metadata__":
         name += "_"
     return name
@@ -147,7 +147,7 @@ def _reader(tensors: Mapping[str, torch.Tensor]) -> Callable[[list[tuple[str, An
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
         raise ValueError("a name stands in it twice")
-    return found
+    return mapping

@@ -22,7 +22,7 @@ from engine.metrics import (
     EpochMetrics,
     MetricsCallback,
 )
-from engine.plan import Plan
+from engine.plan import Length
 from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from engine.sweet_range import SweetRange, may_end
@@ -37,21 +37,22 @@ SKIPS_IN_A_ROW = 5
 class Trainer:
     """One task trained into one run directory.
 
-    stop: says whether the run is to end after the step under way; asked once a step. callback: told every event.
+    length: what the run began with; its later plans may have moved its end. stop: says whether it is to end after the
+    step under way; asked once a step. callback: told every event.
     costs: what the parts of the run were measured to take.
     """
 
     def __init__(
         self,
         task: Task,
-        plan: Plan,
+        length: Length,
         writer: RunWriter,
         stop: Callable[[], bool],
         callback: MetricsCallback = lambda event: None,
         costs: Costs | None = None,
     ) -> None:
         self.task, self.writer = task, writer
-        self.planner = Planner(task.config, plan, writer, costs or Costs())
+        self.planner = Planner(task.config, length, writer, costs or Costs())
         self.plans = self.planner.plans
         self.reporter = Reporter(task, writer, self.planner, callback)
         self.stop = stop
@@ -213,11 +214,11 @@ class Trainer:
     def _at_end(self) -> bool:
         return self._ended_early or self.tracker.step >= self._ahead.total_steps
 
-    def _may_end(self, found: SweetRange | None) -> bool:
+    def _may_end(self, range_now: SweetRange | None) -> bool:
         """Whether its user asked to end here. Tracker and plans alone decide, so that a resumed run ends here too."""
         progress = self.plans.at(self.tracker.step).progress_at(self.tracker.step)
         asked = self.config.stop_after_sweet_spot and self.plans.extension is None
-        return asked and may_end(found, self.tracker.values, progress, self.task.monitor.better)
+        return asked and may_end(range_now, self.tracker.values, progress, self.task.monitor.better)
 
     def _previews_if_due(self) -> None:
         """At fixed early steps, every so many epochs and at the end; none that is there already."""

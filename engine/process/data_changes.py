@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import DataError
+from engine.quantities import counted
 from engine.rundir.reader import RunReader
 from engine.rundir.record import DatasetRecord, FileRow, RunRecord
 
@@ -62,4 +63,4 @@ def _facts(row: FileRow) -> tuple[object, ...]:
 
 def _files(names: list[str]) -> str:
     shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-    return f"{len(names)} {'file' if len(names) == 1 else 'files'} ({shown})"
+    return f"{counted(len(names), 'file')} ({shown})"

@@ -18,7 +18,7 @@ from engine.config import TaskConfig, TrainingConfig
 from engine.errors import ConfigError, DataError, StorageError
 from engine.flags import collect, leaves
 from engine.home import expanded
-from engine.plan import Plan
+from engine.plan import BatchLayout, Length
 from engine.printable import printable
 from engine.process.origin import Origin
 from engine.registry import Resolved, check_data, find_source
@@ -97,8 +97,8 @@ def new_job(
         raise ConfigError(
             f"--{min(stray).replace('_', '-')} is no setting of the task {resolved.task!r}.", "Leave it out."
         )
-    kept = without_limits(saved["training"], training)
-    return plain_job(resolved, merged(kept, training), merged(saved["task"], collect(own, values)), root, name)
+    below = without_limits(saved["training"], training)
+    return plain_job(resolved, merged(below, training), merged(saved["task"], collect(own, values)), root, name)
 
 
 def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any], root: Path, name: str) -> Job:
@@ -128,8 +128,8 @@ def _present(where: Source, remedy: str) -> Source:
     if where.kind == "dataset":
         return find_source(where.name).source
     if where.path is None or not Path(where.path).exists():
-        place = "where it was" if where.path is None else f"in {printable(Path(where.path))}"
-        raise DataError(f"The data is no longer {place}.", f"Name where it is now: {remedy}.")
+        there = "where it was" if where.path is None else f"in {printable(Path(where.path))}"
+        raise DataError(f"The data is no longer {there}.", f"Name where it is now: {remedy}.")
     return where
 
 
@@ -146,8 +146,8 @@ def source_of(root: Path, source: str | None, named: Collection[str]) -> Resolve
     return replace(resolved, defaults={}, task_defaults={})
 
 
-def run_record(job: Job, task: Task, layout: Plan, planned_s: float, parent: Parent | None = None) -> RunRecord:
-    """run.json of a fresh run. ``planned_s``: about how many seconds ``layout`` takes on this machine."""
+def run_record(job: Job, task: Task, length: Length, planned_s: float, parent: Parent | None = None) -> RunRecord:
+    """run.json of a fresh run. ``planned_s``: about how many seconds ``length`` takes on this machine."""
     return RunRecord(
         uuid=str(uuid.uuid4()),
         name=job.name,
@@ -159,10 +159,10 @@ def run_record(job: Job, task: Task, layout: Plan, planned_s: float, parent: Par
         num_train=task.num_train,
         num_train_files=task.num_train_files,
         num_val_files=task.num_val_files,
-        batch_size=layout.batch_size,
-        steps_per_epoch=layout.steps_per_epoch,
-        total_steps=layout.total_steps,
-        total_epochs=layout.total_epochs,
+        batch_size=BatchLayout.of(task.config, task.num_train).batch_size,
+        steps_per_epoch=length.steps_per_epoch,
+        total_steps=length.total_steps,
+        total_epochs=length.total_epochs,
         planned_s=round(planned_s, 1),
         metrics=list(task.metrics),
         monitor=task.monitor,

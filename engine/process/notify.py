@@ -49,14 +49,14 @@ def notify(command: str, root: Path, event: Event, message: str, status: Status 
         "BEST": f"{best.raw:.6g}" if best is not None else "",
         "BEST_EPOCH": str(best.epoch) if best is not None else "",
     }
-    told = {f"SWEETSPOT_{name}": value for name, value in facts.items()}
+    variables = {f"SWEETSPOT_{name}": value for name, value in facts.items()}
     with os.fdopen(open_append(Layout(root).log), "ab") as log:
         process = subprocess.Popen(
             child.command("engine.process.limited", str(LIMIT_S), command),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=child.environment() | told,
+            env=child.environment() | variables,
             **child.apart(),
         )
     process.returncode = 0  # nobody waits for it: without this Python would complain that nobody did
@@ -102,6 +102,6 @@ def _last_word(status: Status) -> str:
     if status.error is not None:
         return f"{status.error.cause} {status.error.remedy}".strip()
     if status.state is State.COMPLETED:
-        said = reason_done(status)
-        return f"{said[0].upper()}{said[1:]}."
+        reason = reason_done(status)
+        return f"{reason[0].upper()}{reason[1:]}."
     return f"Stopped in epoch {status.epoch}, step {status.step}."

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 import engine
 from engine.errors import RunDirectoryError
 from engine.metrics import EpochMetrics
+from engine.quantities import duration
 from engine.rundir.layout import Layout, checkpoint_step
 from engine.rundir.liveness import is_here
 from engine.rundir.protocol import SessionRecord
@@ -48,7 +49,7 @@ class ResumePoint:
         how = "exact" if not self.changed else f"continues, not bit for bit: {'; '.join(self.changed)}"
         return (
             f"Epoch {self.epoch} of {self.total_epochs}, step {self.step} of {self.total_steps}, "
-            f"{self.elapsed_s / 60:.1f} min so far{', ' + losses if losses else ''}.\n"
+            f"{duration(self.elapsed_s)} so far{', ' + losses if losses else ''}.\n"
             f"Goes on from {self.file} ({how})."
         )
 
@@ -94,13 +95,13 @@ def resume_point(root: Path, device: str | None = None) -> ResumePoint | None:
         return None
     sessions = reader.sessions()
     steps = [item for item in reversed(reader.checkpoints()) if checkpoint_step(item.path.name) is not None]
-    found = next((item.manifest for item in steps if item.verified), None)
+    newest = next((item.manifest for item in steps if item.verified), None)
     status, plans = reader.status(), reader.plans()
     present = plans[-1] if plans else record
     return ResumePoint(
-        file=found.file if found else None,
-        step=found.step if found else 0,
-        epoch=found.epoch if found else 0,
+        file=newest.file if newest else None,
+        step=newest.step if newest else 0,
+        epoch=newest.epoch if newest else 0,
         total_steps=present.total_steps,
         total_epochs=present.total_epochs,
         elapsed_s=status.elapsed_s if status else 0.0,

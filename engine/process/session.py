@@ -87,8 +87,8 @@ class Session:
         self.writer.check_directory()
         record = RunReader(self.writer.root).run()
         known = self.writer.lost or recognise(error, record.batch_size if record else None)
-        told = known or SweetspotError(f"{type(error).__name__}: {error}", "This is a fault of the program.")
-        info = ErrorInfo(kind=type(told).__name__, cause=told.cause, remedy=told.remedy)
+        failure = known or SweetspotError(f"{type(error).__name__}: {error}", "This is a fault of the program.")
+        info = ErrorInfo(kind=type(failure).__name__, cause=failure.cause, remedy=failure.remedy)
         self.writer.state(State.FAILED, phase="", error=info)
         if self.notices is not None:
             self.notices.ended()
@@ -102,10 +102,10 @@ def open_task(job: Job, device: Device, session: Session, sides: Mapping[str, Si
     """
     from engine.task import OpenContext
 
-    found: list[FileRow] = []
+    files: list[FileRow] = []
 
     def on_files(rows: list[FileRow]) -> None:
-        found.extend(rows)
+        files.extend(rows)
         if job.record is None:
             session.writer.write_dataset(DatasetRecord(files=rows))
 
@@ -114,7 +114,7 @@ def open_task(job: Job, device: Device, session: Session, sides: Mapping[str, Si
     context = OpenContext(report=report, check=session.check, on_files=on_files, warn=warn, sides=sides)
     training = job.training.model_copy(update={"threads": device.threads})
     task: Task = task_opener(job.task)(job.source, training, job.task_config, device.torch, context)
-    return task, found
+    return task, files
 
 
 def restore_newest(trainer: Trainer, session: Session, job: Job) -> None:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from engine.claims.length import beyond_need, in_words
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
 from engine.printable import escaped
+from engine.quantities import duration
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.reader import RunReader
 from engine.rundir.record import Parent, RunRecord
@@ -68,8 +69,8 @@ class Terminal:
             if self._live:
                 print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
             print(f"plan: {in_words(record.total_epochs, record.total_steps, record.planned_s)}", flush=True)
-            if told := _beyond_need(record):
-                print(told, flush=True)
+            if beyond := _beyond_need(record):
+                print(beyond, flush=True)
             if self._live:
                 self._bar = tqdm(total=record.total_steps, unit="step", dynamic_ncols=True)
 
@@ -94,7 +95,7 @@ class Terminal:
             elif isinstance(event, EpochMetrics):
                 self._epoch(event)
             elif isinstance(event, TrainingCompleteEvent):
-                self._line(f"done in {event.total_time_s / 60:.1f} min, best at epoch {event.best_epoch}")
+                self._line(f"done in {duration(event.total_time_s)}, best at epoch {event.best_epoch}")
                 self._close()
 
     def stopped(self, root: Path) -> None:

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from engine.errors import RunDirectoryError
+from engine.queue.files import Queued
 from engine.queue.request import Outcome
-from engine.queue.shelves import Queued
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
 from engine.rundir.status import Status
@@ -79,7 +79,7 @@ def row_of(one: Queued, *, worked: bool) -> QueueRow:
     """Where ``one`` stands. worked: whether a worker goes through the queue."""
     view, outcome = found(one)
     outcome = one.request.outcome or outcome
-    if one.shelf == "waiting":
+    if one.state == "waiting":
         return QueueRow(one, Standing.WAITING, "", None)
     if outcome is not None:
         return QueueRow(one, Standing(outcome.state), outcome.reason, view)

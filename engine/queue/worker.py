@@ -19,8 +19,8 @@ from engine.errors import StorageError
 from engine.process.notify import notify
 from engine.process.signals import SIGNALS, SignalFlag
 from engine.process.start import last_words, start_training
+from engine.queue.files import Queue, Queued
 from engine.queue.request import Outcome
-from engine.queue.shelves import Queue, Queued
 from engine.queue.standing import failed, found
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, process_liveness
@@ -99,7 +99,7 @@ class Worker:
         """What a killed worker left training is watched, however many slots there are."""
         for one in self._queue.to_train():
             view, _ = found(one)
-            if one.shelf == "begun" and view is not None and view.state.live:
+            if one.state == "begun" and view is not None and view.state.live:
                 self._watch(one)
 
     def _watch(self, one: Queued) -> None:
@@ -114,7 +114,7 @@ class Worker:
         for one in self._queue.to_train():
             if one.id in self._under_way or one.id in self._aside:
                 continue
-            begun = self._queue.begin(one) if one.shelf == "waiting" else one
+            begun = self._queue.begin(one) if one.state == "waiting" else one
             if begun is not None:
                 return begun
         return None

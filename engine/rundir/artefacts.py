@@ -95,9 +95,9 @@ def manifests_of(path: Path) -> list[Manifest]:
     if manifest is None:
         return []
     own = manifest.model_copy(update={"previous": None})
-    found = [own] if manifest.previous is None else [own, manifest.previous]
-    known = all(one.file == path.name and one.protocol == PROTOCOL for one in found)
-    return found if known else []
+    manifests = [own] if manifest.previous is None else [own, manifest.previous]
+    known = all(one.file == path.name and one.protocol == PROTOCOL for one in manifests)
+    return manifests if known else []
 
 
 def write_artefact(path: Path, data: bytes, manifest: Manifest | None, *, durable: bool) -> None:
@@ -166,12 +166,12 @@ class SavedState:
 
 def saved_states(checkpoints: list[Artefact], snapshots: list[Artefact]) -> list[SavedState]:
     """What can be used: "best" and "last", then all snapshots by their files' names, the newest first."""
-    found: dict[str, SavedState] = {}
+    states: dict[str, SavedState] = {}
     for item in checkpoints:  # by step, the best one last
         if item.manifest is not None:
             name = "last" if layout.checkpoint_step(item.path.name) is not None else "best"
-            found[name] = SavedState(name, item.path, item.manifest.epoch, item.manifest.step)
-    named = [found[name] for name in ("best", "last") if name in found]
+            states[name] = SavedState(name, item.path, item.manifest.epoch, item.manifest.step)
+    named = [states[name] for name in ("best", "last") if name in states]
     moments = [(item, layout.snapshot_moment(item.path.name)) for item in reversed(snapshots) if item.manifest]
     return named + [SavedState(item.path.name, item.path, *moment) for item, moment in moments if moment]
 
@@ -205,14 +205,14 @@ def find_snapshots(root: Path, directory: Path) -> list[Artefact]:
 
 
 def find_previews(root: Path, directory: Path) -> list[PreviewSet]:
-    found: dict[tuple[int, int, str, int], dict[str, str]] = {}
+    files_of: dict[tuple[int, int, str, int], dict[str, str]] = {}
     for path in _files(root, directory):
         name = layout.preview_name(path.name)
         if name is not None:
-            files = found.setdefault((name.epoch, name.step, name.role, name.index), {})
+            files = files_of.setdefault((name.epoch, name.step, name.role, name.index), {})
             files[name.suffix] = path.relative_to(root).as_posix()
-    references_first = sorted(found, key=lambda key: (key[2] != "reference", key))
-    return [PreviewSet(*key, files=found[key]) for key in references_first]
+    references_first = sorted(files_of, key=lambda key: (key[2] != "reference", key))
+    return [PreviewSet(*key, files=files_of[key]) for key in references_first]
 
 
 def _find(root: Path, directory: Path, order: Callable[[str], tuple[int, int] | None]) -> list[Artefact]:

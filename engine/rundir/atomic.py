@@ -216,8 +216,8 @@ def _end_of_last_line(descriptor: int) -> int:
     while end > 0:
         start = max(0, end - _BLOCK)
         os.lseek(descriptor, start, os.SEEK_SET)
-        found = os.read(descriptor, end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
+        newline = os.read(descriptor, end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
         end = start
     return 0

@@ -42,13 +42,13 @@ def send(root: Path, command: Literal["cancel", "save_now"], session: str | None
     ``RunDirectoryError`` when no session is named and no process trains; ``StorageError`` when it cannot be written.
     """
     reader = RunReader(root)
-    said = Command(
+    sent = Command(
         id=str(uuid.uuid4()), command=command, issued_at=time.time(), session=session or live_session(reader)
     )
     try:
         descriptor = open_append(reader.layout.control)
         try:
-            append_line(descriptor, b"\n" + encode(said))  # the newline ends whatever another viewer left half written
+            append_line(descriptor, b"\n" + encode(sent))  # the newline ends whatever another viewer left half written
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -56,7 +56,7 @@ def send(root: Path, command: Literal["cancel", "save_now"], session: str | None
             f"The command cannot be written to {reader.layout.control}: {error.strerror or error}.",
             _REMEDIES.get(error.errno or 0, "Free some space, or stop the process."),
         ) from error
-    return said
+    return sent
 
 
 def live_session(reader: RunReader) -> str:

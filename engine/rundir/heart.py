@@ -159,7 +159,7 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
     tasks = Path(f"/proc/{process.pid}/task")
     try:
         lists = [path.read_text() for path in tasks.glob("*/children")]
-        started = [psutil.Process(int(pid)) for found in lists for pid in found.split()]
+        started = [psutil.Process(int(pid)) for pids in lists for pid in pids.split()]
     except (OSError, psutil.Error):  # one ended meanwhile
         lists = []
     if not lists:

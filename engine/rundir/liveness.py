@@ -108,9 +108,9 @@ def process_liveness(session: SessionRecord) -> Liveness:
     return Liveness.ALIVE if same else Liveness.DEAD
 
 
-def read_sessions(place: Layout) -> list[SessionRecord]:
-    """Every process that trained in ``place``, the first one first; damaged lines are left out."""
-    return read_records(place.sessions, SessionRecord)
+def read_sessions(layout: Layout) -> list[SessionRecord]:
+    """Every process that trained in ``layout``, the first one first; damaged lines are left out."""
+    return read_records(layout.sessions, SessionRecord)
 
 
 def presence(root: Path, session: SessionRecord) -> Liveness:
@@ -130,32 +130,32 @@ def presence(root: Path, session: SessionRecord) -> Liveness:
     return Liveness.DEAD if held is False else process
 
 
-def refuse_living(place: Layout) -> None:
-    """``RunDirectoryError`` when a process trains in ``place``, also one whose lock file somebody removed.
+def refuse_living(layout: Layout) -> None:
+    """``RunDirectoryError`` when a process trains in ``layout``, also one whose lock file somebody removed.
 
     Where nothing else can tell, its heartbeat is watched for two and a half seconds.
     """
-    sessions = read_sessions(place)
-    if not sessions or _has_ended(place, sessions[-1]):
+    sessions = read_sessions(layout)
+    if not sessions or _has_ended(layout, sessions[-1]):
         return
-    found = presence(place.root, sessions[-1])
-    if found is Liveness.ALIVE or (found is Liveness.UNKNOWN and _beats(place)):
+    liveness = presence(layout.root, sessions[-1])
+    if liveness is Liveness.ALIVE or (liveness is Liveness.UNKNOWN and _beats(layout)):
         raise taken(f"pid {sessions[-1].pid}, host {sessions[-1].host}")
 
 
-def _has_ended(place: Layout, session: SessionRecord) -> bool:
+def _has_ended(layout: Layout, session: SessionRecord) -> bool:
     """Whether ``session`` has said its last word, and only has to leave: then the lock alone keeps others out."""
-    status = read_record(place.status, Status)
+    status = read_record(layout.status, Status)
     return status is not None and status.session == session.session and not status.state.live
 
 
-def _beats(place: Layout) -> bool:
-    first, deadline = read_record(place.status, Status), time.monotonic() + _BEAT_PATIENCE_S
+def _beats(layout: Layout) -> bool:
+    first, deadline = read_record(layout.status, Status), time.monotonic() + _BEAT_PATIENCE_S
     if first is None:
         return False
     while time.monotonic() < deadline:
         time.sleep(_LOOK_S)
-        now = read_record(place.status, Status)
+        now = read_record(layout.status, Status)
         if now is not None and (now.session, now.heartbeat) != (first.session, first.heartbeat):
             return True
     return False

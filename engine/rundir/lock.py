@@ -70,27 +70,27 @@ class RunLock:
 
 
 class Hold:
-    """The directory ``place`` and its lock, as session ``session`` has them. For one thread at a time."""
+    """The directory ``layout`` and its lock, as session ``session`` has them. For one thread at a time."""
 
-    def __init__(self, place: Layout, lock: RunLock, session: str) -> None:
-        self.place = place
+    def __init__(self, layout: Layout, lock: RunLock, session: str) -> None:
+        self.layout = layout
         self._lock, self._session = lock, session
-        self._identity = identity(place.root)
+        self._identity = identity(layout.root)
         # Windows neither opens a directory nor renames one in which a file is open.
-        self._descriptor = -1 if sys.platform == "win32" else os.open(place.root, os.O_RDONLY)
+        self._descriptor = -1 if sys.platform == "win32" else os.open(layout.root, os.O_RDONLY)
 
     def check(self, has_record: bool) -> RunDirectoryLostError | None:
-        """Why the session has to end, if it has to; ``place`` follows a directory that was moved.
+        """Why the session has to end, if it has to; ``layout`` follows a directory that was moved.
 
         has_record: whether run.json was there. A lock file that was removed or replaced is made again.
         """
-        if identity(self.place.root) != self._identity:
+        if identity(self.layout.root) != self._identity:
             return self._moved()
-        if has_record and not self.place.run.exists():
+        if has_record and not self.layout.run.exists():
             return RunDirectoryLostError(
-                f"The run directory {self.place.root} was emptied while it trained.", "What was in it cannot be saved."
+                f"The run directory {self.layout.root} was emptied while it trained.", "What was in it cannot be saved."
             )
-        return None if self._lock.intact(self.place.lock) else self._renew()
+        return None if self._lock.intact(self.layout.lock) else self._renew()
 
     def release(self) -> None:
         if self._descriptor >= 0:
@@ -99,20 +99,20 @@ class Hold:
         self._lock.release()
 
     def _moved(self) -> RunDirectoryLostError:
-        before, now = self.place.root, self._whereabouts()
+        before, now = self.layout.root, self._whereabouts()
         if now is None:
             return RunDirectoryLostError(
                 f"The run directory {before} is gone: it was removed while it trained.", "Start the run again."
             )
-        self.place = Layout(now)
-        on = f"Go on with: sweetspot train --resume {now}" if self.place.run.exists() else "Start the run again."
+        self.layout = Layout(now)
+        on = f"Go on with: sweetspot train --resume {now}" if self.layout.run.exists() else "Start the run again."
         return RunDirectoryLostError(f"The run directory {before} was moved to {now} while it trained.", on, now)
 
     def _renew(self) -> RunDirectoryLostError | None:
         try:
-            self._lock.renew(self.place.lock)
+            self._lock.renew(self.layout.lock)
         except RunDirectoryError:
-            sessions = read_records(self.place.sessions, SessionRecord)
+            sessions = read_records(self.layout.sessions, SessionRecord)
             if sessions and sessions[-1].session != self._session:
                 return RunDirectoryLostError("Another process has taken this run over.", "Wait for its end.")
         except OSError:  # a disk that is full: the directory is ours all the same
@@ -129,8 +129,8 @@ class Hold:
                 path = os.fsencode(os.readlink(f"/proc/self/fd/{self._descriptor}"))  # noqa: PTH115 - no path but a name
         except OSError:
             return None
-        found = Path(os.fsdecode(path))
-        return found if identity(found) == self._identity else None
+        path_now = Path(os.fsdecode(path))
+        return path_now if identity(path_now) == self._identity else None
 
 
 def is_held(path: Path) -> bool | None:

@@ -38,9 +38,9 @@ def _tags(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, said)))[:MOST_TAGS]
 
 
-def _remarks(said: dict[int, str]) -> dict[int, str]:
+def _remarks(remarks: dict[int, str]) -> dict[int, str]:
     """In the order of their updates; the first ones where there are too many."""
-    lines = ((step, _line(text, LONGEST_REMARK)) for step, text in sorted(said.items()) if step >= 0)
+    lines = ((step, _line(text, LONGEST_REMARK)) for step, text in sorted(remarks.items()) if step >= 0)
     return dict([(step, text) for step, text in lines if text][:MOST_REMARKS])
 
 
@@ -56,8 +56,8 @@ class Notes(Record):
     )
 
 
-def read_notes(place: Layout) -> Notes:
-    """The notes on the run in ``place``, empty ones where there are none that can be read."""
+def read_notes(layout: Layout) -> Notes:
+    """The notes on the run in ``layout``, empty ones where there are none that can be read."""
     with contextlib.suppress(RunDirectoryError):  # a protocol has no place in them, and must hide no run
-        return read_record(place.notes, Notes) or Notes()
+        return read_record(layout.notes, Notes) or Notes()
     return Notes()

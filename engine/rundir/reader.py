@@ -32,7 +32,7 @@ from engine.rundir.protocol import PlanRecord, SessionRecord
 from engine.rundir.reading import own_file, read_object, read_record, read_records, starred_names
 from engine.rundir.record import DatasetRecord, RunRecord
 from engine.rundir.status import Status
-from engine.rundir.view import RunView, ShownState, look
+from engine.rundir.view import RunView, ShownState, view_of
 
 _BLOCK = 1 << 16
 _STREAM = 1 << 20
@@ -110,13 +110,13 @@ class RunReader:
 
     def plans(self) -> list[PlanRecord]:
         """How the run was planned anew while it ran, the first one first; damaged lines are left out."""
-        found = read_records(self.layout.plans, PlanRecord)
-        return [record for record in found if record.total_steps > record.step and record.epoch_ends >= record.step]
+        records = read_records(self.layout.plans, PlanRecord)
+        return [record for record in records if record.total_steps > record.step and record.epoch_ends >= record.step]
 
     def starred_states(self) -> set[str]:
         """The states from which what has a star was made, by their files' names. Of what cannot be read: none."""
-        place = self.layout
-        recipes = (place.sounds / Path(name).with_suffix(".json").name for name in starred_names(place.stars))
+        layout = self.layout
+        recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in starred_names(layout.stars))
         return {str(read_object(path).get("state")) for path in recipes}
 
     def lines(self, offset: int = 0, limit_bytes: int | None = None) -> Lines:
@@ -212,9 +212,9 @@ class RunReader:
             raise RunDirectoryError(
                 f"{self.root} may not be read by you.", f"Ask its owner for: chmod -R a+rX {self.root}"
             )
-        view = look(self.id, self.root, self.status(), self.sessions(), self.run(), watch)
+        view = view_of(self.id, self.root, self.status(), self.sessions(), self.run(), watch)
         if view.state is ShownState.CRASHED:  # or it ended well between the two looks: what stands there now is final
-            view = look(self.id, self.root, self.status(), self.sessions(), view.run, watch)
+            view = view_of(self.id, self.root, self.status(), self.sessions(), view.run, watch)
         damage = self.damage() if view.run is None else None
         return replace(view, damage=damage) if damage else view
 

@@ -77,22 +77,22 @@ def read_records(path: Path, kind: type[_AnyRecord]) -> list[_AnyRecord]:
         raw = read_own(path) or b""
     except OSError:
         return []
-    found = []
+    records = []
     for line in raw.split(b"\n")[:-1]:
         try:
             record = kind.model_validate_json(line)
         except ValidationError:
             continue
         if record.plausible:
-            found.append(record)
-    return found
+            records.append(record)
+    return records
 
 
-def links(place: Layout) -> Iterator[Path]:
+def links(layout: Layout) -> Iterator[Path]:
     """The names of a run directory that are links, where a run would write through them."""
     named = (
-        place.run, place.dataset, place.sessions, place.lock, place.status, place.metrics, place.plans, place.control,
-        place.log, place.checkpoints, place.snapshots, place.previews,
+        layout.run, layout.dataset, layout.sessions, layout.lock, layout.status, layout.metrics, layout.plans,
+        layout.control, layout.log, layout.checkpoints, layout.snapshots, layout.previews,
     )  # fmt: skip
     return (path for path in named if path.is_symlink())
 

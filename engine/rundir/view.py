@@ -82,7 +82,7 @@ class RunView:
         return ""
 
 
-def look(
+def view_of(
     run_id: str,
     root: Path,
     status: Status | None,

@@ -14,13 +14,22 @@ from typing import Any, Self
 
 import psutil
 
-from engine.errors import RunDirectoryError, RunDirectoryLostError, StorageError, next_step, next_step_or_elsewhere
+from engine.errors import RunDirectoryLostError, next_step
 from engine.home import expanded
 from engine.rundir.artefacts import write_artefact
-from engine.rundir.atomic import Journal, create_once, make_directory, replace_bytes
+from engine.rundir.atomic import Journal, create_once, make_directory
 from engine.rundir.control import Inbox
-from engine.rundir.encoding import encode, seal
-from engine.rundir.entry import check_entry, first_status, new_session, prepare
+from engine.rundir.encoding import encode
+from engine.rundir.entry import (
+    check_entry,
+    first_status,
+    new_session,
+    no_place,
+    prepare,
+    write_dataset,
+    write_run,
+)
+from engine.rundir.event_log import EventLog
 from engine.rundir.heart import DeviceMemory, Heart, StatusBoard, measure_memory
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import refuse_living
@@ -28,8 +37,6 @@ from engine.rundir.lock import Hold, RunLock
 from engine.rundir.protocol import EventKind, HandledCommand, Manifest, PlanRecord, SessionRecord
 from engine.rundir.record import DatasetRecord, RunRecord
 from engine.rundir.status import State, Status
-
-_ASK = "Ask its owner for the right or choose another place"
 
 
 class RunWriter:
@@ -41,24 +48,21 @@ class RunWriter:
     """
 
     def __init__(
-        self, lock: RunLock, place: Layout, session: SessionRecord, device_memory: DeviceMemory | None
+        self, lock: RunLock, layout: Layout, session: SessionRecord, device_memory: DeviceMemory | None
     ) -> None:
         self.session = session
         self.lost: RunDirectoryLostError | None = None
         self._elapsed_before_s = 0.0
         self._device_memory = device_memory
         self._began = time.monotonic()
-        self._hold = Hold(place, lock, session.session)
+        self._hold = Hold(layout, lock, session.session)
         self._holding = threading.RLock()
-        self._has_record = place.run.exists()
-        self.control = Inbox(
-            place.control, session.session, self._said
-        )  # before the session is known: no command comes too early
-        self._events = Journal(place.metrics)
+        self._has_record = layout.run.exists()
+        # Before the session is known: no command comes too early.
+        self.control = Inbox(layout.control, session.session, self._answered)
         self._plans: Journal | None = None  # opened for the first new plan: most runs keep the one they began with
-        self._board = StatusBoard(place.status, first_status(place, session.session))
-        self._lost_lines = 0
-        self._untold_loss = ""
+        self._board = StatusBoard(layout.status, first_status(layout, session.session))
+        self._events = EventLog(layout.metrics, lambda: self.elapsed_s, self._board.warn)
         self.remedy = "Free some space"
         self._closed = False
         self._heart = Heart(self._poll, self._publish, self._measure, lambda: self._board.dirty)
@@ -83,32 +87,28 @@ class RunWriter:
         ``RunDirectoryError`` when another process trains there, when it holds a run and ``resume`` is False, when it
         holds anything else, or none and ``resume`` is True; ``StorageError`` when it cannot be written.
         """
-        place = Layout(expanded(root).resolve())
-        refuse_living(place)
-        check_entry(place, resume=resume)
+        layout = Layout(expanded(root).resolve())
+        refuse_living(layout)
+        check_entry(layout, resume=resume)
         try:
-            place.root.mkdir(parents=True, exist_ok=True)
-            session = new_session(place, device, threads, versions, git_commit, resumed_from_step)
-            lock = RunLock(place.lock, holder=f"pid {session.pid}, host {session.host}")
+            layout.root.mkdir(parents=True, exist_ok=True)
+            session = new_session(layout, device, threads, versions, git_commit, resumed_from_step)
+            lock = RunLock(layout.lock, holder=f"pid {session.pid}, host {session.host}")
             try:
-                check_entry(place, resume=resume)  # again: another may have come and gone since
-                prepare(place)
-                writer = cls(lock, place, session, device_memory)
+                check_entry(layout, resume=resume)  # again: another may have come and gone since
+                prepare(layout)
+                writer = cls(lock, layout, session, device_memory)
                 writer._announce()
             except BaseException:
                 lock.release()
                 raise
         except OSError as error:
-            forbidden = isinstance(error, PermissionError)
-            raise StorageError(
-                f"The run directory {place.root} cannot be written: {error.strerror or error}.",
-                f"{_ASK if forbidden else next_step_or_elsewhere(error)} with --run-dir.",
-            ) from error
+            raise no_place(layout, error) from error
         return writer
 
     @property
     def layout(self) -> Layout:
-        return self._hold.place
+        return self._hold.layout
 
     @property
     def root(self) -> Path:
@@ -146,12 +146,7 @@ class RunWriter:
 
     def write_run(self, record: RunRecord) -> None:
         """Write run.json, once in a run's life: ``RunDirectoryError`` when it exists, ``StorageError`` when refused."""
-        try:
-            written = create_once(self.layout.run, seal(record), durable=True)
-        except OSError as error:
-            raise self._indispensable("run.json", error) from error
-        if not written:
-            raise RunDirectoryError(f"{self.layout.id} has its run.json already.", "Continue it with --resume.")
+        write_run(self.layout, record)
         self._has_record = True
 
     def write_dataset(self, record: DatasetRecord, *, anew: bool = False) -> None:
@@ -159,26 +154,12 @@ class RunWriter:
 
         anew: it is the same data, and what stands there is damaged.
         """
-        if self.layout.run.exists() and self.layout.dataset.exists() and not anew:
-            return
-        try:
-            replace_bytes(self.layout.dataset, seal(record), durable=True)
-        except OSError as error:
-            raise self._indispensable("dataset.json", error) from error
+        if anew or not (self.layout.run.exists() and self.layout.dataset.exists()):
+            write_dataset(self.layout, record)
 
     def event(self, kind: EventKind, /, **fields: Any) -> None:
         """Append one line to metrics.jsonl. Never raises for the disk: a refused line is counted and told later."""
-        record = {"event": kind, "at": round(time.time(), 3), "elapsed_s": round(self.elapsed_s, 3), **fields}
-        try:
-            self._events.append(encode(record))
-        except OSError as error:
-            self._lost_lines += 1
-            self._untold_loss = f"The disk refused to write ({error.strerror or error}): the curves have gaps."
-            self._board.warn(self._untold_loss)
-            return
-        if self._untold_loss:
-            text, self._untold_loss = self._untold_loss, ""
-            self.event("warning", message=text, code="storage", lost_lines=self._lost_lines)
+        self._events.add(kind, fields)
 
     def plan_anew(self, record: PlanRecord) -> bool:
         """Append a line to plans.jsonl, durable before it is followed; False (with a warning) when the disk refuses."""
@@ -282,7 +263,7 @@ class RunWriter:
         self.check_directory()
         self.control.attend()
 
-    def _said(self, answer: HandledCommand) -> None:
+    def _answered(self, answer: HandledCommand) -> None:
         fields = answer.model_dump(include={"id", "command", "result", "reason"}, exclude_none=True)
         self.event("control", **fields)
         self._board.handled(answer)
@@ -306,17 +287,11 @@ class RunWriter:
         self._board.update(memory=memory)
         self.event("memory", **memory.model_dump(exclude_none=True))
 
-    def _refused(self, place: Path, error: OSError) -> bool:
+    def _refused(self, folder: Path, error: OSError) -> bool:
         self.remedy = next_step(error)
         self.warn(
-            f"{place} takes no new files ({error.strerror or error}): training goes on without the checkpoints and "
+            f"{folder} takes no new files ({error.strerror or error}): training goes on without the checkpoints and "
             f"previews of this time. {self.remedy}.",
             code="storage",
         )
         return False
-
-    @staticmethod
-    def _indispensable(name: str, error: OSError) -> StorageError:
-        return StorageError(
-            f"{name} cannot be written: {error.strerror or error}.", f"{next_step(error)} and start again."
-        )

@@ -21,11 +21,11 @@ def delete_run(root: Path) -> None:
     ``RunDirectoryError`` when a process trains it, or when it holds no run or is a link to one; ``StorageError`` when
     the disk refuses. It is renamed first: a removal that is cut short leaves no half run, and the next one ends it.
     """
-    place = Layout(root)
-    if root.is_symlink() or not holds_run(place):
+    layout = Layout(root)
+    if root.is_symlink() or not holds_run(layout):
         raise RunDirectoryError(f"{root} holds no run.", "Remove it by hand, if it may go.")
-    refuse_living(place)
-    lock = RunLock(place.lock, "being deleted")
+    refuse_living(layout)
+    lock = RunLock(layout.lock, "being deleted")
     try:
         if sys.platform == "win32":  # where a directory with an open file in it cannot be renamed
             lock.release()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.report.command import gather
+from app.report.contents import gather
 from app.report.page import page as report_page
 from engine.loop.diagnosis import diagnose
 from engine.rundir.encoding import encode

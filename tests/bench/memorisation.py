@@ -13,7 +13,7 @@ import torch
 
 from engine.audio.mel import ACTIVE_DB
 from engine.audio.nearest import Nearest, nearest_window
-from engine.tasks.vae.memory import COPYING_RATIO, heard_part, spread
+from engine.tasks.vae.copying import COPYING_RATIO, heard_part, spread
 
 MOST_PIECES = 20
 _MANY_FRAMES = 10_000

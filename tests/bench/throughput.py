@@ -64,7 +64,7 @@ def variants(trainer: Trainer, steps: int) -> dict[str, Callable[[], float]]:
     task, pure = trainer.task, Pure(trainer)
     shape = task.loader.latent_shape
     # Of its own, as it keeps the spectrograms of its own updates.
-    loader = TrainingLoader(task.train, task.transform, task.loader.plan, task.config, task.task_config, shape)
+    loader = TrainingLoader(task.train, task.transform, task.loader.batches, task.config, task.task_config, shape)
     draws = iter(range(1, 1 << 30))
     for _ in range(WARM):
         pure.step()

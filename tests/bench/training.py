@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.device import choose
 from engine.loop.trainer import Trainer
-from engine.plan import plan
+from engine.plan import Length
 from engine.process.job import Job, plain_job
 from engine.registry import find_source
 from engine.run_length import MEASURED_STEPS
@@ -36,7 +36,7 @@ def training(source: str, root: Path) -> Iterator[Trainer]:
     """A trainer on the sounds of ``source``, before its first update."""
     with RunWriter.open(root, device="cpu", threads=1, versions={}) as writer:
         task = task_of(job_of(source, root))
-        trainer = Trainer(task, plan(task.config, task.num_train), writer, lambda: False)
+        trainer = Trainer(task, Length.of(task.config, task.num_train), writer, lambda: False)
         writer.state(State.RUNNING, phase="train")
         yield trainer
         writer.state(State.CANCELLED)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from engine.claims.headline import headline
-from engine.claims.progress import as_told
+from engine.claims.verdict import as_told
 from engine.rundir.view import ShownState
 from tests.app.library import record
 from tests.claims.test_histories import ROWS

@@ -8,7 +8,7 @@ import pytest
 
 from engine.claims.advice import Kept, what_is_kept
 from engine.claims.figures import better
-from engine.claims.headline import headline, optimism
+from engine.claims.headline import headline, optimism_note
 from engine.rundir.findings import SweetRange
 from engine.rundir.liveness import Liveness
 from engine.rundir.protocol import SessionRecord
@@ -67,7 +67,7 @@ def test_what_was_recorded_alone_is_called_optimistic() -> None:
     for name, (run, *_) in ROWS.items():
         evidence = run.evidence()
         known = evidence.sweet_range.optimism if evidence and evidence.sweet_range else None
-        said = optimism("5.0 dB", evidence, run.monitor)
+        said = optimism_note("5.0 dB", evidence, run.monitor)
         assert ("by about" in said) == (known is not None and said != ""), name
         assert known != 0.0 or said == "", name
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from engine.claims.advice import Kept
-from engine.claims.headline import headline, past_the_spot, sweet
-from engine.claims.progress import few_files
+from engine.claims.headline import headline, past_best, sweet
+from engine.claims.verdict import few_files
 from engine.rundir.findings import SweetRange
 from engine.rundir.status import Best, State, Status
 from engine.rundir.view import ShownState
@@ -47,7 +47,7 @@ def test_the_band_is_of_the_pairs_and_what_lies_beyond_of_the_verdict(
 ) -> None:
     found = sweet(status(run), record("r", monitor=SOUND))
     assert found is not None and (found.name, found.band, found.beyond) == (name, band, beyond)
-    assert (found.beyond is not None) == past_the_spot(status(run))
+    assert (found.beyond is not None) == past_best(status(run))
 
 
 def test_while_it_learns_it_is_the_best_so_far() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engine.claims.length import in_words
 from engine.loop.extension import More
 from engine.loop.plan_history import PlanHistory, PlanSegment
-from engine.plan import Plan
+from engine.plan import Length
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
@@ -31,7 +31,7 @@ from tests.test_train_process import comparable, step_of
 def test_a_longer_plan_holds_what_was_asked_and_never_goes_back(
     size: int, epochs: int, step: int, more: int, minutes: float, spent: float
 ) -> None:
-    plans = PlanHistory(Plan(1, 8, size, size * epochs))
+    plans = PlanHistory(Length(size, size * epochs))
     step = min(step, plans.last.total_steps)
     before = plans.ahead(step)
     segment = More(epochs=more).after(before, step, spent)
@@ -99,7 +99,7 @@ def test_minutes_count_from_where_it_stands_and_a_run_without_a_limit_gets_one(a
 
 
 def test_extending_twice_where_it_stands_follows_the_later_one() -> None:
-    plans = PlanHistory(Plan(1, 8, 10, 40))
+    plans = PlanHistory(Length(10, 40))
     records = [
         PlanRecord(
             step=40, total_steps=total, progress=0.5, epoch=4, epoch_ends=40, steps_per_epoch=10,

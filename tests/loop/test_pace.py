@@ -10,7 +10,7 @@ import torch
 from engine.config import TrainingConfig
 from engine.loop.pace import Costs, Intervals, measure, seconds_to_end, steps_for_minutes
 from engine.loop.plan_history import PlanSegment
-from engine.plan import plan
+from engine.plan import Length
 from tests.toy import Line
 
 
@@ -34,20 +34,20 @@ def line(kind: type[Line] = Line, **settings: float) -> Line:
 
 def test_every_part_of_a_run_is_measured() -> None:
     task = line(Slow)
-    costs = measure(task, plan(task.config, task.num_train))
+    costs = measure(task, Length.of(task.config, task.num_train))
     assert costs.step_s >= 0.01 and costs.epoch_s >= 0.05 and costs.preview_s > 0 and costs.save_s > 0
 
 
 def test_of_a_short_run_only_the_updates_are_measured() -> None:
     task = line(Slow, max_steps=20)
-    costs = measure(task, plan(task.config, task.num_train))
+    costs = measure(task, Length.of(task.config, task.num_train))
     assert costs.step_s >= 0.01 and costs.epoch_s == costs.preview_s == costs.save_s == 0
 
 
 def test_measuring_leaves_the_model_as_it_was() -> None:
     task = line()
     before = {name: value.clone() for name, value in task.model.state_dict().items()}
-    measure(task, plan(task.config, task.num_train))
+    measure(task, Length.of(task.config, task.num_train))
     assert all(torch.equal(value, before[name]) for name, value in task.model.state_dict().items())
 
 

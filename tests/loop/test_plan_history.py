@@ -13,10 +13,10 @@ from engine.config import TrainingConfig
 from engine.loop.pace import Costs, Intervals
 from engine.loop.plan_history import PlanHistory, PlanSegment
 from engine.loop.timekeeper import Timekeeper
-from engine.plan import Plan
+from engine.plan import Length
 from engine.rundir.protocol import PlanRecord
 
-FIRST = Plan(expansion=1, batch_size=8, steps_per_epoch=10, total_steps=100)
+FIRST = Length(steps_per_epoch=10, total_steps=100)
 
 
 def record(segment: PlanSegment) -> PlanRecord:

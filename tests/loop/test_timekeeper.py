@@ -27,7 +27,7 @@ from engine.loop.pace import Costs
 from engine.loop.plan_history import PlanSegment
 from engine.loop.timekeeper import SETTLED_STEPS
 from engine.loop.trainer import Trainer
-from engine.plan import Plan
+from engine.plan import Length
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
@@ -36,7 +36,7 @@ from tests import forkserver
 from tests.reliability.sessions import write_table
 from tests.toy import Line
 
-FIRST = Plan(expansion=1, batch_size=8, steps_per_epoch=10, total_steps=400)
+FIRST = Length(steps_per_epoch=10, total_steps=400)
 TURN = 0.3  # of the run
 
 

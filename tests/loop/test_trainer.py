@@ -19,7 +19,7 @@ from engine.loop.planner import KNOWN_STEPS
 from engine.loop.tracker import BestEpoch
 from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
-from engine.plan import plan
+from engine.plan import Length
 from engine.process.resume import finished_epochs
 from engine.rundir import control
 from engine.rundir.layout import Layout
@@ -35,7 +35,7 @@ def open_run(root: Path, *, resume: bool = False) -> RunWriter:
 
 
 def new_trainer(task: Line, writer: RunWriter, stop: Callable[[], bool] = lambda: False, **more: Any) -> Trainer:
-    return Trainer(task, plan(task.config, task.num_train), writer, stop, **more)
+    return Trainer(task, Length.of(task.config, task.num_train), writer, stop, **more)
 
 
 def line(**settings: Any) -> Line:

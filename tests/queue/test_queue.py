@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from engine.process.job import asked_job
-from engine.queue.shelves import Queue
+from engine.queue.files import Queue
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
@@ -167,14 +167,14 @@ def test_what_cannot_be_trained_is_refused_when_it_is_added(
 def test_what_waits_is_removed_and_no_worker_finds_it(queue: Engine, runs: Path, tmp_path: Path) -> None:
     done = queue("add", table(tmp_path / "table.csv"), "--target", "kind", "--seeds", 3)
     roots = [Path(line) for line in done.stdout.splitlines()]
-    shelves = Queue(runs)
-    seen = {one.root: one for one in shelves.requests()}
+    files = Queue(runs)
+    seen = {one.root: one for one in files.requests()}
     assert queue("remove", roots[0].name).returncode == 0 and not roots[0].exists()
-    assert shelves.begin(seen[roots[0]]) is None, "a worker that had read it begins it no more"
+    assert files.begin(seen[roots[0]]) is None, "a worker that had read it begins it no more"
     assert queue("remove", roots[1]).returncode == 0 and [one["run_dir"] for one in listed(queue)] == [str(roots[2])]
     assert queue("remove", "other").returncode == 2
     assert queue("remove", "--waiting").returncode == 0 and listed(queue) == []
-    shelves.remove(seen[roots[2]])  # somebody else was quicker
+    files.remove(seen[roots[2]])  # somebody else was quicker
     assert "Nothing waits" in queue("list").stdout
 
 

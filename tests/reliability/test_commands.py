@@ -16,7 +16,7 @@ import pytest
 
 from engine.config import TrainingConfig
 from engine.loop.trainer import Trainer
-from engine.plan import Plan
+from engine.plan import Length
 from engine.rundir import control
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
@@ -143,8 +143,8 @@ class Held(Line):
 def test_a_cancel_is_acknowledged_in_the_midst_of_every_phase(root: Path, phase: str) -> None:
     with open_writer(root) as writer:
         task = Held(root, phase)
-        layout = Plan(expansion=1, batch_size=4, steps_per_epoch=2, total_steps=4)
-        Trainer(task, layout, writer, lambda: writer.control.cancel).fit()
+        length = Length(steps_per_epoch=2, total_steps=4)
+        Trainer(task, length, writer, lambda: writer.control.cancel).fit()
         assert task.answers == ["acknowledged"]
 
 

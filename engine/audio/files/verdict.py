@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.audio.files.stream import SoundFile
 from engine.audio.levels import amplitude_to_db
+from engine.quantities import counted
 
 LOUD = 10.0  # +20 dB: more than a float recording that was driven a little hot
 LOST = 10 ** (9 / 20)  # a mix that much below its loudest channel: one side of a stereo sound alone loses 6 dB
@@ -20,7 +21,7 @@ def failure(source: SoundFile, low: float, high: float) -> str | None:
     if (high - low) / 2 >= SILENT:
         return None
     if source.frames < source.sample_rate / 1000:
-        return f"too short: {source.frames} {'sample' if source.frames == 1 else 'samples'}"
+        return f"too short: {counted(source.frames, 'sample')}"
     if source.channel_peak < SILENT:
         return "silent: it never rises above -60 dB of full scale"
     if source.channels > 1 and max(-low, high) < SILENT:
@@ -40,8 +41,7 @@ def notes(source: SoundFile, peak: float) -> tuple[str, ...]:
             f"its header ends it after {source.duration_s:.2f} s: {source.beyond:,} bytes behind that are left out"
         )
     if source.broken:
-        plural = "broken sample" if source.broken == 1 else "broken samples"
-        notes.append(f"{source.broken} {plural} (NaN, infinite or beyond 120 dB), now silent")
+        notes.append(f"{counted(source.broken, 'broken sample')} (NaN, infinite or beyond 120 dB), now silent")
     if source.shortened:
         notes.append("very long: its first three hours are used")
     if source.altered:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from engine.errors import DataError
 from engine.printable import escaped
+from engine.quantities import counted
 from engine.regular_file import read_regular
 from engine.tasks.mlp.numerals import is_missing, plain_numbers
 
@@ -78,7 +79,7 @@ def read_columns(path: Path) -> Columns:
     found = _rows(path, text, delimiter)
     names, body = tuple(found[0][1]), found[1:]
     complaints = [
-        f"Line {line} has {len(row)} {'value' if len(row) == 1 else 'values'}, its header names {len(names)}."
+        f"Line {line} has {counted(len(row), 'value')}, its header names {len(names)}."
         for line, row in body
         if len(row) != len(names)
     ]

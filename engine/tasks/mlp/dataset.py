@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine import rng
 from engine.errors import DataError
-from engine.plan import Plan
+from engine.plan import BatchLayout
 from engine.rundir.record import Side
 from engine.task import Batch
 from engine.tasks.mlp.table import Table
@@ -119,14 +119,14 @@ def make_rows(
 class TableLoader:
     """Batches as a pure function of (seed, step): every pass runs through the rows in a new order."""
 
-    def __init__(self, rows: Rows, plan: Plan, dropout_width: int) -> None:
-        self.rows, self.plan, self.width = rows, plan, dropout_width
+    def __init__(self, rows: Rows, batches: BatchLayout, dropout_width: int) -> None:
+        self.rows, self.batches, self.width = rows, batches, dropout_width
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
     def batch(self, seed: int, step: int) -> Batch:
         """x [B, D], y [B], keep [B, U]: uniform draws for dropout. A pass's end is filled up from its beginning."""
-        size = self.plan.batch_size
-        passed, place = divmod(step - 1, -(-len(self.rows) * self.plan.expansion // size))
+        size = self.batches.batch_size
+        passed, place = divmod(step - 1, -(-len(self.rows) * self.batches.expansion // size))
         order = self._order(seed, passed)
         chosen = torch.from_numpy(order[np.arange(place * size, (place + 1) * size) % len(order)]).to(
             self.rows.x.device
@@ -141,4 +141,4 @@ class TableLoader:
     def _shuffled(self, seed: int, passed: int) -> NDArray[np.int64]:
         """The rows once for each time that a pass has them, every time in another order."""
         draw = rng.generator(seed, "order", passed)
-        return np.concatenate([draw.permutation(len(self.rows)) for _ in range(self.plan.expansion)])
+        return np.concatenate([draw.permutation(len(self.rows)) for _ in range(self.batches.expansion)])

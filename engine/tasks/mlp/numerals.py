@@ -89,13 +89,13 @@ def moments(texts: Sequence[str]) -> tuple[list[float | None], str]:
     "" is ISO 8601; of the formats that read equally many the first of :data:`DATE_FORMATS` is taken.
     """
     different = list(dict.fromkeys(texts))
-    best, style = [_moment(text, datetime.fromisoformat) for text in different], ""
+    best, style = [_unix_time(text, datetime.fromisoformat) for text in different], ""
     for form in (date + time for date in DATE_FORMATS for time in _TIMES):
         if all(value is not None for value in best):
             break
         # A look at a few first: thousands of tries of every format would take seconds.
-        if any(_moment(text, _reader(form)) is not None for text in different[:20]):
-            found = [_moment(text, _reader(form)) for text in different]
+        if any(_unix_time(text, _reader(form)) is not None for text in different[:20]):
+            found = [_unix_time(text, _reader(form)) for text in different]
             if _count(found) > _count(best):
                 best, style = found, form
     known = dict(zip(different, best, strict=True))
@@ -110,7 +110,7 @@ def _reader(form: str) -> Callable[[str], datetime]:
     return lambda text: datetime.strptime(text, form)
 
 
-def _moment(text: str, read: Callable[[str], datetime]) -> float | None:
+def _unix_time(text: str, read: Callable[[str], datetime]) -> float | None:
     if not text[:1].isdigit() or text.isdigit():
         return None
     try:

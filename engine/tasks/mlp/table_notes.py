@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.printable import escaped
+from engine.quantities import counted, plural
 from engine.tasks.mlp.column_kinds import Column, ColumnKind
 
 MOST_LEVELS = 30
@@ -38,7 +39,7 @@ def column_notes(found: Sequence[Column]) -> Iterator[str]:
     encoded = f" (up to {width} columns after encoding)" if width != sum(column.used for column in found) else ""
     left = [f"{counts[kind]} {kind}" for kind in LEFT_OUT if counts[kind]]
     said = ", ".join(parts) + encoded + (f", {', '.join(left)} left out" if left else "")
-    yield f"{len(found)} {'column' if len(found) == 1 else 'columns'}: {said}."
+    yield f"{counted(len(found), 'column')}: {said}."
     yield from _decisions(found)
 
 
@@ -56,7 +57,7 @@ def _decisions(found: Sequence[Column]) -> Iterator[str]:
     if gaps := [column for column in found if column.used and column.missing]:
         count, where = sum(column.missing for column in gaps), _named([column.name for column in gaps])
         yield (
-            f"{count} missing {'value' if count == 1 else 'values'} in {where}: numbers "
+            f"{counted(count, 'missing value')} in {where}: numbers "
             "become the median of the learning rows beside a column that says so, categories have a level for it."
         )
     if wide := [column.name for column in found if len(column.levels) > MOST_LEVELS]:
@@ -75,8 +76,8 @@ def row_notes(
     if any(unlabelled):
         places = [str(line) for line, missing in zip(lines, unlabelled, strict=True) if missing]
         which = ", ".join(places[:MOST_NAMED]) + (", …" if len(places) > MOST_NAMED else "")
-        rows, word = ("row", "line") if len(places) == 1 else ("rows", "lines")
-        yield f"{len(places)} {rows} without {escaped(target)!r} left out ({word} {which})."
+        rows = f"{counted(len(places), 'row')} without {escaped(target)!r}"
+        yield f"{rows} left out ({plural(len(places), 'line')} {which})."
     single = [classes[place] for place, count in enumerate(np.bincount(values)) if count == 1] if classes else []
     if single:
         yield f"With a single row, learned and never checked: {_named(single)}."

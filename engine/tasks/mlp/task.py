@@ -16,7 +16,7 @@ from engine.config import TrainingConfig
 from engine.device import first_weights
 from engine.errors import ConfigError, DataError
 from engine.metrics import MetricsHistory
-from engine.plan import plan
+from engine.plan import BatchLayout
 from engine.printable import escaped
 from engine.resolve import get_adaptive_split, resolve
 from engine.rundir.record import FileRow, Side
@@ -85,7 +85,7 @@ class MLPTask:
         self.num_val_files = len(self.val)
         self.parts = {"train": self.train.evenly(EVALUATION_ROWS), "val": self.val.evenly(EVALUATION_ROWS)}
         self.model = self._new_model().to(device)
-        self.loader = TableLoader(self.train, plan(self.config, self.num_train), self.model.width)
+        self.loader = TableLoader(self.train, BatchLayout.of(self.config, self.num_train), self.model.width)
         metric = "r2" if self.regression else "accuracy"
         self.monitor = Monitor(
             metric=f"val_{metric}",

@@ -11,7 +11,7 @@ from engine.metrics import MetricsHistory
 from engine.tasks.vae.config import VAEConfig
 
 if TYPE_CHECKING:
-    from engine.tasks.vae.memory import MemoryReading
+    from engine.tasks.vae.copying import CopyingReading
 
 COLLAPSED_NATS = 0.5
 IDLE_PART = 0.5
@@ -32,12 +32,12 @@ NEW = Kind("new", "good", "no copies", judges=False, silenced_by=frozenset({"not
 KINDS = (COLLAPSED, REPEATS, TOO_DIVERSE, IDLE_DIMS, NEW)
 
 
-def diagnose(history: MetricsHistory, config: VAEConfig, memory: MemoryReading | None) -> list[Finding]:
-    """Findings on the last epoch; nothing before the first. memory: what the meter said at the last preview."""
+def diagnose(history: MetricsHistory, config: VAEConfig, copying: CopyingReading | None) -> list[Finding]:
+    """Findings on the last epoch; nothing before the first. copying: what the meter said at the last preview."""
     if not history.epochs:
         return []
     found = [*_of_code(history, config), *_of_divergence(history)]
-    return found if memory is None else [*found, *_of_memory(memory)]
+    return found if copying is None else [*found, *_of_copying(copying)]
 
 
 def _of_code(history: MetricsHistory, config: VAEConfig) -> list[Finding]:
@@ -74,18 +74,18 @@ def _of_divergence(history: MetricsHistory) -> list[Finding]:
     ]
 
 
-def _of_memory(memory: MemoryReading) -> list[Finding]:
+def _of_copying(copying: CopyingReading) -> list[Finding]:
     """The two distances in words that they support; nothing when one is no number."""
-    ours, theirs = memory.samples_db, memory.held_out_db
+    ours, theirs = copying.samples_db, copying.held_out_db
     if not (math.isfinite(ours) and math.isfinite(theirs)):
         return []
     pair = f"({figure(ours, 'dB')} to the nearest), unheard sounds {figure(theirs, 'dB')}"
-    near = f"The nearest of all is {memory.file} ({figure(memory.file_db, 'dB')})"
-    if memory.repeats:
+    near = f"The nearest of all is {copying.file} ({figure(copying.file_db, 'dB')})"
+    if copying.repeats:
         said = f"It repeats. What it makes comes nearer to the sounds it learnt {pair}. {near}: listen to both."
-        return [Finding(REPEATS, said, file=memory.file)]
+        return [Finding(REPEATS, said, file=copying.file)]
     said = f"What it makes {_distance(ours, theirs)} the sounds it learnt {pair}. {near}."
-    return [Finding(NEW, said, file=memory.file)]
+    return [Finding(NEW, said, file=copying.file)]
 
 
 def _distance(ours: float, theirs: float) -> str:

@@ -12,7 +12,7 @@ from engine.audio import augment, synthetic
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.segments import LEAD_IN_S, random_starts
 from engine.config import TrainingConfig
-from engine.plan import Plan
+from engine.plan import BatchLayout
 from engine.task import Batch
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.dataset import AudioTrainingDataset
@@ -26,13 +26,13 @@ class TrainingLoader:
         self,
         data: AudioTrainingDataset,
         transform: AudioSpectrogram,
-        plan: Plan,
+        batches: BatchLayout,
         config: TrainingConfig,
         task: VAEConfig,
         latent_shape: tuple[int, int],
     ) -> None:
         self.data = data
-        self.plan = plan
+        self.batches = batches
         self.strength = task.augment_strength
         self.dropped = round(config.regularization.dropout * (1 << 16))
         self.latent_shape = latent_shape
@@ -40,7 +40,7 @@ class TrainingLoader:
         self.pitch_semitones = augment.semitones(files)
         self.made_up = synthetic.share(files) if self.strength > 0 else 0.0
         self.lead_in = round(LEAD_IN_S * data.spectrogram.sample_rate)
-        self.spectrograms = KeptSpectrograms(data, transform, plan.batch_size, self.lead_in)
+        self.spectrograms = KeptSpectrograms(data, transform, batches.batch_size, self.lead_in)
         self._sounds = np.array([chunk.sound for chunk in data.chunks])
         self._starts = np.array([chunk.start for chunk in data.chunks])
         self._lengths = np.array(data.lengths)
@@ -52,7 +52,7 @@ class TrainingLoader:
 
         Small collections: also made_db [B, M, F] and alone [B].
         """
-        size = self.plan.batch_size
+        size = self.batches.batch_size
         shape = (size, self.data.spectrogram.n_mels, self.data.frames)
         keep = rng.generator(seed, "dropout", step).integers(1 << 16, size=shape, dtype=np.uint16) >= self.dropped
         latent = rng.generator(seed, "latent", step).standard_normal((size, *self.latent_shape), dtype=np.float32)
@@ -80,12 +80,12 @@ class TrainingLoader:
 
     def _items(self, seed: int, step: int) -> np.ndarray:
         """Pass after pass over all chunks in each of their variants, whatever is counted as an epoch."""
-        size = self.plan.batch_size
-        once = -(-len(self.data.chunks) * self.plan.expansion // size)
+        size = self.batches.batch_size
+        once = -(-len(self.data.chunks) * self.batches.expansion // size)
         passed, position = divmod(step - 1, once)
         order = self._order(seed, passed)
         places = position * size + np.arange(size)
         return order[places % len(order)] % len(self.data.chunks)
 
     def _permutation(self, seed: int, passed: int) -> np.ndarray:
-        return rng.generator(seed, "order", passed).permutation(len(self.data.chunks) * self.plan.expansion)
+        return rng.generator(seed, "order", passed).permutation(len(self.data.chunks) * self.batches.expansion)

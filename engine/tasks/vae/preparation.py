@@ -17,9 +17,9 @@ from engine.audio.files.memo import memo_key, programs, recall
 from engine.audio.mel import RANGE_DB, AudioSpectrogram, Scale
 from engine.audio.window_index import WindowIndex
 from engine.task import OpenContext
+from engine.tasks.vae.copying import CopyingMeter
 from engine.tasks.vae.dataset import AudioTrainingDataset, evaluation_db, measure, sweep
 from engine.tasks.vae.fitting import sound_shapes
-from engine.tasks.vae.memory import MemoryMeter
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Preparation:
         ref, mean, std, _ = self.numbers.tolist()
         return Scale(ref, mean, std)
 
-    def meter(self, train: AudioTrainingDataset, transform: AudioSpectrogram) -> MemoryMeter:
+    def meter(self, train: AudioTrainingDataset, transform: AudioSpectrogram) -> CopyingMeter:
         index = _new_index(train)
         index.load_state({"cells": self.cells, "starts": self.starts, "ends": self.ends})
-        meter = MemoryMeter(train, transform, index, self.scale.floor)
+        meter = CopyingMeter(train, transform, index, self.scale.floor)
         meter.held_out_db = float(self.numbers[3])
         return meter
 
@@ -95,7 +95,7 @@ def _compute(
     scale, average = measure(train, transform, float(found.ceiling.max()))
     train_db, val_db = evaluation_db(train, transform), evaluation_db(val, transform)
     context.check()
-    meter = MemoryMeter(train, transform, index, scale.floor)
+    meter = CopyingMeter(train, transform, index, scale.floor)
     meter.hear(val_db)
     return Preparation(
         train_loudest=found.loudest,

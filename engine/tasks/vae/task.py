@@ -18,18 +18,18 @@ from engine.collection.split import assign_sides, split_files
 from engine.config import TrainingConfig
 from engine.device import first_weights, onto
 from engine.metrics import MetricsHistory
-from engine.plan import plan
+from engine.plan import BatchLayout
 from engine.resolve import follow, get_adaptive_split, resolve
 from engine.schedule import warmed_cosine
 from engine.task import Batch, Finding, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
+from engine.tasks.vae.copying import CopyingReading
 from engine.tasks.vae.dataset import AudioTrainingDataset, EvaluationItems
 from engine.tasks.vae.fitting import Fitting
 from engine.tasks.vae.loader import TrainingLoader
 from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
-from engine.tasks.vae.memory import MemoryReading
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.nouns import SOUNDS
 from engine.tasks.vae.preparation import prepare
@@ -106,8 +106,8 @@ class VAETask:
         scale = found.scale
         self.codec = Codec(self.model, spectrogram, scale, found.ceiling, sharp_attacks=self.task_config.sharp_attacks)
         shape = (self.task_config.latent_dim, 1 if self.model.vector else self.model.latent_frames)
-        layout = plan(self.config, self.num_train)
-        self.loader = TrainingLoader(self.train, self.transform, layout, self.config, self.task_config, shape)
+        batches = BatchLayout.of(self.config, self.num_train)
+        self.loader = TrainingLoader(self.train, self.transform, batches, self.config, self.task_config, shape)
         self.train_items = EvaluationItems(self.train, found.train_db, found.train_loudest)
         self.val_items = EvaluationItems(self.val, found.val_db, found.val_loudest)
         context.check()
@@ -124,7 +124,7 @@ class VAETask:
         self._fitting = Fitting(self.train, self.val, self.task_config, found.shapes)
         self.codec.level, self.codec.end_db = self._fitting.level, self._fitting.end_db
         self._meter = found.meter(self.train, self.transform)
-        self._memory: MemoryReading | None = None
+        self._copying: CopyingReading | None = None
 
     def _new_model(self) -> ConvVAE:
         with first_weights(self.config.seed):
@@ -221,11 +221,11 @@ class VAETask:
         temperature, seed = self.task_config.temperature, self.config.seed
         codec = self._codec_of(model)
         if epoch > 0:
-            self._memory = self._read_meter(codec)
+            self._copying = self._read_meter(codec)
         yield from previews(codec, held_out, seconds, seed, temperature, self._listening_texture())
 
     @torch.inference_mode()
-    def _read_meter(self, codec: Codec) -> MemoryReading:
+    def _read_meter(self, codec: Codec) -> CopyingReading:
         """New sounds from the same noise every time, against all training sounds."""
         frames = self.train.frames
         drawn = [
@@ -243,7 +243,7 @@ class VAETask:
         return len(self._fitting.learned) // 2
 
     def diagnose(self, history: MetricsHistory) -> list[Finding]:
-        return diagnosis.diagnose(history, self.task_config, self._memory)
+        return diagnosis.diagnose(history, self.task_config, self._copying)
 
     @torch.inference_mode()
     def prepare_snapshot(self, model: ConvVAE) -> None:
@@ -261,12 +261,12 @@ class VAETask:
         return replace(codec, model=model)
 
     def state_dict(self) -> dict[str, Any]:
-        memory = {} if self._memory is None else {"memory": self._memory.state()}
-        return self.codec.state_dict() | memory
+        copying = {} if self._copying is None else {"memory": self._copying.state()}
+        return self.codec.state_dict() | copying
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.codec.load_state_dict(state)
-        self._memory = MemoryReading.from_state(state["memory"]) if "memory" in state else None
+        self._copying = CopyingReading.from_state(state["memory"]) if "memory" in state else None
 
     def begin_with(self, state: Mapping[str, Any]) -> None:
         """The scale: in other units its weights would hear other sounds."""

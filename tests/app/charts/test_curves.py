@@ -11,14 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from app.charts.curves import loss_rows, main_rows
+from app.charts.main_curve import Measured, Sight, main_rows
 from app.charts.marks import Mark, turns
 from app.charts.progress_bar import strip_rows
 from app.charts.settings import ChartSettings
+from app.charts.small_curves import loss_rows
 from app.charts.x_axis import Window, XAxis
 from app.runs.store import MetricsStore
 from engine.claims.sweet import Sweet
 from engine.rundir.protocol import PlanRecord
+from engine.rundir.record import Monitor
 
 USUAL = ChartSettings()
 BEST = Sweet(5, "best so far")
@@ -51,10 +53,9 @@ def chart(
 ) -> pa.Table:
     store = recorded(path)
     at = XAxis(store.steps, store.epochs, settings.axis, 10)
-    return main_rows(
-        store.epochs, "val", "own", unit="dB", baseline=baseline, sweet=sweet, better="lower", marks=marks,
-        names=("new", "own", "average"), standard_error=standard_error, at=at, settings=settings, window=window,
-    )  # fmt: skip
+    monitor = Monitor(metric="val", reference="own", unit="dB", baseline=baseline)
+    run = Measured(store.epochs, monitor, ("new", "own", "average"), sweet, marks, standard_error)
+    return main_rows(run, Sight(at, settings, window))
 
 
 def of(table: pa.Table, kind: str, column: str = "x") -> list[Any]:

@@ -16,7 +16,7 @@ from engine.collection.collection import open_collection
 from engine.collection.health import examine
 from engine.collection.split import split_files
 from engine.config import TrainingConfig
-from engine.plan import plan
+from engine.plan import Length
 from engine.process.job import without_limits
 from engine.process.terminal import Terminal
 from engine.registry import get_dataset
@@ -48,14 +48,14 @@ def test_the_items_are_those_that_training_cuts(drums: Path) -> None:
 
 def test_a_run_without_a_limit_is_said_as_it_is_planned() -> None:
     told = coming(TrainingConfig(), VAEConfig(), ROWS, steps_per_s=10.0)
-    assert told.plan == plan(resolve(TrainingConfig(), 10, 14), 14)
-    steps = told.plan.total_steps
-    assert f"{told.plan.total_epochs} epochs, {steps:,} updates, about {round(steps / 600)} minutes" in str(told)
+    assert told.length == Length.of(resolve(TrainingConfig(), 10, 14), 14)
+    steps = told.length.total_steps
+    assert f"{told.length.total_epochs} epochs, {steps:,} updates, about {round(steps / 600)} minutes" in str(told)
 
 
 def test_minutes_are_said_with_about_how_much_fits_and_the_ceiling() -> None:
     told = coming(TrainingConfig(max_minutes=20.0), VAEConfig(), ROWS, steps_per_s=10.0)
-    assert told.plan.total_steps == 12_000 and told.plan.total_epochs <= 100
+    assert told.length.total_steps == 12_000 and told.length.total_epochs <= 100
     assert str(told).startswith("20 min, about 12,000 updates in about ") and "(at most 100)" in str(told)
 
 
@@ -104,7 +104,7 @@ def test_the_run_keeps_the_length_that_was_said(visit: Visit, drums: Path, runs_
     app.select_slider[0].set_value(0).run()
     rows = examine(open_collection(drums, DecodeSettings(), minimum=0)).files
     chunks = VAEConfig().num_items(rows)
-    expected = plan(resolve(TrainingConfig(), 10, chunks), chunks)
+    expected = Length.of(resolve(TrainingConfig(), 10, chunks), chunks)
     assert f"{expected.total_epochs} epochs, {expected.total_steps:,} updates, about" in said(app)
     app.button(key="start").click().run()
     from app.runs.launch import launcher
@@ -141,8 +141,8 @@ def test_the_plan_of_a_table_is_the_one_its_run_makes(visit: Visit, name: str) -
     for named in ({}, {"max_steps": 400}):
         config = TrainingConfig.model_validate(without_limits(dataset.defaults, named) | named)
         task = MLPTask(dataset.load(), config, own, torch.device("cpu"), OpenContext())
-        layout = plan(task.config, task.num_train)
-        assert f"{layout.total_epochs} epochs, {layout.total_steps:,} updates." in said(app)
+        length = Length.of(task.config, task.num_train)
+        assert f"{length.total_epochs} epochs, {length.total_steps:,} updates." in said(app)
         app.text_input(key="setting-max_steps").set_value("400").run()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.panels.previews import Mark, marks
+from app.panels.previews import Caption, captions
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.reader import RunReader
 from tests.app.library import write
@@ -19,20 +19,20 @@ def heard(html: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("mark", "said"),
+    ("caption", "said"),
     [
-        (Mark("62", "5.0 dB"), "epoch 62, 5.0 dB"),
-        (Mark("62", "5.0 dB", "sweet spot"), "epoch 62, 5.0 dB, sweet spot"),
-        (Mark("Original"), "Original"),
-        (Mark("Start", "untrained"), "Start, untrained"),
+        (Caption("62", "5.0 dB"), "epoch 62, 5.0 dB"),
+        (Caption("62", "5.0 dB", "sweet spot"), "epoch 62, 5.0 dB, sweet spot"),
+        (Caption("Original"), "Original"),
+        (Caption("Start", "untrained"), "Start, untrained"),
     ],
 )
-def test_the_lines_of_a_label_are_heard_apart(mark: Mark, said: str) -> None:
-    assert heard(mark.html) == said
+def test_the_lines_of_a_label_are_heard_apart(caption: Caption, said: str) -> None:
+    assert heard(caption.html) == said
 
 
 def test_a_name_in_a_label_is_no_markup() -> None:
-    assert "<img" not in Mark("<img src=x>", "<img src=y>", "<img src=z>").html
+    assert "<img" not in Caption("<img src=x>", "<img src=y>", "<img src=z>").html
 
 
 def test_an_error_stands_beside_a_preview_only_where_it_was_measured(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_an_error_stands_beside_a_preview_only_where_it_was_measured(tmp_path: P
     reader = RunReader(tmp_path / "drums")
     moments = [(0, 0), (1, 5), (2, 20), (3, 25), (9, 85)]
     found = [PreviewSet(epoch, step, "sample", 0) for epoch, step in moments]
-    said = marks(reader.root, reader.view(), found)
+    said = captions(reader.root, reader.view(), found)
     curve = [event["val_recon_db"] for event in reader.events().events if event["event"] == "epoch"]
     assert (said[0, 0].label, said[0, 0].detail) == ("Start", "untrained")
     assert (said[2, 20].label, said[2, 20].detail) == ("2", f"{curve[1]:.1f} dB")

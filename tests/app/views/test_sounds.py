@@ -19,7 +19,7 @@ from app.sounds.client import Client, client_of
 from app.sounds.made_sounds import MadeSounds, bundle, differences, file_name
 from engine.audio.files.io import write_wave
 from engine.audio.picture import mel_png
-from engine.claims.headline import spot_name
+from engine.claims.headline import best_name
 from engine.errors import ConfigError, DataError, SweetspotError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -151,11 +151,11 @@ def test_the_best_of_a_run_is_called_as_on_its_own_page(visit: Visit, trained: P
     def best(app: AppTest) -> str:
         return next(one.options[0] for one in app.selectbox if one.label == "Epoch")
 
-    name = spot_name(RunReader(trained).status())
+    name = best_name(RunReader(trained).status())
     assert best(visit(page, run="drums")).startswith(f"{name.capitalize()}, epoch ")
     status = json.loads(Layout(trained).status.read_text())
     Layout(trained).status.write_text(json.dumps(status | {"state": "running", "phase": "train"}))
-    assert spot_name(RunReader(trained).status()) == "best so far" != name
+    assert best_name(RunReader(trained).status()) == "best so far" != name
     assert best(visit(page, run="drums")).startswith("Best so far, epoch ")
 
 

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.panels.forms import fields
-from app.report.command import gather
+from app.report.contents import gather
 from app.report.page import page
 from engine.rundir.reader import RunReader
 from engine.rundir.record import Abilities, Monitor, RunConfig

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.errors import DataError
-from engine.plan import Plan
+from engine.plan import BatchLayout
 from engine.tasks.mlp.dataset import Rows, Standard, TableLoader, split_rows
 from engine.tasks.mlp.table import Table
 
@@ -70,13 +70,13 @@ def test_a_prediction_comes_back_in_the_targets_unit() -> None:
     np.testing.assert_allclose(standard.restore(standard.target(target)), target, rtol=1e-6)
 
 
-def loader(rows: int, plan: Plan) -> TableLoader:
+def loader(rows: int, batches: BatchLayout) -> TableLoader:
     numbers = torch.arange(float(rows))
-    return TableLoader(Rows(numbers[:, None], numbers), plan, dropout_width=6)
+    return TableLoader(Rows(numbers[:, None], numbers), batches, dropout_width=6)
 
 
 def test_an_epoch_has_every_row_once_in_a_new_order() -> None:
-    batches = loader(40, Plan(1, 8, 5, 100))
+    batches = loader(40, BatchLayout(1, 8))
     epochs = [torch.cat([batches.batch(0, 5 * epoch + step)["y"] for step in range(1, 6)]) for epoch in range(2)]
     for epoch in epochs:
         assert sorted(epoch.tolist()) == list(range(40))
@@ -84,9 +84,9 @@ def test_an_epoch_has_every_row_once_in_a_new_order() -> None:
 
 
 def test_a_batch_is_a_function_of_seed_and_step() -> None:
-    plan = Plan(1, 8, 5, 100)
-    late = loader(40, plan).batch(3, 17)
-    running = loader(40, plan)
+    layout = BatchLayout(1, 8)
+    late = loader(40, layout).batch(3, 17)
+    running = loader(40, layout)
     for step in range(1, 17):
         running.batch(3, step)
     for name, tensor in running.batch(3, 17).items():
@@ -96,5 +96,5 @@ def test_a_batch_is_a_function_of_seed_and_step() -> None:
 
 
 def test_batches_keep_their_shape_where_an_epoch_does_not_divide() -> None:
-    batches = loader(10, Plan(1, 4, 3, 100))
+    batches = loader(10, BatchLayout(1, 4))
     assert {tuple(batches.batch(0, step)["x"].shape) for step in range(1, 10)} == {(4, 1)}

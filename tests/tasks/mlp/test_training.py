@@ -22,7 +22,7 @@ from engine.errors import ConfigError, TrainingFailedError
 from engine.loop.checkpoint import load, load_newest
 from engine.loop.trainer import Trainer
 from engine.metrics import smooth
-from engine.plan import Plan, plan
+from engine.plan import BatchLayout, Length
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.record import Abilities
@@ -45,7 +45,7 @@ def new_task(name: str = "friedman1", model: dict[str, Any] | None = None, **tra
 
 
 def new_trainer(task: MLPTask, writer: RunWriter, stop: Callable[[], bool] = lambda: False) -> Trainer:
-    return Trainer(task, plan(task.config, task.num_train), writer, stop)
+    return Trainer(task, Length.of(task.config, task.num_train), writer, stop)
 
 
 def open_run(root: Path, *, resume: bool = False) -> RunWriter:
@@ -295,5 +295,5 @@ def test_a_messy_table_killed_and_gone_on_with_comes_to_the_same_bits(
 
 def test_rows_are_laid_out_once_an_epoch() -> None:
     task = new_task("digits", batch_size=32, max_steps=None, max_epochs=20)
-    layout: Plan = plan(task.config, task.num_train)
-    assert layout.expansion == 1 and layout.steps_per_epoch == math.ceil(task.num_train / 32)
+    assert BatchLayout.of(task.config, task.num_train).expansion == 1
+    assert Length.of(task.config, task.num_train).steps_per_epoch == math.ceil(task.num_train / 32)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.config import TrainingConfig
-from engine.plan import plan
+from engine.plan import Length
 from engine.run_length import automatic_steps
 from engine.task import OpenContext, Source
 from engine.tasks.vae.config import VAEConfig
@@ -41,7 +41,7 @@ def test_sounds_without_a_limit_are_trained_as_long_as_they_need(drums: Path) ->
     config = opened.config
     assert config.max_steps == automatic_steps(opened.num_train) and config.max_epochs == 100
     assert config.val_fraction == 0.3 and config.batch_size == 8
-    layout = plan(config, opened.num_train)
-    assert layout.total_steps == config.max_steps and layout.total_epochs <= 100
+    length = Length.of(config, opened.num_train)
+    assert length.total_steps == config.max_steps and length.total_epochs <= 100
     again = task(drums, "one-shots", TrainingConfig.model_validate(config.model_dump(mode="json")))
-    assert again.config == config and plan(again.config, again.num_train) == layout
+    assert again.config == config and Length.of(again.config, again.num_train) == length

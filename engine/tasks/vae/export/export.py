@@ -46,7 +46,7 @@ def export_model(run_dir: Path, which: str | None, out: Path, licence: str = "",
     reader = RunReader(run_dir)
     name, state = find(reader.layout, which)
     codec = build_codec(validated(VAEConfig, record.config.task), name, state)
-    moment = _moment(reader, name)
+    moment = _manifest_of(reader, name)
     manifest = ModelManifest(
         run=reader.id,
         uuid=record.uuid,
@@ -87,7 +87,7 @@ def _members(codec: Codec, task: dict[str, Any]) -> dict[str, bytes]:
     return members
 
 
-def _moment(reader: RunReader, name: str) -> Manifest | None:
+def _manifest_of(reader: RunReader, name: str) -> Manifest | None:
     """The manifest of the checkpoint or snapshot called ``name``."""
     found = (*reader.checkpoints(), *reader.snapshots())
     return next((one.manifest for one in found if one.path.name == name), None)

@@ -32,9 +32,9 @@ class Star:
 
 def starred_in(run_dir: Path) -> list[Star]:
     """The sounds of a run that have a star, in the order of their making; none when it keeps none."""
-    place = Layout(run_dir)
-    names = starred_names(place.stars)
-    return read_stars([place.sounds / name for name in names if Path(name).name == name])
+    layout = Layout(run_dir)
+    names = starred_names(layout.stars)
+    return read_stars([layout.sounds / name for name in names if Path(name).name == name])
 
 
 def read_stars(paths: Sequence[Path]) -> list[Star]:

@@ -38,8 +38,7 @@ def wishes_for(studio: Studio, request: InstrumentRequest, stars: Sequence[Star]
         if not stars:
             raise DataError("No sound has a star.", "Give one to what you want to keep, on the page Sounds.")
         return [_starred(studio, star) for star in evenly(stars, most)]
-    making = {name: getattr(request, name) for name in Making.model_fields}
-    sound = SoundRequest(**making, loop=studio.of_textures)
+    sound = SoundRequest(**request.model_dump(include=set(Making.model_fields)), loop=studio.of_textures)
     if request.source == "places":
         points = evenly(studio.map.points(), most)
         places = [(Path(point.path).stem, MapPoint(x=point.x, y=point.y)) for point in points]

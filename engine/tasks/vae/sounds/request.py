@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from engine.audio.files.encode import BitDepth, Format
 from engine.audio.files.marks import Tempo
 from engine.config import Settings
+from engine.quantities import plural
 
 SHORTEST = 0.05  # seconds
 MOST_SECONDS = 600.0
@@ -111,6 +112,10 @@ class Treatment(Making):
             )
         return self
 
+    def of(self, origin: Origin) -> SoundRequest:
+        """The sound from ``origin``, treated so."""
+        return SoundRequest(**dict(self), origin=origin)
+
     @property
     def tempo(self) -> Tempo | None:
         """Of a length in bars."""
@@ -134,7 +139,7 @@ class Treatment(Making):
         if self.tempo is None:
             return ""
         metre = "" if self.tempo.beats_per_bar == USUAL_BEATS else f"-of-{self.tempo.beats_per_bar}"
-        return f"-{self.bpm:g}bpm-{self.bars}{'bar' if self.bars == 1 else 'bars'}{metre}"
+        return f"-{self.bpm:g}bpm-{self.bars}{plural(self.bars or 0, 'bar')}{metre}"
 
 
 class SoundRequest(Treatment):

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from engine.sharing.deterministic_zip import zip_bytes
-from engine.tasks.vae.instrument.archive import members
 from engine.tasks.vae.instrument.decent_sampler import dspreset
+from engine.tasks.vae.instrument.kit_zip import members
 from engine.tasks.vae.instrument.model import Instrument, Kit, Zone
 from engine.tasks.vae.instrument.multisample import MAPPING, multisample
 from engine.tasks.vae.instrument.request import InstrumentRequest

@@ -13,7 +13,7 @@ import pytest
 
 from engine.audio.pitch import estimate_pitch
 from engine.sharing.deterministic_zip import write_zip
-from engine.tasks.vae.instrument.archive import members
+from engine.tasks.vae.instrument.kit_zip import members
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from tests.audio.files.marks import SamplerMarks, sampler_marks
 from tests.tasks.vae.instrument.kits import RING_S, WAVES, kit

@@ -12,8 +12,8 @@ from engine.audio.nearest import relative_db
 from engine.audio.settings import DecodeSettings, SpectrogramConfig
 from engine.audio.window_index import WindowIndex
 from engine.collection.collection import open_collection
+from engine.tasks.vae.copying import CopyingMeter, CopyingReading
 from engine.tasks.vae.dataset import AudioTrainingDataset, sweep
-from engine.tasks.vae.memory import MemoryMeter, MemoryReading
 from tests.bench.memorisation import measure_memorisation
 
 SPECTROGRAM = SpectrogramConfig()
@@ -49,18 +49,18 @@ def drums_and_more(drums: Path) -> tuple[AudioTrainingDataset, AudioTrainingData
 
 
 @pytest.fixture(scope="module")
-def meter(drums_and_more: tuple[AudioTrainingDataset, AudioTrainingDataset]) -> MemoryMeter:
+def meter(drums_and_more: tuple[AudioTrainingDataset, AudioTrainingDataset]) -> CopyingMeter:
     train, held_out = drums_and_more
     transform = AudioSpectrogram(SPECTROGRAM)
     index = WindowIndex(train.frames, SPECTROGRAM.full_scale_db - RANGE_DB)
     ref = float(sweep(train, transform, index).ceiling.max())
-    meter = MemoryMeter(train, transform, index, ref - RANGE_DB)
+    meter = CopyingMeter(train, transform, index, ref - RANGE_DB)
     meter.hear(held_out.mel_db(held_out.chunks, transform))
     return meter
 
 
 def test_a_copy_from_anywhere_at_any_gain_is_found(
-    meter: MemoryMeter, drums_and_more: tuple[AudioTrainingDataset, AudioTrainingDataset]
+    meter: CopyingMeter, drums_and_more: tuple[AudioTrainingDataset, AudioTrainingDataset]
 ) -> None:
     train, _ = drums_and_more
     transform = AudioSpectrogram(SPECTROGRAM)
@@ -76,7 +76,7 @@ def test_a_copy_from_anywhere_at_any_gain_is_found(
 
 
 def test_the_meter_of_a_run_tells_repetition_and_names_the_file(
-    meter: MemoryMeter, drums_and_more: tuple[AudioTrainingDataset, AudioTrainingDataset]
+    meter: CopyingMeter, drums_and_more: tuple[AudioTrainingDataset, AudioTrainingDataset]
 ) -> None:
     train, held_out = drums_and_more
     transform = AudioSpectrogram(SPECTROGRAM)
@@ -86,7 +86,7 @@ def test_the_meter_of_a_run_tells_repetition_and_names_the_file(
     assert repeated.repeats and repeated.file == train.sounds[4].path and repeated.file_db < 1.0
     fresh = meter.read(unheard)
     assert not fresh.repeats and 0.9 < fresh.ratio < 1.1
-    assert MemoryReading.from_state(fresh.state()) == fresh
+    assert CopyingReading.from_state(fresh.state()) == fresh
 
 
 def test_silence_between_two_sounds_is_no_copy_of_anything() -> None:

@@ -37,7 +37,7 @@ class NearWindow:
 
 
 @dataclass(frozen=True)
-class MemoryReading:
+class CopyingReading:
     """What the meter of a run said last. Distances in dB are medians; ``file`` is the training sound that came nearest
     to any new sound, ``file_db`` how near.
 
@@ -62,12 +62,12 @@ class MemoryReading:
         return asdict(self)
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> MemoryReading:
+    def from_state(cls, state: Mapping[str, Any]) -> CopyingReading:
         samples, held_out, near = (float(state[name]) for name in ("samples_db", "held_out_db", "file_db"))
         return cls(samples, held_out, str(state["file"]), near)
 
 
-class MemoryMeter:
+class CopyingMeter:
     """Compares a few pieces of what a model makes with all training sounds, at any place and gain.
 
     The index names sixteen windows that may be near; those are read from the sounds again and measured exactly, the
@@ -86,11 +86,11 @@ class MemoryMeter:
         """Take the yardstick: chunks of sounds that were never learned, in dB [K, M, F]."""
         self.held_out_db = _median(self._all_nearest(spread(list(held_out), _PIECES)))
 
-    def read(self, samples: torch.Tensor) -> MemoryReading:
+    def read(self, samples: torch.Tensor) -> CopyingReading:
         """samples: new sounds in dB [K, M, F]."""
         near = self._all_nearest(spread(list(samples), _PIECES))
         closest = min(near, key=lambda item: item.distance_db)
-        return MemoryReading(
+        return CopyingReading(
             _median(near),
             self.held_out_db,
             self._train.sounds[closest.sound].path,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.claims.evidence import LATE_PART, SIGMAS, beyond, worse
-from engine.claims.figures import amount, better, counted, figure, give_or_take
+from engine.claims.figures import amount, better, figure, give_or_take
 from engine.claims.kinds import Finding, say
 from engine.metrics import (
     CLEAR_PART,
@@ -16,6 +16,7 @@ from engine.metrics import (
     STAGNATION_EPOCHS,
     better_than_baseline,
 )
+from engine.quantities import counted
 from engine.rundir.findings import Diagnosis, Evidence, SweetRange
 from engine.rundir.record import Monitor
 from engine.rundir.view import RunView
@@ -115,8 +116,8 @@ def compare(evidence: Evidence, monitor: Monitor) -> str:
     assert best is not None
     first = min(pairs.first if pairs else best, max(1, best - 6))
     last = max(pairs.last if pairs else best, min(evidence.epoch, best + 4))
-    told = f": the sweet range is {pairs.first} to {pairs.last}" if pairs and pairs.first < pairs.last else ""
-    return f"{monitor.nouns.compare} epochs {first} to {last}{told}."
+    sweet = f": the sweet range is {pairs.first} to {pairs.last}" if pairs and pairs.first < pairs.last else ""
+    return f"{monitor.nouns.compare} epochs {first} to {last}{sweet}."
 
 
 def _not_a_number(monitor: Monitor, over: bool) -> Finding:
@@ -238,8 +239,8 @@ def _best(evidence: Evidence, monitor: Monitor, over: bool) -> str:
     give = f" give or take {amount(error, monitor.unit)}" if error is not None and math.isfinite(error) else ""
     name = "best" if over else "best so far"
     pairs = _in_pairs(evidence)
-    told = f", in a sweet range of {pairs.first} to {pairs.last}" if pairs and pairs.first < pairs.last else ""
-    return f"{name} was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}{told}"
+    sweet = f", in a sweet range of {pairs.first} to {pairs.last}" if pairs and pairs.first < pairs.last else ""
+    return f"{name} was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}{sweet}"
 
 
 def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Finding]:

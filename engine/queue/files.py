@@ -1,4 +1,4 @@
-"""The files of a queue: one a request, in ``RUNS_DIR/.queue/``, on the shelf of its state.
+"""The files of a queue: one a request, in ``RUNS_DIR/.queue/``, in the folder of its state.
 
 ``waiting/ID.json`` is renamed to ``begun/ID.json`` by the worker that takes it, or removed by whoever changed his mind:
 a file system does one of the two, never both. What is over is written to ``ended/ID.json`` with its outcome, then taken
@@ -27,9 +27,13 @@ from engine.rundir.liveness import host
 from engine.rundir.lock import RunLock, is_held
 from engine.rundir.reading import read_own, read_record
 
-Shelf = Literal["waiting", "begun", "ended"]
-_SHELVES: tuple[Shelf, ...] = ("waiting", "begun", "ended")  # the way of a request: read in its direction, none is lost
-_PLACE = ".queue"
+QueueState = Literal["waiting", "begun", "ended"]
+_STATES: tuple[QueueState, ...] = (
+    "waiting",
+    "begun",
+    "ended",
+)  # the way of a request: read in its direction, none is lost
+_FOLDER = ".queue"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Queued:
     """A request where it lies. root: its run directory, made with it, empty until it is begun."""
 
     id: str
-    shelf: Shelf
+    state: QueueState
     path: Path
     root: Path
     request: Request
@@ -48,7 +52,7 @@ class Queue:
 
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = expanded(runs_dir).absolute()
-        self.place = self.runs_dir / _PLACE
+        self.folder = self.runs_dir / _FOLDER
 
     def add(self, job: Job, source: str | None) -> Queued:
         """Put ``job`` at the end. ``StorageError`` when the disk refuses; ``ConfigError`` for a path that is no UTF-8.
@@ -69,7 +73,7 @@ class Queue:
 
     def requests(self) -> list[Queued]:
         """All requests, those that ended first, then those under way, then those that wait; each the oldest first."""
-        return self._sorted(_SHELVES)
+        return self._sorted(_STATES)
 
     def to_train(self) -> list[Queued]:
         """Those that are not over, in the order of their turn."""
@@ -78,7 +82,7 @@ class Queue:
 
     def damaged(self) -> list[Path]:
         """Files that ought to be requests and cannot be read."""
-        return [path for shelf in _SHELVES for path in self._files(shelf) if read_record(path, Request) is None]
+        return [path for state in _STATES for path in self._files(state) if read_record(path, Request) is None]
 
     def begin(self, one: Queued) -> Queued | None:
         """Take a request that waits, for the worker alone; None when it was removed meanwhile."""
@@ -88,7 +92,7 @@ class Queue:
         except FileNotFoundError:
             return None
         flush_directory(path.parent)
-        return replace(one, shelf="begun", path=path)
+        return replace(one, state="begun", path=path)
 
     def end(self, one: Queued, outcome: Outcome) -> None:
         """Note how a request came out, for the worker alone. ``OSError`` when the disk refuses; it stays as it was."""
@@ -98,7 +102,7 @@ class Queue:
 
     def remove(self, one: Queued) -> None:
         """Forget a request that waits, stopped or ended; its run stays. ``RunDirectoryError`` when it is under way."""
-        if one.shelf == "begun":
+        if one.state == "begun":
             with self.worked():
                 one.path.unlink(missing_ok=True)
             return
@@ -135,27 +139,27 @@ class Queue:
 
     @property
     def _lock(self) -> Path:
-        return self.place / "worker.lock"
+        return self.folder / "worker.lock"
 
-    def _sorted(self, shelves: Sequence[Shelf]) -> list[Queued]:
-        found = {one.id: one for shelf in shelves for one in self._on(shelf)}
-        return sorted(found.values(), key=lambda one: (-_SHELVES.index(one.shelf), one.request.added_at, one.id))
+    def _sorted(self, states: Sequence[QueueState]) -> list[Queued]:
+        by_id = {one.id: one for state in states for one in self._in(state)}
+        return sorted(by_id.values(), key=lambda one: (-_STATES.index(one.state), one.request.added_at, one.id))
 
-    def _path(self, shelf: Shelf, name: str) -> Path:
-        return self.place / shelf / f"{name}.json"
+    def _path(self, state: QueueState, name: str) -> Path:
+        return self.folder / state / f"{name}.json"
 
     def _make(self) -> None:
-        for shelf in _SHELVES:
-            (self.place / shelf).mkdir(parents=True, exist_ok=True)
+        for state in _STATES:
+            (self.folder / state).mkdir(parents=True, exist_ok=True)
 
-    def _files(self, shelf: Shelf) -> list[Path]:
-        return [path for path in sorted((self.place / shelf).glob("*.json")) if is_run_id(path.stem)]
+    def _files(self, state: QueueState) -> list[Path]:
+        return [path for path in sorted((self.folder / state).glob("*.json")) if is_run_id(path.stem)]
 
-    def _on(self, shelf: Shelf) -> Iterator[Queued]:
-        for path in self._files(shelf):
+    def _in(self, state: QueueState) -> Iterator[Queued]:
+        for path in self._files(state):
             request = read_record(path, Request)
             if request is not None:
-                yield Queued(path.stem, shelf, path, self.runs_dir / path.stem, request)
+                yield Queued(path.stem, state, path, self.runs_dir / path.stem, request)
 
 
 def cancelling(one: Queued) -> str:

@@ -1,0 +1,80 @@
+"""Counts, lengths of time and sizes in words. Pure functions; every sentence of the program takes them from here."""
+
+from __future__ import annotations
+
+import math
+
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def number(value: int) -> str:
+    """2970 as "2,970"."""
+    return f"{value:,}"
+
+
+def small(value: int) -> str:
+    """Up to twelve in letters, then in figures."""
+    return _SMALL[value] if 0 <= value < len(_SMALL) else number(value)
+
+
+def counted(value: int, one: str, many: str | None = None) -> str:
+    """1 -> "1 sound", 3 -> "3 sounds"."""
+    return f"{number(value)} {plural(value, one, many)}"
+
+
+def plural(value: float, one: str, many: str | None = None) -> str:
+    """The word that stands after ``value``: "sound" after 1, "sounds" after any other."""
+    return one if value == 1 else many or f"{one}s"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time, as coarse as one would say it: "40 s", "12 min", "3 h 20 min", "2 d 4 h"."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def long_duration(seconds: float) -> str:
+    """The same in a sentence: "40 seconds", "12 minutes", "3 hours 20 minutes"."""
+    words = {"s": "second", "min": "minute", "h": "hour", "d": "day"}
+    parts = duration(seconds).removeprefix("under ").split()
+    said = [counted(int(n), words[unit]) for n, unit in zip(parts[::2], parts[1::2], strict=True) if n.isdigit()]
+    return " ".join(said) or "a moment"
+
+
+def sound_length(seconds: float) -> str:
+    """How long sounds are: "14.2 s", "3 min 20 s", "1 h 12 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def about(seconds: float) -> str:
+    """An estimated time, no finer than it can be known: "about 40 seconds", "about 3 minutes", "about 2.5 hours"."""
+    if seconds < 55:
+        return f"about {counted(max(5, 5 * round(seconds / 5)), 'second')}"
+    minutes = seconds / 60
+    if minutes < 90:
+        return f"about {counted(round(minutes), 'minute')}"
+    return f"about {minutes / 60:.1f} hours"
+
+
+def size(count: float) -> str:
+    """Bytes in the unit one would say: "840 KB", "12.4 MB", "3.1 GB"."""
+    for unit in ("B", "KB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit != "MB" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
