@@ -7,6 +7,7 @@ import time
 import uuid
 
 from engine.errors import RunDirectoryError
+from engine.printable import sweetspot
 from engine.rundir.artefacts import sweep_halves
 from engine.rundir.atomic import is_temporary, sweep
 from engine.rundir.encoding import decode
@@ -42,7 +43,8 @@ def check_entry(place: Layout, *, resume: bool) -> None:
         raise RunDirectoryError(f"{place.root} holds no run that could be resumed.", "Start one with --run-dir.")
     if not resume and place.run.exists():
         raise RunDirectoryError(
-            f"{place.root} holds a run already.", f"Continue it with --resume {place.root}, or name another directory."
+            f"{place.root} holds a run already.",
+            f"Name another directory, or continue it with: {sweetspot('train', '--resume', place.root)}",
         )
     if not resume:
         _check_empty(place)
