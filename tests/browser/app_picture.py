@@ -19,7 +19,8 @@ def main(run: Path, out: Path) -> None:
         page = browser.new_page(viewport={"width": 1400, "height": 960})
         page.goto(f"{app.url}/run?run={run.name}", timeout=120_000)
         page.locator(".stVegaLiteChart .mark-line path").first.wait_for(state="attached", timeout=120_000)
-        page.wait_for_load_state("networkidle", timeout=120_000)
+        page.locator(".stMain audio").first.wait_for(timeout=120_000)  # the last to come, after their pictures
+        page.locator("[data-testid=stSkeleton]").first.wait_for(state="detached", timeout=120_000)
         page.wait_for_timeout(5_000)  # what fades in has come
         page.screenshot(path=out)
 
