@@ -24,7 +24,8 @@ def own(line: str) -> bool:
     return line.endswith("/.streamlit/config.toml") or line == str(ROOT / "app" / "main.py")
 
 
-def test_an_idle_page_touches_no_file(runs_dir: Path, tmp_path: Path, open_page: Callable[[str], Any]) -> None:
+def test_an_idle_page_touches_no_file(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
+    runs_dir = tmp_path / "runs"  # no trainer is in it that a fixture would have to end: its sessions name this process
     write(runs_dir / "drums", done=3)
     log = tmp_path / "touched.txt"
     with server(runs_dir, program=("tests.browser.watched_app", str(log))) as app:
