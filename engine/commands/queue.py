@@ -16,7 +16,7 @@ from engine import completion
 from engine.config import OverfittingPreset, TrainingConfig
 from engine.errors import ConfigError, RunDirectoryError
 from engine.flags import Sectioned
-from engine.printable import escaped
+from engine.printable import escaped, sweetspot
 from engine.process.asking import beginnings, every_setting, fitting
 from engine.process.job import Job, asked_job
 from engine.process.notify import option as notify_option
@@ -246,7 +246,7 @@ def _summary(places: Sequence[QueueRow], worker: str, runs_dir: Path) -> str:
     trained = f"{running} {'trains' if running == 1 else 'train'}"
     if running == left:
         return f"{trained}, nothing waits."
-    where = "" if runs_dir == Path("runs") else f" --runs-dir {runs_dir}"
+    where = () if runs_dir == Path("runs") else ("--runs-dir", runs_dir)
     rest = f"{left - running} to be trained"
     fact = f"{trained}, {rest}, and nobody goes on" if running else f"Nobody works: {rest}"
-    return f"{fact}. Start with: sweetspot queue run{where}"
+    return f"{fact}. Start with: {sweetspot('queue', 'run', *where)}"

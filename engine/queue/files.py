@@ -18,6 +18,7 @@ from typing import Literal
 
 from engine.errors import RunDirectoryError, StorageError
 from engine.home import expanded
+from engine.printable import sweetspot
 from engine.process.job import Job, new_root
 from engine.queue.request import Outcome, Request, request_of
 from engine.rundir.atomic import discard, flush_directory, replace_bytes
@@ -164,4 +165,4 @@ class Queue:
 
 def cancelling(one: Queued) -> str:
     """The command that ends a run under way."""
-    return f"sweetspot control {one.root} cancel"
+    return sweetspot("control", one.root, "cancel")

@@ -46,14 +46,19 @@ def chromium() -> Iterator[Any]:
 
 
 class Server:
-    """``streamlit run app/main.py`` on a free port of this machine. log: where what it prints goes."""
+    """``streamlit run app/main.py`` on a free port of this machine. log: where what it prints goes.
 
-    def __init__(self, runs_dir: Path, log: int | IO[bytes] = subprocess.DEVNULL) -> None:
+    program: the module that does it, and what it is given first.
+    """
+
+    def __init__(
+        self, runs_dir: Path, log: int | IO[bytes] = subprocess.DEVNULL, program: tuple[str, ...] = ("streamlit",)
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.runs_dir = runs_dir
-        command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(self.port)]
+        command = [sys.executable, "-m", *program, "run", "app/main.py", "--server.port", str(self.port)]
         self.process = subprocess.Popen(
             [*command, "--", "--runs-dir", str(runs_dir)],
             cwd=ROOT,
@@ -94,9 +99,11 @@ def start_trainer(*arguments: str, log: int | IO[bytes] = subprocess.DEVNULL) ->
 
 
 @contextmanager
-def server(runs_dir: Path, log: int | IO[bytes] = subprocess.DEVNULL) -> Iterator[Server]:
+def server(
+    runs_dir: Path, log: int | IO[bytes] = subprocess.DEVNULL, program: tuple[str, ...] = ("streamlit",)
+) -> Iterator[Server]:
     """The app over ``runs_dir``; gone at the end."""
-    running = Server(runs_dir, log)
+    running = Server(runs_dir, log, program)
     try:
         yield running
     finally:

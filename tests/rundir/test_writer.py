@@ -106,7 +106,10 @@ def test_elapsed_time_goes_on_where_the_last_session_stopped(root: Path) -> None
 def test_a_run_that_exists_is_only_entered_to_resume_it(root: Path) -> None:
     with open_writer(root) as writer:
         writer.write_run(RUN)
-    with pytest.raises(RunDirectoryError, match=r"holds a run already\. Continue it with --resume"):
+    with pytest.raises(
+        RunDirectoryError,
+        match=r"holds a run already\. Name another directory, or continue it with: sweetspot train --resume",
+    ):
         open_writer(root)
     open_writer(root, resume=True).close()
     assert len(RunReader(root).sessions()) == 2
