@@ -1,7 +1,7 @@
 """``python -m MODULE ...`` in a real process that starts at once: a fork of one that has imported everything.
 
 A process of its own in all but its start: pid, arguments, environment, signals, exit code, what it prints. Importing
-torch and what an optimizer needs costs four seconds of work, more than most of what a test asks of its process. Where
+torch and what an export needs costs four seconds of work, more than most of what a test asks of its process. Where
 the start itself is what is tested, a test starts Python anew.
 
 ``python -m tests.forkserver DESCRIPTOR`` is the server, one for all workers of a test session; it ends when nobody is
@@ -36,7 +36,7 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
 IMPORTED = (
-    "torch._dynamo",  # an optimizer would import it
+    "torch._dynamo",  # an export would import it
     "engine.train",
     "engine.loop.trainer",
     "engine.tasks.vae.task",
