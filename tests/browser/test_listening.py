@@ -43,7 +43,7 @@ MARKS = """() => { const chart = [...document.querySelectorAll('.stVegaLiteChart
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Server]:
-    with server(tmp_path / "runs") as running:
+    with server(tmp_path / "runs", forked=True) as running:
         yield running
 
 

@@ -19,7 +19,7 @@ TITLE = "title => document.title === title"
 
 def test_the_title_follows_a_run_and_one_notice_tells_its_end(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
     writer = write(tmp_path / "drums", name="my *drums*", state=State.RUNNING, epochs=20, done=15, close=False)
-    with server(tmp_path) as app:
+    with server(tmp_path, forked=True) as app:
         page = open_page(f"{app.url}/run?run=drums")
         page.wait_for_function(TITLE, arg="75 % · my *drums*")
         writer.update(step=160)
@@ -36,7 +36,7 @@ def test_the_title_follows_a_run_and_one_notice_tells_its_end(tmp_path: Path, op
 
 def test_who_comes_after_the_end_gets_no_notice(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
     write(tmp_path / "drums")
-    with server(tmp_path) as app:
+    with server(tmp_path, forked=True) as app:
         page = open_page(f"{app.url}/run?run=drums")
         page.wait_for_function(TITLE, arg="Done · drums")
         page.locator(".st-key-details").wait_for()
