@@ -29,7 +29,7 @@ def test_the_title_follows_a_run_and_one_notice_tells_its_end(tmp_path: Path, op
         page.wait_for_function(TITLE, arg="Done · my *drums*")
         notice = page.locator("[data-testid=stToast]")
         notice.get_by_text("Done: my *drums*").wait_for()
-        assert notice.count() == 1
+        assert notice.count() <= 1  # none where it has gone again
         page.get_by_role("link", name=re.compile("New run")).click()
         page.wait_for_function(TITLE, arg="New run · Sweetspot")
 
