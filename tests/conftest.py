@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import time
@@ -34,22 +35,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two more than there are cores: a test that waits for a disk, a browser or a process leaves its core to others."""
-    return (os.cpu_count() or 1) + 2
+    """One more than there are cores, and another with ``--all``: a test that waits for a disk, a browser or a process
+    leaves its core to others. At most eight: each holds torch in its memory."""
+    return min(8, (os.cpu_count() or 1) + (2 if config.getoption("all") else 1))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Slow tests are left to ``--all``, those of every control to ``--controls``, and both to whoever names one.
 
-    The longest come first: none is left at the end.
+    The longest, which have a time limit of their own, come first with every worker: none is left at the end.
     """
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
-    if any("::" in argument for argument in config.args):
-        return
-    asked = {"slow": config.getoption("all"), "controls": config.getoption("controls")}
-    left = [item for item in items if any(item.get_closest_marker(name) and not asked[name] for name in asked)]
-    config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in left]
+    if not any("::" in argument for argument in config.args):
+        asked = {"slow": config.getoption("all"), "controls": config.getoption("controls")}
+        left = [item for item in items if any(item.get_closest_marker(name) and not asked[name] for name in asked)]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+    items[:] = _shares(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _shares(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """``items`` in an order in which each of the equal parts that xdist gives to its workers begins with long ones.
+
+    Those of one module stay together: they share what is dear about them.
+    """
+    long = [item for item in items if item.get_closest_marker("timeout")]
+    short = [item for item in items if not item.get_closest_marker("timeout")]
+    modules = [list(found) for _, found in itertools.groupby(long, lambda item: item.path)]
+    ordered: list[pytest.Item] = []
+    for number in range(workers):
+        first = [item for module in modules[number::workers] for item in module]
+        end = len(items) * (number + 1) // workers - len(ordered) - len(first)
+        ordered += first + short[: max(0, end)]
+        del short[: max(0, end)]
+    return ordered + short
 
 
 def until(condition: Callable[[], Any], seconds: float = 120) -> Any:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from tests import forkserver
+
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = [
     "--headless",
@@ -48,24 +50,29 @@ def chromium() -> Iterator[Any]:
 class Server:
     """``streamlit run app/main.py`` on a free port of this machine. log: where what it prints goes.
 
-    program: the module that does it, and what it is given first.
+    program: the module that does it, and what it is given first. forked: from a process that has imported all that
+    streamlit needs, rather than a Python of its own.
     """
 
     def __init__(
-        self, runs_dir: Path, log: int | IO[bytes] = subprocess.DEVNULL, program: tuple[str, ...] = ("streamlit",)
+        self,
+        runs_dir: Path,
+        log: int | IO[bytes] = subprocess.DEVNULL,
+        program: tuple[str, ...] = ("streamlit",),
+        forked: bool = False,
     ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.runs_dir = runs_dir
-        command = [sys.executable, "-m", *program, "run", "app/main.py", "--server.port", str(self.port)]
-        self.process = subprocess.Popen(
-            [*command, "--", "--runs-dir", str(runs_dir)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=log,
-            stderr=log,
-        )
+        arguments = ["run", "app/main.py", "--server.port", str(self.port), "--", "--runs-dir", str(runs_dir)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self.process: subprocess.Popen[Any]
+        if forked:
+            self.process = forkserver.Popen(*program, *arguments, environment=environment, stdout=log, stderr=log)
+        else:
+            command = [sys.executable, "-m", *program, *arguments]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         self._wait()
 
     @property
@@ -100,10 +107,13 @@ def start_trainer(*arguments: str, log: int | IO[bytes] = subprocess.DEVNULL) ->
 
 @contextmanager
 def server(
-    runs_dir: Path, log: int | IO[bytes] = subprocess.DEVNULL, program: tuple[str, ...] = ("streamlit",)
+    runs_dir: Path,
+    log: int | IO[bytes] = subprocess.DEVNULL,
+    program: tuple[str, ...] = ("streamlit",),
+    forked: bool = False,
 ) -> Iterator[Server]:
     """The app over ``runs_dir``; gone at the end."""
-    running = Server(runs_dir, log, program)
+    running = Server(runs_dir, log, program, forked)
     try:
         yield running
     finally:

@@ -97,7 +97,7 @@ def _ticked(page: Any, box: Any) -> bool:
     """Whether the first row is ticked. Until the table listens, a press of its box is none."""
     page.mouse.click(box["x"] + 18, box["y"] + 60)
     try:
-        page.get_by_text("Choose one more to compare.").wait_for(timeout=5000)
+        page.get_by_text("Choose one more to compare.").wait_for(timeout=15_000)
     except TimeoutError:
         return False
     return True
