@@ -41,15 +41,29 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Slow tests are left to ``--all``, those of every control to ``--controls``, and both to whoever names one.
 
-    The longest come first: none is left at the end.
+    What has both marks is run with either. The longest come first: none is left at the end.
     """
     items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
     if any("::" in argument for argument in config.args):
         return
     asked = {"slow": config.getoption("all"), "controls": config.getoption("controls")}
-    left = [item for item in items if any(item.get_closest_marker(name) and not asked[name] for name in asked)]
+    left = [item for item in items if not _wanted(item, asked)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
+
+
+def _wanted(item: pytest.Item, asked: dict[str, bool]) -> bool:
+    marks = [name for name in asked if item.get_closest_marker(name)]
+    return not marks or any(asked[name] for name in marks)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the walk of every control pressed, whichever worker did."""
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.getreports(kind) if one.when == "call"]
+    lines = [said for one in reports for name, said in one.user_properties if name == "controls"]
+    if lines:
+        terminalreporter.section("controls of the app, by page and state of the run")
+        terminalreporter.write_line("\n".join(sorted(lines)))
 
 
 def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
