@@ -42,7 +42,7 @@ def act(page: Any, element: Any, kind: str, name: str, typed: Mapping[str, str])
     if kind in ("text", "number"):
         usual = element.input_value() or (kind == "text" and element.get_attribute("placeholder"))
         element.fill(typed.get(name) or usual or "1")
-        element.press("Enter")
+        page.keyboard.press("Enter")  # where the focus is: the field itself may be drawn anew
     elif kind == "list":
         element.click()
         page.keyboard.press("Escape")

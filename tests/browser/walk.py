@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import TimeoutError
 
-from tests.browser.pressing import act, settle, tip
+from tests.browser.pressing import LONGEST_MS, act, settle, tip
 
 LISTED = (Path(__file__).with_name("controls.js")).read_text()
 MOST_PRESSES = 400
 MOST_TRIES = 3  # A question that was answered is asked again for each of its answers.
+PATIENCE_MS = 30_000  # for one try
 # An exception is noticed also where the next run of the script takes it away at once.
 WATCH = """new MutationObserver(() => { for (const one of document.querySelectorAll('[data-testid=stException]'))
   if (!one.dataset.told) { one.dataset.told = 'yes'; console.error('stException: ' + one.innerText) } })
@@ -95,7 +97,7 @@ class Walk:
 
     def _open(self) -> None:
         self.page.goto(self.address)
-        self.page.wait_for_selector(".ss-brand")
+        self.page.wait_for_selector(".ss-brand", timeout=LONGEST_MS)
         settle(self.page)
 
     def _note(self) -> list[Control]:
@@ -106,7 +108,8 @@ class Walk:
             if not one.disabled:
                 self.found.setdefault(one.sign, opener)
             elif one.sign not in self.reasons:
-                self.reasons[one.sign] = "" if one.kind == "step" else tip(self.page, self._element(one))
+                with suppress(TimeoutError):  # on a page that moves it may have gone since: it is asked again
+                    self.reasons[one.sign] = "" if one.kind == "step" else tip(self.page, self._element(one))
         return [one for one in shown if not one.disabled]
 
     def _next(self) -> Control | None:
@@ -149,16 +152,17 @@ class Walk:
         try:
             act(self.page, element, control.kind, control.name, self.typed)
         except TimeoutError:
-            if element.count():
-                raise
             self._missed[control.sign] += 1
+            if element.count() and self._missed[control.sign] == MOST_TRIES:
+                raise
             return
         self.pressed.append(control)
         if control.kind in AT_ONCE:
             self._unsettled = True
             return
         self.page.wait_for_timeout(60)
-        settle(self.page)
+        if not self._left():
+            settle(self.page)
         if self._left():
             self._come_back()
         elif self._opened() - before:
@@ -170,7 +174,7 @@ class Walk:
         self.page.go_back(wait_until="load")
         if self._left():
             self._open()
-        self.page.wait_for_selector(".ss-brand")
+        self.page.wait_for_selector(".ss-brand", timeout=LONGEST_MS)
         settle(self.page)
 
     def _left(self) -> bool:
