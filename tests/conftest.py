@@ -30,7 +30,7 @@ Make = Callable[[Path], object]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="Slow tests too, and every enumeration whole: what CI runs.")
-    parser.addoption("--controls", action="store_true", help="Press every control of every page in a real browser.")
+    parser.addoption("--controls", action="store_true", help="Press every control in every state of a run.")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
