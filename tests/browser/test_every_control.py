@@ -51,7 +51,7 @@ EMPTY = {
 ALIKE = ("New run", "Listen", "Compare", "Sounds", "Explore")
 # By page the states that show each control of it at least once.
 ONCE = {
-    "Run": ("training", "done", "cancelled", "table", "empty"),
+    "Run": ("done", "cancelled", "table", "empty", "training"),
     "Runs": ("live", "done", "empty"),
     **dict.fromkeys(ALIKE, ("done", "table", "empty")),
 }
