@@ -69,6 +69,9 @@ EXCUSED_CONSOLE = {
 # Controls that a press takes away for good, and why that is right.
 EXCUSED_GONE = {
     r"^table \| stDataFrame \| ": "the rows of a chart, which its tool shows and hides again",
+    r"^button \| Give it a star \| ": "a star that was given is one to take away",
+    r"^button \| (Make|Instrument with) .*(sounds?|more|keys) \| ": "it says the number that stands in a field",
+    r"^step \| (Inc|Dec)rement \| (bars|bpm|beats)": "they step only while a number of bars stands in its field",
 }
 # Controls that may be disabled, and what their tooltip or the page then says to who asks why.
 DISABLED: dict[str, str] = {
