@@ -107,7 +107,7 @@ class Walk:
         for one in shown:
             if not one.disabled:
                 self.found.setdefault(one.sign, opener)
-            elif one.sign not in self.reasons:
+            elif one.sign not in self.reasons and not self._left():
                 with suppress(TimeoutError):  # on a page that moves it may have gone since: it is asked again
                     self.reasons[one.sign] = "" if one.kind == "step" else tip(self.page, self._element(one))
         return [one for one in shown if not one.disabled]
