@@ -45,4 +45,5 @@ chosen = st.navigation(
 )
 if chosen.url_path != "run":  # its title follows the run
     st.set_page_config(page_title=f"{chosen.title} · Sweetspot")
+st.session_state["entered"] = "entered" in st.session_state  # not yet in the first run: then a link led here
 chosen.run()

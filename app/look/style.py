@@ -22,6 +22,7 @@ CSS = """<style>
   padding-right:clamp(.9rem,4vw,2.4rem);padding-bottom:4rem}
 [data-testid=stHeader]{background:transparent;pointer-events:none}[data-testid=stHeader] *{pointer-events:auto}
 .stVegaLiteChart,.stVegaLiteChart svg{display:block!important}
+.st-key-top .stVegaLiteChart{min-height:31px}
 .role-axis-label text,.role-axis-title text{fill:currentColor;opacity:.75}
 .st-key-chart-head{margin:-.5rem 0}.st-key-main [data-testid=stElementToolbar]{translate:0 2.4rem}
 #vg-tooltip-element{white-space:pre-line}

@@ -24,7 +24,9 @@ Drawn = frozenset[tuple[str, bool, str]]
 
 
 def page() -> None:
-    if "run" in st.query_params:  # a link to a run may leave out the page
+    # A link to a run may leave out the page. Later the same address is where Back leads from a run: Streamlit writes
+    # what the next page needs into the address of this one first.
+    if "run" in st.query_params and not st.session_state.get("entered"):
         st.switch_page("views/run.py", query_params={"run": st.query_params["run"]})
     style.head()
     st.title("Runs", anchor=False)

@@ -61,9 +61,11 @@ def _wish(model: Model) -> dict[str, Any]:
         "Length, seconds", 0.05, LONGEST_S, None, 0.5, key=f"length-{run}",
         disabled=st.session_state.get("bars") is not None,
         placeholder="until it has died away" if longest else "4 seconds",
-        help=f"This model makes sounds of up to {longest:.1f} s; silence follows where more is asked for."
-        if longest
-        else "As long as you like, up to a minute here; “sweetspot generate” makes longer ones.",
+        help=(
+            f"This model makes sounds of up to {longest:.1f} s; silence follows where more is asked for."
+            if longest
+            else "As long as you like, up to a minute here; “sweetspot generate” makes longer ones."
+        ) + " A number of bars, under Advanced, takes its place.",
     )  # fmt: skip
     usual = float(facts["temperature"])
     temperature = st.slider(
@@ -94,8 +96,11 @@ def _in_time() -> dict[str, Any]:
         "Bars", 1, 256, None, key="bars", placeholder="by seconds",
         help="A loop of exactly so many bars, in place of seconds. Its tempo stands in the file and its name.",
     )  # fmt: skip
-    bpm = middle.number_input("Tempo, BPM", 20.0, 400.0, 120.0, 1.0, format="%g", key="bpm", disabled=bars is None)
-    beats = right.number_input("Beats a bar", 1, 32, 4, key="beats", disabled=bars is None)
+    waits = "It counts with a number of bars."
+    bpm = middle.number_input(
+        "Tempo, BPM", 20.0, 400.0, 120.0, 1.0, format="%g", key="bpm", disabled=bars is None, help=waits
+    )
+    beats = right.number_input("Beats a bar", 1, 32, 4, key="beats", disabled=bars is None, help=waits)
     return {} if bars is None else {"bars": int(bars), "bpm": float(bpm), "beats_per_bar": int(beats)}
 
 

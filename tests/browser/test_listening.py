@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.charts import specs
 from engine.audio.files.io import wave_bytes
 from engine.rundir.annotate import annotate
 from engine.rundir.encoding import seal
@@ -40,11 +41,7 @@ HOLD = """(() => { const { fetch } = window, held = new Promise(release => { win
     if (String(what).endsWith('.wav')) await held;
     return fetch(what, ...rest) } })()"""
 PLAYED = "window.tap.context.currentTime"  # seconds
-MARKS = """() => { const chart = [...document.querySelectorAll('.stVegaLiteChart')]
-    .find(one => one.getBoundingClientRect().height > 150);
-  const found = [...(chart?.querySelectorAll('g.mark-symbol') || [])].filter(one => one.querySelector('path')).pop();
-  return [...(found?.querySelectorAll('path') || [])].map(one => { const box = one.getBoundingClientRect();
-    return [box.x + box.width / 2, box.y + box.height / 2] }) }"""
+MARKS = f".{specs.HEAR}_marks path"
 
 
 @pytest.fixture
@@ -199,18 +196,19 @@ def test_who_likes_one_blindly_is_told_which_and_how_often(bench: Any) -> None:
 
 def test_a_click_on_a_mark_of_the_curve_plays_that_epoch(app: Server, run: RunReader, open_page: Open) -> None:
     page = open_page(f"{app.url}/run?run=drums")
-    marks = until(lambda: page.evaluate(MARKS))
-    page.mouse.click(*marks[0])
+    marks = page.locator(MARKS)
+    marks.first.click()  # once it rests: what comes above the chart while the page builds up moves it
     player = page.locator(".st-key-clicked audio")
     player.wait_for(state="attached")
     until(lambda: player.evaluate("a => a.currentTime > 0"))
     first = player.get_attribute("aria-label") or player.evaluate("a => a.parentElement.innerText")
-    page.mouse.click(*marks[-1])
+    count = marks.count()
+    marks.last.click()
     until(lambda: player.get_attribute("aria-label") != first and player.evaluate("a => a.currentTime > 0"))
     page.get_by_role("link", name="Compare by ear").click()
     page.locator(".lb-lane[data-side=a] img").wait_for()
-    until(lambda: len(page.evaluate(MARKS)) == len(marks))
-    page.mouse.click(*until(lambda: page.evaluate(MARKS))[0])
+    until(lambda: marks.count() == count > 1)
+    marks.first.click()
     until(lambda: page.get_attribute(".lb", "data-state") == "playing")
     steps = sorted({one.step for one in run.previews() if one.step})
     until(lambda: f"step={steps[0]}" in page.url)
