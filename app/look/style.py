@@ -153,6 +153,7 @@ def head() -> None:
         st.html('<div class="ss-brand">Sweetspot</div>', width="content")
         st.page_link("views/runs.py", label="Runs", icon=":material/list:")
         st.page_link("views/new.py", label="New run", icon=":material/add:")
+        st.page_link("views/queue.py", label="Queue", icon=":material/bedtime:")
         run = st.query_params.get("run")
         about = {"run": run} if run else None
         st.page_link("views/sounds.py", label="Sounds", icon=":material/graphic_eq:", query_params=about)

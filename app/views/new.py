@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from app.look import style, words
-from app.panels import forms, plans, source
+from app.panels import forms, later, plans, source
 from app.panels.source import Chosen
 from app.runs.launch import launcher
 from app.runs.library import Library, library
@@ -82,8 +82,11 @@ def _decide(shelf: Library, chosen: Chosen | None, model: RunRecord | None) -> N
         settings |= _said_plan(shelf, chosen, {**settings, **values})
     play = ":material/play_arrow:"
     pressed = st.button("Start learning", type="primary", icon=play, width="stretch", disabled=not ready, key="start")
+    called = name.strip() or (chosen.name if chosen else "")
+    settings |= {**(chosen.settings if chosen else {}), **values}
     if pressed and chosen is not None:
-        _start(shelf, chosen.source, name.strip() or chosen.name, {**settings, **chosen.settings, **values})
+        _start(shelf, chosen.source, called, settings)
+    later.offer(shelf, chosen, called, settings, ready=ready)
     style.quiet(_promise(chosen, bool(errors)))
 
 
