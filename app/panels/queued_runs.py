@@ -13,7 +13,7 @@ from app.runs.compared import FEWEST, MOST
 from app.runs.queueing import OVER, UNDER_WAY, Listed, writable
 from engine.errors import SweetspotError
 from engine.queue.shelves import Queue
-from engine.queue.standing import QueueRow, Standing, best_so_far, take_out
+from engine.queue.standing import QueueRow, Standing, take_out
 
 MOST_SHOWN = 30  # of each kind: every row has buttons
 _BADGES = {
@@ -87,7 +87,7 @@ def _row(row: QueueRow, queue: Queue, found: Listed) -> None:
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
                 style.name(row.view.name if row.view is not None else one.request.name, small=True)
                 st.badge(badge.label, icon=f":material/{badge.icon}:", color=badge.colour)  # type: ignore[arg-type]
-            with st.container(horizontal=True, horizontal_alignment="right"):
+            with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
                 _buttons(row, queue, found)
         style.quiet(" · ".join(filter(None, _facts(row))))
 
@@ -97,7 +97,7 @@ def _buttons(row: QueueRow, queue: Queue, found: Listed) -> None:
     under_way = row.state in (Standing.RUNNING, Standing.STARTING) or (one.shelf == "begun" and bool(found.worker))
     if not under_way and writable(queue):
         st.button(
-            "Take out", key=f"take-out-{one.id}", type="tertiary", icon=":material/playlist_remove:",
+            "Take out", key=f"out-of-queue-{one.id}", type="tertiary", icon=":material/playlist_remove:",
             on_click=_take_out, args=(queue, [row]),
             help="It is not trained." if row.state is Standing.WAITING else "Its run stays.",
         )  # fmt: skip
@@ -119,5 +119,7 @@ def _facts(row: QueueRow) -> list[str]:
     request, view = row.queued.request, row.view
     status, run = (view.status, view.run) if view is not None else (None, None)
     far = f"epoch {status.epoch} of {words.number(status.total_epochs)}" if status and status.total_epochs else ""
+    best = status.best if status is not None else None
+    found = f"best {words.figure(best.raw, run.monitor.unit)} at epoch {best.epoch}" if best and run else ""
     source = request.source or (f"the sounds of {request.origin}" if request.origin else "")
-    return [far, best_so_far(status, run), row.reason, f"from {source}" if source else ""]
+    return [far, found, row.reason, f"from {source}" if source else ""]

@@ -102,11 +102,11 @@ def in_words(first: Checked, second: Checked) -> str:
         return why or ""
     files = f"the same {found.files} files" if found.whole else f"the {found.files} files that both held out"
     if not found.sure:
-        said = _plus_minus(abs(found.by), found.give_or_take, first.monitor.unit)
+        said = plus_minus(abs(found.by), found.give_or_take, first.monitor.unit)
         return f"{_bold(first)} and {_bold(second)} cannot be told apart on {files}: they differ by {said}."
     if found.by < 0:
         return in_words(second, first)
-    said = _plus_minus(found.by, found.give_or_take, first.monitor.unit)
+    said = plus_minus(found.by, found.give_or_take, first.monitor.unit)
     return f"{_bold(first)} is {said} better than {_bold(second)} on {files}."
 
 
@@ -125,7 +125,7 @@ def _bold(run: Checked) -> str:
     return f"*{unmarked(run.name)}*"
 
 
-def _plus_minus(by: float, give_or_take: float, unit: str) -> str:
+def plus_minus(by: float, give_or_take: float, unit: str) -> str:
     """ "0.42 ± 0.21 dB": both to the second digit of what is uncertain."""
     scale, unit = (100.0, "%") if unit in ("%", "fraction") else (1.0, unit)
     by, give_or_take = by * scale, give_or_take * scale

@@ -66,13 +66,13 @@ def test_what_waits_trains_and_is_over_stands_in_its_order_each_with_what_can_be
     app = visit("queue")
     assert [one.value for one in app.header] == ["Under way: 1", "Waiting: 1", "Over: 1"]
     assert badges(app) == ["Learning", "Waiting", "Failed"]
-    assert "epoch 15 of 20 · new sounds" in said(app) and "Its folder is gone." in said(app)
+    assert "epoch 15 of 20 · best 7.0 dB at epoch 12" in said(app) and "Its folder is gone." in said(app)
     assert "2 runs to be trained" in said(app), "a training whose worker is gone is not over"
-    assert f"take-out-{now.id}" not in keys(app) and f"open-queued-{now.id}" in keys(app)
+    assert f"out-of-queue-{now.id}" not in keys(app) and f"open-queued-{now.id}" in keys(app)
     assert "late ![](http://x/y.png)" in said(app), "a name is text"
     live.close()
-    app.button(key=f"take-out-{late.id}").click().run()
-    app.button(key=f"take-out-{early.id}").click().run()
+    app.button(key=f"out-of-queue-{late.id}").click().run()
+    app.button(key=f"out-of-queue-{early.id}").click().run()
     assert not app.exception and [one.id for one in queue.requests()] == [now.id] and not late.root.exists()
     app.button(key=f"open-queued-{now.id}").click().run()
     assert dict(app.query_params)["run"] in (now.id, [now.id]) and not app.exception
