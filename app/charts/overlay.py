@@ -78,7 +78,8 @@ def overlay_rows(
     lines = [replace(one, y=positive(one.y)) if log else one for one in lines]
     lines = [one for one in lines if np.isfinite(one.y).any()]
     drawn = [_thinned(one, window, smoothing) for one in lines]
-    low, high = _extent(drawn, window, log)
+    spreads = [thin for one, thin in zip(lines, drawn, strict=True) if one.spread is not None]
+    low, high = _reaching(_extent(drawn, window, log), spreads, window, log)
     rows = Rows()
     rows.add("frame", x=_span(lines), y=np.array([low, high]))
     for one, thin in zip(lines, drawn, strict=True):
@@ -115,6 +116,17 @@ def _extent(drawn: Sequence[Band], window: Window | None, log: bool) -> tuple[fl
     below = finite(*(one.line - one.low for one in seen))
     least = min(low, float(finite(*(one.low for one in seen)).min()))
     return nice_range(max(least, low - _most(below)), high + _most(above))
+
+
+def _reaching(
+    extent: tuple[float, float], spreads: Sequence[Band], window: Window | None, log: bool
+) -> tuple[float, float]:
+    """So far that what means scatter by is seen whole; a logarithmic axis has no place for it below zero."""
+    seen = [in_sight(one, window) for one in spreads]
+    low, high = finite(*(one.low for one in seen)), finite(*(one.high for one in seen))
+    if log or not len(low):
+        return extent
+    return nice_range(min(extent[0], float(low.min())), max(extent[1], float(high.max())))
 
 
 def _most(values: Floats) -> float:

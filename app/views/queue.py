@@ -5,13 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from app.look import style
-from app.panels import actions, queue_worker, queued_runs
+from app.panels import actions, notices, queue_worker, queued_runs
 from app.runs.launch import launcher
 from app.runs.library import library
 from app.runs.queueing import listed
 from engine.queue.shelves import Queue
 
 LOOK_S = 2.0
+TELLS = "each run's end, and that of the queue"
 
 
 def page() -> None:
@@ -32,6 +33,9 @@ def _moving(queue: Queue) -> None:
         _empty()
         return
     queue_worker.card(queue, found)
+    notices.desktop(
+        "queue", notices.of_queue(found), "each run's end, and that of the queue", offered=bool(found.worker)
+    )
     queued_runs.show(queue, found)
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app.charts import plots, small_plots
 from app.look import states, style, words
 from app.look.plain import plain
-from app.panels import actions, chart_menu, details, previews, run_notes, summary
+from app.panels import actions, chart_menu, details, notices, previews, run_notes, summary
 from app.panels.refusals import view_or_refusal
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, library
@@ -19,6 +19,7 @@ from engine.rundir.view import RunView, ShownState
 
 LIVE_S, DETAILS_S = 1.0, 4.0
 CLICKED = "clicked"
+TELLS = "its end, and when its sweet range lies behind or it memorises"
 Signature = tuple[bool, bool, int]
 
 
@@ -93,8 +94,9 @@ def _moving(shelf: Library, reader: RunReader, drawn: Signature) -> None:
         plots.main(reader, view, heard, settings, lambda step: _hear(reader, found, step))
     with st.container(key="curves"):
         small_plots.small(reader, view, settings)
-    if _signature(view, found) != drawn:  # last, so that a death is seen before the rest of the page is drawn anew
+    if _signature(view, found) != drawn:  # so late that a death is seen before the rest of the page is drawn anew
         st.rerun()
+    notices.toast(reader.id, notices.of_run(view, launcher().name_of(view, reader.root)))
 
 
 def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
@@ -103,6 +105,8 @@ def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
             style.name(launcher().name_of(view, reader.root))
             summary.badges(view, again=actions.starting_again(view))
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
+            told = notices.of_run(view, launcher().name_of(view, reader.root))
+            notices.desktop(reader.id, told, TELLS, offered=_may_move(view))
             actions.buttons(reader, view)
     if view.status is not None:
         style.line(summary.where(view))
