@@ -196,6 +196,11 @@ def quiet(text: str) -> None:
     st.html(f'<div class="ss-quiet">{safe(text)}</div>')
 
 
+def quiet_words(text: str) -> None:
+    """Quiet words that take no more room than they need, in a row with links."""
+    st.html(f'<div class="ss-quiet">{safe(text)}</div>', width="content")
+
+
 def note(colour: str, icon: str, strong: str, text: str = "") -> None:
     """The one message a page may have. Plain text: causes and remedies may quote file names."""
     st.html(

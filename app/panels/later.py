@@ -28,7 +28,7 @@ def offer(shelf: Library, chosen: Chosen | None, name: str, settings: Mapping[st
             help="It waits for its turn, with these settings: trained one after the other, while you sleep.",
         )  # fmt: skip
         count = len(SWEPT) * SEEDS
-        several = (chosen is None or chosen.of_sounds) and st.button(
+        several = (chosen is None or chosen.of_sounds) and "from" not in settings and st.button(
             f"Try {words.small(len(SWEPT))} presets, {words.small(SEEDS)} seeds", icon=":material/experiment:",
             key="sweep", disabled=not ready,
             help=f"{words.small(count).capitalize()} runs with these settings, each guard with each of "

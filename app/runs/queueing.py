@@ -52,13 +52,18 @@ def listed(queue: Queue) -> Listed:
 def add(queue: Queue, source: str, name: str, settings: Mapping[str, Any], *, sweep: bool = False) -> int:
     """Put a run at the end, with ``sweep`` one of each preset with each of two seeds; how many.
 
-    ``SweetspotError`` when one of them could not be trained, or the disk refuses.
+    settings: by name, also "from" and "checkpoint", as the command line has them. ``SweetspotError`` when one of them
+    could not be trained, or the disk refuses.
     """
-    asked = wishes(dict(settings), SWEPT, SEEDS) if sweep else [(dict(settings), ())]
+    own = dict(settings)
+    origin, which = own.pop("from", None), own.pop("checkpoint", None)
+    begins = None if origin is None else Path(origin)
+    asked = wishes(own, SWEPT, SEEDS) if sweep else [(own, ())]
     jobs = [
         named(
             asked_job(
-                wish, queue.runs_dir, source=source, name=name, config_file=None, origin=None, checkpoint=None
+                wish, queue.runs_dir, source=source, name=name, config_file=None, origin=begins,
+                checkpoint=which,
             ),
             varied,
         )

@@ -9,7 +9,8 @@ import streamlit as st
 from app.charts import plots, small_plots
 from app.look import states, style, words
 from app.look.plain import plain
-from app.panels import actions, chart_menu, details, notices, previews, run_notes, summary
+from app.panels import actions, chart_menu, details, families, notices, previews, run_notes, summary
+from app.panels.families import Family
 from app.panels.refusals import view_or_refusal
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, library
@@ -49,10 +50,11 @@ def _show(shelf: Library, reader: RunReader, view: RunView) -> None:
     drawn = _signature(view, found)
     _tell_the_end(view, launcher().name_of(view, reader.root))
     actions.dialog(reader, view)
+    family = families.family_of(shelf, reader, view)
     # A fragment costs as much for being run as for what it draws, so one draws all that moves every second. The style
     # sheet puts its parts and the listening panel, which must not be drawn again, into one grid.
     with st.container(key="run"):
-        st.fragment(_moving, run_every=LIVE_S if live else None)(shelf, reader, drawn)
+        st.fragment(_moving, run_every=LIVE_S if live else None)(shelf, reader, drawn, family)
         with st.container(key="aside"):
             _listen(reader, view, found)
         with st.container(key="details"):
@@ -81,13 +83,13 @@ def _signature(view: RunView, found: list[PreviewSet]) -> Signature:
     return _may_move(view), states.getting_ready(view), len(found)
 
 
-def _moving(shelf: Library, reader: RunReader, drawn: Signature) -> None:
+def _moving(shelf: Library, reader: RunReader, drawn: Signature, family: Family | None) -> None:
     launcher().reap()
     view = shelf.view(reader)
     found = shelf.previews(reader)
     st.set_page_config(page_title=states.tab_title(view, launcher().name_of(view, reader.root)))
     with st.container(key="top"):
-        _top(reader, view, found)
+        _top(reader, view, found, family)
     with st.container(key="main"):
         heard = sorted({one.step for one in found})
         settings = chart_menu.show(reader, view, heard)
@@ -99,7 +101,7 @@ def _moving(shelf: Library, reader: RunReader, drawn: Signature) -> None:
     notices.toast(reader.id, notices.of_run(view, launcher().name_of(view, reader.root)))
 
 
-def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
+def _top(reader: RunReader, view: RunView, found: list[PreviewSet], family: Family | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             style.name(launcher().name_of(view, reader.root))
@@ -111,6 +113,7 @@ def _top(reader: RunReader, view: RunView, found: list[PreviewSet]) -> None:
     if view.status is not None:
         style.line(summary.where(view))
     run_notes.shown(view)
+    families.shown(family)
     summary.strip(view, sorted({one.step for one in found}), f"strip-{reader.id}")
     summary.show(summary.cards(view))
     actions.complaint()

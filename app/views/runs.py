@@ -7,7 +7,7 @@ import sys
 import streamlit as st
 
 from app.look import states, style, words
-from app.panels import actions, chosen_runs, runs_filter, runs_table, summary
+from app.panels import actions, chosen_runs, families, runs_filter, runs_table, summary
 from app.panels.runs_table import Row
 from app.runs.compared import called
 from app.runs.launch import Launch, launcher
@@ -123,7 +123,9 @@ def _earlier(shelf: Library, rows: list[Row]) -> None:
         st.header("Earlier", anchor=False, width="content")
         beside = st.container(horizontal=True, vertical_alignment="center", key="beside-earlier")
     wanted, columns = runs_filter.show(rows)
-    picked = runs_table.show(shelf, wanted, columns) if wanted else []
+    placed = families.in_families(wanted)
+    wanted = [row for row, _ in placed]
+    picked = runs_table.show(shelf, wanted, columns, [depth for _, depth in placed]) if wanted else []
     if not wanted:
         _none_found(rows)
     else:
