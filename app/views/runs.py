@@ -7,7 +7,7 @@ import sys
 import streamlit as st
 
 from app.look import states, style, words
-from app.panels import actions, chosen_runs, families, runs_filter, runs_table, summary
+from app.panels import actions, chosen_runs, families, open_run, runs_filter, runs_table, summary
 from app.panels.runs_table import Row
 from app.runs.compared import called
 from app.runs.launch import Launch, launcher
@@ -38,12 +38,14 @@ def page() -> None:
     live = any(view.state.live for _, view in found) or bool(launcher().pending(shelf.runs_dir))
     if not found and not live:
         _empty(shelf)
+        open_run.offer(shelf)
         return
     st.fragment(_live, run_every=LIVE_S if live else QUIET_S)(shelf, _drawn(found))
     names = called(found)
     earlier = [Row(reader, view, names[reader.id]) for reader, view in found if not view.state.live]
     if earlier:
         _earlier(shelf, earlier)
+    open_run.offer(shelf)
 
 
 def _drawn(found: list[tuple[RunReader, RunView]]) -> Drawn:
