@@ -51,7 +51,7 @@ CSS = """<style>
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
 [class*=st-key-earlier-] [data-testid=stElementToolbarButton]:has([aria-label^=Show],[aria-label^=Search]){display:none}
 .st-key-beside-earlier{min-height:2.5rem;align-items:center}
-.st-key-filter [data-testid=stButtonGroup]>*{flex-wrap:wrap}
+.st-key-filter [data-testid=stButtonGroup]>*,.st-key-source [data-testid=stButtonGroup]>*{flex-wrap:wrap}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
 [data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%}
 [data-testid]:has(+[data-testid=stElementContainer] audio) img{height:58px;object-fit:fill}

@@ -14,6 +14,8 @@ from engine.errors import SweetspotError
 from engine.home import expanded
 from engine.sharing.unpack import take_in
 
+LARGEST_MB = 2_000
+
 
 def offer(shelf: Library) -> None:
     """Folded until it is asked for."""
@@ -21,7 +23,9 @@ def offer(shelf: Library) -> None:
     if not folded.open:
         return
     with folded:
-        dropped = st.file_uploader("A run's zip, as “sweetspot pack” writes it", type="zip", key="run-zip")
+        dropped = st.file_uploader(
+            "A run's zip, as “sweetspot pack” writes it", type="zip", key="run-zip", max_upload_size=LARGEST_MB
+        )
         typed = as_path(
             st.text_input("Or the path of a run's directory", key="run-place", placeholder="/media/usb/runs/drums")
         )
@@ -29,7 +33,9 @@ def offer(shelf: Library) -> None:
             "It is copied to your runs, to look at and to listen to: nothing it says of itself is believed, and it is "
             "not trained here."
         )
-        pressed = st.button("Open it", icon=":material/arrow_forward:", key="take-in", disabled=not (dropped or typed))
+        pressed = st.button(
+            "Open it", icon=":material/arrow_forward:", key="open-elsewhere", disabled=not (dropped or typed)
+        )
         if pressed and dropped is not None:
             with tempfile.TemporaryDirectory() as place:
                 path = Path(place) / "run.zip"

@@ -63,7 +63,7 @@ def test_a_packed_run_is_opened_to_look_at(visit: Visit, runs_dir: Path, drum_ru
     app.run()
     data = (tmp_path / "drums.zip").read_bytes()
     app.file_uploader(key="run-zip").set_value(("drums.zip", data, "application/zip")).run()
-    app.button(key="take-in").click().run()
+    app.button(key="open-elsewhere").click().run()
     assert not app.exception and (runs_dir / drum_run.name / "run.json").exists()
     assert any("Read only" in one.value for one in app.markdown), [one.value for one in app.markdown]
 
@@ -73,6 +73,6 @@ def test_what_is_no_run_is_refused_and_nothing_is_kept(visit: Visit, runs_dir: P
     app = visit()
     app.session_state["elsewhere"], app.session_state["run-place"] = True, str(tmp_path / "nowhere")
     app.run()
-    app.button(key="take-in").click().run()
+    app.button(key="open-elsewhere").click().run()
     assert not app.exception and "ss-red" in said(app)
     assert [path.name for path in runs_dir.iterdir()] == ["mine"]
