@@ -39,7 +39,6 @@ def image_near(code: torch.Tensor, codes: torch.Tensor, images: torch.Tensor) ->
     distance = (codes[..., :frames] - code[..., :frames]).square().sum((1, 2)).sqrt().double()
     near = distance.argsort(stable=True)[:NEIGHBOURS]
     weights = (distance[near] / distance[near].max().clamp_min(1e-9)).clamp_min(1e-6).pow(-NEARNESS)
-    pan, power = (
-        weights / weights.sum() @ part for part in (images[near, 0].double(), images[near, 1].double().square())
-    )
-    return StereoImage(tuple(pan.tolist()), tuple(power.sqrt().tolist()))
+    weights = weights / weights.sum()
+    pan, width = images[near].double().unbind(1)
+    return StereoImage(tuple((weights @ pan).tolist()), tuple((weights @ width.square()).sqrt().tolist()))
