@@ -45,7 +45,7 @@ class StereoMeter:
 
     def __init__(self, sample_rate: int) -> None:
         self._size = 1 << max(5, round(np.log2(_WINDOW_S * sample_rate)))
-        self._window = np.hanning(self._size + 1)[:-1].astype(np.float32)[:, None]
+        self._window = np.hanning(self._size + 1)[:-1].astype(np.float32)
         hertz = np.fft.rfftfreq(self._size, 1 / sample_rate)
         self._band = np.clip(np.searchsorted(band_edges(), hertz, "right") - 1, 0, BANDS - 1)
         self._left_over = np.zeros((0, 2), np.float32)
@@ -75,11 +75,11 @@ class StereoMeter:
     def _hear(self, sound: NDArray[np.float32]) -> None:
         if not len(sound):
             return
-        frames = np.fft.rfft(sound.reshape(-1, self._size, 2) * self._window, axis=1)
-        middle, side = (frames[..., 0] + frames[..., 1]) / 2, (frames[..., 0] - frames[..., 1]) / 2
-        products = (np.abs(middle) ** 2, np.abs(side) ** 2, (middle * side.conj()).real)
-        for total, product in zip(self._energy, products, strict=True):
-            total += np.bincount(self._band, product.sum(0), BANDS)
+        left, right = (np.fft.rfft(channel.reshape(-1, self._size) * self._window) for channel in sound.T)
+        middle, side = (left + right) / 2, (left - right) / 2
+        for total, (one, other) in zip(self._energy, ((middle, middle), (side, side), (middle, side)), strict=True):
+            product = np.einsum("fk,fk->k", one.real, other.real) + np.einsum("fk,fk->k", one.imag, other.imag)
+            total += np.bincount(self._band, product, BANDS)
 
 
 def laid_out(middle: Wave, other: Wave, image: StereoImage, sample_rate: int) -> Wave:
