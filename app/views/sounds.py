@@ -18,6 +18,8 @@ from engine.quantities import counted, plural, size, small
 MOST_AT_ONCE = 64
 LONGEST_S = 60.0
 ALL, STARRED = "All", "With a star"
+AS_RECORDED = "As recorded"
+CHANNELS = {AS_RECORDED: None, "Stereo": True, "Mono": False}
 
 
 def page() -> None:
@@ -77,14 +79,17 @@ def _wish(model: Model) -> dict[str, Any]:
         care = st.toggle("Best quality", key="care", help="More care for phases; takes longer.")
         loop = st.toggle("Loop", key="loop", help="The end leads into the beginning.")
         in_time = _in_time()
-        stereo = st.toggle("Stereo", key="stereo", help="Two channels whose sum is the mono sound.")
+        channels = st.segmented_control(
+            "Channels", list(CHANNELS), default=AS_RECORDED, key="channels", required=True,
+            help="As recorded: in stereo where most of the recordings are. The sum of two channels is the mono sound.",
+        )  # fmt: skip
     return {
         "seed": int(seed),
         "duration_s": None if in_time else duration,
         "temperature": temperature,
         "quality": "best" if care else "fast",
         "loop": loop or bool(in_time),
-        "stereo": stereo,
+        "stereo": CHANNELS[channels],
         **in_time,
     }
 
