@@ -114,6 +114,8 @@ class Popen(subprocess.Popen[Any]):
         return code
 
     def _look(self, timeout: float | None) -> int | None:
+        if self._ended.fileno() < 0:  # forgotten while it runs: subprocess asks once more when it throws this away
+            return self.returncode
         if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
             self.returncode = int(self._ended.recv(16, socket.MSG_PEEK))  # left there: two threads may wait
         return self.returncode
