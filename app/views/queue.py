@@ -33,9 +33,7 @@ def _moving(queue: Queue) -> None:
         _empty()
         return
     queue_worker.card(queue, found)
-    notices.desktop(
-        "queue", notices.of_queue(found), "each run's end, and that of the queue", offered=bool(found.worker)
-    )
+    notices.desktop("queue", notices.of_queue(found), TELLS, offered=bool(found.worker))
     queued_runs.show(queue, found)
 
 

@@ -23,6 +23,7 @@ from tests.conftest import SMALL, Make, train_small, until
 
 # In "live" nothing moves: a writer holds the run, and no trainer is at work. In "training" one is.
 STATES = ("done", "live", "training", "cancelled", "crashed", "failed", "read-only", "table", "empty")
+QUEUED = "queued"  # no run: three requests wait, and nobody works
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Place:
 
     @contextlib.contextmanager
     def holding(self, state: str) -> Iterator[None]:
-        """The one run of the library is in that state; there is none afterwards."""
+        """The one run of the library is in that state, or the queue; there is none afterwards."""
         try:
             self._put(state)
             yield
@@ -55,6 +56,11 @@ class Place:
             return
         if state == "training":
             self._train()
+            return
+        if state == QUEUED:
+            asked = (str(self.folder), "--runs-dir", str(self.app.runs_dir), "--seeds", "3", *SMALL)
+            done = forkserver.run("engine", "queue", "add", *asked)
+            assert done.returncode == 0, done.stderr
             return
         shutil.copytree(self.table if state == "table" else self.sounds, self.run)
         if state == "read-only":
@@ -93,10 +99,9 @@ class Place:
             writer.close()
 
     def _clear(self) -> None:
-        for process in psutil.Process(self.app.process.pid).children():
-            with contextlib.suppress(psutil.Error):  # one that has ended has no command line
-                if "serve" not in process.cmdline():
-                    process.kill()
+        for process in _at_work(self.app):
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                process.kill()
         while self._trainers:
             trainer = self._trainers.pop()
             trainer.kill()
@@ -104,6 +109,17 @@ class Place:
         while self._writers:
             self._writers.pop().close()
         until(lambda: _emptied(self.app.runs_dir))
+
+
+def _at_work(app: Server) -> Iterator[psutil.Process]:
+    """Who writes into its library: trainers, and the queue's worker first, which outlives who started it."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words = process.cmdline()
+            if process.pid != app.process.pid and "serve" not in words and str(app.runs_dir) in " ".join(words):
+                found.append(process)
+    yield from sorted(found, key=lambda one: "queue" not in one.cmdline())
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from tests.browser.audit import axe, violations
 from tests.browser.pressing import LONGEST_MS
-from tests.browser.states import STATES, Place, library
+from tests.browser.states import QUEUED, STATES, Place, library
 from tests.browser.walk import CALM, PATIENCE_MS, WATCH, Walk
 from tests.conftest import Make
 
@@ -33,6 +33,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(3600)]
 PAGES = {
     "Runs": "/",
     "New run": "/new?copy=drums",
+    "Queue": "/queue",
     "Run": "/run?run=drums",
     "Listen": "/listen?run=drums",
     "Compare": "/compare?runs=drums",
@@ -42,6 +43,7 @@ PAGES = {
 EMPTY = {
     "Runs": "/",
     "New run": "/new",
+    "Queue": "/queue",
     "Run": "/run?run=none",
     "Listen": "/listen",
     "Compare": "/compare",
@@ -53,17 +55,27 @@ ALIKE = ("New run", "Listen", "Compare", "Sounds", "Explore")
 ONCE = {
     "Run": ("done", "cancelled", "table", "empty", "training"),
     "Runs": ("live", "done", "empty"),
+    "Queue": (QUEUED, "empty"),
     **dict.fromkeys(ALIKE, ("done", "table", "empty")),
 }
-EVERY = [*((title, (state,)) for title in ("Run", "Runs") for state in STATES), *((title, STATES) for title in ALIKE)]
+EVERY = [
+    *((title, (state,)) for title in ("Run", "Runs") for state in STATES),
+    *((title, STATES) for title in ALIKE),
+    ("Queue", ONCE["Queue"]),
+]
 # What ends the state that is walked.
-LAST = ("Start the demo|Start learning|Resume|Begin again", "Stop and keep", "Delete")
+LAST = (
+    "Start the demo|Start learning|Start the queue|Resume|Begin again",
+    "Try three presets",
+    "Stop and keep|Stop the queue|Take all out",
+    "Delete",
+)
 EXCUSED_LOG = {
     r"watchdog/.*RuntimeWarning: Callback with id": "watchdog watches a folder twice that is made while it looks",
     r"^  wd = self\._inotify_fd": "the second line of that warning",
 }
 EXCUSED_CONSOLE = {
-    r"404 .*/(new|run|listen|compare|sounds|explore)/_stcore/": "Streamlit asks below a page's own path, then above",
+    r"404 .*/(new|run|listen|compare|queue|sounds|explore)/_stcore/": "Streamlit asks below a page's path, then above",
     r"404 .*/media/": "a player may be taken away while it loads; those that are shown are played",
 }
 # Controls that a press takes away for good, and why that is right.
@@ -71,12 +83,14 @@ EXCUSED_GONE = {
     r"^table \| stDataFrame \| ": "the rows of a chart, which its tool shows and hides again",
     r"^button \| Give it a star \| ": "a star that was given is one to take away",
     r"^button \| (Make|Instrument with) .*(sounds?|more|keys) \| ": "it says the number that stands in a field",
+    r"^button \| Take (all )?out \| ": "only what waits can be, and all at once where there are two",
+    r"^(number|step) \| .*(At once|queue-slots)": "how many at once is asked while nobody works",
     r"^step \| (Inc|Dec)rement \| (bars|bpm|beats)": "they step only while a number of bars stands in its field",
 }
 # Controls that may be disabled, and what their tooltip or the page then says to who asks why.
 DISABLED: dict[str, str] = {
     r"^step \|": "",  # its field stands at its limit, or is disabled itself
-    r"^button \| (Requested|Saving|Stopping|Starting…) \|": "",  # its name says it
+    r"^button \| .*(Requested|Saving|Stopping|Starting…|Notices are blocked) \|": "",  # its name says it
     r"^button \| Start learning \|": "It waits for",
     r"^button \| Check again \|": "paste it above, and press Enter",
     r"^download \| .* as ZIP \|": "None has a star yet",
