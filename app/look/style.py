@@ -30,6 +30,7 @@ CSS = """<style>
 [data-testid=stCaptionContainer]{color:inherit;opacity:.78}
 [data-stale=true]{opacity:1!important;transition:none!important}
 [data-testid^=stBaseButton-primary]:not(:disabled){color:light-dark(#FFFFFF,#0E2A25)!important}
+.stMultiSelect [data-tag],.stMultiSelect [data-tag] *{color:light-dark(#FFFFFF,#0E2A25)!important}
 [data-testid^=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
 .st-key-delete-now [data-testid=stBaseButton-primary]{background:light-dark(#9B1C16,#FF9E97);border-color:transparent}
 .st-key-run{display:grid!important;grid-template-columns:minmax(0,5fr) minmax(0,3fr);column-gap:2.4rem;row-gap:1rem}

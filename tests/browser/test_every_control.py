@@ -81,6 +81,7 @@ EXCUSED_CONSOLE = {
 # Controls that a press takes away for good, and why that is right.
 EXCUSED_GONE = {
     r"^table \| stDataFrame \| ": "the rows of a chart, which its tool shows and hides again",
+    r"^tool \| (Search|Show/hide columns)": "the tools of those rows",
     r"^button \| Give it a star \| ": "a star that was given is one to take away",
     r"^button \| (Make|Instrument with) .*(sounds?|more|keys) \| ": "it says the number that stands in a field",
     r"^button \| Take (all )?out \| ": "only what waits can be, and all at once where there are two",
