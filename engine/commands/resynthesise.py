@@ -24,7 +24,6 @@ _SAYS = {name: field.description for name, field in Making.model_fields.items()}
 @click.option("--seed", type=int, default=0, show_default=True, help=_SAYS["seed"])
 @click.option("--quality", type=click.Choice(["best", "fast"]), default="best", show_default=True,
               help=_SAYS["quality"])  # fmt: skip
-@click.option("--stereo", is_flag=True, help=_SAYS["stereo"])
 @click.option(
     "--checkpoint", shell_complete=completion.states, help="best, last, step-N or epoch-N; by default best, else last."
 )
@@ -34,7 +33,7 @@ def command(run_dir: Path, sound: str, out: Path, checkpoint: str | None, thread
 
     FILE, or the sound of the collection with that name, is cut into grains of 85 ms; each is answered by the grain of
     the collection, as the model knows it, whose colour is nearest, at the loudness of FILE. What comes is as long as
-    FILE, at most ten minutes. The same model, sound and seed give the same bytes. Nothing is overwritten.
+    FILE, at most ten minutes. It has one channel. The same model, sound and seed give the same bytes. Nothing is overwritten.
     """
     making: Making = validated(Making, options)
     kind = _format(out)

@@ -102,7 +102,7 @@ def test_each_grain_is_answered_by_the_nearest_in_colour_however_loud_it_is(drum
         heard = soft > soft.max() - 30
         own = (mosaic(soft, grains_of(sounds)) - soft)[heard].abs().mean()
         other = (mosaic(soft, grains_of(sounds[:number] + sounds[number + 1 :])) - soft)[heard].abs().mean()
-        assert own < 0.5 and other > 2, (own, other)
+        assert own < 0.01 and other > 0.1, (own, other)
 
 
 @pytest.mark.parametrize("kind", ["winds", "winds-gone", "vectors"])
@@ -113,8 +113,6 @@ def test_textures_and_vectors_answer_too_with_their_recordings_or_without(
     studio = Studio(replace(trained, source=None) if kind == "winds-gone" else trained)
     waves = [resynthesise(studio, str(voice), FAST).wave for _ in range(2)]
     assert np.array_equal(*waves) and np.abs(waves[0]).max() > 0.05
-    wide = resynthesise(studio, str(voice), Making(quality="fast", stereo=True)).wave
-    assert wide.shape == (len(waves[0]), 2) and not np.array_equal(wide[:, 0], wide[:, 1])
 
 
 def test_what_generate_refuses_is_refused_in_the_same_words(drum_run: Path, tmp_path: Path) -> None:
@@ -174,5 +172,5 @@ def test_a_run_that_names_files_outside_its_collection_reads_none_of_them(
     paths = (str(tmp_path / "diary.wav"), "../diary.wav", *known.paths[2:])
     trained.codec.file_codes = replace(known, paths=paths)
     before = resynthesise(Studio(trained), str(voice), FAST).wave
-    soundfile.write(tmp_path / "diary.wav", chirp(3), 48_000)
+    (tmp_path / "diary.wav").write_text("no sound: whoever opens it says so")
     assert np.array_equal(resynthesise(Studio(trained), str(voice), FAST).wave, before)

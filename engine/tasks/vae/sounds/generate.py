@@ -100,7 +100,7 @@ class Studio:
         audible = self._audible(db, self.codec.end_db if code.samples is None else AUDIBLE_DB)
         audible = min(audible, code.samples or audible)
         length = min(audible, wanted) if wanted and not request.loop else audible
-        wave = self.wave(db[:, : length // self.hop + 2 * STRIDE], request)[:length]
+        wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], request)[:length]
         still_heard = bool(db[:, length // self.hop - 1].max() > db.max() - AUDIBLE_DB)
         wave = finish.one_shot_edges(wave, self.rate, out_s=RELEASE_S if still_heard else finish.FADE_S)
         if wanted is None:
@@ -127,7 +127,7 @@ class Studio:
         samples = self._texture_samples(request, code.samples)
         beyond = self._beyond(request, samples)
         db = torch.cat(list(self.codec.decode(code.values)), dim=-1)[:, : self.codec.config.frames(samples + beyond)]
-        wave = self.wave(db, request)[: samples + beyond]
+        wave = self._wave(db, request)[: samples + beyond]
         wave = finish.lengthen(wave, samples + beyond)
         return finish.crossfade_loop(wave, samples) if request.loop else finish.fade_edges(wave, self.rate)
 
@@ -138,8 +138,8 @@ class Studio:
         """What a loop needs past its end to fade into its beginning."""
         return min(round(LOOP_FADE_S * self.rate), samples // 2) if request.loop else 0
 
-    def wave(self, db: torch.Tensor, request: SoundRequest) -> finish.Wave:
-        """Mel power in dB [M, F] with its roughness, as a wave [T] or [T, 2]: hop samples a frame, no edges yet."""
+    def _wave(self, db: torch.Tensor, request: SoundRequest) -> finish.Wave:
+        """Mel power in dB [M, F] with its roughness, as a wave [T] or [T, 2]."""
         middle = self._voice(db, request, 0)
         return finish.widen(middle, self._voice(db, request, 1), self.rate) if request.stereo else middle
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from engine import rng
 from engine.audio import finish
+from engine.audio.inversion import BEST, FAST
 from engine.audio.mel import SILENCE_DB, power_to_db, to_power
 from engine.audio.segments import evenly
 from engine.errors import DataError
@@ -32,7 +34,7 @@ _FILES_AT_ONCE, _PLACES_AT_ONCE = 16, 512
 def resynthesise(studio: Studio, name: str, making: Making) -> Made:
     """The sound called ``name`` (as :func:`open_sound` takes it) in grains of the collection, and as long as it is.
 
-    making: seed, quality and stereo; its length and temperature say nothing here. The same model, sound and seed give
+    making: seed and quality; the rest says nothing here. The same model, sound and seed give
     the same wave. ``DataError`` for a sound that cannot be used or lasts more than ten minutes, and where the
     collection is gone.
     """
@@ -42,14 +44,13 @@ def resynthesise(studio: Studio, name: str, making: Making) -> Made:
         raise DataError(
             f"{name} is {seconds:.0f} s long; at most {MOST_SECONDS:g} s can be made.", "Cut it into pieces."
         )
-    request = SoundRequest(
-        seed=making.seed, quality=making.quality, stereo=making.stereo, origin=FromFile(file=name, amount=0)
-    )
     wanted = _spectrum(studio, given)
-    wave = studio.wave(mosaic(wanted, grains_of(_collection(studio, request))), request)[: given.samples]
+    answer = mosaic(wanted, grains_of(_collection(studio, making.seed)))
+    rough = studio.codec.roughen(answer[None], rng.generator(making.seed, "resynthesis-texture"))
+    wave = studio.codec.to_wave(rough, given.samples, BEST if making.quality == "best" else FAST)[0]
     if not np.isfinite(wave).all():
         raise too_far()
-    wave = finish.one_shot_edges(finish.lengthen(wave, given.samples), studio.rate)
+    wave = finish.one_shot_edges(wave, studio.rate)
     return Made(finish.level_out(wave, studio.codec.level or LEVEL), studio.rate)
 
 
@@ -66,20 +67,20 @@ def _spectrum(studio: Studio, given: Given) -> torch.Tensor:
     return torch.nn.functional.pad(db.clamp_min(silence), (0, frames - db.shape[-1]), value=silence)
 
 
-def _collection(studio: Studio, request: SoundRequest) -> list[torch.Tensor]:
+def _collection(studio: Studio, seed: int) -> list[torch.Tensor]:
     """What the codes of the collection's sounds decode to: mel power in dB [M, F] each."""
     known = survey(studio.trained)
     if not studio.of_textures:
         return list(torch.cat([studio.codec.decode(codes) for codes in torch.split(known.codes, _FILES_AT_ONCE)]))
-    codes = [_texture(studio, path, request) for path in evenly(known.paths, SURVEYED_FILES)]
+    codes = [_texture(studio, path, seed) for path in evenly(known.paths, SURVEYED_FILES)]
     return [torch.cat(list(studio.codec.decode(code)), dim=-1) for code in codes]
 
 
-def _texture(studio: Studio, path: str, request: SoundRequest) -> torch.Tensor:
+def _texture(studio: Studio, path: str, seed: int) -> torch.Tensor:
     """Codes [W, D, L] of a texture's first 20 s; where its file is gone, its mean and what moves around such means."""
     given = open_sound(studio.trained, path)
     if given.wave is None:
-        return studio.code(request.model_copy(update={"origin": FromFile(file=path, amount=0)}))
+        return studio.code(SoundRequest(seed=seed, origin=FromFile(file=path, amount=0)))
     return studio.codec.encode(torch.from_numpy(given.wave[: round(SURVEYED_S * studio.rate)]))[0]
 
 
