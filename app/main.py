@@ -35,6 +35,7 @@ chosen = st.navigation(
     [
         st.Page("views/runs.py", title="Runs", default=True),
         st.Page("views/new.py", title="New run", url_path="new"),
+        st.Page("views/queue.py", title="Queue", url_path="queue"),
         st.Page("views/run.py", title="Run", url_path="run"),
         st.Page("views/listen.py", title="Listen", url_path="listen"),
         st.Page("views/compare.py", title="Compare", url_path="compare"),
@@ -45,4 +46,5 @@ chosen = st.navigation(
 )
 if chosen.url_path != "run":  # its title follows the run
     st.set_page_config(page_title=f"{chosen.title} · Sweetspot")
+st.session_state["entered"] = "entered" in st.session_state  # not yet in the first run: then a link led here
 chosen.run()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -10,6 +13,15 @@ from pathlib import Path
 def printable(path: Path) -> str:
     """A path with forward slashes that every JSON reader takes: bytes that are no UTF-8 become ``\\xe9``."""
     return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def sweetspot(*words: str | Path) -> str:
+    """``sweetspot`` with these words after it, to be copied into the shell as it stands: blanks and quotes too.
+
+    Every sentence that tells a command with a name or a path in it takes it from here: tests/test_printable.py looks.
+    """
+    line = ["sweetspot", *map(str, words)]
+    return subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line)
 
 
 def escaped(text: str) -> str:

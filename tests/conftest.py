@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import time
@@ -30,26 +31,58 @@ Make = Callable[[Path], object]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="Slow tests too, and every enumeration whole: what CI runs.")
-    parser.addoption("--controls", action="store_true", help="Press every control of every page in a real browser.")
+    parser.addoption("--controls", action="store_true", help="Press every control in every state of a run.")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two more than there are cores: a test that waits for a disk, a browser or a process leaves its core to others."""
-    return (os.cpu_count() or 1) + 2
+    """One more than there are cores, and another with ``--all``: a test that waits for a disk, a browser or a process
+    leaves its core to others. At most eight: each holds torch in its memory."""
+    return min(8, (os.cpu_count() or 1) + (2 if config.getoption("all") else 1))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Slow tests are left to ``--all``, those of every control to ``--controls``, and both to whoever names one.
 
-    The longest come first: none is left at the end.
+    What has both marks is run with either. The longest, which have a time limit of their own, come first with every
+    worker: none is left at the end.
     """
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
-    if any("::" in argument for argument in config.args):
-        return
-    asked = {"slow": config.getoption("all"), "controls": config.getoption("controls")}
-    left = [item for item in items if any(item.get_closest_marker(name) and not asked[name] for name in asked)]
-    config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in left]
+    if not any("::" in argument for argument in config.args):
+        asked = {"slow": config.getoption("all"), "controls": config.getoption("controls")}
+        left = [item for item in items if not _wanted(item, asked)]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+    items[:] = _shares(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _shares(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """``items`` in an order in which each of the equal parts that xdist gives to its workers begins with long ones.
+
+    Those of one module stay together: they share what is dear about them.
+    """
+    long = [item for item in items if item.get_closest_marker("timeout")]
+    short = [item for item in items if not item.get_closest_marker("timeout")]
+    modules = [list(found) for _, found in itertools.groupby(long, lambda item: item.path)]
+    ordered: list[pytest.Item] = []
+    for number in range(workers):
+        first = [item for module in modules[number::workers] for item in module]
+        end = len(items) * (number + 1) // workers - len(ordered) - len(first)
+        ordered += first + short[: max(0, end)]
+        del short[: max(0, end)]
+    return ordered + short
+
+
+def _wanted(item: pytest.Item, asked: dict[str, bool]) -> bool:
+    marks = [name for name in asked if item.get_closest_marker(name)]
+    return not marks or any(asked[name] for name in marks)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the walk of every control pressed, whichever worker did."""
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.getreports(kind) if one.when == "call"]
+    lines = [said for one in reports for name, said in one.user_properties if name == "controls"]
+    if lines:
+        terminalreporter.section("controls of the app, by page and state of the run")
+        terminalreporter.write_line("\n".join(sorted(lines)))
 
 
 def until(condition: Callable[[], Any], seconds: float = 120) -> Any:

@@ -1,7 +1,7 @@
 """``python -m MODULE ...`` in a real process that starts at once: a fork of one that has imported everything.
 
 A process of its own in all but its start: pid, arguments, environment, signals, exit code, what it prints. Importing
-torch and what an optimizer needs costs four seconds of work, more than most of what a test asks of its process. Where
+torch and what an export needs costs four seconds of work, more than most of what a test asks of its process. Where
 the start itself is what is tested, a test starts Python anew.
 
 ``python -m tests.forkserver DESCRIPTOR`` is the server, one for all workers of a test session; it ends when nobody is
@@ -26,7 +26,7 @@ import tempfile
 import threading
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess
@@ -36,7 +36,7 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
 IMPORTED = (
-    "torch._dynamo",  # an optimizer would import it
+    "torch._dynamo",  # an export would import it
     "engine.train",
     "engine.loop.trainer",
     "engine.tasks.vae.task",
@@ -50,6 +50,17 @@ IMPORTED = (
     "sklearn.compose",  # what the task of tables imports when it needs it
     "sklearn.datasets",
 )
+APP = (
+    "streamlit.web.cli",
+    "streamlit.web.bootstrap",
+    "streamlit.web.server.starlette",
+    "uvicorn",
+    "pandas",
+    "app.charts.plots",
+    "app.panels.details",
+    "app.panels.forms",
+    "app.panels.summary",
+)  # what one who serves the app needs beside; imported when the first asks
 LARGEST = 1 << 18  # bytes of a message; the environment is in it
 PLACE = "TESTS_FORKSERVER"  # the variable that says in which folder those who share a server find it
 _STARTED: list[subprocess.Popen[bytes]] = []  # ends after those who ask, so nobody here waits for it
@@ -103,6 +114,8 @@ class Popen(subprocess.Popen[Any]):
         return code
 
     def _look(self, timeout: float | None) -> int | None:
+        if self._ended.fileno() < 0:  # forgotten while it runs: subprocess asks once more when it throws this away
+            return self.returncode
         if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
             self.returncode = int(self._ended.recv(16, socket.MSG_PEEK))  # left there: two threads may wait
         return self.returncode
@@ -144,10 +157,7 @@ def _start(place: Path) -> Path:
 def main(descriptor: int) -> None:
     """Import, then fork for each start that is asked for."""
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # else importing pyarrow begins one
-    for name in IMPORTED:
-        importlib.import_module(name)
-    gc.freeze()  # what is never looked at again is never copied into a fork
-    assert len(os.listdir("/proc/self/task")) == 1, "a fork has one thread only"  # noqa: PTH208
+    _import(IMPORTED)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that wait for the forks end unseen
     listening = socket.socket(fileno=descriptor)
     ways: list[socket.socket] = []
@@ -159,6 +169,13 @@ def main(descriptor: int) -> None:
                 ways.remove(ready)
         if not ways:
             return
+
+
+def _import(names: Iterable[str]) -> None:
+    for name in names:
+        importlib.import_module(name)
+    gc.freeze()  # what is never looked at again is never copied into a fork
+    assert len(os.listdir("/proc/self/task")) == 1, "a fork has one thread only"  # noqa: PTH208
 
 
 def _welcome(listening: socket.socket) -> socket.socket:
@@ -174,10 +191,14 @@ def _answer(way: socket.socket, opened: list[socket.socket]) -> bool:
     message, given = b"", []
     with contextlib.suppress(ConnectionError):
         message, given, _, _ = socket.recv_fds(way, LARGEST, 4)
-    if message and os.fork() == 0:
-        for one in opened:
-            one.close()
-        _fork(json.loads(message), given)
+    if message:
+        request = json.loads(message)
+        if request["module"] == "streamlit":
+            _import(APP)
+        if os.fork() == 0:
+            for one in opened:
+                one.close()
+            _fork(request, given)
     for descriptor in given:
         os.close(descriptor)
     if not message:

@@ -99,3 +99,14 @@ def test_a_third_task_is_one_folder(house: Path) -> None:
     record, status = RunReader(house / "from-file").run(), RunReader(house / "from-file").status()
     assert record is not None and record.task == "cycle" and record.fingerprint != of_saw
     assert record.source.kind == "file" and status is not None and status.metrics["val_loss"] < 0.05
+
+
+MODEL = (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("section", [part for part in re.split(r"^## ", MODEL, flags=re.MULTILINE) if "\n|" in part])
+def test_a_table_of_figures_names_its_commit_and_its_bench_or_that_there_is_none(section: str) -> None:
+    assert re.search(r"commit [0-9a-f]{7}", section), section[:40]
+    benches = re.findall(r"`python -m tests\.bench (\w+)", section)
+    assert benches or "no bench" in section, section[:40]
+    assert all((ROOT / "tests" / "bench" / f"{name}.py").is_file() for name in benches)

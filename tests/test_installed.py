@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import site
 import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import distribution, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
 
@@ -24,7 +26,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``bin`` of an environment that holds the wheel; its dependencies are lent by the one that runs the tests."""
+    """``bin`` of an environment that holds the wheel and what it declares to need, nothing else.
+
+    What it needs is linked from the environment that runs the tests, a package at a time: no download, no copy. pip
+    then installs the wheel without an index, and so finds out whether all that it declares is there.
+    """
     place = tmp_path_factory.mktemp("installed")
     source = place / "source"
     source.mkdir()
@@ -38,11 +44,34 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(place / "environment", symlinks=True)
     scripts = place / "environment" / ("Scripts" if sys.platform == "win32" else "bin")
     wheel = next(place.glob("*.whl"))
-    _run([*pip, "--python", str(scripts / "python"), "install", "--no-deps", "--no-index", str(wheel)], place)
-    # A path file of another environment is not read there, so an editable install of this checkout is out of reach.
     own = next((place / "environment").rglob("site-packages"))
-    (own / "lent.pth").write_text("\n".join(site.getsitepackages()))
+    _link(needed(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]), own)
+    _run([*pip, "--python", str(scripts / "python"), "install", "--no-index", str(wheel)], place)
     return scripts
+
+
+def needed(requirements: Iterable[str]) -> set[str]:
+    """Names of the distributions that these requirements come to on this machine, with all that those need in turn."""
+    found: set[str] = set()
+    asked = {(text, "") for text in requirements}
+    seen: set[tuple[str, str]] = set()
+    while asked:
+        seen.add(now := asked.pop())
+        one = Requirement(now[0])
+        if one.marker is None or one.marker.evaluate({"extra": now[1]}):
+            found.add(one.name)
+            asked |= {(text, of) for text in requires(one.name) or () for of in ("", *one.extras)} - seen
+    return found
+
+
+def _link(names: Iterable[str], into: Path) -> None:
+    """Packages and metadata of the distributions of these names, as links in the folder ``into``."""
+    for name in names:
+        one = distribution(name)
+        tops = {file.parts[0] for file in one.files or ()} - {"..", "__pycache__"}
+        for top in tops:
+            if not (into / top).exists():
+                (into / top).symlink_to(Path(str(one.locate_file(top))).resolve())
 
 
 def test_the_wheel_trains_reports_and_shows(installed: Path, tmp_path: Path) -> None:
@@ -51,6 +80,8 @@ def test_the_wheel_trains_reports_and_shows(installed: Path, tmp_path: Path) -> 
         [str(installed / "python"), "-c", "import app, engine; print(app.__file__, engine.__file__)"], tmp_path
     )
     assert str(ROOT) not in where and where.count("site-packages") == 2
+    others = "from importlib.util import find_spec; print([find_spec(name) for name in ('pytest', 'sklearn', 'scipy')])"
+    assert _run([str(installed / "python"), "-c", others], tmp_path).strip() == "[None, None, None]"
     _run([sweetspot, "train", "demo", "--run-dir", "runs/demo", "--max-steps", "4", "--threads", "1"], tmp_path)
     _run([sweetspot, "report", "runs/demo", "--out", "report.html"], tmp_path)
     assert "<svg" in (tmp_path / "report.html").read_text()

@@ -276,7 +276,7 @@ def test_the_benches_that_the_pages_name_are_there() -> None:
             assert importlib.util.find_spec(f"tests.bench.{name}"), f"{page.name}: {name}"
 
 
-@pytest.mark.parametrize("bench", ["quality", "lengths", "replay", "generate", "mutations"])
+@pytest.mark.parametrize("bench", ["quality", "lengths", "replay", "generate", "mutations", "meter"])
 def test_figures_from_a_bench_name_the_commit_they_were_measured_at(bench: str) -> None:
     texts = [page.read_text(encoding="utf-8") for page in PAGES if page.name != "questions.md"]
     parts = [part for text in texts for part in re.split(r"\n\n|\n- |^\|", text, flags=re.MULTILINE)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -46,8 +47,10 @@ def whole(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     root = tmp_path_factory.mktemp("runs") / "whole"
     command = [sys.executable, "-m", "engine.train", *map(str, arguments(drums, root))]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
+    (root.parent / "imports.txt").write_text(result.stderr, encoding="utf-8")
     return root
 
 
@@ -141,6 +144,11 @@ def test_a_run_leaves_everything_a_viewer_needs(whole: Path) -> None:
     assert status.best is not None and status.baseline == epoch["baseline_db"]
     assert all(item.verified for item in reader.checkpoints()) and len(reader.checkpoints()) == 4
     assert all(item.verified for item in reader.snapshots())
+
+
+def test_a_training_imports_no_compiler(whole: Path) -> None:
+    imported = set(re.findall(r"\| +(\S+)$", (whole.parent / "imports.txt").read_text(encoding="utf-8"), re.MULTILINE))
+    assert "torch.optim" in imported and "torch._dynamo" not in imported
 
 
 def test_previews_can_be_heard_and_share_one_level(whole: Path) -> None:

@@ -1,4 +1,4 @@
-"""The rows of several runs' curves over one another. Pure, no Streamlit."""
+"""The rows of several runs' curves over one another, one a run or one a mean over seeds. Pure, no Streamlit."""
 
 from __future__ import annotations
 
@@ -17,18 +17,35 @@ from app.runs.columns import Band, Floats
 from app.runs.store import MetricsStore
 
 POINTS = 300  # A screen has a thousand, and there may be ten curves: each has 300 to 600.
+MOST_MEANS = 4_000
 LONGEST_NAME = 18
 FARTHEST_OFF = 4.0  # times its own median: what lies beyond does not stretch the axis for all
 
 
 @dataclass(frozen=True)
 class Line:
-    """One run's curve: ``y`` over ``x``, both a value a record, ``x`` growing."""
+    """One curve: ``y`` over ``x``, both a value a record, ``x`` growing.
+
+    spread: of a mean of several runs, how far they lie apart there, drawn in place of what raw values reach.
+    """
 
     role: str
     name: str
     x: Floats
     y: Floats
+    spread: Floats | None = None
+
+
+def mean(role: str, name: str, lines: Sequence[Line]) -> Line:
+    """The mean of several curves where all of them are, with their standard deviation; of one the curve itself."""
+    if len(lines) == 1:
+        return replace(lines[0], role=role, name=name)
+    first, last = max(one.x[0] for one in lines), min(one.x[-1] for one in lines)
+    x = np.unique(np.concatenate([one.x for one in lines]))
+    x = x[(x >= first) & (x <= last)]
+    x = x[:: max(1, len(x) // MOST_MEANS)]
+    each = np.array([np.interp(x, one.x, one.y) for one in lines])
+    return Line(role, name, x, each.mean(axis=0), each.std(axis=0, ddof=1))
 
 
 def curve(store: MetricsStore, metric: str, axis: str, epoch_steps: int | None = None) -> tuple[Floats, Floats]:
@@ -60,8 +77,9 @@ def overlay_rows(
     """
     lines = [replace(one, y=positive(one.y)) if log else one for one in lines]
     lines = [one for one in lines if np.isfinite(one.y).any()]
-    drawn = [resampled(one.x, one.y, window, smoothing, POINTS) for one in lines]
-    low, high = _extent(drawn, window, log)
+    drawn = [_thinned(one, window, smoothing) for one in lines]
+    spreads = [thin for one, thin in zip(lines, drawn, strict=True) if one.spread is not None]
+    low, high = _reaching(_extent(drawn, window, log), spreads, window, log)
     rows = Rows()
     rows.add("frame", x=_span(lines), y=np.array([low, high]))
     for one, thin in zip(lines, drawn, strict=True):
@@ -77,6 +95,14 @@ def overlay_rows(
     return rows.table()
 
 
+def _thinned(one: Line, window: Window | None, smoothing: int) -> Band:
+    thin = resampled(one.x, one.y, window, smoothing, POINTS)
+    if one.spread is None or not len(thin.x):
+        return thin
+    spread = resampled(one.x, one.spread, window, smoothing, POINTS).line
+    return replace(thin, low=thin.line - spread, high=thin.line + spread)
+
+
 def _extent(drawn: Sequence[Band], window: Window | None, log: bool) -> tuple[float, float]:
     """Of what is in sight: the lines whole, of the raw values behind them what most reach."""
     seen = [in_sight(one, window) for one in drawn]
@@ -90,6 +116,17 @@ def _extent(drawn: Sequence[Band], window: Window | None, log: bool) -> tuple[fl
     below = finite(*(one.line - one.low for one in seen))
     least = min(low, float(finite(*(one.low for one in seen)).min()))
     return nice_range(max(least, low - _most(below)), high + _most(above))
+
+
+def _reaching(
+    extent: tuple[float, float], spreads: Sequence[Band], window: Window | None, log: bool
+) -> tuple[float, float]:
+    """So far that what means scatter by is seen whole; a logarithmic axis has no place for it below zero."""
+    seen = [in_sight(one, window) for one in spreads]
+    low, high = finite(*(one.low for one in seen)), finite(*(one.high for one in seen))
+    if log or not len(low):
+        return extent
+    return nice_range(min(extent[0], float(low.min())), max(extent[1], float(high.max())))
 
 
 def _most(values: Floats) -> float:

@@ -18,6 +18,7 @@ RUNS = [f"run-{number}" for number in range(1, 11)]  # beside one another
 ROLES = ["train", "val", "sweet", "base", "done", "track", *RUNS]
 SOLID = 5  # so many runs; the others are dashed as well
 ZOOM, PICK, STOP = "zoom", "pick", "stop"
+HEAR = "hear"  # the layer of what can be clicked to be heard
 SOURCE = "source"  # Streamlit's name of a chart's rows
 
 _COLOUR = alt.Color("s:N", scale=alt.Scale(domain=ROLES), legend=None)
@@ -164,6 +165,7 @@ def main_chart(x_title: str, y_title: str, height: int = 368, log: bool = False)
         _rows("preview")
         .mark_point(size=500, filled=True, opacity=0, yOffset=-9, cursor="pointer", clip=True)
         .encode(x=x, y=low, tooltip=alt.value("click to hear it"))
+        .properties(name=HEAR)
         .add_params(pick),
     ]
     return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})

@@ -22,6 +22,7 @@ CSS = """<style>
   padding-right:clamp(.9rem,4vw,2.4rem);padding-bottom:4rem}
 [data-testid=stHeader]{background:transparent;pointer-events:none}[data-testid=stHeader] *{pointer-events:auto}
 .stVegaLiteChart,.stVegaLiteChart svg{display:block!important}
+.st-key-top .stVegaLiteChart{min-height:31px}
 .role-axis-label text,.role-axis-title text{fill:currentColor;opacity:.75}
 .st-key-chart-head{margin:-.5rem 0}.st-key-main [data-testid=stElementToolbar]{translate:0 2.4rem}
 #vg-tooltip-element{white-space:pre-line}
@@ -51,7 +52,7 @@ CSS = """<style>
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
 [class*=st-key-earlier-] [data-testid=stElementToolbarButton]:has([aria-label^=Show],[aria-label^=Search]){display:none}
 .st-key-beside-earlier{min-height:2.5rem;align-items:center}
-.st-key-filter [data-testid=stButtonGroup]>*{flex-wrap:wrap}
+.st-key-filter [data-testid=stButtonGroup]>*,.st-key-source [data-testid=stButtonGroup]>*{flex-wrap:wrap}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
 [data-testid=stMain] [data-testid=stImage] img{border-radius:6px;width:100%}
 [data-testid]:has(+[data-testid=stElementContainer] audio) img{height:58px;object-fit:fill}
@@ -153,6 +154,7 @@ def head() -> None:
         st.html('<div class="ss-brand">Sweetspot</div>', width="content")
         st.page_link("views/runs.py", label="Runs", icon=":material/list:")
         st.page_link("views/new.py", label="New run", icon=":material/add:")
+        st.page_link("views/queue.py", label="Queue", icon=":material/bedtime:")
         run = st.query_params.get("run")
         about = {"run": run} if run else None
         st.page_link("views/sounds.py", label="Sounds", icon=":material/graphic_eq:", query_params=about)
@@ -193,6 +195,11 @@ def strong(text: str) -> str:
 
 def quiet(text: str) -> None:
     st.html(f'<div class="ss-quiet">{safe(text)}</div>')
+
+
+def quiet_words(text: str) -> None:
+    """Quiet words that take no more room than they need, in a row with links."""
+    st.html(f'<div class="ss-quiet">{safe(text)}</div>', width="content")
 
 
 def note(colour: str, icon: str, strong: str, text: str = "") -> None:

@@ -62,7 +62,7 @@ def buttons(reader: RunReader, view: RunView) -> None:
     if view.run is not None and st.button(
         "Copy as a new run", icon=":material/content_copy:", key="copy", type="primary" if again else "secondary"
     ):
-        st.switch_page("views/new.py", query_params={"copy": reader.id})
+        st.switch_page("views/new.py", query_params={"copy": reader.id} | _back(reader))
     _make_sounds(reader, view)
     if view.extendable and st.button(
         "Train longer", icon=":material/more_time:", key="longer", on_click=_ask, args=("longer", reader.id)
@@ -84,6 +84,11 @@ def buttons(reader: RunReader, view: RunView) -> None:
             else "It ended before its first checkpoint. Its previews, and the weights that made them, stay.",
         ):
             st.rerun()
+
+
+def _back(reader: RunReader) -> dict[str, str]:
+    """What the address of this page needs: that of the next one is written into it first, and Back leads there."""
+    return {"run": reader.id}
 
 
 def starting_again(view: RunView) -> bool:
@@ -109,7 +114,7 @@ def _compare(reader: RunReader, view: RunView) -> None:
     if view.run is not None and st.button(
         "Compare with …", icon=":material/compare_arrows:", key="compare", type="tertiary"
     ):
-        st.switch_page("views/compare.py", query_params={"runs": reader.id})
+        st.switch_page("views/compare.py", query_params={"runs": reader.id} | _back(reader))
 
 
 def may_be_deleted(view: RunView) -> bool:

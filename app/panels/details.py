@@ -14,7 +14,7 @@ from app.charts import small_plots, specs
 from app.charts.small_curves import small_rows
 from app.look import states, style, words
 from app.look.plain import plain
-from app.panels import chart_controls
+from app.panels import chart_controls, onward
 from app.panels.forms import changed, label, shown
 from app.runs import launch
 from app.runs.store import metrics_of
@@ -32,6 +32,7 @@ def tabs(reader: RunReader, view: RunView) -> None:
     """The tabs; only the open one is drawn."""
     notes = all_notes(reader.root, view)
     labels = [
+        "From here on",
         "Checkpoints",
         "More curves",
         "Memory",
@@ -41,7 +42,7 @@ def tabs(reader: RunReader, view: RunView) -> None:
         "Log",
     ]
     opened = st.tabs(labels, key=f"tabs-{reader.id}", on_change="rerun")
-    draws = (_checkpoints, _more, _memory, _sounds, _settings, _show_notes, _log)
+    draws = (onward.show, _checkpoints, _more, _memory, _sounds, _settings, _show_notes, _log)
     for tab, draw in zip(opened, draws, strict=True):
         if tab.open:
             with tab:

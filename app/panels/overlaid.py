@@ -10,7 +10,7 @@ from functools import lru_cache
 import streamlit as st
 
 from app.charts import specs
-from app.charts.overlay import Line, curve, overlay_rows, relative
+from app.charts.overlay import Line, curve, mean, overlay_rows, relative
 from app.charts.plots import MAIN_HEIGHT, Drawing, draw, window
 from app.charts.settings import AXES, ChartSettings
 from app.charts.x_axis import said
@@ -18,6 +18,7 @@ from app.look import link, style, words
 from app.look.plain import plain
 from app.panels import chart_controls
 from app.runs.compared import Compared, shared_metrics
+from app.runs.seeds import grouped
 from engine.claims.figures import figure
 from engine.rundir.record import MetricSpec
 
@@ -36,16 +37,17 @@ class Choice:
         return f"zoom-compare-{self.metric.name}-{self.settings.axis}"
 
 
-def show(runs: Sequence[Compared]) -> None:
-    """The controls and the chart."""
+def show(runs: Sequence[Compared], together: bool = False) -> None:
+    """The controls and the chart. together: one curve for all seeds of the same settings."""
     metrics = shared_metrics(runs)
     if not metrics:
         learning = any(one.view.state.live for one in runs)
         style.quiet("Their curves begin with the first step." if learning else "They have no curve in common.")
         return
     choice = _choose(runs, metrics)
-    lines = [line for one in runs if (line := _line(one, choice)) is not None]
-    without = [one.name for one in runs if one.name not in {line.name for line in lines}]
+    drawn = {one.reader.id: line for one in runs if (line := _line(one, choice)) is not None}
+    without = [one.name for one in runs if one.reader.id not in drawn]
+    lines = _means(runs, drawn) if together else list(drawn.values())
     settings, seen = choice.settings, window(choice.key)
     by_step = any(choice.metric.name in one.store.steps.names() for one in runs)
     rows = overlay_rows(
@@ -112,6 +114,16 @@ def _line(one: Compared, choice: Choice) -> Line | None:
     if choice.relative and base is not None:
         y = relative(y, base, one.run.monitor.better)
     return Line(specs.RUNS[one.number - 1], one.name, x, y) if len(x) else None
+
+
+def _means(runs: Sequence[Compared], drawn: Mapping[str, Line]) -> list[Line]:
+    """A line for each group of runs that differ in their seed alone."""
+    found = []
+    for group in grouped(runs):
+        lines = [drawn[one.reader.id] for one in group.runs if one.reader.id in drawn]
+        if lines:
+            found.append(mean(specs.RUNS[group.number - 1], group.name, lines))
+    return found
 
 
 def _y_title(runs: Sequence[Compared], choice: Choice) -> str:

@@ -17,8 +17,10 @@ from app.runs.library import Library
 from app.runs.store import metrics_of
 from engine.claims.figures import DECIMALS
 from engine.claims.headline import best_epoch
+from engine.quantities import number
+from engine.rundir.layout import checkpoint_step, snapshot_moment
 from engine.rundir.reader import RunReader
-from engine.rundir.record import RunRecord
+from engine.rundir.record import Parent, RunRecord
 from engine.rundir.view import RunView
 
 SPARK_POINTS = 60
@@ -42,11 +44,16 @@ class _Shared:
     errors: bool
 
 
-def show(library: Library, rows: Sequence[Row], columns: Sequence[str]) -> list[Row]:
-    """The table of ``rows``; those that are chosen in it. A press of "Open" is heard by :func:`pressed`."""
+def show(library: Library, rows: Sequence[Row], columns: Sequence[str], depths: Sequence[int] = ()) -> list[Row]:
+    """The table of ``rows``; those that are chosen in it. A press of "Open" is heard by :func:`pressed`.
+
+    depths: how far each stands below the first of its family.
+    """
     shared = _shared_by(rows)
-    asked = [one for one in COLUMNS if one in columns]
-    values: dict[str, Any] = {"Open": ["Open"] * len(rows), "Run": [row.name for row in rows]}
+    asked = [one for one in COLUMNS if one in columns and (one != "From" or any(_from(row, library) for row in rows))]
+    indents = [_indent(depth) for depth in depths or [0] * len(rows)]
+    named = [f"{indent}{row.name}" for indent, row in zip(indents, rows, strict=True)]
+    values: dict[str, Any] = {"Open": ["Open"] * len(rows), "Run": named}
     for name in asked:
         values[name] = _column(name, rows, library)
         if name in ("Best", "Last") and shared.unit is None:  # figures of different kinds stand beside their units
@@ -64,6 +71,11 @@ def show(library: Library, rows: Sequence[Row], columns: Sequence[str]) -> list[
         column_config={name: _config(name, shared, rows) for name in values},
     )
     return [rows[row] for row in shown["selection"]["rows"] if row < len(rows)]
+
+
+def _indent(depth: int) -> str:
+    """Before the name of one that began from the run above it; the column "From" says it in words."""
+    return "\N{EM SPACE}" * (depth - 1) + "↳ " if depth else ""
 
 
 def pressed(rows: Sequence[Row]) -> Row | None:
@@ -177,6 +189,19 @@ def _preset(row: Row, _: Library) -> str | None:
     return preset if isinstance(preset, str) else None
 
 
+def _from(row: Row, _: Library) -> str | None:
+    parent = row.view.run.parent if row.view.run else None
+    return None if parent is None else f"{moment(parent)} of {parent.run}"
+
+
+def moment(parent: Parent) -> str:
+    """Which moment of its parent a run began with: "epoch 31", "the best epoch", "update 2,970"."""
+    if found := snapshot_moment(parent.checkpoint):
+        return f"epoch {found[0]}"
+    step = checkpoint_step(parent.checkpoint)
+    return "the best epoch" if step is None else f"update {number(step)}"
+
+
 def _started(row: Row, _: Library) -> datetime | None:
     return datetime.fromtimestamp(row.view.begun_at) if row.view.begun_at else None
 
@@ -192,6 +217,7 @@ COLUMNS: Mapping[str, Callable[[Row, Library], Any]] = {
     "Data": lambda row, _: row.view.run.source.name if row.view.run else None,
     "Items": _items,
     "Preset": _preset,
+    "From": _from,
     "Size": lambda row, library: library.size(row.reader),
     "Tags": lambda row, _: list(row.view.notes.tags),
     "Notes": lambda row, _: " ".join(row.view.notes.text.split()) or None,
@@ -199,4 +225,4 @@ COLUMNS: Mapping[str, Callable[[Row, Library], Any]] = {
 }
 """What there is to see of a run beside its name, in the order of the table."""
 
-USUAL = ("State", "Best", "Sweet spot", "Error", "Epochs", "Items", "Tags", "Started")
+USUAL = ("State", "Best", "Sweet spot", "Error", "Epochs", "Items", "From", "Tags", "Started")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import streamlit as st
 
 from app.look import style
+from app.look.plain import plain
 from app.panels import health
-from app.runs import scan
+from app.runs import dropped, scan
+from app.runs.library import open_library
 from engine.collection.phases import PHASES
 from engine.errors import SweetspotError
 from engine.home import expanded
@@ -23,7 +26,8 @@ from engine.sources import Description
 from engine.stamp import Stamp, stamp
 from engine.tasks import task_config
 
-DEMO, FOLDER, NAMED = "Demo sounds", "A folder on this computer", "A data set"
+DEMO, DROPPED, FOLDER, NAMED = "Demo sounds", "Drop sounds", "A folder on this computer", "A data set"
+MOST_RECENT = 5
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,36 @@ def begin_with(reader: RunReader, record: RunRecord) -> None:
 def choose() -> Chosen | None:
     """The left half of the page; None while nothing can be trained on."""
     st.session_state.setdefault("source", DEMO)
-    kind = st.segmented_control("Learn from", [DEMO, FOLDER, NAMED], key="source", required=True)
+    kind = st.segmented_control("Learn from", [DEMO, DROPPED, FOLDER, NAMED], key="source", required=True)
     if kind == DEMO:
         style.quiet("Twenty-four short sounds that the project makes itself: strings, bars, bells, drums and noises.")
         return _check("demo", False, {})
+    if kind == DROPPED:
+        return _dropped()
     return _folder() if kind == FOLDER else _named()
+
+
+def _dropped() -> Chosen | None:
+    """Files, a folder or a zip from the browser. They are kept beside the runs, so that a run can go on with them."""
+    loose, whole = st.columns(2)
+    files = loose.file_uploader("Files, or a zip of them", accept_multiple_files=True, key="drop-files")
+    folder = whole.file_uploader("A whole folder", accept_multiple_files="directory", key="drop-folder")
+    given = [*files, *folder]
+    if not given:
+        style.quiet("WAV, FLAC, OGG, MP3 or AIFF. They are copied beside your runs; nothing leaves this computer.")
+        return None
+    which = tuple(one.file_id for one in given)
+    try:
+        if st.session_state.get("dropped", ((), None))[0] != which:
+            found = dropped.keep(open_library().runs_dir, [(one.name, one.getbuffer()) for one in given])
+            st.session_state["dropped"] = which, found
+    except SweetspotError as error:
+        style.note("red", "error", error.cause, error.remedy)
+        return None
+    kept: dropped.Kept = st.session_state["dropped"][1]
+    if kept.passed:
+        style.quiet(f"{counted(kept.passed, 'file is no sound', 'files are no sounds')}: passed over.")
+    return _check(str(kept.folder), False, _wish(str(kept.folder)))
 
 
 def _folder() -> Chosen | None:
@@ -97,7 +126,19 @@ def _folder() -> Chosen | None:
         style.line("*Five to five hundred recordings* of a tenth of a second to some minutes work best.")
         style.quiet("WAV, FLAC, OGG, MP3 or AIFF, any rate, mono or stereo. They stay where they are.")
         style.quiet("Your file manager can copy a folder's path: paste it above, and press Enter.")
+    _recent()
     return None
+
+
+def _recent() -> None:
+    """The folders that runs of one's own learned from, the latest first, to press."""
+    records = [reader.run() for reader in open_library().readers() if reader.is_own]
+    paths = [one.source.path for one in records if one is not None and one.source.kind == "folder" and one.source.path]
+    for path in [one for one in dict.fromkeys(paths) if Path(one).is_dir()][:MOST_RECENT]:
+        st.button(
+            plain(path), key=f"recent-{path}", icon=":material/history:", type="tertiary",
+            on_click=st.session_state.update, kwargs={"folder": path},
+        )  # fmt: skip
 
 
 def as_path(text: str) -> str:

@@ -21,6 +21,8 @@ from engine.child import apart, command, environment
 from engine.errors import StorageError
 from engine.process.job import new_root
 from engine.process.start import start_training
+from engine.queue.files import Queue
+from engine.queue.start import start_worker
 from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, process_liveness
@@ -73,6 +75,7 @@ class Launcher:
         self._table = threading.Lock()  # held for a look at the launches, by every page that is drawn
         self._launches: dict[Path, Launch] = {}
         self._asked: dict[tuple[str, ...], Path] = {}
+        self._workers: dict[Path, subprocess.Popen[bytes]] = {}
 
     def start(self, runs_dir: Path, source: str, name: str, settings: Mapping[str, Any]) -> Launch:
         """Train on ``source`` in a new run. The same request while its run still trains gives that run again.
@@ -109,6 +112,21 @@ class Launcher:
                 return None
             return self._begin(root, root.name, ["--resume", str(root), *options])
 
+    def work(self, queue: Queue, slots: int) -> None:
+        """Have a worker go through ``queue``, unless one does. ``StorageError`` when it cannot be started."""
+        with self._lock:
+            if queue.worker() or self.begins_to_work(queue):
+                return
+            try:
+                self._workers[queue.folder] = start_worker(queue, slots)
+            except OSError as error:
+                raise StorageError.of(error) from error
+
+    def begins_to_work(self, queue: Queue) -> bool:
+        """Whether a worker that was started here has not ended: it may not have begun either."""
+        worker = self._workers.get(queue.folder)
+        return worker is not None and worker.poll() is None
+
     def delete(self, root: Path) -> None:
         """Remove a run that nobody trains, and forget that it was started. ``RunDirectoryError``, ``StorageError``."""
         with self._lock:
@@ -136,6 +154,8 @@ class Launcher:
         """Collect ended children: until then the system counts them as processes."""
         for launch in self._all():
             launch.process.poll()
+        for worker in list(self._workers.values()):
+            worker.poll()
 
     def _begin(self, root: Path, name: str, arguments: Sequence[str]) -> Launch:
         launch = Launch(root, name, start_training(root, arguments))

@@ -202,7 +202,7 @@ _MANNER: dict[str, Callable[[Any], str]] = {
     "temperature": lambda value: f"temperature {_number(value):g}",
     "duration_s": lambda value: f"{_number(value):g} s" if value else "its own length",
     "loop": lambda value: "loop" if value else "no loop",
-    "stereo": lambda value: "stereo" if value else "mono",
+    "stereo": lambda value: "as recorded" if value is None else "stereo" if value else "mono",
     "quality": lambda value: "best quality" if value == "best" else "fast quality",
 }
 

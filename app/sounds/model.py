@@ -11,13 +11,12 @@ import streamlit as st
 from app.look import style
 from app.look.plain import plain
 from app.panels import summary
+from app.panels.saved_states import states_of
 from app.runs.launch import launcher
 from app.runs.library import Library, open_library
 from app.sounds.client import Client, client_of
 from app.sounds.made_sounds import MadeSounds, made_sounds_at, place_of, place_of_model
-from engine.claims.headline import best_name
 from engine.errors import RunDirectoryError, SweetspotError
-from engine.quantities import number
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -161,21 +160,6 @@ def _choose(reader: RunReader) -> None:
         "Epoch", list(states), format_func=lambda name: states.get(name, name), key=f"state-{reader.id}",
         help="Every snapshot that was kept can be used: the one your ear chose, too.",
     )  # fmt: skip
-
-
-def states_of(reader: RunReader) -> dict[str, str]:
-    """What sounds can be made with, by its name in a request: best and last, then all snapshots, the newest first."""
-    best = best_name(reader.status())
-    labels = {"best": f"{best.capitalize()}, epoch", "last": "Last save, epoch"}
-    states = reader.saved_states()
-    epochs = [one.epoch for one in states if one.name not in labels]
-    found = {}
-    for one in states:
-        twin = one.name not in labels and epochs.count(one.epoch) > 1
-        found[one.name] = f"{labels.get(one.name, 'Epoch')} {one.epoch}" + (
-            f", step {number(one.step)}" if twin else ""
-        )
-    return found
 
 
 def _find(runs: Library) -> tuple[RunReader, RunView] | Path | None:

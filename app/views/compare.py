@@ -8,9 +8,10 @@ import streamlit as st
 
 from app.look import style
 from app.look.plain import plain
-from app.panels import comparison, overlaid, side_by_side
+from app.panels import comparison, over_seeds, overlaid, side_by_side
 from app.runs.compared import FEWEST, MOST, Compared, called, gather, refresh
 from app.runs.library import Library, open_library
+from app.runs.seeds import recoloured
 
 LIVE_S = 2.0
 Signature = tuple[tuple[str, bool, int], ...]
@@ -31,11 +32,14 @@ def page() -> None:
         return
     with st.spinner("Reading the curves."):
         refresh(runs)
+    together = over_seeds.choose(runs)
     live = any(one.view.state.live for one in runs)
     st.fragment(_moving, run_every=LIVE_S if live else None)(
-        library, [one.reader.id for one in runs], _signature(library, runs)
+        library, [one.reader.id for one in runs], _signature(library, runs), together
     )
-    side_by_side.show(runs, {one.reader.id: library.previews(one.reader) for one in runs})
+    side_by_side.show(
+        recoloured(runs) if together else runs, {one.reader.id: library.previews(one.reader) for one in runs}
+    )
 
 
 def _choose(library: Library) -> list[str]:
@@ -67,15 +71,15 @@ def _signature(library: Library, runs: Sequence[Compared]) -> Signature:
     return tuple((one.reader.id, one.view.state.live, len(library.previews(one.reader))) for one in runs)
 
 
-def _moving(library: Library, ids: Sequence[str], drawn: Signature) -> None:
+def _moving(library: Library, ids: Sequence[str], drawn: Signature, together: bool) -> None:
     runs, _ = gather(library, ids)
     refresh(runs)
     with st.container(key="compare-words", gap="small"):
-        comparison.say(runs)
+        (over_seeds.show if together and runs else comparison.say)(runs)
     with st.container(key="compare-chart"):
-        overlaid.show(runs)
+        overlaid.show(runs, together)
     if runs:
-        comparison.table(runs)
+        comparison.table(recoloured(runs) if together else runs)
     if _signature(library, runs) != drawn:  # last, so that the rest of the page is drawn anew after this
         st.rerun()
 

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from app.look import style
-from app.panels import forms, plans, source
+from app.panels import fork, forms, later, plans, source
+from app.panels.fork import Fork
 from app.panels.source import Chosen
 from app.runs.launch import launcher
 from app.runs.library import Library, open_library
@@ -41,15 +42,18 @@ def page() -> None:
     if st.query_params.get("from") == "folder":  # the link of an empty library promises it
         del st.query_params["from"]
         st.session_state["source"] = source.FOLDER
-    model = _copied(library)
     st.title("New run", anchor=False)
-    if model is not None:
+    begins = fork.asked(library)
+    model = begins.record if begins is not None else _copied(library)
+    if begins is not None:
+        fork.say(begins)
+    elif model is not None:
         style.quiet(f"With the data and the settings of {model.name}. Change what you like.")
     left, right = st.columns([5, 3], gap="large")
     with left:
         chosen = source.choose()
     with right, st.container(border=True, key="decide"):
-        _decide(library, chosen, model)
+        _decide(library, fork.based(chosen, begins) if chosen and begins else chosen, model, begins)
 
 
 def _copied(library: Library) -> RunRecord | None:
@@ -61,30 +65,39 @@ def _copied(library: Library) -> RunRecord | None:
     return record
 
 
-def _decide(library: Library, chosen: Chosen | None, model: RunRecord | None) -> None:
-    """The card where everything is decided."""
+def _decide(library: Library, chosen: Chosen | None, model: RunRecord | None, begins: Fork | None) -> None:
+    """The card where everything is decided. begins: what it begins with, which has decided the guard already."""
     task = chosen.task if chosen else get_dataset("demo").task
     settings: dict[str, Any] = {}
-    if chosen is None or chosen.of_sounds:
+    if begins is None and (chosen is None or chosen.of_sounds):
         settings["preset"] = _preset(chosen.usable if chosen else 0, model)
     settings["max_minutes"] = _limit(chosen, model)
     st.session_state.setdefault("name", "")
-    name = st.text_input("Name", key="name", placeholder=chosen.name if chosen else "a name of your own", max_chars=80)
+    usual = begins.name if begins else chosen.name if chosen else ""
+    name = st.text_input("Name", key="name", placeholder=usual or "a name of your own", max_chars=80)
     with st.expander("Advanced", key="advanced"):
-        style.quiet("What is left empty follows the choice above and the data.")
+        above = "is as in that run" if begins else "follows the choice above and the data"
+        style.quiet(f"What is left empty {above}.")
         own = task_config(task).model_validate(chosen.task_defaults if chosen else {})
-        begin = forms.differing(model, chosen.defaults if chosen else {}, own) if model and model.task == task else {}
+        copies = model if begins is None and model is not None and model.task == task else None
+        begin = forms.differing(copies, chosen.defaults if chosen else {}, own) if copies else {}
         values, errors = forms.advanced(task, forms.usual(_follows(settings, chosen, own), own), begin)
     if errors:
         count = counted(len(errors), "setting needs", "settings need")
         style.note("red", "error", f"{count} mending:", ", ".join(sorted(forms.label(one) for one in errors)))
+    if chosen and begins and (why := fork.obstacle(chosen, begins)):
+        style.note("yellow", "block", why, "Choose what that run could learn from.")
+        errors = {"source": why}
     ready = chosen is not None and chosen.ready and not errors
     if ready and chosen is not None and (chosen.checked is not None or chosen.num_items):
         settings |= _said_plan(library, chosen, {**settings, **values})
     play = ":material/play_arrow:"
     pressed = st.button("Start learning", type="primary", icon=play, width="stretch", disabled=not ready, key="start")
+    called = name.strip() or usual
+    settings |= {**(chosen.settings if chosen else {}), **values, **(begins.settings if begins else {})}
     if pressed and chosen is not None:
-        _start(library, chosen.source, name.strip() or chosen.name, {**settings, **chosen.settings, **values})
+        _start(library, chosen.source, called, settings)
+    later.offer(library, chosen, called, settings, ready=ready)
     style.quiet(_promise(chosen, bool(errors)))
 
 

@@ -9,7 +9,8 @@ import streamlit as st
 from app.charts import plots, small_plots
 from app.look import states, style, words
 from app.look.plain import plain
-from app.panels import actions, chart_menu, details, previews, run_notes, summary
+from app.panels import actions, chart_menu, details, families, notices, previews, run_notes, summary
+from app.panels.families import Family
 from app.panels.refusals import view_or_refusal
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, open_library
@@ -19,6 +20,7 @@ from engine.rundir.view import RunView, ShownState
 
 LIVE_S, DETAILS_S = 1.0, 4.0
 CLICKED = "clicked"
+TELLS = "its end, and when its sweet range lies behind or it memorises"
 Signature = tuple[bool, bool, int]
 
 
@@ -48,10 +50,11 @@ def _show(library: Library, reader: RunReader, view: RunView) -> None:
     drawn = _signature(view, preview_sets)
     _tell_the_end(view, launcher().name_of(view, reader.root))
     actions.dialog(reader, view)
+    family = families.family_of(library, reader, view)
     # A fragment costs as much for being run as for what it draws, so one draws all that moves every second. The style
     # sheet puts its parts and the listening panel, which must not be drawn again, into one grid.
     with st.container(key="run"):
-        st.fragment(_moving, run_every=LIVE_S if live else None)(library, reader, drawn)
+        st.fragment(_moving, run_every=LIVE_S if live else None)(library, reader, drawn, family)
         with st.container(key="aside"):
             _listen(reader, view, preview_sets)
         with st.container(key="details"):
@@ -80,13 +83,13 @@ def _signature(view: RunView, preview_sets: list[PreviewSet]) -> Signature:
     return _may_move(view), states.getting_ready(view), len(preview_sets)
 
 
-def _moving(library: Library, reader: RunReader, drawn: Signature) -> None:
+def _moving(library: Library, reader: RunReader, drawn: Signature, family: Family | None) -> None:
     launcher().reap()
     view = library.view(reader)
     preview_sets = library.previews(reader)
     st.set_page_config(page_title=states.tab_title(view, launcher().name_of(view, reader.root)))
     with st.container(key="top"):
-        _top(reader, view, preview_sets)
+        _top(reader, view, preview_sets, family)
     with st.container(key="main"):
         heard = sorted({one.step for one in preview_sets})
         settings = chart_menu.show(reader, view, heard)
@@ -95,18 +98,22 @@ def _moving(library: Library, reader: RunReader, drawn: Signature) -> None:
         small_plots.small(reader, view, settings)
     if _signature(view, preview_sets) != drawn:  # last: a death is seen before the rest is drawn anew
         st.rerun()
+    notices.toast(reader.id, notices.of_run(view, launcher().name_of(view, reader.root)))
 
 
-def _top(reader: RunReader, view: RunView, preview_sets: list[PreviewSet]) -> None:
+def _top(reader: RunReader, view: RunView, preview_sets: list[PreviewSet], family: Family | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             style.name(launcher().name_of(view, reader.root))
             summary.badges(view, again=actions.starting_again(view))
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
+            told = notices.of_run(view, launcher().name_of(view, reader.root))
+            notices.desktop(reader.id, told, TELLS, offered=_may_move(view))
             actions.buttons(reader, view)
     if view.status is not None:
         style.line(summary.where(view))
     run_notes.shown(view)
+    families.shown(family)
     summary.strip(view, sorted({one.step for one in preview_sets}), f"strip-{reader.id}")
     summary.show(summary.cards(view))
     actions.complaint()

@@ -7,7 +7,7 @@ import sys
 import streamlit as st
 
 from app.look import states, style, words
-from app.panels import actions, chosen_runs, runs_filter, runs_table, summary
+from app.panels import actions, chosen_runs, families, open_run, runs_filter, runs_table, summary
 from app.panels.runs_table import Row
 from app.runs.compared import called
 from app.runs.launch import Launch, launcher
@@ -24,7 +24,9 @@ Drawn = frozenset[tuple[str, bool, str]]
 
 
 def page() -> None:
-    if "run" in st.query_params:  # a link to a run may leave out the page
+    # A link to a run may leave out the page. Later the same address is where Back leads from a run: Streamlit writes
+    # what the next page needs into the address of this one first.
+    if "run" in st.query_params and not st.session_state.get("entered"):
         st.switch_page("views/run.py", query_params={"run": st.query_params["run"]})
     style.head()
     st.title("Runs", anchor=False)
@@ -40,12 +42,14 @@ def page() -> None:
     live = any(view.state.live for _, view in runs) or bool(launcher().pending(library.runs_dir))
     if not runs and not live:
         _empty(library)
+        open_run.offer(library)
         return
     st.fragment(_live, run_every=LIVE_S if live else QUIET_S)(library, _drawn(runs))
     names = called(runs)
     earlier = [Row(reader, view, names[reader.id]) for reader, view in runs if not view.state.live]
     if earlier:
         _earlier(library, earlier)
+    open_run.offer(library)
 
 
 def _drawn(runs: list[tuple[RunReader, RunView]]) -> Drawn:
@@ -125,7 +129,9 @@ def _earlier(library: Library, rows: list[Row]) -> None:
         st.header("Earlier", anchor=False, width="content")
         beside = st.container(horizontal=True, vertical_alignment="center", key="beside-earlier")
     wanted, columns = runs_filter.show(rows)
-    picked = runs_table.show(library, wanted, columns) if wanted else []
+    placed = families.in_families(wanted)
+    wanted = [row for row, _ in placed]
+    picked = runs_table.show(library, wanted, columns, [depth for _, depth in placed]) if wanted else []
     if not wanted:
         _none_found(rows)
     else:

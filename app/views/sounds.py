@@ -18,6 +18,8 @@ from engine.quantities import counted, plural, size, small
 MOST_AT_ONCE = 64
 LONGEST_S = 60.0
 ALL, STARRED = "All", "With a star"
+AS_RECORDED = "As recorded"
+CHANNELS = {AS_RECORDED: None, "Stereo": True, "Mono": False}
 
 
 def page() -> None:
@@ -61,9 +63,11 @@ def _wish(model: Model) -> dict[str, Any]:
         "Length, seconds", 0.05, LONGEST_S, None, 0.5, key=f"length-{run}",
         disabled=st.session_state.get("bars") is not None,
         placeholder="until it has died away" if longest else "4 seconds",
-        help=f"This model makes sounds of up to {longest:.1f} s; silence follows where more is asked for."
-        if longest
-        else "As long as you like, up to a minute here; “sweetspot generate” makes longer ones.",
+        help=(
+            f"This model makes sounds of up to {longest:.1f} s; silence follows where more is asked for."
+            if longest
+            else "As long as you like, up to a minute here; “sweetspot generate” makes longer ones."
+        ) + " A number of bars, under Advanced, takes its place.",
     )  # fmt: skip
     usual = float(facts["temperature"])
     temperature = st.slider(
@@ -75,14 +79,17 @@ def _wish(model: Model) -> dict[str, Any]:
         care = st.toggle("Best quality", key="care", help="More care for phases; takes longer.")
         loop = st.toggle("Loop", key="loop", help="The end leads into the beginning.")
         in_time = _in_time()
-        stereo = st.toggle("Stereo", key="stereo", help="Two channels whose sum is the mono sound.")
+        channels = st.segmented_control(
+            "Channels", list(CHANNELS), default=AS_RECORDED, key="channels", required=True,
+            help="As recorded: in stereo where most of the recordings are. The sum of two channels is the mono sound.",
+        )  # fmt: skip
     return {
         "seed": int(seed),
         "duration_s": None if in_time else duration,
         "temperature": temperature,
         "quality": "best" if care else "fast",
         "loop": loop or bool(in_time),
-        "stereo": stereo,
+        "stereo": CHANNELS[channels],
         **in_time,
     }
 
@@ -94,8 +101,11 @@ def _in_time() -> dict[str, Any]:
         "Bars", 1, 256, None, key="bars", placeholder="by seconds",
         help="A loop of exactly so many bars, in place of seconds. Its tempo stands in the file and its name.",
     )  # fmt: skip
-    bpm = middle.number_input("Tempo, BPM", 20.0, 400.0, 120.0, 1.0, format="%g", key="bpm", disabled=bars is None)
-    beats = right.number_input("Beats a bar", 1, 32, 4, key="beats", disabled=bars is None)
+    waits = "It counts with a number of bars."
+    bpm = middle.number_input(
+        "Tempo, BPM", 20.0, 400.0, 120.0, 1.0, format="%g", key="bpm", disabled=bars is None, help=waits
+    )
+    beats = right.number_input("Beats a bar", 1, 32, 4, key="beats", disabled=bars is None, help=waits)
     return {} if bars is None else {"bars": int(bars), "bpm": float(bpm), "beats_per_bar": int(beats)}
 
 

@@ -23,9 +23,9 @@ _MAGMA = np.array(
 
 
 def mel_png(db: NDArray[np.float32], seconds: float, frame_s: float) -> bytes:
-    """PNG of :func:`mel_image`."""
+    """PNG of :func:`mel_image`. A tenth larger than the smallest, for a tenth of the time."""
     out = io.BytesIO()
-    mel_image(db, seconds, frame_s).save(out, "PNG", optimize=True)
+    mel_image(db, seconds, frame_s).save(out, "PNG")
     return out.getvalue()
 
 

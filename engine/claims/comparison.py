@@ -102,11 +102,11 @@ def in_words(first: Checked, second: Checked) -> str:
         return why or ""
     files = f"the same {apart.files} files" if apart.whole else f"the {apart.files} files that both held out"
     if not apart.sure:
-        how_far = _plus_minus(abs(apart.by), apart.give_or_take, first.monitor.unit)
+        how_far = plus_minus(abs(apart.by), apart.give_or_take, first.monitor.unit)
         return f"{_bold(first)} and {_bold(second)} cannot be told apart on {files}: they differ by {how_far}."
     if apart.by < 0:
         return in_words(second, first)
-    how_far = _plus_minus(apart.by, apart.give_or_take, first.monitor.unit)
+    how_far = plus_minus(apart.by, apart.give_or_take, first.monitor.unit)
     return f"{_bold(first)} is {how_far} better than {_bold(second)} on {files}."
 
 
@@ -125,7 +125,7 @@ def _bold(run: Checked) -> str:
     return f"*{unmarked(run.name)}*"
 
 
-def _plus_minus(by: float, give_or_take: float, unit: str) -> str:
+def plus_minus(by: float, give_or_take: float, unit: str) -> str:
     """ "0.42 ± 0.21 dB": both to the second digit of what is uncertain."""
     scale, unit = (100.0, "%") if unit in ("%", "fraction") else (1.0, unit)
     by, give_or_take = by * scale, give_or_take * scale

@@ -18,6 +18,7 @@ from engine.audio.files.find import find_files
 from engine.audio.files.memo import memo_key, programs, recall
 from engine.audio.levels import amplitude_to_db
 from engine.audio.settings import DecodeSettings
+from engine.audio.stereo import StereoImage
 from engine.collection.comparisons import Comparisons
 from engine.collection.lookup import Entry, decode_unknown, look_up_all
 from engine.collection.near_duplicates import group_copies
@@ -39,7 +40,7 @@ class Sound:
 
     path: relative to the collection, forward slashes. num_samples: at the collection's rate, ``padding`` included: the
     silence that brings a short sound to the shortest duration. duration_s: of the file. group: files with one number
-    hold the same sound.
+    hold the same sound. image: of a stereo sound.
     """
 
     path: str
@@ -52,6 +53,7 @@ class Sound:
     group: int
     key: str
     cache: Cache
+    image: StereoImage | None = None
 
     def pcm(self) -> np.ndarray:
         """int16 [num_samples], mono, mapped from the cache: reading a slice reads only that slice."""
@@ -144,6 +146,7 @@ def _judge(
             group=group,
             key=entry.key,
             cache=cache,
+            image=facts.image,
         )
         for (entry, facts), group in zip(usable, groups, strict=True)
     ]

@@ -11,6 +11,7 @@ from engine import registry
 from engine.config import Settings
 from engine.errors import ConfigError
 from engine.flags import collect, options
+from engine.printable import sweetspot
 from engine.sources import Dataset
 from engine.tasks import task_config, task_names
 
@@ -49,7 +50,7 @@ def add(dataset_id: str, path: Path, description: str, replace: bool, **values: 
     """
     given = {name: value for name, value in values.items() if value is not None}
     entry = registry.register(dataset_id, path, description, _settings(path, given), replace=replace)
-    click.echo(f"{entry.id}: {_kind(entry)}. Train on it: sweetspot train {entry.id}")
+    click.echo(f"{entry.id}: {_kind(entry)}. Train on it: {sweetspot('train', entry.id)}")
 
 
 def _settings(path: Path, given: dict[str, Any]) -> dict[str, Any]:

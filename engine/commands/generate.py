@@ -33,7 +33,7 @@ _ASKED = ("seed", "temperature", "quality", "loop", "bars", "bpm", "beats_per_ba
 @click.option("--bars", type=int, help=SoundRequest.model_fields["bars"].description)
 @click.option("--bpm", type=float, help=SoundRequest.model_fields["bpm"].description)
 @click.option("--beats-per-bar", type=int, help=SoundRequest.model_fields["beats_per_bar"].description)
-@click.option("--stereo", is_flag=True, help=SoundRequest.model_fields["stereo"].description)
+@click.option("--stereo/--mono", default=None, help=SoundRequest.model_fields["stereo"].description)
 @click.option("--format", "kind", type=click.Choice(["wav", "flac", "ogg"]), default="wav", show_default=True)
 @click.option("--sample-rate", type=int, metavar="HZ", help=FileRequest.model_fields["sample_rate"].description)
 @click.option("--bit-depth", type=int, help=FileRequest.model_fields["bit_depth"].description)

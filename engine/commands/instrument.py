@@ -32,7 +32,7 @@ _SAYS = {name: field.description for name, field in InstrumentRequest.model_fiel
 @click.option("--temperature", type=float, help=_SAYS["temperature"])
 @click.option("--quality", type=click.Choice(["best", "fast"]), default="best", show_default=True,
               help=_SAYS["quality"])  # fmt: skip
-@click.option("--stereo", is_flag=True, help=_SAYS["stereo"])
+@click.option("--stereo/--mono", default=None, help=_SAYS["stereo"])
 @click.option(
     "--checkpoint", shell_complete=completion.states, help="best, last, step-N or epoch-N; by default best, else last."
 )

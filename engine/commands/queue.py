@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +11,17 @@ import click
 from click.shell_completion import CompletionItem
 
 from engine import completion
-from engine.config import OverfittingPreset, TrainingConfig
-from engine.errors import ConfigError, RunDirectoryError
+from engine.config import OverfittingPreset
+from engine.errors import ConfigError
 from engine.flags import Sectioned
-from engine.printable import escaped
+from engine.printable import escaped, sweetspot
 from engine.process.asking import beginnings, every_setting, fitting
 from engine.process.job import Job, asked_job
 from engine.process.notify import option as notify_option
 from engine.process.signals import SignalFlag
-from engine.queue.files import Queue, Queued, cancelling
-from engine.queue.standing import QueueRow, Standing, best_so_far, row_of
+from engine.queue.files import Queue, Queued
+from engine.queue.standing import QueueRow, Standing, best_so_far, row_of, take_out
+from engine.queue.sweep import named, new_sweep, wishes
 from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
 
@@ -62,19 +61,20 @@ def add(source: str | None, runs_dir: Path, presets: str | None, seeds: int | No
     """
     queue = Queue(runs_dir)
     jobs = [
-        _named(
+        named(
             asked_job(
                 wish, runs_dir, source=source, name=name, config_file=config_file, origin=origin, checkpoint=checkpoint
             ),
             varied,
         )
-        for wish, varied in _wishes(values, _presets(presets, values), seeds)
+        for wish, varied in wishes(values, _presets(presets, values), seeds)
     ]
     _check_start(jobs[0])
     for note in jobs[0].notes:
         click.echo(escaped(note), err=True)
+    sweep = new_sweep(jobs)
     for job in jobs:  # only once all are found good
-        click.echo(queue.add(job, source).root)
+        click.echo(queue.add(job, source, sweep).root)
 
 
 @command.command("list")
@@ -125,6 +125,19 @@ def work(runs_dir: Path, slots: int, threads: int | None, wait: bool, notify: st
             signals.ignore()
 
 
+@command.command("stop")
+@runs_dir_option
+def stop(runs_dir: Path) -> None:
+    """Ask the worker to end, wherever it runs: each training under way ends with a checkpoint.
+
+    The next "queue run" goes on with them. To end one run alone: "sweetspot control RUN_DIR cancel".
+    """
+    queue = Queue(runs_dir)
+    worker = queue.worker()
+    queue.stop()
+    click.echo(f"The worker was asked to end ({worker}): it leaves once each training has its checkpoint.")
+
+
 def _say(line: str) -> None:
     """To whom still listens: a terminal that is gone ends no training."""
     with suppress(OSError):
@@ -153,15 +166,8 @@ def remove(ids: tuple[str, ...], runs_dir: Path, waiting: bool, ended: bool) -> 
     states = [state for state, wanted in (("waiting", waiting), ("ended", ended)) if wanted]
     asked += [one for one in queue.requests() if one.state in states and one not in asked]
     for one in asked:
-        _remove(queue, one)
+        take_out(queue, one)
         click.echo(f"{one.id} is out of the queue.")
-
-
-def _remove(queue: Queue, one: Queued) -> None:
-    view = row_of(one, worked=False).view
-    if one.state == "begun" and (queue.worker() or (view is not None and view.state.live)):
-        raise RunDirectoryError(f"{one.id} is under way.", f"End it with: {cancelling(one)}")
-    queue.remove(one)
 
 
 def _find(queue: Queue, name: str) -> Queued:
@@ -185,27 +191,6 @@ def _presets(text: str | None, values: dict[str, Any]) -> list[str]:
             f"{', '.join(map(repr, wrong)) or repr(text)} is no preset.", f"Known are: {', '.join(known)}."
         )
     return list(dict.fromkeys(found))
-
-
-def _wishes(
-    values: dict[str, Any], presets: Sequence[str], seeds: int | None
-) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
-    """The settings of each run, and the words that tell it from the others.
-
-    Every preset with the first seed comes first: by the morning there is at least one of each to compare.
-    """
-    first = values.get("seed")
-    first = TrainingConfig.model_fields["seed"].default if first is None else first
-    each_seed: Sequence[int | None] = range(first, first + seeds) if seeds else [None]
-    each_preset: Sequence[str | None] = presets or [None]
-    for seed, preset in product(each_seed, each_preset):
-        varied = {"preset": preset, "seed": seed}
-        words = (*([preset] if preset else []), *([f"seed {seed}"] if seed is not None else []))
-        yield values | {name: value for name, value in varied.items() if value is not None}, words
-
-
-def _named(job: Job, words: tuple[str, ...]) -> Job:
-    return replace(job, name=" ".join((job.name, *words)))
 
 
 def _check_start(job: Job) -> None:
@@ -246,7 +231,7 @@ def _summary(places: Sequence[QueueRow], worker: str, runs_dir: Path) -> str:
     trained = f"{running} {'trains' if running == 1 else 'train'}"
     if running == left:
         return f"{trained}, nothing waits."
-    where = "" if runs_dir == Path("runs") else f" --runs-dir {runs_dir}"
+    where = () if runs_dir == Path("runs") else ("--runs-dir", runs_dir)
     rest = f"{left - running} to be trained"
     fact = f"{trained}, {rest}, and nobody goes on" if running else f"Nobody works: {rest}"
-    return f"{fact}. Start with: sweetspot queue run{where}"
+    return f"{fact}. Start with: {sweetspot('queue', 'run', *where)}"

@@ -19,7 +19,7 @@ from engine.errors import ConfigError, DataError, StorageError
 from engine.flags import collect, leaves
 from engine.home import expanded
 from engine.plan import BatchLayout, Length
-from engine.printable import printable
+from engine.printable import printable, sweetspot
 from engine.process.origin import Origin
 from engine.registry import Resolved, check_data, find_source
 from engine.regular_file import read_regular
@@ -114,7 +114,7 @@ def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any]
 
 def resumed_job(root: Path, source: str | None) -> Job:
     """The run in ``root`` once more, as it was laid out; ``source`` names where its sounds are now."""
-    record = RunReader(root).require_run(f"Start one with: sweetspot train SOURCE --run-dir {root}")
+    record = RunReader(root).require_run(f"Start one with: {sweetspot('train', 'SOURCE', '--run-dir', root)}")
     training = validated(TrainingConfig, record.config.training)
     task = validated(task_config(record.task), record.config.task)
     where = record.source.located()

@@ -62,6 +62,12 @@ def notify(command: str, root: Path, event: Event, message: str, status: Status 
     process.returncode = 0  # nobody waits for it: without this Python would complain that nobody did
 
 
+def events(status: Status) -> list[tuple[Event, str]]:
+    """All that there is to tell of a run by now, each with a sentence: its turns for the worse, then its end."""
+    end = [(_ENDS[status.state], _last_word(status))] if status.state in _ENDS else []
+    return [*_turns(status), *end]
+
+
 class Notices:
     """What a training tells of itself by ``command``: its end, and each turn for the worse once in a run's life."""
 

@@ -6,14 +6,13 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from tqdm import tqdm
 
 from engine.claims.length import beyond_need, in_words
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
-from engine.printable import escaped
+from engine.printable import escaped, sweetspot
 from engine.quantities import duration
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.reader import RunReader
@@ -105,7 +104,7 @@ class Terminal:
             self._close()
             if saved and saved[-1] is not None:
                 print(f"stopped in epoch {saved[-1].epoch}; saved: all up to step {saved[-1].step}, and every preview")
-                print(f"to go on from there: sweetspot train --resume {quote(str(root))}", flush=True)
+                print(f"to go on from there: {sweetspot('train', '--resume', root)}", flush=True)
             else:
                 print("stopped before the first update: nothing was saved, start it again as before", flush=True)
 

@@ -18,6 +18,7 @@ from typing import Literal
 
 from engine.errors import RunDirectoryError, StorageError
 from engine.home import expanded
+from engine.printable import sweetspot
 from engine.process.job import Job, new_root
 from engine.queue.request import Outcome, Request, request_of
 from engine.rundir.atomic import discard, flush_directory, replace_bytes
@@ -54,12 +55,12 @@ class Queue:
         self.runs_dir = expanded(runs_dir).absolute()
         self.folder = self.runs_dir / _FOLDER
 
-    def add(self, job: Job, source: str | None) -> Queued:
+    def add(self, job: Job, source: str | None, sweep: str | None = None) -> Queued:
         """Put ``job`` at the end. ``StorageError`` when the disk refuses; ``ConfigError`` for a path that is no UTF-8.
 
-        source: as its user named it.
+        source: as its user named it. sweep: what all requests of one wish have in common.
         """
-        request = request_of(job, source, time.time())
+        request = request_of(job, source, time.time(), sweep)
         root = new_root(self.runs_dir, job.name)
         try:
             self._make()
@@ -126,10 +127,30 @@ class Queue:
                 f"A worker goes through this queue already ({self.worker() or 'it has just begun'}).",
                 "What is added it trains too; end it with Ctrl-C there.",
             ) from None
+        discard(self._stop)  # meant for an earlier one
         try:
             yield
         finally:
             lock.release()
+
+    def stop(self) -> None:
+        """Ask the worker to end, with a checkpoint of each training. ``RunDirectoryError`` when there is none."""
+        if not self.worker():
+            raise RunDirectoryError("No worker goes through this queue.", "There is nothing to stop.")
+        try:
+            self._stop.touch()
+        except OSError as error:
+            raise StorageError.of(error) from error
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker was asked to end."""
+        return self._stop.exists()
+
+    @property
+    def log(self) -> Path:
+        """What workers say that no terminal shows."""
+        return self.folder / "worker.txt"
 
     def worker(self) -> str:
         """Which process goes through the queue: "pid 12, host studio"; "" when none does."""
@@ -140,6 +161,10 @@ class Queue:
     @property
     def _lock(self) -> Path:
         return self.folder / "worker.lock"
+
+    @property
+    def _stop(self) -> Path:
+        return self.folder / "stop"
 
     def _sorted(self, states: Sequence[QueueState]) -> list[Queued]:
         by_id = {one.id: one for state in states for one in self._in(state)}
@@ -164,4 +189,4 @@ class Queue:
 
 def cancelling(one: Queued) -> str:
     """The command that ends a run under way."""
-    return f"sweetspot control {one.root} cancel"
+    return sweetspot("control", one.root, "cancel")

@@ -33,6 +33,7 @@ class Request(Record):
     source: str | None = Field(description="A full path, or a data set's name; None: what ``origin`` learned from.")
     origin: str | None = Field(default=None, description="The run directory whose weights it begins with.")
     checkpoint: str | None = None
+    sweep: str | None = Field(default=None, description="What it has in common with the others of one wish.")
     training: dict[str, Any]
     task: dict[str, Any]
     outcome: Outcome | None = None
@@ -49,7 +50,7 @@ class Request(Record):
         return [*given, "--", *([] if self.source is None else [self.source])]  # a source is never taken for an option
 
 
-def request_of(job: Job, source: str | None, added_at: float) -> Request:
+def request_of(job: Job, source: str | None, added_at: float, sweep: str | None = None) -> Request:
     """``job`` as a request; ``source`` as its user gave it. ``ConfigError`` for a path that no text can hold."""
     origin = None if job.origin is None else str(job.origin.root.resolve())
     where = source
@@ -63,6 +64,7 @@ def request_of(job: Job, source: str | None, added_at: float) -> Request:
         source=where,
         origin=origin,
         checkpoint=job.origin.which if job.origin is not None else None,
+        sweep=sweep,
         training=job.training.model_dump(mode="json", exclude_unset=True),
         task=job.task_config.model_dump(mode="json", exclude_unset=True),
     )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.errors import RunDirectoryError
-from engine.queue.files import Queued
+from engine.queue.files import Queue, Queued, cancelling
 from engine.queue.request import Outcome
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
@@ -87,6 +87,14 @@ def row_of(one: Queued, *, worked: bool) -> QueueRow:
         return QueueRow(one, Standing.RUNNING, "", view)
     begins = worked and view is None
     return QueueRow(one, Standing.STARTING if begins else Standing.STOPPED, "", view)
+
+
+def take_out(queue: Queue, one: Queued) -> None:
+    """Remove a request that nobody trains; its run stays. ``RunDirectoryError`` for one that is under way."""
+    view = row_of(one, worked=False).view
+    if one.state == "begun" and (queue.worker() or (view is not None and view.state.live)):
+        raise RunDirectoryError(f"{one.id} is under way.", f"End it with: {cancelling(one)}")
+    queue.remove(one)
 
 
 def best_so_far(status: Status | None, run: RunRecord | None) -> str:

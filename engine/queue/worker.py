@@ -85,15 +85,20 @@ class Worker:
         self._failed = 0
 
     def run(self, *, wait: bool) -> int:
-        """Until nothing is left to do, with ``wait`` until a signal; the exit code: 1 if a request failed, 128 + n."""
+        """Until nothing is left, with ``wait`` until it is ended; the exit code: 1 if a request failed, 128 + n."""
         self._adopt()
-        while not self._signals.received:
+        while not self._ends:
             self._collect()
             self._fill()
             if not self._under_way and not wait:
-                return 1 if self._failed else 0
+                break
             time.sleep(LOOK_S if self._under_way else IDLE_S)
         return self._leave()
+
+    @property
+    def _ends(self) -> bool:
+        """Whether a signal or ``queue stop`` asked for its end."""
+        return bool(self._signals.received) or self._queue.stopping
 
     def _adopt(self) -> None:
         """What a killed worker left training is watched, however many slots there are."""
@@ -156,7 +161,7 @@ class Worker:
         if outcome is not None:
             return self._end(one, outcome)
         interrupted = view is not None and view.state is ShownState.INTERRUPTED
-        if self._signals.received or code in _STOPPED or interrupted:
+        if self._ends or code in _STOPPED or interrupted:
             return self._set_aside(one)
         return self._died(one, code)
 
@@ -201,4 +206,4 @@ class Worker:
                 asked.add(name)
             time.sleep(LOOK_S)
             self._collect()
-        return self._signals.exit_code
+        return self._signals.exit_code or (1 if self._failed else 0)

@@ -20,6 +20,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from engine.errors import RunDirectoryError, StorageError
+from engine.printable import sweetspot
 from engine.regular_file import open_at_once
 from engine.rundir.atomic import append_line, open_append
 from engine.rundir.encoding import decode, encode
@@ -67,7 +68,7 @@ def live_session(reader: RunReader) -> str:
     if view.session is None or not view.session_may_live:
         raise RunDirectoryError(
             f"No process trains {reader.id} (it is {view.state}).",
-            f"Continue it with: sweetspot train --resume {reader.root}" if view.resumable else "",
+            f"Continue it with: {sweetspot('train', '--resume', reader.root)}" if view.resumable else "",
         )
     return view.session.session
 

@@ -7,6 +7,7 @@ import time
 import uuid
 
 from engine.errors import RunDirectoryError, StorageError, next_step, next_step_or_elsewhere
+from engine.printable import sweetspot
 from engine.rundir.artefacts import sweep_halves
 from engine.rundir.atomic import create_once, is_temporary, replace_bytes, sweep
 from engine.rundir.encoding import decode, seal
@@ -46,7 +47,7 @@ def check_entry(layout: Layout, *, resume: bool) -> None:
     if not resume and layout.run.exists():
         raise RunDirectoryError(
             f"{layout.root} holds a run already.",
-            f"Continue it with --resume {layout.root}, or name another directory.",
+            f"Name another directory, or continue it with: {sweetspot('train', '--resume', layout.root)}",
         )
     if not resume:
         _check_empty(layout)

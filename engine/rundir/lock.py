@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 
 from engine.errors import RunDirectoryError, RunDirectoryLostError
+from engine.printable import sweetspot
 from engine.rundir.layout import Layout
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reading import read_records
@@ -105,7 +106,8 @@ class Hold:
                 f"The run directory {before} is gone: it was removed while it trained.", "Start the run again."
             )
         self.layout = Layout(now)
-        on = f"Go on with: sweetspot train --resume {now}" if self.layout.run.exists() else "Start the run again."
+        again = f"Go on with: {sweetspot('train', '--resume', now)}"
+        on = again if self.layout.run.exists() else "Start the run again."
         return RunDirectoryLostError(f"The run directory {before} was moved to {now} while it trained.", on, now)
 
     def _renew(self) -> RunDirectoryLostError | None:

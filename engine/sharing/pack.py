@@ -45,7 +45,7 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True) -> Packed:
     names: list[str] = []
 
     def members() -> Iterator[tuple[str, bytes]]:
-        for name, data in _members(reader, checkpoints):
+        for name, data in contents(reader, checkpoints=checkpoints):
             names.append(name)
             yield f"{reader.id}/{name}", data
         if live:
@@ -56,8 +56,11 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True) -> Packed:
     return Packed(live, step, len(names))
 
 
-def _members(reader: RunReader, checkpoints: bool) -> Iterator[tuple[str, bytes]]:
-    """Status before lines before files: what an earlier one names, a later one has."""
+def contents(reader: RunReader, *, checkpoints: bool = True) -> Iterator[tuple[str, bytes]]:
+    """Each file of a run as a pack holds it, without what names its machine.
+
+    Status before lines before files: what an earlier one names, a later one has.
+    """
     scrub = Scrubber(reader.root, reader.run(), reader.sessions())
     layout = reader.layout
     status, run, dataset = reader.status(), reader.run(), reader.dataset()

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from app.runs import launch
 from engine import child
 from engine.process import start
+from engine.queue import start as queue_start
 from tests import forkserver
 from tests.conftest import ROOT
 
@@ -44,7 +45,7 @@ def forked_starts(monkeypatch: pytest.MonkeyPatch) -> None:
         return forkserver.Popen(*command[3:], environment=env, text=False, **options)
 
     streams = {name: getattr(subprocess, name) for name in ("PIPE", "STDOUT", "DEVNULL")}
-    for starts in (launch, start):  # a training, and what makes sounds
+    for starts in (launch, start, queue_start):  # what makes sounds, a training, the worker of a queue
         monkeypatch.setattr(starts, "subprocess", SimpleNamespace(Popen=popen, **streams))
 
 

@@ -19,10 +19,11 @@ from engine.tasks import task_opener
 from engine.tasks.vae.task import VAETask
 
 
-def job_of(source: str, root: Path) -> Job:
-    """Default settings on one thread of the processor, and the length that is automatic for 25 sounds."""
+def job_of(source: str, root: Path, max_steps: int | None = MEASURED_STEPS) -> Job:
+    """Default settings on one thread of the processor. max_steps: by default those of 25 sounds; None is automatic."""
     resolved = find_source(source, set())
-    return plain_job(resolved, {"threads": 1, "device": "cpu", "max_steps": MEASURED_STEPS}, {}, root, "bench")
+    length = {} if max_steps is None else {"max_steps": max_steps}
+    return plain_job(resolved, {"threads": 1, "device": "cpu", **length}, {}, root, "bench")
 
 
 def task_of(job: Job) -> VAETask:
@@ -32,10 +33,10 @@ def task_of(job: Job) -> VAETask:
 
 
 @contextmanager
-def training(source: str, root: Path) -> Iterator[Trainer]:
-    """A trainer on the sounds of ``source``, before its first update."""
+def training(source: str, root: Path, max_steps: int | None = MEASURED_STEPS) -> Iterator[Trainer]:
+    """A trainer on the sounds of ``source``, before its first update; ``max_steps`` as for :func:`job_of`."""
     with RunWriter.open(root, device="cpu", threads=1, versions={}) as writer:
-        task = task_of(job_of(source, root))
+        task = task_of(job_of(source, root, max_steps))
         trainer = Trainer(task, Length.of(task.config, task.num_train), writer, lambda: False)
         writer.state(State.RUNNING, phase="train")
         yield trainer

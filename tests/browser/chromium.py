@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from tests import forkserver
+
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = [
     "--headless",
@@ -24,6 +26,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--overscroll-history-navigation=0",  # a wheel turned sideways is no wish to go back
 ]
 
 
@@ -46,21 +49,31 @@ def chromium() -> Iterator[Any]:
 
 
 class Server:
-    """``streamlit run app/main.py`` on a free port of this machine. log: where what it prints goes."""
+    """``streamlit run app/main.py`` on a free port of this machine. log: where what it prints goes.
 
-    def __init__(self, runs_dir: Path, log: int | IO[bytes] = subprocess.DEVNULL) -> None:
+    program: the module that does it, and what it is given first. forked: from a process that has imported all that
+    streamlit needs, rather than a Python of its own.
+    """
+
+    def __init__(
+        self,
+        runs_dir: Path,
+        log: int | IO[bytes] = subprocess.DEVNULL,
+        program: tuple[str, ...] = ("streamlit",),
+        forked: bool = False,
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.runs_dir = runs_dir
-        command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.port", str(self.port)]
-        self.process = subprocess.Popen(
-            [*command, "--", "--runs-dir", str(runs_dir)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=log,
-            stderr=log,
-        )
+        arguments = ["run", "app/main.py", "--server.port", str(self.port), "--", "--runs-dir", str(runs_dir)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self.process: subprocess.Popen[Any]
+        if forked:
+            self.process = forkserver.Popen(*program, *arguments, environment=environment, stdout=log, stderr=log)
+        else:
+            command = [sys.executable, "-m", *program, *arguments]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         self._wait()
 
     @property
@@ -94,9 +107,14 @@ def start_trainer(*arguments: str, log: int | IO[bytes] = subprocess.DEVNULL) ->
 
 
 @contextmanager
-def server(runs_dir: Path, log: int | IO[bytes] = subprocess.DEVNULL) -> Iterator[Server]:
+def server(
+    runs_dir: Path,
+    log: int | IO[bytes] = subprocess.DEVNULL,
+    program: tuple[str, ...] = ("streamlit",),
+    forked: bool = False,
+) -> Iterator[Server]:
     """The app over ``runs_dir``; gone at the end."""
-    running = Server(runs_dir, log)
+    running = Server(runs_dir, log, program, forked)
     try:
         yield running
     finally:

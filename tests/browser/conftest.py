@@ -44,7 +44,7 @@ def runs_dir(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def app(runs_dir: Path) -> Iterator[Server]:
-    with server(runs_dir) as running:
+    with server(runs_dir, forked=True) as running:
         yield running
 
 

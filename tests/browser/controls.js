@@ -1,6 +1,6 @@
-// Everything on the page that can be pressed, turned, typed into or played, in the order of the page. A dialog hides the
-// rest. Each control gets a number in data-control, by which it is found again at once. Of equal ones in the rows of a
-// list (same kind, name and key but for its numbers) two are listed.
+// Everything on the page that can be pressed, turned, typed into or played, or could be if it were not disabled, in the
+// order of the page. A dialog hides the rest. Each control gets a number in data-control, by which it is found again at
+// once. Of equal ones in the rows of a list (same kind, name and key but for its numbers) two are listed.
 () => {
   const QUERY = 'a[href], button, input:not([type=hidden]), select, textarea, summary, audio, video, [role=tab],' +
     '[role=button], [role=slider], [role=radio], [role=checkbox], [role=switch], [role=combobox], [role=menuitem],' +
@@ -52,14 +52,16 @@
     if (one.parentElement.closest('.stVegaLiteChart, .stDataFrame') && what !== 'tool') return [];
     // Of an open list, for screen readers alone: Escape closes it.
     if (one.matches('button[tabindex="-1"][aria-label=Dismiss]')) return [];
-    if (one.disabled || one.getAttribute('aria-disabled') === 'true') return [];
     if (one.parentElement.closest('button, a[href], summary')) return [];
     // Streamlit puts the same tools on each chart and table that the mouse is over: each is pressed once a page.
-    const numbered = what === 'player' ? name(one).replace(/[\d.]+/g, '#') : name(one);
+    const figures = ['player', 'chart', 'download'].includes(what); // which follow the run
+    const numbered = name(one).replace(figures ? /[\d.,]+/g : /(?<=: )\d+$/, '#');
     const sign = what === 'tool' ? `tool | ${name(one).split(':')[0]}` : [what, numbered, place(one)].join(' | ');
-    seen[sign] = (seen[sign] || 0) + 1;
-    if (seen[sign] > (what === 'tool' ? 1 : 2)) return [];
+    const disabled = Boolean(one.disabled) || one.getAttribute('aria-disabled') === 'true';
+    const equal = `${sign} | ${disabled}`;
+    seen[equal] = (seen[equal] || 0) + 1;
+    if (seen[equal] > (what === 'tool' ? 1 : 2)) return [];
     pressed.dataset.control = number;
-    return [{ number, kind: what, name: name(one), sign: sign + (seen[sign] > 1 ? ` | ${seen[sign]}` : '') }];
+    return [{ number, kind: what, name: name(one), disabled, sign: sign + (seen[equal] > 1 ? ` | ${seen[equal]}` : '') }];
   });
 }

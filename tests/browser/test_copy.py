@@ -19,7 +19,7 @@ def test_copying_a_run_opens_the_form_with_its_settings(tmp_path: Path, open_pag
     failed = ErrorInfo(kind="TrainingFailedError", cause="The loss became NaN.", remedy="Wait.")
     write(tmp_path / "completed", name="drums")
     write(tmp_path / "failed", name="bells", state=State.FAILED, error=failed)
-    with server(tmp_path) as app:
+    with server(tmp_path, forked=True) as app:
         for run, name in (("completed", "drums"), ("failed", "bells")):
             page = open_page(f"{app.url}/run?run={run}")
             page.get_by_role("button", name="Copy as a new run").click()

@@ -24,7 +24,7 @@ AXES = """place => { const axes = [...document.querySelectorAll(place + ' .role-
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Server]:
-    with server(tmp_path / "runs") as running:
+    with server(tmp_path / "runs", forked=True) as running:
         yield running
 
 

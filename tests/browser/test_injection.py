@@ -91,7 +91,7 @@ _NOISE = 0.1 * np.random.default_rng(0).standard_normal(4800).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def baited(library: Path) -> Iterator[Server]:
-    with server(library) as running:
+    with server(library, forked=True) as running:
         yield running
 
 

@@ -143,11 +143,10 @@ def test_a_zoom_survives_new_rows(app: Server, training: Training, open_page: Op
         page.wait_for_timeout(150)
     page.keyboard.up("Shift")
     until(lambda: (labels := _labels(page, index)) and labels[-1] < whole[-1])
-    page.wait_for_timeout(2500)  # and the last turn of the wheel is drawn as well
-    zoomed = _labels(page, index)
+    zoomed = until(lambda: _unmoved(page, index))  # the last turn of the wheel is drawn as well
     step = shown_step(page)
     until(lambda: shown_step(page) > step + 10)
-    assert _labels(page, index) == zoomed
+    assert until(lambda: _labels(page, index)) == zoomed  # for a moment, while it is drawn anew, there are none
     assert zoomed and zoomed[-1] < step, f"it was not zoomed at all: {zoomed}"
 
 
@@ -160,6 +159,13 @@ def _chart_below(page: Any, title: str) -> int:
             title,
         )
     )
+
+
+def _unmoved(page: Any, index: int) -> list[float]:
+    """The same once they stay as they are for two seconds and a half; none before."""
+    before = _labels(page, index)
+    page.wait_for_timeout(2500)
+    return before if _labels(page, index) == before else []
 
 
 def _labels(page: Any, index: int) -> list[float]:

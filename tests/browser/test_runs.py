@@ -31,6 +31,25 @@ def test_a_press_opens_the_run_of_its_row_and_an_arrow_key_none(
     page.wait_for_url("**/run?run=hat-*")
 
 
+def test_back_leads_from_a_run_to_all_runs_and_from_a_comparison_to_its_run(
+    app: Server, drum_run: Path, runs_dir: Path, open_page: Callable[[str], Any]
+) -> None:
+    page, box = _listening(app, drum_run, runs_dir, open_page)
+    page.mouse.click(box["x"] + 80, box["y"] + 100)
+    page.wait_for_url("**/run?run=hat-*")
+    name = page.locator("h1.ss-name")
+    name.get_by_text("drums").wait_for()
+    page.go_back()
+    page.get_by_role("heading", name="Runs", exact=True).wait_for()
+    page.go_forward()
+    name.get_by_text("drums").wait_for()
+    page.get_by_role("button", name="Compare with").click()
+    page.wait_for_url("**/compare?*")
+    page.get_by_role("heading", name="Compare", exact=True).wait_for()
+    page.go_back()
+    name.get_by_text("drums").wait_for()
+
+
 def test_rows_that_are_chosen_lead_to_their_comparison_and_back_to_the_same_link(
     app: Server, drum_run: Path, runs_dir: Path, open_page: Callable[[str], Any]
 ) -> None:
@@ -97,7 +116,7 @@ def _ticked(page: Any, box: Any) -> bool:
     """Whether the first row is ticked. Until the table listens, a press of its box is none."""
     page.mouse.click(box["x"] + 18, box["y"] + 60)
     try:
-        page.get_by_text("Choose one more to compare.").wait_for(timeout=5000)
+        page.get_by_text("Choose one more to compare.").wait_for(timeout=15_000)
     except TimeoutError:
         return False
     return True

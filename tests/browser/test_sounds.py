@@ -74,3 +74,19 @@ def test_a_click_on_the_map_makes_that_place_sound(app: Server, trained: Path, o
     file.click(force=True)
     page.locator("audio").nth(2).wait_for(state="attached", timeout=SLOW_MS)
     page.get_by_text("Original").wait_for()
+
+
+def test_a_folder_is_dropped_and_learned_from_under_its_name(
+    app: Server, open_page: Callable[[str], Any], drums: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "my kit" / "deep"
+    shutil.copytree(drums, folder)
+    page = open_page(f"{app.url}/new")
+    page.get_by_text("Drop sounds").click()
+    page.locator(".st-key-drop-folder input[type=file]").set_input_files(str(tmp_path / "my kit"))
+    page.get_by_text("Good to go").wait_for()
+    count = len(list(drums.iterdir()))
+    page.locator("[data-testid=stMetricValue]", has_text=str(count)).first.wait_for()
+    page.get_by_placeholder("my kit").wait_for()
+    kept = list((app.runs_dir / ".dropped").glob("*/my kit/deep/*"))
+    assert len(kept) == count

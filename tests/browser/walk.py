@@ -6,32 +6,31 @@ come back from. A control is known by its kind, its name, the key it stands unde
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import TimeoutError
+
+from tests.browser.pressing import LONGEST_MS, act, settle, tip
 
 LISTED = (Path(__file__).with_name("controls.js")).read_text()
 MOST_PRESSES = 400
 MOST_TRIES = 3  # A question that was answered is asked again for each of its answers.
-BUSY = """() => [document.querySelector('.stApp')?.dataset.testConnectionState,
-  ...[...document.querySelectorAll('[data-testid=stSpinner], [data-testid=stProgress], [data-testid=stSkeleton]')]
-    .map(one => one.outerHTML.slice(0, 200))].filter(one => one !== 'CONNECTED')"""
-RESTS = """() => { const size = document.querySelectorAll('*').length;
-  const idle = document.querySelector('.stApp').dataset.testScriptState === 'notRunning';
-  const rests = idle && window.walkSize === size;
-  window.walkSize = idle ? size : -1;
-  return rests }"""
-LONGEST_MS, UNREST_MS = 120_000, 5_000
+PATIENCE_MS = 30_000  # for one try
 # An exception is noticed also where the next run of the script takes it away at once.
 WATCH = """new MutationObserver(() => { for (const one of document.querySelectorAll('[data-testid=stException]'))
   if (!one.dataset.told) { one.dataset.told = 'yes'; console.error('stException: ' + one.innerText) } })
   .observe(document, { childList: true, subtree: true })"""
+# Nothing glides or pulses: drawn without a graphics card, that costs more than all else that a page does.
+CALM = """addEventListener('DOMContentLoaded', () => { const style = document.createElement('style');
+  style.textContent = '*, *::before, *::after { animation: none !important; transition: none !important }';
+  document.head.append(style) })"""
 # Of these many are pressed one after the other before the server's answer is waited for.
 AT_ONCE = ("help", "player", "download", "text", "number", "slider", "step")
 ORDER = ["tool", *AT_ONCE, "chart", "choice", "list", "toggle", "button", "expander", "radio", "tab", "table", "link"]
@@ -47,15 +46,16 @@ class Control:
     kind: str
     name: str
     sign: str
+    disabled: bool
 
 
 @dataclass
 class Walk:
     """Press all of one page. address: where it stands. typed: what goes into fields, by their name.
 
-    last: what ends the state that is walked, in this order after all else. arrived: called on the page as it opens,
-    and with a selector of what was opened by an expander, a tab or a question. before: the signs of what was pressed in
-    another walk, and need not be again.
+    last: what ends the state that is walked, in this order after all else. ends: after a control of this sign there is
+    nothing more to press. arrived: called on the page as it opens, and with a selector of what was opened by an
+    expander, a tab or a question. before: the signs of what was pressed in another walk, and need not be again.
     """
 
     page: Any
@@ -63,68 +63,102 @@ class Walk:
     typed: Mapping[str, str]
     last: Sequence[str]
     arrived: Callable[[Any, str], None]
+    ends: str | None = None
     before: frozenset[str] = frozenset()
     pressed: list[Control] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
     found: dict[str, Control | None] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
     _again: Counter[str] = field(default_factory=Counter)
+    _missed: Counter[str] = field(default_factory=Counter)
+    _unsettled: bool = False
 
-    def run(self) -> Counter[str]:
-        """Until nothing is left; how many of each kind were pressed."""
+    def run(self) -> None:
+        """Until nothing is left."""
         self._open()
         self.arrived(self.page, "body")
-        self._note(None)
         while (control := self._next()) is not None:
             assert len(self.pressed) < MOST_PRESSES, f"it does not end: {[one.sign for one in self.pressed[-20:]]}"
             self._press(control)
-        self.gone = sorted(self.found.keys() - self.before - {one.sign for one in self.pressed})
-        return Counter(one.kind for one in self.pressed)
+            if self.ends and re.search(self.ends, control.sign):
+                return
+
+    @property
+    def gone(self) -> list[str]:
+        """The signs of what was listed and never pressed, since it was not found again."""
+        return sorted(self.found.keys() - self._done())
+
+    @property
+    def disabled(self) -> dict[str, str]:
+        """By the sign of what could never be pressed what its tooltip says."""
+        return {sign: said for sign, said in self.reasons.items() if sign not in self.found and sign not in self.before}
+
+    def _done(self) -> frozenset[str]:
+        return self.before.union(one.sign for one in self.pressed)
 
     def _open(self) -> None:
         self.page.goto(self.address)
-        self.page.wait_for_selector(".ss-brand")
+        self.page.wait_for_selector(".ss-brand", timeout=LONGEST_MS)
         settle(self.page)
 
-    def _note(self, opener: Control | None) -> list[Control]:
-        found = [Control(**one) for one in self.page.evaluate(LISTED)]
-        for one in found:
-            self.found.setdefault(one.sign, opener)
-        return found
+    def _note(self) -> list[Control]:
+        """What can be pressed now; it came with the last press. What cannot is asked why, once."""
+        opener = self.pressed[-1] if self.pressed else None
+        shown = [Control(**one) for one in self.page.evaluate(LISTED)]
+        for one in shown:
+            if not one.disabled:
+                self.found.setdefault(one.sign, opener)
+            elif one.sign not in self.reasons and not self._left():
+                with suppress(TimeoutError):  # on a page that moves it may have gone since: it is asked again
+                    self.reasons[one.sign] = "" if one.kind == "step" else tip(self.page, self._element(one))
+        return [one for one in shown if not one.disabled]
 
     def _next(self) -> Control | None:
         """The next one in sight, or one that shows again what was out of sight before its turn."""
-        done = self.before.union(one.sign for one in self.pressed)
         for bring in (lambda: None, lambda: self.page.keyboard.press("Escape"), self._open):
             bring()
-            shown = self._note(self.pressed[-1] if self.pressed else None)
-            waiting = [one for one in shown if one.sign not in done]
-            if waiting:
-                return min(waiting, key=self._rank)
-            hidden = [sign for sign in self.found.keys() - done if self._again[sign] < MOST_TRIES]
+            shown = self._note()
+            waiting = self._waiting(shown)
+            if self._unsettled and (not waiting or waiting[0].kind not in AT_ONCE):
+                settle(self.page)
+                self._unsettled = False
+                shown = self._note()
+                waiting = self._waiting(shown)
+            hidden = [sign for sign in self.found.keys() - self._done() if self._again[sign] < MOST_TRIES]
+            if waiting or not hidden:
+                return waiting[0] if waiting else None
             by_sign = {one.sign: one for one in shown}
             for sign in sorted(hidden, key=self._lateness):
                 opener = self.found[sign]
                 if opener is not None and opener.sign in by_sign:
                     self._again[sign] += 1
                     return by_sign[opener.sign]
-            if not hidden:
-                return None
         return None
 
-    def _rank(self, one: Control) -> tuple[int, int]:
-        return self._lateness(one.sign), ORDER.index(one.kind)
+    def _waiting(self, shown: Sequence[Control]) -> list[Control]:
+        """Those to be pressed yet, in their order."""
+        done = self._done()
+        waiting = [one for one in shown if one.sign not in done and self._missed[one.sign] < MOST_TRIES]
+        return sorted(waiting, key=lambda one: (self._lateness(one.sign), ORDER.index(one.kind)))
 
     def _lateness(self, sign: str) -> int:
         return next((place for place, words in enumerate(self.last, 1) if re.search(words, sign)), 0)
 
+    def _element(self, control: Control) -> Any:
+        return self.page.locator(f'[data-control="{control.number}"]').first
+
     def _press(self, control: Control) -> None:
-        """And wait until the page has answered."""
-        if control.kind not in AT_ONCE:
-            settle(self.page)
-        before = self._opened()
-        act(self.page, self.page.locator(f'[data-control="{control.number}"]').first, control, self.typed)
+        """And wait until the page has answered. On a page that moves it may have gone since it was listed."""
+        before, element = self._opened(), self._element(control)
+        try:
+            act(self.page, element, control.kind, control.name, self.typed)
+        except TimeoutError:
+            self._missed[control.sign] += 1
+            if element.count() and self._missed[control.sign] == MOST_TRIES:
+                raise
+            return
         self.pressed.append(control)
         if control.kind in AT_ONCE:
+            self._unsettled = True
             return
         self.page.wait_for_timeout(60)
         if not self._left():
@@ -140,11 +174,13 @@ class Walk:
         self.page.go_back(wait_until="load")
         if self._left():
             self._open()
-        self.page.wait_for_selector(".ss-brand")
+        self.page.wait_for_selector(".ss-brand", timeout=LONGEST_MS)
         settle(self.page)
 
     def _left(self) -> bool:
-        return bool(self.page.url.split("#")[0].rstrip("/") != self.address.rstrip("/"))
+        """Whether another page is shown; what only changes this one may write itself into the address."""
+        here, there = urlsplit(self.address).path, urlsplit(self.page.url).path
+        return here.rstrip("/") != there.rstrip("/")
 
     def _opened(self) -> set[str]:
         """What is open on the page."""
@@ -153,62 +189,3 @@ class Walk:
               .filter(one => one.checkVisibility()).map(one => one.innerText.slice(0, 40))"""
         )
         return set(opened)
-
-
-def settle(page: Any) -> None:
-    """Wait until the server has answered: its script rests, and the page is as large as a moment before.
-
-    On a busy machine the page of a run that learns may never rest: then what it shows is taken as it is.
-    """
-    page.wait_for_timeout(60)
-    page.wait_for_load_state()
-    try:
-        page.wait_for_function(f"() => !({BUSY})().length", timeout=LONGEST_MS)
-    except TimeoutError:
-        raise AssertionError(f"{page.url} stays busy: {page.evaluate(BUSY)}") from None
-    page.evaluate("window.walkSize = -1")
-    with contextlib.suppress(TimeoutError):
-        page.wait_for_function(RESTS, polling=70, timeout=UNREST_MS)
-
-
-def act(page: Any, element: Any, control: Control, typed: Mapping[str, str]) -> None:
-    """Use ``element`` as its kind is used."""
-    if control.kind in ("text", "number"):
-        usual = element.input_value() or (control.kind == "text" and element.get_attribute("placeholder"))
-        element.fill(typed.get(control.name) or usual or "1")
-        element.press("Enter")
-    elif control.kind == "list":
-        element.click()
-        page.keyboard.press("Escape")
-    elif control.kind == "slider":
-        element.focus()
-        element.press("ArrowRight")
-    elif control.kind == "choice":
-        element.focus()
-        element.press("ArrowDown")
-        element.press("ArrowDown")
-        element.press("Enter")
-        if page.locator("[role=listbox]").count():  # one that takes several stays open
-            page.keyboard.press("Escape")
-    elif control.kind == "player":
-        element.evaluate("a => { a.muted = true; return a.play().then(() => a.pause()) }")
-    elif control.kind == "chart":
-        _zoom(page, element)
-    elif control.kind == "table":
-        element.scroll_into_view_if_needed()
-        element.click(position={"x": 60, "y": 60})
-    elif control.kind == "link":
-        element.press("Enter")  # one that skips to the content is off the screen until it has the focus
-    else:
-        element.click()
-
-
-def _zoom(page: Any, element: Any) -> None:
-    """Into it and out again, and a click in its middle."""
-    element.scroll_into_view_if_needed()
-    box = element.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5)
-    page.keyboard.down("Shift")
-    page.mouse.wheel(0, -240)
-    page.keyboard.up("Shift")
-    page.mouse.dblclick(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5)

@@ -221,6 +221,25 @@ def test_a_second_worker_is_refused_with_a_sentence_and_one_that_waits_leaves_at
     assert first.wait(60) == 143 and Queue(runs).worker() == ""
 
 
+def test_a_worker_is_stopped_from_anywhere_with_a_checkpoint_and_the_next_one_is_not(
+    queue: Engine, runs: Path, night: Night, tmp_path: Path
+) -> None:
+    assert queue("stop").returncode == 2, "there is none"
+    root = added(queue, table(tmp_path / "table.csv"), *LENGTH, "--max-epochs", 2000)
+    worker = night.work("--wait")
+    until(lambda: worker.poll() is not None or step_of(root) > 10)
+    done = queue("stop")
+    assert done.returncode == 0 and f"pid {worker.pid}" in done.stdout
+    assert worker.wait(120) == 0, night.said.read_text()
+    status = RunReader(root).status()
+    assert status is not None and status.last_checkpoint is not None and status.last_checkpoint.step == status.step
+    assert states(queue) == ["stopped"]
+    later = night.work()
+    until(lambda: len(PID.findall(night.said.read_text())) == 2)
+    later.send_signal(signal.SIGTERM)
+    assert later.wait(120) == 143, "what stopped the worker before it stops this one no more"
+
+
 @pytest.mark.slow
 def test_killed_whole_in_the_night_it_goes_on_with_the_same_bits_and_a_failure_stops_nothing(
     queue: Engine, runs: Path, night: Night, tmp_path: Path

@@ -76,18 +76,18 @@ def test_a_command_sent_as_soon_as_the_session_is_known_is_heard(root: Path, sta
     while not reader.sessions():
         time.sleep(0.0005)
     sent = control.send(root, "cancel")
-    assert control.wait_for(root, sent.id, timeout_s=10) is not None
+    assert control.wait_for(root, sent.id) is not None
 
 
 def test_a_damaged_line_is_skipped_and_an_unknown_word_refused(writer: RunWriter) -> None:
     strange = {"id": "x", "command": "dance", "issued_at": 1.0, "session": writer.session.session}
     with writer.layout.control.open("ab") as file:
         file.write(b'\n{"id": "half\n\xff\n[]\n' + json.dumps(strange).encode() + b'\n{"torn')
-    refused = control.wait_for(writer.root, "x", timeout_s=10)
+    refused = control.wait_for(writer.root, "x")
     assert refused is not None
     assert (refused.result, refused.command) == ("refused", "dance")
     sent = control.send(writer.root, "save_now")  # begins with a newline, so the torn line costs only itself
-    assert control.wait_for(writer.root, sent.id, timeout_s=10) is not None
+    assert control.wait_for(writer.root, sent.id) is not None
 
 
 def test_long_and_shapeless_commands_leave_the_status_readable(writer: RunWriter) -> None:
@@ -97,7 +97,7 @@ def test_long_and_shapeless_commands_leave_the_status_readable(writer: RunWriter
     lines = [json.dumps({**one, "issued_at": 1.0, "session": writer.session.session}) for one in strange]
     with writer.layout.control.open("a") as file:
         file.write("\n".join(["", *lines, ""]))
-    answer = control.wait_for(writer.root, "shapeless", timeout_s=20)
+    answer = control.wait_for(writer.root, "shapeless")
     assert answer is not None
     assert (answer.result, answer.command) == ("refused", "")
     writer.state(State.RUNNING)
@@ -141,7 +141,7 @@ def test_a_pipe_in_place_of_the_commands_stops_no_heart_and_loses_no_later_comma
         time.sleep(0.05)
     place.unlink()
     cancel = control.send(writer.root, "cancel")
-    assert control.wait_for(writer.root, cancel.id, timeout_s=10) is not None
+    assert control.wait_for(writer.root, cancel.id) is not None
     assert writer.control.cancel
 
 
@@ -174,7 +174,7 @@ def test_the_same_id_twice_is_one_command(writer: RunWriter) -> None:
     with writer.layout.control.open("ab") as file:
         file.write(line * 3)
     other = control.send(writer.root, "save_now")
-    assert control.wait_for(writer.root, other.id, timeout_s=10) is not None
+    assert control.wait_for(writer.root, other.id) is not None
     assert [command.id for command in writer.control.take_saves()] == [sent.id, other.id]
 
 

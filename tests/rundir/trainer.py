@@ -17,7 +17,7 @@ def main() -> int:
     parser.add_argument("root", type=Path)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--at", type=float, default=0.0, help="Unix second at which to enter, for races.")
-    parser.add_argument("--hold", type=float, default=60.0)
+    parser.add_argument("--hold", type=float, default=600.0, help="Seconds; whoever starts it ends it long before.")
     parser.add_argument("--zombie-child", action="store_true", help="Fork a child that outlives this process.")
     options = parser.parse_args()
     while time.time() < options.at:

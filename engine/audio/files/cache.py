@@ -28,13 +28,14 @@ import platformdirs
 from xxhash import xxh3_128, xxh3_128_digest
 
 from engine.audio.faults import Fault
+from engine.audio.stereo import StereoImage
 from engine.errors import ConfigError, StorageError
 from engine.home import own_place
 from engine.printable import escaped
 from engine.rundir.atomic import replace_bytes
 from engine.stamp import stamp_of
 
-VERSION = 9
+VERSION = 10
 DIGEST = 16  # bytes before a record: of what follows
 _BLOCK = 1 << 22
 KEEP_S, KEEP_HALF_S = 90 * 86_400.0, 86_400.0
@@ -51,7 +52,7 @@ class Facts:
     absolute sample of the mono sound; sample ``i`` of it is ``pcm[i] / 32767 * peak``. digest: of the decoded samples
     (XXH3, 128 bits). faults: of the recording, see :mod:`engine.audio.faults`. sketch: of
     the sound's spectrum, by which most files are told from each other, and of the limited one, see
-    :mod:`engine.audio.likeness`.
+    :mod:`engine.audio.likeness`. image: of a stereo sound, see :mod:`engine.audio.stereo`.
     """
 
     failure: str | None = None
@@ -67,13 +68,16 @@ class Facts:
     digest: str = ""
     sketch: str = ""
     limited_sketch: str = ""
+    image: StereoImage | None = None
 
     @classmethod
     def from_record(cls, values: Any) -> Facts:
         """From what ``asdict`` and JSON made of it. Raises TypeError or KeyError for anything else."""
         names = {field.name for field in fields(cls)}
         faults = tuple(Fault(**fault) for fault in values["faults"])
-        return cls(**{name: values[name] for name in names} | {"notes": tuple(values["notes"]), "faults": faults})
+        image = values["image"] and StereoImage(*(tuple(values["image"][part]) for part in ("pan", "width")))
+        made = {"notes": tuple(values["notes"]), "faults": faults, "image": image}
+        return cls(**{name: values[name] for name in names} | made)
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,8 @@ def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable
     samples = cache.open(key, count)
     heard = source.meter.faults() + faults.in_mono(samples, sample_rate)
     whole, cut = (sketch(samples, sample_rate, limited) for limited in (False, True))
-    return replace(found, digest=digest, faults=heard, sketch=whole, limited_sketch=cut)
+    image = source.stereo.image() if source.stereo is not None else None
+    return replace(found, digest=digest, faults=heard, sketch=whole, limited_sketch=cut, image=image)
 
 
 def _spool(

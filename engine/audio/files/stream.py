@@ -22,6 +22,7 @@ import soxr
 from engine.audio.faults import ChannelMeter
 from engine.audio.files.riff import Mended, Sizes, sizes
 from engine.audio.flac import stated_sum
+from engine.audio.stereo import StereoMeter
 from engine.errors import DataError
 
 MAX_DURATION_S = 3 * 3600.0
@@ -62,8 +63,8 @@ class SoundFile:
     contain, 0 when nothing is missing. unfinished: whether its header never got its size, so that all behind it was
     read. beyond: bytes behind the sound that its header leaves out. coded: whether samples come out of a decoder, which
     damage can keep from giving any. shortened: whether reading stopped at ``max_duration_s``. channel_peak: the
-    largest absolute sample of any channel, before mixing. meter: saw every channel. altered: whether the checksum that
-    a FLAC states of its sound is not that of what was read. Raises AudioError.
+    largest absolute sample of any channel, before mixing. meter: saw every channel. stereo: saw both of two, else None.
+    altered: whether the checksum that a FLAC states of its sound is not that of what was read. Raises AudioError.
     """
 
     def __init__(self, path: Path, sample_rate: int, max_duration_s: float = MAX_DURATION_S) -> None:
@@ -80,6 +81,7 @@ class SoundFile:
         self.shortened = False
         self.channel_peak = 0.0
         self.meter = ChannelMeter(self.channels)
+        self.stereo = StereoMeter(self.sample_rate) if self.channels == 2 else None
         self.altered = False
         self._sum = stated_sum(path) if self._file.format == "FLAC" else None
         self._limit = int(max_duration_s * self.sample_rate)
@@ -113,6 +115,8 @@ class SoundFile:
                 block = np.where(whole, block, np.float32(0))
             self.channel_peak = max(self.channel_peak, float(np.abs(block).max(initial=0.0)))
             self.meter.add(block)
+            if self.stereo is not None:
+                self.stereo.add(block)
             yield np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
 
     def _raw(self) -> Iterator[np.ndarray]:

@@ -25,6 +25,7 @@ from engine.tasks.mlp.numerals import (
     number,
     plain_numbers,
     reads,
+    written_numbers,
 )  # fmt: skip
 
 ColumnKind = Literal["number", "yes or no", "date", "category", "constant", "empty", "identifier"]
@@ -88,6 +89,8 @@ def few(strays: int, others: int) -> bool:
 def _column(name: str, texts: Sequence[str], plain: NDArray[np.float64] | None, sign: Sign) -> Column:
     if plain is not None and not (sign == "," and thousands(texts)):
         return _numbers(name, plain, np.zeros(len(texts), dtype=bool))
+    if (written := written_numbers(texts, sign)) is not None:
+        return _numbers(name, written, np.zeros(len(texts), dtype=bool), _style(texts))
     absent = {text for text in set(texts) if is_missing(text)}
     known = [place for place, text in enumerate(texts) if text not in absent]
     values = [texts[place] for place in known]
@@ -101,7 +104,7 @@ def _column(name: str, texts: Sequence[str], plain: NDArray[np.float64] | None, 
         filled = _scatter(len(texts), known, [np.nan if value is None else value for value in numbers])
         bad = np.zeros(len(texts), dtype=bool)
         bad[strays] = True
-        return _numbers(name, filled, bad, "," if any("," in value for value in values) else "")
+        return _numbers(name, filled, bad, _style(values))
     return _words(name, texts, known, values)
 
 
@@ -142,6 +145,10 @@ def _counts_rows(name: str, values: NDArray[np.float64]) -> bool:
     """Whether it names rows: called as such columns are, whole numbers, each another."""
     whole = bool((values == np.floor(values)).all())
     return _COUNTING_NAME.fullmatch(name) is not None and whole and len(np.unique(values)) == len(values) > 2
+
+
+def _style(numbers: Sequence[str]) -> str:
+    return "," if any("," in text for text in numbers) else ""
 
 
 def thousands(texts: Sequence[str]) -> bool:

@@ -13,13 +13,20 @@ from numpy.typing import NDArray
 
 Sign = Literal[".", ","]
 MISSING = frozenset(("", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?", "-"))
+_LONGEST_MISSING = max(map(len, MISSING))
 LARGEST, SMALLEST_SPREAD = 1e100, 1e-100  # beyond, sums of squares leave what a double holds
 YES, NO = ("true", "yes", "y", "t"), ("false", "no", "n", "f")
 _DAY_S = 86400.0
 _GROUPS: dict[Sign, str] = {".": r",'’\s", ",": r".'’\s"}
-_NUMBER: dict[Sign, re.Pattern[str]] = {
-    sign: re.compile(rf"[+-]?(\d{{1,3}}([{groups}]\d{{3}})+|\d+|(?=[.,]\d))({re.escape(sign)}\d*)?([eE][+-]?\d+)?")
+_GROUP: dict[Sign, re.Pattern[str]] = {sign: re.compile(f"[{groups}]") for sign, groups in _GROUPS.items()}
+_FORM: dict[Sign, str] = {
+    sign: rf"[+-]?(?:\d{{1,3}}(?:[{groups}]\d{{3}})+|\d+|(?=[.,]\d))(?:{re.escape(sign)}\d*)?(?:[eE][+-]?\d+)?"
     for sign, groups in _GROUPS.items()
+}
+_NUMBER: dict[Sign, re.Pattern[str]] = {sign: re.compile(form) for sign, form in _FORM.items()}
+_ABSENT = "|".join(map(re.escape, sorted(MISSING, key=len, reverse=True)))
+_ALL: dict[Sign, re.Pattern[str]] = {
+    sign: re.compile(rf"(?:(?:{form}|{_ABSENT})\0)*(?:{form}|{_ABSENT})", re.IGNORECASE) for sign, form in _FORM.items()
 }
 # Day first, then month first: a column that reads as both is taken as the second where slashes stand.
 DATE_FORMATS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%Y-%m")
@@ -27,7 +34,7 @@ _TIMES = ("", " %H:%M", " %H:%M:%S")
 
 
 def is_missing(text: str) -> bool:
-    return text.lower() in MISSING
+    return len(text) <= _LONGEST_MISSING and text.lower() in MISSING
 
 
 def number(text: str) -> float | None:
@@ -45,11 +52,37 @@ def plain_numbers(texts: Sequence[str]) -> NDArray[np.float64] | None:
         values = list(map(float, texts))
     except ValueError:
         try:
-            absent = {text for text in set(texts) if is_missing(text)}
-            values = [np.nan if text in absent else float(text) for text in texts]
+            values = list(map(_value, texts))
         except ValueError:
             return None
     return None if "_" in "".join(texts) else np.array(values, dtype=np.float64)
+
+
+def written_numbers(texts: Sequence[str], sign: Sign) -> NDArray[np.float64] | None:
+    """float64 [N] where :func:`grouped` reads all, or they are missing; None otherwise. Quick: all are read at once.
+
+    They are joined by a NUL, which no text of a CSV holds.
+    """
+    if not texts:
+        return np.empty(0)
+    joined = "\0".join(texts)
+    if _GROUP[sign].search(joined):
+        if _ALL[sign].fullmatch(joined) is None:
+            return None
+        joined = _GROUP[sign].sub("", joined)
+    values = plain_numbers(joined.replace(sign, ".").split("\0"))
+    if values is None or not all(is_missing(texts[place]) for place in np.flatnonzero(~np.isfinite(values)).tolist()):
+        return None
+    return values
+
+
+def _value(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        if is_missing(text):
+            return math.nan
+        raise
 
 
 def reads(text: str, sign: Sign) -> bool:
@@ -64,7 +97,7 @@ def grouped(text: str, sign: Sign) -> float | None:
         return simple
     if not reads(text, sign):
         return None
-    return number(re.sub(rf"[{_GROUPS[sign]}]", "", text).replace(sign, "."))
+    return number(_GROUP[sign].sub("", text).replace(sign, "."))
 
 
 def decimal_sign(columns: Sequence[Sequence[str]], delimiter: str) -> Sign:
@@ -74,6 +107,10 @@ def decimal_sign(columns: Sequence[Sequence[str]], delimiter: str) -> Sign:
     """
     commas = points = undecided = 0
     for texts in columns:
+        if alone := _alone(texts):
+            commas += alone == ","
+            points += alone == "."
+            continue
         as_point, as_comma = (sum(reads(text, sign) for text in texts) for sign in (".", ","))
         commas += as_comma > as_point
         points += as_point > as_comma
@@ -81,6 +118,15 @@ def decimal_sign(columns: Sequence[Sequence[str]], delimiter: str) -> Sign:
     if commas == points:
         return "," if undecided and delimiter == ";" and not points else "."
     return "," if commas > points else "."
+
+
+def _alone(texts: Sequence[str]) -> Sign | None:
+    """The sign with which all are numbers, where the other does not read all: no need to count those thousands."""
+    others: dict[Sign, Sign] = {".": ",", ",": "."}
+    for sign, other in others.items():
+        if written_numbers(texts, sign) is not None and not all(reads(text, other) for text in texts):
+            return sign
+    return None
 
 
 def moments(texts: Sequence[str]) -> tuple[list[float | None], str]:

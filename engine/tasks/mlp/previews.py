@@ -102,7 +102,7 @@ class _Canvas:
     def png(self) -> bytes:
         out = io.BytesIO()
         small = self.image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
-        small.quantize(128, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        small.quantize(128, dither=Image.Dither.NONE).save(out, "PNG")
         return out.getvalue()
 
 

@@ -21,6 +21,7 @@ from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, prior_state
 from engine.tasks.vae.residual import Residual
+from engine.tasks.vae.stereo_images import check_images
 
 SHORTEST_FRAMES = 96
 AUDIBLE_DB = 60.0
@@ -34,7 +35,8 @@ class Codec:
     ceiling [M]: the loudest each band was in training, in dB. file_codes: where the collection's sounds lie. level:
     the median of the training sounds' active RMS (:func:`engine.audio.levels.active_rms`). Runs of an older version
     have neither of the two. end_db: how far below its loudest a new one-shot ends. sharp_attacks: whether inversion
-    infers a second picture (:mod:`engine.audio.detail`).
+    infers a second picture (:mod:`engine.audio.detail`). images [N, 2, K]: how the learned sounds of ``file_codes`` lie
+    between two channels (:mod:`engine.tasks.vae.stereo_images`); none of a mono collection.
     """
 
     model: ConvVAE
@@ -47,6 +49,7 @@ class Codec:
     level: float | None = None
     end_db: float = AUDIBLE_DB
     sharp_attacks: bool = True
+    images: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         self.device = next(self.model.parameters()).device
@@ -162,6 +165,8 @@ class Codec:
             state["file_codes"] = self.file_codes.state_dict()
         if self.level is not None:
             state["level"] = self.level
+        if self.images is not None:
+            state["images"] = self.images
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -174,6 +179,7 @@ class Codec:
         self.residual = Residual.load(state["residual"]) if "residual" in state else None
         self.file_codes = FileCodes.load(state["file_codes"]) if "file_codes" in state else None
         self.level = state.get("level")
+        self.images = check_images(state["images"]) if "images" in state else None
         self.end_db = float(state["end_db"])
 
     def begin_with(self, state: Mapping[str, Any]) -> None:

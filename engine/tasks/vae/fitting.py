@@ -21,6 +21,7 @@ from engine.tasks.vae.dataset import AudioTrainingDataset
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import OneShotPrior, Prior, TexturePrior, is_texture
+from engine.tasks.vae.stereo_images import collection_images
 
 FITTED_SOUNDS = 256
 MAPPED_HELD_OUT = 64
@@ -34,7 +35,7 @@ class Fitting:
 
     kind: of sounds; a code that is one vector knows one-shots alone. level: of all that is made, see
     :func:`engine.audio.levels.even_level`. end_db: how far below its loudest a recording ends, the median
-    of all, 20 to 60.
+    of all, 20 to 60. images: how the sounds that are fitted to lie between two channels.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Fitting:
         self.kind: Kind = found if config.kind == "auto" else config.kind
         self.of_textures = self.kind == "textures" and config.code != "vector"
         self.level = even_level(levels)
+        self.images = collection_images([train.sounds[sound].image for sound in self.learned])
         self.end_db = float(np.clip(np.median(ends), EARLIEST_END_DB, AUDIBLE_DB))
 
     def fit(self, codec: Codec) -> tuple[Prior, FileCodes]:

@@ -123,6 +123,7 @@ class VAETask:
         )
         self._fitting = Fitting(self.train, self.val, self.task_config, found.shapes)
         self.codec.level, self.codec.end_db = self._fitting.level, self._fitting.end_db
+        self.codec.images = self._fitting.images
         self._meter = found.meter(self.train, self.transform)
         self._copying: CopyingReading | None = None
 

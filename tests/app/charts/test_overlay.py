@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from app.charts import specs
-from app.charts.overlay import Line, curve, overlay_rows, relative
+from app.charts.overlay import Line, curve, mean, overlay_rows, relative
 from app.runs.store import MetricsStore
 from engine.rundir.layout import Layout
 from engine.rundir.status import State
@@ -133,3 +133,17 @@ def test_the_colours_of_runs_are_told_apart_by_everybody(theme: str) -> None:
         seen = {one: OKLAB @ np.cbrt(CONES @ np.clip(matrix @ linear(one), 0, 1)) for one in colours}
         for pair in combinations(colours, 2):
             assert np.linalg.norm(seen[pair[0]] - seen[pair[1]]) > 0.05, (sight, pair)
+
+
+def test_a_mean_over_seeds_stands_where_all_of_them_are_in_a_band_of_their_scatter_seen_whole() -> None:
+    longer = Line("a", "seed 0", X, np.full(100, 2.0))
+    shorter = Line("b", "seed 1", X[:60], np.full(60, 4.0))
+    found = mean(specs.RUNS[0], "both", [longer, shorter])
+    assert (found.x[0], found.x[-1]) == (1.0, 60.0) and set(found.y) == {3.0}
+    assert found.spread is not None and np.allclose(found.spread, math.sqrt(2))
+    table = overlay_rows([found])
+    assert np.allclose(of(table, "band", "y"), 3 - math.sqrt(2)) and np.allclose(of(table, "band", "y2"), 4.4142136)
+    frame = of(table, "frame")
+    assert frame.min() < 3 - math.sqrt(2) and frame.max() > 4.4142
+    alone = mean(specs.RUNS[1], "alone", [longer])
+    assert alone.spread is None and alone.name == "alone"

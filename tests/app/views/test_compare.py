@@ -178,7 +178,7 @@ def test_previews_stand_beside_one_another_at_one_epoch_or_the_nearest(
 def test_a_run_leads_to_the_page_with_itself_chosen(visit: Visit, three: None) -> None:
     app = visit("run", run="a")
     app.button(key="compare").click().run()
-    assert not app.exception and address(app) == {"runs": "a"}
+    assert not app.exception and address(app) == {"runs": "a", "run": "a"}, "run: where Back leads"
     assert app.multiselect(key="compare-runs").value == ["a"]
 
 
@@ -187,3 +187,43 @@ def test_a_run_that_goes_while_one_looks_is_left_out(visit: Visit, runs_dir: Pat
     shutil.rmtree(runs_dir / "b")
     app.run()
     assert not app.exception and "There is no run b here." in said(app)
+
+
+@pytest.fixture
+def seeded(runs_dir: Path) -> None:
+    """Two settings with two seeds each, and one with a single one."""
+    for preset, seed, errors, threads in (
+        ("balanced", 0, 0.3, 1), ("balanced", 1, 0.5, 4), ("strong", 0, 3.3, 1), ("strong", 1, 3.5, 1),
+        ("light", 0, 0.4, 1),
+    ):  # fmt: skip
+        config = RunConfig(training={"preset": preset, "seed": seed, "threads": threads}, task={"channels": 32})
+        judged(
+            runs_dir / f"{preset}-{seed}", f"drums {preset} seed {seed}", [4, 5, 6], apart=errors, config=config
+        )  # fmt: skip
+
+
+ALL = "balanced-0,balanced-1,strong-0,strong-1,light-0"
+
+
+def test_seeds_of_the_same_settings_are_one_curve_and_one_figure_with_its_spread(visit: Visit, seeded: None) -> None:
+    app = visit("compare", runs=ALL)
+    words = said(app)
+    assert "<b>drums balanced</b> is 3.00 ± 0.61 dB better than <b>drums strong</b>, over 4 runs." in words
+    assert (
+        "<b>drums balanced</b> and <b>drums light seed 0</b> cannot be told apart over 3 runs: they differ by "
+        "0.00 ± 0.75 dB."
+    ) in words
+    over = re.findall(r"<tr>(.*?)</tr>", next(one.proto.body for one in app.get("html") if "mean ±" in one.proto.body))
+    cells = [[re.sub("<[^>]+>", "", cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in over]
+    assert [row[:3] for row in cells[1:]] == [
+        ["drums balanced", "2", "7.1 ± 0.1 dB"], ["drums strong", "2", "10.1 ± 0.1 dB"],
+        ["drums light seed 0", "1", "7.1 dB"],
+    ]  # fmt: skip
+    alt = charts(app)[0].proto.alt
+    assert alt.endswith("last: drums balanced 7.8 dB, drums strong 10.8 dB, drums light seed 0 7.8 dB")
+    app.toggle(key="compare-seeds").set_value(False).run()
+    assert address(app)["seeds"] == "0" and charts(app)[0].proto.alt.count("seed") == 5 and not app.exception
+
+
+def test_runs_of_different_settings_are_not_put_together(visit: Visit, three: None) -> None:
+    assert not [one for one in visit("compare", runs="a,b,c").toggle if one.key == "compare-seeds"]

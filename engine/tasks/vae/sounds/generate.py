@@ -17,6 +17,7 @@ from engine import rng
 from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
 from engine.audio.mel import power_to_db
+from engine.audio.stereo import laid_out
 from engine.errors import ConfigError
 from engine.tasks.vae.codec import AUDIBLE_DB, normal
 from engine.tasks.vae.model import STRIDE
@@ -71,6 +72,11 @@ class Studio:
     def of_textures(self) -> bool:
         return not isinstance(self.prior, OneShotPrior)
 
+    @property
+    def in_stereo(self) -> bool:
+        """Whether the collection was recorded so, most of it."""
+        return self.codec.images is not None
+
     @cached_property
     def map(self) -> LatentMap:
         """Where the collection lies. ``DataError`` when neither the model nor the disk knows it."""
@@ -100,7 +106,7 @@ class Studio:
         audible = self._audible(db, self.codec.end_db if code.samples is None else AUDIBLE_DB)
         audible = min(audible, code.samples or audible)
         length = min(audible, wanted) if wanted and not request.loop else audible
-        wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], request)[:length]
+        wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], code, request)[:length]
         still_heard = bool(db[:, length // self.hop - 1].max() > db.max() - AUDIBLE_DB)
         wave = finish.one_shot_edges(wave, self.rate, out_s=RELEASE_S if still_heard else finish.FADE_S)
         if wanted is None:
@@ -127,7 +133,7 @@ class Studio:
         samples = self._texture_samples(request, code.samples)
         beyond = self._beyond(request, samples)
         db = torch.cat(list(self.codec.decode(code.values)), dim=-1)[:, : self.codec.config.frames(samples + beyond)]
-        wave = self._wave(db, request)[: samples + beyond]
+        wave = self._wave(db, code, request)[: samples + beyond]
         wave = finish.lengthen(wave, samples + beyond)
         return finish.crossfade_loop(wave, samples) if request.loop else finish.fade_edges(wave, self.rate)
 
@@ -138,10 +144,14 @@ class Studio:
         """What a loop needs past its end to fade into its beginning."""
         return min(round(LOOP_FADE_S * self.rate), samples // 2) if request.loop else 0
 
-    def _wave(self, db: torch.Tensor, request: SoundRequest) -> finish.Wave:
+    def _wave(self, db: torch.Tensor, code: _Code, request: SoundRequest) -> finish.Wave:
         """Mel power in dB [M, F] with its roughness, as a wave [T] or [T, 2]."""
         middle = self._voice(db, request, 0)
-        return finish.widen(middle, self._voice(db, request, 1), self.rate) if request.stereo else middle
+        if not (self.in_stereo if request.stereo is None else request.stereo):
+            return middle
+        other = self._voice(db, request, 1)
+        image = self.map.image(code.values) if self.in_stereo else None
+        return laid_out(middle, other, image, self.rate) if image else finish.widen(middle, other, self.rate)
 
     def _voice(self, db: torch.Tensor, request: SoundRequest, variant: int) -> finish.Wave:
         # Variations of one sound share their roughness: at amount 0 they are one.

@@ -13,12 +13,14 @@ from functools import cached_property
 import torch
 
 from engine import rng
+from engine.audio.stereo import StereoImage
 from engine.errors import ConfigError, DataError
 from engine.rundir.record import Side
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.sounds.descriptors import describe
+from engine.tasks.vae.stereo_images import image_near
 
 MOST_AXES = 6
 FAR = 0.95
@@ -162,6 +164,12 @@ class LatentMap:
             for item in order
         ]
 
+    def image(self, code: torch.Tensor) -> StereoImage | None:
+        """How a sound of this code [W, D, L] lies between two channels; None where the collection is mono."""
+        if self.codec.images is None:
+            return None
+        return image_near(self._timed(code), self.file_codes.codes[self.file_codes.learned], self.codec.images)
+
     def remarks(self, code: torch.Tensor) -> list[str]:
         """A word of warning where a code [W, D, L] is farther from everything learned than new sounds get."""
         distance = float(self._distances(self._learned, self._summary(code)).min())
@@ -213,10 +221,12 @@ class LatentMap:
 
     def _summary(self, code: torch.Tensor) -> torch.Tensor:
         """A code [W, D, L] as [K]."""
+        return fitted(self._timed(code), self.shape[-1]).flatten().double()
+
+    def _timed(self, code: torch.Tensor) -> torch.Tensor:
+        """A code [W, D, L] as [D, L], as long as it is; [D, 1] of a texture."""
         code = code.mean(0) if self.codec.model.vector else code[0]
-        if not isinstance(self.codec.prior, OneShotPrior):
-            code = code.mean(-1, keepdim=True)
-        return fitted(code, self.shape[-1]).flatten().double()
+        return code if isinstance(self.codec.prior, OneShotPrior) else code.mean(-1, keepdim=True)
 
     def _own_spacing(self) -> float:
         """The median distance of a learned sound to the nearest other one."""

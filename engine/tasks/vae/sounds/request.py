@@ -78,7 +78,9 @@ class Making(Settings):
         None, ge=0, le=2, description="Spread of new sounds around what was learned; automatic: the run's."
     )
     quality: Literal["best", "fast"] = Field("best", description="Care in finding phases; fast takes less time.")
-    stereo: bool = Field(False, description="Two channels; their sum is the mono sound.")
+    stereo: bool | None = Field(
+        None, description="Two channels, whose sum is the mono sound, or one; automatic: as most recordings are."
+    )
 
 
 class Treatment(Making):

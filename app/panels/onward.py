@@ -1,0 +1,55 @@
+"""From an epoch on: what can be done with any whose weights were kept, and what of that is exact."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.look import style
+from app.panels.saved_states import states_of
+from app.runs.exporting import exported
+from engine.rundir.reader import RunReader
+from engine.rundir.view import RunView
+
+
+def show(reader: RunReader, view: RunView) -> None:
+    """A choice of epochs, and the ways on from the chosen one."""
+    states = states_of(reader)
+    if view.run is None or not states:
+        style.quiet("No weights are kept yet. The first are kept twenty seconds after the first update.")
+        return
+    which = str(st.selectbox(
+        "Epoch", list(states), format_func=states.__getitem__, key=f"onward-{reader.id}", width=320,
+        help="All whose weights were kept: the best, the last, and a snapshot beside most previews.",
+    ))  # fmt: skip
+    with st.container(horizontal=True, key="onward"):
+        _use(reader, view, which)
+        _fork(reader, "Begin a new run from it", "fork_right", which, "fork", (
+            "The same data, with settings that you change. Opens New run, filled with those of this run."
+        ))  # fmt: skip
+        if view.run.can.make_sounds:
+            _fork(reader, "Go on with more sounds", "library_add", which, "grow", (
+                "A folder that has grown, or another. The sounds that this run knows stay on their sides."
+            ))  # fmt: skip
+    style.quiet(
+        "A new run begins with the weights of that epoch and the scale of its data, and what checked then checks now. "
+        "It is no exact continuation: optimiser and schedule begin anew. “Resume” and “Train longer” go on with both."
+    )
+
+
+def _use(reader: RunReader, view: RunView, which: str) -> None:
+    assert view.run is not None, "asked above"
+    if view.run.can.make_sounds and st.button("Make sounds with it", icon=":material/graphic_eq:", key="use-epoch"):
+        st.session_state[f"state-{reader.id}"] = which
+        st.switch_page("views/sounds.py", query_params={"run": reader.id})
+    if view.run.can.export:
+        st.download_button(
+            "Export it", lambda: exported(reader.root, which), f"{reader.id}-{which.removesuffix('.safetensors')}.zip",
+            "application/zip", icon=":material/download:", key="export-epoch", on_click="ignore",
+            help="One file to keep or to pass on: it makes sounds without this run. Takes some seconds.",
+        )  # fmt: skip
+
+
+def _fork(reader: RunReader, label: str, icon: str, which: str, key: str, says: str) -> None:
+    if st.button(label, icon=f":material/{icon}:", key=key, help=says):
+        more = {"more": "1"} if key == "grow" else {}
+        st.switch_page("views/new.py", query_params={"fork": reader.id, "checkpoint": which, **more})

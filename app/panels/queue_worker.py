@@ -1,0 +1,87 @@
+"""Who trains what waits: the worker of the queue, to start and to stop."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.look import style
+from app.runs.launch import launcher
+from app.runs.queueing import Listed, writable
+from engine.errors import SweetspotError
+from engine.quantities import counted, plural
+from engine.queue.files import Queue
+from engine.queue.standing import Standing
+from engine.rundir.reading import own_file
+
+MOST_SLOTS = 8
+_SLOTS = "queue-slots"
+_TAIL = 40
+
+
+def card(queue: Queue, found: Listed) -> None:
+    """What it does, and the one button that changes that."""
+    with st.container(border=True, key="worker"):
+        with st.container(horizontal=True, vertical_alignment="center", key="worker-row"):
+            with st.container():
+                style.line(_says(queue, found))
+            if writable(queue):
+                with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="bottom"):
+                    _button(queue, found)
+        if not writable(queue):
+            style.quiet("Only to look at: you may not write to this folder.")
+        _log(queue)
+
+
+def _says(queue: Queue, found: Listed) -> str:
+    left = counted(found.left, "run")
+    if found.stopping:
+        return "*Stopping.* Each training under way ends with a checkpoint."
+    if found.worker:
+        return f"*Working.* {left} left. It goes on also when this app or this page is closed."
+    if launcher().begins_to_work(queue):
+        return "*One moment.* The worker is starting, or leaving."
+    if not found.left:
+        return "*Nothing waits.* Add a run under New run."
+    stopped = len(found.of(Standing.STOPPED))
+    again = f" {counted(stopped, 'run')} of them {plural(stopped, 'goes', 'go')} on where it stood."
+    return f"*Nobody works.* {left} to be trained.{again if stopped else ''}"
+
+
+def _button(queue: Queue, found: Listed) -> None:
+    if found.worker or launcher().begins_to_work(queue):
+        st.button(
+            "Stop the queue", icon=":material/stop_circle:", key="queue-stop", on_click=_do, args=(queue, "stop"),
+            disabled=found.stopping or not found.worker,
+            help="Each training under way ends with a checkpoint. The next start goes on with it, bit for bit.",
+        )  # fmt: skip
+        return
+    st.number_input(
+        "At once", 1, MOST_SLOTS, 1, key=_SLOTS, width=130,
+        help="So many trainings beside one another, which share the cores. One after the other each is fastest.",
+    )  # fmt: skip
+    st.button(
+        "Start the queue", icon=":material/play_arrow:", type="primary", key="queue-start", on_click=_do,
+        args=(queue, "start"), disabled=not found.left,
+    )  # fmt: skip
+
+
+def _do(queue: Queue, what: str) -> None:
+    """Runs before the page is drawn again."""
+    try:
+        if what == "stop":
+            queue.stop()
+        else:
+            launcher().work(queue, int(st.session_state.get(_SLOTS, 1)))
+    except SweetspotError as error:
+        st.session_state["complaint"] = str(error)
+
+
+def _log(queue: Queue) -> None:
+    """What the workers said: which run began, which ended and why."""
+    if not own_file(queue.log):
+        return
+    folded = st.expander("What the worker said", on_change="rerun", key="worker-said")
+    if folded.open:
+        with folded:
+            lines = queue.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:]
+            st.code("\n".join(lines) or "Nothing yet.", language=None, wrap_lines=True)

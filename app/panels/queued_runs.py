@@ -1,0 +1,127 @@
+"""The requests of the queue: what trains, what waits, what is over; those of one wish stand together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import streamlit as st
+
+from app.look import style
+from app.look.states import Badge
+from app.runs.compared import FEWEST, MOST
+from app.runs.queueing import OVER, UNDER_WAY, Listed, writable
+from engine.claims.figures import figure
+from engine.errors import SweetspotError
+from engine.quantities import counted, number
+from engine.queue.files import Queue
+from engine.queue.standing import QueueRow, Standing, take_out
+
+MOST_SHOWN = 30  # of each kind: every row has buttons
+_BADGES = {
+    Standing.WAITING: Badge("Waiting", "hourglass_top", "gray"),
+    Standing.STARTING: Badge("Getting ready", "hourglass_top", "gray"),
+    Standing.RUNNING: Badge("Learning", "graphic_eq", "green"),
+    Standing.STOPPED: Badge("Stopped", "pause_circle", "gray"),
+    Standing.DONE: Badge("Done", "check_circle", "green"),
+    Standing.CANCELLED: Badge("Cancelled", "stop_circle", "gray"),
+    Standing.FAILED: Badge("Failed", "error", "red"),
+}
+
+
+def show(queue: Queue, found: Listed) -> None:
+    """A row a request, in the order of its turn; what is over stands last, the newest first."""
+    for path in found.damaged:
+        style.note("yellow", "info", f"{path.name} is damaged and is passed over.", f"Add it again, and remove {path}.")
+    _section("Under way", found.of(*UNDER_WAY), queue, found)
+    waiting = found.of(Standing.WAITING)
+    _section("Waiting", waiting, queue, found, ("Take all out", waiting))
+    over = found.of(*OVER)[::-1]
+    _section("Over", over, queue, found, ("Clear the list", over))
+
+
+def _section(
+    title: str,
+    rows: Sequence[QueueRow],
+    queue: Queue,
+    found: Listed,
+    all_of_them: tuple[str, Sequence[QueueRow]] | None = None,
+) -> None:
+    if not rows:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header(f"{title}: {len(rows)}", anchor=False, width="content")
+        if all_of_them is not None and len(rows) > 1 and writable(queue):
+            st.button(
+                all_of_them[0], key=f"queue-{title}", type="tertiary", icon=":material/playlist_remove:",
+                on_click=_take_out, args=(queue, all_of_them[1]),
+                help="Runs that were trained stay." if title == "Over" else None,
+            )  # fmt: skip
+    for sweep, group in groupby(rows[:MOST_SHOWN], lambda row: row.queued.request.sweep):
+        together = list(group)
+        if sweep is not None:
+            _heading(title, together[0], found)
+        for row in together:
+            _row(row, queue, found)
+    if len(rows) > MOST_SHOWN:
+        style.quiet(f"And {counted(len(rows) - MOST_SHOWN, 'more', 'more')}.")
+
+
+def _heading(title: str, one: QueueRow, found: Listed) -> None:
+    """Over those of one wish: how far it is, and the way to Compare once two can be held beside one another."""
+    wish = found.sweep(one.queued.request)
+    done = sum(row.state is Standing.DONE for row in wish)
+    begun = [row.queued.id for row in wish if row.view is not None and row.view.run is not None]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        style.head_words(f"{len(wish)} runs of one wish, {done} done")
+        if len(begun) >= FEWEST:
+            st.page_link(
+                "views/compare.py", label="Compare them", icon=":material/compare_arrows:", width="content",
+                query_params={"runs": ",".join(begun[:MOST])},
+                help="Settings against one another, each with what its seeds scatter by.",
+            )  # fmt: skip
+
+
+def _row(row: QueueRow, queue: Queue, found: Listed) -> None:
+    one, badge = row.queued, _BADGES[row.state]
+    with st.container(border=True, key=f"queued-{one.id}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+                style.name(row.view.name if row.view is not None else one.request.name, small=True)
+                st.badge(badge.label, icon=f":material/{badge.icon}:", color=badge.colour)  # type: ignore[arg-type]
+            with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+                _buttons(row, queue, found)
+        style.quiet(" · ".join(filter(None, _facts(row))))
+
+
+def _buttons(row: QueueRow, queue: Queue, found: Listed) -> None:
+    one = row.queued
+    under_way = row.state in (Standing.RUNNING, Standing.STARTING) or (one.state == "begun" and bool(found.worker))
+    if not under_way and writable(queue):
+        st.button(
+            "Take out", key=f"out-of-queue-{one.id}", type="tertiary", icon=":material/playlist_remove:",
+            on_click=_take_out, args=(queue, [row]),
+            help="It is not trained." if row.state is Standing.WAITING else "Its run stays.",
+        )  # fmt: skip
+    if row.view is not None and st.button("Open", key=f"open-queued-{one.id}"):
+        st.switch_page("views/run.py", query_params={"run": one.id})
+
+
+def _take_out(queue: Queue, rows: Sequence[QueueRow]) -> None:
+    """Runs before the page is drawn again."""
+    try:
+        for row in rows:
+            take_out(queue, row.queued)
+    except SweetspotError as error:
+        st.session_state["complaint"] = str(error)
+
+
+def _facts(row: QueueRow) -> list[str]:
+    """What it learns from, how far it is, its best so far, why it failed."""
+    request, view = row.queued.request, row.view
+    status, run = (view.status, view.run) if view is not None else (None, None)
+    far = f"epoch {status.epoch} of {number(status.total_epochs)}" if status and status.total_epochs else ""
+    best = status.best if status is not None else None
+    found = f"best {figure(best.raw, run.monitor.unit)} at epoch {best.epoch}" if best and run else ""
+    source = request.source or (f"the sounds of {request.origin}" if request.origin else "")
+    return [far, found, row.reason, f"from {source}" if source else ""]

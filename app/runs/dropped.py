@@ -1,0 +1,154 @@
+"""Sounds that were dropped into the app: put into a folder beside the runs, from where they are learned.
+
+What comes may be anybody's archive: it is unpacked by its names alone, and none leads out of the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import shutil
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from engine.audio.files.find import CONVERTIBLE, READABLE
+from engine.errors import DataError, StorageError
+
+PLACE = ".dropped"  # no name of a run
+MOST_BYTES, MOST_FILES = 4 << 30, 20_000
+MOST_PACKED = 200  # times: no sound is packed so well, and a bomb is packed better
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Kept:
+    """folder: with the sounds; passed: how many files were no sounds."""
+
+    folder: Path
+    sounds: int
+    passed: int
+
+
+def keep(runs_dir: Path, files: Sequence[tuple[str, memoryview]]) -> Kept:
+    """Put sounds, and those of zip archives among ``files`` (name or relative path, content), into one folder.
+
+    The same files lead to the same folder. ``DataError`` for an archive that is damaged or hostile, or where there is
+    no sound; ``StorageError`` by the disk.
+    """
+    place = runs_dir / PLACE / _digest(files)
+    folder = place / _called(files)
+    try:
+        if not folder.is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=place) as staging:
+                staged = Path(staging) / "sounds"
+                staged.mkdir()
+                above = f"{_top(files)}/"
+                for name, data in files:
+                    _put(staged, name.replace("\\", "/").removeprefix(above), data)
+                if not _sounds(staged):
+                    raise DataError("There is no sound among these files.", "Drop WAV, FLAC, OGG, MP3 or AIFF files.")
+                shutil.move(staged, folder)
+    except OSError as error:
+        raise StorageError.of(error) from error
+    loose = sum(not (_is_sound(name) or name.lower().endswith(".zip")) for name, _ in files)
+    return Kept(folder, _sounds(folder), loose)
+
+
+def _put(staged: Path, name: str, data: memoryview) -> None:
+    if name.lower().endswith(".zip"):
+        for inside, content in _of_zip(name, data):
+            _write(staged, inside, content)
+    elif _is_sound(name):
+        _write(staged, name, data)
+
+
+def _write(staged: Path, name: str, data: bytes | memoryview) -> None:
+    """Under its own names, as far as any system takes them; of two alike the later one gets a number."""
+    parts = [_clean(part) for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", ".", "..")]
+    path = staged.joinpath(*parts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    number = 2
+    while path.exists():
+        path = path.with_name(f"{Path(parts[-1]).stem}-{number}{path.suffix}")
+        number += 1
+    path.write_bytes(data)
+
+
+def _of_zip(name: str, data: memoryview) -> Iterator[tuple[str, bytes]]:
+    """The sounds of an archive; ``DataError`` before anything of it is unpacked that may not be."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            found = [one for one in archive.infolist() if not one.is_dir()]
+            _check(name, found, len(data))
+            for one in found:
+                if _is_sound(one.filename) and not _hidden(one.filename):
+                    yield one.filename, archive.read(one)  # never more than it claims
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zipfile.LargeZipFile) as error:
+        raise DataError(
+            f"{name} is damaged, or no zip archive ({error}).", "Pack it anew, or drop the files."
+        ) from error
+
+
+def _check(name: str, found: Sequence[zipfile.ZipInfo], weighs: int) -> None:
+    for one in found:
+        parts = PurePosixPath(one.filename.replace("\\", "/")).parts
+        if ".." in parts or one.filename.startswith(("/", "\\")) or re.match("[A-Za-z]:", one.filename):
+            raise _hostile(name, f"{_clean(one.filename)} in it would lie outside of its folder")
+        if stat.S_ISLNK(one.external_attr >> 16):
+            raise _hostile(name, f"{_clean(one.filename)} in it is a link")
+    size = sum(one.file_size for one in found)
+    if size > min(MOST_BYTES, MOST_PACKED * weighs + (1 << 24)):
+        raise _hostile(name, f"it would unpack to {size / 1e9:.1f} GB")
+    if len(found) > MOST_FILES:
+        raise _hostile(name, f"it holds more than {MOST_FILES:,} files")
+
+
+def _hostile(name: str, why: str) -> DataError:
+    return DataError(f"{_clean(name)} was not unpacked: {why}.", "Unpack it yourself, look at it, and name its folder.")
+
+
+def _clean(name: str) -> str:
+    """A name that every system takes and no screen is fooled by."""
+    shown = "".join(char if char.isprintable() and char not in '<>:"/\\|?*' else "-" for char in name)
+    stem, suffix = os.path.splitext(shown.strip(" ."))  # noqa: PTH122 - a text, no path
+    return f"{stem[:_LONGEST_NAME]}{suffix[:12]}" or "-"
+
+
+def _is_sound(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in READABLE | CONVERTIBLE
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+
+
+def _sounds(folder: Path) -> int:
+    return sum(path.is_file() for path in folder.rglob("*"))
+
+
+def _called(files: Sequence[tuple[str, memoryview]]) -> str:
+    """What the folder is called: the dropped folder, the one archive, else "sounds"."""
+    alone = len(files) == 1 and files[0][0].lower().endswith(".zip")
+    return _clean(_top(files) or (PurePosixPath(files[0][0]).stem if alone else "sounds"))
+
+
+def _top(files: Sequence[tuple[str, memoryview]]) -> str:
+    """The one folder that all of them lie in; "" where there is none."""
+    paths = [PurePosixPath(name.replace("\\", "/")) for name, _ in files]
+    tops = {path.parts[0] if len(path.parts) > 1 else "" for path in paths}
+    return tops.pop() if len(tops) == 1 else ""
+
+
+def _digest(files: Sequence[tuple[str, memoryview]]) -> str:
+    found = hashlib.sha256()
+    for name, data in sorted(files, key=lambda one: one[0]):
+        found.update(f"{len(name)} {name} {len(data)} ".encode("utf-8", "backslashreplace"))
+        found.update(data)
+    return found.hexdigest()[:16]

@@ -1,0 +1,24 @@
+"""A model as one file, written by a process of its own: torch is not for the app."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+from engine.child import command, environment
+
+LONGEST_S = 300
+
+
+def exported(root: Path, which: str) -> bytes:
+    """What ``sweetspot export`` writes of the state ``which``. ``RuntimeError`` with its last words where it fails."""
+    with tempfile.TemporaryDirectory() as place:
+        out = Path(place) / "model.zip"
+        done = subprocess.run(
+            command("engine", "export", f"--out={out}", f"--checkpoint={which}", "--", str(root)),
+            capture_output=True, text=True, errors="replace", timeout=LONGEST_S, env=environment(),
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip()[-500:] or f"It ended with code {done.returncode}.")
+        return out.read_bytes()

@@ -1,0 +1,75 @@
+"""What settings come to over several seeds, and whether two of them differ by more than seeds do.
+
+Runs that differ in their seed alone are one sample of their settings. Their scatter is pooled over all settings, as in
+an analysis of variance, since two seeds each say little of it; an interval is that of Fisher's least significant
+difference (1935): the difference of two means, give or take Student's 95 % quantile times its standard error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.claims.comparison import plus_minus
+from engine.claims.figures import figure, give_or_take
+from engine.printable import unmarked
+from engine.quantities import counted
+from engine.rundir.record import Monitor
+from engine.sweet_range import quantile
+
+LEAST_FREEDOM = 2  # a single repetition says next to nothing: Student's quantile is 12.7
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """Settings, and the best value of each run that had them; at least one, all finite."""
+
+    name: str
+    values: Sequence[float]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.values))
+
+    @property
+    def spread(self) -> float | None:
+        """The standard deviation over seeds; None of a single one."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
+
+    def shown(self, unit: str) -> str:
+        """ "4.2 ± 0.3 dB"; of a single run its figure alone."""
+        return figure(self.mean, unit) if self.spread is None else give_or_take(self.mean, self.spread, unit)
+
+
+def pooled(groups: Sequence[OverSeeds]) -> tuple[float, int] | None:
+    """The scatter between seeds of the same settings, and its degrees of freedom; None with too few repetitions."""
+    freedom = sum(len(one.values) - 1 for one in groups)
+    if freedom < LEAST_FREEDOM:
+        return None
+    squares = sum((len(one.values) - 1) * (one.spread or 0.0) ** 2 for one in groups)
+    return math.sqrt(squares / freedom), freedom
+
+
+def in_words(groups: Sequence[OverSeeds], monitor: Monitor) -> list[str]:
+    """The best settings against each of the others; names stand between asterisks. Empty with too few repetitions."""
+    scatter = pooled(groups)
+    if scatter is None or len(groups) < 2:
+        return []
+    sign = 1 if monitor.better == "lower" else -1
+    best, *others = sorted(groups, key=lambda one: sign * one.mean)
+    return [_difference(best, other, scatter, monitor.unit) for other in others]
+
+
+def _difference(best: OverSeeds, other: OverSeeds, scatter: tuple[float, int], unit: str) -> str:
+    deviation, freedom = scatter
+    by = abs(other.mean - best.mean)
+    interval = quantile(freedom) * deviation * math.sqrt(1 / len(best.values) + 1 / len(other.values))
+    said = plus_minus(by, interval, unit)
+    first, second = (f"*{unmarked(one.name)}*" for one in (best, other))
+    runs = counted(len(best.values) + len(other.values), "run")
+    if by > interval:
+        return f"{first} is {said} better than {second}, over {runs}."
+    return f"{first} and {second} cannot be told apart over {runs}: they differ by {said}."

@@ -1,0 +1,44 @@
+"""How the recordings of a collection lie between two channels, so that its new sounds can lie likewise.
+
+Letters: N learned sounds, K bands, D latent_dim, L latent frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from engine.audio.stereo import BANDS, MONO, StereoImage
+
+NEIGHBOURS = 3
+NEARNESS = 8  # power of the inverse distance: at a sound's own code its own image
+
+
+def collection_images(images: Sequence[StereoImage | None]) -> torch.Tensor | None:
+    """Pan and width [N, 2, K] of the sounds of a collection; None where most of them are mono."""
+    stereo = sum(image is not None for image in images)
+    if 2 * stereo < len(images):
+        return None
+    return torch.tensor([(image.pan, image.width) for image in (one or MONO for one in images)])
+
+
+def check_images(images: torch.Tensor) -> torch.Tensor:
+    """Pan and width as a state held them; ``ValueError`` where their shape is another."""
+    if images.ndim != 3 or tuple(images.shape[1:]) != (2, BANDS):
+        raise ValueError(f"stereo images of shape {tuple(images.shape)}")
+    return images.float()
+
+
+def image_near(code: torch.Tensor, codes: torch.Tensor, images: torch.Tensor) -> StereoImage:
+    """The image of a ``code`` [D, L]: a mean of those [N, 2, K] of the three nearest of ``codes`` [N, D, L].
+
+    Widths are averaged as powers. A code that ends earlier is compared as far as it goes.
+    """
+    frames = min(code.shape[-1], codes.shape[-1])
+    distance = (codes[..., :frames] - code[..., :frames]).square().sum((1, 2)).sqrt().double()
+    near = distance.argsort(stable=True)[:NEIGHBOURS]
+    weights = (distance[near] / distance[near].max().clamp_min(1e-9)).clamp_min(1e-6).pow(-NEARNESS)
+    weights = weights / weights.sum()
+    pan, width = images[near].double().unbind(1)
+    return StereoImage(tuple((weights @ pan).tolist()), tuple((weights @ width.square()).sqrt().tolist()))

@@ -1,0 +1,98 @@
+"""Sounds that are dropped: kept under their names, and an archive that would do anything else is refused whole."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from app.runs.dropped import keep
+from engine.errors import DataError
+
+SOUND = b"RIFF0000WAVE"
+
+
+def packed(*members: tuple[str, bytes], link: str = "") -> memoryview:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+        if link:
+            info = zipfile.ZipInfo(link)
+            info.create_system, info.external_attr = 3, 0o120777 << 16
+            archive.writestr(info, "/etc/passwd")
+    return memoryview(out.getvalue())
+
+
+def inside(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_folder_keeps_its_name_and_what_lies_in_it(tmp_path: Path) -> None:
+    files = [("kit/kick.wav", SOUND), ("kit/hats/open.flac", SOUND), ("kit/readme.txt", b"x")]
+    kept = keep(tmp_path, [(name, memoryview(data)) for name, data in files])
+    assert kept.folder.name == "kit" and (kept.sounds, kept.passed) == (2, 1)
+    assert inside(kept.folder) == ["hats/open.flac", "kick.wav"]
+    assert kept.folder.is_relative_to(tmp_path / ".dropped")
+    again = keep(tmp_path, [(name, memoryview(data)) for name, data in files])
+    assert again == kept, "the same files are not kept twice"
+
+
+def test_an_archive_gives_its_sounds_and_no_halves_of_macos(tmp_path: Path) -> None:
+    data = packed(("a/kick.wav", SOUND), ("a/kick.txt", b"x"), ("__MACOSX/a/._kick.wav", b"x"), (".x/hat.wav", b"x"))
+    kept = keep(tmp_path, [("my drums.zip", data)])
+    assert kept.folder.name == "my drums" and inside(kept.folder) == ["a/kick.wav"]
+
+
+def test_of_two_of_one_name_both_are_kept(tmp_path: Path) -> None:
+    kept = keep(tmp_path, [("kick.wav", memoryview(SOUND)), ("kick.wav", memoryview(SOUND + b"2"))])
+    assert inside(kept.folder) == ["kick-2.wav", "kick.wav"]
+
+
+@pytest.mark.parametrize("name", ["../kick.wav", "a/../../kick.wav", "/tmp/kick.wav", "C:\\kick.wav", "..\\kick.wav"])
+def test_a_name_that_leads_out_refuses_the_archive(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"x\.zip was not unpacked: .* outside of its folder"):
+        keep(tmp_path / "runs", [("x.zip", packed(("good.wav", SOUND), (name, SOUND)))])
+    assert not list(tmp_path.rglob("*.wav")), "nothing of it was unpacked"
+
+
+def test_a_name_that_a_browser_says_never_leads_out(tmp_path: Path) -> None:
+    kept = keep(tmp_path / "runs", [("../../x/\\..\\kick.wav", memoryview(SOUND)), ("/etc/hat.wav", memoryview(SOUND))])
+    assert all(path.is_relative_to(kept.folder) for path in tmp_path.rglob("*.wav")) and kept.sounds == 2
+
+
+def test_a_link_refuses_the_archive(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a link"):
+        keep(tmp_path, [("x.zip", packed(("good.wav", SOUND), link="secret.wav"))])
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"would unpack to 0\.[0-9] GB"):
+        keep(tmp_path, [("x.zip", packed(("a.wav", bytes(200 << 20))))])
+
+
+def test_an_archive_that_lies_of_its_sizes_is_damaged(tmp_path: Path) -> None:
+    data = bytearray(packed(("a.wav", bytes(40 << 20))))
+    at = data.rindex(b"PK\x01\x02") + 24
+    data[at : at + 4] = struct.pack("<I", 1000)
+    with pytest.raises(DataError, match="is damaged"):
+        keep(tmp_path, [("x.zip", memoryview(data))])
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [("a.txt", b"x")],
+        [("x.zip", b"no archive")],
+        [
+            ("x.zip", bytes(packed(("a.txt", b"")))),
+        ],
+    ],
+)
+def test_where_there_is_no_sound_it_says_so(tmp_path: Path, files: list[tuple[str, bytes]]) -> None:
+    with pytest.raises(DataError):
+        keep(tmp_path, [(name, memoryview(data)) for name, data in files])
+    assert not list(tmp_path.glob(".dropped/*/*"))

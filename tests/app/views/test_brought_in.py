@@ -1,0 +1,78 @@
+"""What is brought into the app: sounds that are dropped, folders of before, a run of somebody else."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from app.panels.source import DROPPED, FOLDER
+from engine.rundir.reader import RunReader
+from engine.sharing.pack import pack
+from tests.app.conftest import said
+from tests.app.library import write
+
+Visit = Callable[..., AppTest]
+
+
+def usable(app: AppTest) -> str:
+    return next(one.value for one in app.metric if one.label == "Usable sounds")
+
+
+def test_dropped_sounds_are_checked_as_any_folder_and_kept_beside_the_runs(
+    visit: Visit, runs_dir: Path, drums: Path
+) -> None:
+    app = visit("new")
+    app.session_state["source"] = DROPPED
+    app.run()
+    assert "They are copied beside your runs" in said(app) and app.button(key="start").disabled
+    files = [(path.name, path.read_bytes(), "audio/flac") for path in sorted(drums.iterdir())]
+    app.file_uploader(key="drop-files").set_value([*files, ("notes.txt", b"x", "text/plain")]).run()
+    assert not app.exception and usable(app) == str(len(files)) and not app.button(key="start").disabled
+    assert "1 file is no sound: passed over." in said(app)
+    (kept,) = (runs_dir / ".dropped").glob("*/*")
+    assert sorted(path.name for path in kept.iterdir()) == [name for name, _, _ in files]
+    assert app.text_input(key="name").placeholder == "sounds"
+
+
+def test_a_hostile_archive_is_refused_in_a_sentence(visit: Visit, runs_dir: Path) -> None:
+    app = visit("new")
+    app.session_state["source"] = DROPPED
+    app.run()
+    app.file_uploader(key="drop-files").set_value([("x.zip", b"no archive", "application/zip")]).run()
+    assert not app.exception and "x.zip is damaged, or no zip archive" in said(app)
+    assert app.button(key="start").disabled
+
+
+def test_folders_that_runs_learned_from_are_there_to_press(visit: Visit, runs_dir: Path, drum_run: Path) -> None:
+    shutil.copytree(drum_run, runs_dir / "drums")
+    folder = RunReader(drum_run).run().source.path  # type: ignore[union-attr]
+    app = visit("new")
+    app.session_state["source"] = FOLDER
+    app.run()
+    app.button(key=f"recent-{folder}").click().run()
+    assert not app.exception and app.text_input(key="folder").value == folder and usable(app)
+
+
+def test_a_packed_run_is_opened_to_look_at(visit: Visit, runs_dir: Path, drum_run: Path, tmp_path: Path) -> None:
+    pack(RunReader(drum_run), tmp_path / "drums.zip")
+    app = visit()
+    app.session_state["elsewhere"] = True
+    app.run()
+    data = (tmp_path / "drums.zip").read_bytes()
+    app.file_uploader(key="run-zip").set_value(("drums.zip", data, "application/zip")).run()
+    app.button(key="open-elsewhere").click().run()
+    assert not app.exception and (runs_dir / drum_run.name / "run.json").exists()
+    assert any("Read only" in one.value for one in app.markdown), [one.value for one in app.markdown]
+
+
+def test_what_is_no_run_is_refused_and_nothing_is_kept(visit: Visit, runs_dir: Path, tmp_path: Path) -> None:
+    write(runs_dir / "mine")
+    app = visit()
+    app.session_state["elsewhere"], app.session_state["run-place"] = True, str(tmp_path / "nowhere")
+    app.run()
+    app.button(key="open-elsewhere").click().run()
+    assert not app.exception and "ss-red" in said(app)
+    assert [path.name for path in runs_dir.iterdir()] == ["mine"]

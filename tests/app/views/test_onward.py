@@ -1,0 +1,146 @@
+"""From an epoch on: used, exported, begun from anew; and who began from whom."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.runs.exporting import exported
+from engine.queue.files import Queue
+from engine.rundir.reader import RunReader
+from engine.rundir.record import Parent
+from engine.rundir.status import State
+from tests.app.conftest import said
+from tests.app.library import write
+from tests.conftest import until
+
+Visit = Callable[..., AppTest]
+
+
+@pytest.fixture
+def run(runs_dir: Path, drum_run: Path) -> RunReader:
+    shutil.copytree(drum_run, runs_dir / "drums")
+    return RunReader(runs_dir / "drums")
+
+
+def snapshot(run: RunReader) -> str:
+    """The oldest state of an epoch that is neither the best nor the last one."""
+    return [one.name for one in run.saved_states() if one.epoch][-1]
+
+
+def address(app: AppTest) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else value[0] for name, value in dict(app.query_params).items()}
+
+
+def test_any_epoch_whose_weights_were_kept_can_be_chosen_and_used(visit: Visit, run: RunReader) -> None:
+    app = visit("run", run="drums")
+    choice = app.selectbox(key="onward-drums")
+    assert len(choice.options) == len(run.saved_states()) > 3 and choice.value == "best"
+    assert "no exact continuation" in said(app)
+    choice.select(snapshot(run)).run()
+    app.button(key="use-epoch").click().run()
+    assert not app.exception and app.selectbox(key="state-drums").value == snapshot(run)
+
+
+def test_before_anything_is_kept_it_says_so(visit: Visit, runs_dir: Path) -> None:
+    live = write(runs_dir / "drums", state=State.RUNNING, done=1, close=False)
+    app = visit("run", run="drums")
+    assert "No weights are kept yet." in said(app) and not [one for one in app.button if one.key == "fork"]
+    live.close()
+
+
+@pytest.mark.usefixtures("forked_starts")
+def test_a_new_run_begins_from_an_epoch_with_changed_settings(visit: Visit, run: RunReader, runs_dir: Path) -> None:
+    app = visit("run", run="drums")
+    app.selectbox(key="onward-drums").select(snapshot(run)).run()
+    app.button(key="fork").click().run()
+    assert not app.exception and address(app) == {"fork": "drums", "checkpoint": snapshot(run)}
+    app = visit("new", **address(app))
+    assert "Begins with what ten-drums had learned: epoch" in said(app) and "is no exact continuation" in said(app)
+    assert not app.radio, "the guard is that of the weights"
+    assert (
+        app.text_input(key="setting-channels").placeholder == "8" and not app.text_input(key="setting-channels").value
+    )
+    assert "sweep" not in {one.key for one in app.button}
+    app.text_input(key="setting-seed").input("7")
+    app.text_input(key="setting-max_steps").input("4").run()
+    app.button(key="queue-add").click().run()
+    (queued,) = Queue(runs_dir).requests()
+    assert (queued.request.origin, queued.request.checkpoint) == (str(run.root), snapshot(run))
+    app.button(key="start").click().run()
+    assert not app.exception
+    until(lambda: sum(root.is_dir() and RunReader(root).exists for root in runs_dir.iterdir()) == 2)
+    (child,) = (RunReader(root) for root in runs_dir.iterdir() if RunReader(root).exists and root != run.root)
+    until(lambda: (status := child.status()) is not None and status.state is State.COMPLETED)
+    record = child.run()
+    assert record is not None and record.parent is not None
+    assert (record.parent.run, record.parent.checkpoint) == ("drums", snapshot(run))
+    assert (record.config.training["seed"], record.config.training["max_steps"]) == (7, 4)
+    assert record.config.task["channels"] == 8 and record.name.startswith("ten-drums, from epoch")
+
+
+def test_what_an_address_names_and_is_not_there_is_said(visit: Visit, run: RunReader) -> None:
+    for query in ({"fork": "nobody"}, {"fork": "drums", "checkpoint": "../../etc/passwd"}):
+        app = visit("new", **query)
+        assert "That is not there to begin with." in said(app) and app.radio, query
+
+
+def test_more_sounds_are_asked_for_as_a_folder(visit: Visit, run: RunReader) -> None:
+    app = visit("run", run="drums")
+    app.button(key="grow").click().run()
+    assert "name the folder that holds the old ones and the new ones" in said(app) and not app.exception
+    folder = RunReader(run.root).run().source.path  # type: ignore[union-attr]
+    assert app.text_input(key="folder").value == folder
+
+
+def test_other_data_than_the_weights_learned_is_refused(visit: Visit, run: RunReader) -> None:
+    app = visit("new", fork="drums", checkpoint="best")
+    app.session_state["source"], app.session_state["named"] = "A data set", "iris"
+    app.run()
+    assert "These weights learn another kind of data." in said(app) and app.button(key="start").disabled
+
+
+@pytest.mark.slow
+def test_an_epoch_is_exported_as_one_file(run: RunReader) -> None:
+    with zipfile.ZipFile(io.BytesIO(exported(run.root, snapshot(run)))) as archive:
+        assert {"manifest.json", "model.safetensors"} <= set(archive.namelist())
+    with pytest.raises(RuntimeError, match="nowhere"):
+        exported(run.root.parent / "nowhere", "best")
+
+
+def began(run: str, checkpoint: str, number: int) -> Parent:
+    return Parent(run=run, uuid=str(number) * 32, checkpoint=checkpoint)
+
+
+def test_a_family_stands_together_in_the_table_and_says_who_began_from_whom(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "eldest", name="eldest", uuid="1" * 32)
+    write(runs_dir / "alone", name="alone", uuid="2" * 32)
+    write(runs_dir / "child", name="child", uuid="3" * 32, parent=began("eldest", "best.safetensors", 1))
+    write(
+        runs_dir / "grandchild", name="grandchild", uuid="4" * 32,
+        parent=began("child", "epoch-0031-step-00002970.safetensors", 3),
+    )  # fmt: skip
+    write(runs_dir / "orphan", name="orphan", uuid="5" * 32, parent=began("gone", "step-00002970.safetensors", 9))
+    table = visit().dataframe[0].value
+    assert list(table["Run"]) == ["orphan", "eldest", "↳ child", "\u2003↳ grandchild", "alone"]
+    assert list(table["From"].dropna()) == [
+        "update 2,970 of gone", "the best epoch of eldest", "epoch 31 of child",
+    ]  # fmt: skip
+    app = visit("run", run="child")
+    assert "Began with the best epoch of" in said(app) and "It goes on in" in said(app)
+    labels = [link.proto.label for link in app.get("page_link")]
+    assert "eldest" in labels and "grandchild" in labels
+    assert "Began with update 2,970 of gone" in said(visit("run", run="orphan"))
+    assert "It goes on in" not in said(visit("run", run="alone"))
+
+
+def test_runs_that_name_one_another_as_parents_are_all_shown(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "a", name="a", uuid="1" * 32, parent=began("b", "best.safetensors", 2))
+    write(runs_dir / "b", name="b", uuid="2" * 32, parent=began("a", "best.safetensors", 1))
+    assert sorted(visit().dataframe[0].value["Run"].str.strip("↳ ")) == ["a", "b"]

@@ -1,0 +1,90 @@
+"""A run from elsewhere is taken in as a stranger's: read, never believed, and nothing else comes with it."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from engine.errors import DataError, RunDirectoryError
+from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader
+from engine.sharing.deterministic_zip import write_zip
+from engine.sharing.pack import pack
+from engine.sharing.unpack import take_in
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+def put(path: Path, *members: tuple[str, bytes]) -> Path:
+    write_zip(path, members)
+    return path
+
+
+def test_a_packed_run_and_a_directory_are_looked_at_and_not_trained(drum_run: Path, runs: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "drums.zip"
+    pack(RunReader(drum_run), packed)
+    first, second = take_in(packed, runs), take_in(drum_run, runs)
+    assert [first.name, second.name] == [drum_run.name, f"{drum_run.name}-2"] and not list(runs.glob(".*"))
+    for root in (first, second):
+        reader = RunReader(root)
+        view = reader.view()
+        assert view.read_only and not view.resumable and not reader.is_own
+        assert reader.saved_states() and reader.previews() and reader.run() is not None
+        assert all(session.machine_id == "packed" for session in reader.sessions())
+    assert RunReader(drum_run).is_own, "the one that was taken in stays as it is"
+
+
+def test_what_claims_to_be_of_this_machine_is_not_believed(drum_run: Path, runs: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copytree(drum_run, tmp_path / "own"))
+    members = [(f"own/{path.relative_to(own).as_posix()}", path.read_bytes()) for path in own.rglob("*")
+               if path.is_file() and not path.name.startswith(".")]  # fmt: skip
+    root = take_in(put(tmp_path / "own.zip", *members), runs)
+    assert not RunReader(root).is_own and RunReader(root).view().read_only
+    source = RunReader(root).run().source  # type: ignore[union-attr]
+    assert source.path is None
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "r/../../evil", "/etc/evil", "r/.bashrc", "r/a/b/c", "evil", "r\\..\\evil", "r/\x1b[2J"]
+)
+def test_a_name_that_belongs_to_no_run_refuses_the_archive(runs: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="belongs to no run"):
+        take_in(put(tmp_path / "x.zip", ("r/run.json", b"{}"), (name, b"x")), runs)
+    assert not list(runs.iterdir()) and not list(tmp_path.rglob("*evil*"))
+
+
+def test_a_bomb_a_link_and_what_holds_no_run_are_refused(runs: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("r/run.json", bytes(50 << 20))
+    with pytest.raises(DataError, match="packed by another program"):
+        take_in(tmp_path / "bomb.zip", runs)
+    (tmp_path / "none.zip").write_bytes(io.BytesIO(b"no archive").getvalue())
+    for name in ("none.zip", "missing.zip"):
+        with pytest.raises(DataError):
+            take_in(tmp_path / name, runs)
+    with pytest.raises((DataError, RunDirectoryError)):
+        take_in(put(tmp_path / "x.zip", ("r/run.json", json.dumps({"uuid": 1}).encode())), runs)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match="holds no run"):
+        take_in(tmp_path / "folder", runs)
+    assert not list(runs.iterdir())
+
+
+def test_a_directory_whose_files_lead_out_brings_nothing_from_there(drum_run: Path, runs: Path, tmp_path: Path) -> None:
+    hostile = Path(shutil.copytree(drum_run, tmp_path / "hostile"))
+    (tmp_path / "secret").write_text("secret")
+    preview = next(Layout(hostile).previews.glob("*.wav"))
+    preview.unlink()
+    preview.symlink_to(tmp_path / "secret")
+    Layout(hostile).log.unlink(missing_ok=True)
+    Layout(hostile).log.symlink_to(tmp_path / "secret")
+    root = take_in(hostile, runs)
+    assert not [path for path in root.rglob("*") if path.is_file() and path.read_bytes() == b"secret"]
