@@ -8,8 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import BinaryIO
+
+from engine.errors import DataError
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
@@ -33,3 +36,12 @@ def read_regular(path: Path, most: int) -> bytes:
     if len(data) > most:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
     return data
+
+
+def refuse_what_is_there(out: Path) -> None:
+    """``DataError`` when there is something called ``out``; OSError when nothing can be written there."""
+    if out.exists() or out.is_symlink():
+        raise DataError(f"{out} is there already.", "Name another file: nothing is overwritten.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=out.parent):
+        pass

@@ -122,7 +122,11 @@ class Reader:
     def wait_for_something_saved(self, command: str) -> None:
         """What makes sounds from a run is typed once it has a checkpoint, where a reader would wait for its end."""
         name, *words = command.split()[1:] or [""]
-        if name not in ("instrument", "generate", "export", "reconstruct") or not words or self.training is None:
+        if (
+            name not in ("instrument", "generate", "export", "reconstruct", "resynthesise")
+            or not words
+            or self.training is None
+        ):
             return
         run = RunReader(self.home / "project" / words[0])
         if run.exists:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import click
 
 from engine import completion
 from engine.errors import ConfigError, DataError
+from engine.regular_file import refuse_what_is_there
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.validation import validated
 
@@ -49,7 +49,7 @@ def command(
     """
     asked = {"source": source or "new", "choke": [_keys(group) for group in choke], **options}
     request: InstrumentRequest = validated(InstrumentRequest, asked)
-    _prepare(out)
+    refuse_what_is_there(out)
     from engine.device import choose
     from engine.sharing.deterministic_zip import write_zip
     from engine.tasks.vae.instrument.kit_zip import members
@@ -84,12 +84,3 @@ def _keys(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
         raise ConfigError(f"--choke {text} names no keys.", "Name MIDI notes, as in --choke 42,44,46.") from error
-
-
-def _prepare(out: Path) -> None:
-    """``DataError`` when there is something called ``out``; OSError when nothing can be written there."""
-    if out.exists() or out.is_symlink():
-        raise DataError(f"{out} is there already.", "Name another file: nothing is overwritten.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=out.parent):
-        pass

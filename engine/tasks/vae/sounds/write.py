@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from engine import __version__
-from engine.audio.files.encode import encode_sound
+from engine.audio.files.encode import Format, encode_sound
 from engine.audio.files.io import UNMARKED
 from engine.audio.files.marks import Marks
 from engine.audio.pitch import clear_pitch
@@ -17,7 +17,8 @@ from engine.errors import RunDirectoryError
 from engine.rundir.atomic import replace_bytes
 from engine.tasks.vae.sounds.generate import Made, Studio
 from engine.tasks.vae.sounds.load import Trained
-from engine.tasks.vae.sounds.request import FileRequest, FromFile, FromPrior, Moved, Recipe, SoundRequest
+from engine.tasks.vae.sounds.request import FileRequest, FromFile, FromPrior, Making, Moved, Recipe, SoundRequest
+from engine.tasks.vae.sounds.resynthesis import resynthesise
 
 PROGRAM = f"sweetspot {__version__}"
 
@@ -59,6 +60,13 @@ def deliver(studio: Studio, sound: SoundRequest, file: FileRequest, out: Path, n
     return Delivered(path, beside, len(made.wave) / made.sample_rate, made.sample_rate, made.remarks)
 
 
+def deliver_resynthesis(studio: Studio, name: str, making: Making, path: Path, kind: Format) -> None:
+    """Make the sound called ``name`` again in grains of the collection and write it to ``path``. Raises OSError."""
+    made = resynthesise(studio, name, making)
+    tags = _told(studio.trained, "resynthesis", f"seed {making.seed}")
+    replace_bytes(path, encode_sound(made.wave, made.sample_rate, kind, tags=tags), durable=False)
+
+
 def _marks(made: Made, sound: SoundRequest) -> Marks:
     pitch = clear_pitch(made.wave, made.sample_rate)
     return Marks(sound.loop, pitch.key if pitch else None, sound.tempo)
@@ -87,14 +95,17 @@ def check_model(trained: Trained, recipe: Recipe) -> None:
 
 
 def _tags(trained: Trained, sound: SoundRequest) -> dict[str, str]:
-    """No moment of making, no machine, no path: equal sounds are equal bytes everywhere."""
     origin = sound.origin.of if isinstance(sound.origin, Moved) else sound.origin
     number = f", sound {origin.index + 1}" if isinstance(origin, FromPrior | FromFile) else ""
-    name = f"seed {sound.seed}{number}"
     tempo = sound.tempo
     time = f", {tempo.bpm:g} bpm, {tempo.beats} beats in {tempo.beats_per_bar}/4" if tempo else ""
+    return _told(trained, sound.origin.kind, f"seed {sound.seed}{number}", time)
+
+
+def _told(trained: Trained, kind: str, name: str, time: str = "") -> dict[str, str]:
+    """No moment of making, no machine, no path: equal sounds are equal bytes everywhere."""
     return {
         "title": f"{trained.run}, {name}{time}",
-        "comment": f"run {trained.run} ({trained.uuid}), {trained.state}, {sound.origin.kind}, {name}",
+        "comment": f"run {trained.run} ({trained.uuid}), {trained.state}, {kind}, {name}",
         "software": PROGRAM,
     }
