@@ -26,7 +26,7 @@ from tests.browser.audit import axe, violations
 from tests.browser.pressing import LONGEST_MS
 from tests.browser.states import QUEUED, STATES, Place, library
 from tests.browser.walk import CALM, PATIENCE_MS, WATCH, Walk
-from tests.conftest import Make
+from tests.conftest import Make, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(3600)]
 
@@ -226,6 +226,7 @@ def _missing(walk: Walk, page: Any) -> Iterator[str]:
 def _ended(place: Place) -> Iterator[str]:
     """What the trainer did not do of what was pressed."""
     reader = RunReader(place.run)
+    until(lambda: not reader.view().state.live)  # it had the rest of the processor's time
     answers = [event["result"] for event in reader.events().events if event["event"] == "control"]
     times = max(2, len(answers) // 2)  # "Save now" is there again, as "Saved"
     if answers != ["acknowledged", "done"] * times or reader.view().state != State.CANCELLED:
