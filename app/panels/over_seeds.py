@@ -52,8 +52,9 @@ def _meaning(said: Sequence[str]) -> str:
     if not said:
         return "Too few have come to a figure with a second seed to say what a seed changes."
     return (
-        "Each run at its best epoch. ± in a sentence is the 95 % interval of the difference, from how far runs of the "
-        "same settings lie apart; in the table and the chart it is their standard deviation."
+        "Each run at its best epoch. ± in a sentence is the 95 % interval of the difference, for all settings here "
+        "together, from how far runs of the same settings lie apart; in the table and the chart it is their standard "
+        "deviation."
     )
 
 
