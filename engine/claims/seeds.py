@@ -3,8 +3,8 @@
 Runs that differ in their seed alone are one sample of their settings. Their scatter is pooled over all settings, as in
 an analysis of variance, since two seeds each say little of it. The best of several settings is held against all others,
 and the best of many that are alike looks better than it is: so intervals are Tukey's (1953; with unequal numbers of
-seeds Kramer's, 1956), wide enough for all pairs together. Where settings are alike, any is called better at most one time
-in twenty.
+seeds Kramer's, 1956), wide enough for all pairs together. Where settings are alike, any is called better at most one
+time in twenty.
 """
 
 from __future__ import annotations
@@ -53,6 +53,11 @@ def pooled(groups: Sequence[OverSeeds]) -> tuple[float, int] | None:
         return None
     squares = sum((len(one.values) - 1) * (one.spread or 0.0) ** 2 for one in groups)
     return math.sqrt(squares / freedom), freedom
+
+
+def alone_in_words(only: OverSeeds, unit: str) -> str:
+    """What settings come to that are held against no others; their name stands between asterisks."""
+    return f"*{unmarked(only.name)}* comes to {only.shown(unit)} over {counted(len(only.values), 'run')}."
 
 
 def in_words(groups: Sequence[OverSeeds], monitor: Monitor) -> list[str]:
