@@ -29,8 +29,8 @@ _BITS = ("torch", "torchaudio", "numpy", "soundfile", "soxr")
 class ResumePoint:
     """Where a run would go on. ``file`` is None when there is no checkpoint: it then begins at step 1.
 
-    changed: what differs from any session before and may change the bits; empty means exact. losses: of the last epoch that
-    had ended there.
+    changed: what differs from any session before and may change the bits; empty means exact. losses: of the last epoch
+    that had ended there.
     """
 
     file: str | None
