@@ -43,12 +43,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Slow tests are left to ``--all``, those of every control to ``--controls``, and both to whoever names one.
 
-    What has both marks is run with either. The longest, which have a time limit of their own, come first with every
+    The longest, which have a time limit of their own, come first with every
     worker: none is left at the end.
     """
     if not any("::" in argument for argument in config.args):
         asked = {"slow": config.getoption("all"), "controls": config.getoption("controls")}
-        left = [item for item in items if not _wanted(item, asked)]
+        left = [item for item in items if any(item.get_closest_marker(name) and not asked[name] for name in asked)]
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
     items[:] = _shares(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
@@ -69,11 +69,6 @@ def _shares(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
         ordered += first + short[: max(0, end)]
         del short[: max(0, end)]
     return ordered + short
-
-
-def _wanted(item: pytest.Item, asked: dict[str, bool]) -> bool:
-    marks = [name for name in asked if item.get_closest_marker(name)]
-    return not marks or any(asked[name] for name in marks)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
