@@ -33,7 +33,7 @@ def runs_dir(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "runs"
     place.mkdir()
     yield place
-    for root in place.iterdir():
+    for root in place.glob("[!.]*"):  # a hidden folder there is no run
         deadline = time.monotonic() + 120  # one that is still starting has told nobody its pid yet
         while not RunReader(root).sessions() and time.monotonic() < deadline:
             time.sleep(0.2)
