@@ -13,9 +13,9 @@ import streamlit as st
 from streamlit.components import v2
 
 from app.look.plain import plain
-from app.runs.queueing import OVER, Listed
 from engine.process.notify import Event, events
 from engine.quantities import counted
+from engine.queue.listing import OVER, Listed
 from engine.queue.standing import QueueRow
 from engine.rundir.view import RunView
 

@@ -6,10 +6,11 @@ import streamlit as st
 
 from app.look import style
 from app.runs.launch import launcher
-from app.runs.queueing import Listed, writable
+from app.runs.queueing import writable
 from engine.errors import SweetspotError
 from engine.quantities import counted, plural
 from engine.queue.files import Queue
+from engine.queue.listing import Listed
 from engine.queue.standing import Standing
 from engine.rundir.reading import own_file
 

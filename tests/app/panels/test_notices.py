@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.panels.notices import of_queue, of_run
-from app.runs.queueing import add, listed
+from app.runs.queueing import add
 from engine.queue.files import Queue
+from engine.queue.listing import listed
 from engine.queue.request import Outcome
 from engine.rundir.reader import RunReader
 from engine.rundir.status import ErrorInfo, State
