@@ -63,7 +63,7 @@ class Queue:
         request = request_of(job, source, time.time(), sweep)
         root = new_root(self.runs_dir, job.name)
         try:
-            self._make()
+            self.prepare()
             path = self._path("waiting", root.name)
             replace_bytes(path, encode(request, indent=1), durable=True)
         except OSError as error:
@@ -119,7 +119,7 @@ class Queue:
     @contextlib.contextmanager
     def worked(self) -> Iterator[None]:
         """As a context: this process is the queue's one worker. ``RunDirectoryError`` when another is."""
-        self._make()
+        self.prepare()
         try:
             lock = RunLock(self._lock, holder=f"pid {os.getpid()}, host {host()}")
         except RunDirectoryError:
@@ -137,6 +137,7 @@ class Queue:
         """Ask the worker to end, with a checkpoint of each training. ``RunDirectoryError`` when there is none."""
         if not self.worker():
             raise RunDirectoryError("No worker goes through this queue.", "There is nothing to stop.")
+        self._refuse_links()
         try:
             self._stop.touch()
         except OSError as error:
@@ -146,6 +147,12 @@ class Queue:
     def stopping(self) -> bool:
         """Whether the worker was asked to end."""
         return self._stop.exists()
+
+    def prepare(self) -> None:
+        """Make its folders. ``RunDirectoryError`` where a link lies in their place or in that of its files; OSError."""
+        self._refuse_links()
+        for state in _STATES:
+            (self.folder / state).mkdir(parents=True, exist_ok=True)
 
     @property
     def log(self) -> Path:
@@ -173,9 +180,14 @@ class Queue:
     def _path(self, state: QueueState, name: str) -> Path:
         return self.folder / state / f"{name}.json"
 
-    def _make(self) -> None:
-        for state in _STATES:
-            (self.folder / state).mkdir(parents=True, exist_ok=True)
+    def _refuse_links(self) -> None:
+        own = (self.folder, *(self.folder / state for state in _STATES), self._lock, self._stop, self.log)
+        for path in own:
+            if path.is_symlink():
+                raise RunDirectoryError(
+                    f"{path} is a link, through which a queue would write elsewhere.",
+                    "Remove the link and start again.",
+                )
 
     def _files(self, state: QueueState) -> list[Path]:
         return [path for path in sorted((self.folder / state).glob("*.json")) if is_run_id(path.stem)]

@@ -311,3 +311,17 @@ def test_a_training_that_is_killed_again_and_again_is_given_up_and_says_why(
     (one,) = listed(queue)
     assert one["state"] == "failed" and "killed twice (signal 9)" in one["reason"] and not Layout(root).run.exists()
     assert until(lambda: heard(root)) == [f"failed: {one['reason']}"]
+
+
+@pytest.mark.parametrize("name", ["worker.lock", "worker.txt", "stop", "waiting", ""])
+def test_a_queue_writes_through_no_link(queue: Engine, runs: Path, tmp_path: Path, name: str) -> None:
+    Queue(runs).prepare()
+    elsewhere, place = tmp_path / "elsewhere", runs / ".queue" / name
+    if place.is_dir():
+        place.rename(elsewhere)
+    else:
+        elsewhere.write_text("precious")
+    place.symlink_to(elsewhere)
+    refused = queue("run")
+    assert refused.returncode == 2 and f"{place} is a link" in refused.stderr
+    assert elsewhere.is_dir() or elsewhere.read_text() == "precious"
