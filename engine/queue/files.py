@@ -54,6 +54,7 @@ class Queue:
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = expanded(runs_dir).absolute()
         self.folder = self.runs_dir / _FOLDER
+        self._worked: RunLock | None = None
 
     def add(self, job: Job, source: str | None, sweep: str | None = None) -> Queued:
         """Put ``job`` at the end. ``StorageError`` when the disk refuses; ``ConfigError`` for a path that is no UTF-8.
@@ -61,6 +62,7 @@ class Queue:
         source: as its user named it. sweep: what all requests of one wish have in common.
         """
         request = request_of(job, source, time.time(), sweep)
+        self._refuse_links()
         root = new_root(self.runs_dir, job.name)
         try:
             self.prepare()
@@ -85,6 +87,15 @@ class Queue:
         """Files that ought to be requests and cannot be read."""
         return [path for state in _STATES for path in self._files(state) if read_record(path, Request) is None]
 
+    def remove_damaged(self, path: Path) -> None:
+        """Remove a file of :meth:`damaged`. ``RunDirectoryError`` when a worker may be training it; ``StorageError``."""
+        if path.parent.name == "begun" and self.worker():
+            raise RunDirectoryError(f"{path} may be under way.", "Stop the worker first: sweetspot queue stop.")
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError.of(error) from error
+
     def begin(self, one: Queued) -> Queued | None:
         """Take a request that waits, for the worker alone; None when it was removed meanwhile."""
         path = self._path("begun", one.id)
@@ -103,6 +114,8 @@ class Queue:
 
     def remove(self, one: Queued) -> None:
         """Forget a request that waits, stopped or ended; its run stays. ``RunDirectoryError`` when it is under way."""
+        if one.state == "ended":  # else one that was killed within ``end`` comes back
+            discard(self._path("begun", one.id))
         if one.state == "begun":
             with self._locked():
                 one.path.unlink(missing_ok=True)
@@ -119,12 +132,13 @@ class Queue:
     @contextlib.contextmanager
     def as_worker(self) -> Iterator[None]:
         """As a context: this process is the queue's one worker. ``RunDirectoryError`` when another is."""
-        with self._locked():
-            discard(self._stop)  # meant for an earlier one
+        with self._locked() as lock:
+            self._forget_stop()
+            self._worked = lock
             yield
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[RunLock]:
         """No worker goes through the queue meanwhile. ``RunDirectoryError`` when one does."""
         self.prepare()
         try:
@@ -135,9 +149,29 @@ class Queue:
                 "What is added it trains too; end it with Ctrl-C there.",
             ) from None
         try:
-            yield
+            for one in self._in("ended"):  # where somebody was killed within ``end``, it lies in both folders
+                discard(self._path("begun", one.id))
+            yield lock
         finally:
             lock.release()
+
+    def _forget_stop(self) -> None:
+        """What was meant for an earlier worker. ``RunDirectoryError`` where it would end every one, for ever."""
+        try:
+            self._stop.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunDirectoryError(
+                f"{self._stop} asks every worker to end and cannot be taken away ({error.strerror}).",
+                "Remove it: there must be nothing of that name.",
+            ) from error
+
+    def check_worked(self) -> None:
+        """``RunDirectoryError`` when the folder of this worker's queue was removed, moved or replaced."""
+        if self._worked is not None and not self._worked.intact(self._lock):
+            raise RunDirectoryError(
+                f"{self.folder} is not the queue any more that this worker began with: it was removed or replaced.",
+                f"Go on with what is there now: {sweetspot('queue', 'run', '--runs-dir', self.runs_dir)}",
+            )
 
     def starts(self, one: Queued) -> None:
         """Note that a process for ``one`` starts now, for the worker alone: it takes a while to open its run."""

@@ -89,7 +89,7 @@ class Answers:
             return {"id": number, "ok": False, "error": told(error)}
         except OSError as error:
             return {"id": number, "ok": False, "error": told(StorageError.of(error))}
-        except Exception as error:  # whatever one request trips over, the next one is answered
+        except Exception as error:  # noqa: BLE001 - whatever one request trips over, the next one is answered
             traceback.print_exc()
             unforeseen = SweetspotError(f"This failed: {type(error).__name__}: {error}.", "Ask for something else.")
             return {"id": number, "ok": False, "error": told(unforeseen)}
