@@ -88,9 +88,10 @@ class Queue:
         return [path for state in _STATES for path in self._files(state) if read_record(path, Request) is None]
 
     def remove_damaged(self, path: Path) -> None:
-        """Remove a file of :meth:`damaged`. ``RunDirectoryError`` when a worker may be training it; ``StorageError``."""
+        """Remove a file of :meth:`damaged`. ``RunDirectoryError`` when a worker may train it; ``StorageError``."""
         if path.parent.name == "begun" and self.worker():
-            raise RunDirectoryError(f"{path} may be under way.", "Stop the worker first: sweetspot queue stop.")
+            stop = sweetspot("queue", "stop", "--runs-dir", self.runs_dir)
+            raise RunDirectoryError(f"{path} may be under way.", f"Stop the worker first: {stop}")
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
