@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
@@ -25,6 +26,16 @@ def leaves(model: type[Settings], path: tuple[str, ...] = ()) -> Iterator[tuple[
             yield from leaves(annotation, (*path, name))
         else:
             yield (*path, name), info
+
+
+class FiniteRange(click.FloatRange):
+    """A float in a range. NaN is in none: every comparison that would find it outside is false."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail(f"{found} is no number to work with.", param, ctx)
+        return found
 
 
 class Setting(click.Option):

@@ -16,12 +16,35 @@ def printable(path: Path) -> str:
 
 
 def sweetspot(*words: str | Path) -> str:
-    """``sweetspot`` with these words after it, to be copied into the shell as it stands: blanks and quotes too.
+    """:func:`command_to_copy` of ``sweetspot`` with these words after it."""
+    return command_to_copy("sweetspot", *words)
+
+
+def command_to_copy(*words: str | Path) -> str:
+    """A command of these words, to be copied into the shell as it stands: blanks, quotes, bytes that are no text too.
 
     Every sentence that tells a command with a name or a path in it takes it from here: tests/test_printable.py looks.
     """
-    line = ["sweetspot", *map(str, words)]
-    return subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line)
+    line = [str(word) for word in words]
+    return subprocess.list2cmdline(line) if sys.platform == "win32" else " ".join(map(_word, line))
+
+
+def _word(text: str) -> str:
+    """One word as a shell reads it; in bash's and zsh's ``$'…'`` where it holds what no terminal shows as it is."""
+    if all(map(_shown, text)):
+        return shlex.quote(text)
+    return "$'" + "".join(map(_ansi_c, text)) + "'"
+
+
+def _ansi_c(char: str) -> str:
+    if char in "\\'":
+        return f"\\{char}"
+    return char if _shown(char) else "".join(f"\\{byte:03o}" for byte in char.encode(errors=_as_bytes(char)))
+
+
+def _as_bytes(char: str) -> str:
+    """How to encode it: as the byte that a path had in its place, or as half a character, which no path has."""
+    return "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
 
 
 def escaped(text: str) -> str:

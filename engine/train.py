@@ -19,7 +19,7 @@ import click
 from engine import completion
 from engine.claims.headline import reason_done
 from engine.errors import ConfigError
-from engine.flags import Sectioned
+from engine.flags import FiniteRange, Sectioned
 from engine.plan import Length
 from engine.printable import escaped
 from engine.process.asking import beginnings, every_setting, fitting
@@ -28,7 +28,7 @@ from engine.process.ending import run as run_command
 from engine.process.job import Job, asked_job, new_root, resumed_job, run_record
 from engine.process.notify import Notices
 from engine.process.notify import option as notify_option
-from engine.process.origin import Beginning, sides
+from engine.process.origin import Beginning, known_sides
 from engine.process.resume import git_commit, resume_point, versions
 from engine.process.session import Session, Stopped, open_task, restore_newest
 from engine.process.signals import SignalFlag
@@ -137,7 +137,7 @@ def _known_sides(job: Job, beginning: Beginning | None) -> Mapping[str, Side]:
     if beginning is not None:
         return beginning.sides
     forked = job.record is not None and job.record.parent is not None
-    return sides(RunReader(job.root)) if forked else {}
+    return known_sides(RunReader(job.root)) if forked else {}
 
 
 def _plan(job: Job, task: Task, session: Session, beginning: Beginning | None) -> tuple[RunRecord, Length, Costs]:
@@ -177,7 +177,7 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
 )
 @click.option(
     "--more-minutes",
-    type=click.FloatRange(0, 100_000, min_open=True),
+    type=FiniteRange(0, 100_000, min_open=True),
     metavar="MINUTES",
     help="With --resume: train that long from where it stands, whatever was planned.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.runs.launch import flags
+from engine.__main__ import group
 from engine.config import OverfittingPreset, TrainingConfig
 from engine.flags import options
 from engine.resolve import follow, resolve
@@ -100,3 +102,29 @@ def test_a_layers_text_is_the_layer() -> None:
     text = ",".join(map(str, layers))
     assert text.startswith("32,") and text.endswith(",64")
     assert MLPConfig.model_validate({"layers": text}).layers == layers
+
+
+def floats(command: click.Command) -> Iterator[click.Parameter]:
+    """The options of a command and of those below it that are floats in a range of their own."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from floats(below)
+    yield from (one for one in command.params if isinstance(one.type, click.FloatRange))
+
+
+def test_no_option_in_a_range_takes_what_is_no_number() -> None:
+    found = list(floats(group))
+    assert {"--more-minutes", "--idle-s"} <= {name for one in found for name in one.opts}
+    for one in found:
+        for text in ("nan", "inf"):
+            with pytest.raises(click.BadParameter):
+                one.type_cast_value(click.Context(train), text)
+
+
+def test_a_run_that_goes_on_for_no_number_of_minutes_is_not_touched(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    assert CliRunner().invoke(train, ["--resume", str(root), "--more-minutes", "nan"]).exit_code == 2
+    assert not root.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import signal
 import subprocess
@@ -12,13 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from engine.printable import command_to_copy
 from engine.rundir.reader import RunReader
 from tests import forkserver
 from tests.conftest import ROOT, until
 
 HELP = (ROOT / "tests" / "golden" / "options.txt").read_text()
 PLACES = sorted(set(re.findall(r"^  (--[a-z-]+) +(?:DIRECTORY|FILE|PATH|RUN_DIR)\b", HELP, re.MULTILINE)))
-TOLD = re.compile(rf"sweetspot [a-z][^”\"]*$|(?:^|\s)(?:{'|'.join(PLACES)})[ =]$")  # what stands before a value
+TOLD = re.compile(
+    rf"(?:sweetspot [a-z]|\b[a-z]+ -[A-Za-z]+ )[^”\"]*$|(?:^|\s)(?:{'|'.join(PLACES)})[ =]$"
+)  # what stands before a value
+QUOTING = ("sweetspot", "command_to_copy")
 ARGUMENT = re.compile(r"--[a-z-]+=$")  # one word of a list of them, which no shell takes apart
 
 
@@ -38,7 +43,7 @@ def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def _quoted(value: ast.AST) -> bool:
-    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "sweetspot"
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in QUOTING
 
 
 def unquoted(source: str) -> list[int]:
@@ -49,7 +54,7 @@ def unquoted(source: str) -> list[int]:
 @pytest.mark.parametrize("source", [
     'f"Go on with: sweetspot train --resume {root}"', 'f"Continue it with --resume {root}."', 'f"x --runs-dir={root}"',
     '"sweetspot control " + root', '"sweetspot control %s cancel" % root', '"sweetspot pack {}".format(root)',
-    'f" --runs-dir {runs_dir}"',
+    'f" --runs-dir {runs_dir}"', 'f"Ask its owner for: chmod -R a+rX {root}"', '"Ask for: chmod -R a+rX " + root',
 ])  # fmt: skip
 def test_a_command_put_together_by_hand_is_seen(source: str) -> None:
     assert unquoted(source) == [1]
@@ -95,3 +100,11 @@ def told(*arguments: object) -> list[str]:
     """The words of the command that ``sweetspot`` with these arguments tells at its end."""
     said = forkserver.run("engine", *arguments)
     return words((said.stdout + said.stderr).splitlines()[-1])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no bash")
+@pytest.mark.parametrize("name", [b"n\xe9", "é ü".encode(), b"it's \\ \x1b[31m\n1", b"plain", b"\xff\xfe 7", b""])
+def test_a_path_of_any_bytes_is_read_by_the_shell_as_those_bytes(name: bytes) -> None:
+    told = command_to_copy("printf", "%s", os.fsdecode(name))
+    assert told.isprintable() and told.encode()
+    assert subprocess.run(["bash", "-c", told], capture_output=True, timeout=60, check=True).stdout == name

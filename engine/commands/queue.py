@@ -151,9 +151,13 @@ def remove(ids: tuple[str, ...], runs_dir: Path, waiting: bool, ended: bool) -> 
     if not (ids or waiting or ended):
         raise ConfigError("Nothing is named to remove.", "Give the ID that the list shows, --waiting or --ended.")
     queue = Queue(runs_dir)
-    asked = [_find(queue, name) for name in ids]
+    damaged = {path.stem: path for path in queue.damaged()}
+    asked = [_find(queue, name) for name in ids if Path(name).name not in damaged]
     states = [state for state, wanted in (("waiting", waiting), ("ended", ended)) if wanted]
     asked += [one for one in queue.requests() if one.state in states and one not in asked]
+    for path in (damaged[Path(name).name] for name in ids if Path(name).name in damaged):
+        queue.remove_damaged(path)
+        click.echo(f"{path.stem} is out of the queue.")
     for one in asked:
         take_out(queue, one)
         click.echo(f"{one.id} is out of the queue.")

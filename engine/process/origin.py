@@ -21,14 +21,17 @@ class Origin:
     which: str | None = None
 
     def load(self) -> Beginning:
-        """Read and verified. ``RunDirectoryError``, ``DataError`` when there is no such state."""
+        """Read and verified. ``RunDirectoryError``, ``DataError`` when there is no such state.
+
+        ``DataError`` too when nothing says any more which files it learned from: they might check what they taught.
+        """
         from engine.loop.snapshot import find
 
         reader = RunReader(self.root)
         record = reader.require_run()
         name, state = find(Layout(self.root), self.which)
         return Beginning(
-            Parent(run=reader.id, uuid=record.uuid, checkpoint=name), state, sides(reader), record.fingerprint
+            Parent(run=reader.id, uuid=record.uuid, checkpoint=name), state, known_sides(reader), record.fingerprint
         )
 
 
@@ -55,7 +58,13 @@ class Beginning:
             )
 
 
-def sides(reader: RunReader) -> dict[str, Side]:
-    """On which side each used file of a run is; empty where its dataset.json is damaged or gone."""
+def known_sides(reader: RunReader) -> dict[str, Side]:
+    """On which side each used file of a run is; none of a table. ``DataError`` when its dataset.json does not say."""
     record = reader.dataset()
-    return {} if record is None else {row.path: row.split for row in record.files if row.split is not None}
+    if record is None:
+        what = "is damaged" if reader.layout.dataset.exists() else "is gone"
+        raise DataError(
+            f"{reader.layout.dataset} {what}: nothing says which files these weights were learned from.",
+            "Put it back from a copy of the run, or start a new run without these weights.",
+        )
+    return {row.path: row.split for row in record.files if row.split is not None}

@@ -54,6 +54,7 @@ class Queue:
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = expanded(runs_dir).absolute()
         self.folder = self.runs_dir / _FOLDER
+        self._worked: RunLock | None = None
 
     def add(self, job: Job, source: str | None, sweep: str | None = None) -> Queued:
         """Put ``job`` at the end. ``StorageError`` when the disk refuses; ``ConfigError`` for a path that is no UTF-8.
@@ -61,9 +62,10 @@ class Queue:
         source: as its user named it. sweep: what all requests of one wish have in common.
         """
         request = request_of(job, source, time.time(), sweep)
+        self._refuse_links()
         root = new_root(self.runs_dir, job.name)
         try:
-            self._make()
+            self.prepare()
             path = self._path("waiting", root.name)
             replace_bytes(path, encode(request, indent=1), durable=True)
         except OSError as error:
@@ -85,6 +87,16 @@ class Queue:
         """Files that ought to be requests and cannot be read."""
         return [path for state in _STATES for path in self._files(state) if read_record(path, Request) is None]
 
+    def remove_damaged(self, path: Path) -> None:
+        """Remove a file of :meth:`damaged`. ``RunDirectoryError`` when a worker may train it; ``StorageError``."""
+        if path.parent.name == "begun" and self.worker():
+            stop = sweetspot("queue", "stop", "--runs-dir", self.runs_dir)
+            raise RunDirectoryError(f"{path} may be under way.", f"Stop the worker first: {stop}")
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError.of(error) from error
+
     def begin(self, one: Queued) -> Queued | None:
         """Take a request that waits, for the worker alone; None when it was removed meanwhile."""
         path = self._path("begun", one.id)
@@ -103,6 +115,8 @@ class Queue:
 
     def remove(self, one: Queued) -> None:
         """Forget a request that waits, stopped or ended; its run stays. ``RunDirectoryError`` when it is under way."""
+        if one.state == "ended":  # else one that was killed within ``end`` comes back
+            discard(self._path("begun", one.id))
         if one.state == "begun":
             with self._locked():
                 one.path.unlink(missing_ok=True)
@@ -119,14 +133,15 @@ class Queue:
     @contextlib.contextmanager
     def as_worker(self) -> Iterator[None]:
         """As a context: this process is the queue's one worker. ``RunDirectoryError`` when another is."""
-        with self._locked():
-            discard(self._stop)  # meant for an earlier one
+        with self._locked() as lock:
+            self._forget_stop()
+            self._worked = lock
             yield
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[RunLock]:
         """No worker goes through the queue meanwhile. ``RunDirectoryError`` when one does."""
-        self._make()
+        self.prepare()
         try:
             lock = RunLock(self._lock, holder=f"pid {os.getpid()}, host {host()}")
         except RunDirectoryError:
@@ -135,9 +150,29 @@ class Queue:
                 "What is added it trains too; end it with Ctrl-C there.",
             ) from None
         try:
-            yield
+            for one in self._in("ended"):  # where somebody was killed within ``end``, it lies in both folders
+                discard(self._path("begun", one.id))
+            yield lock
         finally:
             lock.release()
+
+    def _forget_stop(self) -> None:
+        """What was meant for an earlier worker. ``RunDirectoryError`` where it would end every one, for ever."""
+        try:
+            self._stop.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunDirectoryError(
+                f"{self._stop} asks every worker to end and cannot be taken away ({error.strerror}).",
+                "Remove it: there must be nothing of that name.",
+            ) from error
+
+    def check_worked(self) -> None:
+        """``RunDirectoryError`` when the folder of this worker's queue was removed, moved or replaced."""
+        if self._worked is not None and not self._worked.intact(self._lock):
+            raise RunDirectoryError(
+                f"{self.folder} is not the queue any more that this worker began with: it was removed or replaced.",
+                f"Go on with what is there now: {sweetspot('queue', 'run', '--runs-dir', self.runs_dir)}",
+            )
 
     def starts(self, one: Queued) -> None:
         """Note that a process for ``one`` starts now, for the worker alone: it takes a while to open its run."""
@@ -155,6 +190,7 @@ class Queue:
         """Ask the worker to end, with a checkpoint of each training. ``RunDirectoryError`` when there is none."""
         if not self.worker():
             raise RunDirectoryError("No worker goes through this queue.", "There is nothing to stop.")
+        self._refuse_links()
         try:
             self._stop.touch()
         except OSError as error:
@@ -164,6 +200,12 @@ class Queue:
     def stopping(self) -> bool:
         """Whether the worker was asked to end."""
         return self._stop.exists()
+
+    def prepare(self) -> None:
+        """Make its folders. ``RunDirectoryError`` where a link lies in their place or in that of its files; OSError."""
+        self._refuse_links()
+        for state in _STATES:
+            (self.folder / state).mkdir(parents=True, exist_ok=True)
 
     @property
     def log(self) -> Path:
@@ -191,9 +233,14 @@ class Queue:
     def _path(self, state: QueueState, name: str) -> Path:
         return self.folder / state / f"{name}.json"
 
-    def _make(self) -> None:
-        for state in _STATES:
-            (self.folder / state).mkdir(parents=True, exist_ok=True)
+    def _refuse_links(self) -> None:
+        own = (self.folder, *(self.folder / state for state in _STATES), self._lock, self._stop, self.log)
+        for path in own:
+            if path.is_symlink():
+                raise RunDirectoryError(
+                    f"{path} is a link, through which a queue would write elsewhere.",
+                    "Remove the link and start again.",
+                )
 
     def _files(self, state: QueueState) -> list[Path]:
         return [path for path in sorted((self.folder / state).glob("*.json")) if is_run_id(path.stem)]

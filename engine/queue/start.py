@@ -13,9 +13,10 @@ from engine.rundir.atomic import open_append
 def start_worker(queue: Queue, slots: int) -> subprocess.Popen[bytes]:
     """``sweetspot queue run`` of this very version; what it prints goes to the queue's log.
 
-    It is refused by itself where another goes through ``queue``. ``OSError`` when it cannot be started.
+    It is refused by itself where another goes through ``queue``. ``OSError`` when it cannot be started,
+    ``RunDirectoryError`` where a link lies in the place of one of its files.
     """
-    queue.folder.mkdir(parents=True, exist_ok=True)
+    queue.prepare()
     with os.fdopen(open_append(queue.log), "ab") as log:
         return subprocess.Popen(
             command("engine", "queue", "run", f"--runs-dir={queue.runs_dir}", f"--slots={slots}"),

@@ -85,9 +85,13 @@ class Worker:
         self._failed = 0
 
     def run(self, *, wait: bool) -> int:
-        """Until nothing is left, with ``wait`` until it is ended; the exit code: 1 if a request failed, 128 + n."""
+        """Until nothing is left, with ``wait`` until it is ended; the exit code: 1 if a request failed, 128 + n.
+
+        ``RunDirectoryError`` when its queue was removed or replaced.
+        """
         self._adopt()
         while not self._ends:
+            self._queue.check_worked()
             self._collect()
             self._fill()
             if not self._under_way and not wait:
@@ -113,13 +117,22 @@ class Worker:
 
     def _fill(self) -> None:
         while len(self._under_way) < self._slots and (one := self._next()) is not None:
-            self._begin(one)
+            try:
+                self._begin(one)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one request, the others are trained
+                self._fail(one, f"This request cannot be carried out: {error}. Remove it, and add it again.")
 
     def _next(self) -> Queued | None:
         for one in self._queue.to_train():
             if one.id in self._under_way or one.id in self._aside:
                 continue
-            begun = self._queue.begin(one) if one.state == "waiting" else one
+            try:
+                begun = self._queue.begin(one) if one.state == "waiting" else one
+            except OSError as error:  # something lies in its place in the next folder
+                self._aside.add(one.id)
+                self._failed += 1
+                self._tell(f"{one.id} cannot be begun. {StorageError.of(error)}")
+                continue
             if begun is not None:
                 return begun
         return None
@@ -187,7 +200,7 @@ class Worker:
     def _fail(self, one: Queued, reason: str) -> None:
         """What its run could not say itself."""
         if self._notify:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # last words may hold a NUL
                 notify(self._notify, one.root, "failed", reason, RunReader(one.root).status())
         self._end(one, failed(reason))
 

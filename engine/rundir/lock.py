@@ -40,13 +40,14 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 class RunLock:
     """Held from construction until :meth:`release` or the end of the process.
 
-    ``RunDirectoryError`` when another process holds it, with the pid and host that it wrote into the file.
+    ``RunDirectoryError`` when another process holds it, with the pid and host that it wrote into the file. ``OSError``
+    when ``path`` is a link: what it leads to would be emptied.
     """
 
     def __init__(self, path: Path, holder: str) -> None:
         self._holder = holder
         with _guard:
-            self._descriptor = _take(path.resolve(), holder)
+            self._descriptor = _take(path, holder)
 
     def intact(self, path: Path) -> bool:
         """Whether the file at ``path`` is the one that is locked, and not removed or replaced."""

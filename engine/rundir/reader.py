@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from engine.errors import RunDirectoryError
 from engine.home import expanded
+from engine.printable import command_to_copy
 from engine.regular_file import open_at_once
 from engine.rundir.artefacts import (
     Artefact,
@@ -210,7 +211,8 @@ class RunReader:
         """
         if self.exists and not os.access(self.root, os.R_OK | os.X_OK):
             raise RunDirectoryError(
-                f"{self.root} may not be read by you.", f"Ask its owner for: chmod -R a+rX {self.root}"
+                f"{self.root} may not be read by you.",
+                f"Ask its owner for: {command_to_copy('chmod', '-R', 'a+rX', self.root)}",
             )
         view = view_of(self.id, self.root, self.status(), self.sessions(), self.run(), watch)
         if view.state is ShownState.CRASHED:  # or it ended well between the two looks: what stands there now is final

@@ -74,7 +74,10 @@ def starred_names(stars: Path) -> frozenset[str]:
 
 
 def read_record(path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
-    """The record in a file of a run; None when it is missing or damaged. ``RunDirectoryError`` of another version's."""
+    """The record in a file of a run; None when it is missing or damaged.
+
+    ``RunDirectoryError`` of another version's, for the kinds that say their ``protocol``.
+    """
     raw = _read_patiently(path, kind.most_bytes)
     if raw is None or (kind.sealed and unseal(raw) is None):
         return None
@@ -84,7 +87,7 @@ def read_record(path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
         record, protocol = None, (decode(raw) or {}).get("protocol")
     else:
         protocol = getattr(record, "protocol", None)
-    if isinstance(protocol, int) and protocol != PROTOCOL:
+    if "protocol" in kind.model_fields and isinstance(protocol, int) and protocol != PROTOCOL:
         raise other_protocol(path.parent.name, protocol)
     return record if record is not None and record.plausible else None
 

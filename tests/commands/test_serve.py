@@ -245,3 +245,14 @@ def test_a_warm_request_reads_its_model_again_only_when_a_file_of_it_changed(
     snapshot.write_bytes(bytes(data))
     with pytest.raises(RunDirectoryError, match="damaged"):
         answers.hello({"checkpoint": snapshot.name})
+
+
+def test_a_request_that_fails_unforeseen_is_answered_and_so_is_the_next(drum_run: Path) -> None:
+    class Faulty(Answers):
+        def hello(self, request: dict[str, Any]) -> dict[str, Any]:
+            raise IndexError("index 7 is out of bounds")
+
+    answers = Faulty(drum_run)
+    answer = answers.answer(b'{"id": 3, "op": "hello"}')
+    assert (answer["id"], answer["ok"]) == (3, False) and "index 7 is out of bounds" in answer["error"]["cause"]
+    assert answers.answer(b'{"id": 4, "op": "map"}')["ok"]

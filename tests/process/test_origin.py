@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from app.panels.details import basic_facts
 from engine.collection.split import split_files
 from engine.loop.checkpoint import load
-from engine.process.origin import sides
+from engine.process.origin import known_sides
 from engine.rundir.reader import RunReader
 from engine.rundir.record import Side
 from engine.rundir.status import State
@@ -86,12 +86,12 @@ def test_more_sounds_come_beside_those_it_knows(parent: Path, drums: Path, tmp_p
     root = tmp_path / "run"
     done = forkserver.run("engine.train", drums, "--from", parent, "--checkpoint", "last", "--run-dir", root, *FORK)
     assert done.returncode == 0, done.stderr
-    before, after = sides(RunReader(parent)), sides(RunReader(root))
+    before, after = known_sides(RunReader(parent)), known_sides(RunReader(root))
     assert min(drums.iterdir()).name in after and after.items() > before.items()
     with forkserver.Popen("engine.train", "--resume", root, "--more-epochs", 1, stdout=subprocess.DEVNULL) as process:
         assert process.wait(120) == 0
     status = RunReader(root).status()
-    assert status is not None and status.state is State.COMPLETED and sides(RunReader(root)) == after
+    assert status is not None and status.state is State.COMPLETED and known_sides(RunReader(root)) == after
 
 
 def test_a_run_whose_first_weights_are_gone_does_not_begin_with_others(parent: Path, tmp_path: Path) -> None:
@@ -103,6 +103,15 @@ def test_a_run_whose_first_weights_are_gone_does_not_begin_with_others(parent: P
     refused = forkserver.run("engine.train", "--resume", root)
     assert refused.returncode == 2 and "that this run began with are not here" in refused.stderr
     assert step_of(root) == 12, "nothing was trained"
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_weights_of_unknown_files_are_not_begun_with(parent: Path, tmp_path: Path, damaged: bool) -> None:
+    origin = Path(shutil.copytree(parent, tmp_path / "origin"))
+    (origin / "dataset.json").write_text("{") if damaged else (origin / "dataset.json").unlink()
+    refused = forkserver.run("engine.train", "--from", origin, "--run-dir", tmp_path / "run", "--seed", 3, *FORK)
+    assert refused.returncode == 2 and "nothing says which files these weights were learned from" in refused.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"origin"}
 
 
 def test_what_does_not_fit_is_said(parent: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from engine.process.job import asked_job
 from engine.queue.files import Queue
+from engine.queue.request import Outcome
 from engine.queue.standing import Standing, row_of
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -342,3 +343,64 @@ def test_a_training_that_is_killed_again_and_again_is_given_up_and_says_why(
     (one,) = listed(queue)
     assert one["state"] == "failed" and "killed twice (signal 9)" in one["reason"] and not Layout(root).run.exists()
     assert until(lambda: heard(root)) == [f"failed: {one['reason']}"]
+
+
+@pytest.mark.parametrize("name", ["worker.lock", "worker.txt", "stop", "waiting", ""])
+def test_a_queue_writes_through_no_link(queue: Engine, runs: Path, tmp_path: Path, name: str) -> None:
+    Queue(runs).prepare()
+    elsewhere, place = tmp_path / "elsewhere", runs / ".queue" / name
+    if place.is_dir():
+        place.rename(elsewhere)
+    else:
+        elsewhere.write_text("precious")
+    place.symlink_to(elsewhere)
+    refused = queue("run")
+    assert refused.returncode == 2 and f"{place} is a link" in refused.stderr
+    assert elsewhere.is_dir() or elsewhere.read_text() == "precious"
+
+
+def test_no_single_request_ends_the_worker(queue: Engine, runs: Path, tmp_path: Path) -> None:
+    names = [added(queue, "iris", "--max-epochs", 1, "--name", name).name for name in ("nul", "other", "shut", "good")]
+    nul, other, shut, good = names
+    waiting = runs / ".queue" / "waiting"
+    file = waiting / f"{nul}.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "name": "a\0b"}))
+    (waiting / f"{other}.json").write_text('{"protocol": 99}')
+    (runs / ".queue" / "begun" / f"{shut}.json" / "in the way").mkdir(parents=True)
+    done = queue("run", "--threads", 1)
+    assert done.returncode == 1 and f"{shut} cannot be begun" in done.stdout, done.stderr
+    found = {one["id"]: one for one in listed(queue)}
+    assert found[good]["state"] == "done"
+    assert found[nul]["state"] == "failed" and "embedded null byte" in found[nul]["reason"]
+    shown = queue("list")
+    assert shown.returncode == 0 and f"{waiting / other}.json is damaged and is passed over" in shown.stderr
+    assert queue("remove", other).returncode == 0 and not (waiting / f"{other}.json").exists()
+
+
+def test_a_stop_that_cannot_be_taken_away_is_named(queue: Engine, runs: Path) -> None:
+    (runs / ".queue" / "stop").mkdir(parents=True)
+    done = queue("run")
+    assert done.returncode == 2 and f"{runs / '.queue' / 'stop'} asks every worker to end" in done.stderr
+
+
+def test_a_worker_whose_queue_was_replaced_ends_and_says_so(queue: Engine, night: Night, runs: Path) -> None:
+    worker = night.work("--wait")
+    until(lambda: Queue(runs).worker() != "" or worker.poll() is not None)
+    runs.rename(runs.with_name("before"))
+    Queue(runs).prepare()
+    assert worker.wait(120) == 2
+    assert "it was removed or replaced" in night.said.read_text()
+
+
+def test_what_was_killed_while_it_noted_an_end_is_over_and_stays_so(queue: Engine, runs: Path) -> None:
+    root = added(queue, "iris", "--max-epochs", 1)
+    lies = Queue(runs)
+    (one,) = lies.requests()
+    begun = lies.begin(one)
+    assert begun is not None
+    written = begun.path.read_bytes()
+    for forget in (lambda: queue("run"), lambda: queue("remove", root.name)):
+        lies.end(begun, Outcome(state="cancelled", ended_at=1.0))
+        begun.path.write_bytes(written)
+        assert forget().returncode == 0 and not begun.path.exists()
+    assert listed(queue) == []

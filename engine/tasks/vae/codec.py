@@ -179,7 +179,8 @@ class Codec:
         self.residual = Residual.load(state["residual"]) if "residual" in state else None
         self.file_codes = FileCodes.load(state["file_codes"]) if "file_codes" in state else None
         self.level = state.get("level")
-        self.images = check_images(state["images"]) if "images" in state else None
+        sounds = int(self.file_codes.learned.sum()) if self.file_codes is not None else None
+        self.images = check_images(state["images"], sounds) if "images" in state else None
         self.end_db = float(state["end_db"])
 
     def begin_with(self, state: Mapping[str, Any]) -> None:

@@ -35,5 +35,8 @@ class FileCodes:
 
     @classmethod
     def load(cls, state: Mapping[str, Any]) -> FileCodes:
-        """Take back what :meth:`state_dict` gave."""
-        return cls(tuple(state["paths"]), tuple(state["sides"]), state["codes"].float())
+        """Take back what :meth:`state_dict` gave; ``ValueError`` when it is not of as many paths, sides and codes."""
+        found = cls(tuple(state["paths"]), tuple(state["sides"]), state["codes"].float())
+        if found.codes.ndim != 3 or not len(found.paths) == len(found.sides) == len(found.codes):
+            raise ValueError(f"codes of shape {tuple(found.codes.shape)} for {len(found.paths)} files")
+        return found

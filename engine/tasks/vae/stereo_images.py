@@ -23,10 +23,13 @@ def collection_images(images: Sequence[StereoImage | None]) -> torch.Tensor | No
     return torch.tensor([(image.pan, image.width) for image in (one or MONO for one in images)])
 
 
-def check_images(images: torch.Tensor) -> torch.Tensor:
-    """Pan and width as a state held them; ``ValueError`` where their shape is another."""
-    if images.ndim != 3 or tuple(images.shape[1:]) != (2, BANDS):
-        raise ValueError(f"stereo images of shape {tuple(images.shape)}")
+def check_images(images: torch.Tensor, sounds: int | None) -> torch.Tensor:
+    """Pan and width [N, 2, K] as a state held them; ``ValueError`` where their shape is another.
+
+    sounds: N; None where the state was saved before its map was made.
+    """
+    if images.ndim != 3 or tuple(images.shape[1:]) != (2, BANDS) or len(images) != (sounds or len(images)):
+        raise ValueError(f"stereo images of shape {tuple(images.shape)} for {sounds} sounds")
     return images.float()
 
 

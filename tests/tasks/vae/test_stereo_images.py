@@ -43,7 +43,20 @@ def test_a_sounds_own_code_gives_its_own_image_and_a_place_between_two_a_mean() 
 
 def test_images_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="stereo images of shape"):
-        check_images(torch.zeros(3, BANDS))
+        check_images(torch.zeros(3, BANDS), 3)
+
+
+def test_a_state_with_fewer_images_than_learned_sounds_is_refused(drum_run: Path) -> None:
+    codec = open_model(drum_run, None).codec
+    codes = codec.file_codes
+    assert codes is not None
+    learned, state = int(codes.learned.sum()), codec.state_dict()
+    codec.load_state_dict({**state, "images": torch.zeros(learned, 2, BANDS)})
+    with pytest.raises(ValueError, match=f"for {learned} sounds"):
+        codec.load_state_dict({**state, "images": torch.zeros(1, 2, BANDS)})
+    fewer = {**codes.state_dict(), "codes": codes.codes[1:]}
+    with pytest.raises(ValueError, match="codes of shape"):
+        codec.load_state_dict({**state, "file_codes": fewer})
 
 
 def seen(wave: np.ndarray) -> StereoImage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -88,6 +89,10 @@ class Answers:
             return {"id": number, "ok": False, "error": told(error)}
         except OSError as error:
             return {"id": number, "ok": False, "error": told(StorageError.of(error))}
+        except Exception as error:  # noqa: BLE001 - whatever one request trips over, the next one is answered
+            traceback.print_exc()
+            unforeseen = SweetspotError(f"This failed: {type(error).__name__}: {error}.", "Ask for something else.")
+            return {"id": number, "ok": False, "error": told(unforeseen)}
 
     def hello(self, request: Request) -> Answer:
         ask = checked(Ask, request)
