@@ -97,6 +97,8 @@ TORCH_FREE = (
     "engine.commands.inspect",
     "engine.commands.log",
     "engine.commands.queue",
+    "engine.queue.sweep",
+    "engine.queue.listing",
     "engine.commands.train",
     "engine.audio.files.io",
     "engine.audio.files.decode",

@@ -16,13 +16,14 @@ from app.look import states, style, words
 from app.look.plain import plain
 from app.panels import chart_controls, onward
 from app.panels.forms import changed, label, shown
-from app.runs import launch
 from app.runs.store import metrics_of
 from engine.claims.headline import best_name
 from engine.claims.verdict import as_told
 from engine.printable import escaped
 from engine.quantities import counted, number, size, sound_length
+from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
+from engine.rundir.reading import last_lines
 from engine.rundir.record import DatasetRecord, FileRow, RunRecord
 from engine.rundir.status import Status
 from engine.rundir.view import RunView
@@ -52,7 +53,8 @@ def tabs(reader: RunReader, view: RunView) -> None:
 def _checkpoints(reader: RunReader, view: RunView) -> None:
     rows = checkpoint_rows(reader, view)
     if not rows:
-        style.quiet("Nothing saved yet. The first checkpoint comes twenty seconds after the first update.")
+        first = "Nothing saved yet. The first checkpoint comes twenty seconds after the first update."
+        style.quiet(first if view.state.live else "Nothing is saved.")
         return
     table = pd.DataFrame(rows[::-1])
     st.dataframe(
@@ -242,7 +244,7 @@ def _log(reader: RunReader, view: RunView) -> None:
 
 def show_log(root: Path, lines: int = 200) -> None:
     """The end of what the trainer printed; never markup."""
-    tail = launch.log_tail(root, lines)
+    tail = last_lines(Layout(root).log)[-lines:]
     if tail:
         st.code("\n".join(tail), language=None, height=320, wrap_lines=True)
     else:

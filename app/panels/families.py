@@ -11,6 +11,7 @@ from app.look import style
 from app.look.plain import plain
 from app.panels.runs_table import Row, moment
 from app.runs.library import Library
+from engine.quantities import counted
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -103,6 +104,8 @@ def shown(family: Family | None) -> None:
             style.quiet_words("It goes on in")
             for one in family.below[:MOST_LINKS]:
                 _link(*one)
+            if (more := len(family.below) - MOST_LINKS) > 0:
+                st.page_link("views/runs.py", label=f"And {counted(more, 'more', 'more')}", width="content")
 
 
 def _link(run_id: str, name: str) -> None:

@@ -23,6 +23,7 @@ function keep(answer) {
 }
 
 async function press() {
+  if (!possible() || Notification.permission === "denied") return;
   if (wanted()) return keep("no");
   if (Notification.permission !== "granted") await Notification.requestPermission();
   keep("yes");
@@ -31,13 +32,15 @@ async function press() {
 function show(button, data) {
   const blocked = possible() && Notification.permission === "denied", on = wanted();
   button.hidden = !possible() || !data.offer;
-  button.disabled = blocked;
+  button.setAttribute("aria-disabled", blocked);  // it keeps the focus, so that its remedy is heard
   button.setAttribute("aria-pressed", on);
   button.querySelector(".nt-icon").textContent = on ? "notifications_active" : blocked ? "notifications_off" : "notifications";
   button.querySelector(".nt-words").textContent = on ? "Notices are on" : blocked ? "Notices are blocked" : "Notify me";
-  button.title = blocked
-    ? "The browser's settings for this page forbid notices."
+  const why = blocked
+    ? "The browser's settings for this page forbid notices. Allow them there, and load the page again."
     : `On the desktop, while this page is open: ${data.tells}.`;
+  button.title = why;
+  button.querySelector(".nt-why").textContent = why;
 }
 
 // The same notice of two tabs is one: they share its tag.

@@ -13,9 +13,9 @@ import streamlit as st
 from streamlit.components import v2
 
 from app.look.plain import plain
-from app.runs.queueing import OVER, Listed
 from engine.process.notify import Event, events
 from engine.quantities import counted
+from engine.queue.listing import OVER, Listed
 from engine.queue.standing import QueueRow
 from engine.rundir.view import RunView
 
@@ -31,7 +31,7 @@ _TURNS: tuple[Event, ...] = ("past", "memorising")
 
 
 class Notice(NamedTuple):
-    """id: what it is known by, the same in every tab."""
+    """id: what it is known by, the same in every tab; told when it was not there at the last look."""
 
     id: str
     event: Event
@@ -51,12 +51,12 @@ def of_run(view: RunView, name: str) -> list[Notice]:
 
 
 def of_queue(found: Listed) -> list[Notice]:
-    """What is over, and the whole of it."""
+    """What is over, and the whole of it: one thing for as long as nothing is left, whatever the list forgets."""
     over = found.of(*OVER)
     told = [_over(row) for row in over]
     if over and not found.left:
         said = f"{counted(len(over), 'run is', 'runs are')} over."
-        told.append(Notice(f"queue {' '.join(row.queued.id for row in over)}", "done", "The queue is empty", said))
+        told.append(Notice("queue empty", "done", "The queue is empty", said))
     return told
 
 

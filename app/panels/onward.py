@@ -15,7 +15,8 @@ def show(reader: RunReader, view: RunView) -> None:
     """A choice of epochs, and the ways on from the chosen one."""
     states = states_of(reader)
     if view.run is None or not states:
-        style.quiet("No weights are kept yet. The first are kept twenty seconds after the first update.")
+        first = "No weights are kept yet. The first are kept with the first previews, before the first update."
+        style.quiet(first if view.state.live else "No weights are kept.")
         return
     which = str(st.selectbox(
         "Epoch", list(states), format_func=states.__getitem__, key=f"onward-{reader.id}", width=320,

@@ -6,12 +6,13 @@ import streamlit as st
 
 from app.look import style
 from app.runs.launch import launcher
-from app.runs.queueing import Listed, writable
+from app.runs.queueing import writable
 from engine.errors import SweetspotError
 from engine.quantities import counted, plural
 from engine.queue.files import Queue
+from engine.queue.listing import Listed
 from engine.queue.standing import Standing
-from engine.rundir.reading import own_file
+from engine.rundir.reading import last_lines, own_file
 
 MOST_SLOTS = 8
 _SLOTS = "queue-slots"
@@ -83,5 +84,5 @@ def _log(queue: Queue) -> None:
     folded = st.expander("What the worker said", on_change="rerun", key="worker-said")
     if folded.open:
         with folded:
-            lines = queue.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:]
+            lines = last_lines(queue.log)[-_TAIL:]
             st.code("\n".join(lines) or "Nothing yet.", language=None, wrap_lines=True)

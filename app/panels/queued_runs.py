@@ -10,11 +10,12 @@ import streamlit as st
 from app.look import style
 from app.look.states import Badge
 from app.runs.compared import FEWEST, MOST
-from app.runs.queueing import OVER, UNDER_WAY, Listed, writable
+from app.runs.queueing import writable
 from engine.claims.figures import figure
 from engine.errors import SweetspotError
 from engine.quantities import counted, number
 from engine.queue.files import Queue
+from engine.queue.listing import OVER, UNDER_WAY, Listed
 from engine.queue.standing import QueueRow, Standing, take_out
 
 MOST_SHOWN = 30  # of each kind: every row has buttons

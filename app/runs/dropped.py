@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import os
 import re
-import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -23,12 +25,20 @@ from engine.errors import DataError, StorageError
 PLACE = ".dropped"  # no name of a run
 MOST_BYTES, MOST_FILES = 4 << 30, 20_000
 MOST_PACKED = 200  # times: no sound is packed so well, and a bomb is packed better
-_LONGEST_NAME = 120
+_LONGEST_NAME, _LONGEST_SUFFIX = 120, 12  # bytes: systems count those, and allow 143 to 255
+# Names that Windows keeps for devices, whatever follows their first dot.
+_RESERVED = re.compile(
+    r"^(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE
+)  # Windows
+_DAMAGE = (  # what reading an archive fails with; it lies in memory, so that an OSError is no fault of the disk
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError,
+    ValueError, OSError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Kept:
-    """folder: with the sounds; passed: how many files were no sounds."""
+    """folder: with the sounds; passed: how many files were no sounds, also in archives, hidden ones not counted."""
 
     folder: Path
     sounds: int
@@ -54,19 +64,36 @@ def keep(runs_dir: Path, files: Sequence[tuple[str, memoryview]]) -> Kept:
                     _put(staged, name.replace("\\", "/").removeprefix(above), data)
                 if not _sounds(staged):
                     raise DataError("There is no sound among these files.", "Drop WAV, FLAC, OGG, MP3 or AIFF files.")
-                shutil.move(staged, folder)
+                _settle(staged, folder)
     except OSError as error:
         raise StorageError.of(error) from error
-    loose = sum(not (_is_sound(name) or name.lower().endswith(".zip")) for name, _ in files)
-    return Kept(folder, _sounds(folder), loose)
+    return Kept(folder, _sounds(folder), sum(_passed(name, data) for name, data in files))
+
+
+def _settle(staged: Path, folder: Path) -> None:
+    """Give what was staged its place; where another tab has put the same there meanwhile, that stays."""
+    try:
+        staged.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
 
 
 def _put(staged: Path, name: str, data: memoryview) -> None:
     if name.lower().endswith(".zip"):
         for inside, content in _of_zip(name, data):
             _write(staged, inside, content)
-    elif _is_sound(name):
+    elif _is_sound(name) and not _hidden(name):
         _write(staged, name, data)
+
+
+def _passed(name: str, data: memoryview) -> int:
+    """How many files of an archive, or whether this one file, is to be seen and is no sound."""
+    if not name.lower().endswith(".zip"):
+        return int(not _is_sound(name) and not _hidden(name))
+    with _opened(name, data) as archive:
+        inside = [one.filename for one in archive.infolist() if not one.is_dir()]
+    return sum(not _is_sound(one) and not _hidden(one) for one in inside)
 
 
 def _write(staged: Path, name: str, data: bytes | memoryview) -> None:
@@ -83,14 +110,27 @@ def _write(staged: Path, name: str, data: bytes | memoryview) -> None:
 
 def _of_zip(name: str, data: memoryview) -> Iterator[tuple[str, bytes]]:
     """The sounds of an archive; ``DataError`` before anything of it is unpacked that may not be."""
+    with _opened(name, data) as archive:
+        found = [one for one in archive.infolist() if not one.is_dir()]
+        _check(name, found, len(data))
+        for one in found:
+            if _is_sound(one.filename) and not _hidden(one.filename):
+                with _readable(name):
+                    content = archive.read(one)  # never more than it claims
+                yield one.filename, content
+
+
+def _opened(name: str, data: memoryview) -> zipfile.ZipFile:
+    with _readable(name):
+        return zipfile.ZipFile(io.BytesIO(data))
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """``DataError`` for whatever a damaged, encrypted or unknown archive makes its reader fail with."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            found = [one for one in archive.infolist() if not one.is_dir()]
-            _check(name, found, len(data))
-            for one in found:
-                if _is_sound(one.filename) and not _hidden(one.filename):
-                    yield one.filename, archive.read(one)  # never more than it claims
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zipfile.LargeZipFile) as error:
+        yield
+    except _DAMAGE as error:
         raise DataError(
             f"{name} is damaged, or no zip archive ({error}).", "Pack it anew, or drop the files."
         ) from error
@@ -117,8 +157,13 @@ def _hostile(name: str, why: str) -> DataError:
 def _clean(name: str) -> str:
     """A name that every system takes and no screen is fooled by."""
     shown = "".join(char if char.isprintable() and char not in '<>:"/\\|?*' else "-" for char in name)
-    stem, suffix = os.path.splitext(shown.strip(" ."))  # noqa: PTH122 - a text, no path
-    return f"{stem[:_LONGEST_NAME]}{suffix[:12]}" or "-"
+    stem, suffix = os.path.splitext(_RESERVED.sub(r"\1-", shown.strip(" .")))  # noqa: PTH122 - a text, no path
+    return f"{_cut(stem, _LONGEST_NAME)}{_cut(suffix, _LONGEST_SUFFIX)}".rstrip(" .") or "-"
+
+
+def _cut(text: str, most: int) -> str:
+    """As much of its beginning as fits into so many bytes."""
+    return text.encode()[:most].decode(errors="ignore")
 
 
 def _is_sound(name: str) -> bool:
@@ -126,7 +171,9 @@ def _is_sound(name: str) -> bool:
 
 
 def _hidden(name: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+    """Whether the scan would not look at it: halves of macOS and the like; ".." is a way, no name."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return any(part.startswith((".", "__MACOSX")) for part in parts if part != "..")
 
 
 def _sounds(folder: Path) -> int:

@@ -24,15 +24,12 @@ from engine.process.start import start_training
 from engine.queue.files import Queue
 from engine.queue.start import start_worker
 from engine.rundir import control
-from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.protocol import Command
 from engine.rundir.reader import RunReader
-from engine.rundir.reading import own_file
 from engine.rundir.view import RunView
 from engine.sharing.delete import delete_run
 
-LOG_TAIL_BYTES = 64_000
 SERVING_THREADS = 2  # Beside a trainer that has the other cores.
 LEAVING_S = 20.0  # A process that has ended its run still has to leave: seconds on a busy machine.
 
@@ -244,22 +241,6 @@ def _text(value: Any) -> str:
 def tell(root: Path, command: Literal["cancel", "save_now"]) -> Command:
     """Ask the training process for something. ``RunDirectoryError`` when none trains, ``StorageError`` by the disk."""
     return control.send(root, command)
-
-
-def log_tail(root: Path, lines: int = 200) -> list[str]:
-    """The last lines a run's process printed; of a progress bar, which redraws itself, what it showed last."""
-    log = Layout(root).log
-    if not own_file(log):
-        return []
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - LOG_TAIL_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
-    except OSError:
-        return []
-    shown = [line.rstrip().rsplit("\r", 1)[-1] for line in text.split("\n")]
-    return [line for line in shown if line.strip()][-lines:]
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,52 +1,17 @@
-"""Runs that wait for their turn, as the app asks for them and shows them. Starts nothing."""
+"""Runs that wait for their turn, as the app asks for them. Starts no training."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from engine.config import OverfittingPreset
-from engine.process.job import asked_job
 from engine.queue.files import Queue
-from engine.queue.request import Request
-from engine.queue.standing import QueueRow, Standing, row_of
-from engine.queue.sweep import named, new_sweep, wishes
+from engine.queue.sweep import add_all, asked_jobs
 
 SWEPT, SEEDS = tuple(map(str, OverfittingPreset)), 2
-UNDER_WAY = (Standing.RUNNING, Standing.STARTING, Standing.STOPPED)
-OVER = (Standing.DONE, Standing.CANCELLED, Standing.FAILED)
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A queue at one moment. worker: which process goes through it, "" when none does; damaged: files passed over."""
-
-    rows: Sequence[QueueRow]
-    worker: str
-    stopping: bool
-    damaged: Sequence[Path]
-
-    def of(self, *states: Standing) -> list[QueueRow]:
-        return [row for row in self.rows if row.state in states]
-
-    @property
-    def left(self) -> int:
-        """How many are not over."""
-        return sum(row.state not in OVER for row in self.rows)
-
-    def sweep(self, request: Request) -> list[QueueRow]:
-        """All that were asked for with ``request`` in one wish; empty for one that was asked for alone."""
-        return [row for row in self.rows if request.sweep is not None and row.queued.request.sweep == request.sweep]
-
-
-def listed(queue: Queue) -> Listed:
-    """Never fails: without a queue there is nothing in it."""
-    worker = queue.worker()
-    rows = [row_of(one, worked=bool(worker)) for one in queue.requests()]
-    return Listed(rows, worker, bool(worker) and queue.stopping, queue.damaged())
 
 
 def add(queue: Queue, source: str, name: str, settings: Mapping[str, Any], *, sweep: bool = False) -> int:
@@ -57,22 +22,11 @@ def add(queue: Queue, source: str, name: str, settings: Mapping[str, Any], *, sw
     """
     own = dict(settings)
     origin, which = own.pop("from", None), own.pop("checkpoint", None)
-    begins = None if origin is None else Path(origin)
-    asked = wishes(own, SWEPT, SEEDS) if sweep else [(own, ())]
-    jobs = [
-        named(
-            asked_job(
-                wish, queue.runs_dir, source=source, name=name, config_file=None, origin=begins,
-                checkpoint=which,
-            ),
-            varied,
-        )
-        for wish, varied in asked
-    ]  # fmt: skip
-    together = new_sweep(jobs)
-    for job in jobs:  # only once all are found good
-        queue.add(job, source, together)
-    return len(jobs)
+    jobs = asked_jobs(
+        own, queue.runs_dir, SWEPT if sweep else (), SEEDS if sweep else None, source=source, name=name,
+        config_file=None, origin=None if origin is None else Path(origin), checkpoint=which,
+    )  # fmt: skip
+    return len(add_all(queue, jobs, source))
 
 
 def writable(queue: Queue) -> bool:

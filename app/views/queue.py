@@ -8,8 +8,8 @@ from app.look import style
 from app.panels import actions, notices, queue_worker, queued_runs
 from app.runs.launch import launcher
 from app.runs.library import open_library
-from app.runs.queueing import listed
 from engine.queue.files import Queue
+from engine.queue.listing import listed
 
 LOOK_S = 2.0
 TELLS = "each run's end, and that of the queue"

@@ -16,16 +16,14 @@ from engine.errors import ConfigError
 from engine.flags import Sectioned
 from engine.printable import escaped, sweetspot
 from engine.process.asking import beginnings, every_setting, fitting
-from engine.process.job import Job, asked_job
 from engine.process.notify import option as notify_option
 from engine.process.signals import SignalFlag
 from engine.queue.files import Queue, Queued
-from engine.queue.standing import QueueRow, Standing, best_so_far, row_of, take_out
-from engine.queue.sweep import named, new_sweep, wishes
+from engine.queue.listing import Listed, listed
+from engine.queue.standing import QueueRow, Standing, best_so_far, take_out
+from engine.queue.sweep import add_all, asked_jobs
 from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
-
-_CHECKED_LATER = ("auto", "cpu")  # devices that every machine has: torch need not be loaded to look for them
 
 runs_dir_option = click.option(
     "--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
@@ -60,21 +58,14 @@ def add(source: str | None, runs_dir: Path, presets: str | None, seeds: int | No
     of each run.
     """
     queue = Queue(runs_dir)
-    jobs = [
-        named(
-            asked_job(
-                wish, runs_dir, source=source, name=name, config_file=config_file, origin=origin, checkpoint=checkpoint
-            ),
-            varied,
-        )
-        for wish, varied in wishes(values, _presets(presets, values), seeds)
-    ]
-    _check_start(jobs[0])
+    jobs = asked_jobs(
+        values, runs_dir, _presets(presets, values), seeds,
+        source=source, name=name, config_file=config_file, origin=origin, checkpoint=checkpoint,
+    )  # fmt: skip
     for note in jobs[0].notes:
         click.echo(escaped(note), err=True)
-    sweep = new_sweep(jobs)
-    for job in jobs:  # only once all are found good
-        click.echo(queue.add(job, source, sweep).root)
+    for one in add_all(queue, jobs, source):
+        click.echo(one.root)
 
 
 @command.command("list")
@@ -85,21 +76,19 @@ def show(runs_dir: Path, as_json: bool) -> None:
 
     A run that stopped goes on with the next "queue run".
     """
-    queue = Queue(runs_dir)
-    worker, damaged = queue.worker(), queue.damaged()
-    places = [row_of(one, worked=bool(worker)) for one in queue.requests()]
+    found = listed(Queue(runs_dir))
     if as_json:
         told = {
-            "worker": worker or None,
-            "requests": [one.told() for one in places],
-            "damaged": list(map(str, damaged)),
+            "worker": found.worker or None,
+            "requests": [one.told() for one in found.rows],
+            "damaged": list(map(str, found.damaged)),
         }
         click.echo(encode(told, indent=2).decode(), nl=False)
         return
-    for line in _table(places):
+    for line in _table(found.rows):
         click.echo(line)
-    click.echo(_summary(places, worker, runs_dir))
-    for path in damaged:
+    click.echo(_summary(found, runs_dir))
+    for path in found.damaged:
         click.echo(f"{escaped(str(path))} is damaged and is passed over. Add it again, and remove the file.", err=True)
 
 
@@ -193,16 +182,6 @@ def _presets(text: str | None, values: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _check_start(job: Job) -> None:
-    """What a training looks at before it opens its run directory: that device, those weights to begin with."""
-    if job.training.device not in _CHECKED_LATER:
-        from engine.device import choose
-
-        choose(job.training.device, job.training.threads)
-    if job.origin is not None:
-        job.origin.load()
-
-
 def _table(places: Sequence[QueueRow]) -> list[str]:
     rows = [(str(one.state), one.queued.id, *_where(one)) for one in places]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
@@ -221,13 +200,12 @@ def _where(one: QueueRow) -> tuple[str, str]:
     return far, "; ".join(filter(None, [best, one.reason]))
 
 
-def _summary(places: Sequence[QueueRow], worker: str, runs_dir: Path) -> str:
-    left = sum(one.queued.state != "ended" for one in places)
-    if worker:
-        return f"A worker goes through it ({worker})."
-    if not left:
+def _summary(found: Listed, runs_dir: Path) -> str:
+    if found.worker:
+        return f"A worker goes through it ({found.worker})."
+    if not found.left:
         return "Nothing waits."
-    running = sum(one.state is Standing.RUNNING for one in places)
+    left, running = found.left, len(found.of(Standing.RUNNING))
     trained = f"{running} {'trains' if running == 1 else 'train'}"
     if running == left:
         return f"{trained}, nothing waits."

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.child import apart, command, environment
 from engine.rundir.atomic import open_append
 from engine.rundir.layout import Layout
-from engine.rundir.reading import own_file
+from engine.rundir.reading import last_lines
 
 _TAIL_BYTES = 8_000
 _ERROR = "Error: "
@@ -35,11 +35,6 @@ def start_training(root: Path, arguments: Sequence[str]) -> subprocess.Popen[byt
 
 def last_words(root: Path) -> str:
     """Why a training ended that left no status: the last error in its log, else its last line; "" without a log."""
-    log = Layout(root).log
-    if not own_file(log):
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-        lines = [line.strip() for line in file.read().decode("utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in last_lines(Layout(root).log, _TAIL_BYTES)]
     errors = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
     return (errors or lines or [""])[-1]

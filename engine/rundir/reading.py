@@ -6,6 +6,7 @@ A run writes no links, pipes or devices: whatever of that kind lies in its direc
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -39,6 +40,23 @@ def read_own(path: Path, most: int = Record.most_bytes) -> bytes | None:
     with open_at_once(path) as file:
         data = file.read(most + 1)
     return data if len(data) <= most else None
+
+
+def last_lines(path: Path, most: int = 64_000) -> list[str]:
+    """The lines in the last ``most`` bytes of an :func:`own_file`, blank ones left out; none where it cannot be read.
+
+    Of a line that redraws itself, a progress bar, what it showed last. A log may grow for ever: its tail alone is read.
+    """
+    if not own_file(path):
+        return []
+    try:
+        with open_at_once(path) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - most))
+            text = file.read(most).decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    shown = [line.rstrip().rsplit("\r", 1)[-1] for line in text.split("\n")]
+    return [line for line in shown if line.strip()]
 
 
 def read_object(path: Path) -> dict[str, Any]:

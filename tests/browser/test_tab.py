@@ -79,6 +79,25 @@ def test_the_desktop_is_told_what_comes_after_a_press_allowed_it(tmp_path: Path,
     context.close()
 
 
+def test_where_notices_are_blocked_the_remedy_is_said_to_a_screen_reader_too(tmp_path: Path, browser: Any) -> None:
+    writer = write(tmp_path / "drums", name="drums", state=State.RUNNING, epochs=20, done=15, close=False)
+    context = browser.new_context()
+    context.add_init_script(DESKTOP.replace('permission = "default"', 'permission = "denied"'))
+    page = context.new_page()
+    page.set_default_timeout(90_000)
+    with server(tmp_path, forked=True) as app:
+        page.goto(f"{app.url}/run?run=drums")
+        button = page.locator("button.nt")
+        button.get_by_text("Notices are blocked").wait_for()
+        told = page.locator(f"#{button.get_attribute('aria-describedby')}")
+        assert "Allow them there" in (told.text_content() or "")
+        button.focus()
+        page.keyboard.press("Enter")
+        assert button.evaluate("one => one === document.activeElement") and page.evaluate("asked") == 0
+    context.close()
+    writer.close()
+
+
 def test_who_comes_after_the_end_gets_no_notice(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
     write(tmp_path / "drums")
     with server(tmp_path, forked=True) as app:

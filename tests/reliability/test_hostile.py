@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 from app.look import style
 from app.runs import media
 from app.runs.columns import MOST_COLUMNS
-from app.runs.launch import Launcher, log_tail
+from app.runs.launch import Launcher
 from app.runs.rows_csv import all_rows
 from app.runs.store import MetricsStore
 from engine.audio.files.io import write_wave
@@ -29,6 +29,7 @@ from engine.rundir import control
 from engine.rundir.encoding import seal
 from engine.rundir.layout import is_run_id
 from engine.rundir.reader import RunReader
+from engine.rundir.reading import last_lines
 from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests import forkserver
@@ -102,7 +103,7 @@ def test_a_log_that_links_out_of_its_run_is_not_shown_and_not_written(tmp_path: 
     write(root)
     (root / "log.txt").symlink_to(secret)
     (root / "sessions.jsonl").unlink()  # that process is this test, and alive
-    assert log_tail(root) == []
+    assert last_lines(root / "log.txt") == []
     before = secret.read_bytes()
     with pytest.raises(OSError):
         Launcher().resume(root)
@@ -116,7 +117,7 @@ def test_a_pipe_in_place_of_a_file_does_not_make_the_app_wait(tmp_path: Path, na
     write(root)
     (root / name).unlink(missing_ok=True)
     os.mkfifo(root / name)
-    assert log_tail(root) == []
+    assert last_lines(root / "log.txt") == []
     MetricsStore(root / "metrics.jsonl").refresh()
     assert RunReader(root).metrics_tail(1) == [] or name == "log.txt"
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.panels.notices import of_queue, of_run
-from app.runs.queueing import add, listed
+from app.runs.queueing import add
 from engine.queue.files import Queue
+from engine.queue.listing import listed
 from engine.queue.request import Outcome
+from engine.queue.standing import take_out
 from engine.rundir.reader import RunReader
 from engine.rundir.status import ErrorInfo, State
 from tests.app.library import write
@@ -41,3 +43,17 @@ def test_a_queue_tells_each_end_and_its_own_once_nothing_is_left(tmp_path: Path)
     queue.end(queue.begin(second) or second, Outcome(state="done", ended_at=2.0))
     titles = [one.title for one in of_queue(listed(queue))]
     assert titles == ["Failed: one", "Done: two", "The queue is empty"]
+
+
+def test_an_empty_queue_is_told_once_whatever_is_taken_out_of_its_list(tmp_path: Path) -> None:
+    queue = Queue(tmp_path)
+    for name in ("one", "two"):
+        add(queue, "iris", name, {"max_epochs": 2})
+    first, second = queue.requests()
+    for one in (first, second):
+        queue.end(queue.begin(one) or one, Outcome(state="done", ended_at=1.0))
+    before = {one.id for one in of_queue(listed(queue))}
+    take_out(queue, queue.requests()[-1])
+    assert {one.id for one in of_queue(listed(queue))} < before, "what is told is what was not there before"
+    add(queue, "iris", "three", {"max_epochs": 2})
+    assert "The queue is empty" not in {one.title for one in of_queue(listed(queue))}

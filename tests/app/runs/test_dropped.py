@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,59 @@ def test_where_there_is_no_sound_it_says_so(tmp_path: Path, files: list[tuple[st
     with pytest.raises(DataError):
         keep(tmp_path, [(name, memoryview(data)) for name, data in files])
     assert not list(tmp_path.glob(".dropped/*/*"))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_stream_in_an_archive_is_said(tmp_path: Path, method: int) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("kick.wav", SOUND * 1000)
+        at, weighs = archive.infolist()[0].header_offset + 30 + len("kick.wav"), archive.infolist()[0].compress_size
+    data = bytearray(out.getvalue())
+    data[at + 4 : at + weighs] = b"\xff" * (weighs - 4)
+    with pytest.raises(DataError, match=r"x\.zip is damaged"):
+        keep(tmp_path, [("x.zip", memoryview(data))])
+    data = bytearray(packed(("kick.wav", SOUND)))
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(header) + flags] |= 1  # encrypted
+    with pytest.raises(DataError, match="encrypted"):
+        keep(tmp_path, [("x.zip", memoryview(data))])
+
+
+def test_hidden_files_of_a_dropped_folder_are_left_out(tmp_path: Path) -> None:
+    names = ["kit/kick.wav", "kit/._kick.wav", "kit/.DS_Store", "kit/.old/hat.wav", "kit\\.old\\snare.wav"]
+    kept = keep(tmp_path, [(name, memoryview(SOUND)) for name in names])
+    assert inside(kept.folder) == ["kick.wav"] and (kept.sounds, kept.passed) == (1, 0)
+
+
+def test_what_is_no_sound_is_counted_in_archives_too(tmp_path: Path) -> None:
+    data = packed(("a/kick.wav", SOUND), ("a/kick.txt", b"x"), ("a/cover.png", b"x"), ("__MACOSX/a/._kick.txt", b"x"))
+    files = [("my.zip", data), ("loose.txt", memoryview(b"x"))]
+    assert keep(tmp_path, files).passed == keep(tmp_path, files).passed == 3
+
+
+@pytest.mark.parametrize("name", ["音" * 110, "é" * 125, "CON", "nul.loud", "com1", "LPT¹", "aux "])
+def test_a_name_is_made_one_that_every_system_takes(tmp_path: Path, name: str) -> None:
+    folder = keep(
+        tmp_path, [(f"{name}/{name}.wav", memoryview(SOUND)), (f"{name}/{name}.wav", memoryview(b"2"))]
+    ).folder
+    written = [folder, *folder.rglob("*")]
+    assert len(written) == 3 and [path for path in written[1:] if path.suffix != ".wav"] == []
+    reserved = re.compile(r"(con|nul|com1|lpt¹|aux) *(\.|$)", re.IGNORECASE)
+    assert not any(reserved.match(path.name) or len(path.name.encode()) > 143 for path in written)
+
+
+def test_two_tabs_that_keep_the_same_at_once_keep_it_once(tmp_path: Path) -> None:
+    files = [("kit/kick.wav", memoryview(SOUND)), ("kit/hat.wav", memoryview(SOUND))]
+
+    class Meanwhile(list[tuple[str, memoryview]]):
+        """Files that another tab has kept by the time they are written."""
+
+        def __iter__(self) -> Iterator[tuple[str, memoryview]]:
+            yield from super().__iter__()
+            if any(tmp_path.rglob("sounds")):
+                keep(tmp_path, files)
+
+    kept = keep(tmp_path, Meanwhile(files))
+    assert inside(kept.folder) == ["hat.wav", "kick.wav"] and kept == keep(tmp_path, files)
+    assert [path.name for path in kept.folder.parent.iterdir()] == ["kit"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.panels.families import MOST_LINKS
 from app.runs.exporting import exported
 from engine.queue.files import Queue
 from engine.rundir.reader import RunReader
@@ -52,7 +53,11 @@ def test_before_anything_is_kept_it_says_so(visit: Visit, runs_dir: Path) -> Non
     live = write(runs_dir / "drums", state=State.RUNNING, done=1, close=False)
     app = visit("run", run="drums")
     assert "No weights are kept yet." in said(app) and not [one for one in app.button if one.key == "fork"]
+    assert "The first are kept with the first previews" in said(app)
     live.close()
+    write(runs_dir / "early", state=State.FAILED, done=1)
+    told = said(visit("run", run="early"))
+    assert "No weights are kept." in told and "The first are kept" not in told, "nothing is promised that never comes"
 
 
 @pytest.mark.usefixtures("forked_starts")
@@ -138,6 +143,16 @@ def test_a_family_stands_together_in_the_table_and_says_who_began_from_whom(visi
     assert "eldest" in labels and "grandchild" in labels
     assert "Began with update 2,970 of gone" in said(visit("run", run="orphan"))
     assert "It goes on in" not in said(visit("run", run="alone"))
+
+
+def test_of_many_that_began_from_a_run_the_rest_is_counted(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "eldest", name="eldest", uuid="1" * 32)
+    for number in range(MOST_LINKS + 2):
+        began_from = began("eldest", "best.safetensors", 1)
+        write(runs_dir / f"child{number}", name=f"child{number}", uuid=f"{number + 2:032}", parent=began_from)
+    protos = [link.proto for link in visit("run", run="eldest").get("page_link")]
+    labels = [one.label for one in protos]
+    assert sum(label.startswith("child") for label in labels) == MOST_LINKS and labels.count("And 2 more") == 1
 
 
 def test_runs_that_name_one_another_as_parents_are_all_shown(visit: Visit, runs_dir: Path) -> None:

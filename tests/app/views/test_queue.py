@@ -11,8 +11,9 @@ from urllib.parse import unquote
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.runs.queueing import add, listed
+from app.runs.queueing import add
 from engine.queue.files import Queue
+from engine.queue.listing import listed
 from engine.queue.request import Outcome
 from engine.queue.standing import Standing
 from engine.rundir.status import State

@@ -1,0 +1,43 @@
+"""A queue at one moment: its requests with where each stands, and how many are left. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.queue.files import Queue
+from engine.queue.request import Request
+from engine.queue.standing import QueueRow, Standing, row_of
+
+UNDER_WAY = (Standing.RUNNING, Standing.STARTING, Standing.STOPPED)
+OVER = (Standing.DONE, Standing.CANCELLED, Standing.FAILED)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A queue at one moment. worker: which process goes through it, "" when none does; damaged: files passed over."""
+
+    rows: Sequence[QueueRow]
+    worker: str
+    stopping: bool
+    damaged: Sequence[Path]
+
+    def of(self, *states: Standing) -> list[QueueRow]:
+        return [row for row in self.rows if row.state in states]
+
+    @property
+    def left(self) -> int:
+        """How many are not over."""
+        return sum(row.state not in OVER for row in self.rows)
+
+    def sweep(self, request: Request) -> list[QueueRow]:
+        """All that were asked for with ``request`` in one wish; empty for one that was asked for alone."""
+        return [row for row in self.rows if request.sweep is not None and row.queued.request.sweep == request.sweep]
+
+
+def listed(queue: Queue) -> Listed:
+    """Never fails: without a queue there is nothing in it."""
+    worker = queue.worker()
+    rows = [row_of(one, worked=bool(worker)) for one in queue.requests()]
+    return Listed(rows, worker, bool(worker) and queue.stopping, queue.damaged())
