@@ -11,7 +11,7 @@ from app.panels.comparison import swatch
 from app.runs.compared import Compared, kind
 from app.runs.seeds import Group, grouped, repeated
 from engine.claims.figures import figure
-from engine.claims.seeds import in_words
+from engine.claims.seeds import alone_in_words, in_words
 from engine.quantities import number
 
 
@@ -35,11 +35,16 @@ def show(runs: Sequence[Compared]) -> None:
         return
     monitor = runs[0].run.monitor
     known = [found for one in groups if (found := one.over_seeds) is not None]
-    said = in_words(known, monitor)
-    style.title("The difference", "between settings, over their seeds")
+    alone = len(known) == 1 and known[0].spread is not None
+    said = [alone_in_words(known[0], monitor.unit)] if alone else in_words(known, monitor)
+    style.title(
+        *(("The mean", "over its seeds") if alone else ("The difference", "between settings, over their seeds"))
+    )
     if said:
         st.html(f'<div class="ss-line">{"<br>".join(map(style.strong, said))}</div>')
-    style.quiet(_meaning(said))
+    style.quiet(_meaning(said, alone))
+    if absent := [name for one in groups for name in one.not_counted]:
+        style.quiet(f"Not counted, as not trained to the end: {', '.join(absent)}.")
     st.html(
         '<div class="ss-wide" tabindex="0" role="region" aria-label="Settings over their seeds">'
         '<table class="ss-table"><thead><tr>'
@@ -48,12 +53,15 @@ def show(runs: Sequence[Compared]) -> None:
     )
 
 
-def _meaning(said: Sequence[str]) -> str:
+def _meaning(said: Sequence[str], alone: bool) -> str:
     if not said:
         return "Too few have come to a figure with a second seed to say what a seed changes."
+    if alone:
+        return "Each run at its best epoch; ± is their standard deviation. No other settings have come to a figure yet."
     return (
-        "Each run at its best epoch. ± in a sentence is the 95 % interval of the difference, from how far runs of the "
-        "same settings lie apart; in the table and the chart it is their standard deviation."
+        "Each run at its best epoch. ± in a sentence is the 95 % interval of the difference, for all settings here "
+        "together, from how far runs of the same settings lie apart; in the table and the chart it is their standard "
+        "deviation."
     )
 
 

@@ -11,9 +11,11 @@ from itertools import takewhile
 
 from app.runs.compared import Compared
 from engine.claims.seeds import OverSeeds
+from engine.rundir.view import ShownState
 
-# What makes no other settings: the seed itself, and how a computer was used for them.
-_NO_SETTING = frozenset({"seed", "threads", "num_workers"})
+# What makes no other settings: the seed itself, and how a computer was used for them. Threads and devices change bits,
+# as they add up in another order: by less than a seed does, and in no direction. So they are part of the scatter.
+_NO_SETTING = frozenset({"seed", "threads", "num_workers", "device"})
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,14 @@ class Group:
 
     @property
     def over_seeds(self) -> OverSeeds | None:
-        """Their best values; None before any has one."""
-        bests = [status.best.raw for one in self.runs if (status := one.view.status) is not None and status.best]
-        values = [value for value in bests if math.isfinite(value)]
+        """The best values of those that count; None before any has one."""
+        values = [best for one in self.runs if (best := _final(one)) is not None]
         return OverSeeds(self.name, values) if values else None
+
+    @property
+    def not_counted(self) -> list[str]:
+        """The names of its runs that have not come to their end, or to no figure: their best so far is no result."""
+        return [one.name for one in self.runs if _final(one) is None]
 
 
 def grouped(runs: Sequence[Compared]) -> list[Group]:
@@ -64,13 +70,27 @@ def recoloured(runs: Sequence[Compared]) -> list[Compared]:
     return [replace(one, number=numbers[one.reader.id]) for one in runs]
 
 
+def _final(one: Compared) -> float | None:
+    """The best value of a run that is completed."""
+    status = one.view.status
+    if one.view.state is not ShownState.COMPLETED or status is None or status.best is None:
+        return None
+    return status.best.raw if math.isfinite(status.best.raw) else None
+
+
 def _settings(one: Compared) -> str:
-    """All that was decided of a run but its seed, as text; runs that begin elsewhere are others."""
+    """All that was decided of a run but its seed, as text; runs that begin elsewhere or were extended are others."""
     run = one.run
     training = {name: value for name, value in run.config.training.items() if name not in _NO_SETTING}
     parent = run.parent.model_dump() if run.parent is not None else None
     where = run.source.model_dump()
-    return json.dumps([run.task, where, training, run.config.task, parent], sort_keys=True, default=str)
+    # Epochs are a length, minutes come to as many updates as the computer makes of them.
+    longer = [
+        (plan.reason, plan.total_epochs if plan.minutes is None else None)
+        for plan in one.reader.plans()
+        if plan.extends
+    ]
+    return json.dumps([run.task, where, training, run.config.task, parent, longer], sort_keys=True, default=str)
 
 
 def _name(group: Sequence[Compared]) -> str:

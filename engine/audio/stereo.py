@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Wave = NDArray[np.float32]
@@ -41,28 +42,29 @@ MONO = StereoImage((0.0,) * BANDS, (0.0,) * BANDS)
 
 
 class StereoMeter:
-    """Fed with every block of a file of two channels; :meth:`image` after the last."""
+    """Fed with every block of a file of two channels; :meth:`image` after the last.
+
+    Hann windows that overlap by half, from half a window before the first sample to half a window after the last: they
+    add up to one everywhere, so that an attack at the very start is heard as it would be anywhere else.
+    """
 
     def __init__(self, sample_rate: int) -> None:
         self._size = 1 << max(5, round(np.log2(_WINDOW_S * sample_rate)))
         self._window = np.hanning(self._size + 1)[:-1].astype(np.float32)
         hertz = np.fft.rfftfreq(self._size, 1 / sample_rate)
         self._band = np.clip(np.searchsorted(band_edges(), hertz, "right") - 1, 0, BANDS - 1)
-        self._left_over = np.zeros((0, 2), np.float32)
+        self._left_over = np.zeros((self._size // 2, 2), np.float32)
         self._energy = np.zeros((3, BANDS))
 
     def add(self, block: NDArray[np.float32]) -> None:
         """``block``: float32 [T, 2], finite."""
-        sound = np.concatenate([self._left_over, block])
-        whole = len(sound) // self._size * self._size
-        self._left_over = sound[whole:].copy()
-        self._hear(sound[:whole])
+        self._left_over = self._hear(np.concatenate([self._left_over, block]))
 
     def image(self) -> StereoImage | None:
         """None where the side is more than 40 dB below the middle, all of it."""
-        missing = -len(self._left_over) % self._size
-        self._hear(np.pad(self._left_over, ((0, missing), (0, 0))))
-        self._left_over = self._left_over[:0]
+        half = self._size // 2
+        missing = half + -len(self._left_over) % half
+        self._left_over = self._hear(np.pad(self._left_over, ((0, missing), (0, 0))))
         middle, side, both = self._energy
         if side.sum() <= HEARD * middle.sum():
             return None
@@ -72,14 +74,18 @@ class StereoMeter:
         width = np.where(side > _QUIET * side.max(), np.minimum(np.sqrt(rest / safe), WIDEST), 0.0)
         return StereoImage(*(tuple(np.round(part, 4).tolist()) for part in (pan, width)))
 
-    def _hear(self, sound: NDArray[np.float32]) -> None:
-        if not len(sound):
-            return
-        left, right = (np.fft.rfft(channel.reshape(-1, self._size) * self._window) for channel in sound.T)
-        middle, side = (left + right) / 2, (left - right) / 2
-        for total, (one, other) in zip(self._energy, ((middle, middle), (side, side), (middle, side)), strict=True):
-            product = np.einsum("fk,fk->k", one.real, other.real) + np.einsum("fk,fk->k", one.imag, other.imag)
-            total += np.bincount(self._band, product, BANDS)
+    def _hear(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Add every whole window of ``sound``; what the next one begins with."""
+        half = self._size // 2
+        count = max(0, len(sound) // half - 1)
+        if count:
+            windows = sliding_window_view(sound[: (count + 1) * half], self._size, axis=0)[::half]
+            left, right = (np.fft.rfft(windows[:, channel] * self._window) for channel in (0, 1))
+            middle, side = (left + right) / 2, (left - right) / 2
+            for total, (one, other) in zip(self._energy, ((middle, middle), (side, side), (middle, side)), strict=True):
+                product = np.einsum("fk,fk->k", one.real, other.real) + np.einsum("fk,fk->k", one.imag, other.imag)
+                total += np.bincount(self._band, product, BANDS)
+        return sound[count * half :].copy()
 
 
 def laid_out(middle: Wave, other: Wave, image: StereoImage, sample_rate: int) -> Wave:

@@ -1,8 +1,10 @@
 """What settings come to over several seeds, and whether two of them differ by more than seeds do.
 
 Runs that differ in their seed alone are one sample of their settings. Their scatter is pooled over all settings, as in
-an analysis of variance, since two seeds each say little of it; an interval is that of Fisher's least significant
-difference (1935): the difference of two means, give or take Student's 95 % quantile times its standard error.
+an analysis of variance, since two seeds each say little of it. The best of several settings is held against all others,
+and the best of many that are alike looks better than it is: so intervals are Tukey's (1953; with unequal numbers of
+seeds Kramer's, 1956), wide enough for all pairs together. Where settings are alike, any is called better at most one
+time in twenty.
 """
 
 from __future__ import annotations
@@ -15,12 +17,12 @@ import numpy as np
 
 from engine.claims.comparison import plus_minus
 from engine.claims.figures import figure, give_or_take
+from engine.claims.studentised_range import range_quantile
 from engine.printable import unmarked
 from engine.quantities import counted
 from engine.rundir.record import Monitor
-from engine.sweet_range import quantile
 
-LEAST_FREEDOM = 2  # a single repetition says next to nothing: Student's quantile is 12.7
+LEAST_FREEDOM = 2  # a single repetition says next to nothing: for two settings the interval is 12.7 standard errors
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ def pooled(groups: Sequence[OverSeeds]) -> tuple[float, int] | None:
     return math.sqrt(squares / freedom), freedom
 
 
+def alone_in_words(only: OverSeeds, unit: str) -> str:
+    """What settings come to that are held against no others; their name stands between asterisks."""
+    return f"*{unmarked(only.name)}* comes to {only.shown(unit)} over {counted(len(only.values), 'run')}."
+
+
 def in_words(groups: Sequence[OverSeeds], monitor: Monitor) -> list[str]:
     """The best settings against each of the others; names stand between asterisks. Empty with too few repetitions."""
     scatter = pooled(groups)
@@ -60,13 +67,15 @@ def in_words(groups: Sequence[OverSeeds], monitor: Monitor) -> list[str]:
         return []
     sign = 1 if monitor.better == "lower" else -1
     best, *others = sorted(groups, key=lambda one: sign * one.mean)
-    return [_difference(best, other, scatter, monitor.unit) for other in others]
-
-
-def _difference(best: OverSeeds, other: OverSeeds, scatter: tuple[float, int], unit: str) -> str:
     deviation, freedom = scatter
+    allowed = range_quantile(len(groups), freedom) * deviation
+    return [_difference(best, other, allowed, monitor.unit) for other in others]
+
+
+def _difference(best: OverSeeds, other: OverSeeds, allowed: float, unit: str) -> str:
+    """allowed: how far apart means of one seed each come by chance."""
     by = abs(other.mean - best.mean)
-    interval = quantile(freedom) * deviation * math.sqrt(1 / len(best.values) + 1 / len(other.values))
+    interval = allowed * math.sqrt((1 / len(best.values) + 1 / len(other.values)) / 2)
     said = plus_minus(by, interval, unit)
     first, second = (f"*{unmarked(one.name)}*" for one in (best, other))
     runs = counted(len(best.values) + len(other.values), "run")

@@ -106,7 +106,7 @@ def work(runs_dir: Path, slots: int, threads: int | None, wait: bool, notify: st
     SIGTERM ends the trainings under way with a checkpoint each. Ends with 1 when a request failed.
     """
     queue, signals = Queue(runs_dir), SignalFlag()
-    with queue.worked():
+    with queue.as_worker():
         signals.install()
         try:
             return Worker(queue, slots, threads, signals, _say, notify).run(wait=wait)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from engine.claims.advice import Kept, kept
-from engine.loop.checkpoint import WeightAverage, describe, prune, training_state
+from engine.loop.checkpoint import WeightAverage, describe, prune, steps_saved, training_state
 from engine.loop.disk_space import free_bytes, reserve_bytes
 from engine.loop.snapshot import serialise_snapshot, thin_snapshots
 from engine.loop.state_file import serialise
@@ -41,6 +41,7 @@ class Archive:
         self.optimizer, self.average = optimizer, average
         self.saved_step = -1
         self.saved_at = time.monotonic()
+        self._passed_over = set(steps_saved(writer.layout))  # until one of them is gone on from, and those before it
         self._best: dict[str, Any] | None = None
         self._prepared: dict[str, torch.Tensor] | None = None  # the weights that the task's state belongs to
 
@@ -49,7 +50,8 @@ class Archive:
         self.saved_step = step
         self._best = state.get("best")
         self._prepared = None
-        prune(self.writer.layout, self.task.config.max_checkpoints, step)
+        self._passed_over = {one for one in self._passed_over if one > step}
+        self._prune(step)
 
     def keep_best(self) -> None:
         """Remember the averaged weights of now; they are written with the next checkpoint.
@@ -79,12 +81,16 @@ class Archive:
         if not self.writer.write_artefact(path, data, describe(data, path, tracker.step, epoch, figures)):
             return False
         self.saved_step = tracker.step
-        prune(self.writer.layout, self.task.config.max_checkpoints, tracker.step)
+        self._passed_over.discard(tracker.step)
+        self._prune(tracker.step)
         self.writer.event("checkpoint", file=path.name, step=tracker.step, epoch=epoch, reason=reason)
         self.writer.update(
             last_checkpoint=CheckpointRef(file=path.name, step=tracker.step, epoch=epoch, at=time.time())
         )
         return self._best is None
+
+    def _prune(self, newest: int) -> None:
+        prune(self.writer.layout, self.task.config.max_checkpoints, newest, self._passed_over)
 
     def save_best(self, tracker: TrackerState) -> None:
         """The best state, when it has not been written yet: averaged weights and what belongs to them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -139,7 +139,7 @@ def _check_tensor(name: str, stored: Any, shape: torch.Size, dtype: torch.dtype)
 
 
 def _fitting(stored: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """``found`` for ``optimizer`` to load: numbers and memory are its own, how to compute is this process's choice.
+    """``stored`` for ``optimizer`` to load: numbers and memory are its own, how to compute is this process's choice.
 
     ``ValueError`` unless what it remembers of each weight has that one's shape and type.
     """
@@ -210,10 +210,14 @@ def load_newest(layout: Layout) -> tuple[Loaded | None, list[str]]:
     return None, complaints
 
 
-def prune(layout: Layout, keep: int, newest: int) -> None:
+def prune(layout: Layout, keep: int, newest: int, passed_over: Collection[int] = ()) -> None:
     """Remove all but the ``keep`` newest checkpoints up to step ``newest``, the one that was just written or loaded.
 
-    A later one did not verify when this session began, or it would have gone on from it: it counts for none.
+    passed_over: steps that did not verify when this session began, or it would have gone on from them. They count for
+    none: left while they lie ahead, removed with those of no use once the run has come by.
     """
-    for step in [step for step in steps_saved(layout) if step <= newest][keep:]:
-        remove_artefact(layout.checkpoint(step))
+    behind = [step for step in steps_saved(layout) if step <= newest]
+    kept = [step for step in behind if step not in passed_over][:keep]
+    for step in behind:
+        if step not in kept:
+            remove_artefact(layout.checkpoint(step))

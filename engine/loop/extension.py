@@ -27,13 +27,15 @@ class More:
         """The plan from ``step`` on, after ``segment``. spent_s: what came before took; minutes end by the clock.
 
         Schedules go on from where they are. Those of a run that had come to its end have nowhere to go on from: they
-        go back to the part of the longer run that lies behind.
+        go back to the part of the longer run that lies behind. Minutes before the first update have no pace to be
+        counted by: they begin with the length that was planned, which the clock then corrects.
         """
         if self.epochs is not None:
             ends = step if segment.ends_epoch(step) else segment.end_of_epoch(step)
             total = ends + self.epochs * segment.steps_per_epoch
         else:
             assert self.minutes is not None
-            total = step + max(1, round(60 * self.minutes * step / max(spent_s, 1e-3)))
+            paced = step + max(1, round(60 * self.minutes * step / max(spent_s, 1e-3)))
+            total = paced if step else segment.total_steps
         longer = segment.ending(step, total)
         return longer if step < segment.total_steps else replace(longer, progress=step / total)

@@ -81,16 +81,16 @@ class PlanHistory:
             self.follow(record)
 
     def follow(self, record: PlanRecord) -> None:
-        """Plan anew as ``record`` says. One made at or before the step of the newest plan is dropped: a session
-        that was killed had planned further already, and its plans stand.
+        """Plan anew as ``record`` says.
 
-        A run may be extended twice where it stands: then the later one counts.
+        What a user extends from a step on takes the place of every plan made there or later, of a session that was
+        killed and comes again, too. Any other made at or before the newest plan's step is dropped: that one stands.
         """
-        if record.extends and record.step == self.last.step:
-            self._segments.pop()
-        if record.step > self.last.step:
+        if record.extends:
+            self._segments = [*(one for one in self._segments if one.step < record.step), PlanSegment.of(record)]
+            self.extension = record
+        elif record.step > self.last.step:
             self._segments.append(PlanSegment.of(record))
-            self.extension = record if record.extends else self.extension
 
     @property
     def last(self) -> PlanSegment:

@@ -51,7 +51,7 @@ class Planner:
         """Durable before it is followed: a later session goes the same way."""
         segment = more.after(self.plans.ahead(step), step, spent_s)
         minutes = None if more.minutes is None else spent_s / 60 + more.minutes
-        pace = step / max(spent_s, 1e-3)
+        pace = step / max(spent_s, 1e-3) if step else None
         record = self._record(segment, f"extended by {more}", extends=True, minutes=minutes, overall_steps_per_s=pace)
         if not self.writer.plan_anew(record):
             raise StorageError("The disk refused to note that the run is extended.", "Free some space and try again.")
@@ -99,10 +99,10 @@ class Planner:
     def present(self, record: RunRecord, tracker: TrackerState) -> RunRecord:
         """``record`` with the plan that holds now in place of the first: length, limits, time at the pace so far."""
         step, ahead = tracker.step, self.plans.ahead(tracker.step)
-        if step == 0:
+        if step == 0 and self.plans.extension is None:
             return record
         limits = self.plans.limits(self.config)
-        seconds = tracker.elapsed_s * ahead.total_steps / step
+        seconds = tracker.elapsed_s * ahead.total_steps / step if step else None  # no pace before the first update
         planned_s = seconds if limits.max_minutes is None else 60 * limits.max_minutes
         training = record.config.training
         if self.plans.extension is not None:

@@ -21,7 +21,6 @@ from engine.rundir.liveness import is_here
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
-from engine.rundir.status import Status
 
 _BITS = ("torch", "torchaudio", "numpy", "soundfile", "soxr")
 
@@ -30,7 +29,8 @@ _BITS = ("torch", "torchaudio", "numpy", "soundfile", "soxr")
 class ResumePoint:
     """Where a run would go on. ``file`` is None when there is no checkpoint: it then begins at step 1.
 
-    changed: what differs from any session before and may change the bits; empty means exact. losses: of the last epoch.
+    changed: what differs from any session before and may change the bits; empty means exact. losses: of the last epoch
+    that had ended there.
     """
 
     file: str | None
@@ -105,7 +105,7 @@ def resume_point(root: Path, device: str | None = None) -> ResumePoint | None:
         total_steps=present.total_steps,
         total_epochs=present.total_epochs,
         elapsed_s=status.elapsed_s if status else 0.0,
-        losses=_losses(status, record),
+        losses=_losses(reader.layout, newest.step, record) if newest else {},
         changed=list(dict.fromkeys(reason for session in sessions for reason in _changed(session, record, device))),
     )
 
@@ -123,9 +123,11 @@ def finished_epochs(layout: Layout, step: int) -> list[EpochMetrics]:
     return [last[epoch] for epoch in sorted(last)]
 
 
-def _losses(status: Status | None, record: RunRecord) -> dict[str, float]:
+def _losses(layout: Layout, step: int, record: RunRecord) -> dict[str, float]:
+    epochs = finished_epochs(layout, step)
+    known = epochs[-1].model_dump() if epochs else {}
     names = ("train_loss", "val_loss", record.monitor.metric)
-    return {name: status.metrics[name] for name in names if status and name in status.metrics}
+    return {name: float(known[name]) for name in names if known.get(name) is not None}
 
 
 def _changed(session: SessionRecord, record: RunRecord, device: str | None) -> list[str]:

@@ -104,7 +104,7 @@ class Queue:
     def remove(self, one: Queued) -> None:
         """Forget a request that waits, stopped or ended; its run stays. ``RunDirectoryError`` when it is under way."""
         if one.state == "begun":
-            with self.worked():
+            with self._locked():
                 one.path.unlink(missing_ok=True)
             return
         try:
@@ -117,8 +117,15 @@ class Queue:
             one.root.rmdir()
 
     @contextlib.contextmanager
-    def worked(self) -> Iterator[None]:
+    def as_worker(self) -> Iterator[None]:
         """As a context: this process is the queue's one worker. ``RunDirectoryError`` when another is."""
+        with self._locked():
+            discard(self._stop)  # meant for an earlier one
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """No worker goes through the queue meanwhile. ``RunDirectoryError`` when one does."""
         self._make()
         try:
             lock = RunLock(self._lock, holder=f"pid {os.getpid()}, host {host()}")
@@ -127,11 +134,22 @@ class Queue:
                 f"A worker goes through this queue already ({self.worker() or 'it has just begun'}).",
                 "What is added it trains too; end it with Ctrl-C there.",
             ) from None
-        discard(self._stop)  # meant for an earlier one
         try:
             yield
         finally:
             lock.release()
+
+    def starts(self, one: Queued) -> None:
+        """Note that a process for ``one`` starts now, for the worker alone: it takes a while to open its run."""
+        self._date(one, time.time())
+
+    def set_aside(self, one: Queued) -> None:
+        """Note that no process starts for ``one``, for the worker alone."""
+        self._date(one, 0.0)
+
+    def _date(self, one: Queued, at: float) -> None:
+        with contextlib.suppress(OSError):  # nothing hangs on it but a word in a list
+            os.utime(one.path, (at, at))
 
     def stop(self) -> None:
         """Ask the worker to end, with a checkpoint of each training. ``RunDirectoryError`` when there is none."""

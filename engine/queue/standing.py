@@ -85,8 +85,17 @@ def row_of(one: Queued, *, worked: bool) -> QueueRow:
         return QueueRow(one, Standing(outcome.state), outcome.reason, view)
     if view is not None and view.state.live:
         return QueueRow(one, Standing.RUNNING, "", view)
-    begins = worked and view is None
+    begins = worked and (view is None or _starts(one, view))
     return QueueRow(one, Standing.STARTING if begins else Standing.STOPPED, "", view)
+
+
+def _starts(one: Queued, view: RunView) -> bool:
+    """Whether a worker has started a process for ``one`` since its run was opened last."""
+    try:
+        started_at = one.path.stat().st_mtime
+    except OSError:  # over, or forgotten, since it was listed
+        return False
+    return view.session is not None and view.session.started_at < started_at
 
 
 def take_out(queue: Queue, one: Queued) -> None:

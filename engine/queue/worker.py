@@ -59,7 +59,7 @@ class UnderWay:
 
 
 class Worker:
-    """Goes through ``queue``, whose lock its process holds (:meth:`Queue.worked`).
+    """Goes through ``queue``, whose lock its process holds (:meth:`Queue.as_worker`).
 
     threads: of each training that names none; None: the physical cores divided by ``slots``, at most four.
     tell: is given a line for whatever begins or ends. notify: a command that each training is given, and that is run
@@ -137,6 +137,7 @@ class Worker:
             arguments = [f"--notify={self._notify}", *arguments]  # what stands after "--" is no option
         try:
             one.root.mkdir(parents=True, exist_ok=True)
+            self._queue.starts(one)
             process = start_training(one.root, arguments)
         except OSError as error:
             return self._fail(one, str(StorageError.of(error)))
@@ -167,6 +168,7 @@ class Worker:
 
     def _set_aside(self, one: Queued) -> None:
         self._aside.add(one.id)
+        self._queue.set_aside(one)
         self._tell(f"{one.id} stopped; the next queue run goes on with it")
 
     def _died(self, one: Queued, code: int | None) -> None:

@@ -71,10 +71,10 @@ class SessionRecord(Record):
 class PlanRecord(Record):
     """One line of plans.jsonl: after update ``step`` the rest of the run was planned anew. Holds until the next one."""
 
-    step: int = Field(ge=1)
+    step: int = Field(ge=0, description="0 where a run was extended before its first update.")
     total_steps: int
     progress: float = Field(ge=0, lt=1, description="How much of the run lay behind then; 1 at ``total_steps``.")
-    epoch: int = Field(ge=1, description="The epoch under way, or just ended.")
+    epoch: int = Field(ge=0, description="The epoch under way, or just ended; 0 before the first update.")
     epoch_ends: int = Field(description="Its last update; later epochs hold ``steps_per_epoch``.")
     steps_per_epoch: int = Field(ge=1)
     total_epochs: int

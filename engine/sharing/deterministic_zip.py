@@ -19,11 +19,14 @@ from engine.rundir.atomic import commit, discard
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip can name
 _MODE = 0o100644 << 16
-_MOST_MEMBERS = 4096
+MOST_MEMBERS = 200_000  # 30,000 moments of previews; each costs its reader half a kilobyte of memory and a file
 
 
 def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Put an archive of ``members`` at ``path``, whole or not at all. Raises OSError."""
+    """Put an archive of ``members`` at ``path``, whole or not at all. Raises OSError.
+
+    ``DataError`` when there are more than ``MOST_MEMBERS``, which :func:`read_zip` would refuse.
+    """
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".staged.", suffix=".tmp", delete=False) as file:
         temporary = Path(file.name)
         try:
@@ -44,7 +47,8 @@ def zip_bytes(members: Iterable[tuple[str, bytes]]) -> bytes:
 
 def _fill(file: IO[bytes], members: Iterable[tuple[str, bytes]]) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in members:
+        for number, (name, data) in enumerate(members, 1):
+            _check_count(number)
             info = zipfile.ZipInfo(name, _EPOCH)
             info.create_system, info.external_attr = 3, _MODE  # Unix, or Windows would write its own number
             archive.writestr(info, data)
@@ -53,8 +57,8 @@ def _fill(file: IO[bytes], members: Iterable[tuple[str, bytes]]) -> None:
 def read_zip(path: Path, most_bytes: int) -> dict[str, bytes]:
     """Every member of an archive that :func:`write_zip` could have written.
 
-    ``DataError`` when it is none: not a zip, damaged, compressed, encrypted, of one name twice, or more than
-    ``most_bytes``. No more is ever read than the file holds.
+    ``DataError`` when it is none: not a zip, damaged, compressed, encrypted, of one name twice, of more than
+    ``MOST_MEMBERS``, or more than ``most_bytes``. No more is ever read than the file holds.
     """
     try:
         with open_at_once(path) as file, zipfile.ZipFile(_regular(file, path)) as archive:
@@ -75,10 +79,21 @@ def _regular(file: IO[bytes], path: Path) -> IO[bytes]:
 def _check(path: Path, found: list[zipfile.ZipInfo], most_bytes: int) -> None:
     names = {info.filename for info in found}
     compressed = any(info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size for info in found)
-    if compressed or len(names) != len(found) or len(found) > _MOST_MEMBERS:
+    if compressed or len(names) != len(found):
         raise DataError(
             f"{path.name} was packed by another program.", "Use the file as Sweetspot wrote it, not a repacked one."
         )
+    _check_count(len(found))
     size = sum(info.file_size for info in found)
-    if size > min(most_bytes, path.stat().st_size):
+    if size > path.stat().st_size:
         raise DataError(f"{path.name} claims to hold {size} bytes, more than it can.", "Use another copy of it.")
+    if size > most_bytes:
+        raise DataError(f"{path.name} holds {size} bytes; {most_bytes} at most are read.", "Leave out what is large.")
+
+
+def _check_count(members: int) -> None:
+    if members > MOST_MEMBERS:
+        raise DataError(
+            f"These are more than {MOST_MEMBERS:,} files, the most that one archive is read with.",
+            "Leave out what is not needed.",
+        )

@@ -50,6 +50,42 @@ def test_what_is_panned_and_what_is_wide_is_told_apart(pan: float, width: float,
     np.testing.assert_allclose(found.width[bands], width, atol=0.3 * max(width, 0.1))
 
 
+def hit(at: int) -> np.ndarray:
+    """[T, 2]: 3 ms of noise on the left alone, ``at`` samples into silence; then a long soft tail in the middle."""
+    left = np.zeros(RATE, np.float32)
+    left[at : at + 144] = 5 * noise(0, 144)
+    tail = np.zeros(RATE, np.float32)
+    tail[at + 144 : at + 10_000] = 0.05 * noise(1, 10_000 - 144)
+    return np.stack([left + tail, tail], axis=1)
+
+
+def test_an_attack_at_the_very_start_lies_where_it_would_lie_later() -> None:
+    found = [measured(hit(at)) for at in (0, 300, 1024, 2048, 5000)]
+    for image in found:
+        assert image is not None
+        np.testing.assert_allclose(np.median(image.pan), np.median(found[-1].pan), atol=0.1)
+        np.testing.assert_allclose(np.median(image.width), np.median(found[-1].width), atol=0.1)
+    assert np.median(found[0].pan) > 0.7, "most of what is heard is on the left"
+
+
+@pytest.mark.parametrize("samples", [1, 1023, 1024, 1025, 2048, 4097])
+def test_every_sample_is_heard_and_blocks_change_nothing(samples: int) -> None:
+    wave = channels(noise(0, samples), 0.5 * noise(0, samples) + 0.3 * noise(1, samples))
+    whole, apart = StereoMeter(RATE), StereoMeter(RATE)
+    whole.add(wave)
+    for block in np.array_split(wave, 7):
+        apart.add(block)
+    image, same = whole.image(), apart.image()
+    assert image is not None and same is not None
+    np.testing.assert_allclose(image.pan, same.pan, atol=1e-3)
+    np.testing.assert_allclose(image.width, same.width, atol=1e-3)
+    last = np.zeros((samples, 2), np.float32)
+    last[-1] = 1.0, 0.0
+    meter = StereoMeter(RATE)
+    meter.add(last)
+    assert meter.image() is not None, "the last sample too"
+
+
 def test_equal_channels_and_rounding_are_mono() -> None:
     assert measured(channels(noise(0), 0 * noise(0))) is None
     assert measured(channels(noise(0), 0.005 * noise(1))) is None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import studentized_range
 
 from engine.claims.seeds import OverSeeds, in_words, pooled
+from engine.claims.studentised_range import range_quantile
 from engine.rundir.record import Monitor
 
 LOSS = Monitor(metric="m", reference="r", unit="dB")
@@ -25,13 +27,20 @@ def test_the_best_is_the_lowest_error_or_the_highest_score() -> None:
     assert in_words(groups, SCORE)[0].startswith("*b* is 4.00")
 
 
-def test_settings_that_do_not_differ_are_told_apart_one_time_in_twenty() -> None:
-    rng = np.random.default_rng(0)
-    sure = 0
-    for _ in range(2000):
-        a, b = (OverSeeds(name, list(rng.normal(5.0, 0.4, 3))) for name in "ab")
-        sure += "better" in in_words([a, b], LOSS)[0]
-    assert 0.03 < sure / 2000 < 0.07
+@pytest.mark.parametrize(("settings", "seeds"), [(2, 2), (2, 3), (3, 2), (5, 2), (5, 3), (6, 5)])
+def test_of_settings_that_are_alike_any_is_called_better_one_time_in_twenty(settings: int, seeds: int) -> None:
+    draws = 2000
+    values = np.random.default_rng(settings * seeds).normal(5.0, 0.4, (draws, settings, seeds))
+    said = (in_words([OverSeeds(str(at), list(one)) for at, one in enumerate(draw)], LOSS) for draw in values)
+    wrong = sum(any("better" in sentence for sentence in sentences) for sentences in said) / draws
+    assert wrong == pytest.approx(0.05, abs=0.015), "three standard errors of the draws"
+
+
+@pytest.mark.parametrize("means", [2, 3, 6, 10])
+@pytest.mark.parametrize("freedom", [2, 3, 8, 40])
+def test_the_range_that_chance_allows_is_that_of_scipy(means: int, freedom: int) -> None:
+    expected = studentized_range.ppf(0.95, means, freedom)
+    assert range_quantile(means, freedom) == pytest.approx(expected, rel=2e-3)
 
 
 def test_a_name_is_no_markup() -> None:

@@ -83,6 +83,19 @@ def test_a_plan_that_is_read_twice_or_late_is_passed_over() -> None:
     assert PlanHistory(FIRST, [late, late, early]).last == PlanSegment.of(late)
 
 
+@pytest.mark.parametrize("step", [0, 60, 80])
+def test_what_a_user_extends_takes_the_place_of_every_plan_from_there_on(step: int) -> None:
+    """Those at later steps are of a session that was killed after them, and before its next checkpoint."""
+    later = [record(PlanSegment(at, 90, 0.5, at // 10, at, 10)) for at in (20, 80)]
+    extended = record(PlanSegment(step, 150, 0.4, step // 10, step, 10)).model_copy(update={"extends": True})
+    plans = PlanHistory(FIRST, [*later, extended])
+    assert plans.last == plans.ahead(step) == plans.at(step + 1) == PlanSegment.of(extended)
+    assert plans.extension == extended
+    assert all(plans.at(before).step < step for before in range(1, step + 1)), "what lies behind follows what it did"
+    plans.follow(record(PlanSegment(85, 120, 0.5, 8, 85, 10)))
+    assert plans.last.step == 85, "and is itself planned anew"
+
+
 def test_a_length_in_updates_that_was_named_is_never_exceeded() -> None:
     held = keeper(most=100)
     held.begin()

@@ -23,6 +23,7 @@ from hypothesis import strategies as some
 from engine.config import TrainingConfig
 from engine.loop.checkpoint import load, load_newest
 from engine.loop.cost_meter import CostMeter
+from engine.loop.extension import More
 from engine.loop.pace import Costs
 from engine.loop.plan_history import PlanSegment
 from engine.loop.timekeeper import SETTLED_STEPS
@@ -235,6 +236,27 @@ def test_the_time_of_earlier_sessions_counts(tmp_path: Path) -> None:
         before = second.tracker.step
         second.fit()
     assert second.tracker.step - before < before, "what was left was less than what was spent"
+
+
+@pytest.mark.parametrize("more", [More(epochs=5), More(minutes=0.02)], ids=str)
+def test_a_run_that_was_stopped_before_its_first_update_can_be_extended(more: More, tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    with open_run(root) as writer:
+        assert Trainer(uneven(0, 0), FIRST, writer, lambda: True).fit() is State.CANCELLED
+    with open_run(root, resume=True) as writer:
+        loaded, _ = load_newest(writer.layout)
+        assert loaded is not None and loaded.step == 0
+        longer = Trainer(uneven(0, 0), FIRST, writer, lambda: False)
+        longer.restore(loaded, [], more)
+        began = CLOCK.now
+        assert longer.fit() is State.COMPLETED
+    (plan, *_) = RunReader(root).plans()
+    assert plan.extends and (plan.step, plan.epoch) == (0, 0)
+    if more.epochs:
+        assert (longer.tracker.step, plan.total_steps) == (50, 50)
+    else:
+        assert CLOCK.now - began == pytest.approx(1.2, rel=0.15), "the minutes that were asked for"
+    assert Trainer(uneven(0, 0), FIRST, writer, lambda: False).planner.plans.last == longer.planner.plans.last
 
 
 Load = Callable[[float], float]

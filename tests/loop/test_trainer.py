@@ -14,7 +14,7 @@ import torch
 
 from engine.config import TrainingConfig
 from engine.errors import RunDirectoryError, TrainingFailedError
-from engine.loop.checkpoint import load, load_newest
+from engine.loop.checkpoint import load, load_newest, steps_saved
 from engine.loop.planner import KNOWN_STEPS
 from engine.loop.tracker import BestEpoch
 from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
@@ -173,6 +173,21 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) 
         loaded, complaints = load_newest(writer.layout)
     assert loaded is not None and loaded.file == before.name
     assert complaints == [f"{newest.name} is damaged or incomplete. Use another checkpoint."]
+
+
+def test_a_damaged_checkpoint_takes_no_place_of_those_that_stay(tmp_path: Path) -> None:
+    every = {"checkpoint_interval": 2, "max_checkpoints": 3}
+    with open_run(tmp_path / "run") as writer:
+        new_trainer(line(max_steps=40, **every), writer).fit()
+        Layout(writer.root).checkpoint(40).write_bytes(b"torn")
+    with open_run(tmp_path / "run", resume=True) as writer:
+        loaded, _ = load_newest(writer.layout)
+        assert loaded is not None and loaded.step == 32
+        again = new_trainer(line(max_steps=64, **every), writer)
+        again.restore(loaded, [])
+        assert steps_saved(writer.layout)[0] == 40, "while it lies ahead it stays"
+        again.fit()
+        assert steps_saved(writer.layout) == [64, 48, 32]
 
 
 class Measured(Line):

@@ -12,6 +12,7 @@ import pytest
 import engine
 from engine.process.resume import resume_point, source_digest, versions
 from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader
 from tests.reliability.sessions import session, write_table
 
 
@@ -39,6 +40,21 @@ def test_the_same_machine_and_versions_are_exact(stopped: Path) -> None:
     assert "(exact)" in said(stopped, "cpu (x)", {})
     assert "(exact)" in said(stopped, None, {})
     assert "step 5 of 12" in said(stopped, "cpu (x)", {})
+
+
+def test_the_losses_are_those_of_the_last_epoch_that_ended_before_the_checkpoint(stopped: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(stopped, tmp_path / "run"))
+    status = json.loads((root / "status.json").read_bytes())  # of a session that was killed further on
+    status["metrics"] |= {"train_loss": 77.0, "val_loss": 77.0}
+    (root / "status.json").write_text(json.dumps(status))
+    ends = [event for event in RunReader(root).all_of("epoch") if event["step"] <= 5]
+    later = ends[-1] | {"epoch": 50, "step": 6, "train_loss": 88.0}
+    with (root / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(later) + "\n")
+    point = resume_point(root)
+    assert point is not None and point.step == 5
+    assert point.losses == pytest.approx({name: ends[-1][name] for name in point.losses})
+    assert {"train_loss", "val_loss"} <= point.losses.keys()
 
 
 def test_a_machine_is_the_same_under_another_name(stopped: Path) -> None:

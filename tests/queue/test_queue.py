@@ -16,10 +16,12 @@ import pytest
 
 from engine.process.job import asked_job
 from engine.queue.files import Queue
+from engine.queue.standing import Standing, row_of
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from tests import forkserver
+from tests.app.library import write
 from tests.conftest import until
 from tests.run_list import list_runs
 from tests.test_train_process import comparable, step_of
@@ -207,6 +209,35 @@ def test_a_request_that_is_damaged_is_named_and_holds_nothing_up(queue: Engine, 
     torn.write_bytes(torn.read_bytes()[:-20])
     done = queue("list")
     assert str(torn) in done.stderr and "is damaged" in done.stderr and len(listed(queue)) == 1
+
+
+def test_a_run_that_a_worker_has_just_gone_on_with_starts_until_it_has_opened_its_run(
+    queue: Engine, runs: Path, tmp_path: Path
+) -> None:
+    added(queue, table(tmp_path / "a.csv"))
+    files = Queue(runs)
+    one = files.begin(files.requests()[0])
+    assert one is not None
+    files.starts(one)
+    write(one.root, state=State.INTERRUPTED, done=3)
+    assert row_of(one, worked=True).state is Standing.STOPPED, "it was opened, and has ended since"
+    files.starts(one)
+    assert row_of(one, worked=True).state is Standing.STARTING
+    assert row_of(one, worked=False).state is Standing.STOPPED, "whoever began it is gone too"
+    files.set_aside(one)
+    assert row_of(one, worked=True).state is Standing.STOPPED
+
+
+def test_forgetting_a_request_leaves_what_was_said_to_a_worker(queue: Engine, runs: Path, tmp_path: Path) -> None:
+    added(queue, table(tmp_path / "a.csv"))
+    files = Queue(runs)
+    one = files.begin(files.requests()[0])
+    assert one is not None
+    (files.folder / "stop").touch()
+    files.remove(one)
+    assert files.stopping and not files.requests()
+    with files.as_worker():
+        assert not files.stopping, "that was meant for an earlier one"
 
 
 def test_a_second_worker_is_refused_with_a_sentence_and_one_that_waits_leaves_at_a_signal(

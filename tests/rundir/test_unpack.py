@@ -16,8 +16,8 @@ import pytest
 from engine.errors import DataError, RunDirectoryError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.sharing import unpack
-from engine.sharing.deterministic_zip import write_zip
+from engine.sharing import deterministic_zip, unpack
+from engine.sharing.deterministic_zip import read_zip, write_zip
 from engine.sharing.pack import pack
 from engine.sharing.staging import staging
 from engine.sharing.unpack import take_in
@@ -94,6 +94,27 @@ def test_a_bomb_a_link_and_what_holds_no_run_are_refused(runs: Path, tmp_path: P
     with pytest.raises(DataError, match="holds no run"):
         take_in(tmp_path / "folder", runs)
     assert not list(runs.iterdir())
+
+
+def test_a_run_with_as_many_previews_as_it_likes_comes_back(drum_run: Path, runs: Path, tmp_path: Path) -> None:
+    pack(RunReader(drum_run), tmp_path / "drums.zip")
+    many = {f"{drum_run.name}/previews/more-{number}.npy": b"" for number in range(4200)}
+    root = take_in(put(tmp_path / "many.zip", *read_zip(tmp_path / "drums.zip", 1 << 30).items(), *many.items()), runs)
+    assert RunReader(root).previews() and RunReader(root).run() is not None
+
+
+def test_what_is_too_many_or_too_large_is_said_by_who_writes_it_and_who_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = put(tmp_path / "x.zip", ("r/a", b"12"), ("r/b", b"345"))
+    with pytest.raises(DataError, match=r"x\.zip holds 5 bytes; 4 at most are read"):
+        read_zip(small, 4)
+    monkeypatch.setattr(deterministic_zip, "MOST_MEMBERS", 1)
+    with pytest.raises(DataError, match="more than 1 files"):
+        read_zip(small, 100)
+    with pytest.raises(DataError, match="more than 1 files"):
+        put(tmp_path / "y.zip", ("r/a", b""), ("r/b", b""))
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zip"], "whole or not at all"
 
 
 def test_a_directory_whose_files_lead_out_brings_nothing_from_there(drum_run: Path, runs: Path, tmp_path: Path) -> None:

@@ -208,10 +208,10 @@ ALL = "balanced-0,balanced-1,strong-0,strong-1,light-0"
 def test_seeds_of_the_same_settings_are_one_curve_and_one_figure_with_its_spread(visit: Visit, seeded: None) -> None:
     app = visit("compare", runs=ALL)
     words = said(app)
-    assert "<b>drums balanced</b> is 3.00 ± 0.61 dB better than <b>drums strong</b>, over 4 runs." in words
+    assert "<b>drums balanced</b> is 3.00 ± 0.83 dB better than <b>drums strong</b>, over 4 runs." in words
     assert (
         "<b>drums balanced</b> and <b>drums light seed 0</b> cannot be told apart over 3 runs: they differ by "
-        "0.00 ± 0.75 dB."
+        "0.0 ± 1.0 dB."
     ) in words
     over = re.findall(r"<tr>(.*?)</tr>", next(one.proto.body for one in app.get("html") if "mean ±" in one.proto.body))
     cells = [[re.sub("<[^>]+>", "", cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in over]
@@ -223,6 +223,30 @@ def test_seeds_of_the_same_settings_are_one_curve_and_one_figure_with_its_spread
     assert alt.endswith("last: drums balanced 7.8 dB, drums strong 10.8 dB, drums light seed 0 7.8 dB")
     app.toggle(key="compare-seeds").set_value(False).run()
     assert address(app)["seeds"] == "0" and charts(app)[0].proto.alt.count("seed") == 5 and not app.exception
+
+
+def test_only_runs_that_came_to_their_end_count_and_the_others_are_named(visit: Visit, runs_dir: Path) -> None:
+    for seed, (errors, state) in enumerate(((0.3, State.COMPLETED), (0.5, State.COMPLETED), (9.0, State.FAILED))):
+        config = RunConfig(training={"preset": "balanced", "seed": seed}, task={})
+        judged(runs_dir / f"s{seed}", f"drums seed {seed}", [4, 5], apart=errors, config=config, state=state)
+    light = RunConfig(training={"preset": "light", "seed": 0}, task={})
+    judged(runs_dir / "light", "light", [4, 5], apart=0.1, config=light, state=State.CANCELLED)
+    words = said(visit("compare", runs="s0,s1,s2,light"))
+    assert "<b>drums</b> comes to 7.1 ± 0.1 dB over 2 runs." in words, "one setting alone has a mean too"
+    assert "Not counted, as not trained to the end: drums seed 2, light." in words
+    assert "Too few" not in words and "better than" not in words
+
+
+def test_a_run_that_was_trained_longer_is_no_other_seed(visit: Visit, seeded: None, runs_dir: Path) -> None:
+    line = {
+        "step": 200, "total_steps": 400, "progress": 0.5, "epoch": 20, "epoch_ends": 200, "steps_per_epoch": 10,
+        "total_epochs": 40, "reason": "extended by 20 epochs", "extends": True, "at": 1, "elapsed_s": 1, "session": "",
+    }  # fmt: skip
+    (runs_dir / "strong-1" / "plans.jsonl").write_text(json.dumps(line) + "\n")
+    words = said(visit("compare", runs="strong-0,strong-1,balanced-0,balanced-1"))
+    assert "7.1 ± 0.1 dB" in words and "10.1 ± 0.1 dB" not in words
+    (runs_dir / "strong-0" / "plans.jsonl").write_text(json.dumps(line) + "\n")
+    assert "10.1 ± 0.1 dB" in said(visit("compare", runs="strong-0,strong-1,balanced-0,balanced-1"))
 
 
 def test_runs_of_different_settings_are_not_put_together(visit: Visit, three: None) -> None:
