@@ -147,6 +147,7 @@ def test_a_pipe_and_a_device_are_not_waited_for(runs: Path, tmp_path: Path) -> N
             take_in(source, runs)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="its disks fill the hole")
 @pytest.mark.parametrize("name", ["log.txt", "metrics.jsonl", "previews"])
 def test_a_file_larger_than_any_of_a_run_is_not_read(drum_run: Path, runs: Path, tmp_path: Path, name: str) -> None:
     hostile = Path(shutil.copytree(drum_run, tmp_path / "hostile"))
@@ -172,8 +173,11 @@ def test_what_a_killed_opening_left_goes_with_the_next_and_what_lives_stays(runs
     dying += "with staging(Path(sys.argv[1])) as place:\n    (place / 'x').write_text('x'); os._exit(9)"
     assert subprocess.run([sys.executable, "-c", dying, str(runs)], check=False).returncode == 9
     (left,) = runs.iterdir()
+    with pytest.raises(DataError):
+        take_in(tmp_path / "missing.zip", runs)
+    assert not left.exists()
     with staging(runs) as alive:
         with pytest.raises(DataError):
             take_in(tmp_path / "missing.zip", runs)
-        assert list(runs.iterdir()) == [alive] and alive != left
+        assert list(runs.iterdir()) == [alive]
     assert not list(runs.iterdir())
