@@ -11,9 +11,9 @@ import lzma
 import os
 import re
 import stat
-import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +21,11 @@ from pathlib import Path, PurePosixPath
 
 from engine.audio.files.find import CONVERTIBLE, READABLE
 from engine.errors import DataError, StorageError
+from engine.sharing.staging import staging
 
 PLACE = ".dropped"  # no name of a run
 MOST_BYTES, MOST_FILES = 4 << 30, 20_000
+MOST_DEEP = 32  # folders in each other
 MOST_PACKED = 200  # times: no sound is packed so well, and a bomb is packed better
 _LONGEST_NAME, _LONGEST_SUFFIX = 120, 12  # bytes: systems count those, and allow 143 to 255
 # Names that Windows keeps for devices, whatever follows their first dot.
@@ -55,16 +57,16 @@ def keep(runs_dir: Path, files: Sequence[tuple[str, memoryview]]) -> Kept:
     folder = place / _called(files)
     try:
         if not folder.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=place) as staging:
-                staged = Path(staging) / "sounds"
-                staged.mkdir()
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with staging(place.parent) as made:
+                staged = _Staged(made / "sounds")
                 above = f"{_top(files)}/"
                 for name, data in files:
                     _put(staged, name.replace("\\", "/").removeprefix(above), data)
-                if not _sounds(staged):
+                if not _sounds(staged.root):
                     raise DataError("There is no sound among these files.", "Drop WAV, FLAC, OGG, MP3 or AIFF files.")
-                _settle(staged, folder)
+                place.mkdir(exist_ok=True)
+                _settle(staged.root, folder)
     except OSError as error:
         raise StorageError.of(error) from error
     return Kept(folder, _sounds(folder), sum(_passed(name, data) for name, data in files))
@@ -79,12 +81,46 @@ def _settle(staged: Path, folder: Path) -> None:
             raise
 
 
-def _put(staged: Path, name: str, data: memoryview) -> None:
+class _Staged:
+    """Files put below ``root`` under their own names, as far as any system takes them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._last: Counter[Path] = Counter()  # numbers given: 20,000 of one name would each begin at 2
+        self._folders: dict[Path, Path] = {}
+        root.mkdir()
+
+    def write(self, name: str, data: bytes | memoryview) -> None:
+        """Of two alike, a folder and a file too, the later one gets a number. ``DataError`` for one too deep."""
+        parts = [_clean(part) for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", ".", "..")]
+        if len(parts) > MOST_DEEP:
+            raise DataError(f"{parts[-1]} lies in more than {MOST_DEEP} folders.", "Drop the folder that it lies in.")
+        folder = self.root
+        for part in parts[:-1]:
+            folder = self._folder(folder / part)
+        self._free(folder / parts[-1]).write_bytes(data)
+
+    def _folder(self, path: Path) -> Path:
+        if path not in self._folders:
+            self._folders[path] = path if path.is_dir() else self._free(path)
+            self._folders[path].mkdir(exist_ok=True)
+        return self._folders[path]
+
+    def _free(self, path: Path) -> Path:
+        taken, number = path, max(1, self._last[path])
+        while taken.exists():
+            number += 1
+            taken = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        self._last[path] = number
+        return taken
+
+
+def _put(staged: _Staged, name: str, data: memoryview) -> None:
     if name.lower().endswith(".zip"):
         for inside, content in _of_zip(name, data):
-            _write(staged, inside, content)
+            staged.write(inside, content)
     elif _is_sound(name) and not _hidden(name):
-        _write(staged, name, data)
+        staged.write(name, data)
 
 
 def _passed(name: str, data: memoryview) -> int:
@@ -94,18 +130,6 @@ def _passed(name: str, data: memoryview) -> int:
     with _opened(name, data) as archive:
         inside = [one.filename for one in archive.infolist() if not one.is_dir()]
     return sum(not _is_sound(one) and not _hidden(one) for one in inside)
-
-
-def _write(staged: Path, name: str, data: bytes | memoryview) -> None:
-    """Under its own names, as far as any system takes them; of two alike the later one gets a number."""
-    parts = [_clean(part) for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", ".", "..")]
-    path = staged.joinpath(*parts)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number = 2
-    while path.exists():
-        path = path.with_name(f"{Path(parts[-1]).stem}-{number}{path.suffix}")
-        number += 1
-    path.write_bytes(data)
 
 
 def _of_zip(name: str, data: memoryview) -> Iterator[tuple[str, bytes]]:
@@ -141,6 +165,8 @@ def _check(name: str, found: Sequence[zipfile.ZipInfo], weighs: int) -> None:
         parts = PurePosixPath(one.filename.replace("\\", "/")).parts
         if ".." in parts or one.filename.startswith(("/", "\\")) or re.match("[A-Za-z]:", one.filename):
             raise _hostile(name, f"{_clean(one.filename)} in it would lie outside of its folder")
+        if len(parts) > MOST_DEEP:
+            raise _hostile(name, f"{_clean(parts[-1])} in it lies in more than {MOST_DEEP} folders")
         if stat.S_ISLNK(one.external_attr >> 16):
             raise _hostile(name, f"{_clean(one.filename)} in it is a link")
     size = sum(one.file_size for one in found)

@@ -24,7 +24,7 @@ from engine.process.origin import Origin
 from engine.registry import Resolved, check_data, find_source
 from engine.regular_file import read_regular
 from engine.resolve import merged
-from engine.rundir.encoding import unseal
+from engine.rundir.encoding import too_deep, unseal
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.record import Parent, RunConfig, RunRecord, Source
@@ -183,6 +183,8 @@ def saved_config(file: Path | None) -> dict[str, dict[str, Any]]:
     try:
         raw = read_regular(file, RunRecord.most_bytes)
         values = json.loads(raw)
+        if too_deep(values):
+            raise ValueError("deeper than any settings")
         if "config" in values and unseal(raw) is None:
             raise ConfigError(
                 f"{file} is no run.json as a training wrote it: it was changed or is damaged.",

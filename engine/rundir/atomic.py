@@ -184,7 +184,7 @@ def flush_directory(path: Path) -> None:
 
 def is_temporary(name: str) -> bool:
     """Whether ``name`` is one that :func:`stage` gives."""
-    return _TEMPORARY.match(name) is not None
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def make_directory(path: Path) -> None:

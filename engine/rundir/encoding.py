@@ -16,6 +16,7 @@ from typing import Any, SupportsFloat, SupportsIndex
 
 from pydantic import BaseModel
 
+MOST_DEEP = 64  # objects and lists in each other; no record of a run comes near, and Python gives up at some 1,000
 _DIGEST = "digest"
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -30,14 +31,25 @@ def encode(value: Mapping[str, Any] | BaseModel, indent: int | None = None) -> b
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
-    """The object in one line, NaN and infinity restored; None when it is damaged or no object."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict):
+    """The object in one line, NaN and infinity restored; None when it is damaged, :func:`too_deep` or no object."""
+    value = _object(line)
+    if value is None:
         return None
     return _revive(value) if b'NaN"' in line or b'Infinity"' in line else value
+
+
+def too_deep(value: object) -> bool:
+    """Whether a parsed JSON value has more than ``MOST_DEEP`` objects and lists in each other.
+
+    Whoever walks a value from elsewhere by recursion asks first: it would end in a traceback.
+    """
+    level = [value]
+    for _ in range(MOST_DEEP + 1):
+        holders = [one for one in level if isinstance(one, dict | list)]
+        if not holders:
+            return False
+        level = [item for one in holders for item in (one.values() if isinstance(one, dict) else one)]
+    return True
 
 
 def seal(record: Mapping[str, Any] | BaseModel) -> bytes:
@@ -48,12 +60,21 @@ def seal(record: Mapping[str, Any] | BaseModel) -> bytes:
 
 def unseal(raw: bytes) -> dict[str, Any] | None:
     """The object in ``raw`` without its digest, None when that is missing or another. NaN and infinity stay strings."""
+    values = _object(raw)
+    if values is None or values.get(_DIGEST) != _digest(values):
+        return None
+    return {key: value for key, value in values.items() if key != _DIGEST}
+
+
+def _object(raw: bytes) -> dict[str, Any] | None:
     try:
-        values = json.loads(raw)
-        whole = isinstance(values, dict) and values.get(_DIGEST) == _digest(values)
+        value = json.loads(raw)
     except (ValueError, RecursionError):
         return None
-    return {key: value for key, value in values.items() if key != _DIGEST} if whole else None
+    # Counted first, which is fast: nearly no line has so many that it could be too deep.
+    if not isinstance(value, dict) or (raw.count(b"[") + raw.count(b"{") > MOST_DEEP and too_deep(value)):
+        return None
+    return value
 
 
 def _digest(values: Mapping[str, Any]) -> str:

@@ -130,19 +130,19 @@ def manifest(artefact: Path) -> Path:
 
 def checkpoint_step(name: str) -> int | None:
     """The step in a checkpoint's file name, or None when it is no such name (``best.safetensors`` has none)."""
-    match = _CHECKPOINT.match(name)
+    match = _CHECKPOINT.fullmatch(name)
     return int(match[1]) if match else None
 
 
 def snapshot_moment(name: str) -> tuple[int, int] | None:
     """(epoch, step) in a snapshot's file name, or None when it is no such name."""
-    match = _SNAPSHOT.match(name)
+    match = _SNAPSHOT.fullmatch(name)
     return (int(match[1]), int(match[2])) if match else None
 
 
 def names_artefact(name: str) -> bool:
     """Whether ``name`` is one of a checkpoint (the best too) or a snapshot."""
-    return name == "best.safetensors" or bool(_CHECKPOINT.match(name) or _SNAPSHOT.match(name))
+    return name == "best.safetensors" or bool(_CHECKPOINT.fullmatch(name) or _SNAPSHOT.fullmatch(name))
 
 
 def described_by(name: str) -> str:
@@ -152,7 +152,7 @@ def described_by(name: str) -> str:
 
 def preview_name(name: str) -> PreviewName | None:
     """What a preview's file name says, or None when it is no such name."""
-    match = _PREVIEW.match(name)
+    match = _PREVIEW.fullmatch(name)
     if not match:
         return None
     epoch, step, role, reference, index, suffix = match.groups()

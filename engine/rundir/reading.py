@@ -79,12 +79,13 @@ def read_record(path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
     ``RunDirectoryError`` of another version's, for the kinds that say their ``protocol``.
     """
     raw = _read_patiently(path, kind.most_bytes)
-    if raw is None or (kind.sealed and unseal(raw) is None):
+    values = None if raw is None else unseal(raw) if kind.sealed else decode(raw)
+    if raw is None or values is None:
         return None
     try:
         record = kind.model_validate_json(raw)
     except ValidationError:
-        record, protocol = None, (decode(raw) or {}).get("protocol")
+        record, protocol = None, values.get("protocol")
     else:
         protocol = getattr(record, "protocol", None)
     if "protocol" in kind.model_fields and isinstance(protocol, int) and protocol != PROTOCOL:
@@ -100,6 +101,8 @@ def read_records(path: Path, kind: type[_AnyRecord]) -> list[_AnyRecord]:
         return []
     records = []
     for line in raw.split(b"\n")[:-1]:
+        if decode(line) is None:  # too deep for who walks it
+            continue
         try:
             record = kind.model_validate_json(line)
         except ValidationError:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from engine.errors import DataError
+from engine.regular_file import check_regular, open_at_once
 from engine.rundir.atomic import commit, discard
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip can name
@@ -60,7 +61,7 @@ def read_zip(path: Path, most_bytes: int) -> dict[str, bytes]:
     ``MOST_MEMBERS``, or more than ``most_bytes``. No more is ever read than the file holds.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_at_once(path) as file, zipfile.ZipFile(_regular(file, path)) as archive:
             found = archive.infolist()
             _check(path, found, most_bytes)
             return {info.filename: archive.read(info) for info in found}
@@ -68,6 +69,11 @@ def read_zip(path: Path, most_bytes: int) -> dict[str, bytes]:
         raise DataError(f"{path.name} is damaged or no zip archive ({error}).", "Use another copy of it.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}).", "Name a file that can.") from error
+
+
+def _regular(file: IO[bytes], path: Path) -> IO[bytes]:
+    check_regular(file.fileno(), path)
+    return file
 
 
 def _check(path: Path, found: list[zipfile.ZipInfo], most_bytes: int) -> None:

@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import RunDirectoryError
+from engine.errors import DataError, RunDirectoryError
+from engine.printable import escaped, printable
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.encoding import decode, encode, seal
 from engine.rundir.layout import manifest
 from engine.rundir.notes import read_notes
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
+from engine.rundir.reading import own_file, read_own
 from engine.sharing.anonymise import ELSEWHERE, Scrubber
 from engine.sharing.deterministic_zip import write_zip
 
 NOTE = "PACKED.txt"
 NOWHERE = "packed"
+_MOST_LINES, _MOST_LOG, _MOST_PREVIEW = 2 << 30, 64 << 20, 32 << 20  # bytes, far beyond what any run writes
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True) -> Packed:
 def contents(reader: RunReader, *, checkpoints: bool = True) -> Iterator[tuple[str, bytes]]:
     """Each file of a run as a pack holds it, without what names its machine.
 
-    Status before lines before files: what an earlier one names, a later one has.
+    Status before lines before files: what an earlier one names, a later one has. ``DataError`` where a file is larger
+    than any of a run, as one that is a hole may claim to be.
     """
     scrub = Scrubber(reader.root, reader.run(), reader.sessions())
     layout = reader.layout
@@ -76,16 +80,32 @@ def contents(reader: RunReader, *, checkpoints: bool = True) -> Iterator[tuple[s
     plans = reader.plans()
     if plans:
         yield layout.plans.name, b"".join(encode(scrub.value(one.model_dump())) for one in plans)
+    _check_size(layout.metrics, _MOST_LINES)
     events = (decode(line) for line in reader.lines().lines)
     yield layout.metrics.name, b"".join(encode(scrub.value(event)) for event in events if event is not None)
-    if layout.log.is_file() and not layout.log.is_symlink():
-        yield layout.log.name, scrub.text(layout.log.read_text(encoding="utf-8", errors="replace")).encode()
+    if (log := _read(layout.log, _MOST_LOG)) is not None:
+        yield layout.log.name, scrub.text(log.decode(errors="replace")).encode()
     for preview in reader.previews():
         for name in sorted(preview.files.values()):
-            yield name, (reader.root / name).read_bytes()
+            if (data := _read(reader.root / name, _MOST_PREVIEW)) is not None:
+                yield name, data
     states = [one for one in reader.checkpoints() if checkpoints or one.path == layout.best]
     for found in (*reader.snapshots(), *states):
         yield from _artefact(reader, found, scrub)
+
+
+def _read(path: Path, most: int) -> bytes | None:
+    """The bytes of a run's own file; None when it is none. ``DataError`` when it has more than ``most``."""
+    _check_size(path, most)
+    return read_own(path, most)
+
+
+def _check_size(path: Path, most: int) -> None:
+    if own_file(path) and (size := path.stat().st_size) > most:
+        raise DataError(
+            f"{escaped(printable(path))} has {size / 1e6:,.0f} MB, more than one of a run ever has.",
+            "Look at what it is, and take it out of the run's directory.",
+        )
 
 
 def _anywhere(session: SessionRecord) -> dict[str, object]:

@@ -8,21 +8,22 @@ itself, it is looked at and never trained here.
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from engine.errors import DataError, StorageError
-from engine.printable import printable
+from engine.printable import escaped, printable
 from engine.rundir.layout import is_run_id
 from engine.rundir.reader import RunReader
 from engine.sharing.deterministic_zip import read_zip
 from engine.sharing.pack import contents
+from engine.sharing.staging import staging
 
 MOST_BYTES = 4 << 30
 _MOST_DEEP = 3  # RUN/previews/NAME
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{,99}")
+_SHOWN = 60  # letters of a name in a sentence
 
 
 def take_in(source: Path, runs_dir: Path) -> Path:
@@ -32,13 +33,15 @@ def take_in(source: Path, runs_dir: Path) -> Path:
     """
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".taken-in-", dir=runs_dir) as staging:
-            given = source if source.is_dir() else _unpacked(source, Path(staging) / "given")
+        with staging(runs_dir) as place:
+            given = source if source.is_dir() else _unpacked(source, place / "given")
             reader = RunReader(given)
             if not reader.exists or reader.run() is None:
-                raise DataError(f"{printable(source)} holds no run.", "Name a run's directory, or what pack wrote.")
-            staged = Path(staging) / "run"
-            _write(staged, contents(reader))
+                raise DataError(
+                    f"{escaped(printable(source))} holds no run.", "Name a run's directory, or what pack wrote."
+                )
+            staged = place / "run"
+            _write(staged, _bounded(contents(reader)))
             return _placed(staged, runs_dir, given.name)
     except OSError as error:
         raise StorageError.of(error) from error
@@ -47,11 +50,14 @@ def take_in(source: Path, runs_dir: Path) -> Path:
 def _unpacked(source: Path, place: Path) -> Path:
     """The one folder of an archive, below ``place``."""
     members = read_zip(source, MOST_BYTES)
+    holders = {parent.as_posix() for name in members for parent in PurePosixPath(name).parents}
     for name in members:
         _check(name)
+        if name in holders:  # a file and a folder at once
+            raise _stranger(name)
     folders = {PurePosixPath(name).parts[0] for name in members}
     if len(folders) != 1:
-        raise DataError(f"{source.name} holds no run.", "Give what “sweetspot pack” wrote.")
+        raise DataError(f"{escaped(source.name)} holds no run.", "Give what “sweetspot pack” wrote.")
     _write(place, members.items())
     return place / folders.pop()
 
@@ -59,11 +65,26 @@ def _unpacked(source: Path, place: Path) -> Path:
 def _check(name: str) -> None:
     """Refuse what would lie anywhere but in the folder of a run: ``..``, full paths, drives, hidden names."""
     parts = name.split("/")
-    if not (2 <= len(parts) <= _MOST_DEEP and is_run_id(parts[0]) and all(map(_NAME.match, parts))):
-        raise DataError(
-            f"{printable(Path(name))} in it belongs to no run.",
-            "Ask for what “sweetspot pack” wrote; nothing was kept.",
-        )
+    if not (2 <= len(parts) <= _MOST_DEEP and is_run_id(parts[0]) and all(map(_NAME.fullmatch, parts))):
+        raise _stranger(name)
+
+
+def _stranger(name: str) -> DataError:
+    shown = escaped(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…")
+    return DataError(f"{shown} in it belongs to no run.", "Ask for what “sweetspot pack” wrote; nothing was kept.")
+
+
+def _bounded(members: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """``members`` as far as they are no more than an archive of them may be; ``DataError`` then."""
+    size = 0
+    for name, data in members:
+        size += len(data)
+        if size > MOST_BYTES:
+            raise DataError(
+                f"This run has more than {MOST_BYTES / 1e9:.1f} GB, which is too much to take in.",
+                "Ask for it as “sweetspot pack --without-checkpoints” writes it; nothing was kept.",
+            )
+        yield name, data
 
 
 def _write(place: Path, members: Iterable[tuple[str, bytes]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 from pydantic import BaseModel
 
 from engine.rundir import protocol
-from engine.rundir.encoding import decode, encode
+from engine.rundir.encoding import MOST_DEEP, decode, encode, seal, unseal
 from engine.rundir.findings import Diagnosis
+from engine.rundir.reading import read_record, read_records
 from engine.rundir.record import DatasetRecord, FileRow, MetricSpec, Monitor, Parent, RunConfig, RunRecord, Source
 from engine.rundir.status import Best, CheckpointRef, ErrorInfo, Memory, PhaseProgress, State, Status
 
@@ -97,3 +99,33 @@ def test_a_damaged_line_is_none(damaged: bytes) -> None:
 def test_what_is_no_number_is_a_mistake_of_the_programmer() -> None:
     with pytest.raises(TypeError, match="no place in a record"):
         encode({"a": object()})
+
+
+@pytest.mark.parametrize("word", ['"NaN"', "1"])
+@pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")])
+def test_a_line_deeper_than_any_record_is_damaged_and_one_that_is_not_comes_back(
+    word: str, opening: str, closing: str
+) -> None:
+    def line(depth: int) -> bytes:
+        return f'{{"event":"x","v":{word},"a":{opening * depth}1{closing * depth}}}'.encode()
+
+    for depth in (MOST_DEEP, 200, 480, 900, 100_000):  # with the object itself: one too many
+        assert decode(line(depth)) is None and unseal(line(depth)) is None
+    back = decode(line(MOST_DEEP - 1))
+    assert back is not None and back["event"] == "x"
+    flat = b'{"a":[' + b",".join([b"[]"] * 1000) + b"]}"
+    assert decode(flat) == {"a": [[]] * 1000}, "many beside each other are not deep"
+
+
+def test_records_deeper_than_any_are_damaged(tmp_path: Path) -> None:
+    """What is deep in a key that nobody knows or that takes anything would end whoever walks it."""
+    deep: Any = 1
+    for _ in range(150):  # less than the parser of records itself refuses
+        deep = [deep]
+    path = tmp_path / "record.json"
+    path.write_bytes(encode({**STATUS.model_dump(), "key_of_tomorrow": deep}))
+    assert read_record(path, Status) is None
+    path.write_bytes(seal({**RUN.model_dump(), "config": {"training": {"a": deep}, "task": {}}}))
+    assert read_record(path, RunRecord) is None
+    path.write_bytes(encode(SESSION) + encode({**SESSION.model_dump(), "key_of_tomorrow": deep}))
+    assert read_records(path, protocol.SessionRecord) == [SESSION]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -13,9 +16,10 @@ import pytest
 from engine.errors import DataError, RunDirectoryError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.sharing import deterministic_zip
+from engine.sharing import deterministic_zip, unpack
 from engine.sharing.deterministic_zip import read_zip, write_zip
 from engine.sharing.pack import pack
+from engine.sharing.staging import staging
 from engine.sharing.unpack import take_in
 
 
@@ -54,11 +58,24 @@ def test_what_claims_to_be_of_this_machine_is_not_believed(drum_run: Path, runs:
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil", "r/../../evil", "/etc/evil", "r/.bashrc", "r/a/b/c", "evil", "r\\..\\evil", "r/\x1b[2J"]
+    "name",
+    [
+        "../evil",
+        "r/../../evil",
+        "/etc/evil",
+        "r/.bashrc",
+        "r/a/b/c",
+        "evil",
+        "r\\..\\evil",
+        "r/\x1b[2J",
+        "r/evil\n",
+        "r/evil\u202e",
+    ],
 )
 def test_a_name_that_belongs_to_no_run_refuses_the_archive(runs: Path, tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match="belongs to no run"):
+    with pytest.raises(DataError, match="belongs to no run") as refused:
         take_in(put(tmp_path / "x.zip", ("r/run.json", b"{}"), (name, b"x")), runs)
+    assert refused.value.cause.isprintable()
     assert not list(runs.iterdir()) and not list(tmp_path.rglob("*evil*"))
 
 
@@ -110,3 +127,57 @@ def test_a_directory_whose_files_lead_out_brings_nothing_from_there(drum_run: Pa
     Layout(hostile).log.symlink_to(tmp_path / "secret")
     root = take_in(hostile, runs)
     assert not [path for path in root.rglob("*") if path.is_file() and path.read_bytes() == b"secret"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("r/previews", "r/previews/x.wav"), ("r/previews/x.wav", "r/previews"), ("r/" + "n" * 60_000, "r/log.txt")],
+)
+def test_names_that_no_disk_takes_are_no_fault_of_the_disk(runs: Path, tmp_path: Path, names: tuple[str, str]) -> None:
+    with pytest.raises(DataError, match="belongs to no run") as refused:
+        take_in(put(tmp_path / "x.zip", ("r/run.json", b"{}"), *((name, b"x") for name in names)), runs)
+    assert len(refused.value.cause) < 120 and ".taken-in" not in str(refused.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a named pipe has no name on its disks")
+def test_a_pipe_and_a_device_are_not_waited_for(runs: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for source in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(DataError, match="no regular file"):
+            take_in(source, runs)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its disks fill the hole")
+@pytest.mark.parametrize("name", ["log.txt", "metrics.jsonl", "previews"])
+def test_a_file_larger_than_any_of_a_run_is_not_read(drum_run: Path, runs: Path, tmp_path: Path, name: str) -> None:
+    hostile = Path(shutil.copytree(drum_run, tmp_path / "hostile"))
+    path = hostile / name
+    path = next(path.glob("*.wav")) if name == "previews" else path
+    with path.open("ab") as file:
+        file.truncate(200 << 30)  # a hole: it takes no room
+    with pytest.raises(DataError, match=f"{path.name} has .* MB, more than one of a run ever has"):
+        take_in(hostile, runs)
+    assert not list(runs.iterdir())
+
+
+def test_all_of_it_together_has_a_bound(drum_run: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "MOST_BYTES", 10_000)
+    with pytest.raises(DataError, match="too much to take in"):
+        take_in(drum_run, runs)
+    assert not list(runs.iterdir())
+
+
+def test_what_a_killed_opening_left_goes_with_the_next_and_what_lives_stays(runs: Path, tmp_path: Path) -> None:
+    runs.mkdir()
+    dying = "import os, sys\nfrom pathlib import Path\nfrom engine.sharing.staging import staging\n"
+    dying += "with staging(Path(sys.argv[1])) as place:\n    (place / 'x').write_text('x'); os._exit(9)"
+    assert subprocess.run([sys.executable, "-c", dying, str(runs)], check=False).returncode == 9
+    (left,) = runs.iterdir()
+    with pytest.raises(DataError):
+        take_in(tmp_path / "missing.zip", runs)
+    assert not left.exists()
+    with staging(runs) as alive:
+        with pytest.raises(DataError):
+            take_in(tmp_path / "missing.zip", runs)
+        assert list(runs.iterdir()) == [alive]
+    assert not list(runs.iterdir())

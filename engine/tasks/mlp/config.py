@@ -84,5 +84,5 @@ def _parse(text: str) -> Any:
         return []
     try:
         return json.loads(text if text.startswith("[") else f"[{text}]")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError('give widths such as 64,32 or a JSON list such as [{"units": 64}]') from None

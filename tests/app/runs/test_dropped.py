@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app.runs.dropped import keep
+from app.runs.dropped import PLACE, keep
 from engine.errors import DataError
 
 SOUND = b"RIFF0000WAVE"
@@ -154,3 +157,45 @@ def test_two_tabs_that_keep_the_same_at_once_keep_it_once(tmp_path: Path) -> Non
     kept = keep(tmp_path, Meanwhile(files))
     assert inside(kept.folder) == ["hat.wav", "kick.wav"] and kept == keep(tmp_path, files)
     assert [path.name for path in kept.folder.parent.iterdir()] == ["kit"]
+
+
+def test_many_of_one_name_are_each_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+
+    def exists(path: Path) -> bool:
+        nonlocal looked
+        looked += 1
+        return os.path.lexists(path)
+
+    monkeypatch.setattr(Path, "exists", exists)
+    kept = keep(tmp_path, [("a.wav", memoryview(SOUND + b"%d" % number)) for number in range(300)])
+    assert kept.sounds == 300 and "a-300.wav" in inside(kept.folder)
+    assert looked < 1000
+
+
+def test_a_file_and_a_folder_of_one_name_are_both_kept(tmp_path: Path) -> None:
+    one, other = ("a.wav", SOUND), ("a.wav/b.wav", SOUND)
+    kept = keep(tmp_path / "first", [("x.zip", packed(one, other, ("a.wav/c.wav", SOUND)))])
+    assert inside(kept.folder) == ["a-2.wav/b.wav", "a-2.wav/c.wav", "a.wav"]
+    kept = keep(tmp_path / "second", [("x.zip", packed(other, one))])
+    assert inside(kept.folder) == ["a-2.wav", "a.wav/b.wav"]
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_lies_too_deep_is_refused_and_nothing_of_a_refused_drop_stays(tmp_path: Path, zipped: bool) -> None:
+    deep = "a/" * 1500 + "b.wav"
+    files = [("x.zip", packed((deep, SOUND)))] if zipped else [("c.wav", memoryview(SOUND)), (deep, memoryview(SOUND))]
+    with pytest.raises(DataError, match="lies in more than 32 folders"):
+        keep(tmp_path, files)
+    with pytest.raises(DataError, match="no sound"):
+        keep(tmp_path, [("a.txt", memoryview(b"x"))])
+    assert not list((tmp_path / PLACE).iterdir())
+
+
+def test_what_a_killed_drop_left_goes_with_the_next(tmp_path: Path) -> None:
+    dying = "import os, sys\nfrom pathlib import Path\nimport app.runs.dropped as dropped\n"
+    dying += "dropped._settle = lambda *_: os._exit(9)\ndropped.keep(Path(sys.argv[1]), [('a.wav', memoryview(b'x'))])"
+    assert subprocess.run([sys.executable, "-c", dying, str(tmp_path)], check=False).returncode == 9
+    assert list((tmp_path / PLACE).glob("**/a.wav")), "it was killed in the midst"
+    kept = keep(tmp_path, [("b.wav", memoryview(SOUND))])
+    assert [path.name for path in (tmp_path / PLACE).glob("**/*.wav")] == ["b.wav"] and kept.sounds == 1

@@ -11,6 +11,7 @@ from pydantic import Field
 from engine.config import Settings
 from engine.errors import ConfigError, SweetspotError
 from engine.home import expanded
+from engine.rundir.encoding import too_deep
 from engine.tasks.vae.sounds.request import FromPrior, Origin
 from engine.validation import validated
 
@@ -100,8 +101,8 @@ def parsed(line: bytes) -> dict[str, Any]:
         raise ConfigError("This line holds half a character.", "Send one JSON object a line, UTF-8.") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"This line is no JSON: {error}.", "Send one JSON object a line, UTF-8.") from error
-    if not isinstance(request, dict):
-        raise ConfigError("This line is no JSON object.", 'Send {"id": 1, "op": "hello"}.')
+    if not isinstance(request, dict) or too_deep(request):
+        raise ConfigError("This line is no JSON object, or too deep a one.", 'Send {"id": 1, "op": "hello"}.')
     return request
 
 
