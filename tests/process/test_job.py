@@ -52,3 +52,10 @@ def test_a_saved_configuration_decides_what_a_folder_is_learned_for(folder: Path
     file.write_text(json.dumps({"training": {"seed": 3}, "task": {"labels": "folders"}}))
     job = asked_job({}, tmp_path, source=str(folder), name=None, config_file=file, origin=None, checkpoint=None)
     assert (job.task, job.training.seed, job.name) == ("mlp", 3, "sounds")
+
+
+def test_settings_deeper_than_any_are_no_saved_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"training": {"seed": ' + "[" * 400 + "]" * 400 + '}, "task": {}}')
+    with pytest.raises(ConfigError, match="no saved configuration"):
+        saved_config(file)
