@@ -90,7 +90,7 @@ def execute(job: Job, signals: SignalFlag, terminal: Terminal, notify: str | Non
             return session.end(_train(job, device, session, beginning))
         except Stopped:
             return session.end(State.CANCELLED)
-        except Exception as error:  # the one wide except: whatever it was, the run says so before it leaves
+        except Exception as error:  # the wide one of a training: whatever it was, the run says so before it leaves
             known = session.fail(error)
             if known is None or known is error:
                 raise

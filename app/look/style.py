@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import streamlit as st
 from PIL import Image, ImageDraw
+from streamlit.delta_generator import DeltaGenerator
 
 from engine.printable import escaped
 
@@ -209,6 +210,13 @@ def note(colour: str, icon: str, strong: str, text: str = "") -> None:
         f'<div class="ss-note ss-{colour}" role="status"><span class="ss-icon" aria-hidden="true">{safe(icon)}</span>'
         f"<div><b>{safe(strong)}</b> {safe(text)}</div></div>"
     )
+
+
+def empty(strong: str, text: str, place: DeltaGenerator | None = None) -> DeltaGenerator:
+    """The card of a page that has nothing to show yet; what is put into it stands below the words."""
+    card = (place or st).container(border=True, horizontal_alignment="center", key="empty")
+    card.html(f'<div class="ss-empty"><div class="ss-card-name">{safe(strong)}</div><p>{safe(text)}</p></div>')
+    return card
 
 
 def finding(colour: str, icon: str, strong: str, text: str) -> None:

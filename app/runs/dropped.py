@@ -29,9 +29,7 @@ MOST_DEEP = 32  # folders in each other
 MOST_PACKED = 200  # times: no sound is packed so well, and a bomb is packed better
 _LONGEST_NAME, _LONGEST_SUFFIX = 120, 12  # bytes: systems count those, and allow 143 to 255
 # Names that Windows keeps for devices, whatever follows their first dot.
-_RESERVED = re.compile(
-    r"^(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE
-)  # Windows
+_RESERVED = re.compile(r"^(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE)
 _DAMAGE = (  # what reading an archive fails with; it lies in memory, so that an OSError is no fault of the disk
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError,
     ValueError, OSError,

@@ -191,11 +191,11 @@ def _newest(runs: Library) -> tuple[RunReader, RunView] | Path | None:
         st.query_params["run"] = path.name
         return path
     _, middle, _ = st.columns([1, 2, 1])
-    with middle.container(border=True, horizontal_alignment="center", key="empty"):
-        st.html(
-            '<div class="ss-empty"><div class="ss-card-name">No model yet.</div>'
-            "<p>Sounds are made by a model that has learnt some. Train one first: it takes minutes.</p></div>"
-        )
+    with style.empty(
+        "No model yet.",
+        "Sounds are made by a model that has learnt some. Train one first: it takes minutes.",
+        middle,
+    ):
         st.page_link("views/new.py", label="Train on your recordings", icon=":material/add:")
     return None
 

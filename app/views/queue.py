@@ -39,12 +39,12 @@ def _moving(queue: Queue) -> None:
 
 def _empty() -> None:
     _, middle, _ = st.columns([1, 2, 1])
-    with middle.container(border=True, horizontal_alignment="center", key="empty"):
-        st.html(
-            '<div class="ss-empty"><div class="ss-card-name">Nothing waits.</div>'
-            "<p>What is added under New run waits here for its turn, and is trained while you sleep: one run after "
-            "the other, each gone on with where it stood if the computer goes down.</p></div>"
-        )
+    with style.empty(
+        "Nothing waits.",
+        "What is added under New run waits here for its turn, and is trained while you sleep: one run after "
+        "the other, each gone on with where it stood if the computer goes down.",
+        middle,
+    ):
         st.page_link("views/new.py", label="Add a run", icon=":material/add:")
 
 

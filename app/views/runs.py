@@ -154,12 +154,12 @@ def _none_found(rows: list[Row]) -> None:
 
 def _empty(library: Library) -> None:
     _, middle, _ = st.columns([1, 2, 1])
-    with middle.container(border=True, horizontal_alignment="center", key="empty"):
-        st.html(
-            '<div class="ss-empty"><div class="ss-card-name">Nothing here yet.</div>'
-            "<p>Hear a model learn from twenty-four small sounds: strings, bars, bells and drums. "
-            "The first sound comes after about a minute.</p></div>"
-        )
+    with style.empty(
+        "Nothing here yet.",
+        "Hear a model learn from twenty-four small sounds: strings, bars, bells and drums. "
+        "The first sound comes after about a minute.",
+        middle,
+    ):
         if st.button("Start the demo", type="primary", icon=":material/play_arrow:", key="demo"):
             _start_demo(library)
         st.page_link(

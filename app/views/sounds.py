@@ -191,12 +191,11 @@ def _download(model: Model, chosen: Sequence[Sound]) -> None:
 
 
 def _empty() -> None:
-    with st.container(border=True, horizontal_alignment="center", key="empty"):
-        st.html(
-            '<div class="ss-empty"><div class="ss-card-name">No sounds yet.</div>'
-            "<p>Press “Make”: the model makes new sounds that it never heard, in the manner of what it learnt. "
-            "Star what you like, and take it to your audio workstation.</p></div>"
-        )
+    style.empty(
+        "No sounds yet.",
+        "Press “Make”: the model makes new sounds that it never heard, in the manner of what it learnt. "
+        "Star what you like, and take it to your audio workstation.",
+    )
 
 
 page()
