@@ -262,7 +262,7 @@ def test_a_whole_collection_trains_with_the_default_settings(name: str, tmp_path
     """Drums are not all there is: the default model, on sounds of every length and kind, to its first previews."""
     result = engine("train", DATA / name, "--run-dir", tmp_path / "run", "--max-steps", 2, "--threads", 1)
     assert result.returncode == 0, result.stderr
-    assert RunReader(tmp_path / "run").all_of("preview")
+    assert list(RunReader(tmp_path / "run").all_of("preview"))
 
 
 @pytest.mark.slow

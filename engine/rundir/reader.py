@@ -37,6 +37,7 @@ from engine.rundir.view import RunView, ShownState, view_of
 
 _BLOCK = 1 << 16
 _STREAM = 1 << 20
+_AT_ONCE = 1 << 26  # No look takes more of a file than this into memory, whatever stands in it.
 
 
 class Lines(NamedTuple):
@@ -120,11 +121,11 @@ class RunReader:
         recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in starred_names(layout.stars))
         return {str(read_object(path).get("state")) for path in recipes}
 
-    def lines(self, offset: int = 0, limit_bytes: int | None = None) -> Lines:
+    def lines(self, offset: int = 0, limit_bytes: int = _AT_ONCE) -> Lines:
         """The whole lines of metrics.jsonl from ``offset`` on, unparsed; at most ``limit_bytes``."""
         return _whole_lines(self.layout.metrics, offset, limit_bytes)
 
-    def events(self, offset: int = 0, limit_bytes: int | None = None) -> Events:
+    def events(self, offset: int = 0, limit_bytes: int = _AT_ONCE) -> Events:
         """The events from ``offset`` on; damaged lines are left out, NaN and infinity restored.
 
         An offset smaller than the one given (then 0, without events) says that the file was replaced.
@@ -132,28 +133,29 @@ class RunReader:
         lines, end = self.lines(offset, limit_bytes)
         return Events([event for event in map(decode, lines) if event is not None], end)
 
-    def all_of(self, kind: str) -> Iterator[dict[str, Any]]:
-        """Every event of one kind in order. A part of the file in memory at a time: it may be larger than that."""
+    def all_of(self, kind: str | None = None) -> Iterator[dict[str, Any]]:
+        """Every event (of one kind) in order. A part of the file in memory at a time: it may be larger than that."""
         steps, offset = b'{"event":"step"', 0
         while True:
             lines, end = self.lines(offset, _STREAM)
             for line in lines:
-                if kind != "step" and line.startswith(steps):  # nearly all of a long run: spared the parsing
+                if kind not in (None, "step") and line.startswith(steps):  # nearly all of a long run: not parsed
                     continue
                 event = decode(line)
-                if event is not None and event.get("event") == kind:
+                if event is not None and kind in (None, event.get("event")):
                     yield event
             if end <= offset:
                 return
             offset = end
 
     def metrics_tail(self, count: int, kind: str | None = None) -> list[dict[str, Any]]:
-        """The last ``count`` events (of one kind), oldest first. Reads from the end, no more than it needs."""
+        """The last ``count`` events (of one kind), oldest first. Reads from the end, no more than it needs, and no
+        farther back than 64 MB."""
         reach = _BLOCK
         while True:
             start = self.line_start(-reach)
             found = [event for event in self.events(start).events if kind is None or event.get("event") == kind]
-            if len(found) >= count or start == 0:
+            if len(found) >= count or start == 0 or reach >= _AT_ONCE:
                 return found[-count:] if count else []
             reach *= 4
 
@@ -168,7 +170,7 @@ class RunReader:
                 if start == 0:
                     return 0
                 file.seek(start - 1)
-                return start - 1 + len(file.readline())
+                return start - 1 + len(file.readline(_AT_ONCE))
         except OSError:
             return 0
 
@@ -237,7 +239,7 @@ def trained_at(reader: RunReader) -> float | None:
     return sessions[-1].started_at if sessions else 0.0
 
 
-def _whole_lines(path: Path, offset: int, limit_bytes: int | None) -> Lines:
+def _whole_lines(path: Path, offset: int, limit_bytes: int) -> Lines:
     try:
         if not own_file(path):
             return Lines([], 0)
@@ -247,10 +249,10 @@ def _whole_lines(path: Path, offset: int, limit_bytes: int | None) -> Lines:
             file.seek(max(0, offset - 1))
             if offset and file.read(1) != b"\n":  # not where a line of this file ends: it is another one
                 return Lines([], 0)
-            block = file.read(-1 if limit_bytes is None else limit_bytes)
+            block = file.read(limit_bytes)
             end = block.rfind(b"\n") + 1
             if not end and len(block) == limit_bytes:  # a line longer than the limit: take it whole all the same
-                block += file.readline()
+                block += file.readline(_AT_ONCE)  # nothing that the training writes is longer
                 end = len(block) if block.endswith(b"\n") else 0
     except OSError:
         return Lines([], offset)

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.errors import DataError, RunDirectoryError
 from engine.printable import escaped, printable
 from engine.rundir.artefacts import Artefact, read_verified
-from engine.rundir.encoding import decode, encode, seal
+from engine.rundir.encoding import encode, seal
 from engine.rundir.layout import manifest
 from engine.rundir.notes import read_notes
 from engine.rundir.protocol import SessionRecord
@@ -81,8 +81,7 @@ def contents(reader: RunReader, *, checkpoints: bool = True) -> Iterator[tuple[s
     if plans:
         yield layout.plans.name, b"".join(encode(scrub.value(one.model_dump())) for one in plans)
     _check_size(layout.metrics, _MOST_LINES)
-    events = (decode(line) for line in reader.lines().lines)
-    yield layout.metrics.name, b"".join(encode(scrub.value(event)) for event in events if event is not None)
+    yield layout.metrics.name, b"".join(encode(scrub.value(event)) for event in reader.all_of())
     if (log := _read(layout.log, _MOST_LOG)) is not None:
         yield layout.log.name, scrub.text(log.decode(errors="replace")).encode()
     for preview in reader.previews():

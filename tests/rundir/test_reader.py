@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,20 @@ def test_damaged_files_are_missing_files(finished: Path, damage: bytes) -> None:
     assert reader.events().events == []
     assert [found.verified for found in reader.snapshots()] == [False]
     assert reader.view().state is ShownState.UNKNOWN
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where a hole takes no room on the disk")
+def test_a_hole_in_the_metrics_is_not_taken_into_memory(finished: Path) -> None:
+    os.truncate(finished / "metrics.jsonl", 1 << 36)
+    reader = RunReader(finished)
+    tracemalloc.start()
+    try:
+        assert reader.metrics_tail(1, "epoch") == []
+        list(reader.all_of("epoch"))
+        reader.events(reader.line_start(-1000))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 30
+    finally:
+        tracemalloc.stop()
 
 
 def test_directories_and_pipes_in_place_of_files_are_missing_files(finished: Path) -> None:
