@@ -37,7 +37,10 @@ class Line:
 
 
 def mean(role: str, name: str, lines: Sequence[Line]) -> Line:
-    """The mean of several curves where all of them are, with their standard deviation; of one the curve itself."""
+    """The mean of several curves where all of them are, with their standard deviation; of one the curve itself.
+
+    Empty where there is no such place: over minutes, one may be over before another's first record.
+    """
     if len(lines) == 1:
         return replace(lines[0], role=role, name=name)
     first, last = max(one.x[0] for one in lines), min(one.x[-1] for one in lines)

@@ -31,7 +31,7 @@ def show(reader: RunReader, view: RunView, there: Moments, step: int, go: Callab
         st.text_input(
             f"What you hear at {where}" if step else "What you hear before learning",
             key=key, max_chars=LONGEST_REMARK, placeholder="dull kick, but the hat is there",
-            on_change=_keep, args=(reader, step, key),
+            on_change=_write, args=(reader, step, key),
         )  # fmt: skip
         if fault := st.session_state.pop("remark-fault", None):
             style.note("red", "error", fault)
@@ -42,9 +42,8 @@ def show(reader: RunReader, view: RunView, there: Moments, step: int, go: Callab
         st.button(label, key=f"said-{reader.id}-{one}", type="tertiary", on_click=go, args=(one,))
 
 
-def _keep(reader: RunReader, step: int, key: str) -> None:
-    said = {**read_notes(reader.layout).remarks, step: str(st.session_state[key])}
+def _write(reader: RunReader, step: int, key: str) -> None:
     try:
-        annotate(reader, remarks=said)
+        annotate(reader, remarks={step: str(st.session_state[key])})
     except SweetspotError as error:
         st.session_state["remark-fault"] = str(error)

@@ -117,12 +117,13 @@ def _line(one: Compared, choice: Choice) -> Line | None:
 
 
 def _means(runs: Sequence[Compared], drawn: Mapping[str, Line]) -> list[Line]:
-    """A line for each group of runs that differ in their seed alone."""
+    """A line for each group of runs that differ in their seed alone; of those that share no place, one each."""
     found = []
     for group in grouped(runs):
         lines = [drawn[one.reader.id] for one in group.runs if one.reader.id in drawn]
         if lines:
-            found.append(mean(specs.RUNS[group.number - 1], group.name, lines))
+            together = mean(specs.RUNS[group.number - 1], group.name, lines)
+            found += [together] if len(together.x) else lines
     return found
 
 

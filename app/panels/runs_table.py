@@ -24,7 +24,7 @@ from engine.rundir.record import Parent, RunRecord
 from engine.rundir.view import RunView
 
 SPARK_POINTS = 60
-PRESSED = "open-earlier"
+PRESSED, DRAWN = "open-earlier", "earlier-drawn"
 
 
 class Row(NamedTuple):
@@ -79,9 +79,16 @@ def _indent(depth: int) -> str:
 
 
 def pressed(rows: Sequence[Row]) -> Row | None:
-    """The run whose "Open" was pressed: a press, not a selection, for an arrow key selects as well."""
+    """The run whose "Open" was pressed: a press, not a selection, for an arrow key selects as well.
+
+    ``rows`` are those of the table as it stands now. The press was made in the one before: a run that ended between
+    has moved all others down.
+    """
     found: Any = st.session_state.get(PRESSED)
-    return None if found is None else rows[found["row"]]
+    before = st.session_state.get(DRAWN, ())
+    st.session_state[DRAWN] = [row.reader.id for row in rows]
+    meant = before[found["row"]] if found is not None and found["row"] < len(before) else None
+    return next((row for row in rows if row.reader.id == meant), None)
 
 
 def _column(name: str, rows: Sequence[Row], library: Library) -> Any:

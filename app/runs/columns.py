@@ -68,6 +68,8 @@ class Columns:
             self._halve()
         row = (index - 1) // self.stride
         self._reserve(int(row.max()) + 1)
+        for name in self._columns.keys() - values.keys():
+            self._columns[name][row] = np.nan  # what a killed process said there, and this one does not
         for name, column in values.items():
             if name not in self._columns:
                 if len(self._columns) == MOST_COLUMNS:

@@ -26,18 +26,20 @@ def all_rows(path: Path, event: Literal["step", "epoch"]) -> io.BufferedReader:
     """A file, ready to read, with a row for each ``event`` of metrics.jsonl at ``path``, thinned by nothing.
 
     After a kill a resumed run repeats its steps: the last row of each counts, and none beyond where it now stands.
-    Read twice, block by block: ten million rows need the memory of their numbers alone.
+    Read twice, block by block: ten million rows need the memory of their numbers alone. Of a run that trains, the rows
+    that were written when this began.
     """
+    size = path.stat().st_size if own_file(path) else 0
     names: dict[str, None] = {}
     found: list[Floats] = []
-    for table in _tables(path, event):
+    for table in _tables(path, event, size):
         found.append(table[event])
         names |= dict.fromkeys(name for name in table if name != event and not name.startswith(FORMULA))
     kept = _kept(np.concatenate(found) if found else np.empty(0))
     schema = pa.schema([(event, pa.int64()), *((name, pa.float64()) for name in list(names)[:MOST_COLUMNS])])
     out = tempfile.TemporaryFile()  # noqa: SIM115
     with pyarrow.csv.CSVWriter(out, schema) as writer:
-        for table in _tables(path, event):
+        for table in _tables(path, event, size):
             own, kept = kept[: len(table[event])], kept[len(table[event]) :]
             writer.write_table(_chosen(table, event, own, schema))
     raw = out.detach()
@@ -45,13 +47,13 @@ def all_rows(path: Path, event: Literal["step", "epoch"]) -> io.BufferedReader:
     return io.BufferedReader(raw)
 
 
-def _tables(path: Path, event: str) -> Iterator[Table]:
-    """The numbers of each block of whole lines that holds such an event."""
-    if not own_file(path):
+def _tables(path: Path, event: str, size: int) -> Iterator[Table]:
+    """The numbers of each block of whole lines, among the first ``size`` bytes, that holds such an event."""
+    if not size:
         return
     with path.open("rb") as file:
         rest = b""
-        while block := file.read(BLOCK):
+        while block := file.read(min(BLOCK, size - file.tell())):
             whole, newline, rest = (rest + block).rpartition(b"\n")
             if not newline:
                 continue

@@ -10,7 +10,8 @@ import tempfile
 import threading
 import unicodedata
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.layout import STARS, is_run_id, snapshot_moment
 from engine.rundir.reader import RunReader
-from engine.rundir.reading import own_file, read_object, starred_names
+from engine.rundir.reading import is_there, own_file, read_object, starred_names
 from engine.rundir.view import RunView
 
 NEW = "prior"
@@ -72,7 +73,7 @@ class MadeSounds:
     def sounds(self) -> list[Sound]:
         """All of them, in the order they were made."""
         with self._lock:
-            stars = starred_names(self.place / STARS)
+            stars = self._stars()
             files = sorted((stat.st_mtime_ns, path.name, path, stat.st_size) for path, stat in self._files())
             found: list[Sound] = []
             for moment, name, path, size in files:
@@ -88,27 +89,40 @@ class MadeSounds:
     def star(self, name: str, on: bool) -> None:
         """Give a sound its star or take it away. ``StorageError`` when the disk refuses."""
         with self._lock:
-            stars = starred_names(self.place / STARS)
-            stars = stars | {name} if on else stars - {name}
-            there = {path.name for path, _ in self._files()}
-            data = json.dumps({"starred": sorted(stars & there)}, indent=2).encode() + b"\n"
             try:
+                stars = starred_names(self.place / STARS)
+                stars = frozenset(one for one in stars if is_there(self.place / one)) - {name}
+                data = json.dumps({"starred": sorted(stars | {name} if on else stars)}, indent=2).encode() + b"\n"
                 replace_bytes(self.place / STARS, data, durable=True)
             except OSError as error:
                 raise StorageError(f"The star cannot be kept: {error.strerror or error}.", "Make room.") from error
 
     def prune(self) -> None:
-        """Remove the oldest of those that were only passed by on the map."""
-        passing = [one for one in self.sounds() if one.kind != NEW and not one.starred]
+        """Remove the oldest of those that were only passed by on the map; none where stars cannot be read now."""
+        try:
+            stars = starred_names(self.place / STARS)
+        except OSError:
+            return
+        passing = [one for one in self.sounds() if one.kind != NEW and one.path.name not in stars]
         for one in passing[:-MOST_PASSING]:
             for path in (one.path, one.picture, one.path.with_suffix(".json")):
                 path.unlink(missing_ok=True)
 
-    def _files(self) -> list[tuple[Path, os.stat_result]]:
+    def _stars(self) -> frozenset[str]:
+        """To show, not to write by."""
+        with suppress(OSError):
+            return starred_names(self.place / STARS)
+        return frozenset()
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """Those that are there; one that goes while it is looked at takes no other with it."""
         try:
-            return [(path, path.stat()) for path in self.place.glob("*.wav") if own_file(path)]
+            names = [path for path in self.place.glob("*.wav") if own_file(path)]
         except OSError:
-            return []
+            return
+        for path in names:
+            with suppress(OSError):
+                yield path, path.stat()
 
     def _facts(self, path: Path, moment: int) -> tuple[float, dict[str, Any]] | None:
         """(seconds, recipe) of a sound; None for a file that is none of ours."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,7 +29,7 @@ def command(run_dir: Path, name: str | None, tags: tuple[str, ...], text: str | 
     if not reader.exists:
         raise RunDirectoryError(f"{run_dir} holds no run.", "Name the directory that a training printed first.")
     said = {"name": name, "tags": tags or None, "text": text, "archived": archive}
-    changes = {field: _decodable(value) for field, value in said.items() if value is not None}
+    changes: dict[str, Any] = {key: _decodable(value) for key, value in said.items() if value is not None}
     if changes:
         annotate(reader, **changes)
     view = reader.view()

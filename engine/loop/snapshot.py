@@ -52,12 +52,18 @@ def parse_snapshot(data: bytes) -> dict[str, Any]:
 
 
 def thin_snapshots(layout: Layout, most: int = MOST_SNAPSHOTS) -> None:
-    """Thin evenly to ``most``: the first, the last, the one nearest the best epoch and those with a star stay."""
+    """Thin evenly to ``most``: the first, the last, the one nearest the best epoch and those with a star stay.
+
+    All stay for now where it cannot be read which have a star.
+    """
     reader = RunReader(layout.root)
     found = reader.snapshots()
     if len(found) <= most:
         return
-    kept = reader.starred_states() | _recommended(reader, found)
+    try:
+        kept = reader.starred_states() | _recommended(reader, found)
+    except OSError:
+        return
     while len(found) > most and (spare := [item for item in found[1:-1] if item.path.name not in kept]):
         # The one whose neighbours lie closest together is missed least.
         victim = min(spare, key=lambda item: _gap(found, item))

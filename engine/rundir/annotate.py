@@ -3,38 +3,75 @@
 from __future__ import annotations
 
 import os
-import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from engine.errors import RunDirectoryError, StorageError
 from engine.rundir.atomic import replace_bytes
-from engine.rundir.encoding import encode
-from engine.rundir.notes import Notes, read_notes
+from engine.rundir.encoding import decode, encode
+from engine.rundir.layout import Layout
+from engine.rundir.lock import RunLock
+from engine.rundir.notes import Notes, notes_in
 from engine.rundir.reader import RunReader
+from engine.rundir.reading import read_own
 from engine.rundir.view import RunView
 
-_writing = threading.Lock()  # two tabs of one app
+PATIENCE_S = 10.0
+_LOOK_S = 0.02
 
 
-def annotate(reader: RunReader, **changes: Any) -> Notes:
+def annotate(reader: RunReader, *, remarks: Mapping[int, str] | None = None, **changes: Any) -> Notes:
     """Change fields of a run's :class:`Notes` and leave the others as they are; all of them as they stand now.
 
+    remarks: by update; those at other updates stay, and an empty one goes. Of two who write at once, in one process
+    or two, neither is lost. A notes.json of which nothing can be read is put aside as notes.damaged.json.
     ``RunDirectoryError`` when the run can only be looked at, or another version wrote it; ``StorageError`` when the
-    disk refuses.
+    disk refuses, also to read what was there.
     """
     refused = refusal(reader.view(), reader.root)
     if refused is not None:
         raise refused
-    with _writing:
-        notes = Notes.model_validate(read_notes(reader.layout).model_dump() | changes)
-        try:
+    try:
+        with _alone(reader.layout.notes_lock):
+            before = _standing(reader.layout)
+            said = {"remarks": {**before.remarks, **(remarks or {})}}
+            notes = Notes.model_validate(before.model_dump() | changes | said)
             replace_bytes(reader.layout.notes, encode(notes, indent=1), durable=True)
-        except OSError as error:
-            raise StorageError(
-                f"The notes on {reader.root} cannot be written: {error.strerror or error}.", "Make room."
-            ) from error
+    except OSError as error:
+        raise StorageError(
+            f"The notes on {reader.root} cannot be written: {error.strerror or error}.", "Make room."
+        ) from error
     return notes
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """As a context: nobody else changes the notes whose lock is ``path``. ``StorageError`` where one does not end."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            lock = RunLock(path, f"pid {os.getpid()}")
+            break
+        except RunDirectoryError as error:
+            if time.monotonic() > deadline:
+                raise StorageError(f"Another process has held {path} for {PATIENCE_S:g} seconds.", "End it.") from error
+            time.sleep(_LOOK_S)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _standing(layout: Layout) -> Notes:
+    """The notes as they are; a file that says nothing is put aside first. ``OSError`` where it cannot be read."""
+    raw = read_own(layout.notes)
+    values = {} if raw is None else decode(raw)
+    if values is None or (raw is None and layout.notes.is_file()):
+        layout.notes.replace(layout.damaged_notes)
+    return notes_in(values or {})
 
 
 def refusal(view: RunView, root: Path) -> RunDirectoryError | None:

@@ -108,7 +108,7 @@ def _check_empty(layout: Layout) -> None:
         return
     before = (
         layout.log, layout.lock, layout.sessions, layout.status, layout.metrics, layout.control, layout.dataset,
-        layout.notes,
+        layout.notes, layout.notes_lock, layout.damaged_notes,
     )  # fmt: skip
     names = {path.name for path in layout.root.iterdir() if not is_temporary(path.name)}
     strange = sorted(names - {path.name for path in before})

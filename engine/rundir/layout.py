@@ -107,6 +107,16 @@ class Layout:
         return self.root / "notes.json"
 
     @property
+    def notes_lock(self) -> Path:
+        """Held for the moment in which somebody changes the notes."""
+        return self.root / "notes.lock"
+
+    @property
+    def damaged_notes(self) -> Path:
+        """Notes of which nothing could be read, put aside when new ones were written."""
+        return self.root / "notes.damaged.json"
+
+    @property
     def best(self) -> Path:
         return self.checkpoints / "best.safetensors"
 

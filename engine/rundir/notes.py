@@ -1,21 +1,19 @@
 """notes.json: what a person says of a run, in a file that no training process reads or writes.
 
 It may come from anybody, as a run may: its texts are cut to what can be shown, and are nothing but text to whoever
-shows them. One that is missing or damaged says nothing.
+shows them. One that is missing or damaged says nothing, and what of it is damaged takes nothing else with it.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from engine.errors import RunDirectoryError
 from engine.rundir.layout import Layout
 from engine.rundir.protocol import Record
-from engine.rundir.reading import read_record
+from engine.rundir.reading import read_object
 
 LONGEST_NAME, LONGEST_TAG, LONGEST_TEXT, LONGEST_REMARK = 100, 30, 4000, 300
 MOST_TAGS, MOST_REMARKS = 12, 1000
@@ -38,6 +36,13 @@ def _tags(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, said)))[:MOST_TAGS]
 
 
+def _placed(remarks: Any) -> Any:
+    """Those that are words at the number of an update; what else a file holds is none of them."""
+    if not isinstance(remarks, dict):
+        return remarks
+    return {step: text for step, text in remarks.items() if str(step).isdecimal() and isinstance(text, str)}
+
+
 def _remarks(remarks: dict[int, str]) -> dict[int, str]:
     """In the order of their updates; the first ones where there are too many."""
     lines = ((step, _line(text, LONGEST_REMARK)) for step, text in sorted(remarks.items()) if step >= 0)
@@ -51,13 +56,22 @@ class Notes(Record):
     tags: Annotated[tuple[str, ...], AfterValidator(_tags)] = ()
     text: Annotated[str, AfterValidator(_lines)] = ""
     archived: bool = False
-    remarks: Annotated[dict[int, str], AfterValidator(_remarks)] = Field(
+    remarks: Annotated[dict[int, str], BeforeValidator(_placed), AfterValidator(_remarks)] = Field(
         default_factory=dict, description="Words on what previews sound like, by the update they were made after."
     )
 
 
 def read_notes(layout: Layout) -> Notes:
     """The notes on the run in ``layout``, empty ones where there are none that can be read."""
-    with contextlib.suppress(RunDirectoryError):  # a protocol has no place in them, and must hide no run
-        return read_record(layout.notes, Notes) or Notes()
-    return Notes()
+    return notes_in(read_object(layout.notes))
+
+
+def notes_in(values: dict[str, Any]) -> Notes:
+    """What of ``values`` are notes; a field that is none is empty."""
+    kept: dict[str, Any] = {}
+    for name in Notes.model_fields.keys() & values.keys():
+        try:
+            kept[name] = getattr(Notes.model_validate({name: values[name]}), name)
+        except ValidationError:
+            continue
+    return Notes(**kept)

@@ -116,7 +116,10 @@ class RunReader:
         return [record for record in records if record.total_steps > record.step and record.epoch_ends >= record.step]
 
     def starred_states(self) -> set[str]:
-        """The states from which what has a star was made, by their files' names. Of what cannot be read: none."""
+        """The states from which what has a star was made, by their files' names. Of a recipe that cannot be read: none.
+
+        ``OSError`` where it cannot be read which have one.
+        """
         layout = self.layout
         recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in starred_names(layout.stars))
         return {str(read_object(path).get("state")) for path in recipes}

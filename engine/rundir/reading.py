@@ -68,9 +68,23 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def starred_names(stars: Path) -> frozenset[str]:
-    """The names in a stars.json, of whoever wrote it; none in one that is missing or damaged."""
-    found = read_object(stars).get("starred", [])
+    """The names in a stars.json, of whoever wrote it; none in one that is missing or damaged.
+
+    ``OSError`` where one is there that cannot be read now: who writes or removes by it must not take it for empty.
+    """
+    if not is_there(stars):
+        return frozenset()
+    found = (decode(read_own(stars) or b"") or {}).get("starred", [])
     return frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything has that name; ``OSError`` where the system does not say."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def read_record(path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:

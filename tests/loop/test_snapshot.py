@@ -82,6 +82,13 @@ def test_thinning_is_even(tmp_path: Path) -> None:
     assert len(left) == 5 and max(after - before for before, after in pairwise(left)) <= 40
 
 
+def test_nothing_is_thinned_while_it_cannot_be_read_what_has_a_star(tmp_path: Path) -> None:
+    layout = keep(tmp_path / "run", list(range(0, 90, 10)))
+    layout.root.joinpath("sounds").symlink_to("sounds")  # leads back to itself, which no system follows
+    thin_snapshots(layout, 5)
+    assert len(steps_of(layout)) == 9
+
+
 def test_the_best_epoch_and_a_checkpoint_are_found_by_their_moments(tmp_path: Path) -> None:
     layout = keep(tmp_path / "run", [20, 40])
     layout.checkpoints.mkdir(exist_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -52,6 +54,20 @@ def test_notes_that_say_nothing_hide_no_run(content: str, run: RunReader) -> Non
     assert run.view().name == "mended"
 
 
+def test_what_is_damaged_of_notes_takes_nothing_else_with_it(run: RunReader) -> None:
+    said = {"name": "Hats", "tags": ["dry"], "text": 7, "remarks": {"x": "where?", "20": "hat is there", "30": 5}}
+    run.layout.notes.write_text(json.dumps(said))
+    annotate(run, archived=True)
+    kept = Notes(name="Hats", tags=("dry",), archived=True, remarks={20: "hat is there"})
+    assert read_notes(run.layout) == kept and not run.layout.damaged_notes.exists()
+
+
+def test_notes_of_which_nothing_can_be_read_are_put_aside(run: RunReader) -> None:
+    run.layout.notes.write_text('{"name": "Hats", "text": "half a li')
+    annotate(run, name="Bells")
+    assert run.layout.damaged_notes.read_text() == '{"name": "Hats", "text": "half a li'
+
+
 def test_notes_of_anybody_are_short_lines_of_text(run: RunReader) -> None:
     bait = {"name": "a\u202egnp.exe\n\x1b[2J" + "x" * 999, "tags": ["a,b", "a b", "", *map(str, range(99))], "else": 1}
     run.layout.notes.write_text(json.dumps(bait | {"text": "one\r\n\x07two" + "\n" * 9_000}))
@@ -66,6 +82,8 @@ def test_remarks_on_previews_come_back_by_their_updates_and_are_as_short(run: Ru
     assert run.view().notes.remarks == {30: "dull kick", 2970: "the hat is back"}
     annotate(run, name="Hats")
     assert len(run.view().notes.remarks) == 2
+    annotate(run, remarks={30: "", 50: "louder"})
+    assert run.view().notes.remarks == {50: "louder", 2970: "the hat is back"}
     bait = {str(step): "\x1b[2J" + "x" * 999 for step in range(MOST_REMARKS + 9)}
     run.layout.notes.write_text(json.dumps({"remarks": bait | {"-1": "before all"}}))
     found = read_notes(run.layout).remarks
@@ -135,3 +153,38 @@ def test_of_two_who_write_at_once_neither_is_lost(run: RunReader) -> None:
     for one in writers:
         one.join()
     assert read_notes(run.layout) == Notes(name="19", text="19")
+
+
+SLOW = """
+import sys
+from pathlib import Path
+from engine.rundir import annotate
+from engine.rundir.reader import RunReader
+
+replace_bytes = annotate.replace_bytes
+
+def slowly(*args, **kwargs):
+    print("read", flush=True)
+    sys.stdin.readline()
+    replace_bytes(*args, **kwargs)
+
+annotate.replace_bytes = slowly
+annotate.annotate(RunReader(Path(sys.argv[1])), text="from the app", remarks={40: "hat is there"})
+"""
+
+
+def test_of_two_processes_that_write_at_once_neither_is_lost(run: RunReader) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(run.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with other:
+        assert other.stdout is not None and other.stdin is not None
+        assert other.stdout.readline() == "read\n"
+        terminal = threading.Thread(target=lambda: annotate(run, name="Hats", remarks={20: "dull"}))
+        terminal.start()
+        terminal.join(0.3)  # it would be through by now, were it not kept waiting
+        other.stdin.write("\n")
+        other.stdin.flush()
+        terminal.join()
+    assert other.returncode == 0
+    assert read_notes(run.layout) == Notes(name="Hats", text="from the app", remarks={20: "dull", 40: "hat is there"})

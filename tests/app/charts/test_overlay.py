@@ -147,3 +147,9 @@ def test_a_mean_over_seeds_stands_where_all_of_them_are_in_a_band_of_their_scatt
     assert frame.min() < 3 - math.sqrt(2) and frame.max() > 4.4142
     alone = mean(specs.RUNS[1], "alone", [longer])
     assert alone.spread is None and alone.name == "alone"
+
+
+def test_a_mean_of_curves_that_share_no_place_is_empty() -> None:
+    early = Line("a", "on a GPU", X[:10], np.full(10, 2.0))
+    late = Line("b", "on a CPU", X[50:], np.full(50, 4.0))
+    assert len(mean(specs.RUNS[0], "both", [early, late]).x) == 0

@@ -60,3 +60,18 @@ def test_no_rows_are_an_empty_table_and_no_pipe_is_read(tmp_path: Path) -> None:
     assert rows(written(tmp_path / "m.jsonl")) == []
     os.mkfifo(tmp_path / "pipe")
     assert rows(tmp_path / "pipe") == []
+
+
+def test_rows_that_a_training_adds_meanwhile_are_left_for_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "m.jsonl", *[step(n) for n in range(1, 4)])
+    real = rows_csv._kept
+
+    def meanwhile(index: rows_csv.Floats) -> object:
+        with path.open("a") as file:
+            file.write(json.dumps(step(4)) + "\n")
+        return real(index)
+
+    monkeypatch.setattr(rows_csv, "_kept", meanwhile)
+    assert [row["step"] for row in rows(path)] == ["1", "2", "3"]

@@ -112,6 +112,19 @@ def test_a_column_that_appears_late_is_there(tmp_path: Path) -> None:
     assert math.isnan(extra[0]) and extra[1] == 3.5
 
 
+def test_what_a_killed_process_said_does_not_come_back_with_rows_that_say_less(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(line(step=step, train_loss=1.0, extra=step) for step in range(1, 11)))
+    store = MetricsStore(path)
+    store.refresh()
+    for again in ((5,), range(6, 11)):
+        with path.open("a") as file:
+            file.writelines(line(step=step, train_loss=2.0) for step in again)
+        store.refresh()
+    extra = store.steps.get("extra")
+    assert extra[:4].tolist() == [1, 2, 3, 4] and np.isnan(extra[4:]).all() and len(extra) == 10
+
+
 def test_a_spike_survives_thinning_and_old_points_do_not_move() -> None:
     values = np.ones(100_000)
     values[54_321] = 50.0

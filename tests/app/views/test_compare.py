@@ -205,6 +205,16 @@ def seeded(runs_dir: Path) -> None:
 ALL = "balanced-0,balanced-1,strong-0,strong-1,light-0"
 
 
+def test_seeds_that_share_no_minute_are_drawn_one_by_one(visit: Visit, seeded: None, runs_dir: Path) -> None:
+    metrics = Layout(runs_dir / "balanced-1").metrics  # of a machine on which the first epoch took an hour
+    rows = [json.loads(row) for row in metrics.read_text().splitlines()]
+    later = [row | {"elapsed_s": row["elapsed_s"] + 3600} if "elapsed_s" in row else row for row in rows]
+    metrics.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in later))
+    app = visit("compare", runs="balanced-0,balanced-1", x="time")
+    alt = charts(app)[0].proto.alt
+    assert not app.exception and "drums balanced seed 0" in alt and "drums balanced seed 1" in alt
+
+
 def test_seeds_of_the_same_settings_are_one_curve_and_one_figure_with_its_spread(visit: Visit, seeded: None) -> None:
     app = visit("compare", runs=ALL)
     words = said(app)

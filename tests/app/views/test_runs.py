@@ -200,3 +200,18 @@ def test_a_run_that_begins_is_called_as_its_user_says_at_once(visit: Visit, runs
     view = RunReader(runs_dir / "new").view()
     assert launcher().name_of(view, runs_dir / "new") == "Called so"
     live.close()
+
+
+def test_a_press_opens_the_run_it_was_made_on_though_the_rows_have_moved(
+    three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressed: dict[str, Any] = {}
+    monkeypatch.setattr(runs_table.st, "session_state", pressed)
+    hats, bells, rain = (runs_table.Row(RunReader(three / name), RunReader(three / name).view(), name)
+                         for name in ("hats", "bells", "rain"))  # fmt: skip
+    assert runs_table.pressed([hats, bells]) is None
+    pressed[runs_table.PRESSED] = {"row": 1}
+    assert runs_table.pressed([rain, hats, bells]) is bells, "one ended between the drawing and the press"
+    assert runs_table.pressed([rain]) is None, "the one that was pressed is gone"
+    pressed[runs_table.PRESSED] = {"row": 1}
+    assert runs_table.pressed([rain, bells]) is None, "no such row was drawn"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,12 +16,14 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
+from app.sounds import made_sounds
 from app.sounds.client import Client, client_of
 from app.sounds.made_sounds import MadeSounds, bundle, differences, file_name
 from engine.audio.files.io import write_wave
 from engine.audio.picture import mel_png
 from engine.claims.headline import best_name
-from engine.errors import ConfigError, DataError, SweetspotError
+from engine.errors import ConfigError, DataError, StorageError, SweetspotError
+from engine.rundir import reading
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.record import Abilities, Monitor
@@ -277,6 +280,49 @@ def test_only_sounds_with_a_recipe_lie_on_the_shelf(tmp_path: Path) -> None:
     assert [(one.path, one.starred) for one in made.sounds()] == [(good, True)]
     made.star("good.wav", False)
     assert json.loads((place / "stars.json").read_text()) == {"starred": []}
+
+
+def test_a_sound_that_goes_meanwhile_takes_no_other_ones_star(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [lay(tmp_path, f"s{number}", kind="prior", index=number).name for number in range(3)]
+    made = MadeSounds(tmp_path)
+    made.star(names[0], True)
+    real = made_sounds.own_file
+    seen: list[Path] = []
+
+    def goes(path: Path) -> bool:
+        found = real(path)
+        if not seen:
+            seen.append(path)
+            path.unlink()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made_sounds, "own_file", goes)
+        made.sounds()
+    left = [name for name in names if name != seen[0].name]
+    made.star(left[-1], True)
+    assert {one.path.name for one in made.sounds()} == set(left)
+    kept = set(json.loads((tmp_path / "stars.json").read_text())["starred"])
+    assert kept == {left[-1], names[0]} - {seen[0].name}
+
+
+def test_stars_that_cannot_be_read_now_are_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        lay(tmp_path, f"s{number}", kind="place", x=0, y=0)
+    made = MadeSounds(tmp_path)
+    made.star("s0.wav", True)
+    before = (tmp_path / "stars.json").read_bytes()
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "open_at_once", refuse)
+        with pytest.raises(StorageError, match="star cannot be kept"):
+            made.star("s1.wav", True)
+        patch.setattr("app.sounds.made_sounds.MOST_PASSING", 1)
+        made.prune()
+    assert (tmp_path / "stars.json").read_bytes() == before and len(list(tmp_path.glob("*.wav"))) == 3
 
 
 def test_what_was_only_passed_by_goes_and_new_and_starred_sounds_stay(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from engine.errors import StorageError
 from engine.rundir.layout import Layout
 from engine.rundir.reading import own_file, read_own, starred_names
 from engine.tasks.vae.sounds.request import FromPrior, Moved, Recipe
@@ -31,9 +32,15 @@ class Star:
 
 
 def starred_in(run_dir: Path) -> list[Star]:
-    """The sounds of a run that have a star, in the order of their making; none when it keeps none."""
+    """The sounds of a run that have a star, in the order of their making; none when it keeps none.
+
+    ``StorageError`` where it cannot be read which have one.
+    """
     layout = Layout(run_dir)
-    names = starred_names(layout.stars)
+    try:
+        names = starred_names(layout.stars)
+    except OSError as error:
+        raise StorageError.of(error) from error
     return read_stars([layout.sounds / name for name in names if Path(name).name == name])
 
 
