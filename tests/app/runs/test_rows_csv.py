@@ -70,7 +70,7 @@ def test_rows_that_a_training_adds_meanwhile_are_left_for_the_next_time(
 
     def meanwhile(index: rows_csv.Floats) -> object:
         with path.open("a") as file:
-            file.write(json.dumps(step(4)) + "\n")
+            file.write(json.dumps(step(4), separators=(",", ":")) + "\n")
         return real(index)
 
     monkeypatch.setattr(rows_csv, "_kept", meanwhile)
