@@ -146,6 +146,14 @@ def advanced(task: str, follows: Mapping[str, Any], start: Mapping[str, Any]) ->
     return values, errors
 
 
+def typed(name: str) -> dict[str, Any]:
+    """The setting of that name as it stands in its field, for what is drawn before it; empty where nothing does."""
+    model = TrainingConfig
+    found = [Field(path[-1], path, info, model) for path, info in leaves(model) if path[-1] == name]
+    value = parse(found[0], st.session_state.get(f"setting-{name}"))
+    return {} if value is None else {name: value}
+
+
 def _input(field: Field, follows: Any, start: Any) -> Any:
     key = f"setting-{field.name}"
     help_text = field.info.description

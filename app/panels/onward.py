@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.look import style
-from app.panels.saved_states import states_of
+from app.panels import saved_states
 from app.runs.exporting import exported
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
@@ -13,15 +13,13 @@ from engine.rundir.view import RunView
 
 def show(reader: RunReader, view: RunView) -> None:
     """A choice of epochs, and the ways on from the chosen one."""
-    states = states_of(reader)
+    states = saved_states.states_of(reader)
     if view.run is None or not states:
         first = "No weights are kept yet. The first are kept with the first previews, before the first update."
         style.quiet(first if view.state.live else "No weights are kept.")
         return
-    which = str(st.selectbox(
-        "Epoch", list(states), format_func=states.__getitem__, key=f"onward-{reader.id}", width=320,
-        help="All whose weights were kept: the best, the last, and a snapshot beside most previews.",
-    ))  # fmt: skip
+    says = "All whose weights were kept: the best, the last, and a snapshot beside most previews."
+    which = saved_states.choose(states, f"onward-{reader.id}", says, width=320)
     with st.container(horizontal=True, key="onward"):
         _use(reader, view, which)
         _fork(reader, "Begin a new run from it", "fork_right", which, "fork", (
@@ -40,7 +38,9 @@ def show(reader: RunReader, view: RunView) -> None:
 def _use(reader: RunReader, view: RunView, which: str) -> None:
     assert view.run is not None, "asked above"
     if view.run.can.make_sounds and st.button("Make sounds with it", icon=":material/graphic_eq:", key="use-epoch"):
-        st.session_state[f"state-{reader.id}"] = which
+        key = f"state-{reader.id}"
+        st.session_state[key] = which
+        saved_states.mark(key)
         st.switch_page("views/sounds.py", query_params={"run": reader.id})
     if view.run.can.export:
         st.download_button(

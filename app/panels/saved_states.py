@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import streamlit as st
+
 from engine.claims.headline import best_name
 from engine.quantities import number
 from engine.rundir.reader import RunReader
+
+
+def choose(states: dict[str, str], key: str, says: str, width: int | Literal["stretch"] = "stretch") -> str:
+    """The state that is chosen of :func:`states_of`: the first of them, as a run learns on, until somebody chooses."""
+    if st.session_state.get(key) not in states:
+        st.session_state.pop(f"{key}-chosen", None)
+    if not chosen(key):
+        st.session_state[key] = next(iter(states))
+    return str(st.selectbox(
+        "Epoch", list(states), format_func=lambda name: states.get(name, name), key=key, width=width, help=says,
+        on_change=mark, args=(key,),
+    ))  # fmt: skip
+
+
+def chosen(key: str) -> bool:
+    """Whether the state with that key was chosen by somebody."""
+    return bool(st.session_state.get(f"{key}-chosen"))
+
+
+def mark(key: str) -> None:
+    """Note that the state with that key was chosen by somebody."""
+    st.session_state[f"{key}-chosen"] = True
 
 
 def states_of(reader: RunReader) -> dict[str, str]:

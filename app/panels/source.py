@@ -9,13 +9,15 @@ from typing import Any
 from urllib.parse import unquote
 
 import streamlit as st
+from pydantic import ValidationError
 
 from app.look import style
 from app.look.plain import plain
-from app.panels import health
+from app.panels import forms, health
 from app.runs import dropped, scan
 from app.runs.library import open_library
 from engine.collection.phases import PHASES
+from engine.config import TrainingConfig
 from engine.errors import SweetspotError
 from engine.home import expanded
 from engine.quantities import counted
@@ -180,7 +182,7 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
         chosen = _known(source, settings)
         if chosen.of_sounds:
             out = health.left_out(source)
-            found = scan.check(source, report, again, out)
+            found = scan.check(source, report, again, out, sides())
             chosen = replace(chosen, checked=found, settings={**settings, **({"exclude": tuple(out)} if out else {})})
         else:
             if again:
@@ -197,6 +199,15 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
     else:
         _card(described)
     return chosen
+
+
+def sides() -> scan.Sides:
+    """How files are held out by what stands under *Advanced*, which is drawn after them; else as it is by itself."""
+    try:
+        asked = TrainingConfig.model_validate(forms.typed("val_fraction") | forms.typed("split_seed"))
+    except ValidationError:
+        return scan.ADAPTIVE
+    return scan.Sides(asked.val_fraction, asked.split_seed)
 
 
 @st.cache_data(show_spinner=False, max_entries=16)

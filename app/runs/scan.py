@@ -6,18 +6,30 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
 from engine.audio.files.find import find_files
 from engine.audio.settings import DecodeSettings
-from engine.collection.collection import open_collection
+from engine.collection.collection import Collection, open_collection
 from engine.collection.health import Health, examine
+from engine.config import TrainingConfig
 from engine.registry import find_source
 from engine.stamp import Stamp, stamp
 
 Report = Callable[[str, int, int], None]
 WAIT_S = 0.2
+
+
+class Sides(NamedTuple):
+    """How files are held out to check with. fraction: None for the one that the collection's size asks for."""
+
+    fraction: float | None
+    seed: int
+
+
+ADAPTIVE = Sides(None, TrainingConfig().split_seed)
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,7 @@ class Checked:
 
     name: str
     folder: Path
+    sides: Sides
     health: Health
 
     @property
@@ -47,9 +60,10 @@ class _Scan:
         self._scanning = threading.Lock()
         self._progress: tuple[str, int, int] = ("scan", 0, 0)
         self._seen: object = None
-        self._found: Checked | None = None
+        self._found: tuple[str, Collection] | None = None
+        self._examined: dict[Sides, Checked] = {}
 
-    def result(self, source: str, report: Report, again: bool, exclude: Sequence[str] = ()) -> Checked:
+    def result(self, source: str, report: Report, again: bool, exclude: Sequence[str], sides: Sides) -> Checked:
         while not self._scanning.acquire(timeout=WAIT_S):
             report(*self._progress)
             again = False  # another tab is at it: its result is new enough
@@ -58,18 +72,21 @@ class _Scan:
             folder = Path(place.path or source)
             seen = stamps(folder), sorted(exclude)
             if again or self._found is None or seen != self._seen:
-                self._found, self._seen = self._scan(place.name, folder, report, exclude), seen
-            return self._found
+                self._found, self._seen = (place.name, self._scan(folder, report, exclude)), seen
+                self._examined.clear()
+            if sides not in self._examined:
+                name, found = self._found
+                self._examined[sides] = Checked(name, folder, sides, examine(found, sides.fraction, sides.seed))
+            return self._examined[sides]
         finally:
             self._scanning.release()
 
-    def _scan(self, name: str, folder: Path, report: Report, exclude: Sequence[str]) -> Checked:
+    def _scan(self, folder: Path, report: Report, exclude: Sequence[str]) -> Collection:
         def told(phase: str, done: int, total: int) -> None:
             self._progress = (phase, done, total)
             report(phase, done, total)
 
-        found = open_collection(folder, DecodeSettings(), told, minimum=0, exclude=exclude)
-        return Checked(name, folder, examine(found))
+        return open_collection(folder, DecodeSettings(), told, minimum=0, exclude=exclude)
 
 
 class _Known:
@@ -89,12 +106,12 @@ def _known() -> _Known:
     return _Known()
 
 
-def check(source: str, report: Report, again: bool, exclude: Sequence[str] = ()) -> Checked:
+def check(source: str, report: Report, again: bool, exclude: Sequence[str] = (), sides: Sides = ADAPTIVE) -> Checked:
     """Look at a folder or a data set of sounds; what was found out is kept until a file changes or asked ``again``.
 
-    exclude: the files to leave out. Raises SweetspotError.
+    exclude: the files to leave out. sides: how files are held out to check with. Raises SweetspotError.
     """
-    return _known().of(source).result(source, report, again, exclude)
+    return _known().of(source).result(source, report, again, exclude, sides)
 
 
 def stamps(folder: Path) -> list[tuple[str, Stamp | None]]:

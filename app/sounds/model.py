@@ -10,8 +10,7 @@ import streamlit as st
 
 from app.look import style
 from app.look.plain import plain
-from app.panels import summary
-from app.panels.saved_states import states_of
+from app.panels import saved_states, summary
 from app.runs.launch import launcher
 from app.runs.library import Library, open_library
 from app.sounds.client import Client, client_of
@@ -105,7 +104,7 @@ def _chosen(reader: RunReader, view: RunView, client: Client) -> Model | None:
         )
         return None
     place = made_sounds_at(str(place_of(reader, view)))
-    states = states_of(reader)
+    states = saved_states.states_of(reader)
     if not states:
         style.note("yellow", "hourglass_top", *_too_early(view))
         return None
@@ -138,7 +137,7 @@ def _remembered(reader: RunReader, states: dict[str, str]) -> str:
     """
     key, kept = f"state-{reader.id}", f"epoch-{reader.id}"
     wish = st.session_state.get(key, st.session_state.get(kept))
-    if wish not in states:
+    if wish not in states or not saved_states.chosen(key):
         wish = next(iter(states), None)
     if wish is None:
         return ""
@@ -155,11 +154,8 @@ def choose_state(model: Model) -> None:
 
 
 def _choose(reader: RunReader) -> None:
-    states = states_of(reader)
-    st.selectbox(
-        "Epoch", list(states), format_func=lambda name: states.get(name, name), key=f"state-{reader.id}",
-        help="Every snapshot that was kept can be used: the one your ear chose, too.",
-    )  # fmt: skip
+    says = "Every snapshot that was kept can be used: the one your ear chose, too."
+    saved_states.choose(saved_states.states_of(reader), f"state-{reader.id}", says)
 
 
 def _find(runs: Library) -> tuple[RunReader, RunView] | Path | None:
@@ -184,7 +180,7 @@ def _find(runs: Library) -> tuple[RunReader, RunView] | Path | None:
 def _newest(runs: Library) -> tuple[RunReader, RunView] | Path | None:
     found, _ = runs.views()
     for reader, view in found:
-        if makes_sounds(view) and states_of(reader):
+        if makes_sounds(view) and saved_states.states_of(reader):
             st.query_params["run"] = reader.id
             return reader, view
     for path in runs.models():

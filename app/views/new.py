@@ -82,6 +82,8 @@ def _decide(library: Library, chosen: Chosen | None, model: RunRecord | None, be
         copies = model if begins is None and model is not None and model.task == task else None
         begin = forms.differing(copies, chosen.defaults if chosen else {}, own) if copies else {}
         values, errors = forms.advanced(task, forms.usual(_follows(settings, chosen, own), own), begin)
+    if chosen and chosen.checked and chosen.checked.sides != source.sides():
+        st.rerun()  # a run that is copied has filled the field just now: what was found is shown as it divides it
     if errors:
         count = counted(len(errors), "setting needs", "settings need")
         style.note("red", "error", f"{count} mending:", ", ".join(sorted(forms.label(one) for one in errors)))

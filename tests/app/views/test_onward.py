@@ -49,6 +49,17 @@ def test_any_epoch_whose_weights_were_kept_can_be_chosen_and_used(visit: Visit, 
     assert not app.exception and app.selectbox(key="state-drums").value == snapshot(run)
 
 
+def test_the_choice_follows_what_is_best_until_somebody_chooses(visit: Visit, run: RunReader, tmp_path: Path) -> None:
+    kept = run.layout.checkpoints.rename(tmp_path / "later")  # as before the first checkpoint
+    app = visit("run", run="drums")
+    assert app.selectbox(key="onward-drums").value.startswith("epoch-")
+    kept.rename(run.layout.checkpoints)
+    app.run()
+    assert app.selectbox(key="onward-drums").value == "best"
+    app.selectbox(key="onward-drums").select(snapshot(run)).run()
+    assert app.run().selectbox(key="onward-drums").value == snapshot(run)
+
+
 def test_before_anything_is_kept_it_says_so(visit: Visit, runs_dir: Path) -> None:
     live = write(runs_dir / "drums", state=State.RUNNING, done=1, close=False)
     app = visit("run", run="drums")

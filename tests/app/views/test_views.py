@@ -412,6 +412,17 @@ def test_a_folder_is_looked_at_before_anything_starts(visit: Visit, drums: Path,
     assert list(runs_dir.iterdir()) == []
 
 
+def test_what_is_held_out_is_shown_as_the_settings_divide_it(visit: Visit, drums: Path) -> None:
+    app = visit("new")
+    app.segmented_control(key="source").set_value("A folder on this computer").run()
+    app.text_input(key="folder").set_value(str(drums)).run()
+    assert [metric.value for metric in app.metric][2:] == ["7", "3"]
+    app.text_input(key="setting-val_fraction").set_value("0.5").run()
+    assert [metric.value for metric in app.metric][2:] == ["5", "5"] and not app.exception
+    app.text_input(key="setting-val_fraction").set_value("half").run()
+    assert [metric.value for metric in app.metric][2:] == ["7", "3"] and app.button(key="start").disabled
+
+
 def test_a_folder_that_is_none_is_said_in_a_sentence(visit: Visit, tmp_path: Path) -> None:
     app = visit("new")
     app.segmented_control(key="source").set_value("A folder on this computer").run()
