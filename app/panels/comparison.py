@@ -49,7 +49,10 @@ def swatch(run_number: int) -> str:
 
 def table(runs: Sequence[Compared]) -> None:
     """A row a run."""
-    rows = [figures(one) | settings for one, settings in zip(runs, differing([one.run for one in runs]), strict=True)]
+    items = {words.nouns(one.run).items for one in runs}
+    named = items.pop().capitalize() if len(items) == 1 else "Items"
+    apart = differing([one.run for one in runs])
+    rows = [figures(one, named) | settings for one, settings in zip(runs, apart, strict=True)]
     style.title("Figures", "and the settings that differ")
     names = list(dict.fromkeys(name for row in rows for name in row))
     head = "".join(f'<th scope="col">{style.safe(name)}</th>' for name in ("Run", *names))
@@ -58,7 +61,7 @@ def table(runs: Sequence[Compared]) -> None:
         '<div class="ss-wide" tabindex="0" role="region" aria-label="Figures"><table class="ss-table">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
-    if len(runs) > 1 and not any(differing([one.run for one in runs])):
+    if len(runs) > 1 and not any(apart):
         style.quiet("No setting differs between them.")
 
 
@@ -68,8 +71,8 @@ def _row(one: Compared, values: Sequence[str]) -> str:
     return f'<tr><th scope="row">{swatch(one.number)}{link}</th>{cells}</tr>'
 
 
-def figures(one: Compared) -> Facts:
-    """How far a run is, and how well it does."""
+def figures(one: Compared, items_name: str) -> Facts:
+    """How far a run is, and how well it does. items_name: what all of them learn from."""
     status, run, unit = one.view.status, one.run, one.run.monitor.unit
     best = status.best if status else None
     last = one.store.epochs.last(run.monitor.metric)
@@ -80,14 +83,15 @@ def figures(one: Compared) -> Facts:
         "Last": figure(last, unit) if last is not None else "–",
         "Trained": duration(status.elapsed_s) if status else "–",
         "Updates": number(status.step) if status else "–",
-        words.nouns(run).items.capitalize(): number(items) if items else "–",
+        items_name: number(items) if items else "–",
     }
 
 
 def differing(runs: Sequence[RunRecord]) -> list[Facts]:
-    """By run, the settings in which not all are alike, as the form calls them."""
+    """By run, the settings in which not all are alike, as the form calls them; of several tasks those of training."""
     told = [_settings(run) for run in runs]
-    names = dict.fromkeys(name for one in told for name in one)
+    own = {label(name) for run in runs for name in run.config.task} if len({run.task for run in runs}) > 1 else set()
+    names = dict.fromkeys(name for one in told for name in one if name not in own)
     apart = [name for name in names if len({one.get(name) for one in told}) > 1]
     return [{name: one.get(name, "–") for name in apart} for one in told]
 

@@ -184,7 +184,7 @@ def _spark(row: Row, _: Library) -> list[float] | None:
     values = store.epochs.get(row.view.run.monitor.metric)
     values = values[np.isfinite(values)]
     stride = max(1, len(values) // SPARK_POINTS)
-    return [round(float(value), 3) for value in values[::stride]] if len(values) > 1 else None
+    return [float(value) for value in values[::stride]] if len(values) > 1 else None
 
 
 def _items(row: Row, _: Library) -> int | None:

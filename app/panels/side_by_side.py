@@ -41,7 +41,8 @@ def show(runs: Sequence[Compared], found: Mapping[str, Sequence[PreviewSet]]) ->
     nouns = words.nouns(runs[0].run)
     style.title(nouns.panel, "all at one epoch, or at the nearest there is")
     if not epochs:
-        style.quiet(f"There is no {nouns.one} yet.")
+        yet = " yet" if any(one.view.state.live for one in runs) else ""
+        style.quiet(f"There is no {nouns.one}{yet}.")
         return
     epoch = _choose(heard, epochs)
     longest = max(one.span_s for one in heard)
@@ -104,7 +105,7 @@ def _at(one: Heard, found: Sequence[PreviewSet], epoch: int, longest: float, wha
     """One run's at ``epoch``, under its name."""
     chosen = nearest(found, epoch)
     if chosen is None:
-        style.quiet(f"{one.one.name}: none yet.")
+        style.quiet(f"{one.one.name}: {'none yet' if one.one.view.state.live else 'none'}.")
         return
     at = "before learning" if chosen.step == 0 else f"epoch {chosen.epoch}"
     detail = at if chosen.epoch == epoch else f"nearest: {at}"

@@ -137,6 +137,10 @@ def test_runs_of_different_kinds_are_compared_in_what_both_have(visit: Visit, ru
     assert "learn different things" in said(app)
     assert "val_accuracy" not in app.selectbox(key="compare-metric").options
     assert app.selectbox(key="compare-metric").options[:2] == ["Loss", "Validation loss"]
+    assert "Items" in table(app)[0] and len({len(row) for row in table(app)}) == 1
+    assert "none yet" not in said(app), "both are over: there will be none"
+    app = visit("compare", runs="b,iris")
+    assert "channels" not in " ".join(table(app)[0]).lower(), "only one of the two has such a setting"
 
 
 def test_a_run_that_learns_is_compared_as_far_as_it_is(visit: Visit, runs_dir: Path, three: None) -> None:
