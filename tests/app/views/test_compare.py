@@ -15,6 +15,7 @@ import soundfile
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.panels.forms import label
 from engine.rundir.layout import Layout
 from engine.rundir.record import FileRow, Monitor, RunConfig
 from engine.rundir.status import State
@@ -140,7 +141,7 @@ def test_runs_of_different_kinds_are_compared_in_what_both_have(visit: Visit, ru
     assert "Items" in table(app)[0] and len({len(row) for row in table(app)}) == 1
     assert "none yet" not in said(app), "both are over: there will be none"
     app = visit("compare", runs="b,iris")
-    assert "channels" not in " ".join(table(app)[0]).lower(), "only one of the two has such a setting"
+    assert label("channels") not in table(app)[0], "only one of the two has such a setting"
 
 
 def test_a_run_that_learns_is_compared_as_far_as_it_is(visit: Visit, runs_dir: Path, three: None) -> None:
