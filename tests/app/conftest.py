@@ -64,7 +64,9 @@ def visit(runs_dir: Path) -> Callable[..., AppTest]:
     """Open a page with query parameters, as its address would."""
 
     def opened(page: str = "runs", **query: str) -> AppTest:
-        app = AppTest.from_file(MAIN, default_timeout=120).switch_page(f"views/{page}.py")
+        app = AppTest.from_file(MAIN, default_timeout=120)
+        if page != "runs":  # where no page is named
+            app.switch_page(f"views/{page}.py")
         for name, value in query.items():
             app.query_params[name] = value
         app.run()
