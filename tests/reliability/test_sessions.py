@@ -51,7 +51,7 @@ def found_by(process: forkserver.Popen) -> dict[str, Any]:
 
 def test_wherever_it_dies_a_resumed_run_ends_with_the_same_bits(place: Path, one_in: OneIn) -> None:
     """At each file operation, at each of a recovery, and where the power is cut."""
-    few = one_in(64)
+    few = one_in(32)
     found = reports_in_parts("crash_points", place, few)
     assert all(report["operations"] > 150 for report in found)
     assert sum(report["points"] for report in found) > 2 * found[0]["operations"] / few
