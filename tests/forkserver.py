@@ -80,7 +80,7 @@ def run(
 
 
 class Popen(subprocess.Popen[Any]):
-    """``python -m module`` in the project's folder, left running; its pipes are text unless that is said to be False.
+    """``python -m module`` in the project's folder or ``cwd``, left running; its pipes are text unless that is False.
 
     All that :class:`subprocess.Popen` does but the start itself and the wait: its private methods for these are
     replaced, for the rest of it (pipes, time limits, signals) is better than what could be written here.
@@ -93,8 +93,8 @@ class Popen(subprocess.Popen[Any]):
         super().__init__([module, *map(str, arguments)], env=environment, **{"text": True} | options)
 
     def _execute_child(self, args: Any, *given: Any) -> None:
-        environment, pipes = given[5], given[9:15]
-        request = {"module": args[0], "arguments": args[1:], "environment": environment}
+        folder, environment, pipes = given[4], given[5], given[9:15]
+        request = {"module": args[0], "arguments": args[1:], "folder": folder, "environment": environment}
         theirs = [one if one >= 0 else stream for stream, one in enumerate((pipes[0], pipes[3], pipes[5]))]
         self._ended, reporting = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         weakref.finalize(self, self._ended.close)
@@ -119,6 +119,18 @@ class Popen(subprocess.Popen[Any]):
         if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
             self.returncode = int(self._ended.recv(16, socket.MSG_PEEK))  # left there: two threads may wait
         return self.returncode
+
+
+def stand_for(module: str) -> None:
+    """Be ``python -m module`` to whoever started this process: its arguments, folder, streams, signals and end."""
+    process = Popen(module, *sys.argv[1:], cwd=str(Path.cwd()))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: process.send_signal(number))
+    code = process.wait()
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    sys.exit(code)
 
 
 @cache
@@ -229,6 +241,8 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     os.closerange(3, max(streams) + 1)
     os.environ.clear()
     os.environ.update(request["environment"])
+    if request["folder"] is not None:
+        os.chdir(request["folder"])
     sys.argv[1:] = request["arguments"]
     # That the module is there already is what this is for.
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")

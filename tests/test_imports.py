@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,8 @@ def test_there_is_something_to_look_at() -> None:
     assert len(GENERAL) > 50 and {"engine.claims.kinds", "engine.rundir.reader", *OTHERS} < set(GENERAL)
 
 
-def imported(text: str) -> set[str]:
+@cache
+def imported(text: str) -> frozenset[str]:
     """Modules that a program imports anywhere, inside functions too; of the project the very module, not its room."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(text)):
@@ -134,7 +136,7 @@ def imported(text: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = {f"{node.module}.{name.name}" for name in node.names}
             found |= {name if name in KNOWN else node.module for name in names}
-    return found
+    return frozenset(found)
 
 
 def floor(module: str) -> int:

@@ -31,13 +31,21 @@ def imported(*rooms: str) -> dict[str, str]:
     """Distribution to a module that imports it anywhere, inside functions too."""
     found: dict[str, str] = {}
     for path in [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and not node.level and node.module:
-                names = [node.module]
-            for top in {name.partition(".")[0] for name in names} - OWN - sys.stdlib_module_names:
-                found[_distribution(top)] = str(path.relative_to(ROOT))
+        for top in _foreign(path):
+            found[_distribution(top)] = str(path.relative_to(ROOT))
     return found
+
+
+@cache
+def _foreign(path: Path) -> frozenset[str]:
+    """The modules of others that a file imports, by their first names."""
+    tops: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names = [node.module]
+        tops |= {name.partition(".")[0] for name in names}
+    return frozenset(tops - OWN - sys.stdlib_module_names)
 
 
 _installed = cache(packages_distributions)  # it reads the record of every package there is

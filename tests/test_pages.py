@@ -23,6 +23,7 @@ import soundfile
 from engine.__main__ import group
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
+from tests import forkserver
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md"]
@@ -44,16 +45,10 @@ NOT_RUN = {
     "python -m engine.train saw --partials 8": "needs the task that its page adds; tests/test_docs.py runs it there",
     "ffmpeg -i voice.m4a voice.wav": "another program, which need not be installed",
 }  # fmt: skip
-# What pip installs, and the app's command of this checkout, whatever is installed beside it.
+# What it stands for starts at once: that a Python of its own can do the same, .ci/run and tests/test_installed.py show.
 PROGRAM = """#!{python}
-import sys
-from engine.__main__ import main
-from engine.process.ending import run
-if sys.argv[1:2] == ["report"]:
-    from app.report.command import command
-    del sys.argv[1]
-    run(command)
-main()
+from tests import forkserver
+forkserver.stand_for("tests.program")
 """
 
 
@@ -193,6 +188,7 @@ def reader(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
     program.write_text(PROGRAM.format(python=sys.executable))
     program.chmod(0o755)
     one = Reader(home)
+    assert forkserver.run("tests.program", "--version").returncode == 0  # the server is there until this process ends
     try:
         for page in PAGES:
             one.read(page)

@@ -58,7 +58,12 @@ def versions() -> dict[str, str]:
     """Of everything that may change a run's bits. ``code``: a digest of this very program, committed or not."""
     code = source_digest(Path(engine.__file__).parent)
     own = {"sweetspot": engine.__version__, "code": code, "python": platform.python_version()}
-    return own | {name: version(name) for name in _BITS}
+    return own | _libraries()
+
+
+@cache
+def _libraries() -> dict[str, str]:
+    return {name: version(name) for name in _BITS}
 
 
 @cache

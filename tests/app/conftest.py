@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import streamlit as st
 from streamlit import config
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from app.runs import launch
@@ -23,6 +25,14 @@ from tests.conftest import ROOT
 
 MAIN = str(ROOT / "app" / "main.py")
 config._main_script_path = MAIN  # `streamlit run` says it, AppTest does not: the settings lie beside it
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _scanned_once() -> Iterator[None]:
+    """What is installed does not change: without this each AppTest looks through all of it for components."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture
@@ -55,14 +65,11 @@ def visit(runs_dir: Path) -> Callable[..., AppTest]:
 
     def opened(page: str = "runs", **query: str) -> AppTest:
         app = AppTest.from_file(MAIN, default_timeout=120)
+        if page != "runs":  # where no page is named
+            app.switch_page(f"views/{page}.py")
         for name, value in query.items():
             app.query_params[name] = value
         app.run()
-        if page != "runs":
-            app.switch_page(f"views/{page}.py")
-            for name, value in query.items():
-                app.query_params[name] = value
-            app.run()
         assert not app.exception, app.exception
         return app
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import studentized_range
 
 from engine.claims.seeds import OverSeeds, in_words, pooled
 from engine.claims.studentised_range import range_quantile
@@ -39,6 +38,8 @@ def test_of_settings_that_are_alike_any_is_called_better_one_time_in_twenty(sett
 @pytest.mark.parametrize("means", [2, 3, 6, 10])
 @pytest.mark.parametrize("freedom", [2, 3, 8, 40])
 def test_the_range_that_chance_allows_is_that_of_scipy(means: int, freedom: int) -> None:
+    from scipy.stats import studentized_range  # here, so that only the worker that asks takes a second to import it
+
     expected = studentized_range.ppf(0.95, means, freedom)
     assert range_quantile(means, freedom) == pytest.approx(expected, rel=2e-3)
 

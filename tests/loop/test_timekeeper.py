@@ -35,6 +35,7 @@ from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests import forkserver
 from tests.reliability.sessions import write_table
+from tests.sampling import later
 from tests.toy import Line
 
 FIRST = Length(steps_per_epoch=10, total_steps=400)
@@ -150,8 +151,8 @@ def test_progress_and_learning_rate_never_jump_and_end_at_the_end(slowed: Path) 
     plans = RunReader(slowed).plans()
     assert PlanSegment.of(plans[-1]).progress_at(len(steps)) == 1, "the last update completes it"
     first = PlanSegment(0, FIRST.total_steps, 0.0, 0, 0, FIRST.steps_per_epoch)
-    for earlier, later in pairwise([first, *map(PlanSegment.of, plans)]):
-        assert progress[later.step] == later.progress == pytest.approx(earlier.progress_at(later.step))
+    for before, after in pairwise([first, *map(PlanSegment.of, plans)]):
+        assert progress[after.step] == after.progress == pytest.approx(before.progress_at(after.step))
 
 
 def test_a_crash_right_after_a_plan_line_changes_no_bit(tmp_path: Path) -> None:
@@ -340,7 +341,7 @@ def test_two_minutes_stay_two_minutes_whatever_comes_and_goes_beside(name: str, 
 
 
 @pytest.mark.parametrize("busy", [0, 45])
-@pytest.mark.parametrize("at", [30, 60, 90])
+@pytest.mark.parametrize("at", [30, *later(60), 90])
 @pytest.mark.parametrize("held", ["step", "epoch", "preview", "save"])
 def test_one_part_that_is_held_up_is_not_the_price_of_every_other(
     held: str, at: float, busy: float, tmp_path: Path

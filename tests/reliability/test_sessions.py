@@ -64,7 +64,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(place: Path, one_in
 
 
 def test_a_disk_that_refuses_costs_no_checkpoint_and_no_bit(place: Path, one_in: OneIn) -> None:
-    few = one_in(10)
+    few = one_in(20)
     found = reports_in_parts("storage_faults", place, few)
     for code in ("0", "74"):
         assert sum(report["ends"][code] for report in found) > 20 / few, "both ends must be met"
