@@ -1,7 +1,8 @@
 """What training reports, and what can be read off it: curves, the best epoch, the time left, the overfitting gap.
 
-"Best" means the lowest smoothed clean validation error everywhere: on fixed held-out items, in evaluation mode, with
-averaged weights. Losses of different KL weights cannot be compared, and validation with a sampled code is noise.
+"Best" is judged everywhere by the smoothed clean validation metric that the task monitors: the lowest of an error, the
+highest of a score (accuracy, R²). Clean is on fixed held-out items, in evaluation mode, with averaged weights. Losses
+of different KL weights cannot be compared, and validation with a sampled code is noise.
 """
 
 from __future__ import annotations
@@ -283,6 +284,5 @@ class MetricsHistory:
         return history
 
     def monitored(self) -> list[float]:
-        """The monitored metric over the epochs; the validation loss where no epoch has it."""
-        column = self.column(self.metric)
-        return column if any(map(math.isfinite, column)) else self.column("val_loss")
+        """The monitored metric over the epochs. No other stands in: nothing says which way that is better."""
+        return self.column(self.metric)
