@@ -24,6 +24,7 @@ from engine.loop.tracker import TrackerState
 from engine.rundir.artefacts import read_verified, remove_artefact
 from engine.rundir.layout import Layout, checkpoint_step, manifest
 from engine.rundir.protocol import PROTOCOL, Manifest, other_protocol
+from engine.rundir.reading import own_file
 
 AVERAGE_DECAY = 0.99
 _MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam and AdamW remember of a weight, beside the number of its updates
@@ -192,7 +193,7 @@ def steps_saved(layout: Layout) -> list[int]:
     names = (path.name for path in layout.checkpoints.glob("step-*.safetensors")) if layout.checkpoints.is_dir() else ()
     steps = (checkpoint_step(name) for name in names)
     return sorted(
-        (step for step in steps if step is not None and manifest(layout.checkpoint(step)).is_file()), reverse=True
+        (step for step in steps if step is not None and own_file(manifest(layout.checkpoint(step)))), reverse=True
     )
 
 
