@@ -31,17 +31,24 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam and AdamW remember of a weight
 
 
 class WeightAverage:
-    """An exponential average of a model's weights, ramped: decay min(0.99, (1 + n) / (10 + n)) at update n."""
+    """An exponential average of a model's weights, ramped: decay min(0.99, (1 + n) / (10 + n)) at update n.
+
+    Buffers (the running statistics of a BatchNorm, a count) are as the model has them: those that average do it by
+    themselves, and the others have no mean.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = copy.deepcopy(model).requires_grad_(False).eval()
         self._pairs = list(zip(self.model.parameters(), model.parameters(), strict=True))
+        self._buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         decay = min(AVERAGE_DECAY, (1 + step) / (10 + step))
         for average, weight in self._pairs:
             average.lerp_(weight, 1 - decay)
+        for copied, buffer in self._buffers:
+            copied.copy_(buffer)
 
 
 @dataclass(frozen=True)
