@@ -195,6 +195,9 @@ def errors_of(curve: list[float], better: str = "lower") -> list[float]:
 class MetricsHistory:
     """The epochs and steps of a run in order. The last record of a step or an epoch wins, as in metrics.jsonl.
 
+    Also for programs of one's own that read a record: :meth:`get_loss_curves`, :meth:`get_best_epoch`,
+    :meth:`compute_eta`, :meth:`is_overfitting`, :meth:`to_dict` and :meth:`from_dict` are for those alone.
+
     metric, reference: the monitored validation metric and its counterpart on training items; empty: there is none.
     ties: the metric that decides between epochs which are equal by it; empty: the first does.
     """
@@ -245,7 +248,10 @@ class MetricsHistory:
         return SweetRange(best, best, last, 0, False, False, None, None)
 
     def compute_eta(self, current: int, total: int) -> float | None:
-        """Seconds from step ``current`` to step ``total`` at the pace of the last hundred; None before the first."""
+        """Seconds from step ``current`` to step ``total`` at the pace of the last hundred; None before the first.
+
+        Of updates alone, all that a record tells: a run's own ``eta_seconds`` counts checks, previews and saves too.
+        """
         last = list(self.steps.values())[-100:]
         if not last:
             return None
