@@ -30,7 +30,7 @@ from engine.process.job import Job, asked_job, new_root, resumed_job, run_record
 from engine.process.notify import Notices
 from engine.process.notify import option as notify_option
 from engine.process.origin import Beginning, known_sides
-from engine.process.resume import git_commit, resume_point, versions
+from engine.process.resume_point import git_commit, resume_point, versions
 from engine.process.session import Session, Stopped, open_task, restore_newest
 from engine.process.signals import SignalFlag
 from engine.process.sleep_inhibitor import kept_awake

@@ -22,7 +22,7 @@ from engine.loop.tracker import BestEpoch
 from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
 from engine.plan import Length
-from engine.process.resume import finished_epochs
+from engine.process.resume_point import finished_epochs
 from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader

@@ -17,7 +17,7 @@ import pytest
 
 from engine.errors import RunDirectoryLostError, SweetspotError
 from engine.loop.checkpoint import steps_saved
-from engine.process.resume import resume_point
+from engine.process.resume_point import resume_point
 from engine.rundir import control
 from engine.rundir.artefacts import find_checkpoints
 from engine.rundir.liveness import Liveness, presence
