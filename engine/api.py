@@ -59,15 +59,16 @@ class TrainingEngine:
     """Trains one model on one data set.
 
     dataset_id: a data set's name, or a path, as on the command line. model_config: the task's own settings (``layers``
-    of the MLP); dimensions left out follow the data. device: see ``TrainingConfig.device``. config: how to train, over
-    the data set's own tuned settings. run_dir: where the run is kept; None keeps nothing. callback: told every event.
+    of the MLP); dimensions left out follow the data. device: see ``TrainingConfig.device``; None: that of ``config``,
+    or the CPU where it names none. config: how to train, over the data set's own tuned settings. run_dir: where the run
+    is kept; None keeps nothing. callback: told every event.
     """
 
     def __init__(
         self,
         dataset_id: str,
         model_config: Settings | Mapping[str, Any] | None = None,
-        device: str = "cpu",
+        device: str | None = None,
         *,
         config: TrainingConfig | Mapping[str, Any] | None = None,
         run_dir: Path | str | None = None,
@@ -75,7 +76,7 @@ class TrainingEngine:
     ) -> None:
         self.dataset_id = dataset_id
         self.model_config = _plain(model_config)
-        self.config = {**_plain(config), "device": device}
+        self.config = {"device": "cpu"} | _plain(config) | ({} if device is None else {"device": device})
         self.run_dir = None if run_dir is None else Path(run_dir)
         self.callback = callback
 

@@ -1,7 +1,8 @@
 """What training reports, and what can be read off it: curves, the best epoch, the time left, the overfitting gap.
 
-"Best" means the lowest smoothed clean validation error everywhere: on fixed held-out items, in evaluation mode, with
-averaged weights. Losses of different KL weights cannot be compared, and validation with a sampled code is noise.
+"Best" is judged everywhere by the smoothed clean validation metric that the task monitors: the lowest of an error, the
+highest of a score (accuracy, R²). Clean is on fixed held-out items, in evaluation mode, with averaged weights. Losses
+of different KL weights cannot be compared, and validation with a sampled code is noise.
 """
 
 from __future__ import annotations
@@ -194,6 +195,9 @@ def errors_of(curve: list[float], better: str = "lower") -> list[float]:
 class MetricsHistory:
     """The epochs and steps of a run in order. The last record of a step or an epoch wins, as in metrics.jsonl.
 
+    Also for programs of one's own that read a record: :meth:`get_loss_curves`, :meth:`get_best_epoch`,
+    :meth:`compute_eta`, :meth:`is_overfitting`, :meth:`to_dict` and :meth:`from_dict` are for those alone.
+
     metric, reference: the monitored validation metric and its counterpart on training items; empty: there is none.
     ties: the metric that decides between epochs which are equal by it; empty: the first does.
     """
@@ -244,7 +248,10 @@ class MetricsHistory:
         return SweetRange(best, best, last, 0, False, False, None, None)
 
     def compute_eta(self, current: int, total: int) -> float | None:
-        """Seconds from step ``current`` to step ``total`` at the pace of the last hundred; None before the first."""
+        """Seconds from step ``current`` to step ``total`` at the pace of the last hundred; None before the first.
+
+        Of updates alone, all that a record tells: a run's own ``eta_seconds`` counts checks, previews and saves too.
+        """
         last = list(self.steps.values())[-100:]
         if not last:
             return None
@@ -283,6 +290,5 @@ class MetricsHistory:
         return history
 
     def monitored(self) -> list[float]:
-        """The monitored metric over the epochs; the validation loss where no epoch has it."""
-        column = self.column(self.metric)
-        return column if any(map(math.isfinite, column)) else self.column("val_loss")
+        """The monitored metric over the epochs. No other stands in: nothing says which way that is better."""
+        return self.column(self.metric)

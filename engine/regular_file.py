@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,6 +37,16 @@ def read_regular(path: Path, most: int) -> bytes:
     if len(data) > most:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
     return data
+
+
+def refuse_files_there(out: Path, names: Iterable[str], remedy: str = "Name another directory.") -> None:
+    """``DataError`` when the directory ``out`` is a file, or holds one of the files to come, ``names``."""
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file.", "Name a directory for the sounds.")
+    there = [path for name in names if (path := out / name).exists() or path.is_symlink()]
+    if there:
+        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        raise DataError(f"{there[0]}{more} would be overwritten.", remedy)
 
 
 def refuse_what_is_there(out: Path) -> None:

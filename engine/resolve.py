@@ -43,7 +43,10 @@ def preset_for(file_count: int) -> OverfittingPreset:
 
 
 def get_adaptive_config(file_count: int) -> TrainingConfig:
-    """The configuration that fits a collection of ``file_count`` usable files, counted as one training item each."""
+    """The configuration that fits a collection of ``file_count`` usable files, counted as one training item each.
+
+    For programs of one's own, which have no task yet: a task counts its items and asks :func:`resolve`.
+    """
     return resolve(TrainingConfig(), file_count)
 
 

@@ -106,10 +106,11 @@ class Task(Protocol):
         """Forward pass; no synchronisation with the device."""
 
     def evaluate(self, model: nn.Module, part: Literal["train", "val"]) -> dict[str, Any]:
-        """Clean figures over fixed items, in evaluation mode, by their full names ("val_loss").
+        """Clean figures over fixed items, in evaluation mode, by their full names.
 
-        Numbers; and, where ``monitor.files`` names it, on "val" the list of what ``monitor.metric`` is in each held-out
-        file, in the order of dataset.json (NaN: not measured). Without it the sweet range is said to be uncertain.
+        Numbers; on "val" always "val_loss" and ``monitor.metric``, and, where ``monitor.files`` names it, the list of
+        what ``monitor.metric`` is in each held-out file, in the order of dataset.json (NaN: not measured). Without it
+        the sweet range is said to be uncertain.
         """
 
     def previews(self, model: nn.Module, epoch: int) -> Iterable[Preview]:

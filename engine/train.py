@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from engine import completion
 from engine.claims.headline import reason_done
@@ -29,7 +30,7 @@ from engine.process.job import Job, asked_job, new_root, resumed_job, run_record
 from engine.process.notify import Notices
 from engine.process.notify import option as notify_option
 from engine.process.origin import Beginning, known_sides
-from engine.process.resume import git_commit, resume_point, versions
+from engine.process.resume_point import git_commit, resume_point, versions
 from engine.process.session import Session, Stopped, open_task, restore_newest
 from engine.process.signals import SignalFlag
 from engine.process.sleep_inhibitor import kept_awake
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from engine.loop.pace import Costs
     from engine.rundir.writer import RunWriter
     from engine.task import Task
+
+
+_ONWARD = {"moved", "more_epochs", "more_minutes"}  # options that belong to a run that is there
 
 
 def run(job: Job, notify: str | None = None) -> int:
@@ -194,17 +198,22 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
     SOURCE is a folder, searched with its sub-folders, a CSV file, or the name of a data set such as "demo":
     "sweetspot datasets" lists them. The help of one source ("sweetspot train demo --help") shows what fits it alone.
     """
+    context = click.get_current_context()
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if resume is not None:
-        if source or run_dir or config_file or name or origin or any(value is not None for value in values.values()):
+        if given - {"resume", "notify", *_ONWARD}:
             raise ConfigError(
-                "--resume goes on with a run as it was laid out.",
-                "Give only --source, --more-epochs or --more-minutes beside it.",
+                "--resume goes on with a run as it was laid out, from its newest checkpoint.",
+                "Give only --source, --more-epochs, --more-minutes or --notify beside it.",
             )
         return _resume(resume, moved, more_epochs, more_minutes, notify)
-    if more_epochs is not None or more_minutes is not None:
+    if given & _ONWARD:
         raise ConfigError(
-            "--more-epochs and --more-minutes belong to a run that is there.", "Name it: --resume RUN_DIR."
+            "--source, --more-epochs and --more-minutes belong to a run that is there.",
+            "Name it: --resume RUN_DIR. What a new run learns from stands without an option.",
         )
+    if {"run_dir", "runs_dir"} <= given:
+        raise ConfigError("--runs-dir says nothing beside --run-dir.", "Leave one of them out.")
     if run_dir is not None and not is_run_id(run_dir.name):
         raise ConfigError(
             f"{run_dir.name!r} cannot name a run.", "Use 1 to 64 letters, digits, dots, dashes or underscores."

@@ -70,6 +70,13 @@ def test_a_device_that_is_not_there_is_a_failed_session() -> None:
     assert session.status == "failed" and "cuda:63" in str(session.error_message)
 
 
+def test_the_device_of_the_configuration_holds_unless_another_is_named() -> None:
+    assert TrainingEngine("iris").config["device"] == "cpu"
+    for config in (TrainingConfig(device="cuda:63"), {"device": "cuda:63"}):
+        assert TrainingEngine("iris", config=config).config["device"] == "cuda:63"
+        assert TrainingEngine("iris", device="cpu", config=config).config["device"] == "cpu"
+
+
 def test_a_run_that_diverges_keeps_its_metrics() -> None:
     session = TrainingEngine("iris", config={"learning_rate": 1e6}).train()
     assert session.status == "failed" and "The loss grew to" in str(session.error_message)

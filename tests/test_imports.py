@@ -89,7 +89,7 @@ TORCH_FREE = (
     "engine.tasks.vae.diagnosis",
     "engine.rundir.writer",
     "engine.rundir.reader",
-    "engine.process.resume",
+    "engine.process.resume_point",
     "engine.process.job",
     "engine.flags",
     "engine.train",

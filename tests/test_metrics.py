@@ -61,6 +61,13 @@ def test_best_is_judged_on_the_smoothed_curve() -> None:
     assert MetricsHistory().get_best_epoch() is None
 
 
+def test_no_other_metric_stands_in_for_a_score_that_was_no_number() -> None:
+    kept = MetricsHistory("val_r2", "train_r2", "higher")
+    for epoch, loss in enumerate([1.0, 2.0, 5.0], 1):
+        kept.add_epoch(EpochMetrics(epoch=epoch, total_epochs=3, train_loss=1.0, val_loss=loss, learning_rate=1e-3))
+    assert kept.get_best_epoch() is None, "the largest loss is no highest score"
+
+
 def test_an_epoch_without_a_number_is_never_the_best_and_hides_none_after_it() -> None:
     values = [math.nan, 10.0, 8.0, math.nan, 7.0, 6.0, 6.5]
     assert history(values).get_best_epoch() == 6

@@ -379,6 +379,11 @@ def test_reconstruct_gives_a_wave_of_the_same_length(whole: Path, drums: Path, t
     assert rate == 48_000 and len(original) == len(copy)
     info = soundfile.info(first)
     assert len(original) == pytest.approx(info.frames * 48_000 / info.samplerate, abs=2)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    (out / f"{first.stem}-2.recon.wav").unlink()
+    over = engine("reconstruct", whole, first, "--out", out)
+    assert over.returncode == 2 and f"{first.stem}.orig.wav and 1 more would be overwritten" in over.stderr
+    assert all(path.read_bytes() == before[path] for path in out.iterdir()) and len(before) == 4
     epoch = engine("reconstruct", whole, first, "--out", tmp_path / "epoch", "--checkpoint", "epoch-99")
     assert epoch.returncode == 2 and "The weights of epoch 99 were not kept" in epoch.stderr
 

@@ -16,7 +16,7 @@ from app.runs import launch
 from app.runs.library import open_library
 from engine.claims.figures import figure
 from engine.errors import SweetspotError, TrainingFailedError
-from engine.process.resume import ResumePoint, resume_point
+from engine.process.resume_point import ResumePoint, resume_point
 from engine.quantities import duration, number, size
 from engine.rundir.protocol import HandledCommand
 from engine.rundir.reader import RunReader

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.look import style
 from engine.errors import SweetspotError
-from engine.process.resume import ResumePoint, resume_point
+from engine.process.resume_point import ResumePoint, resume_point
 from engine.quantities import about, number
 from engine.rundir.reader import RunReader
 

@@ -166,13 +166,22 @@ def _done(view: RunView, status: Status) -> Diagnosis:
             f"{nouns.more} may help.",
         )  # fmt: skip
     if best is None or best_range is None:
-        return _say("done", "good", "Done. One epoch is too short to have a sweet spot.")
+        return _no_best(view, status)
     gained = f", {better(gain, run.monitor.better)} than the average {nouns.item}" if gain is not None else ""
     result = f"{_ended(status)} {best_range.sentence}{gained}."
     judged = verdict(as_told(view))
     severity = _severity(judged)
     choice = optimism_note(figure(best.raw, run.monitor.unit), evidence, run.monitor)
     return _say("done", severity, f"{result} {_how_it_ended(evidence, judged, best, run)} {choice}".rstrip())
+
+
+def _no_best(view: RunView, status: Status) -> Diagnosis:
+    """Of a run that is done and has no sweet spot: there was no number, or no two epochs to choose from."""
+    if status.best is None:
+        judged = verdict(as_told(view))
+        return _say("done", "warning", f"Done. {judged.message if judged else 'No epoch was measured.'}")
+    few = f"{small(status.epoch).capitalize()} {plural(status.epoch, 'epoch is', 'epochs are')}"
+    return _say("done", "good", f"Done. {few} too short to have a sweet spot.")
 
 
 def _ended(status: Status) -> str:

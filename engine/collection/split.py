@@ -19,8 +19,9 @@ def split_files(
     Where every sound is its own, the first ``max(1, round(fraction * n))`` of ``default_rng(seed).permutation(n)``
     validate. Copies go where the first of them in the permutation goes, as long as that brings the number of
     validating files nearer to the one asked for; else they are learned from. Both sides get at least one file.
-    known: the sides that files have already, None for a new one; they keep them, copies of them come to them.
-    Raises DataError when there are not two different sounds.
+    known: the sides that files have already, None for a new one; they keep them, copies of them come to them, and of
+    copies on both sides all are learned from, since one was. Raises DataError when there are not two different sounds,
+    and when the known ones leave no side for another.
     """
     sizes = Counter(groups)
     if len(groups) < 2:
@@ -37,8 +38,10 @@ def split_files(
     wanted = max(1, round(fraction * len(groups)))
     fixed: dict[int, Side] = {}
     for group, side in zip(groups, known or [None] * len(groups), strict=True):
-        if side is not None:
-            fixed.setdefault(group, side)
+        if side is not None and fixed.get(group) != "train":
+            fixed[group] = side
+    if len(fixed) == len(sizes) and len(set(fixed.values())) < 2:
+        raise _one_sided(len(groups), next(iter(fixed.values())))
     chosen = [group for group, side in fixed.items() if side == "val"]
     taken = sum(sizes[group] for group in chosen)
     for group in dict.fromkeys(order):
@@ -46,10 +49,23 @@ def split_files(
             chosen.append(group)
             taken += sizes[group]
     if not chosen:
-        chosen = [min(dict.fromkeys(order), key=lambda group: sizes[group])]
+        chosen = [min((group for group in dict.fromkeys(order) if group not in fixed), key=lambda group: sizes[group])]
     if len(chosen) == len(sizes):
         chosen.pop()
     return ["val" if group in chosen else "train" for group in groups]
+
+
+def _one_sided(count: int, side: Side) -> DataError:
+    """Files that all keep one side: to give one of them the other would check with what was learned, or forget it."""
+    if side == "val":
+        return DataError(
+            f"All {count} usable files checked the run that this one begins with: none is left to learn from.",
+            "Add a recording that it has not had.",
+        )
+    return DataError(
+        f"All {count} usable files were learned by the run that this one begins with: none is left to check with.",
+        "Add a recording that it has not had.",
+    )
 
 
 def assign_sides(rows: Sequence[FileRow], sides: Sequence[Side]) -> list[FileRow]:

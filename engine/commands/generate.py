@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import click
 
 from engine import completion
 from engine.errors import ConfigError, DataError
-from engine.regular_file import read_regular
+from engine.regular_file import read_regular, refuse_files_there
 from engine.rundir.protocol import Record
 from engine.tasks.vae.sounds.request import FileRequest, Recipe, SoundRequest
 from engine.validation import validated
@@ -66,7 +68,7 @@ def command(run_dir: Path, out: Path, again: tuple[Path, ...], threads: int | No
     overwritten.
     """
     if again:
-        _refuse_others(options, click.get_current_context())
+        _refuse_others([*options, "threads"], click.get_current_context())
         _make_again(run_dir, out, again)
         return
     wanted = _wanted(options)
@@ -81,7 +83,8 @@ def command(run_dir: Path, out: Path, again: tuple[Path, ...], threads: int | No
     choose("cpu", threads)
     studio = Studio(open_model(run_dir, options["checkpoint"]))
     names = [f"{studio.trained.run}-{name}" for name, _ in wanted]
-    _prepare(out, names, file)
+    refuse_files_there(out, _files(names, file), "Name another directory, or another seed.")
+    out.mkdir(parents=True, exist_ok=True)
     remarks: dict[str, None] = {}
     for name, (_, sound) in zip(names, wanted, strict=True):
         done = deliver(studio, sound, file, out, name)
@@ -126,7 +129,7 @@ def _refuse(options: dict[str, Any], mode: str, *others: str) -> None:
             raise ConfigError(f"--{flag} says nothing beside --{mode}.", "Leave one of them out.")
 
 
-def _refuse_others(options: dict[str, Any], context: click.Context) -> None:
+def _refuse_others(options: Iterable[str], context: click.Context) -> None:
     for name in options:
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             flag = {"source": "from", "kind": "format"}.get(name, name).replace("_", "-")
@@ -137,15 +140,8 @@ def _stem(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in Path(name).stem)[:64]
 
 
-def _prepare(out: Path, names: list[str], file: FileRequest) -> None:
-    """Make the directory; ``DataError`` when it is a file, or holds one of the files to come."""
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{out} is a file.", "Name a directory for the sounds.")
-    there = [path for name in names for path in (out / f"{name}.{file.format}", out / f"{name}.json") if path.exists()]
-    if there:
-        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise DataError(f"{there[0]}{more} would be overwritten.", "Name another directory, or another seed.")
-    out.mkdir(parents=True, exist_ok=True)
+def _files(names: Iterable[str], file: FileRequest) -> list[str]:
+    return [f"{name}.{suffix}" for name in names for suffix in (file.format, "json")]
 
 
 def _make_again(run_dir: Path, out: Path, paths: tuple[Path, ...]) -> None:
@@ -156,12 +152,16 @@ def _make_again(run_dir: Path, out: Path, paths: tuple[Path, ...]) -> None:
     from engine.tasks.vae.sounds.load import open_model
     from engine.tasks.vae.sounds.write import check_model, deliver
 
-    for path in paths:
-        recipe = _recipe(path)
+    recipes = [(path, _recipe(path)) for path in paths]
+    twice = [name for name, count in Counter(path.stem for path in paths).items() if count > 1]
+    if twice:
+        raise ConfigError(f"Several recipes are called {twice[0]}.", "Make each into a directory of its own.")
+    refuse_files_there(out, [name for path, recipe in recipes for name in _files([path.stem], recipe.file)])
+    for path, recipe in recipes:
         choose("cpu", recipe.threads)
         trained = open_model(run_dir, recipe.state)
         check_model(trained, recipe)
-        _prepare(out, [path.stem], recipe.file)
+        out.mkdir(parents=True, exist_ok=True)
         done = deliver(Studio(trained), recipe.sound, recipe.file, out, path.stem)
         click.echo(done.path)
         # Every Ogg file has a serial number of its own, so its bytes tell nothing.

@@ -8,14 +8,13 @@ import click
 
 from engine import completion
 from engine.errors import DataError
+from engine.regular_file import refuse_files_there
 
 
 @click.command("reconstruct")
 @click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Directory for the sounds."
-)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Directory for the sounds.")
 @click.option(
     "--checkpoint", shell_complete=completion.states, help="best, last, step-N or epoch-N; by default best, else last."
 )
@@ -23,16 +22,18 @@ def command(run_dir: Path, files: tuple[Path, ...], out: Path, checkpoint: str |
     """Pass sounds through a trained model and back.
 
     Writes NAME.recon.wav beside NAME.orig.wav into --out: float at the model's rate, channels averaged, levels
-    untouched. A sound may be of any length; the model takes it in one pass.
+    untouched. A sound may be of any length; the model takes it in one pass. Nothing is overwritten.
     """
     from engine.audio.files.io import AudioError, read_wave, write_wave
     from engine.audio.inversion import BEST
     from engine.tasks.vae.sounds.load import load_codec
 
+    names = _names(files)
+    refuse_files_there(out, [f"{name}.{kind}.wav" for name in names for kind in ("orig", "recon")])
     codec = load_codec(run_dir, checkpoint)
     rate = codec.config.sample_rate
     out.mkdir(parents=True, exist_ok=True)
-    for path, name in zip(files, _names(files), strict=True):
+    for path, name in zip(files, names, strict=True):
         if not path.exists():
             raise DataError(f"{path} does not exist.", "Name a sound file.")
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from engine.metrics import MetricsCallback, PreviewEvent
 from engine.rundir.artefacts import find_checkpoints, find_snapshots
 from engine.rundir.layout import manifest
 from engine.rundir.protocol import PROTOCOL
+from engine.rundir.reading import own_file
 from engine.rundir.status import CheckpointRef
 from engine.rundir.writer import RunWriter
 from engine.task import Preview, Task
@@ -90,7 +92,8 @@ class Archive:
         return self._best is None
 
     def _prune(self, newest: int) -> None:
-        prune(self.writer.layout, self.task.config.max_checkpoints, newest, self._passed_over)
+        with suppress(OSError):  # a disk that does not list them now: the next checkpoint's turn
+            prune(self.writer.layout, self.task.config.max_checkpoints, newest, self._passed_over)
 
     def save_best(self, tracker: TrackerState) -> None:
         """The best state, when it has not been written yet: averaged weights and what belongs to them."""
@@ -121,7 +124,7 @@ class Archive:
 
     def has_previews(self, epoch: int, step: int) -> bool:
         """Whether the previews of this moment were all written: their snapshot comes last."""
-        return manifest(self.writer.layout.snapshot(epoch, step)).is_file()
+        return own_file(manifest(self.writer.layout.snapshot(epoch, step)))
 
     def write_previews(self, epoch: int, step: int, figures: dict[str, float]) -> None:
         """Something to hear or see, and the averaged weights that made it; not from the space checkpoints need."""

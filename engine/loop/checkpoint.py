@@ -24,23 +24,31 @@ from engine.loop.tracker import TrackerState
 from engine.rundir.artefacts import read_verified, remove_artefact
 from engine.rundir.layout import Layout, checkpoint_step, manifest
 from engine.rundir.protocol import PROTOCOL, Manifest, other_protocol
+from engine.rundir.reading import own_file
 
 AVERAGE_DECAY = 0.99
 _MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam and AdamW remember of a weight, beside the number of its updates
 
 
 class WeightAverage:
-    """An exponential average of a model's weights, ramped: decay min(0.99, (1 + n) / (10 + n)) at update n."""
+    """An exponential average of a model's weights, ramped: decay min(0.99, (1 + n) / (10 + n)) at update n.
+
+    Buffers (the running statistics of a BatchNorm, a count) are as the model has them: those that average do it by
+    themselves, and the others have no mean.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = copy.deepcopy(model).requires_grad_(False).eval()
         self._pairs = list(zip(self.model.parameters(), model.parameters(), strict=True))
+        self._buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         decay = min(AVERAGE_DECAY, (1 + step) / (10 + step))
         for average, weight in self._pairs:
             average.lerp_(weight, 1 - decay)
+        for copied, buffer in self._buffers:
+            copied.copy_(buffer)
 
 
 @dataclass(frozen=True)
@@ -192,7 +200,7 @@ def steps_saved(layout: Layout) -> list[int]:
     names = (path.name for path in layout.checkpoints.glob("step-*.safetensors")) if layout.checkpoints.is_dir() else ()
     steps = (checkpoint_step(name) for name in names)
     return sorted(
-        (step for step in steps if step is not None and manifest(layout.checkpoint(step)).is_file()), reverse=True
+        (step for step in steps if step is not None and own_file(manifest(layout.checkpoint(step)))), reverse=True
     )
 
 

@@ -20,11 +20,10 @@ MOST_SNAPSHOTS = 40
 
 
 def serialise_snapshot(average: nn.Module, task: dict[str, Any], *, half: bool = True) -> bytes:
-    """Averaged weights (in ``half`` precision) with the task's state: to use, not to resume."""
-    weights = {
-        name: tensor.half() if half and tensor.is_floating_point() else tensor
-        for name, tensor in average.state_dict().items()
-    }
+    """Averaged weights (in ``half`` precision; buffers as they are, which may be too large for it) with the task's
+    state: to use, not to resume."""
+    trained = {name for name, _ in average.named_parameters(remove_duplicate=False)} if half else set()
+    weights = {name: tensor.half() if name in trained else tensor for name, tensor in average.state_dict().items()}
     return serialise({"protocol": PROTOCOL, "model": weights, "task": task})
 
 

@@ -187,7 +187,7 @@ class Trainer:
     def _judge(self, figures: Mapping[str, Any]) -> EpochResult:
         """Take an epoch's clean ``figures`` in; the weights of the best one so far are kept."""
         monitor, epoch = self.task.monitor, self._epoch()
-        value, val_loss = figures.get(monitor.metric, figures["val_loss"]), figures["val_loss"]
+        value, val_loss = figures[monitor.metric], figures["val_loss"]
         files, own, tie = (figures.get(name or "") for name in (monitor.files, monitor.reference, monitor.ties))
         result = self.tracker.judge(epoch, value, files or [], own, tie, monitor.better)
         if result.is_best:

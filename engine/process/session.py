@@ -12,7 +12,7 @@ from engine.metrics import EpochMetrics
 from engine.process.failures import recognise
 from engine.process.job import Job
 from engine.process.notify import Notices
-from engine.process.resume import finished_epochs
+from engine.process.resume_point import finished_epochs
 from engine.process.signals import SignalFlag
 from engine.process.terminal import Terminal
 from engine.rundir.reader import RunReader

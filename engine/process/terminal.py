@@ -33,7 +33,7 @@ class Terminal:
         self._last_line = 0.0
         self._shown = ""
         self._val = ""
-        self._metric, self._label, self._unit = "val_loss", "validation loss", ""
+        self._metric = self._label = self._unit = ""
         self._live = sys.stderr.isatty()
 
     def opened(self, root: Path, awake_by: str | None) -> None:
@@ -116,7 +116,7 @@ class Terminal:
             self._bar.update(1)
 
     def _epoch(self, event: EpochMetrics) -> None:
-        value = getattr(event, self._metric, event.val_loss)
+        value = getattr(event, self._metric)
         self._val = f", {self._label} {value:.3g} {self._unit}".rstrip()
         last = event.epoch == event.total_epochs
         if self._bar is None and (last or time.monotonic() - self._last_line > LINE_EVERY_S):

@@ -143,14 +143,15 @@ def remove_artefact(path: Path) -> None:
 def sweep_halves(directory: Path) -> None:
     """Remove what a killed process left of an artefact: a file without manifest, a manifest without file.
 
-    Neither can be read by anything. Only for the holder of the lock.
+    Neither can be read by anything. What bears no artefact's name is somebody's own, and stays. Only for the holder of
+    the lock.
     """
     if not directory.is_dir():
         return
     names = {path.name for path in directory.iterdir()}
     for name in names:
-        alone = layout.names_artefact(name) and layout.manifest(directory / name).name not in names
-        if alone or (name.endswith(".json") and layout.described_by(name) not in names):
+        artefact = layout.described_by(name) if name.endswith(".json") else name
+        if layout.names_artefact(artefact) and not {artefact, layout.manifest(Path(artefact)).name} <= names:
             discard(directory / name)
 
 
@@ -229,6 +230,11 @@ def _files(root: Path, directory: Path) -> Iterator[Path]:
         paths = list(directory.iterdir())
     except OSError:
         return
-    for path in paths:
-        if path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(inside)):
-            yield path
+    yield from (path for path in paths if _is_in(inside, path))
+
+
+def _is_in(inside: Path, path: Path) -> bool:
+    try:
+        return path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(inside))
+    except OSError:  # the system does not say: as good as not there
+        return False

@@ -52,8 +52,7 @@ def create_once(path: Path, data: bytes, *, durable: bool) -> bool:
 
 def stage(path: Path, data: bytes, *, durable: bool) -> Path:
     """Write ``data`` to a temporary beside ``path``, ready for :func:`commit`; nothing is left when it fails."""
-    # No part of the name it stands for: that one may fill all of a file system's 255 bytes.
-    temporary = path.with_name(f".staged.{os.getpid()}-{next(_serial)}.tmp")
+    temporary = beside(path)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
         try:
@@ -66,6 +65,12 @@ def stage(path: Path, data: bytes, *, durable: bool) -> Path:
         discard(temporary)
         raise
     return temporary
+
+
+def beside(path: Path) -> Path:
+    """A name of this process's own for a temporary that will be ``path``."""
+    # No part of the name it stands for: that one may fill all of a file system's 255 bytes.
+    return path.with_name(f".staged.{os.getpid()}-{next(_serial)}.tmp")
 
 
 def commit(temporary: Path, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,8 @@ class Heart:
     def _run(self) -> None:
         beat_at = measured_at = float("-inf")
         while True:
-            self.poll()
+            with suppress(OSError):  # one beat that the disk refuses is no death: the next one asks again
+                self.poll()
             now = time.monotonic()
             if now - measured_at >= MEMORY_S:
                 self.measure()

@@ -125,9 +125,17 @@ def presence(root: Path, session: SessionRecord) -> Liveness:
     held = is_held(Layout(root).lock)
     if held:
         return Liveness.ALIVE
-    if session.directory not in ("", identity(root)):
+    if _is_copy(root, session):
         return Liveness.COPIED
     return Liveness.DEAD if held is False else process
+
+
+def _is_copy(root: Path, session: SessionRecord) -> bool:
+    """Whether ``root`` is known to be another directory than the one that ``session`` began in."""
+    try:
+        return session.directory not in ("", identity(root))
+    except OSError:
+        return False
 
 
 def refuse_living(layout: Layout) -> None:

@@ -50,7 +50,7 @@ class RunLock:
             self._descriptor = _take(path, holder)
 
     def intact(self, path: Path) -> bool:
-        """Whether the file at ``path`` is the one that is locked, and not removed or replaced."""
+        """Whether the file at ``path`` is the one that is locked, and not removed or replaced. Raises OSError."""
         return identity(path) == _identity(os.fstat(self._descriptor))
 
     def renew(self, path: Path) -> None:
@@ -84,8 +84,15 @@ class Hold:
     def check(self, has_record: bool) -> RunDirectoryLostError | None:
         """Why the session has to end, if it has to; ``layout`` follows a directory that was moved.
 
-        has_record: whether run.json was there. A lock file that was removed or replaced is made again.
+        has_record: whether run.json was there. A lock file that was removed or replaced is made again. None where the
+        system does not say (a network drive that stammers): nothing is known to be lost then, and the next beat asks.
         """
+        try:
+            return self._check(has_record)
+        except OSError:
+            return None
+
+    def _check(self, has_record: bool) -> RunDirectoryLostError | None:
         if identity(self.layout.root) != self._identity:
             return self._moved()
         if has_record and not self.layout.run.exists():
@@ -106,9 +113,9 @@ class Hold:
             return RunDirectoryLostError(
                 f"The run directory {before} is gone: it was removed while it trained.", "Start the run again."
             )
-        self.layout = Layout(now)
         again = f"Go on with: {sweetspot('train', '--resume', now)}"
-        on = again if self.layout.run.exists() else "Start the run again."
+        on = again if Layout(now).run.exists() else "Start the run again."
+        self.layout = Layout(now)  # last: what may fail above is asked again, from the old place
         return RunDirectoryLostError(f"The run directory {before} was moved to {now} while it trained.", on, now)
 
     def _renew(self) -> RunDirectoryLostError | None:
@@ -142,7 +149,10 @@ def is_held(path: Path) -> bool | None:
     Asks without taking it: a trainer that begins in this moment must not be refused.
     """
     with _guard:
-        known = identity(path)
+        try:
+            known = identity(path)
+        except OSError:
+            return None
         if known == "":
             return None
         if known in _held:
@@ -162,10 +172,10 @@ def is_held(path: Path) -> bool | None:
 
 
 def identity(path: Path) -> str:
-    """Device and inode of what is at ``path``, "" when nothing is."""
+    """Device and inode of what is at ``path``, "" when nothing is. ``OSError`` when the system does not say."""
     try:
         return _identity(path.stat())
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
 
 

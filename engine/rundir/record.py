@@ -126,8 +126,8 @@ class RunRecord(Record):
     source: Source
     fingerprint: str
     num_train: int = Field(description="Training items before expansion.")
-    num_train_files: int = 0
-    num_val_files: int = 0
+    num_train_files: int = Field(default=0, description="What is learned from: recordings, or rows of a table.")
+    num_val_files: int = Field(default=0, description="What checks, counted alike; 0 where nothing is to be counted.")
     batch_size: int
     steps_per_epoch: int
     total_steps: int = Field(description="As planned first; plans.jsonl has what was planned later.")

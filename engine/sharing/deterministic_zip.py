@@ -7,7 +7,6 @@ changes a byte, and an archive that holds more than it weighs cannot be.
 from __future__ import annotations
 
 import io
-import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import IO
 
 from engine.errors import DataError
 from engine.regular_file import check_regular, open_at_once
-from engine.rundir.atomic import commit, discard
+from engine.rundir.atomic import beside, commit, discard
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip can name
 _MODE = 0o100644 << 16
@@ -27,14 +26,14 @@ def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
 
     ``DataError`` when there are more than ``MOST_MEMBERS``, which :func:`read_zip` would refuse.
     """
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".staged.", suffix=".tmp", delete=False) as file:
-        temporary = Path(file.name)
-        try:
+    temporary = beside(path)
+    discard(temporary)  # of a killed process of this number: in a container every one has it
+    try:
+        with temporary.open("xb") as file:  # who may read it, the umask says
             _fill(file, members)
-        except BaseException:
-            discard(temporary)
-            raise
-    temporary.chmod(0o644)
+    except BaseException:
+        discard(temporary)
+        raise
     commit(temporary, path)
 
 

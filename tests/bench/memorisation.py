@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from engine.audio.mel import ACTIVE_DB
-from engine.audio.nearest import Nearest, nearest_window
 from engine.tasks.vae.copying import COPYING_RATIO, heard_part, spread
+from tests.bench.nearest_window import Nearest, nearest_window
 
 MOST_PIECES = 20
 _MANY_FRAMES = 10_000

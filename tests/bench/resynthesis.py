@@ -10,13 +10,14 @@ import torch
 
 from engine.audio.inversion import FAST
 from engine.audio.mel import to_power
-from engine.audio.nearest import nearest_window, relative_db
+from engine.audio.nearest import relative_db
 from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.inputs import open_sound
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import Making
 from engine.tasks.vae.sounds.resynthesis import resynthesise
 from engine.tasks.vae.sounds.survey import survey
+from tests.bench.nearest_window import nearest_window
 
 _FRAMES, _EVERY, _MOST = 16, 48, 10
 

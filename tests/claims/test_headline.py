@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from engine.claims.advice import Kept, what_is_kept
 from engine.claims.figures import better
 from engine.claims.headline import headline, optimism_note
-from engine.rundir.findings import SweetRange
+from engine.rundir.findings import Diagnosis, SweetRange
 from engine.rundir.liveness import Liveness
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.status import Best, ErrorInfo, State, Status
@@ -95,6 +96,27 @@ def test_a_run_that_was_best_at_its_very_end_speaks_of_no_later_epochs() -> None
     values = {"session": "s", "state": State.COMPLETED, "epoch": 5, "total_epochs": 5, "step": 50, "best": best}
     words = said(view(ShownState.COMPLETED, Status.model_validate(values | {"evidence": evidence})))
     assert "It was best at its very end." in words and "Later epochs" not in words
+
+
+def done_after(values: list[float], best: Best | None) -> Diagnosis:
+    run = Run(values)
+    fields = {"session": "s", "state": State.COMPLETED, "epoch": len(values), "total_epochs": len(values), "step": 90}
+    fields |= {"best": best, "evidence": run.evidence(), "diagnosis": run.claims()}
+    found = headline(view(ShownState.COMPLETED, Status.model_validate(fields)), Kept)
+    assert found is not None
+    return found
+
+
+def test_a_run_that_never_gave_a_number_is_not_called_short() -> None:
+    found = done_after([math.nan] * 100, None)
+    assert found.severity == "warning" and "gave no number" in found.message and "short" not in found.message
+
+
+@pytest.mark.parametrize(("epochs", "few"), [(1, "One epoch is"), (2, "Two epochs are")])
+def test_a_run_of_one_or_two_epochs_is_said_to_be_too_short(epochs: int, few: str) -> None:
+    best = Best(metric="val_recon_db", value=9.0, raw=9.0, epoch=1, step=10)
+    found = done_after([9.0, 9.5][:epochs], best)
+    assert found.message == f"Done. {few} too short to have a sweet spot." and found.severity == "good"
 
 
 def test_a_score_is_said_to_have_less_error_not_to_be_better() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from engine.collection.split import assign_sides, split_files
 from engine.errors import DataError
-from engine.rundir.record import FileRow
+from engine.rundir.record import FileRow, Side
 
 
 @pytest.mark.parametrize(("count", "fraction"), [(2, 0.5), (5, 0.5), (20, 0.3), (100, 0.2), (236, 0.1), (3, 0.01)])
@@ -50,6 +50,21 @@ def test_nothing_but_copies_cannot_be_split() -> None:
         split_files([0, 0, 0], 0.5, 42)
     with pytest.raises(DataError, match="at least 2"):
         split_files([0], 0.5, 42)
+
+
+@pytest.mark.parametrize(("side", "said"), [("val", "none is left to learn"), ("train", "none is left to check")])
+def test_known_files_keep_their_side_or_the_split_is_refused(side: Side, said: str) -> None:
+    with pytest.raises(DataError, match=f"All 3 usable files .*{said}"):
+        split_files([0, 1, 2], 0.5, 42, [side] * 3)
+    for seed in range(20):
+        for groups in ([0, 1, 2, 3], [0, 1, 2, 3, 3, 3, 3]):
+            sides = split_files(groups, 0.5, seed, [side] * 3 + [None] * (len(groups) - 3))
+            assert sides[:3] == [side] * 3 and set(sides) == {"train", "val"}
+
+
+def test_of_copies_known_on_both_sides_all_are_learned_from() -> None:
+    for known in (["val", "train", "val"], ["train", "val", "val"]):
+        assert split_files([0, 0, 1], 0.5, 42, known) == ["train", "train", "val"]
 
 
 def test_rows_get_the_side_of_their_file_and_skipped_ones_none() -> None:

@@ -224,10 +224,27 @@ def test_a_recipe_makes_its_sound_again(drum_run: Path, tmp_path: Path) -> None:
     again = tmp_path / "again" / sound.name
     assert again.read_bytes() == sound.read_bytes()
     assert again.with_suffix(".json").read_bytes() == recipe.read_bytes()
-    both = CliRunner().invoke(command, [*arguments, "--seed", "0"])
-    assert isinstance(both.exception, ConfigError) and "--seed" in str(both.exception)
+    for option in ("--seed", "--threads"):
+        both = CliRunner().invoke(command, [*arguments, option, "1"])
+        assert isinstance(both.exception, ConfigError) and f"{option} says nothing" in str(both.exception)
     recipe.write_text(recipe.read_text().replace('"recipe": 1', '"recipe": 2'))
     assert isinstance(CliRunner().invoke(command, arguments).exception, DataError)
+
+
+def test_of_several_recipes_nothing_is_made_when_one_would_overwrite(drum_run: Path, tmp_path: Path) -> None:
+    recipes = [sound.with_suffix(".json") for sound in made(drum_run, tmp_path / "first", "--count", 2)]
+    out = tmp_path / "again"
+    out.mkdir()
+    (out / recipes[1].with_suffix(".wav").name).write_bytes(b"mine")
+    arguments = [str(drum_run), "--out", str(out), *(part for path in recipes for part in ("--again", str(path)))]
+    said = CliRunner().invoke(command, arguments).exception
+    assert isinstance(said, DataError) and "would be overwritten" in str(said)
+    assert [path.read_bytes() for path in out.iterdir()] == [b"mine"]
+    twin = tmp_path / recipes[0].name
+    twin.write_bytes(recipes[0].read_bytes())
+    both = [str(drum_run), "--out", str(tmp_path / "b"), "--again", str(recipes[0]), "--again", str(twin)]
+    assert "Several recipes are called" in str(CliRunner().invoke(command, both).exception)
+    assert not (tmp_path / "b").exists()
 
 
 def test_a_recipe_of_a_model_that_moved_on_is_refused(drum_run: Path, tmp_path: Path) -> None:

@@ -116,7 +116,9 @@ def test_extending_twice_where_it_stands_follows_the_later_one() -> None:
     ("options", "said"),
     [
         (("--more-epochs", 2, "--more-minutes", 1), "A run goes on for epochs or for minutes."),
-        (("--more-epochs", 2, "--learning-rate", 0.1), "--resume goes on with a run as it was laid out."),
+        (("--more-epochs", 2, "--learning-rate", 0.1), "--resume goes on with a run as it was laid out"),
+        (("--more-epochs", 2, "--checkpoint", "epoch-1"), "from its newest checkpoint. Give only --source"),
+        (("--runs-dir", "elsewhere"), "from its newest checkpoint. Give only --source"),
     ],
 )
 def test_what_cannot_be_meant_is_said(again: Path, options: tuple[object, ...], said: str) -> None:
@@ -125,7 +127,15 @@ def test_what_cannot_be_meant_is_said(again: Path, options: tuple[object, ...], 
     assert RunReader(again).plans() == []
 
 
-def test_a_longer_run_needs_one_that_is_there(drums: Path, tmp_path: Path) -> None:
-    refused = forkserver.run("engine.train", drums, "--run-dir", tmp_path / "run", "--more-epochs", 2)
+@pytest.mark.parametrize("option", [("--more-epochs", 2), ("--source", "/no/such/place")])
+def test_what_belongs_to_a_run_that_is_there_needs_one(drums: Path, tmp_path: Path, option: tuple[object, ...]) -> None:
+    refused = forkserver.run("engine.train", drums, "--run-dir", tmp_path / "run", "--max-steps", 2, *option)
     assert refused.returncode == 2 and "belong to a run that is there" in refused.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_has_one_place(drums: Path, tmp_path: Path) -> None:
+    places = ("--run-dir", tmp_path / "run", "--runs-dir", tmp_path / "runs")
+    refused = forkserver.run("engine.train", drums, *places, "--max-steps", 2)
+    assert refused.returncode == 2 and "--runs-dir says nothing beside --run-dir" in refused.stderr
+    assert not list(tmp_path.iterdir())

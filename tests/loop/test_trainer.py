@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from engine.config import TrainingConfig
 from engine.errors import RunDirectoryError, TrainingFailedError
 from engine.loop.checkpoint import load, load_newest, steps_saved
 from engine.loop.planner import KNOWN_STEPS
+from engine.loop.snapshot import load_snapshot
 from engine.loop.tracker import BestEpoch
 from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
 from engine.plan import Length
-from engine.process.resume import finished_epochs
+from engine.process.resume_point import finished_epochs
 from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -107,6 +109,36 @@ def test_a_stopped_run_goes_on_with_the_same_bits(tmp_path: Path, stopped_at: in
     assert equal(last[0]["optimizer"], last[1]["optimizer"])
     assert equal(last[0]["average"], last[1]["average"])
     assert equal(without(last[0]["tracker"], "elapsed_s"), without(last[1]["tracker"], "elapsed_s"))
+
+
+def train_normalised(root: Path, last: int) -> None:
+    """Up to step ``last`` of 40: a line with a BatchNorm, whose running statistics exceed half precision."""
+    task = line()
+    first, *others = task.model
+    first.weight.data.mul_(3000)
+    task.model = nn.Sequential(first, nn.BatchNorm1d(8), *others)
+    with open_run(root, resume=root.exists()) as writer:
+        trainer = new_trainer(task, writer)
+        trainer.stop = lambda: trainer.tracker.step == last < 40
+        loaded, _ = load_newest(writer.layout)
+        if loaded is not None:
+            trainer.restore(loaded, [])
+        trainer.fit()
+
+
+def test_what_a_model_remembers_beside_its_weights_is_judged_kept_and_resumed(tmp_path: Path) -> None:
+    train_normalised(tmp_path / "whole", 40)
+    for last in (13, 40):
+        train_normalised(tmp_path / "parts", last)
+    layout = Layout(tmp_path / "whole")
+    whole, snapshot = load(layout.checkpoint(40)), load_snapshot(layout.snapshot(5, 40))
+    for kept in (whole["average"], snapshot["average"]):
+        for name in ("1.running_mean", "1.running_var", "1.num_batches_tracked"):
+            assert torch.equal(kept[name], whole["model"][name]), name
+    assert float(whole["average"]["1.running_var"].max()) > torch.finfo(torch.half).max
+    assert whole["average"]["1.num_batches_tracked"] == 40
+    again = load(Layout(tmp_path / "parts").checkpoint(40))
+    assert equal(whole["average"], again["average"]) and equal(whole["model"], again["model"])
 
 
 def test_a_nan_loss_fails_at_once_and_keeps_what_was_best(tmp_path: Path) -> None:

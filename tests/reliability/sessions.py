@@ -26,7 +26,7 @@ from engine.errors import RunDirectoryError, SweetspotError
 from engine.loop.checkpoint import load
 from engine.metrics import StepMetrics
 from engine.process.job import Job, plain_job, resumed_job
-from engine.process.resume import resume_point
+from engine.process.resume_point import resume_point
 from engine.process.signals import SignalFlag
 from engine.process.terminal import Terminal
 from engine.registry import Resolved

@@ -15,7 +15,7 @@ from engine.errors import ConfigError, RunDirectoryError
 from engine.loop.checkpoint import Loaded, load, load_newest
 from engine.loop.snapshot import load_snapshot
 from engine.process.job import resumed_job, saved_config
-from engine.process.resume import finished_epochs, resume_point
+from engine.process.resume_point import finished_epochs, resume_point
 from engine.rundir.artefacts import read_verified
 from engine.rundir.control import Inbox
 from engine.rundir.encoding import decode

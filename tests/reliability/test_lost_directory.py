@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -15,8 +16,11 @@ from pathlib import Path
 import pytest
 
 from engine.errors import RunDirectoryLostError, SweetspotError
-from engine.process.resume import resume_point
+from engine.loop.checkpoint import steps_saved
+from engine.process.resume_point import resume_point
 from engine.rundir import control
+from engine.rundir.artefacts import find_checkpoints
+from engine.rundir.liveness import Liveness, presence
 from engine.rundir.lock import is_held
 from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
@@ -102,6 +106,66 @@ def test_a_run_whose_record_is_removed_has_lost_its_directory(root: Path) -> Non
         writer.layout.run.unlink()
         writer.check_directory()
         assert writer.lost is not None and "was emptied" in writer.lost.cause
+
+
+def test_a_place_that_the_system_cannot_reach_for_a_while_is_not_lost(tmp_path: Path) -> None:
+    """A path into a loop of links fails, as one on a drive that stammers does: nothing is known to be gone."""
+    runs, away = tmp_path / "runs", tmp_path / "away"
+    runs.mkdir()
+    with open_writer(runs / "run") as writer:
+        writer._heart.stop()
+        runs.rename(away)
+        runs.symlink_to(runs)
+        writer.check_directory()
+        assert writer.lost is None and is_held(writer.layout.lock) is None
+        assert presence(writer.root, writer.session) is Liveness.ALIVE, "and nobody takes it for a copy"
+        runs.unlink()
+        away.rename(runs)
+        writer.check_directory()
+        assert writer.lost is None and is_held(writer.layout.lock) is True
+        assert writer.write_preview(writer.layout.preview(1, 1, "sample", 0, "wav"), b"x")
+
+
+@pytest.mark.parametrize("name", ["run.json", "run-1"])
+def test_a_heart_beats_on_after_the_disk_failed_to_answer(
+    root: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    failed: list[object] = []
+    stat = os.stat
+
+    def failing(path: object, *arguments: object, **options: object) -> os.stat_result:
+        if isinstance(path, Path) and path.name == name:
+            failed.append(path)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return stat(path, *arguments, **options)  # type: ignore[arg-type]
+
+    with open_writer(root) as writer:
+        writer.layout.run.write_text("{}")
+        writer._has_record = True
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "stat", failing)
+            until(lambda: len(failed) > 3)
+        beats = writer.status.heartbeat
+        until(lambda: writer.status.heartbeat > beats + 1)
+        assert writer.lost is None
+
+
+def test_checkpoints_whose_disk_fails_to_answer_end_no_training(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stat = os.stat
+
+    def failing(path: object, *arguments: object, **options: object) -> os.stat_result:
+        if isinstance(path, Path) and path.suffix == ".json" and path.parent.name != root.name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return stat(path, *arguments, **options)  # type: ignore[arg-type]
+
+    with open_writer(root) as writer:
+        manifest = Manifest(file="step-00000001.safetensors", step=1, epoch=1, bytes=1, sha256="")
+        assert writer.write_artefact(writer.layout.checkpoint(1), b"x", manifest)
+        assert steps_saved(writer.layout) == [1]
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "stat", failing)
+            assert steps_saved(writer.layout) == []
+            assert [one.manifest for one in find_checkpoints(root, writer.layout.checkpoints)] == [None]
 
 
 def test_a_removed_lock_lets_no_second_trainer_in(root: Path, start_trainer: StartTrainer) -> None:

@@ -224,6 +224,19 @@ def test_temporaries_of_a_killed_session_are_swept_and_other_files_are_not(root:
     assert all(path.exists() for path in kept)
 
 
+def test_halves_of_a_killed_session_go_and_what_somebody_put_there_stays(root: Path) -> None:
+    with open_writer(root) as writer:
+        places = [writer.layout.checkpoints, writer.layout.snapshots]
+    halves = ["best.json", "step-00000003.safetensors", "step-00000004.json"]
+    own = ["my-remarks.json", "step.json", "best.txt", "mine.safetensors"]
+    for place in places:
+        place.mkdir()
+        for name in (*halves, *own):
+            (place / name).write_text("{}")
+    with open_writer(root, resume=True):
+        assert [sorted(path.name for path in place.iterdir()) for place in places] == [sorted(own)] * 2
+
+
 def test_a_resumed_run_begins_where_its_status_stood(root: Path) -> None:
     with open_writer(root) as writer:
         writer.state(State.FAILED, step=12, epoch=2, error=ErrorInfo(kind="x", cause="y"))

@@ -61,9 +61,9 @@ class Column:
         return bool(self.parts)
 
 
-def understand(names: Sequence[str], texts: Sequence[Sequence[str]], sign: Sign) -> list[Column]:
-    """Each column by its texts; sign: the file's decimal sign, as :func:`sign_of` finds it."""
-    return [_column(name, own, plain_numbers(own), sign) for name, own in zip(names, texts, strict=True)]
+def understand(names: Sequence[str], texts: Sequence[Sequence[str]], sign: Sign, days_first: bool) -> list[Column]:
+    """Each column by its texts. sign, days_first: of the whole file, as :func:`sign_of` and ``day_first`` find them."""
+    return [_column(name, own, plain_numbers(own), sign, days_first) for name, own in zip(names, texts, strict=True)]
 
 
 def sign_of(texts: Sequence[Sequence[str]], delimiter: str) -> Sign:
@@ -86,7 +86,7 @@ def few(strays: int, others: int) -> bool:
     return strays <= max(1, STRAY_PART * (strays + others)) and others > 2 * strays
 
 
-def _column(name: str, texts: Sequence[str], plain: NDArray[np.float64] | None, sign: Sign) -> Column:
+def _column(name: str, texts: Sequence[str], plain: NDArray[np.float64] | None, sign: Sign, days_first: bool) -> Column:
     if plain is not None and not (sign == "," and thousands(texts)):
         return _numbers(name, plain, np.zeros(len(texts), dtype=bool))
     if (written := written_numbers(texts, sign)) is not None:
@@ -105,13 +105,13 @@ def _column(name: str, texts: Sequence[str], plain: NDArray[np.float64] | None, 
         bad = np.zeros(len(texts), dtype=bool)
         bad[strays] = True
         return _numbers(name, filled, bad, _style(values))
-    return _words(name, texts, known, values)
+    return _words(name, texts, known, values, days_first)
 
 
-def _words(name: str, texts: Sequence[str], known: list[int], values: list[str]) -> Column:
+def _words(name: str, texts: Sequence[str], known: list[int], values: list[str], days_first: bool) -> Column:
     """A column that is none of numbers: dates or words."""
     missing = len(texts) - len(known)
-    dates, style = moments(values)
+    dates, style = moments(values, days_first)
     if _mostly(dates) and len(set(values)) > 1:
         strays = tuple(place for place, value in zip(known, dates, strict=True) if value is None)
         seconds = _scatter(len(texts), known, [np.nan if value is None else value for value in dates])

@@ -20,7 +20,7 @@ from engine.rundir.record import FileRow
 from engine.stamp import Stamp, stamp_of
 from engine.tasks.mlp.column_kinds import Column, complaint, few, numbers_of, sign_of, thousands, understand
 from engine.tasks.mlp.csv_file import Columns, read_columns, refuse
-from engine.tasks.mlp.numerals import Sign, is_missing, plain_numbers
+from engine.tasks.mlp.numerals import Sign, day_first, is_missing, plain_numbers
 from engine.tasks.mlp.table import MIN_ROWS, Table, choose_kind, encode_target
 from engine.tasks.mlp.table_notes import LEFT_OUT, MOST_NAMED, column_notes, row_notes
 
@@ -52,7 +52,7 @@ def _read(path: Path, seen: Stamp, target: str | None, task_type: str) -> Table:
     known = columns.kept([not missing for missing in unlabelled]) if any(unlabelled) else columns
     texts = [own for own, name in zip(known.texts, known.names, strict=True) if name != target and own]
     sign = sign_of(known.texts, columns.delimiter)
-    found = understand(names, texts, sign) if texts else []
+    found = understand(names, texts, sign, day_first(known.texts)) if texts else []
     values, classes, fault = _learned(known, target, task_type, sign)
     scarce = _too_few(known, any(unlabelled))
     faults = [*scarce, *_faults(known, texts, found), *_useless(found)]

@@ -24,7 +24,8 @@ def split_rows(table: Table, fraction: float, seed: int) -> list[Side]:
     """A side for each row. Classes are divided one by one, so that each validates in its proportion.
 
     Rows of one group stay together and count as one draw; a class with a single group is learned from. Both sides
-    get at least one row. Raises DataError when all is one group.
+    get at least one row; of numbers, where the table has them, at least two that differ (see :func:`_varied`). Raises
+    DataError when all is one group.
     """
     groups = table.groups or tuple(range(len(table.target)))
     classes: dict[int, int] = {}
@@ -42,7 +43,26 @@ def split_rows(table: Table, fraction: float, seed: int) -> list[Side]:
         if wanted[classes[group]] > 0:
             wanted[classes[group]] -= 1
             chosen.add(group)
+    if not table.class_names:
+        chosen = _varied(chosen, order.tolist(), groups, table.target)
     return ["val" if group in chosen else "train" for group in groups]
+
+
+def _varied(chosen: set[int], order: list[int], groups: Sequence[int], target: NDArray[Any]) -> set[int]:
+    """``chosen`` with at most one group of each side exchanged, so that the targets of neither are all equal.
+
+    To learn from comes first: nothing can be learned of equal targets, and R² says nothing of them. order: the draw.
+    """
+    values: dict[int, set[float]] = {}
+    for group, value in zip(groups, target.tolist(), strict=True):
+        values.setdefault(group, set()).add(value)
+    for constant_is_val, fewest in ((False, 1), (True, 2)):  # the last other value stays with those to learn from
+        side = [group for group in order if (group in chosen) == constant_is_val]
+        found = set().union(*(values[group] for group in side))
+        others = [group for group in order if group not in side and values[group] != found]
+        if len(found) == 1 and len(side) > 1 and len(others) >= fewest:
+            chosen = chosen ^ {side[-1], others[0]}
+    return chosen
 
 
 @dataclass(frozen=True)

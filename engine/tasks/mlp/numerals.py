@@ -28,9 +28,10 @@ _ABSENT = "|".join(map(re.escape, sorted(MISSING, key=len, reverse=True)))
 _ALL: dict[Sign, re.Pattern[str]] = {
     sign: re.compile(rf"(?:(?:{form}|{_ABSENT})\0)*(?:{form}|{_ABSENT})", re.IGNORECASE) for sign, form in _FORM.items()
 }
-# Day first, then month first: a column that reads as both is taken as the second where slashes stand.
+# With slashes the file decides which comes first, day or month: see :func:`day_first`.
 DATE_FORMATS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%Y-%m")
 _TIMES = ("", " %H:%M", " %H:%M:%S")
+_SLASHED = re.compile(r"(?:^|\0)(\d{1,2})/(\d{1,2})/\d{4}(?=[ \0]|$)")
 
 
 def is_missing(text: str) -> bool:
@@ -129,14 +130,29 @@ def _alone(texts: Sequence[str]) -> Sign | None:
     return None
 
 
-def moments(texts: Sequence[str]) -> tuple[list[float | None], str]:
+def day_first(columns: Sequence[Sequence[str]]) -> bool:
+    """Whether a file's dates with slashes begin with the day: what more of its columns tell that read one way only.
+
+    False, the month, where none does or as many tell otherwise.
+    """
+    balance = 0
+    for texts in columns:
+        pairs = [(int(first), int(second)) for first, second in _SLASHED.findall("\0".join(texts))]
+        days, months = sum(second <= 12 for _, second in pairs), sum(first <= 12 for first, _ in pairs)
+        balance += (days > months) - (months > days)
+    return balance > 0
+
+
+def moments(texts: Sequence[str], days_first: bool) -> tuple[list[float | None], str]:
     """Seconds since 1970 in UTC of dates, None for what is none, and the format most of them have.
 
     "" is ISO 8601; of the formats that read equally many the first of :data:`DATE_FORMATS` is taken.
+    days_first: the file's order, which decides where slashes read both ways.
     """
     different = list(dict.fromkeys(texts))
     best, style = [_unix_time(text, datetime.fromisoformat) for text in different], ""
-    for form in (date + time for date in DATE_FORMATS for time in _TIMES):
+    dates = sorted(DATE_FORMATS, key=lambda form: form == "%m/%d/%Y") if days_first else DATE_FORMATS
+    for form in (date + time for date in dates for time in _TIMES):
         if all(value is not None for value in best):
             break
         # A look at a few first: thousands of tries of every format would take seconds.

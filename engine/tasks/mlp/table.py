@@ -85,31 +85,40 @@ def encode_target(
     values: Sequence[str], kind: Kind, name: str
 ) -> tuple[NDArray[np.int64] | NDArray[np.float64], tuple[str, ...]]:
     """Texts to class indices and names (in order of number or letter), or to numbers and (). ``DataError``."""
-    if kind == "regression":
-        numbers = [number(text) for text in values]
-        for place, value in enumerate(numbers):
-            if value is None:
-                raise DataError(
-                    f"{name!r} is to be predicted as a number, but row {place + 1} has {values[place]!r}.",
-                    "Correct it, or sort into classes: --task-type classification.",
-                )
-            if abs(value) > LARGEST:
-                raise DataError(
-                    f"{name!r} has {values[place]!r} in row {place + 1}: numbers beyond {LARGEST:g} cannot be reckoned "
-                    "with.",
-                    "Give it in a larger unit.",
-                )
-        target = np.array(numbers, dtype=np.float64)
-        if np.ptp(target) == 0:
-            raise DataError(
-                f"{name!r} is {values[0]} in all {len(values)} rows: there is nothing to learn.", "Choose another."
-            )
-        if np.ptp(target) < SMALLEST_SPREAD:
-            raise DataError(
-                f"All that {name!r} varies by is less than {SMALLEST_SPREAD:g}, which cannot be reckoned with.",
-                "Give it in a smaller unit.",
-            )
-        return target, ()
+    return (_as_numbers(values, name), ()) if kind == "regression" else _as_classes(values, name)
+
+
+def _as_numbers(values: Sequence[str], name: str) -> NDArray[np.float64]:
+    target = np.array([_as_number(text, name, row) for row, text in enumerate(values, 1)], dtype=np.float64)
+    if np.ptp(target) == 0:
+        raise DataError(
+            f"{name!r} is {values[0]} in all {len(values)} rows: there is nothing to learn.", "Choose another."
+        )
+    if np.ptp(target) < SMALLEST_SPREAD:
+        raise DataError(
+            f"All that {name!r} varies by is less than {SMALLEST_SPREAD:g}, which cannot be reckoned with.",
+            "Give it in a smaller unit.",
+        )
+    return target
+
+
+def _as_number(text: str, name: str, row: int) -> float:
+    value = number(text)
+    if value is None:
+        raise DataError(
+            f"{name!r} is to be predicted as a number, but row {row} has {text!r}.",
+            "Correct it, or sort into classes: --task-type classification.",
+        )
+    if abs(value) > LARGEST:
+        raise DataError(
+            f"{name!r} has {text!r} in row {row}: numbers beyond {LARGEST:g} cannot be reckoned with.",
+            "Give it in a larger unit.",
+        )
+    return value
+
+
+def _as_classes(values: Sequence[str], name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Also what the classes are called, in order of number or letter."""
     counts = Counter(values)
     if len(counts) == 1:
         raise DataError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +54,12 @@ METRICS = {
         *_COMMON,
     ),
 }
+# R² is nothing where the held-out targets are all equal: there the error itself is followed.
+_OF_EQUAL_TARGETS = (
+    MetricSpec(name="val_mae", label="mean absolute error on new data", chart="quality", better="lower"),
+    MetricSpec(name="train_mae", label="mean absolute error on its own data", chart="quality", better="lower"),
+    *_COMMON,
+)
 
 
 class MLPTask:
@@ -68,7 +73,6 @@ class MLPTask:
     ) -> None:
         self.table, self.device, self.fingerprint = table, device, table.fingerprint
         self.regression = table.task_type == "regression"
-        self.metrics = METRICS[table.task_type]
         rows = len(table.target)
         sides = split_rows(table, config.val_fraction or get_adaptive_split(rows), config.split_seed)
         own = np.array([side == "train" for side in sides])
@@ -86,25 +90,38 @@ class MLPTask:
         self.parts = {"train": self.train.evenly(EVALUATION_ROWS), "val": self.val.evenly(EVALUATION_ROWS)}
         self.model = self._new_model().to(device)
         self.loader = TableLoader(self.train, BatchLayout.of(self.config, self.num_train), self.model.width)
-        metric = "r2" if self.regression else "accuracy"
-        self.monitor = Monitor(
-            metric=f"val_{metric}",
-            reference=f"train_{metric}",
-            better="higher",
-            ties="val_loss",  # so few rows check that many epochs get equally many right
-            baseline=self._baseline(),
-            nouns=ROWS,
-        )
+        self.metrics = self._choose_metrics(context)
+        self.monitor = self._follow(*self.metrics[:2])
 
     def _new_model(self) -> DynamicMLPModel:
         with first_weights(self.config.seed):
             return DynamicMLPModel(self.task_config)
 
-    def _baseline(self) -> float:
+    def _choose_metrics(self, context: OpenContext) -> tuple[MetricSpec, ...]:
+        """The first is monitored, the second the same on the rows that are learned."""
+        if not self.regression or not _equal(self.parts["val"].y):
+            return METRICS[self.table.task_type]
+        context.warn(
+            f"All rows to check with have the same {escaped(self.table.target_name)!r}: R² says nothing of them, so "
+            "the mean absolute error is followed."
+        )
+        return _OF_EQUAL_TARGETS
+
+    def _follow(self, new: MetricSpec, own: MetricSpec) -> Monitor:
+        return Monitor(
+            metric=new.name,
+            reference=own.name,
+            better="lower" if new.better == "lower" else "higher",
+            ties="val_loss",  # so few rows check that many epochs get equally many right
+            baseline=self._baseline(new.name.removeprefix("val_")),
+            nouns=ROWS,
+        )
+
+    def _baseline(self, figure: str) -> float:
         """What the baseline scores on the held-out rows: always the commonest class, or the mean."""
         rows = self.parts["val"]
         if self.regression:
-            return _r2(rows.y, torch.zeros_like(rows.y))
+            return self._figures(rows.y.new_zeros(len(rows), 1), rows)[figure]
         return float((rows.y == torch.mode(self.train.y).values).float().mean())
 
     def schedule(self, step: int, progress: float) -> dict[str, float]:
@@ -122,7 +139,8 @@ class MLPTask:
 
     @torch.inference_mode()
     def evaluate(self, model: DynamicMLPModel, part: Literal["train", "val"]) -> dict[str, float]:
-        """Fractions 0...1 of right answers, or R² (1 is perfect, 0 the mean's) and the error in the target's unit."""
+        """Fractions 0...1 of right answers, or the error in the target's unit and, where the rows' targets differ,
+        R² (1 is perfect, 0 the mean's)."""
         rows = self.parts[part]
         output = model(rows.x)
         figures = self._figures(output, rows)
@@ -134,8 +152,8 @@ class MLPTask:
     def _figures(self, output: torch.Tensor, rows: Rows) -> dict[str, float]:
         if not self.regression:
             return {"accuracy": float((output.argmax(1) == rows.y).float().mean())}
-        error = (output[:, 0] - rows.y).abs().double().mean()
-        return {"r2": _r2(rows.y, output[:, 0]), "mae": float(error) * self.standard.target_std}
+        error = float((output[:, 0] - rows.y).abs().double().mean()) * self.standard.target_std
+        return {"mae": error} if _equal(rows.y) else {"mae": error, "r2": _r2(rows.y, output[:, 0])}
 
     @torch.inference_mode()
     def previews(self, model: DynamicMLPModel, epoch: int) -> Iterator[Preview]:
@@ -144,7 +162,9 @@ class MLPTask:
         output = model(rows.x)
         figures = self._figures(output, rows)
         if self.regression:
-            title = f"{len(rows)} new rows, R squared {figures['r2']:.3f}"
+            title = f"{len(rows)} new rows, " + (
+                f"R squared {figures['r2']:.3f}" if "r2" in figures else f"mean absolute error {figures['mae']:.3g}"
+            )
             true, predicted = self.standard.restore(rows.y), self.standard.restore(output[:, 0])
             picture = scatter_png(true, predicted, self.table.target_name, title)
         else:
@@ -184,12 +204,14 @@ def enumerate_names(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     return ((str(place), name) for place, name in enumerate(names))
 
 
+def _equal(true: torch.Tensor) -> bool:
+    return bool((true == true[0]).all())
+
+
 def _r2(true: torch.Tensor, predicted: torch.Tensor) -> float:
-    """1 - squared error / squared deviation from the mean of ``true``, in double precision."""
+    """1 - squared error / squared deviation from the mean of ``true``, which differ; in double precision."""
     true, predicted = true.double(), predicted.double()
-    deviation = float((true - true.mean()).square().sum())
-    error = float((true - predicted).square().sum())
-    return 1 - error / deviation if deviation > 0 else math.nan
+    return 1 - float((true - predicted).square().sum() / (true - true.mean()).square().sum())
 
 
 def _fitted(config: MLPConfig, table: Table, inputs: int, dropout: float) -> MLPConfig:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -28,15 +26,23 @@ def _demo() -> Path:
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".demo-"))
-        synthesise_demo(fresh)
+        # The temporary one is its maker's alone: the folder that stays is another, which the umask decides on.
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".demo-") as place:
+            fresh = Path(place) / "sounds"
+            synthesise_demo(fresh)
+            _settle(fresh, folder)
     except OSError as error:
         raise refused(cache, error.strerror or str(error)) from error
-    try:
-        os.rename(fresh, folder)  # noqa: PTH104 - fails where another process was faster, which is as good
-    except OSError:
-        shutil.rmtree(fresh)
     return folder
+
+
+def _settle(fresh: Path, folder: Path) -> None:
+    """Give it its place, where another process may have been faster, which is as good."""
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
 
 
 DATASETS = (

@@ -50,10 +50,10 @@ def vae_loss(
     return VAELoss(recon + kl_weight * kl, recon, kl, per_dim.sum(), per_dim, mse)
 
 
-def get_kl_weight(step: float, total_steps: float, warmup_fraction: float) -> float:
+def get_kl_weight(done: float, total: float, warmup_fraction: float) -> float:
     """Rises linearly from 0 to 1 over the first ``warmup_fraction`` of training.
 
-    ``step`` of ``total_steps`` lies behind, in updates or as progress: 0.25 of 1.
+    done: how much of ``total`` lies behind: updates, or, of a run whose end may move, progress of 1.
     """
-    warmup = warmup_fraction * total_steps
-    return 1.0 if warmup <= 0 else min(1.0, step / warmup)
+    warmup = warmup_fraction * total
+    return 1.0 if warmup <= 0 else min(1.0, done / warmup)

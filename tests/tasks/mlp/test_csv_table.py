@@ -167,6 +167,29 @@ def test_a_day_beyond_twelve_tells_the_day_from_the_month(tmp_path: Path) -> Non
     assert features[0] == [1, 12, 33, 3]
 
 
+@pytest.mark.parametrize(
+    ("others", "ambiguous", "days"),
+    [
+        (["22/05/1970", "13/01/1970", "03/02/1970", "04/01/1970"], "day/month/year", [31, 59, 1, 90]),
+        (["05/22/1970", "01/13/1970", "03/02/1970", "04/01/1970"], "month/day/year", [1, 2, 31, 3]),
+        (["03/02/1970", "04/01/1970", "05/06/1970", "01/01/1970"], "month/day/year", [1, 2, 31, 3]),
+        (["22/05/1970 08:30", "13/01/1970 17:00", "03/02/1970 09:15", ""], "day/month/year", [31, 59, 1, 90]),
+    ],
+)
+def test_dates_of_one_file_have_one_order(tmp_path: Path, others: list[str], ambiguous: str, days: list[int]) -> None:
+    """Two columns of one table were read in opposite orders, one of them wrongly."""
+    ordered = ["01/02/1970", "01/03/1970", "02/01/1970", "01/04/1970"]
+    lines = [f"{one},{other},{'xy'[place % 2]}" for place, (one, other) in enumerate(zip(ordered, others, strict=True))]
+    table = read_table(write(tmp_path, "\n".join(["ordered,delivered,kind", *lines])), None, "auto")
+    assert table.features[:, table.feature_names.index("ordered: days since 1970-01-01")].tolist() == days
+    assert f"'ordered' are read as {ambiguous}." in " ".join(table.notes)
+
+
+def test_a_date_in_the_target_tells_the_order_too(tmp_path: Path) -> None:
+    text = "a,b\n01/02/1970,22/01/1970\n02/02/1970,22/01/1970\n01/03/1970,23/01/1970\n02/03/1970,23/01/1970\n"
+    assert "'a' are read as day/month/year." in " ".join(read_table(write(tmp_path, text), None, "auto").notes)
+
+
 def test_a_time_of_day_is_kept(tmp_path: Path) -> None:
     table, features = column(tmp_path, ["1970-01-01 06:00", "1970-01-01T12:00", "1970-01-02", "1970-01-02 18:00"])
     assert features[0] == [0.25, 0.5, 1, 1.75] and features[-1] == [6, 12, 0, 18]

@@ -46,6 +46,35 @@ def test_the_split_follows_its_seed_alone() -> None:
     assert split_rows(table(target), 0.3, 1) != split_rows(table(target), 0.3, 2)
 
 
+def numbers(target: list[float], groups: tuple[int, ...] | None = None) -> Table:
+    return Table(np.arange(2.0 * len(target)).reshape(-1, 2), np.array(target), ("a", "b"), groups=groups)
+
+
+@pytest.mark.parametrize("rare", [2, 3, 22])
+def test_numbers_that_are_mostly_equal_differ_on_both_sides(rare: int) -> None:
+    """22 of 24 rows alike: a draw of seven held out none or both of the others in every second table."""
+    target = [float(place + 1) for place in range(rare)] + [0.0] * (24 - rare)
+    pairs = tuple(place // 2 for place in range(24))
+    for seed in range(100):
+        for groups in (None, pairs if rare > 2 else None):
+            sides = split_rows(numbers(target, groups), 0.3, seed)
+            values = {side: {v for v, own in zip(target, sides, strict=True) if own == side} for side in sides}
+            assert len(values["val"]) > 1 and len(values["train"]) > 1, seed
+
+
+def test_the_one_number_that_differs_is_learned_from() -> None:
+    for seed in range(20):
+        sides = split_rows(numbers([0.0] * 9 + [1.0]), 0.3, seed)
+        assert sides[-1] == "train" and sides.count("val") == 3
+
+
+def test_a_draw_of_numbers_that_differ_is_left_as_it_is() -> None:
+    target = [float(place) for place in range(20)]
+    held = np.random.default_rng(7).permutation(20)[:6]
+    sides = split_rows(numbers(target), 0.3, 7)
+    assert {place for place, side in enumerate(sides) if side == "val"} == set(held.tolist())
+
+
 def test_copies_of_one_sound_cannot_be_checked() -> None:
     with pytest.raises(DataError, match="nothing is left"):
         split_rows(table([0, 1], groups=(5, 5)), 0.5, 0)

@@ -126,6 +126,27 @@ def test_regression_tells_r2_and_the_error_in_the_targets_unit(tmp_path: Path) -
     assert last["overfitting_gap"] == pytest.approx(1 - last["val_r2"] / last["train_r2"], abs=0.05)
 
 
+def test_where_all_held_out_targets_are_equal_the_least_error_is_best(tmp_path: Path) -> None:
+    """R² was NaN in every epoch, the largest loss counted as best, and no weights were kept."""
+    draw, path = np.random.default_rng(3), tmp_path / "t.csv"
+    rows = "".join(f"{a:.3f},{b:.3f},{4 if place == 0 else 0}\n" for place, (a, b) in enumerate(draw.random((12, 2))))
+    path.write_text("a,b,y\n" + rows)
+    source = Source(kind="file", name="t.csv", path=str(path))
+    config = TrainingConfig(max_steps=60, batch_size=4, learning_rate=0.01, regularization={"dropout": 0.0})
+    said: list[str] = []
+    mlp = MLPConfig.model_validate({"layers": "16,8", "task_type": "regression"})
+    task = open_task(source, config, mlp, CPU, OpenContext(warn=said.append))
+    with open_run(tmp_path / "run") as writer:
+        assert new_trainer(task, writer).fit() is State.COMPLETED
+        status = writer.status
+    epochs = events(tmp_path / "run", "epoch")
+    errors = smooth([one["val_mae"] for one in epochs])
+    assert task.monitor.better == "lower" and not any("val_r2" in one for one in epochs)
+    assert status.best is not None and errors[status.best.epoch - 1] <= 1.0001 * min(errors)
+    assert status.evidence is not None and status.evidence.best == epochs[status.best.epoch - 1]["val_mae"]
+    assert Layout(tmp_path / "run").best.is_file() and "have the same 'y'" in said[0]
+
+
 def test_it_learns_by_adam() -> None:
     from engine.loop.update import new_optimizer
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import engine
-from engine.process.resume import resume_point, source_digest, versions
+from engine.process.resume_point import resume_point, source_digest, versions
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from tests.reliability.sessions import session, write_table

@@ -1,4 +1,9 @@
-"""What resuming a run would go on from, said before it does. No torch: the app says the same."""
+"""Where a run would go on, and whether exactly so, said before it does. No torch: the app says the same.
+
+What refuses a resume stands with what it protects: a process that lives in `engine.rundir.liveness`, the directory in
+`engine.rundir.entry`, other data in `engine.process.data_changes`, a state that does not fit in
+`engine.loop.checkpoint`.
+"""
 
 from __future__ import annotations
 
