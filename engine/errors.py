@@ -114,3 +114,13 @@ class TrainingFailedError(SweetspotError):
     def __str__(self) -> str:
         # The remedy last: it may end with a command, and who copies that copies nothing else.
         return " ".join(filter(None, (self.cause, self.kept, self.remedy)))
+
+
+class ProcessLostError(SweetspotError):
+    """Of several processes that train one model, one is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "One of the processes that trained together is gone: it was killed, or says above why it ended.",
+            "Go on from the last checkpoint with --resume, with as many processes as you like.",
+        )

@@ -100,10 +100,14 @@ class Task(Protocol):
         """
 
     def batch(self, seed: int, step: int) -> Batch:
-        """The items and draws of one step (from 1), always of the same shapes."""
+        """The items and draws of one step (from 1), always of the same shapes: items along each tensor's first axis."""
 
     def training_step(self, model: nn.Module, batch: Batch, knobs: Mapping[str, float]) -> StepOutput:
-        """Forward pass; no synchronisation with the device."""
+        """Forward pass; no synchronisation with the device.
+
+        ``batch`` may be a part of what :meth:`batch` gave. The loss is a mean over its items, or a function of such
+        means, each of which went through :func:`engine.whole_batch.over_batch`.
+        """
 
     def evaluate(self, model: nn.Module, part: Literal["train", "val"]) -> dict[str, Any]:
         """Clean figures over fixed items, in evaluation mode, by their full names.

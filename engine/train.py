@@ -35,6 +35,7 @@ from engine.process.session import Session, Stopped, open_task, restore_newest
 from engine.process.signals import SignalFlag
 from engine.process.sleep_inhibitor import kept_awake
 from engine.process.terminal import Terminal
+from engine.process.torchrun import follow, joined, recruit
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import refuse_living
 from engine.rundir.reader import RunReader
@@ -44,6 +45,7 @@ from engine.rundir.status import State
 if TYPE_CHECKING:
     from engine.device import Device
     from engine.loop.pace import Costs
+    from engine.loop.ranks import Ranks
     from engine.rundir.writer import RunWriter
     from engine.task import Task
 
@@ -51,26 +53,28 @@ if TYPE_CHECKING:
 _ONWARD = {"moved", "more_epochs", "more_minutes"}  # options that belong to a run that is there
 
 
-def run(job: Job, notify: str | None = None) -> int:
+def run(job: Job, notify: str | None = None, ranks: Ranks | None = None) -> int:
     """Train ``job`` in this process and return its exit code; a failure is in the run directory before it leaves.
 
-    notify: a command for :class:`Notices`.
+    notify: a command for :class:`Notices`. ranks: of several processes, which share each update.
     """
-    # Threads that wait by spinning cost twelve times the work on a busy machine; read when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signals = SignalFlag()
     signals.install()
     try:
-        return execute(job, signals, Terminal(), notify)
+        return execute(job, signals, Terminal(), notify, ranks)
     finally:
         signals.ignore()
 
 
-def execute(job: Job, signals: SignalFlag, terminal: Terminal, notify: str | None = None) -> int:
+def execute(
+    job: Job, signals: SignalFlag, terminal: Terminal, notify: str | None = None, ranks: Ranks | None = None
+) -> int:
     """:func:`run` for a caller who sees to the signals and listens by its own ``terminal``."""
     from engine import device as devices
+    from engine.loop.ranks import ONE
     from engine.rundir.writer import RunWriter
 
+    ranks = ranks or ONE
     # 2. open: the device, the weights to begin with, and a run directory that is this process's alone
     device = devices.choose(job.training.device, job.training.threads)
     beginning = job.origin.load() if job.origin is not None else None
@@ -79,6 +83,7 @@ def execute(job: Job, signals: SignalFlag, terminal: Terminal, notify: str | Non
         resume=job.record is not None,
         device=device.name,
         threads=device.threads,
+        processes=ranks.size,
         versions=versions(),
         git_commit=git_commit(),
         resumed_from_step=job.resumed_from_step,
@@ -91,7 +96,7 @@ def execute(job: Job, signals: SignalFlag, terminal: Terminal, notify: str | Non
 
         # 3 and 4 inside, then 5. leave: with an exit code, or with the reason in the run directory
         try:
-            return session.end(_train(job, device, session, beginning))
+            return session.end(_train(job, device, session, beginning, ranks))
         except Stopped:
             return session.end(State.CANCELLED)
         except Exception as error:  # the wide one of a training: whatever it was, the run says so before it leaves
@@ -101,27 +106,29 @@ def execute(job: Job, signals: SignalFlag, terminal: Terminal, notify: str | Non
             raise known from error
 
 
-def _train(job: Job, device: Device, session: Session, beginning: Beginning | None) -> State:
+def _train(job: Job, device: Device, session: Session, beginning: Beginning | None, ranks: Ranks) -> State:
     from engine.loop.trainer import Trainer
 
     writer = session.writer
 
     # 2. open: the data is read and judged, the model built
-    task, files = open_task(job, device, session, _known_sides(job, beginning))
+    sides = _known_sides(job, beginning)
+    task, files = open_task(job, device, session, sides)
     if beginning is not None:
         beginning.check(files, task.fingerprint)
         session.terminal.begins_with(beginning.parent)
+    recruit(ranks, job, task, device, session, sides)
 
     # 3. plan: how long, by what it costs on this machine; a run that goes on keeps the plan it began with
     costs = None
     if job.record is None:
-        record, first, costs = _plan(job, task, session, beginning)
+        record, first, costs = _plan(job, task, session, beginning, ranks)
     else:
         record = job.record
         first = _plan_again(record, task, files, writer)
 
     # 4. train: from the first update, with weights of its own or of another run, or from the newest whole checkpoint
-    trainer = Trainer(task, first, writer, session.stop, session.callback, costs)
+    trainer = Trainer(task, first, writer, session.stop, session.callback, costs, ranks)
     writer.update(baseline=task.monitor.baseline)
     if beginning is not None:
         trainer.begin_from(beginning.state)
@@ -131,6 +138,8 @@ def _train(job: Job, device: Device, session: Session, beginning: Beginning | No
     if job.record is not None:
         session.terminal.at(trainer.tracker.step)
     state = trainer.fit()
+    if state is not State.COMPLETED:  # torchrun stops the others when one is gone: that is more than a signal
+        ranks.dismiss()
     if writer.lost is not None:  # the run directory went while the last words were written
         raise writer.lost
     return state
@@ -144,12 +153,14 @@ def _known_sides(job: Job, beginning: Beginning | None) -> Mapping[str, Side]:
     return known_sides(RunReader(job.root)) if forked else {}
 
 
-def _plan(job: Job, task: Task, session: Session, beginning: Beginning | None) -> tuple[RunRecord, Length, Costs]:
+def _plan(
+    job: Job, task: Task, session: Session, beginning: Beginning | None, ranks: Ranks
+) -> tuple[RunRecord, Length, Costs]:
     """How long the run is to be and what its parts cost, written into run.json."""
     from engine.loop.disk_space import check_space, needed_bytes
     from engine.loop.pace import lay_out, planned_seconds
 
-    first, costs = lay_out(task, session.check)
+    first, costs = lay_out(task, session.check, ranks)
     check_space(session.writer.root, needed_bytes(task, first))
     parent = beginning.parent if beginning is not None else None
     record = run_record(job, task, first, planned_seconds(first, task.config, costs), parent)
@@ -200,13 +211,18 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
     """
     context = click.get_current_context()
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    # Threads that wait by spinning cost twelve times the work on a busy machine; read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    ranks = context.with_resource(joined())
+    if ranks is not None and ranks.group.rank:
+        return follow(ranks)
     if resume is not None:
         if given - {"resume", "notify", *_ONWARD}:
             raise ConfigError(
                 "--resume goes on with a run as it was laid out, from its newest checkpoint.",
                 "Give only --source, --more-epochs, --more-minutes or --notify beside it.",
             )
-        return _resume(resume, moved, more_epochs, more_minutes, notify)
+        return _resume(resume, moved, more_epochs, more_minutes, notify, ranks)
     if given & _ONWARD:
         raise ConfigError(
             "--source, --more-epochs and --more-minutes belong to a run that is there.",
@@ -226,17 +242,22 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
     for note in job.notes:  # not on stdout, whose first line is the run directory
         click.echo(escaped(note), err=True)
     if run_dir is not None:
-        return run(job, notify)
+        return run(job, notify, ranks)
     root = new_root(runs_dir, job.name)
     try:
-        return run(replace(job, root=root), notify)
+        return run(replace(job, root=root), notify, ranks)
     finally:
         with suppress(OSError):  # nothing was written: it did not begin
             root.rmdir()
 
 
 def _resume(
-    root: Path, moved: str | None, more_epochs: int | None, more_minutes: float | None, notify: str | None
+    root: Path,
+    moved: str | None,
+    more_epochs: int | None,
+    more_minutes: float | None,
+    notify: str | None,
+    ranks: Ranks | None,
 ) -> int:
     from engine.loop.extension import More
 
@@ -251,11 +272,13 @@ def _resume(
         return 0
     from engine import device as devices
 
-    point = resume_point(root, devices.choose(job.training.device, job.training.threads).name)
+    point = resume_point(
+        root, devices.choose(job.training.device, job.training.threads).name, ranks.size if ranks else 1
+    )
     click.echo(point)
     if more is not None:
         click.echo(f"From there for {more}, whatever was planned.")
-    return run(replace(job, resumed_from_step=point.step if point else None, more=more), notify)
+    return run(replace(job, resumed_from_step=point.step if point else None, more=more), notify, ranks)
 
 
 def main() -> None:

@@ -45,6 +45,7 @@ ENGINE = (
     "engine.sharing",
     "engine.collection",
     "engine.sources",
+    "engine.whole_batch",
     "engine.task",
     "engine.loop",
     "engine.tasks.vae.demo",

@@ -32,9 +32,8 @@ BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ANY_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"^(sweetspot|python3?|streamlit|pip|ffmpeg|rm|du) ")
 INLINE = re.compile(r"`((?:sweetspot|python -m engine) [^`]+)`")
-WHY = (
-    r"pip install|pytest|tests\.bench|^ffmpeg|engine\.train (saw|my-cycle)"  # installs, measures, or is another program
-)
+# It installs, measures, trains for long, or is another program.
+WHY = r"pip install|pytest|^torchrun|tests\.bench|^ffmpeg|engine\.train (saw|my-cycle)"
 NOT_RUN = {
     'python3 -m venv .venv && . .venv/bin/activate && pip install -e ".[test]" && sweetspot train demo':
         "installs from the network; .ci/run does it",
@@ -43,6 +42,9 @@ NOT_RUN = {
         "a bench of minutes on a folder of the reader's; tests/bench tests it",
     "python -m engine.train my-cycle.wav": "needs the task that its page adds; tests/test_docs.py runs it there",
     "python -m engine.train saw --partials 8": "needs the task that its page adds; tests/test_docs.py runs it there",
+    "torchrun --nproc-per-node 2 -m engine.train demo --channels 64 --batch-size 16 --run-dir runs/wide":
+        "trains for an hour; tests/process/test_torchrun.py does it with less",
+    "torchrun --nproc-per-node 2 -m engine.train --resume runs/wide": "the same",
     "ffmpeg -i voice.m4a voice.wav": "another program, which need not be installed",
 }  # fmt: skip
 # What it stands for starts at once: that a Python of its own can do the same, .ci/run and tests/test_installed.py show.
@@ -272,7 +274,7 @@ def test_the_benches_that_the_pages_name_are_there() -> None:
             assert importlib.util.find_spec(f"tests.bench.{name}"), f"{page.name}: {name}"
 
 
-@pytest.mark.parametrize("bench", ["quality", "lengths", "replay", "generate", "mutations", "meter"])
+@pytest.mark.parametrize("bench", ["quality", "lengths", "replay", "generate", "mutations", "meter", "ddp"])
 def test_figures_from_a_bench_name_the_commit_they_were_measured_at(bench: str) -> None:
     texts = [page.read_text(encoding="utf-8") for page in PAGES if page.name != "questions.md"]
     parts = [part for text in texts for part in re.split(r"\n\n|\n- |^\|", text, flags=re.MULTILINE)]

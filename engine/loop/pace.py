@@ -12,6 +12,7 @@ import torch
 from engine.config import TrainingConfig, get_effective_preview_interval
 from engine.loop.checkpoint import WeightAverage
 from engine.loop.plan_history import PlanSegment
+from engine.loop.ranks import ONE, Ranks
 from engine.loop.state_file import serialise
 from engine.loop.update import backward, new_optimizer
 from engine.plan import UNLIMITED, Length
@@ -47,10 +48,10 @@ class Intervals:
         return cls(get_effective_preview_interval(config, total_epochs), config.checkpoint_interval)
 
 
-def lay_out(task: Task, check: Callable[[], None]) -> tuple[Length, Costs]:
+def lay_out(task: Task, check: Callable[[], None], ranks: Ranks = ONE) -> tuple[Length, Costs]:
     """How long a run is to be, and what its parts cost. ``check`` raises when it is to stop meanwhile."""
     length = Length.of(task.config, task.num_train)
-    costs = measure(task, length)
+    costs = measure(task, length, ranks)
     check()
     if task.config.max_minutes is not None:
         length = Length.of(task.config, task.num_train, steps_for_minutes(task.config, task.num_train, costs))
@@ -101,14 +102,14 @@ def most_that_fit(seconds: Callable[[int], float], budget_s: float, least: int, 
     return low
 
 
-def measure(task: Task, length: Length) -> Costs:
+def measure(task: Task, length: Length, ranks: Ranks = ONE) -> Costs:
     """What the parts of a run cost now; of one too short for more to matter, only its updates.
 
     The task is left as it was: every draw is a function of the step, and weights and state are put back.
     """
     before, state = copy.deepcopy((task.model.state_dict(), task.state_dict()))
     short = length.total_steps < SHORT_RUN_STEPS
-    costs = Costs(_step_seconds(task, 1 if short else MOST_STEPS))
+    costs = Costs(_step_seconds(task, 1 if short else MOST_STEPS, ranks))
     if not short:
         average = WeightAverage(task.model)
         epoch_s = _seconds(lambda: (task.evaluate(average.model, "train"), task.evaluate(average.model, "val")))
@@ -121,20 +122,19 @@ def measure(task: Task, length: Length) -> Costs:
     return costs
 
 
-def _step_seconds(task: Task, most: int) -> float:
+def _step_seconds(task: Task, most: int, ranks: Ranks) -> float:
     """The median time of an update, after a few that warm up."""
     optimizer = new_optimizer(task)
     times: list[float] = []
     while len(times) < WARM_STEPS + 2 or (len(times) < most and sum(times) < MOST_SECONDS):
         step = len(times) + 1
-        times.append(_seconds(lambda step=step: _update(task, optimizer, step)))  # type: ignore[misc]
+        times.append(_seconds(lambda step=step: _update(task, optimizer, step, ranks)))  # type: ignore[misc]
     settled = sorted(times[WARM_STEPS:])
     return settled[len(settled) // 2]
 
 
-def _update(task: Task, optimizer: torch.optim.Optimizer, step: int) -> None:
-    knobs = task.schedule(step, 0.0)
-    backward(task, optimizer, task.batch(task.config.seed, step), knobs)
+def _update(task: Task, optimizer: torch.optim.Optimizer, step: int, ranks: Ranks) -> None:
+    backward(task, optimizer, step, task.schedule(step, 0.0), ranks)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.claims import advice
-from engine.errors import StorageError, TrainingFailedError
+from engine.errors import ProcessLostError, StorageError, TrainingFailedError
 from engine.loop.archive import Archive
 from engine.loop.checkpoint import Loaded, WeightAverage, begin, must_fit, restore
 from engine.loop.extension import More
 from engine.loop.pace import EARLY_PREVIEWS, Costs
 from engine.loop.plan_history import PlanSegment
 from engine.loop.planner import Planner
+from engine.loop.ranks import ONE, Ranks
 from engine.loop.reporter import Reporter
 from engine.loop.tracker import BestEpoch, EpochResult, TrackerState
 from engine.loop.update import backward, new_optimizer
@@ -39,7 +40,7 @@ class Trainer:
 
     length: what the run began with; its later plans may have moved its end. stop: says whether it is to end after the
     step under way; asked once a step. callback: told every event.
-    costs: what the parts of the run were measured to take.
+    costs: what the parts of the run were measured to take. ranks: the processes that share each update.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class Trainer:
         stop: Callable[[], bool],
         callback: MetricsCallback = lambda event: None,
         costs: Costs | None = None,
+        ranks: Ranks = ONE,
     ) -> None:
-        self.task, self.writer = task, writer
+        self.task, self.writer, self.ranks = task, writer, ranks
         self.planner = Planner(task.config, length, writer, costs or Costs())
         self.plans = self.planner.plans
         self.reporter = Reporter(task, writer, self.planner, callback)
@@ -91,7 +93,11 @@ class Trainer:
         self.writer.state(State.RUNNING, phase="train", progress=None, step=self.tracker.step, epoch=self._epoch())
         self.reporter.standing(self.tracker, over=False)
         try:
+            self.ranks.take_over(self.task)
             return self._fit()
+        except ProcessLostError:  # in the midst of an update, which has moved nothing yet
+            self._save_last("process lost")
+            raise
         finally:
             self.reporter.standing(self.tracker, over=True)
 
@@ -128,8 +134,7 @@ class Trainer:
         began = time.monotonic()
         step = self.tracker.step + 1
         knobs = self._knobs(step)
-        batch = self.task.batch(self.config.seed, step)
-        values = backward(self.task, self.optimizer, batch, knobs)
+        values = backward(self.task, self.optimizer, step, knobs, self.ranks)
         self.tracker.step = step
         healthy = math.isfinite(values["train_loss"]) and values["train_loss"] <= DIVERGED
         moves = healthy and math.isfinite(values["grad_norm"])

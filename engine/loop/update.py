@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from engine.task import Batch, Task
+from engine.loop.ranks import ONE, Ranks
+from engine.task import Task
 
 
 def new_optimizer(task: Task) -> torch.optim.Optimizer:
@@ -32,16 +33,15 @@ def _eager(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optim
 
 
 def backward(
-    task: Task, optimizer: torch.optim.Optimizer, batch: Batch, knobs: Mapping[str, float]
+    task: Task, optimizer: torch.optim.Optimizer, step: int, knobs: Mapping[str, float], ranks: Ranks = ONE
 ) -> dict[str, float]:
-    """Forward, backward and clip; the gradients stay in the weights. The step's metrics and "grad_norm" as numbers."""
+    """Update ``step`` up to its gradients, which stay in the weights. Its metrics and "grad_norm" as numbers."""
     for group in optimizer.param_groups:
         group["lr"] = knobs["learning_rate"]
     task.model.train()
-    output = task.training_step(task.model, batch, knobs)
-    output.loss.backward()  # type: ignore[no-untyped-call]
+    metrics = ranks.descend(task, step, knobs)
     norm = torch.nn.utils.clip_grad_norm_(task.model.parameters(), task.config.regularization.gradient_clip_norm)
-    metrics = {"train_loss": output.loss, **output.metrics, "grad_norm": norm}
+    metrics["grad_norm"] = norm
     # The one synchronisation with the device in a step.
     values = torch.stack([value.detach().float() for value in metrics.values()]).tolist()
     return dict(zip(metrics, values, strict=True))

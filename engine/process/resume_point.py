@@ -20,7 +20,7 @@ from pydantic import ValidationError
 import engine
 from engine.errors import RunDirectoryError
 from engine.metrics import EpochMetrics
-from engine.quantities import duration
+from engine.quantities import counted, duration
 from engine.rundir.layout import Layout, checkpoint_step
 from engine.rundir.liveness import is_here
 from engine.rundir.protocol import SessionRecord
@@ -90,12 +90,13 @@ def git_commit() -> str | None:
     return result.stdout.strip()
 
 
-def resume_point(root: Path, device: str | None = None) -> ResumePoint | None:
+def resume_point(root: Path, device: str | None = None, processes: int = 1) -> ResumePoint | None:
     """Where the run in ``root`` would go on; None when it has no run.json, so that there is nothing to go on with.
 
     ``RunDirectoryError`` when that is damaged.
 
-    device: what it would compute on, as sessions name it; None when that is not known yet.
+    device: what it would compute on, as sessions name it; None when that is not known yet. processes: how many would
+    share an update.
     """
     reader = RunReader(root)
     record = reader.run()
@@ -116,7 +117,9 @@ def resume_point(root: Path, device: str | None = None) -> ResumePoint | None:
         total_epochs=present.total_epochs,
         elapsed_s=status.elapsed_s if status else 0.0,
         losses=_losses(reader.layout, newest.step, record) if newest else {},
-        changed=list(dict.fromkeys(reason for session in sessions for reason in _changed(session, record, device))),
+        changed=list(
+            dict.fromkeys(reason for session in sessions for reason in _changed(session, record, device, processes))
+        ),
     )
 
 
@@ -140,7 +143,7 @@ def _losses(layout: Layout, step: int, record: RunRecord) -> dict[str, float]:
     return {name: float(known[name]) for name in names if known.get(name) is not None}
 
 
-def _changed(session: SessionRecord, record: RunRecord, device: str | None) -> list[str]:
+def _changed(session: SessionRecord, record: RunRecord, device: str | None, processes: int) -> list[str]:
     """How this process would differ from one that trained the run, as far as it may change bits."""
     now = versions()
     then = session.versions
@@ -148,6 +151,8 @@ def _changed(session: SessionRecord, record: RunRecord, device: str | None) -> l
     threads = record.config.training.get("threads") or session.threads  # a run keeps its number wherever it goes on
     if threads != session.threads:
         changed.append(f"it had {session.threads} threads, now {threads}")
+    if processes != session.processes:
+        changed.append(f"it had {counted(session.processes, 'process', 'processes')}, now {processes}")
     if device is not None and _kind(device) != _kind(session.device):
         changed.append(f"it trained on {_kind(session.device)}, now {_kind(device)}")
     elif _kind(session.device) != "cpu":

@@ -82,6 +82,11 @@ class Terminal:
                 flush=True,
             )
 
+    def shared(self, how: object) -> None:
+        """Several processes share each update, as ``how`` says."""
+        with suppress(OSError):
+            print(how, flush=True)
+
     def at(self, step: int) -> None:
         """A resumed run stands at ``step``."""
         if self._bar is not None:

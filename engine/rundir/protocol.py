@@ -63,6 +63,7 @@ class SessionRecord(Record):
     started_at: float
     device: str
     threads: int
+    processes: int = Field(default=1, description="That shared each update; this one is the first of them.")
     versions: dict[str, str]
     git_commit: str | None = None
     resumed_from_step: int | None = None

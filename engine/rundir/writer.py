@@ -74,6 +74,7 @@ class RunWriter:
         *,
         device: str,
         threads: int,
+        processes: int = 1,
         versions: dict[str, str],
         git_commit: str | None = None,
         resumed_from_step: int | None = None,
@@ -92,7 +93,7 @@ class RunWriter:
         check_entry(layout, resume=resume)
         try:
             layout.root.mkdir(parents=True, exist_ok=True)
-            session = new_session(layout, device, threads, versions, git_commit, resumed_from_step)
+            session = new_session(layout, device, threads, processes, versions, git_commit, resumed_from_step)
             lock = RunLock(layout.lock, holder=f"pid {session.pid}, host {session.host}")
             try:
                 check_entry(layout, resume=resume)  # again: another may have come and gone since

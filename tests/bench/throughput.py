@@ -31,20 +31,20 @@ class Pure:
     def __init__(self, trainer: Trainer) -> None:
         self.task, self.trainer = trainer.task, trainer
         self.knobs = trainer.task.schedule(1, 0.5)
-        self.batch = trainer.task.batch(0, 1)
-        self.x = self.vary()
+        self.drawn = trainer.task.loader.batch(0, 1)
+        self.at_hand = trainer.task.batch(0, 1)
 
+    @torch.no_grad()
     def vary(self) -> torch.Tensor:
-        with torch.no_grad():
-            scale, config = self.task.codec.scale, self.task.transform.config
-            varied = augment.apply(self.batch["clean"], dict(self.batch), self.batch["noise"], scale.ref, config)
-            return scale.standardise(varied)[:, None].contiguous(memory_format=torch.channels_last)
+        scale, config = self.task.codec.scale, self.task.transform.config
+        varied = augment.apply(self.drawn["clean"], self.drawn, self.drawn["noise"], scale.ref, config)
+        return scale.standardise(varied)[:, None].contiguous(memory_format=torch.channels_last)
+
+    def batch(self, seed: int, step: int) -> Batch:
+        return self.at_hand
 
     def training_step(self, model: torch.nn.Module, batch: Batch, knobs: dict[str, float]) -> StepOutput:
-        mean, log_var = model.encode(self.x * batch["keep"][:, None])
-        z = mean + batch["latent"] * torch.exp(0.5 * log_var)
-        out = self.task._loss(self.x, model.decode(z, self.x.shape[-1]), mean, log_var, knobs["kl_weight"])
-        return StepOutput(out.loss, {"recon_loss": out.recon, "kl_loss": out.kl})
+        return self.task.training_step(model, batch, knobs)
 
     @property
     def model(self) -> torch.nn.Module:
@@ -55,7 +55,7 @@ class Pure:
         return self.task.config
 
     def step(self) -> None:
-        backward(self, self.trainer.optimizer, self.batch, self.knobs)
+        backward(self, self.trainer.optimizer, 1, self.knobs)
         self.trainer.optimizer.step()
         self.trainer.optimizer.zero_grad(set_to_none=True)
 
@@ -84,5 +84,5 @@ def variants(trainer: Trainer, steps: int) -> dict[str, Callable[[], float]]:
 def command(source: str, epochs: int, rounds: int) -> None:
     """Compare whole epochs with the pure step of the same model."""
     with tempfile.TemporaryDirectory() as place, training(source, Path(place) / "run") as trainer:
-        found = alternate(variants(trainer, epochs * trainer.course.last.steps_per_epoch), rounds)
+        found = alternate(variants(trainer, epochs * trainer.plans.last.steps_per_epoch), rounds)
     show("throughput", median(found, "pure step") / median(found, "whole step"), found)

@@ -77,6 +77,7 @@ def test_a_machine_is_the_same_under_another_name(stopped: Path) -> None:
         ({"device": "cuda:0 (H100)"}, "cuda:1 (H100)", "it trains on an accelerator"),
         ({"device": "cuda:0 (H100)"}, "cpu (x)", "it trained on cuda, now cpu"),
         ({}, "mps (M3)", "it trained on cpu, now mps"),
+        ({"processes": 2}, "cpu (x)", "it had 2 processes, now 1"),
         ({"threads": 4}, "cpu (x)", "it had 4 threads, now 1"),
     ],
 )

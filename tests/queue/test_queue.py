@@ -181,12 +181,14 @@ def test_what_waits_is_removed_and_no_worker_finds_it(queue: Engine, runs: Path,
     assert "Nothing waits" in queue("list").stdout
 
 
-def test_a_run_that_waited_is_told_of_by_the_queues_command(
-    queue: Engine, runs: Path, night: Night, tmp_path: Path
+def test_a_run_that_waited_is_told_of_by_the_queues_command_and_sees_the_gpus_of_its_worker(
+    queue: Engine, runs: Path, night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     root = added(queue, table(tmp_path / "table.csv"), "--target", "kind", "--max-epochs", 1, "--threads", 1)
-    assert night.work("--notify", HEAR).wait(300) == 0, night.said.read_text()
-    assert until(lambda: heard(root))[0].startswith("done: ")
+    hear = HEAR.replace("$SWEETSPOT_MESSAGE", "GPU $CUDA_VISIBLE_DEVICES")
+    assert night.work("--notify", hear).wait(300) == 0, night.said.read_text()
+    assert until(lambda: heard(root)) == ["done: GPU 7"]
 
 
 def test_no_text_of_a_request_is_taken_for_an_option(queue: Engine, runs: Path, night: Night, tmp_path: Path) -> None:

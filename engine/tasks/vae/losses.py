@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
+from engine.whole_batch import over_batch
+
 OVERLAP = 8.0
 SIGMA_FLOOR_DB = 3.0
 
@@ -41,10 +43,10 @@ def vae_loss(
 ) -> VAELoss:
     """x, reconstruction [B, 1, M, F]; mean, log_var [B, D, L]. std_db: decibels in one unit of x."""
     effective = x[0].numel() / OVERLAP
-    mse = (reconstruction - x).square().mean()
+    mse = over_batch((reconstruction - x).square().mean())
     variance = mse.detach().clamp_min((SIGMA_FLOOR_DB / std_db) ** 2)
     recon = 0.5 * (mse / variance + variance.log())
-    per_dim = (0.5 * (mean.square() + log_var.exp() - log_var - 1)).mean(0).flatten()
+    per_dim = over_batch((0.5 * (mean.square() + log_var.exp() - log_var - 1)).mean(0).flatten())
     # Clamped after the mean over the batch: a clamp per item frees dimensions that some items need.
     kl = per_dim.clamp_min(free_bits).sum() / effective
     return VAELoss(recon + kl_weight * kl, recon, kl, per_dim.sum(), per_dim, mse)

@@ -144,16 +144,17 @@ class VAETask:
             "kl_weight": get_kl_weight(progress, 1.0, self.task_config.kl_warmup_fraction),
         }
 
+    @torch.no_grad()
     def batch(self, seed: int, step: int) -> Batch:
-        return onto(self.device, self.loader.batch(seed, step))
+        """x [B, 1, M, F], varied and standardised; keep [B, M, F]; latent [B, D, L]."""
+        drawn, scale = onto(self.device, self.loader.batch(seed, step)), self.codec.scale
+        varied = augment.apply(drawn["clean"], drawn, drawn["noise"], scale.ref, self.transform.config)
+        x = scale.standardise(varied)[:, None].contiguous(memory_format=torch.channels_last)
+        return {"x": x, "keep": drawn["keep"], "latent": drawn["latent"]}
 
     def training_step(self, model: ConvVAE, batch: Batch, knobs: Mapping[str, float]) -> StepOutput:
-        with torch.no_grad():
-            scale = self.codec.scale
-            varied = augment.apply(batch["clean"], dict(batch), batch["noise"], scale.ref, self.transform.config)
-            x = scale.standardise(varied)[:, None].contiguous(memory_format=torch.channels_last)
-            seen = x * batch["keep"][:, None]
-        mean, log_var = model.encode(seen)
+        x = batch["x"]
+        mean, log_var = model.encode(x * batch["keep"][:, None])
         z = mean + batch["latent"] * torch.exp(0.5 * log_var)
         out = self._loss(x, model.decode(z, x.shape[-1]), mean, log_var, knobs["kl_weight"])
         return StepOutput(out.loss, {"train_loss": out.loss, "recon_loss": out.recon, "kl_loss": out.kl})
