@@ -78,11 +78,22 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .ss-mark small{overflow-wrap:anywhere}.st-key-plane [data-testid=stElementToolbar]{display:none}
 [class*=st-key-star-] button,[class*=st-key-take-] button{min-height:0;padding:.15rem .3rem}
-[class*=st-key-star-] [data-testid=stMarkdownContainer],[class*=st-key-take-] [data-testid=stMarkdownContainer]{
+[class*=st-key-star-] [data-testid=stMarkdownContainer],[class*=st-key-take-] [data-testid=stMarkdownContainer],
+[class*=st-key-along-] [data-testid=stMarkdownContainer]{
   position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 [class*=st-key-star-] [data-testid=stIconMaterial],[class*=st-key-take-] [data-testid=stIconMaterial]{font-size:1.3rem}
 [class*=st-key-star-on-] [data-testid=stIconMaterial]{font-size:0;color:light-dark(#7A4E00,#F0CC70)}
 [class*=st-key-star-on-] [data-testid=stIconMaterial]::before{content:"★";font:1.35rem/1 sans-serif}
+.ss-stops{display:grid;grid-template-columns:repeat(5,1fr);text-align:center;font-size:.87rem;opacity:.78}
+[class*=st-key-strip-] [data-testid=stColumn]{min-width:0!important}
+[class*=st-key-stop-]{position:relative;border-radius:6px;overflow:hidden}
+[class*=st-key-stop-] img{aspect-ratio:8/3;object-fit:fill;display:block}
+[class*=st-key-along-]{position:absolute!important;inset:0;width:100%!important}
+[class*=st-key-along-] *{height:100%;width:100%}
+[class*=st-key-along-] button{min-height:0;padding:0;border:2px solid transparent;background:transparent;color:#FBFAF7;
+  border-radius:6px}
+[class*=st-key-along-] button:is(:hover,:focus-visible){border-color:light-dark(#0B7466,#5CCFB8);background:#0006}
+[class*=st-key-along-] [data-testid=stIconMaterial]{width:auto;height:auto;filter:drop-shadow(0 0 3px #000)}
 .ss-above{margin-top:.4rem}.ss-above small{display:inline;margin-left:.6rem}
 .ss-note{display:flex;gap:.7rem;border-radius:8px;padding:.85rem 1rem;line-height:1.5}
 .ss-note b{font-weight:650}.ss-note .ss-icon{font-size:1.35rem;line-height:1.5rem}
