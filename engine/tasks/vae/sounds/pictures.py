@@ -57,7 +57,8 @@ def _pooled(db: np.ndarray, pool: int) -> np.ndarray:
     """The loudest of each ``pool`` frames."""
     if pool == 1:
         return db
-    return np.pad(db, ((0, 0), (0, -db.shape[1] % pool)), "edge").reshape(len(db), -1, pool).max(2)
+    loudest: np.ndarray = np.pad(db, ((0, 0), (0, -db.shape[1] % pool)), "edge").reshape(len(db), -1, pool).max(2)
+    return loudest
 
 
 def _mel(wave: np.ndarray, config: SpectrogramConfig) -> np.ndarray:
