@@ -71,6 +71,8 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-quiet{font-size:.93rem}
 .ss-line{line-height:1.5}.ss-line b{font-weight:650}
 .ss-mark{font-weight:600;line-height:1.25}.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
+.ss-remark{font-size:.93rem;line-height:1.35;padding:.1rem 0 .3rem;overflow-wrap:anywhere}
+.ss-star{color:light-dark(#7A4E00,#F0CC70)}
 .ss-ticks{position:relative;height:1.2rem;font-size:.8rem;white-space:nowrap}
 .ss-ticks span{position:absolute;translate:-50% 0;opacity:.78}
 .ss-ticks span:first-child{translate:0 0}.ss-ticks span:last-child{translate:-100% 0}
@@ -78,9 +80,8 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .ss-mark small{overflow-wrap:anywhere}.st-key-plane [data-testid=stElementToolbar]{display:none}
 [class*=st-key-star-] button,[class*=st-key-take-] button{min-height:0;padding:.15rem .3rem}
-[class*=st-key-star-] [data-testid=stMarkdownContainer],[class*=st-key-take-] [data-testid=stMarkdownContainer],
-[class*=st-key-along-] [data-testid=stMarkdownContainer]{
-  position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+:is([class*=st-key-star-],[class*=st-key-take-],[class*=st-key-along-],[class*=st-key-turn-])
+  [data-testid=stMarkdownContainer]{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 [class*=st-key-star-] [data-testid=stIconMaterial],[class*=st-key-take-] [data-testid=stIconMaterial]{font-size:1.3rem}
 [class*=st-key-star-on-] [data-testid=stIconMaterial]{font-size:0;color:light-dark(#7A4E00,#F0CC70)}
 [class*=st-key-star-on-] [data-testid=stIconMaterial]::before{content:"★";font:1.35rem/1 sans-serif}

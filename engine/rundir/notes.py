@@ -44,6 +44,11 @@ def _remarks(remarks: dict[int, str]) -> dict[int, str]:
     return dict([(step, text) for step, text in lines if text][:MOST_REMARKS])
 
 
+def _moments(steps: Iterable[int]) -> tuple[int, ...]:
+    """Each update once, in their order; the first ones where there are too many."""
+    return tuple(sorted({step for step in steps if step >= 0})[:MOST_REMARKS])
+
+
 class Notes(Record):
     """What a person calls a run, and says of it. Empty where there is nothing."""
 
@@ -53,6 +58,9 @@ class Notes(Record):
     archived: bool = False
     remarks: Annotated[dict[int, str], AfterValidator(_remarks)] = Field(
         default_factory=dict, description="Words on what previews sound like, by the update they were made after."
+    )
+    starred: Annotated[tuple[int, ...], AfterValidator(_moments)] = Field(
+        (), description="The updates after which previews with a star were made."
     )
 
 
