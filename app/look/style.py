@@ -78,7 +78,10 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-ticks span:first-child{translate:0 0}.ss-ticks span:last-child{translate:-100% 0}
 .ss-mark .sweet{color:light-dark(#0A6558,#7ADBC7);opacity:1;font-weight:600}
 .ss-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.ss-mark small{overflow-wrap:anywhere}.st-key-plane [data-testid=stElementToolbar]{display:none}
+.ss-mark small{overflow-wrap:anywhere}:is(.st-key-plane,.st-key-top) [data-testid=stElementToolbar]{display:none}
+[data-testid=stElementToolbarButton]:has([aria-label^="Copy Vega-Lite"]){display:none!important}
+:is([data-testid=stPageLink-NavLink],[role=tab],summary,.stDataFrame canvas):focus-visible{
+  outline:2px solid light-dark(#0B7466,#5CCFB8);outline-offset:2px;border-radius:6px}
 [class*=st-key-star-] button,[class*=st-key-take-] button{min-height:0;padding:.15rem .3rem}
 :is([class*=st-key-star-],[class*=st-key-take-],[class*=st-key-along-],[class*=st-key-turn-])
   [data-testid=stMarkdownContainer]{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
@@ -199,6 +202,11 @@ def head_words(text: str) -> None:
 def line(text: str) -> None:
     """One line of our own words; what stands between asterisks is bold."""
     st.html(f'<div class="ss-line">{strong(text)}</div>')
+
+
+def announced(text: str) -> None:
+    """:func:`line` that is read aloud whenever it says something else."""
+    st.html(f'<div class="ss-line" role="status">{strong(text)}</div>')
 
 
 def strong(text: str) -> str:
