@@ -12,8 +12,8 @@ import streamlit as st
 
 from app.charts import latent_map, specs
 from app.look import style
-from app.panels import actions, directions
-from app.sounds import players
+from app.panels import actions
+from app.sounds import directions, players
 from app.sounds.made_sounds import Sound, stem
 from app.sounds.model import Model, choose_state, open_model
 from engine.errors import SweetspotError
