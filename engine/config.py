@@ -81,20 +81,31 @@ class RegularizationConfig(Settings):
         ge=0,
         lt=1,
         title="Part of the input that is hidden",
-        description="Fraction of what the model is shown that is masked in training.",
+        description="Part of what the model is shown that is masked while it learns: more makes learning by heart "
+        "harder, and its copies less close.",
     )
     weight_decay: float = Field(
-        0.01, ge=0, le=1, title="Pull towards small weights", description="Decoupled weight decay of AdamW."
+        0.01,
+        ge=0,
+        le=1,
+        title="Pull towards small weights",
+        description="How strongly the model is pulled towards the simple: more makes learning by heart harder, "
+        "and detail too.",
     )
     augmentation_expansion: int = Field(
         10,
         ge=1,
         le=100,
         title="Variants of each item",
-        description="Most variants of each training item in an epoch; fewer when there are many items.",
+        description="Most variants of each item that an epoch learns from: more keep a small collection from "
+        "being learnt by heart, and take longer; fewer when there are many items.",
     )
     gradient_clip_norm: float = Field(
-        1.0, gt=0, title="Largest step of learning", description="Gradients are scaled down to this norm."
+        1.0,
+        gt=0,
+        title="Largest step of learning",
+        description="No update may go farther: less keeps an odd item from throwing the learning off, more learns "
+        "sooner.",
     )
 
 
@@ -147,25 +158,27 @@ class TrainingConfig(Settings):
     preset: Literal["auto", "conservative", "balanced", "aggressive"] = Field(
         "auto",
         title="Guard against memorising",
-        description="Guard against memorising; auto takes it from how much there is to learn from.",
+        description="How strongly it is kept from learning your data by heart: the lighter, the closer its "
+        "copies; auto takes it from how much there is to learn from.",
     )
     max_epochs: int | None = Field(
         200,
         ge=1,
         title="Most epochs",
-        description="Most epochs; set by you, each is a pass over the data; a preset's only divides the run.",
+        description="Most epochs. Set by you, each is a pass over the data; a preset's only divides the run.",
     )
     max_steps: int | None = Field(
         None,
         ge=1,
         title="Most updates",
-        description="Most updates; automatic: what such a collection needs. Schedules shorten with it.",
+        description="Most updates, each a small step of learning; automatic: what such a collection needs. All "
+        "that changes during a run shortens with it.",
     )
     max_minutes: float | None = Field(
         None,
         gt=0,
         title="Most minutes",
-        description="Wall time from the first update, everything included; planned anew as the pace moves.",
+        description="Minutes by the clock from the first update, everything included; planned anew as the pace moves.",
     )
     stop_after_sweet_spot: bool = Field(
         False,
@@ -175,10 +188,19 @@ class TrainingConfig(Settings):
         "two, which cannot tell.",
     )
     learning_rate: float = Field(
-        2e-3, gt=0, title="Learning rate", description="Highest learning rate of the cosine schedule."
+        2e-3,
+        gt=0,
+        title="Learning rate",
+        description="How far an update goes at most: more learns sooner and may fall apart, less is surer and "
+        "takes longer. It falls to nothing at the end.",
     )
     batch_size: int | None = Field(
-        None, ge=1, le=1024, title="Items in an update", description="Items per update; automatic: 8, fewer when few."
+        None,
+        ge=1,
+        le=1024,
+        title="Items in an update",
+        description="Items that an update learns from: more make it calmer and slower, fewer rougher and quicker; "
+        "automatic: 8, fewer when few.",
     )
     regularization: RegularizationConfig = Field(default_factory=RegularizationConfig)
     val_fraction: float | None = Field(
@@ -186,40 +208,65 @@ class TrainingConfig(Settings):
         gt=0,
         lt=1,
         title="Part held out to check with",
-        description="Part of the data held out to check with; automatic: by how much there is.",
+        description="Part of the data held out to check with: more finds the sweet spot surer and leaves less to "
+        "learn from; automatic: by how much there is.",
     )
     checkpoint_interval: int = Field(
         10,
         ge=1,
         title="Epochs between saves",
-        description="Epochs between checkpoints; the first after 20 s, then at least one every 5 minutes.",
+        description="Epochs from one save to the next, from where a run can go on; the first after 20 s, then at "
+        "least one every 5 minutes.",
     )
     max_checkpoints: int = Field(
-        3, ge=1, title="Saves that are kept", description="Newest checkpoints kept, beside the best."
+        3,
+        ge=1,
+        title="Saves that are kept",
+        description="Newest saves kept, beside the best; older ones are removed.",
     )
-    preview_interval: int = Field(5, ge=1, title="Epochs between previews", description="Epochs between previews.")
+    preview_interval: int = Field(
+        5,
+        ge=1,
+        title="Epochs between previews",
+        description="Epochs from one preview to the next: fewer let you follow it closer, and take room on the disk.",
+    )
     preview_interval_short: int = Field(
-        2, ge=1, title="Epochs between previews, short runs", description="The same in runs shorter than 50 epochs."
+        2,
+        ge=1,
+        title="Epochs between previews, short runs",
+        description="The same in runs shorter than 50 epochs.",
     )
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         title="Computes on",
-        description="auto, cpu, cuda, cuda:N or mps.",
+        description="What computes: auto, cpu, cuda, cuda:N or mps; auto takes a graphics card where there is one.",
     )
     threads: int | None = Field(
-        None, ge=1, le=256, title="Processor threads", description="CPU threads; part of the run: they change its bits."
+        None,
+        ge=1,
+        le=256,
+        title="Processor threads",
+        description="Processor threads; part of the run: with another number it comes out a little different.",
     )
     num_workers: int = Field(
         0, ge=0, le=0, title="Loading processes", description="Always 0: the data is read once, and kept ready."
     )
-    seed: int = Field(0, ge=0, lt=2**63, title="Seed", description="Seed of everything but the split.")
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**63,
+        title="Seed",
+        description="Where all chance but the division begins: another number makes another model of the same "
+        "data and settings.",
+    )
     split_seed: int = Field(
         42,
         ge=0,
         lt=2**63,
         title="Seed of the division",
-        description="Seed of the division into what is learnt and what checks.",
+        description="Where chance begins in dividing the data into what is learnt and what checks: another number "
+        "holds out others.",
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from app.charts.curves import add_curve, add_hover, shown, span
-from app.charts.marks import Mark, add_marks
+from app.charts.marks import Mark, add_chosen, add_marks
 from app.charts.resampled import clipped, in_sight, resampled
 from app.charts.settings import ChartSettings
 from app.charts.table import Height, Rows, finite, fitted, nice_range
@@ -30,7 +30,8 @@ class Measured:
     """What the main chart shows of a run.
 
     names: what new items, its own items and the baseline are called here. standard_error: the metric that says how sure
-    the monitored one is, drawn as a pale band around an unsmoothed curve; None: no band.
+    the monitored one is, drawn as a pale band around an unsmoothed curve; None: no band. chosen: the update whose
+    sounds are heard.
     """
 
     epochs: Columns
@@ -39,6 +40,7 @@ class Measured:
     sweet: Sweet | None = None
     marks: Sequence[Mark] = ()
     standard_error: str | None = None
+    chosen: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ def main_rows(run: Measured, sight: Sight) -> pa.Table:
         _add_spread(rows, x, curves["val"], run.epochs.get(run.standard_error), (low, high), window)
     for role, curve in drawn.items():
         add_curve(rows, role, role, clipped(curve, low, high))
-    add_marks(rows, run.marks, sight.at, window or (begin - margin, end + margin))
+    ends = window or (begin - margin, end + margin)
+    add_marks(rows, run.marks, sight.at, ends)
+    add_chosen(rows, run.chosen, sight.at, ends)
     own = {role: (name, monitor.unit) for role, name in zip(drawn, run.names[:2], strict=True)}
     add_hover(rows, seen, own, sight.at, (low, high), run.marks)
     _add_labels(rows, run, seen, level, axis)

@@ -64,12 +64,18 @@ def add_marks(rows: Rows, marks: Sequence[Mark], at: XAxis, window: Window) -> N
         rows.add("legend", "base", x=0.0, t="\u2003".join(LEGEND[kind] for kind in kinds))
 
 
-def picked(state: Any, name: str) -> int | None:
-    """The update of the mark that was clicked, from what Streamlit keeps of a chart."""
+def add_chosen(rows: Rows, step: int | None, at: XAxis, window: Window) -> None:
+    """A rule at the update whose sounds are heard, where it lies in ``window``."""
+    place = at.of_steps(np.array([] if step is None else [step], float))
+    rows.add("chosen", "done", x=place[(place >= window[0]) & (place <= window[1])])
+
+
+def picked(state: Any, name: str) -> frozenset[int]:
+    """The updates of the marks that were clicked an odd number of times, from what Streamlit keeps of a chart."""
     try:
-        return int(state["selection"][name][0]["t"])
-    except (KeyError, IndexError, TypeError, ValueError):
-        return None
+        return frozenset(int(one["t"]) for one in state["selection"][name])
+    except (KeyError, TypeError, ValueError):
+        return frozenset()
 
 
 def beside(marks: Sequence[Mark], at: XAxis, places: Floats) -> list[str]:

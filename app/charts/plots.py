@@ -14,7 +14,7 @@ import streamlit as st
 from app.charts import specs
 from app.charts.main_curve import Measured, Sight, main_rows
 from app.charts.marks import Mark, turns
-from app.charts.marks import picked as picked_step
+from app.charts.marks import picked as picked_steps
 from app.charts.settings import AXES, ChartSettings
 from app.charts.x_axis import Window, XAxis
 from app.look import words
@@ -68,6 +68,7 @@ def zoom_key(name: str, run_id: str, settings: ChartSettings) -> str:
 def draw(drawn: Drawing, key: str, picked: Picked | None = None) -> None:
     """A chart that tells the server its zoom and, where somebody wants it, which mark was clicked; nothing else that
     happens in the browser."""
+    st.session_state[f"picked-{key}"] = picked_steps(st.session_state.get(key), specs.PICK)
     tells = [specs.ZOOM] if picked is None else [specs.ZOOM, specs.PICK]
     st.vega_lite_chart(
         drawn.rows, drawn.spec, width="stretch", key=key, selection_mode=tells, alt=drawn.alt,
@@ -76,11 +77,12 @@ def draw(drawn: Drawing, key: str, picked: Picked | None = None) -> None:
 
 
 def _tell(key: str, picked: Picked) -> None:
-    """Of what a chart tells, a click on a mark that was not the last one clicked."""
-    step, before = picked_step(st.session_state.get(key), specs.PICK), f"picked-{key}"
-    if step is not None and step != st.session_state.get(before):
-        st.session_state[before] = step
-        picked(step)
+    """Of what a chart tells, a click on a mark. One that is clicked again leaves the selection, and is meant again."""
+    now, before = picked_steps(st.session_state.get(key), specs.PICK), f"picked-{key}"
+    clicked = now ^ st.session_state.get(before, frozenset())
+    st.session_state[before] = now
+    if len(clicked) == 1:
+        picked(*clicked)
 
 
 def main(
@@ -90,16 +92,18 @@ def main(
     settings: ChartSettings,
     picked: Picked | None = None,
     height: int = MAIN_HEIGHT,
+    chosen: int | None = None,
 ) -> None:
     """Error on new and own items, against the baseline, with the sweet range and what happened to the run.
 
-    picked: called with the update of a mark that was clicked, before the page is drawn again.
+    picked: called with the update of a mark that was clicked, before the page is drawn again. chosen: the update whose
+    sounds are heard on this page.
     """
     if view.run is None:
         _empty("The curve begins with the first epoch.")
         return
     key = zoom_key("main", reader.id, settings)
-    drawn = main_drawing(reader.root, view, preview_steps, settings, window(key), height)
+    drawn = main_drawing(reader.root, view, preview_steps, settings, window(key), height, chosen)
     if drawn is None:
         _empty("The curve begins when the first epoch is over.")
         return
@@ -113,6 +117,7 @@ def main_drawing(
     settings: ChartSettings = USUALLY,
     window: Window | None = None,
     height: int = MAIN_HEIGHT,
+    chosen: int | None = None,
 ) -> Drawing | None:
     """The main chart of a run, within the part of the x axis that is in sight; None before its first epoch."""
     run, status = view.run, view.status
@@ -126,10 +131,10 @@ def main_drawing(
 
     def made() -> pa.Table:
         happened = marks(root, store, run, preview_steps)
-        measured = Measured(store.epochs, monitor, _names(run), best_range, happened, words.uncertain(run))
+        measured = Measured(store.epochs, monitor, _names(run), best_range, happened, words.uncertain(run), chosen)
         return main_rows(measured, Sight(x_axis_of(store, run, settings), settings, window, height))
 
-    seen_from = (settings, window, best_range, monitor.baseline, tuple(preview_steps), height)
+    seen_from = (settings, window, best_range, monitor.baseline, tuple(preview_steps), height, chosen)
     rows = store.cached(("main", *seen_from), made)
     spec = _main_spec(words.unit_line(run), settings.axis, settings.log, height)
     return Drawing(words.nouns(run).main, "", rows, spec, _alt(run, store, best_range))

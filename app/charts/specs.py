@@ -19,6 +19,7 @@ ROLES = ["train", "val", "sweet", "base", "done", "track", *RUNS]
 SOLID = 5  # so many runs; the others are dashed as well
 ZOOM, PICK, STOP = "zoom", "pick", "stop"
 HEAR = "hear"  # the layer of what can be clicked to be heard
+CHOSEN = "chosen"  # that of what is heard
 SOURCE = "source"  # Streamlit's name of a chart's rows
 
 _COLOUR = alt.Color("s:N", scale=alt.Scale(domain=ROLES), legend=None)
@@ -115,7 +116,7 @@ def main_chart(x_title: str, y_title: str, height: int = 368, log: bool = False)
     x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_title))
     y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis(y_title))
     low = alt.value("height")
-    pick = alt.selection_point(name=PICK, fields=["t"], on="click", toggle=False, clear=False, empty=False)
+    pick = alt.selection_point(name=PICK, fields=["t"], on="click", toggle="true", clear=False, empty=False)
     layers = [
         _frame(x, y).add_params(_zoom()),
         _rows("range").mark_rect(opacity=0.1, clip=True).encode(x=x, x2="x2:Q", color=_COLOUR),
@@ -140,6 +141,10 @@ def main_chart(x_title: str, y_title: str, height: int = 368, log: bool = False)
         _rows("best").mark_point(size=90, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("preview")
         .mark_point(shape="triangle-up", size=44, filled=True, opacity=1, yOffset=-5, clip=True)
+        .encode(x=x, y=low, color=_COLOUR),
+        _rows("chosen").mark_rule(strokeWidth=1.5, clip=True).encode(x=x, color=_COLOUR).properties(name=CHOSEN),
+        _rows("chosen")
+        .mark_point(shape="triangle-up", size=130, filled=True, opacity=1, yOffset=-6, clip=True)
         .encode(x=x, y=low, color=_COLOUR),
         _rows("checkpoint")
         .mark_point(size=14, filled=True, opacity=1, yOffset=-15, clip=True)

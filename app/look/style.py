@@ -72,18 +72,33 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-quiet{font-size:.93rem}
 .ss-line{line-height:1.5}.ss-line b{font-weight:650}
 .ss-mark{font-weight:600;line-height:1.25}.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
+.ss-remark{font-size:.93rem;line-height:1.35;padding:.1rem 0 .3rem;overflow-wrap:anywhere}
+.ss-star{color:light-dark(#7A4E00,#F0CC70)}
 .ss-ticks{position:relative;height:1.2rem;font-size:.8rem;white-space:nowrap}
 .ss-ticks span{position:absolute;translate:-50% 0;opacity:.78}
 .ss-ticks span:first-child{translate:0 0}.ss-ticks span:last-child{translate:-100% 0}
 .ss-mark .sweet{color:light-dark(#0A6558,#7ADBC7);opacity:1;font-weight:600}
 .ss-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.ss-mark small{overflow-wrap:anywhere}.st-key-plane [data-testid=stElementToolbar]{display:none}
+.ss-mark small{overflow-wrap:anywhere}:is(.st-key-plane,.st-key-top) [data-testid=stElementToolbar]{display:none}
+[data-testid=stElementToolbarButton]:has([aria-label^="Copy Vega-Lite"]){display:none!important}
+:is([data-testid=stPageLink-NavLink],[role=tab],summary,.stDataFrame canvas):focus-visible{
+  outline:2px solid light-dark(#0B7466,#5CCFB8);outline-offset:2px;border-radius:6px}
 [class*=st-key-star-] button,[class*=st-key-take-] button{min-height:0;padding:.15rem .3rem}
-[class*=st-key-star-] [data-testid=stMarkdownContainer],[class*=st-key-take-] [data-testid=stMarkdownContainer]{
-  position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+:is([class*=st-key-star-],[class*=st-key-take-],[class*=st-key-along-],[class*=st-key-turn-])
+  [data-testid=stMarkdownContainer]{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 [class*=st-key-star-] [data-testid=stIconMaterial],[class*=st-key-take-] [data-testid=stIconMaterial]{font-size:1.3rem}
 [class*=st-key-star-on-] [data-testid=stIconMaterial]{font-size:0;color:light-dark(#7A4E00,#F0CC70)}
 [class*=st-key-star-on-] [data-testid=stIconMaterial]::before{content:"★";font:1.35rem/1 sans-serif}
+.ss-stops{display:grid;grid-template-columns:repeat(5,1fr);text-align:center;font-size:.87rem;opacity:.78}
+[class*=st-key-strip-] [data-testid=stColumn]{min-width:0!important}
+[class*=st-key-stop-]{position:relative;border-radius:6px;overflow:hidden}
+[class*=st-key-stop-] img{aspect-ratio:8/3;object-fit:fill;display:block}
+[class*=st-key-along-]{position:absolute!important;inset:0;width:100%!important}
+[class*=st-key-along-] *{height:100%;width:100%}
+[class*=st-key-along-] button{min-height:0;padding:0;border:2px solid transparent;background:transparent;color:#FBFAF7;
+  border-radius:6px}
+[class*=st-key-along-] button:is(:hover,:focus-visible){border-color:light-dark(#0B7466,#5CCFB8);background:#0006}
+[class*=st-key-along-] [data-testid=stIconMaterial]{width:auto;height:auto;filter:drop-shadow(0 0 3px #000)}
 .ss-above{margin-top:.4rem}.ss-above small{display:inline;margin-left:.6rem}
 .ss-note{display:flex;gap:.7rem;border-radius:8px;padding:.85rem 1rem;line-height:1.5}
 .ss-note b{font-weight:650}.ss-note .ss-icon{font-size:1.35rem;line-height:1.5rem}
@@ -188,6 +203,11 @@ def head_words(text: str) -> None:
 def line(text: str) -> None:
     """One line of our own words; what stands between asterisks is bold."""
     st.html(f'<div class="ss-line">{strong(text)}</div>')
+
+
+def announced(text: str) -> None:
+    """:func:`line` that is read aloud whenever it says something else."""
+    st.html(f'<div class="ss-line" role="status">{strong(text)}</div>')
 
 
 def strong(text: str) -> str:

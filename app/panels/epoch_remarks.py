@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -22,10 +23,12 @@ def show(reader: RunReader, view: RunView, there: Moments, step: int, go: Callab
     """A field for the words on one moment, and what was said of the others. go: what a press on one of those does."""
     where = there.where(step)
     style.title("In your words", "kept with the run's notes")
-    remarks = read_notes(reader.layout).remarks
+    notes = read_notes(reader.layout)
+    remarks = notes.remarks
     if refused := refusal(view, reader.root):
         style.quiet(remarks.get(step) or str(refused))
     else:
+        _star(reader, where, step, step in notes.starred)
         key = f"remark-{reader.id}-{step}"
         st.session_state.setdefault(key, remarks.get(step, ""))
         st.text_input(
@@ -35,15 +38,31 @@ def show(reader: RunReader, view: RunView, there: Moments, step: int, go: Callab
         )  # fmt: skip
         if fault := st.session_state.pop("remark-fault", None):
             style.note("red", "error", fault)
-    others = [one for one in remarks if one != step and one in there.steps][-MOST_LISTED:]
+    said = sorted({*remarks, *notes.starred} - {step})
+    others = [one for one in said if one in there.steps][-MOST_LISTED:]
     for one in others:
         place = there.where(one)
-        label = plain(f"{place[:1].upper()}{place[1:]}: {remarks[one]}")
+        star, words = "★ " if one in notes.starred else "", f": {remarks[one]}" if one in remarks else ""
+        label = plain(f"{star}{place[:1].upper()}{place[1:]}{words}")
         st.button(label, key=f"said-{reader.id}-{one}", type="tertiary", on_click=go, args=(one,))
 
 
+def _star(reader: RunReader, where: str, step: int, on: bool) -> None:
+    """Its place in the tree is the same with and without: what stands below keeps its own."""
+    st.button(
+        plain(f"Take the star of {where} away" if on else f"Give {where} a star"), icon=":material/star:",
+        key=f"star-{'on' if on else 'off'}-{reader.id}-{step}", type="tertiary", on_click=_annotate,
+        args=(reader, {"starred": {step: not on}}),
+        help="Starred: what made it is kept. Press to take the star away." if on else "Give it a star: it is kept",
+    )  # fmt: skip
+
+
 def _write(reader: RunReader, step: int, key: str) -> None:
+    _annotate(reader, {"remarks": {step: str(st.session_state[key])}})
+
+
+def _annotate(reader: RunReader, changes: Mapping[str, Any]) -> None:
     try:
-        annotate(reader, remarks={step: str(st.session_state[key])})
+        annotate(reader, **changes)
     except SweetspotError as error:
         st.session_state["remark-fault"] = str(error)

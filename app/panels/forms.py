@@ -24,6 +24,7 @@ from engine.rundir.record import RunRecord
 from engine.tasks import task_config, task_names
 from engine.threads import automatic_threads
 
+_ON, _OFF = "on", "off"
 SHOWN_ELSEWHERE = frozenset({"preset", "max_minutes", "num_workers", "exclude"})
 
 
@@ -157,20 +158,23 @@ def typed(name: str) -> dict[str, Any]:
 def _input(field: Field, follows: Any, start: Any) -> Any:
     key = f"setting-{field.name}"
     help_text = field.info.description
-    if isinstance(start, bool):
-        start = str(start).lower()
     if field.choices or field.kind is bool:
-        choices = field.choices or ["true", "false"]
-        plain = f"{str(follows).lower() if field.kind is bool else follows} (default)"
-        index = choices.index(str(start)) + 1 if str(start) in choices else 0
+        choices = field.choices or [_OFF, _ON]
+        plain = f"{_choice(follows)} (default)"
+        index = choices.index(_choice(start)) + 1 if _choice(start) in choices else 0
         chosen = st.selectbox(field.label, [plain, *choices], index=index, key=key, help=help_text)
         if chosen == plain:
             return None
-        return chosen == "true" if field.kind is bool else chosen
+        return chosen == _ON if field.kind is bool else chosen
     begin = "" if start is None else shown(start)
     hint = "automatic" if follows is None else shown(follows)
     text = st.text_input(field.label, value=begin, placeholder=hint, key=key, help=help_text)
     return parse(field, text)
+
+
+def _choice(value: Any) -> str:
+    """A value as its choice is called."""
+    return (_ON if value else _OFF) if isinstance(value, bool) else str(value)
 
 
 def shown(value: Any) -> str:

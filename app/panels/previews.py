@@ -39,6 +39,8 @@ class Caption:
     detail: str = ""
     sweet: str = ""
     before: str = ""  # our own markup, in front of the label
+    starred: bool = False
+    words: str = ""  # of a person
 
     @property
     def spoken(self) -> str:
@@ -49,9 +51,10 @@ class Caption:
     def html(self) -> str:
         """Its lines, with a pause between them where they are read aloud."""
         before = '<span class="ss-said">epoch </span>' if self.label.isdigit() else ""
+        star = '<span class="ss-star" title="It has a star">★</span> ' if self.starred else ""
         lines = [("", self.detail), (' class="sweet"', self.sweet)]
         small = (f"{style.PAUSE}<small{look}>{style.safe(text)}</small>" for look, text in lines if text)
-        return self.before + before + style.safe(self.label) + "".join(small)
+        return star + self.before + before + style.safe(self.label) + "".join(small)
 
 
 def sort_previews(found: Sequence[PreviewSet]) -> tuple[list[PreviewSet], list[PreviewSet], list[PreviewSet]]:
@@ -69,6 +72,7 @@ def captions(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tup
     store = metrics_of(root)
     store.refresh()
     run, best = view.run, best_epoch(view.status, view.run)
+    notes = view.notes
     moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
     sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
     curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
@@ -77,7 +81,8 @@ def captions(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tup
     for epoch, step in moments:
         label, detail = _where(epoch, step, ends, curve, run.monitor.unit if run else "")
         near = _sweetness(epoch, step, best, best_name(view.status)) if (epoch, step) == sweet else ""
-        said[epoch, step] = Caption(label, detail, near)
+        starred, words = step in notes.starred, notes.remarks.get(step, "")
+        said[epoch, step] = Caption(label, detail, near, starred=starred, words=words)
     return said
 
 
@@ -228,11 +233,18 @@ def row(
         with st.container(gap="small"):
             st.html(label.replace('"ss-mark"', '"ss-mark ss-above"'))
             _content(root, one, says)
+            _words(caption)
         return
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(label, width=LABEL_PX)
         with st.container(gap=None):
             _content(root, one, says, part, hearing)
+            _words(caption)
+
+
+def _words(caption: Caption) -> None:
+    if caption.words:
+        st.html(f'<div class="ss-remark">“{style.safe(caption.words)}”</div>')
 
 
 def sound_row(caption: Caption, sound: bytes, says: str) -> None:

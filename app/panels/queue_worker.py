@@ -24,7 +24,7 @@ def card(queue: Queue, found: Listed) -> None:
     with st.container(border=True, key="worker"):
         with st.container(horizontal=True, vertical_alignment="center", key="worker-row"):
             with st.container():
-                style.line(_says(queue, found))
+                style.announced(_says(queue, found))
             if writable(queue):
                 with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="bottom"):
                     _button(queue, found)

@@ -8,16 +8,18 @@ from itertools import groupby
 import streamlit as st
 
 from app.look import style
+from app.look.plain import plain
 from app.look.states import Badge
 from app.runs.compared import FEWEST, MOST
 from app.runs.queueing import writable
 from engine.claims.figures import figure
 from engine.errors import SweetspotError
 from engine.quantities import counted, number
-from engine.queue.files import Queue
+from engine.queue.files import Queue, Queued
 from engine.queue.listing import OVER, UNDER_WAY, Listed
 from engine.queue.standing import QueueRow, Standing, take_out
 
+_AT_AN_END = {"earlier": "It comes first already", "later": "It comes last already"}
 MOST_SHOWN = 30  # of each kind: every row has buttons
 _BADGES = {
     Standing.WAITING: Badge("Waiting", "hourglass_top", "gray"),
@@ -97,6 +99,8 @@ def _row(row: QueueRow, queue: Queue, found: Listed) -> None:
 
 def _buttons(row: QueueRow, queue: Queue, found: Listed) -> None:
     one = row.queued
+    if row.state is Standing.WAITING and writable(queue):
+        _turn_buttons(queue, one, found)
     under_way = row.state in (Standing.RUNNING, Standing.STARTING) or (one.state == "begun" and bool(found.worker))
     if not under_way and writable(queue):
         st.button(
@@ -106,6 +110,28 @@ def _buttons(row: QueueRow, queue: Queue, found: Listed) -> None:
         )  # fmt: skip
     if row.view is not None and st.button("Open", key=f"open-queued-{one.id}"):
         st.switch_page("views/run.py", query_params={"run": one.id})
+
+
+def _turn_buttons(queue: Queue, one: Queued, found: Listed) -> None:
+    """Earlier and later; at an end the one that leads nowhere stays, so that nothing moves under a finger."""
+    waiting = [row.queued.id for row in found.of(Standing.WAITING)]
+    if len(waiting) < 2:
+        return
+    ends = {"earlier": waiting[0], "later": waiting[-1]}
+    for word, icon, by in (("earlier", "arrow_upward", -1), ("later", "arrow_downward", 1)):
+        st.button(
+            plain(f"Train {one.request.name} {word}"), icon=f":material/{icon}:", key=f"turn-{word}-{one.id}",
+            type="tertiary", on_click=_move, args=(queue, one.id, by), disabled=one.id == ends[word],
+            help=_AT_AN_END[word] if one.id == ends[word] else f"Train it {word}",
+        )  # fmt: skip
+
+
+def _move(queue: Queue, name: str, by: int) -> None:
+    """Runs before the page is drawn again."""
+    try:
+        queue.move(name, by)
+    except SweetspotError as error:
+        st.session_state["complaint"] = str(error)
 
 
 def _take_out(queue: Queue, rows: Sequence[QueueRow]) -> None:

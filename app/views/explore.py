@@ -12,10 +12,9 @@ import streamlit as st
 
 from app.charts import latent_map, specs
 from app.look import style
-from app.look.plain import plain
 from app.panels import actions
-from app.sounds import players
-from app.sounds.made_sounds import Sound, shown, stem
+from app.sounds import directions, players
+from app.sounds.made_sounds import Sound, stem
 from app.sounds.model import Model, choose_state, open_model
 from engine.errors import SweetspotError
 from engine.quantities import sound_length
@@ -63,7 +62,7 @@ def page() -> None:
     below = st.columns([5, 3], gap="large")
     if differ:
         with below[0]:
-            _axes(axes)
+            directions.show(model, axes, _want)
     with below[1]:
         _ways(model, collection_map["points"])
 
@@ -211,41 +210,6 @@ def _length(model: Model, name: str, sound: Sound | None) -> float:
         return float(soundfile.info(model.made.place / name).duration)
     except (soundfile.LibsndfileError, OSError):
         return 0.0
-
-
-def _axes(axes: list[dict[str, Any]]) -> None:
-    named = [axis for axis in axes if axis["changes"]]
-    if not named:
-        style.quiet("No direction between these sounds changes one thing clearly: there are no sliders.")
-        return
-    base: Origin = st.session_state.get("base") or {"kind": "place", "x": 0.0, "y": 0.0}
-    style.title("Move it", f"from {_base_words(base)}. To the right it becomes …")
-    serial = st.session_state.get("serial", 0)
-    keys = {int(axis["number"]): f"axis-{axis['number']}-{serial}" for axis in named}
-    for start in range(0, len(named), 2):
-        for column, axis in zip(st.columns(2, gap="medium"), named[start : start + 2], strict=False):
-            column.slider(
-                plain(latent_map.axis_words(axis)), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])],
-                on_change=_moved, args=(base, keys),
-                help=f"{axis['share'] * 100:.0f} % of the differences between these sounds. "
-                "In standard deviations; beyond 2 it becomes unusual. The number is the correlation, 1 at most.",
-            )  # fmt: skip
-
-
-def _moved(base: Origin, keys: dict[int, str]) -> None:
-    moved = {str(number): value for number, key in keys.items() if (value := st.session_state.get(key, 0.0))}
-    if moved:
-        _want("move", of=base, axes=moved)
-    elif base["kind"] == "place":
-        _want("place", x=base["x"], y=base["y"])
-
-
-def _base_words(base: Origin) -> str:
-    if base["kind"] == "file":
-        return stem(base["file"])
-    if base["kind"] == "between":
-        return f"between {stem(base['first'])} and {stem(base['second'])}"
-    return "the middle" if base["x"] == base["y"] == 0 else f"{shown(base['x'])}, {shown(base['y'])}"
 
 
 def _ways(model: Model, points: list[dict[str, Any]]) -> None:

@@ -62,8 +62,11 @@ def _bench(library: Library, reader: RunReader) -> None:
         _nothing(view)
         return
     style.title(words.nouns(view.run).main, "click a triangle to hear that epoch")
-    plots.main(reader, view, there.steps, ChartSettings(), lambda step: _go(reader, there, step), CHART_PX)
-    step = _slider(f"heard-{reader.id}", there)
+    key = f"heard-{reader.id}"
+    widget = _kept(key, there)
+    step = int(st.session_state[key])
+    plots.main(reader, view, there.steps, ChartSettings(), lambda step: _go(reader, there, step), CHART_PX, chosen=step)
+    _slider(key, widget, there)
     recording = bench_sides.recording(reader, view)
     first, second = bench_sides.chosen(reader, there, step, recording)
     begin = Begin(st.session_state.get(f"plays-{reader.id}", 0), bench_sides.following(reader.id))
@@ -92,19 +95,24 @@ def _go(reader: RunReader, there: Moments, step: int) -> None:
     bench_sides.follow(reader.id)
 
 
-def _slider(key: str, there: Moments) -> int:
-    """Where it stands: to begin with where the address says, or at the sweet spot."""
+def _kept(key: str, there: Moments) -> str:
+    """The key of the slider, which stands where ``key`` says: to begin with where the address does, or at the sweet
+    spot."""
     options = [str(step) for step in there.steps]
     usual = str(there.steps[-1] if there.sweet is None else there.sweet)
     widget = bench_sides.kept(key, options, link.asked("step", options, usual))
+    link.keep("step", st.session_state[key], usual)
+    return widget
+
+
+def _slider(key: str, widget: str, there: Moments) -> None:
+    options = [str(step) for step in there.steps]
     if len(options) > 1:
         st.select_slider(
             "Epoch", options, key=widget, format_func=lambda one: _stop(there, int(one)),
             on_change=bench_sides.keep, args=(key, widget),
             help="Moves every player of this page, and each side of the bench that stands “at the slider”.",
         )  # fmt: skip
-    link.keep("step", st.session_state[key], usual)
-    return int(st.session_state[key])
 
 
 def _stop(there: Moments, step: int) -> str:

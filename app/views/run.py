@@ -19,7 +19,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView, ShownState
 
 LIVE_S, DETAILS_S = 1.0, 4.0
-CLICKED = "clicked"
+CLICKED, MOVING = "clicked", "moving"
 TELLS = "its end, and when its sweet range lies behind or it memorises"
 Signature = tuple[bool, bool, int]
 
@@ -54,7 +54,7 @@ def _show(library: Library, reader: RunReader, view: RunView) -> None:
     # A fragment costs as much for being run as for what it draws, so one draws all that moves every second. The style
     # sheet puts its parts and the listening panel, which must not be drawn again, into one grid.
     with st.container(key="run"):
-        st.fragment(_moving, run_every=LIVE_S if live else None)(library, reader, drawn, family)
+        st.fragment(_moving, key=MOVING, run_every=LIVE_S if live else None)(library, reader, drawn, family)
         with st.container(key="aside"):
             _listen(reader, view, preview_sets)
         with st.container(key="details"):
@@ -93,7 +93,9 @@ def _moving(library: Library, reader: RunReader, drawn: Signature, family: Famil
     with st.container(key="main"):
         heard = sorted({one.step for one in preview_sets})
         settings = chart_menu.show(reader, view, heard)
-        plots.main(reader, view, heard, settings, lambda step: _hear(reader, preview_sets, step))
+        plots.main(
+            reader, view, heard, settings, lambda step: _hear(reader, preview_sets, step), chosen=_chosen(reader)[0],
+        )  # fmt: skip
     with st.container(key="curves"):
         small_plots.small(reader, view, settings)
     if _signature(view, preview_sets) != drawn:  # last: a death is seen before the rest is drawn anew
@@ -147,17 +149,22 @@ def _listen(reader: RunReader, view: RunView, preview_sets: list[PreviewSet]) ->
 
 
 def _hear(reader: RunReader, preview_sets: list[PreviewSet], step: int) -> None:
-    """A mark of the curve was clicked: what was made there plays, and nothing else is drawn anew."""
+    """A mark of the curve was clicked: what was made there plays, and the listening panel is not drawn anew."""
     if any(one.step == step and "wav" in one.files and one.role == "sample" for one in preview_sets):
-        _, times = st.session_state.get(f"{CLICKED}-{reader.id}", (0, 0))
-        st.session_state[f"{CLICKED}-{reader.id}"] = step, times + 1
-        st.rerun(CLICKED)
+        st.session_state[f"{CLICKED}-{reader.id}"] = step, _chosen(reader)[1] + 1
+        st.rerun([MOVING, CLICKED])
+
+
+def _chosen(reader: RunReader) -> tuple[int | None, int]:
+    """The update whose mark was clicked last, and how many clicks there were."""
+    chosen: tuple[int | None, int] = st.session_state.get(f"{CLICKED}-{reader.id}", (None, 0))
+    return chosen
 
 
 def _clicked(
     reader: RunReader, preview_sets: list[PreviewSet], captions: Mapping[tuple[int, int], previews.Caption]
 ) -> None:
-    step, times = st.session_state.get(f"{CLICKED}-{reader.id}", (None, 0))
+    step, times = _chosen(reader)
     one = next((one for one in preview_sets if one.step == step and one.role == "sample" and "wav" in one.files), None)
     if one is None:
         return

@@ -34,14 +34,14 @@ class SpectrogramConfig(Settings):
         ge=64,
         le=4096,
         title="Step between frames, samples",
-        description="Samples from one spectrogram frame to the next: fewer are finer in time, and slower.",
+        description="Samples from one frame to the next: fewer are finer in time, and slower.",
     )
     n_mels: int = Field(
         128,
         ge=16,
         le=256,
         title="Bands of frequency",
-        description="Mel bands from the lowest to the highest frequency: more are finer in pitch, and slower.",
+        description="Bands from the lowest to the highest frequency: more are finer in pitch, and slower.",
     )
     f_min: float = Field(
         0.0,
@@ -60,7 +60,8 @@ class SpectrogramConfig(Settings):
         ge=0.5,
         le=4,
         title="What a band adds up",
-        description="Exponent of the magnitudes that a band adds up: 2 adds energies, 1 amplitudes.",
+        description="How a band adds up what it hears: 2 adds energies, so that the loudest decides; 1 adds "
+        "amplitudes, so that what is soft counts more.",
     )
 
     @model_validator(mode="after")

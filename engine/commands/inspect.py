@@ -19,6 +19,7 @@ from engine.quantities import counted, duration
 from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode
 from engine.rundir.layout import checkpoint_step
+from engine.rundir.notes import Notes
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -73,6 +74,7 @@ def inspect(reader: RunReader) -> dict[str, Any]:
         "checkpoints": [_artefact(found) for found in reader.checkpoints()],
         "snapshots": [found.path.name for found in reader.snapshots()],
         "usable": [{"name": one.name, "epoch": one.epoch, "step": one.step} for one in reader.saved_states()],
+        "heard": heard(reader, view.notes),
         "previews": sum(found.role != "reference" for found in reader.previews()),
         "sessions": len(reader.sessions()),
         "damage": list(_damage(reader)),
@@ -138,6 +140,7 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     if facts["doubt"] and facts["doubt"] not in headline:
         yield f"  {facts['doubt']}"
     yield from note_sentences(facts["notes"])
+    yield from heard_sentences(facts["heard"])
     if facts["step"] is not None:
         yield f"  step {_of(facts['step'], facts['total_steps'])}, epoch {_of(facts['epoch'], facts['total_epochs'])}"
         yield f"  trained for {duration(facts['elapsed_s'])}"
@@ -175,6 +178,22 @@ def note_sentences(notes: dict[str, Any]) -> Iterator[str]:
     if notes["tags"]:
         yield f"  tags: {', '.join(notes['tags'])}"
     yield from (f"  note: {line}" for line in notes["text"].splitlines())
+
+
+def heard(reader: RunReader, notes: Notes) -> list[dict[str, Any]]:
+    """What a person says of previews, and which of them have a star, in the order they were made."""
+    epochs = {one.step: one.epoch for one in reader.previews() if one.role != "reference"}
+    return [
+        {"step": step, "epoch": epochs.get(step), "starred": step in notes.starred, "words": notes.remarks.get(step)}
+        for step in sorted({*notes.remarks, *notes.starred})
+    ]
+
+
+def heard_sentences(found: list[dict[str, Any]]) -> Iterator[str]:
+    """ "  ★ epoch 45, step 2970: the hat is back"."""
+    for one in found:
+        star, epoch = "★ " if one["starred"] else "", "" if one["epoch"] is None else f"epoch {one['epoch']}, "
+        yield f"  {star}{epoch}step {one['step']}{': ' if one['words'] else ''}{one['words'] or ''}"
 
 
 def _plan_sentences(facts: dict[str, Any]) -> Iterator[str]:

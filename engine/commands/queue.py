@@ -138,6 +138,21 @@ def _ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Co
     return [CompletionItem(one.id) for one in queue.requests() if one.id.startswith(incomplete)]
 
 
+@command.command("next")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=_ids)
+@runs_dir_option
+def train_next(ids: tuple[str, ...], runs_dir: Path) -> None:
+    """Train these next: put them in front of all that wait, in the order they are named.
+
+    Also while a worker goes through the queue: what trains already goes on, and these come when a slot is free.
+    """
+    queue = Queue(runs_dir)
+    asked = [_find(queue, name) for name in dict.fromkeys(ids)]
+    queue.train_next([one.id for one in asked])
+    for one in asked:
+        click.echo(f"{one.id} comes next." if one is asked[0] else f"{one.id} comes after it.")
+
+
 @command.command("remove")
 @click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=_ids)
 @runs_dir_option

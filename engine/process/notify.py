@@ -1,4 +1,5 @@
-"""``--notify COMMAND``: a command of the user's own at the end of a run, and when it is past its best or memorises.
+"""``--notify COMMAND|ADDRESS``: a command of the user's own at the end of a run, and when it is past its best or
+memorises; in its place an address of the web that the facts are sent to.
 
 The facts are in its environment, never in its text. It runs in a process of its own, which nobody waits for: it can
 neither stop nor delay a training. What it prints goes to the run's log.
@@ -6,11 +7,12 @@ neither stop nor delay a training. What it prints goes to the run's log.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -24,7 +26,7 @@ from engine.rundir.status import State, Status
 if TYPE_CHECKING:
     from engine.rundir.writer import RunWriter
 
-LIMIT_S = 60.0
+LIMIT_S, POST_LIMIT_S = 60.0, 10.0
 Event = Literal["done", "failed", "stopped", "past", "memorising"]
 _ENDS: Mapping[State, Event] = {
     State.COMPLETED: "done", State.FAILED: "failed", State.CANCELLED: "stopped", State.INTERRUPTED: "stopped"
@@ -32,27 +34,25 @@ _ENDS: Mapping[State, Event] = {
 
 option = click.option(
     "--notify",
-    metavar="COMMAND",
-    help="Command to run when a run is done, failed, stopped, past its sweet range or memorising; docs/queue.md.",
+    metavar="COMMAND|URL",
+    help="Command to run, or http(s) address to POST to, when a run is done, failed, stopped, past its sweet range or "
+    "memorising; docs/queue.md.",
 )
 
 
 def notify(command: str, root: Path, event: Event, message: str, status: Status | None) -> None:
-    """Run ``command`` in the shell with the facts in its environment. ``OSError`` when that cannot be begun."""
-    best = status.best if status is not None else None
-    facts = {
-        "RUN": str(root),
-        "EVENT": event,
-        "MESSAGE": message.replace("\0", ""),
-        "EPOCH": str(status.epoch) if status is not None else "",
-        "STEP": str(status.step) if status is not None else "",
-        "BEST": f"{best.raw:.6g}" if best is not None else "",
-        "BEST_EPOCH": str(best.epoch) if best is not None else "",
-    }
-    variables = {f"SWEETSPOT_{name}": value for name, value in facts.items()}
+    """Run ``command`` in the shell with the facts in its environment, or send them to the address that it is.
+
+    ``OSError`` when that cannot be begun.
+    """
+    facts = _facts(root, event, message, status)
+    variables = {f"SWEETSPOT_{name.upper()}": "" if value is None else str(value) for name, value in facts.items()}
+    teller = ["engine.process.limited", str(LIMIT_S), command]
+    if command.startswith(("http://", "https://")):
+        teller = ["engine.process.webhook", str(POST_LIMIT_S), command, json.dumps(facts)]
     with os.fdopen(open_append(Layout(root).log), "ab") as log:
         process = subprocess.Popen(
-            child.command("engine.process.limited", str(LIMIT_S), command),
+            child.command(*teller),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -60,6 +60,19 @@ def notify(command: str, root: Path, event: Event, message: str, status: Status 
             **child.apart(),
         )
     process.returncode = 0  # nobody waits for it: without this Python would complain that nobody did
+
+
+def _facts(root: Path, event: Event, message: str, status: Status | None) -> dict[str, Any]:
+    best = status.best if status is not None else None
+    return {
+        "run": str(root),
+        "event": event,
+        "message": message.replace("\0", ""),
+        "epoch": status.epoch if status is not None else None,
+        "step": status.step if status is not None else None,
+        "best": float(f"{best.raw:.6g}") if best is not None else None,
+        "best_epoch": best.epoch if best is not None else None,
+    }
 
 
 def events(status: Status) -> list[tuple[Event, str]]:

@@ -9,9 +9,10 @@ there is one run. No run is called ``.queue``: that is no name of one.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ from engine.errors import RunDirectoryError, StorageError
 from engine.home import expanded
 from engine.printable import sweetspot
 from engine.process.job import Job, new_root
+from engine.queue.order import Turns, first, moved
 from engine.queue.request import Outcome, Request, request_of
 from engine.rundir.atomic import discard, flush_directory, replace_bytes
 from engine.rundir.encoding import encode
@@ -54,6 +56,7 @@ class Queue:
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = expanded(runs_dir).absolute()
         self.folder = self.runs_dir / _FOLDER
+        self._turns = Turns(self.folder)
         self._worked: RunLock | None = None
 
     def add(self, job: Job, source: str | None, sweep: str | None = None) -> Queued:
@@ -75,13 +78,38 @@ class Queue:
         return Queued(root.name, "waiting", path, root, request)
 
     def requests(self) -> list[Queued]:
-        """All requests, those that ended first, then those under way, then those that wait; each the oldest first."""
+        """All requests, those that ended first, then those under way, then those that wait; each the oldest first, but
+        those that wait in the order of their turn."""
         return self._sorted(_STATES)
 
     def to_train(self) -> list[Queued]:
         """Those that are not over, in the order of their turn."""
         over = {path.stem for path in self._files("ended")}
         return [one for one in self._sorted(("waiting", "begun")) if one.id not in over]
+
+    def train_next(self, ids: Sequence[str]) -> None:
+        """Put requests that wait in front of all others, in the order of ``ids``. Raises as :meth:`move` does."""
+        self._reorder(ids, first(ids))
+
+    def move(self, name: str, by: int) -> None:
+        """Put a request that waits ``by`` places later, or earlier where it is negative.
+
+        ``RunDirectoryError`` when it does not wait any more, or a link lies in the way; ``StorageError``.
+        """
+        self._reorder([name], moved(name, by))
+
+    def _reorder(self, ids: Sequence[str], change: Callable[[list[str]], list[str]]) -> None:
+        def waiting() -> list[str]:
+            found = [one.id for one in self._sorted(("waiting", "begun")) if one.state == "waiting"]
+            gone = [name for name in ids if name not in found]
+            if gone:
+                raise RunDirectoryError(
+                    f"{gone[0]} does not wait any more.", "Only what waits has a turn: see what the list says of it."
+                )
+            return found
+
+        self._refuse_links()
+        self._turns.change(waiting, change)
 
     def damaged(self) -> list[Path]:
         """Files that ought to be requests and cannot be read."""
@@ -228,13 +256,20 @@ class Queue:
 
     def _sorted(self, states: Sequence[QueueState]) -> list[Queued]:
         by_id = {one.id: one for state in states for one in self._in(state)}
-        return sorted(by_id.values(), key=lambda one: (-_STATES.index(one.state), one.request.added_at, one.id))
+        turns = self._turns.places()
+
+        def key(one: Queued) -> tuple[int, float, float, str]:
+            turn = turns.get(one.id, math.inf) if one.state == "waiting" else 0.0
+            return -_STATES.index(one.state), turn, one.request.added_at, one.id
+
+        return sorted(by_id.values(), key=key)
 
     def _path(self, state: QueueState, name: str) -> Path:
         return self.folder / state / f"{name}.json"
 
     def _refuse_links(self) -> None:
         own = (self.folder, *(self.folder / state for state in _STATES), self._lock, self._stop, self.log)
+        own += (self._turns.file, self._turns.lock)
         for path in own:
             if path.is_symlink():
                 raise RunDirectoryError(

@@ -23,11 +23,18 @@ PATIENCE_S = 10.0
 _LOOK_S = 0.02
 
 
-def annotate(reader: RunReader, *, remarks: Mapping[int, str] | None = None, **changes: Any) -> Notes:
+def annotate(
+    reader: RunReader,
+    *,
+    remarks: Mapping[int, str] | None = None,
+    starred: Mapping[int, bool] | None = None,
+    **changes: Any,
+) -> Notes:
     """Change fields of a run's :class:`Notes` and leave the others as they are; all of them as they stand now.
 
-    remarks: by update; those at other updates stay, and an empty one goes. Of two who write at once, in one process
-    or two, neither is lost. A notes.json of which nothing can be read is put aside as notes.damaged.json.
+    remarks: by update; those at other updates stay, and an empty one goes. starred: whether an update's previews have
+    a star; others keep theirs. Of two who write at once, in one process or two, neither is lost. A notes.json of which
+    nothing can be read is put aside as notes.damaged.json.
     ``RunDirectoryError`` when the run can only be looked at, or another version wrote it; ``StorageError`` when the
     disk refuses, also to read what was there.
     """
@@ -37,7 +44,11 @@ def annotate(reader: RunReader, *, remarks: Mapping[int, str] | None = None, **c
     try:
         with _alone(reader.layout.notes_lock):
             before = _standing(reader.layout)
-            said = {"remarks": {**before.remarks, **(remarks or {})}}
+            stars = {**dict.fromkeys(before.starred, True), **(starred or {})}
+            said = {
+                "remarks": {**before.remarks, **(remarks or {})},
+                "starred": tuple(step for step, on in stars.items() if on),
+            }
             notes = Notes.model_validate(before.model_dump() | changes | said)
             replace_bytes(reader.layout.notes, encode(notes, indent=1), durable=True)
     except OSError as error:

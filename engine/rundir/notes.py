@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
+from engine.rundir.encoding import decode
 from engine.rundir.layout import Layout
 from engine.rundir.protocol import Record
-from engine.rundir.reading import read_object
+from engine.rundir.reading import is_there, read_object, read_own
 
 LONGEST_NAME, LONGEST_TAG, LONGEST_TEXT, LONGEST_REMARK = 100, 30, 4000, 300
 MOST_TAGS, MOST_REMARKS = 12, 1000
@@ -49,6 +50,11 @@ def _remarks(remarks: dict[int, str]) -> dict[int, str]:
     return dict([(step, text) for step, text in lines if text][:MOST_REMARKS])
 
 
+def _moments(steps: Iterable[int]) -> tuple[int, ...]:
+    """Each update once, in their order; the first ones where there are too many."""
+    return tuple(sorted({step for step in steps if step >= 0})[:MOST_REMARKS])
+
+
 class Notes(Record):
     """What a person calls a run, and says of it. Empty where there is nothing."""
 
@@ -59,11 +65,19 @@ class Notes(Record):
     remarks: Annotated[dict[int, str], BeforeValidator(_placed), AfterValidator(_remarks)] = Field(
         default_factory=dict, description="Words on what previews sound like, by the update they were made after."
     )
+    starred: Annotated[tuple[int, ...], AfterValidator(_moments)] = Field(
+        (), description="The updates after which previews with a star were made."
+    )
 
 
 def read_notes(layout: Layout) -> Notes:
     """The notes on the run in ``layout``, empty ones where there are none that can be read."""
     return notes_in(read_object(layout.notes))
+
+
+def starred_moments(layout: Layout) -> tuple[int, ...]:
+    """The updates whose previews have a star; ``OSError`` where notes are there that cannot be read now."""
+    return notes_in(decode(read_own(layout.notes) or b"") or {}).starred if is_there(layout.notes) else ()
 
 
 def notes_in(values: dict[str, Any]) -> Notes:

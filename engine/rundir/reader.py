@@ -29,6 +29,7 @@ from engine.rundir.encoding import decode
 from engine.rundir.entry import holds_run
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch, is_here, read_sessions
+from engine.rundir.notes import starred_moments
 from engine.rundir.protocol import PlanRecord, SessionRecord
 from engine.rundir.reading import own_file, read_object, read_record, read_records, starred_names
 from engine.rundir.record import DatasetRecord, RunRecord
@@ -116,13 +117,16 @@ class RunReader:
         return [record for record in records if record.total_steps > record.step and record.epoch_ends >= record.step]
 
     def starred_states(self) -> set[str]:
-        """The states from which what has a star was made, by their files' names. Of a recipe that cannot be read: none.
+        """The states from which what has a star was made, made sounds and previews, by their files' names.
 
-        ``OSError`` where it cannot be read which have one.
+        Of a recipe that cannot be read: none. ``OSError`` where it cannot be read which have one.
         """
         layout = self.layout
+        previews = {one.step: one for one in self.previews() if one.role != "reference"}
+        heard = (previews[step] for step in starred_moments(layout) if step in previews)
+        of_previews = {layout.snapshot(one.epoch, one.step).name for one in heard}
         recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in starred_names(layout.stars))
-        return {str(read_object(path).get("state")) for path in recipes}
+        return of_previews | {str(read_object(path).get("state")) for path in recipes}
 
     def lines(self, offset: int = 0, limit_bytes: int = _AT_ONCE) -> Lines:
         """The whole lines of metrics.jsonl from ``offset`` on, unparsed; at most ``limit_bytes``."""

@@ -194,6 +194,13 @@ def test_who_likes_one_blindly_is_told_which_and_how_often(bench: Any) -> None:
         pass_by(bench)
 
 
+def chosen(page: Any) -> float | None:
+    """How far right the rule of what is heard stands, in pixels; None while there is none."""
+    rule = page.locator(f".{specs.CHOSEN}_marks line, .{specs.CHOSEN}_marks path").first
+    box = rule.bounding_box() if rule.count() else None
+    return None if box is None else float(box["x"])
+
+
 def test_a_click_on_a_mark_of_the_curve_plays_that_epoch(app: Server, run: RunReader, open_page: Open) -> None:
     page = open_page(f"{app.url}/run?run=drums")
     marks = page.locator(MARKS)
@@ -205,6 +212,11 @@ def test_a_click_on_a_mark_of_the_curve_plays_that_epoch(app: Server, run: RunRe
     count = marks.count()
     marks.last.click()
     until(lambda: player.get_attribute("aria-label") != first and player.evaluate("a => a.currentTime > 0"))
+    place = chosen(page)
+    again = player.get_attribute("aria-label")
+    marks.last.click()  # the same one
+    until(lambda: player.get_attribute("aria-label") != again and player.evaluate("a => a.currentTime > 0"))
+    assert chosen(page) == place, "the mark of what is heard stays where it is"
     page.get_by_role("link", name="Compare by ear").click()
     page.locator(".lb-lane[data-side=a] img").wait_for()
     until(lambda: marks.count() == count > 1)
@@ -212,6 +224,11 @@ def test_a_click_on_a_mark_of_the_curve_plays_that_epoch(app: Server, run: RunRe
     until(lambda: page.get_attribute(".lb", "data-state") == "playing")
     steps = sorted({one.step for one in run.previews() if one.step})
     until(lambda: f"step={steps[0]}" in page.url)
+    place = until(lambda: chosen(page))
+    slider = page.get_by_role("slider", name="Epoch").first
+    slider.focus()
+    slider.press("End")
+    until(lambda: (now := chosen(page)) and now > place)
 
 
 def test_what_plays_goes_on_while_the_slider_moves_and_a_preview_comes(bench: Any, run: RunReader) -> None:

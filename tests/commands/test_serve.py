@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import shutil
 import subprocess
@@ -67,6 +69,19 @@ def test_hello_says_what_the_model_is(served: Served) -> None:
     assert names[:2] == ["best", "last"] and len(names) > 2
     for name in names:
         assert served.ask("hello", checkpoint=name)["model"]["state"] in {s["file"] for s in answer["checkpoints"]}
+
+
+def test_pictures_along_a_direction_are_those_of_the_sounds_there(served: Served, tmp_path: Path) -> None:
+    place = {"kind": "place", "x": 0.0, "y": 0.0}
+    told = served.ask("along", of=place, axes=[1, 2], at=[-2, 0, 2])["pictures"]
+    assert [(one["axis"], one["at"]) for one in told] == [(1, -2), (1, 0), (1, 2), (2, -2), (2, 0), (2, 2)]
+    assert len({one["png"] for one in told}) == 5, "at 0 it is the sound itself"
+    frame_s = 512 / 48_000
+    for one in told:
+        made = served.ask("move", out=str(tmp_path), of=place, axes={one["axis"]: one["at"]})["sounds"][0]
+        assert abs(made["duration_s"] - one["duration_s"]) <= frame_s
+        assert Image.open(io.BytesIO(base64.b64decode(one["png"]))).format == "PNG"
+    assert served.ask("along", of=place, axes=[99])["error"]["kind"] == "ConfigError"
 
 
 def test_a_sound_is_the_one_that_the_command_line_makes(served: Served, drum_run: Path, tmp_path: Path) -> None:

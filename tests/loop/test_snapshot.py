@@ -65,9 +65,12 @@ def test_thinning_is_even_and_spares_what_is_starred_or_recommended(tmp_path: Pa
     layout.sounds.mkdir()
     layout.stars.write_text('{"starred": ["thud.wav", "gone.wav", 7]}')
     (layout.sounds / "thud.json").write_text(json.dumps({"state": layout.snapshot(1, 10).name}))
+    layout.previews.mkdir(exist_ok=True)
+    layout.preview(15, 150, "sample", 0, "wav").write_bytes(b"")
+    layout.notes.write_text('{"starred": [150, 999]}')
     thin_snapshots(layout, 5)
     left = steps_of(layout)
-    assert len(left) == 5 and {0, 10, 110, 190} <= set(left)
+    assert len(left) == 5 and {0, 10, 110, 150, 190} == set(left)
     assert {path.stem for path in layout.snapshots.glob("*.json")} == {
         path.stem for path in layout.snapshots.glob("*.safetensors")
     }

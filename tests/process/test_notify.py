@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
 
 from engine.claims.kinds import Finding, say
 from engine.process.notify import Notices
@@ -48,6 +55,51 @@ def test_a_failure_is_told_with_its_reason(write: Write, folder: Path, tmp_path:
     (line,) = until(lambda: heard(root))
     error = RunReader(root).status().error
     assert line == f"failed: {error.cause} {error.remedy}" and "usable" in line
+
+
+@contextlib.contextmanager
+def listening(status: int = 200, holds: threading.Event | None = None) -> Iterator[tuple[str, list[Any]]]:
+    """An address on this computer, and what is sent to it; with ``holds`` it answers nobody before that is set."""
+    heard: list[Any] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            heard.append((self.headers["Content-Type"], json.loads(body)))
+            if holds is not None:
+                holds.wait()
+            self.send_response(status)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as place:
+        threading.Thread(target=place.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{place.server_port}/hook", heard
+        place.shutdown()
+
+
+def test_the_end_of_a_run_is_sent_to_an_address_as_json(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    with listening(status=404) as (address, heard_there):
+        assert train(tmp_path, root, address).returncode == 0
+        ((kind, facts),) = until(lambda: heard_there)
+        status = RunReader(root).status()
+        assert kind == "application/json" and status is not None and status.best is not None
+        assert facts.pop("message") and facts == {
+            "run": str(root), "event": "done", "epoch": 2, "step": status.step,
+            "best": pytest.approx(status.best.raw, rel=1e-5), "best_epoch": status.best.epoch,
+        }  # fmt: skip
+        said = "The address of --notify answered 404 Not Found.\n"
+        until(lambda: Layout(root).log.read_text() == said)
+
+
+def test_nobody_waits_for_an_address_that_says_nothing_or_is_none(tmp_path: Path) -> None:
+    release = threading.Event()
+    with listening(holds=release) as (address, heard_there):
+        assert train(tmp_path, tmp_path / "run", address).returncode == 0, "the training ended, nobody has answered"
+        until(lambda: heard_there)
+        release.set()
+    assert train(tmp_path, tmp_path / "other", "http://127.0.0.1:1/").returncode == 0
+    until(lambda: "was not reached: " in Layout(tmp_path / "other").log.read_text())
 
 
 def test_nobody_waits_for_a_command_that_hangs(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from engine.errors import RunDirectoryError
 from engine.process.job import asked_job
 from engine.queue.files import Queue
 from engine.queue.request import Outcome
@@ -347,7 +349,7 @@ def test_a_training_that_is_killed_again_and_again_is_given_up_and_says_why(
     assert until(lambda: heard(root)) == [f"failed: {one['reason']}"]
 
 
-@pytest.mark.parametrize("name", ["worker.lock", "worker.txt", "stop", "waiting", ""])
+@pytest.mark.parametrize("name", ["worker.lock", "worker.txt", "stop", "order.json", "waiting", ""])
 def test_a_queue_writes_through_no_link(queue: Engine, runs: Path, tmp_path: Path, name: str) -> None:
     Queue(runs).prepare()
     elsewhere, place = tmp_path / "elsewhere", runs / ".queue" / name
@@ -406,3 +408,65 @@ def test_what_was_killed_while_it_noted_an_end_is_over_and_stays_so(queue: Engin
         begun.path.write_bytes(written)
         assert forget().returncode == 0 and not begun.path.exists()
     assert listed(queue) == []
+
+
+def asked(runs: Path, *names: str) -> list[str]:
+    """Requests of these names; their IDs."""
+    one = Queue(runs)
+    blank = {"config_file": None, "origin": None, "checkpoint": None}
+    jobs = [asked_job({"max_epochs": 2}, runs, source="iris", name=name, **blank) for name in names]
+    return [one.add(job, "iris").id for job in jobs]
+
+
+def waiting(runs: Path) -> list[str]:
+    return [one.request.name for one in Queue(runs).to_train() if one.state == "waiting"]
+
+
+def test_what_waits_changes_its_turn_and_what_comes_later_comes_after(queue: Engine, runs: Path) -> None:
+    _, b, c, d = asked(runs, *"abcd")
+    done = queue("next", d, runs / b)
+    assert done.stdout.splitlines() == [f"{d} comes next.", f"{b} comes after it."]
+    assert waiting(runs) == ["d", "b", "a", "c"] == [one["name"] for one in listed(queue)]
+    one = Queue(runs)
+    for name, by in ((c, -1), (d, 1), (b, -5)):
+        one.move(name, by)
+    assert waiting(runs) == ["b", "d", "c", "a"]
+    one.remove(one.to_train()[0])
+    asked(runs, "e")
+    assert waiting(runs) == ["d", "c", "a", "e"]
+    (one.folder / "order.json").write_text("{ torn")
+    assert waiting(runs) == ["a", "c", "d", "e"], "a damaged order orders nothing and loses nothing"
+
+
+def test_a_turn_that_changes_while_a_worker_begins_it_brings_nothing_back(runs: Path) -> None:
+    asked(runs, *"ab")
+    one = Queue(runs)
+    first, second = one.to_train()
+    one.train_next([second.id, first.id])
+    begun = one.begin(second)
+    assert begun is not None and waiting(runs) == ["a"]
+    with pytest.raises(RunDirectoryError, match="does not wait any more"):
+        one.move(second.id, -1)
+    one.end(begun, Outcome(state="done", ended_at=1.0))
+    one.train_next([first.id])
+    assert [(left.id, left.state) for left in one.requests()] == [(second.id, "ended"), (first.id, "waiting")]
+
+
+@pytest.mark.slow
+def test_the_next_to_train_is_the_one_that_was_put_in_front(runs: Path, night: Night) -> None:
+    a, b, c = asked(runs, *"abc")
+    Queue(runs).train_next([c])
+    assert night.work().wait(240) == 0
+    assert re.findall(r"^(\S+) begins", night.said.read_text(), re.MULTILINE) == [c, a, b]
+
+
+@pytest.mark.slow
+def test_turns_that_many_change_at_once_are_changed_one_after_the_other(runs: Path) -> None:
+    ids = asked(runs, *"abc")
+    program = (
+        "import sys; from pathlib import Path; from engine.queue.files import Queue; one = Queue(Path(sys.argv[1]))"
+    )
+    program += "; [one.move(sys.argv[2], by) for by in [1] * 15]"  # each comes last as often as it moves alone
+    others = [subprocess.Popen([sys.executable, "-c", program, runs, one]) for one in ids[:2]]
+    assert [one.wait(240) for one in others] == [0, 0]
+    assert waiting(runs)[0] == "c", "a change of one that another had not seen would have been undone"

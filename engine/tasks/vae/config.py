@@ -37,8 +37,9 @@ class VAEConfig(TaskConfig):
         32,
         ge=1,
         le=1024,
-        title="Size of the code",
-        description="Numbers per latent frame (or per chunk, as one vector): more copy closer and vary less.",
+        title="Detail it notes",
+        description="How much the model notes of each moment of a sound: more copies closer, and its new sounds "
+        "vary less.",
     )
     channels: int = Field(
         16,
@@ -46,33 +47,38 @@ class VAEConfig(TaskConfig):
         le=128,
         multiple_of=8,
         title="Width of the network",
-        description="Width of the first stage; each of the next three doubles it.",
+        description="How much the model can tell apart: wider takes longer, and within the same minutes came out "
+        "worse on small collections.",
     )
     code: Literal["local", "temporal", "vector"] = Field(
         "local",
-        title="Form of the code",
-        description="A code that keeps time and frequency apart, only time, or one vector for a whole chunk.",
+        title="Form of its notes",
+        description="What its notes keep apart: local time and pitch, temporal only time, vector is one note for "
+        "a whole chunk.",
     )
     kl_warmup_fraction: float = Field(
         0.3,
         ge=0,
         le=1,
-        title="Part of the run to form the code",
-        description="Part of training over which the KL weight rises.",
+        title="Part of the run to note freely",
+        description="Part of the run in which its notes may grow freely: longer copies closer, shorter makes new "
+        "sounds surer.",
     )
     free_bits: float = Field(
         0.05,
         ge=0,
         le=5,
-        title="Freedom of the code, nats",
-        description="Nats per latent dimension that cost nothing: more keep detail, less make new sounds surer.",
+        title="Detail at no cost",
+        description="Detail that its notes may hold at no cost, in nats a number: more keeps detail, less makes "
+        "new sounds surer.",
     )
     chunk_duration_s: float = Field(
         1.0,
         ge=0.1,
         le=30,
         title="Length of a chunk, seconds",
-        description="Length of a training chunk in seconds: what it sees of a sound at once.",
+        description="How much of a sound it hears at once while it learns, in seconds: longer follows slow "
+        "changes, shorter makes more pieces to learn from.",
     )
     min_duration_s: float = Field(
         0.1,
@@ -92,7 +98,8 @@ class VAEConfig(TaskConfig):
         ge=0,
         le=3,
         title="Strength of the variations",
-        description="Scale of the variations in pitch, speed, noise and volume; 0 turns them off.",
+        description="How far the variants of your sounds go from them in pitch, speed, noise and volume: more "
+        "makes learning by heart harder; 0 turns them off.",
     )
     spectrogram: SpectrogramConfig = Field(default_factory=SpectrogramConfig)
     kind: Literal["auto", "one-shots", "textures"] = Field(
@@ -102,15 +109,25 @@ class VAEConfig(TaskConfig):
         "where their energy lies.",
     )
     preview_duration_s: float = Field(
-        4.0, ge=0.5, le=30, title="Length of a preview, seconds", description="Length of a preview in seconds."
+        4.0,
+        ge=0.5,
+        le=30,
+        title="Length of a preview, seconds",
+        description="How long a preview is, in seconds.",
     )
     temperature: float = Field(
-        0.85, ge=0, le=2, title="Temperature", description="Spread of generated sounds around what was learned."
+        0.85,
+        ge=0,
+        le=2,
+        title="Temperature",
+        description="How far new sounds stray from what was learnt: less is safer and more alike, more is more "
+        "varied and odder.",
     )
     sharp_attacks: bool = Field(
         True,
         title="Sharp attacks",
-        description="Infer finer timing when spectrograms become sound; off: softer attacks, in less time.",
+        description="Place each stroke more finely than a picture of it can: attacks are struck, not brushed; "
+        "off: softer, in less time.",
     )
 
     @property

@@ -217,3 +217,17 @@ def test_of_many_plans_those_are_marked_that_moved_the_end_or_were_asked_for() -
     drifting = [plan(step, 400 + 5 * step) for step in range(1, 21)]
     assert [one.total_steps for one in turns(drifting, 400)] == [445, 490], "but what they come to is seen"
     assert turns([plan(5, 300), plan(9, 305, extends=True)], 400) == [plan(5, 300), plan(9, 305, extends=True)]
+
+
+def test_what_is_heard_is_marked_where_it_was_made(tmp_path: Path) -> None:
+    store = recorded(tmp_path / "metrics.jsonl")
+    monitor = Monitor(metric="val", reference="own", unit="dB", baseline=12.0)
+
+    def heard(step: int | None, axis: str = "epoch", window: Window | None = None) -> list[float]:
+        settings = ChartSettings(axis=axis)
+        run = Measured(store.epochs, monitor, ("new", "own", "average"), chosen=step)
+        sight = Sight(XAxis(store.steps, store.epochs, axis, 10), settings, window)
+        return of(main_rows(run, sight), "chosen")
+
+    assert heard(20) == [2.0] and heard(25) == [2.5] and heard(20, "step") == [20.0]
+    assert heard(None) == [] == heard(20, window=(3.0, 4.0))

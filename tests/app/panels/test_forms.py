@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.panels.forms import check, differing, shown
+from app.panels.forms import check, differing, fields, shown
 from engine.config import TaskConfig, TrainingConfig
 from engine.process.job import without_limits
 from engine.resolve import follow, merged, resolve
@@ -95,3 +96,25 @@ def test_the_copy_of_a_table_run_can_be_started(visit: Visit, runs_dir: Path) ->
     fields = {one.key: one for one in app.text_input}
     assert fields["setting-layers"].value == "48" and fields["setting-layers"].placeholder == "64"
     assert "mending" not in said(app) and not app.button(key="start").disabled
+
+
+JARGON = re.compile(
+    r"\b(latent|gradients?|norm|KL|AdamW|cosine|decoupled|regularis\w+|masked in training|hyper\w+|logits?|epsilon)\b"
+)
+
+
+@pytest.mark.parametrize("task", ["vae", "mlp"])
+def test_every_advanced_setting_says_in_plain_words_what_it_does(task: str) -> None:
+    for section, shown_there in fields(task).items():
+        for field in shown_there:
+            told = field.info.description or ""
+            assert field.info.title and not JARGON.search(f"{section} {field.label} {told}"), (field.name, told)
+            assert len(told.split()) >= 5, (field.name, told)
+
+
+def test_a_switch_is_on_or_off(visit: Visit) -> None:
+    app = visit("new")
+    attacks = app.selectbox(key="setting-sharp_attacks")
+    assert attacks.options == ["on (default)", "off", "on"]
+    attacks.select("off").run()
+    assert not app.exception and not app.button(key="start").disabled

@@ -83,6 +83,23 @@ def test_only_directions_with_a_name_have_a_slider(visit: Visit, trained: Path) 
     assert labels and all("(" in label and "no one word" not in label for label in labels)
 
 
+def test_directions_without_a_name_are_strips_of_pictures_each_of_which_can_be_heard(
+    visit: Visit, trained: Path
+) -> None:
+    app = visit("explore", run="drums")
+    named = {slider.key.split("-")[1] for slider in app.slider if (slider.key or "").startswith("axis-")}
+    stops = [one for one in app.button if (one.key or "").startswith("along-")]
+    without = {one.key.split("-")[1] for one in stops}
+    assert without and not named & without and len(stops) == 5 * len(without)
+    pictures = [image.proto.imgs[0].url for image in app.get("image")]
+    assert len(pictures) == len(stops) and len(set(pictures)) == 4 * len(without) + 1, "the middle ones are one sound"
+    stops[-1].click().run()
+    assert "Moved" in said(app) and [audio.proto.autoplay for audio in app.get("audio")] == [True]
+    app.button(key="file-hear").click().run()
+    now = [image.proto.imgs[0].url for image in app.get("image")]
+    assert not set(pictures) & set(now), "they begin at that file"
+
+
 def test_one_sound_has_no_map(visit: Visit, drums: Path, runs_dir: Path, tmp_path: Path) -> None:
     two = tmp_path / "two"
     two.mkdir()

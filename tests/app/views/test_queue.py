@@ -173,3 +173,19 @@ def test_what_cannot_be_trained_is_told_where_it_is_added(
     app.button(key="queue-add").click().run()
     assert not app.exception and "ss-red" in said(app) and "waits in the queue" not in said(app)
     queue.folder.unlink()
+
+
+def test_what_waits_is_put_earlier_and_later(visit: Visit, queue: Queue) -> None:
+    for name in "abc":
+        add(queue, "iris", name, {"max_epochs": 3})
+    first, second, third = (one.id for one in queue.to_train())
+    app = visit("queue")
+    turns = {key for key in keys(app) if key.startswith("turn-")}
+    assert turns == {f"turn-later-{first}", f"turn-later-{second}", f"turn-earlier-{second}", f"turn-earlier-{third}"}
+    app.button(key=f"turn-earlier-{third}").click().run()
+    assert [one.id for one in queue.to_train()] == [first, third, second]
+    app.button(key=f"turn-later-{first}").click().run()
+    assert [one.id for one in queue.to_train()] == [third, first, second]
+    queue.begin(queue.to_train()[1])
+    app.button(key=f"turn-earlier-{first}").click().run()
+    assert "does not wait any more" in said(app), "it was begun since the page was drawn"

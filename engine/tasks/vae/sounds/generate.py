@@ -97,14 +97,35 @@ class Studio:
         """The code [W, D, L] that a request's sound is decoded from."""
         return self._code(request, []).values
 
-    def _one_shot(self, code: _Code, request: SoundRequest, remarks: list[str]) -> finish.Wave:
-        """As long as its code and then silence; a shorter one ends in a short release, or rings on in the loop."""
-        wanted = request.samples(self.rate)
-        db = torch.cat(list(self.codec.decode(code.values)), dim=-1)
+    def spectrogram(self, request: SoundRequest) -> np.ndarray:
+        """Mel power in dB [M, F] of a request's sound without its roughness: what its picture shows, in a fraction of
+        the time that the sound takes."""
+        code = self._code(request, [])
+        if self.of_textures:
+            db, samples = self._decoded(code), self._texture_samples(request, code.samples)
+        else:
+            db, audible = self._struck(code)
+            samples = request.samples(self.rate) or audible
+        if not torch.isfinite(db).all():
+            raise too_far()
+        return np.asarray(db[:, : self.codec.config.frames(samples)].cpu())
+
+    def _decoded(self, code: _Code) -> torch.Tensor:
+        """Mel power in dB [M, F]."""
+        return torch.cat(list(self.codec.decode(code.values)), dim=-1)
+
+    def _struck(self, code: _Code) -> tuple[torch.Tensor, int]:
+        """A one-shot's mel power in dB [M, F], and for how many samples it is heard."""
+        db = self._decoded(code)
         if code.samples is None:  # a given sound begins and ends as it does
             db = self.codec.struck(db[None])[0]
         audible = self._audible(db, self.codec.end_db if code.samples is None else AUDIBLE_DB)
-        audible = min(audible, code.samples or audible)
+        return db, min(audible, code.samples or audible)
+
+    def _one_shot(self, code: _Code, request: SoundRequest, remarks: list[str]) -> finish.Wave:
+        """As long as its code and then silence; a shorter one ends in a short release, or rings on in the loop."""
+        wanted = request.samples(self.rate)
+        db, audible = self._struck(code)
         length = min(audible, wanted) if wanted and not request.loop else audible
         wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], code, request)[:length]
         still_heard = bool(db[:, length // self.hop - 1].max() > db.max() - AUDIBLE_DB)
@@ -132,7 +153,7 @@ class Studio:
     def _texture(self, code: _Code, request: SoundRequest) -> finish.Wave:
         samples = self._texture_samples(request, code.samples)
         beyond = self._beyond(request, samples)
-        db = torch.cat(list(self.codec.decode(code.values)), dim=-1)[:, : self.codec.config.frames(samples + beyond)]
+        db = self._decoded(code)[:, : self.codec.config.frames(samples + beyond)]
         wave = self._wave(db, code, request)[: samples + beyond]
         wave = finish.lengthen(wave, samples + beyond)
         return finish.crossfade_loop(wave, samples) if request.loop else finish.fade_edges(wave, self.rate)

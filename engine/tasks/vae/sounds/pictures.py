@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +14,18 @@ import torch
 from engine.audio.files.io import read_wave, wave_bytes
 from engine.audio.levels import CEILING_DB, from_db
 from engine.audio.mel import AudioSpectrogram
-from engine.audio.picture import mel_png
+from engine.audio.picture import mel_image, mel_png
 from engine.audio.settings import SpectrogramConfig
 from engine.errors import DataError
 from engine.rundir.atomic import replace_bytes
+from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.inputs import open_sound
 from engine.tasks.vae.sounds.load import Trained
+from engine.tasks.vae.sounds.request import SoundRequest
 
 MOST_FRAMES = 2_000  # of a picture that is 640 pixels wide
 BLOCK_S = 20.0
+SMALL = (256, 96)  # pixels of a picture among many
 LONGEST_S = 60.0
 PEAK = 10 ** (-1 / 20)
 
@@ -44,10 +49,16 @@ def depict(sound: Path, config: SpectrogramConfig) -> Path:
     seconds, frame_s = len(wave) / config.sample_rate, config.hop_length / config.sample_rate
     db = _mel(wave, config)
     pool = -(-db.shape[1] // MOST_FRAMES)
-    if pool > 1:
-        db = np.pad(db, ((0, 0), (0, -db.shape[1] % pool)), "edge").reshape(len(db), -1, pool).max(2)
-    replace_bytes(path, mel_png(db, seconds, frame_s * pool), durable=False)
+    replace_bytes(path, mel_png(_pooled(db, pool), seconds, frame_s * pool), durable=False)
     return path
+
+
+def _pooled(db: np.ndarray, pool: int) -> np.ndarray:
+    """The loudest of each ``pool`` frames."""
+    if pool == 1:
+        return db
+    loudest: np.ndarray = np.pad(db, ((0, 0), (0, -db.shape[1] % pool)), "edge").reshape(len(db), -1, pool).max(2)
+    return loudest
 
 
 def _mel(wave: np.ndarray, config: SpectrogramConfig) -> np.ndarray:
@@ -59,6 +70,30 @@ def _mel(wave: np.ndarray, config: SpectrogramConfig) -> np.ndarray:
     with torch.inference_mode():
         found = [spectrogram(torch.from_numpy(block)[None])[0].numpy() for block in blocks]
     return np.concatenate([*(part[:, : step // config.hop_length] for part in found[:-1]), found[-1]], axis=1)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG of a sound that was not made. The whole width of all of one answer is as long as the longest of them."""
+
+    png: bytes
+    duration_s: float
+
+
+def foretell(studio: Studio, requests: Sequence[SoundRequest]) -> list[Picture]:
+    """How the sounds of ``requests`` would look, on one time axis."""
+    config = studio.codec.config
+    frame_s = config.hop_length / config.sample_rate
+    found = [studio.spectrogram(request) for request in requests]
+    longest = max(db.shape[1] for db in found)
+    pool = -(-longest // MOST_FRAMES)
+    pictures = []
+    for db in found:
+        image = mel_image(_pooled(db, pool), longest * frame_s, frame_s * pool, size=SMALL)
+        out = io.BytesIO()
+        image.save(out, "PNG")
+        pictures.append(Picture(out.getvalue(), (db.shape[1] - 1) * frame_s))
+    return pictures
 
 
 def original(trained: Trained, name: str, out: Path) -> Original:

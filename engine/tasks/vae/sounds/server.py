@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from engine.rundir.reader import RunReader
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.inputs import find_sound
-from engine.tasks.vae.sounds.pictures import depict, original
+from engine.tasks.vae.sounds.pictures import depict, foretell, original
 from engine.tasks.vae.sounds.request import (
     Between,
     FileRequest,
@@ -27,6 +28,7 @@ from engine.tasks.vae.sounds.request import (
 )
 from engine.tasks.vae.sounds.warm_models import WarmModels
 from engine.tasks.vae.sounds.wire import (
+    AlongAsk,
     Ask,
     GenerateAsk,
     MakeAsk,
@@ -68,6 +70,7 @@ class Answers:
             "axes": self.axes,
             "move": self.move,
             "morph": self.morph,
+            "along": self.along,
             "original": self.original,
             "nearest": self.nearest,
         }
@@ -145,6 +148,24 @@ class Answers:
         positions = [step / (ask.steps - 1) for step in range(ask.steps)] if ask.position is None else [ask.position]
         ends = {"first": ask.first, "second": ask.second}
         return self._make(ask, sound, file, [checked(Between, {**ends, "position": one}) for one in positions])
+
+    def along(self, request: Request) -> Answer:
+        sound = taken(Treatment, request)
+        ask = checked(AlongAsk, request)
+        places = [(axis, at) for axis in ask.axes for at in ask.at]
+        wishes = [sound.of(checked(Moved, {"of": ask.of, "axes": {axis: at}})) for axis, at in places]
+        pictures = foretell(self._studio(ask), wishes)
+        return {
+            "pictures": [
+                {
+                    "axis": axis,
+                    "at": at,
+                    "duration_s": round(picture.duration_s, 4),
+                    "png": base64.b64encode(picture.png).decode(),
+                }
+                for (axis, at), picture in zip(places, pictures, strict=True)
+            ]
+        }
 
     def map(self, request: Request) -> Answer:
         studio = self._studio(checked(Ask, request))

@@ -53,6 +53,14 @@ class MoveAsk(MakeAsk):
     axes: dict[int, float]
 
 
+class AlongAsk(Ask):
+    """How far along each of ``axes`` the pictures stand, in standard deviations."""
+
+    of: Any = Field(default_factory=FromPrior)
+    axes: list[int] = Field(min_length=1, max_length=16)
+    at: list[float] = Field([-2.0, -1.0, 0.0, 1.0, 2.0], min_length=1, max_length=16)
+
+
 class MorphAsk(MakeAsk):
     first: str
     second: str

@@ -1,0 +1,116 @@
+"""The directions of a map: a slider for each that changes something with a name, a strip of pictures for the others."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.charts.latent_map import axis_words
+from app.look import style
+from app.look.plain import plain
+from app.sounds.made_sounds import shown, stem
+from app.sounds.model import Model
+from engine.errors import SweetspotError
+
+STOPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations
+Axis = Mapping[str, Any]
+Origin = dict[str, Any]
+Want = Callable[..., None]
+MIDDLE: Origin = {"kind": "place", "x": 0.0, "y": 0.0}
+
+
+def show(model: Model, axes: Sequence[Axis], want: Want) -> None:
+    """Draw them, from what was heard last. want: asks for a sound, as a request to ``serve`` names it."""
+    named = [axis for axis in axes if axis["changes"]]
+    others = [axis for axis in axes if not axis["changes"]]
+    base: Origin = st.session_state.get("base") or MIDDLE
+    if named:
+        _sliders(named, base, want)
+    if others:
+        _strips(model, others, base, want)
+
+
+def _sliders(named: Sequence[Axis], base: Origin, want: Want) -> None:
+    style.title("Move it", f"from {_words(base)}. To the right it becomes …")
+    serial = st.session_state.get("serial", 0)
+    keys = {int(axis["number"]): f"axis-{axis['number']}-{serial}" for axis in named}
+    for start in range(0, len(named), 2):
+        for column, axis in zip(st.columns(2, gap="medium"), named[start : start + 2], strict=False):
+            column.slider(
+                plain(axis_words(axis)), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])],
+                on_change=_moved, args=(base, keys, want),
+                help=f"{_share(axis)} of the differences between these sounds. "
+                "In standard deviations; beyond 2 it becomes unusual. The number is the correlation, 1 at most.",
+            )  # fmt: skip
+
+
+def _moved(base: Origin, keys: Mapping[int, str], want: Want) -> None:
+    moved = {str(number): value for number, key in keys.items() if (value := st.session_state.get(key, 0.0))}
+    if moved:
+        want("move", of=base, axes=moved)
+    elif base["kind"] == "place":
+        want("place", x=base["x"], y=base["y"])
+
+
+def _strips(model: Model, others: Sequence[Axis], base: Origin, want: Want) -> None:
+    """A row a direction: how the sound looks on the way along it. A press on a picture makes it heard."""
+    style.title("Directions without a name", f"from {_words(base)}, in standard deviations. Press a picture to hear it")
+    try:
+        pictures = _pictures(model, [int(axis["number"]) for axis in others], base)
+    except SweetspotError as error:
+        style.note("yellow", "explore_off", error.cause, error.remedy)
+        return
+    ends = "".join(f"<span>{'as it is' if at == 0 else shown(at)}</span>" for at in STOPS)
+    with st.container(key="strips", gap="small"):
+        st.html(f'<div class="ss-stops">{ends}</div>')
+        for axis in others:
+            _strip(axis, pictures, base, want)
+
+
+def _pictures(model: Model, numbers: list[int], base: Origin) -> dict[tuple[int, float], bytes]:
+    """By direction and place on it; asked for once while one stays where one is."""
+    key = json.dumps([model.id, model.facts["weights"], numbers, base])
+    kept = st.session_state.get("strips")
+    if kept is None or kept[0] != key:
+        answer = model.client.ask("along", checkpoint=model.checkpoint, of=base, axes=numbers, at=list(STOPS))
+        found = {(one["axis"], one["at"]): base64.b64decode(one["png"]) for one in answer["pictures"]}
+        kept = st.session_state["strips"] = key, found
+    pictures: dict[tuple[int, float], bytes] = kept[1]
+    return pictures
+
+
+def _strip(axis: Axis, pictures: Mapping[tuple[int, float], bytes], base: Origin, want: Want) -> None:
+    number = int(axis["number"])
+    style.quiet(f"Direction {number}, {_share(axis)} of the differences")
+    with st.container(key=f"strip-{number}"):
+        for column, at in zip(st.columns(len(STOPS), gap="xsmall", wrap=False), STOPS, strict=True):
+            with column.container(key=f"stop-{number}-{STOPS.index(at)}", gap=None):
+                st.image(pictures[number, at], width="stretch", output_format="PNG", alt="")
+                st.button(
+                    plain(f"Hear direction {number} at {shown(at)}"), icon=":material/play_arrow:",
+                    key=f"along-{number}-{STOPS.index(at)}", width="stretch", help=_stop_words(at),
+                    on_click=want, args=("move",), kwargs={"of": base, "axes": {str(number): at}},
+                )  # fmt: skip
+
+
+def _stop_words(at: float) -> str:
+    if at == 0:
+        return "The sound itself"
+    far = "1 standard deviation" if abs(at) == 1 else f"{abs(at):g} standard deviations"
+    return f"{far} {'up' if at > 0 else 'down'}"
+
+
+def _share(axis: Axis) -> str:
+    return f"{axis['share'] * 100:.0f} %"
+
+
+def _words(base: Origin) -> str:
+    if base["kind"] == "file":
+        return stem(base["file"])
+    if base["kind"] == "between":
+        return f"between {stem(base['first'])} and {stem(base['second'])}"
+    return "the middle" if base["x"] == base["y"] == 0 else f"{shown(base['x'])}, {shown(base['y'])}"

@@ -1,0 +1,26 @@
+"""``sweetspot unpack run.zip``: a run from elsewhere among one's own, as *Open a run from elsewhere* takes it in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.errors import DataError
+from engine.home import expanded
+from engine.sharing.unpack import take_in
+
+
+@click.command("unpack")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--runs-dir", type=click.Path(path_type=Path, file_okay=False), default=Path("runs"), show_default=True,
+              help="Directory of the runs; a copy lies in it afterwards.")  # fmt: skip
+def command(source: Path, runs_dir: Path) -> None:
+    """Take in a run from elsewhere: what "sweetspot pack" wrote, or a run's directory.
+
+    It is read as a stranger's: what a run does not consist of is refused, nothing in it is believed, and it is looked
+    at, listened to and makes sounds, but is never trained here. Prints the directory of the copy.
+    """
+    if not expanded(source).exists():
+        raise DataError(f"{source} is not there.", "Name what “sweetspot pack” wrote, or a run's directory.")
+    click.echo(take_in(expanded(source), expanded(runs_dir)))

@@ -1,0 +1,156 @@
+"""Whole pages by keys alone: what the focus meets, in which order, what it is called, whether one sees where it is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import TimeoutError
+
+from tests.browser.chromium import Server, server
+from tests.browser.pressing import settle
+from tests.conftest import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+Open = Callable[[str], Any]
+MOST_STOPS = 400
+# A ring, a shadow or a border in the colour of the theme, on what has the focus or close around it.
+SEEN = """() => { const primary = 'rgb(11, 116, 102)'; let one = document.activeElement;
+  for (let up = 0; up < 5 && one; up++, one = one.parentElement) {
+    const look = getComputedStyle(one);
+    if (look.outlineStyle !== 'none' && parseFloat(look.outlineWidth) > 0) return true;
+    if (look.boxShadow !== 'none' || look.borderTopColor === primary) return true }
+  return false }"""
+OWN = "() => document.activeElement === document.body ? '' : document.activeElement.tagName"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where the focus was: its role and its name as a screen reader has them, and whether one sees it there."""
+
+    tag: str
+    role: str
+    name: str
+    seen: bool
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Server]:
+    with server(tmp_path / "runs", forked=True) as running:
+        yield running
+
+
+def named(page: Any, reader: Any) -> tuple[str, str, str] | None:
+    """(tag, role, name) of what has the focus; None where nothing has."""
+    tag = page.evaluate(OWN)
+    if not tag:
+        return None
+    found = reader.send("Runtime.evaluate", {"expression": "document.activeElement"})["result"]["objectId"]
+    nodes = reader.send("Accessibility.getPartialAXTree", {"objectId": found, "fetchRelatives": False})["nodes"]
+    role, name = (str(nodes[0].get(part, {}).get("value", "")) for part in ("role", "name"))
+    return tag, role, name
+
+
+def seen(page: Any) -> bool:
+    """Whether one sees where the focus is, at the latest when the page has drawn it."""
+    try:
+        if not page.evaluate(SEEN):
+            page.wait_for_function(SEEN, timeout=10_000)
+    except TimeoutError:
+        return False
+    return True
+
+
+def walk(page: Any) -> list[Stop]:
+    """All stops from the top of the page to its end; what has several within itself, a player, once."""
+    reader = page.context.new_cdp_session(page)
+    reader.send("Accessibility.enable")
+    found: list[Stop] = []
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        one = named(page, reader)
+        if one is None:
+            return found
+        if not found or one != (found[-1].tag, found[-1].role, found[-1].name):
+            found.append(Stop(*one, one[0] == "MAIN" or seen(page)))
+    raise AssertionError(f"the focus does not come to an end: {found[-5:]}")
+
+
+def check(stops: list[Stop]) -> list[str]:
+    """Each has a role and a name, and is seen; the names in their order."""
+    own = [one for one in stops if one.tag != "MAIN"]  # Streamlit's, for the arrow keys
+    assert not [one for one in own if not one.name.strip() or one.role in ("", "generic")]
+    assert not [one for one in own if not one.seen]
+    return [one.name for one in own]
+
+
+def focus(page: Any, name: str) -> None:
+    """By Tab alone, from the top."""
+    page.evaluate("document.activeElement.blur(); getSelection().removeAllRanges()")
+    wanted = page.get_by_role("button", name=name, exact=True)
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+    raise AssertionError(f"Tab never comes to {name!r}")
+
+
+def test_the_page_of_a_run_by_keys_alone(app: Server, drum_run: Path, open_page: Open) -> None:
+    shutil.copytree(drum_run, app.runs_dir / "drums")
+    page = open_page(f"{app.url}/run?run=drums")
+    page.locator(".st-key-timeline audio").first.wait_for(state="attached")
+    settle(page)
+    names = check(walk(page))
+    order = ["Skip to main content", "Runs", "Delete", "Curves", "Compare by ear", "Play the original"]
+    assert [names.index(name) for name in order] == sorted(names.index(name) for name in order)
+    epochs = [int(name.split()[2].rstrip(",")) for name in names if name.startswith("Play epoch ")]
+    assert len(epochs) > 1 and epochs == sorted(epochs), "as they were made, all of them"
+    for opener, inside in (("Delete", "Keep it"), ("Name, tags, note", "Save")):
+        focus(page, opener)
+        page.keyboard.press("Enter")
+        page.get_by_role("dialog").get_by_role("button", name=inside).wait_for()
+        until(lambda: page.evaluate("!!document.activeElement.closest('[role=dialog]')"))
+        page.keyboard.press("Escape")
+        page.get_by_role("dialog").wait_for(state="detached")
+    focus(page, "Curves")
+    page.keyboard.press("Enter")
+    page.get_by_text("Logarithmic").first.wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_text("Logarithmic").first.wait_for(state="hidden")
+
+
+def test_the_bench_by_keys_alone(app: Server, drum_run: Path, open_page: Open) -> None:
+    shutil.copytree(drum_run, app.runs_dir / "drums")
+    page = open_page(f"{app.url}/listen?run=drums")
+    page.locator(".lb-lane[data-side=a] img").wait_for()
+    settle(page)
+    names = check(walk(page))
+    order = [
+        "Epoch",
+        "A Copy",
+        "B Original",
+        "Position",
+        "Play",
+        "Loop",
+        "Which do I like?",
+        "Play the original",
+        "What you hear",
+    ]
+    places = [next(place for place, name in enumerate(names) if name.startswith(part)) for part in order]
+    assert places == sorted(places)
+    focus(page, "Play")
+    page.keyboard.press("Enter")
+    until(lambda: page.get_attribute(".lb", "data-state") == "playing")
+    page.keyboard.press("b")
+    until(lambda: page.get_attribute(".lb-lane[data-side=b] .lb-sound", "aria-pressed") == "true")
+    page.keyboard.press("Space")
+    until(lambda: page.get_attribute(".lb", "data-state") == "still")
+    focus(page, "Which do I like?")
+    page.keyboard.press("Enter")
+    focus(page, "I like the second")
+    page.keyboard.press("Enter")
+    until(lambda: "You chose" in page.inner_text(".lb-said[role=status]"))
