@@ -16,6 +16,7 @@ import torch
 from engine import rng
 from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
+from engine.audio.levels import beginning
 from engine.audio.mel import power_to_db
 from engine.audio.stereo import laid_out
 from engine.errors import ConfigError
@@ -47,10 +48,12 @@ class Made:
 
 @dataclass(frozen=True)
 class _Code:
-    """values [W, D, L]. samples: length of the sound it stands for; None: until that has died away."""
+    """values [W, D, L]. samples: length of the sound it stands for; None: until that has died away. silence: samples
+    before that."""
 
     values: torch.Tensor
     samples: int | None = None
+    silence: int = 0
 
 
 class Studio:
@@ -100,20 +103,20 @@ class Studio:
     def _one_shot(self, code: _Code, request: SoundRequest, remarks: list[str]) -> finish.Wave:
         """As long as its code and then silence; a shorter one ends in a short release, or rings on in the loop."""
         wanted = request.samples(self.rate)
-        db = torch.cat(list(self.codec.decode(code.values)), dim=-1)
-        if code.samples is None:  # a given sound begins and ends as it does
-            db = self.codec.struck(db[None])[0]
+        db = self.codec.struck(torch.cat(list(self.codec.decode(code.values)), dim=-1)[None])[0]
+        # A given sound ends as it does.
         audible = self._audible(db, self.codec.end_db if code.samples is None else AUDIBLE_DB)
         audible = min(audible, code.samples or audible)
-        length = min(audible, wanted) if wanted and not request.loop else audible
+        length = min(audible, max(1, wanted - code.silence)) if wanted and not request.loop else audible
         wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], code, request)[:length]
         still_heard = bool(db[:, length // self.hop - 1].max() > db.max() - AUDIBLE_DB)
         wave = finish.one_shot_edges(wave, self.rate, out_s=RELEASE_S if still_heard else finish.FADE_S)
+        wave = finish.delay(wave, code.silence)
         if wanted is None:
             return wave
-        if wanted > audible + self.rate // 2:
+        if wanted > code.silence + audible + self.rate // 2:
             remarks.append("One-shots are as long as those of the collection: silence follows where more is asked for.")
-        return finish.fold(wave, wanted) if request.loop else finish.lengthen(wave, wanted)
+        return finish.fold(wave, wanted) if request.loop else finish.lengthen(wave[:wanted], wanted)
 
     def _audible(self, db: torch.Tensor, range_db: float) -> int:
         """Samples of ``db`` [M, F] until it has stayed ``range_db`` below its loudest for a while.
@@ -167,7 +170,7 @@ class Studio:
             code = self._code(request.model_copy(update={"origin": origin.of}), remarks)
             values = code.values + self.map.move(origin.axes, code.values.shape[-1])
             remarks.extend(self.map.remarks(values))
-            return _Code(values, code.samples if self.of_textures else None)
+            return _Code(values, code.samples if self.of_textures else None, code.silence)
         if isinstance(origin, FromFile):
             return self._variation(origin, request)
         if isinstance(origin, Between):
@@ -199,13 +202,13 @@ class Studio:
 
     def _variation(self, origin: FromFile, request: SoundRequest) -> _Code:
         """The sound's own deviation and a drawn one, mixed so that the spread stays what it was."""
-        given = open_sound(self.trained, origin.file)
+        given, silence = self._open(origin.file)
         own = self._lasting(self._encode(given, request), request, given)
         centre = self._centre(own)
         fresh = self._fresh(origin, request, centre, own.shape[-1])
         kept = (1 - origin.amount**2) ** 0.5
         values = centre + kept * (own - centre) + origin.amount * fresh
-        return _Code(values, given.samples)
+        return _Code(values, given.samples, silence)
 
     def _fresh(self, origin: FromFile, request: SoundRequest, centre: torch.Tensor, frames: int) -> torch.Tensor:
         """What a new sound of ``frames`` latent frames differs by from ``centre``; a texture keeps its identity."""
@@ -215,7 +218,8 @@ class Studio:
 
     def _morph(self, origin: Between, request: SoundRequest) -> _Code:
         """One-shots: a straight line. Textures: their means on a line, what moves around them at equal power."""
-        pair = [open_sound(self.trained, name) for name in (origin.first, origin.second)]
+        opened = [self._open(name) for name in (origin.first, origin.second)]
+        pair, silences = zip(*opened, strict=True)
         samples = max(given.samples for given in pair)
         codes = [self._encode(given, request, samples) for given in pair]
         first, second = (self._lasting(code, request, given) for code, given in zip(codes, pair, strict=True))
@@ -223,11 +227,20 @@ class Studio:
         first, second = fitted(first, frames), fitted(second, frames)
         place = origin.position
         if not self.of_textures:
-            return _Code(torch.lerp(first, second, place), samples)
+            silence = round((1 - place) * silences[0] + place * silences[1])
+            return _Code(torch.lerp(first, second, place), samples, silence)
         means = first.mean(-1, keepdim=True), second.mean(-1, keepdim=True)
         angle = place * math.pi / 2
         moving = math.cos(angle) * (first - means[0]) + math.sin(angle) * (second - means[1])
         return _Code(torch.lerp(means[0], means[1], place) + moving, samples)
+
+    def _open(self, name: str) -> tuple[Given, int]:
+        """A given sound, and how many samples of silence were left out before a stroke: its code begins with it."""
+        given = open_sound(self.trained, name)
+        if self.of_textures or given.wave is None:
+            return given, 0
+        start = beginning(given.wave)
+        return Given(given.samples - start, given.wave[start:]), start
 
     def _encode(self, given: Given, request: SoundRequest, samples: int = 0) -> torch.Tensor:
         """Codes [W, D, L] of a given sound, silence after it up to ``samples``."""
@@ -235,9 +248,9 @@ class Studio:
             return (given.code + self._wander(request) if self.of_textures else given.code)[None]
         assert given.wave is not None
         wave = given.wave if self.of_textures else finish.lengthen(given.wave, samples)
-        mean, _ = self.codec.encode(torch.from_numpy(wave))
+        code = self.codec.fit_code(torch.from_numpy(wave)).cpu()
         frames = -(-self.codec.config.frames(len(wave)) // STRIDE)
-        return mean.cpu() if self.codec.model.vector else mean[..., :frames].cpu()
+        return code if self.codec.model.vector else code[..., :frames]
 
     def _lasting(self, code: torch.Tensor, request: SoundRequest, given: Given) -> torch.Tensor:
         """A texture's code for as long as is asked for: longer than the sound, it goes to and fro."""
