@@ -48,10 +48,13 @@ class Made:
 
 @dataclass(frozen=True)
 class _Code:
-    """values [W, D, L]. samples: length of the sound it stands for; None: until that has died away. silence: samples
-    before that."""
+    """values [W, D, L]: what is decoded. place [W, D, L]: the same by the encoder's answer, which the map knows.
+
+    samples: length of the sound it stands for; None: until that has died away. silence: samples before that.
+    """
 
     values: torch.Tensor
+    place: torch.Tensor
     samples: int | None = None
     silence: int = 0
 
@@ -97,8 +100,8 @@ class Studio:
         return Made(finish.level_out(wave, self.codec.level or LEVEL), rate, tuple(remarks))
 
     def code(self, request: SoundRequest) -> torch.Tensor:
-        """The code [W, D, L] that a request's sound is decoded from."""
-        return self._code(request, []).values
+        """The code [W, D, L] of a request's sound, for the map: a given sound's is the encoder's answer."""
+        return self._code(request, []).place
 
     def _one_shot(self, code: _Code, request: SoundRequest, remarks: list[str]) -> finish.Wave:
         """As long as its code and then silence; a shorter one ends in a short release, or rings on in the loop."""
@@ -153,7 +156,7 @@ class Studio:
         if not (self.in_stereo if request.stereo is None else request.stereo):
             return middle
         other = self._voice(db, request, 1)
-        image = self.map.image(code.values) if self.in_stereo else None
+        image = self.map.image(code.place) if self.in_stereo else None
         return laid_out(middle, other, image, self.rate) if image else finish.widen(middle, other, self.rate)
 
     def _voice(self, db: torch.Tensor, request: SoundRequest, variant: int) -> finish.Wave:
@@ -168,9 +171,10 @@ class Studio:
         origin = request.origin
         if isinstance(origin, Moved):
             code = self._code(request.model_copy(update={"origin": origin.of}), remarks)
-            values = code.values + self.map.move(origin.axes, code.values.shape[-1])
-            remarks.extend(self.map.remarks(values))
-            return _Code(values, code.samples if self.of_textures else None, code.silence)
+            step = self.map.move(origin.axes, code.place.shape[-1])
+            remarks.extend(self.map.remarks(code.place + step))
+            samples = code.samples if self.of_textures else None
+            return _Code(code.values + step, code.place + step, samples, code.silence)
         if isinstance(origin, FromFile):
             return self._variation(origin, request)
         if isinstance(origin, Between):
@@ -178,12 +182,14 @@ class Studio:
         if isinstance(origin, MapPoint):
             values = self.map.code_at(origin.x, origin.y)
             remarks.extend(self.map.remarks(values[None]))
-            return _Code((values + self._wander(request))[None]) if self.of_textures else _Code(values[None])
+            moving = (values + self._wander(request) if self.of_textures else values)[None]
+            return _Code(moving, moving)
         return self._new(origin, request)
 
     def _new(self, origin: FromPrior, request: SoundRequest) -> _Code:
         draws = rng.generator(request.seed, "generate-place", origin.index).random((1, 3), dtype=np.float32)
-        return _Code(self.prior.new(self._wander(request)[None], torch.from_numpy(draws)))
+        values = self.prior.new(self._wander(request)[None], torch.from_numpy(draws))
+        return _Code(values, values)
 
     def _wander(self, request: SoundRequest, frames: int | None = None) -> torch.Tensor:
         """Deviations [D, L] as the prior draws them; of ``frames`` latent frames, or what the request asks for."""
@@ -207,8 +213,8 @@ class Studio:
         centre = self._centre(own)
         fresh = self._fresh(origin, request, centre, own.shape[-1])
         kept = (1 - origin.amount**2) ** 0.5
-        values = centre + kept * (own - centre) + origin.amount * fresh
-        return _Code(values, given.samples, silence)
+        values, place = centre + kept * (own - centre) + origin.amount * fresh
+        return _Code(values, place, given.samples, silence)
 
     def _fresh(self, origin: FromFile, request: SoundRequest, centre: torch.Tensor, frames: int) -> torch.Tensor:
         """What a new sound of ``frames`` latent frames differs by from ``centre``; a texture keeps its identity."""
@@ -228,11 +234,13 @@ class Studio:
         place = origin.position
         if not self.of_textures:
             silence = round((1 - place) * silences[0] + place * silences[1])
-            return _Code(torch.lerp(first, second, place), samples, silence)
+            values, known = torch.lerp(first, second, place)
+            return _Code(values, known, samples, silence)
         means = first.mean(-1, keepdim=True), second.mean(-1, keepdim=True)
         angle = place * math.pi / 2
         moving = math.cos(angle) * (first - means[0]) + math.sin(angle) * (second - means[1])
-        return _Code(torch.lerp(means[0], means[1], place) + moving, samples)
+        values, known = torch.lerp(means[0], means[1], place) + moving
+        return _Code(values, known, samples)
 
     def _open(self, name: str) -> tuple[Given, int]:
         """A given sound, and how many samples of silence were left out before a stroke: its code begins with it."""
@@ -243,12 +251,14 @@ class Studio:
         return Given(given.samples - start, given.wave[start:]), start
 
     def _encode(self, given: Given, request: SoundRequest, samples: int = 0) -> torch.Tensor:
-        """Codes [W, D, L] of a given sound, silence after it up to ``samples``."""
+        """Codes [2, W, D, L] of a given sound, silence after it up to ``samples``: fitted to it, and the encoder's."""
         if given.code is not None:  # only the model's memory of it is left
-            return (given.code + self._wander(request) if self.of_textures else given.code)[None]
+            code = given.code + self._wander(request) if self.of_textures else given.code
+            return code.expand(2, 1, -1, -1)
         assert given.wave is not None
         wave = given.wave if self.of_textures else finish.lengthen(given.wave, samples)
-        code = self.codec.fit_code(torch.from_numpy(wave)).cpu()
+        both = self.codec.fit_code(torch.from_numpy(wave)), self.codec.encode(torch.from_numpy(wave))[0]
+        code = torch.stack(both).cpu()
         frames = -(-self.codec.config.frames(len(wave)) // STRIDE)
         return code if self.codec.model.vector else code[..., :frames]
 
@@ -263,7 +273,7 @@ class Studio:
         return code[..., round_trip[torch.arange(frames) % len(round_trip)]]
 
     def _centre(self, own: torch.Tensor) -> torch.Tensor:
-        """What a variation of ``own`` [W, D, L] turns around: the collection's mean, or a texture's own."""
+        """What a variation of ``own`` [..., D, L] turns around: the collection's mean, or a texture's own."""
         if isinstance(self.prior, OneShotPrior):
             return fitted(self.prior.mean.view(self.codec.model.latent_dim, -1), own.shape[-1])
         return own.mean(-1, keepdim=True)

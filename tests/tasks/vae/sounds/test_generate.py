@@ -156,6 +156,19 @@ def test_a_given_stroke_is_heard_from_its_beginning_and_keeps_the_silence_before
     assert len(whole) - len(half) == silence // 2
 
 
+def test_a_given_sound_of_the_collection_lies_where_the_map_has_it_and_is_decoded_from_a_nearer_code(
+    strokes: Studio, winds: Studio
+) -> None:
+    # Looked for by the code that fits it, a recording's neighbours, and so its stereo image, would be others'.
+    for studio in (strokes, winds):
+        own = studio.map.points()[0].path
+        request = SoundRequest(origin=FromFile(file=own, amount=0))
+        code = studio._code(request, [])
+        assert torch.equal(studio.code(request), code.place) and code.values.shape == code.place.shape
+        apart, by_fit = (studio.map.nearest(one)[0].distance for one in (code.place, code.values))
+        assert apart < 0.1 and apart < by_fit / 2
+
+
 def test_a_new_sound_neither_shares_its_roughness_nor_repeats(strokes: Studio) -> None:
     first, second = (
         strokes.make(SoundRequest(origin=FromPrior(index=index), temperature=0, quality="fast")).wave
