@@ -47,6 +47,11 @@ def lengthen(wave: Wave, samples: int) -> Wave:
     return np.concatenate([wave, np.zeros((missing, *wave.shape[1:]), np.float32)])
 
 
+def delay(wave: Wave, samples: int) -> Wave:
+    """``wave`` [T] or [T, C] with ``samples`` of silence before it."""
+    return np.concatenate([np.zeros((samples, *wave.shape[1:]), np.float32), wave])
+
+
 def fold(wave: Wave, samples: int) -> Wave:
     """A loop of ``samples``: what rings on past its end is heard at its beginning, as when it is played again."""
     turns = -(-len(wave) // samples)

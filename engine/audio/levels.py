@@ -25,6 +25,11 @@ def peak(wave: np.ndarray) -> float:
     return float(np.abs(wave).max(initial=0.0))
 
 
+def beginning(wave: np.ndarray, range_db: float = 60.0) -> int:
+    """The first sample of a wave [T] within ``range_db`` of its peak; 0 for silence and for an empty wave."""
+    return int(np.argmax(np.abs(wave) >= from_db(-range_db) * peak(wave))) if wave.size else 0
+
+
 def rms(wave: np.ndarray) -> float:
     """Root of the mean square, summed in double precision; 0 for an empty wave."""
     return math.sqrt(float(np.mean(np.square(wave, dtype=np.float64)))) if wave.size else 0.0

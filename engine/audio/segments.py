@@ -52,10 +52,10 @@ def random_starts(
 ) -> NDArray[np.int64]:
     """Where crops near chunks from ``starts`` begin, in sounds of ``lengths``, for draws in 0...1.
 
-    Long sounds: up to half a chunk before or after, inside the sound. Sounds shorter than a chunk: up to ``lead_in``
-    samples of silence before them (or what fits).
+    Long sounds: up to half a chunk before or after, inside the sound. Sounds shorter than a chunk: half of the time at
+    their very beginning, else after up to ``lead_in`` samples of silence (or what fits).
     """
     room = lengths - chunk_samples
     inside = np.clip(np.round(starts + (draws - 0.5) * chunk_samples), 0, np.maximum(room, 0))
-    before = -np.round(draws * np.minimum(lead_in, -room))
+    before = -np.round(np.maximum(2 * draws - 1, 0) * np.minimum(lead_in, -room))
     return np.where(room > 0, inside, before).astype(np.int64)

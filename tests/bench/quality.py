@@ -83,7 +83,7 @@ def model_scores(codec: Codec, held_out: Sounds, keep: Path | None) -> dict[str,
     found: dict[str, list[dict[str, float]]] = {"gated": [], "ungated": []}
     for name, wave in zip(held_out.names, held_out.waves, strict=True):
         db = codec.reconstruct_db(torch.from_numpy(wave))
-        gated = codec.to_wave(db[None], len(wave), BEST)[0]
+        gated = codec.reconstruct(wave, BEST)
         found["gated"].append(score(wave, gated))
         found["ungated"].append(score(wave, without_gate(codec, db, len(wave))))
         if keep is not None:

@@ -15,11 +15,13 @@ import torch
 from engine import rng
 from engine.audio import detail
 from engine.audio.inversion import FAST, Quality, invert_mel
+from engine.audio.levels import beginning
 from engine.audio.mel import AudioSpectrogram, Scale
 from engine.audio.settings import SpectrogramConfig
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, prior_state
+from engine.tasks.vae.refinement import refined
 from engine.tasks.vae.residual import Residual
 from engine.tasks.vae.stereo_images import check_images
 
@@ -58,8 +60,17 @@ class Codec:
     @torch.inference_mode()
     def encode(self, wave: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """A wave [T] of peak 1 to posterior mean and log-variance [windows, D, L]; a temporal code is one window."""
-        db = self.transform(wave.to(self.device)[None])[0]
-        return self.model.encode(self._windows(self.scale.standardise(db)))
+        return self.model.encode(self._heard(wave))
+
+    @torch.inference_mode()
+    def fit_code(self, wave: torch.Tensor) -> torch.Tensor:
+        """The code [windows, D, L] of a given wave [T] of peak 1: :meth:`encode`'s mean, refined to fit that wave.
+
+        One vector for a chunk stays as it was encoded: refined, it was not measured.
+        """
+        heard = self._heard(wave)
+        mean, _ = self.model.encode(heard)
+        return mean if self.model.vector else refined(self.model, self.scale, heard, mean)
 
     @torch.inference_mode()
     def decode(self, codes: torch.Tensor, frames: int | None = None) -> torch.Tensor:
@@ -79,16 +90,22 @@ class Codec:
     def reconstruct_db(self, wave: torch.Tensor) -> torch.Tensor:
         """A wave [T] of peak 1 through the model: mel power in dB [M, F]."""
         frames = self.config.frames(len(wave))
-        mean, _ = self.encode(wave)
-        return torch.cat(list(self.decode(mean)), dim=-1)[:, :frames]
+        return torch.cat(list(self.decode(self.fit_code(wave))), dim=-1)[:, :frames]
 
     def reconstruct(self, wave: np.ndarray, quality: Quality = FAST) -> np.ndarray:
-        """Any wave through the model and back: same length, same level. Silence stays silence."""
+        """Any wave through the model and back: same length, same level. Silence stays silence.
+
+        So does what lies before its beginning, and the model hears it from there: how a copy begins would depend on
+        where between two frames a silence ends.
+        """
         peak = float(np.abs(wave).max(initial=0.0))
-        if peak == 0.0:
-            return np.zeros_like(wave)
-        db = self.reconstruct_db(torch.from_numpy(wave / peak))
-        return np.asarray(self.to_wave(db[None], len(wave), quality)[0] * peak)
+        out = np.zeros_like(wave)
+        if peak > 0.0:
+            sound = wave[(start := beginning(wave)) :]
+            db = self.reconstruct_db(torch.from_numpy(sound / peak))[None].cpu()
+            db = self.struck(db) if isinstance(self.prior, OneShotPrior) else db
+            out[start:] = self.to_wave(db, len(sound), quality)[0] * peak
+        return out
 
     def to_wave(self, db: torch.Tensor, samples: int, quality: Quality = FAST, variant: int = 0) -> np.ndarray:
         """Mel power in dB [B, M, F] to float32 waves [B, samples]. The same input gives the same wave.
@@ -126,7 +143,7 @@ class Codec:
         return self.roughen(self.struck(db) if one_shot else db, rng.generator(seed, "sample-texture"))
 
     def struck(self, db: torch.Tensor) -> torch.Tensor:
-        """``db`` [B, M, F] of new one-shots, their first frames as much louder as recordings are than their copies."""
+        """``db`` [B, M, F] of one-shots that begin at once, first frames as much louder as recordings' are than it."""
         if self.residual is None:
             return db
         return torch.where(db > self.scale.floor + _SILENT_DB, self.residual.struck(db), db)
@@ -138,6 +155,11 @@ class Codec:
         return torch.where(
             db > self.scale.floor + _SILENT_DB, db + self.residual.draw(db, self.transform, generator), db
         )
+
+    def _heard(self, wave: torch.Tensor) -> torch.Tensor:
+        """A wave [T] as the model takes it: standardised windows [windows, 1, M, F]."""
+        db = self.transform(wave.to(self.device)[None])[0]
+        return self._windows(self.scale.standardise(db))
 
     def _windows(self, x: torch.Tensor) -> torch.Tensor:
         """Standardised [M, F] to [windows, 1, M, F'], silence where there is nothing."""

@@ -52,27 +52,26 @@ class KeptSpectrograms:
         self._offset = lru_cache(maxsize=3)(self._offsets)
 
     def _lay_out(self, room: np.ndarray, lead_in: int) -> None:
-        """Pieces of blocks: all N sounds, then N beginnings, empty where sounds are no longer than a chunk.
+        """Pieces of blocks: all N sounds, then N beginnings.
 
         room [N]: by how many samples each sound is longer than a chunk.
         """
-        self._long = room > 0
         before = np.minimum(lead_in, np.maximum(-room, 0))
         frames_before = (before + 2 * (self.hop - 1)) // self.hop  # a grid may begin a hop earlier
         self._lead = np.append(frames_before, np.zeros_like(room))  # frames before the sound, of each piece
         frames = np.append(np.maximum(room, 0) // self.hop, np.zeros_like(room)) + self._lead + self.data.frames
-        blocks = -(-frames // BLOCK_FRAMES) * np.append(np.ones_like(room), self._long)
+        blocks = -(-frames // BLOCK_FRAMES)
         self._first_block = np.cumsum(blocks) - blocks
         self._piece = np.repeat(np.arange(len(blocks)), blocks)  # of each block
 
     def crops(self, sounds: np.ndarray, starts: np.ndarray, seed: int, step: int) -> torch.Tensor:
         """Mel power in dB [B, M, F] from the last frames of the grid at or before ``starts``, in samples.
 
-        A crop from the very beginning of a long sound is exact: half of those near it are, and all one checks on.
+        A crop from the very beginning of a sound is exact: half of those near it are, and all one checks on.
         """
-        begins = self._long[sounds] & (starts == 0)
+        begins = starts == 0
         offsets = np.where(begins, 0, self._offsets_at(sounds, seed, step))
-        pieces = sounds + len(self._long) * begins
+        pieces = sounds + len(self.data.sounds) * begins
         first = (starts - offsets) // self.hop + self._lead[pieces] + self._first_block[pieces] * BLOCK_FRAMES
         rows = first[:, None] + np.arange(self.data.frames)
         if self._places == len(self._piece):
@@ -102,7 +101,7 @@ class KeptSpectrograms:
     def _transform(self, block: int, offset: int) -> None:
         place = block % self._places
         piece = int(self._piece[block])
-        sound = piece % len(self._long)
+        sound = piece % len(self.data.sounds)
         first = int((block - self._first_block[piece]) * BLOCK_FRAMES - self._lead[piece])
         end = -(-(self.data.lengths[sound] + self.data.spectrogram.n_fft // 2 - offset) // self.hop)
         count = min(max(end - first, 0), BLOCK_FRAMES)

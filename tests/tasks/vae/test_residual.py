@@ -61,7 +61,7 @@ def test_a_colour_stays_through_a_sound_and_has_the_recorded_spread() -> None:
     assert float((halves[0] - halves[1]).abs().max()) < 1
 
 
-def test_one_shots_are_struck_as_hard_as_recordings_are_and_copies_are_not() -> None:
+def test_one_shots_are_struck_as_hard_as_recordings_are() -> None:
     db, mean = recordings()
     soft = mean.clone()
     soft[..., :2] -= torch.tensor([6.0, 3.0])

@@ -16,6 +16,7 @@ import torch
 from engine import rng
 from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
+from engine.audio.levels import beginning
 from engine.audio.mel import power_to_db
 from engine.audio.stereo import laid_out
 from engine.errors import ConfigError
@@ -47,10 +48,15 @@ class Made:
 
 @dataclass(frozen=True)
 class _Code:
-    """values [W, D, L]. samples: length of the sound it stands for; None: until that has died away."""
+    """values [W, D, L]: what is decoded. place [W, D, L]: the same by the encoder's answer, which the map knows.
+
+    samples: length of the sound it stands for; None: until that has died away. silence: samples before that.
+    """
 
     values: torch.Tensor
+    place: torch.Tensor
     samples: int | None = None
+    silence: int = 0
 
 
 class Studio:
@@ -94,12 +100,12 @@ class Studio:
         return Made(finish.level_out(wave, self.codec.level or LEVEL), rate, tuple(remarks))
 
     def code(self, request: SoundRequest) -> torch.Tensor:
-        """The code [W, D, L] that a request's sound is decoded from."""
-        return self._code(request, []).values
+        """The code [W, D, L] of a request's sound, for the map: a given sound's is the encoder's answer."""
+        return self._code(request, []).place
 
     def spectrogram(self, request: SoundRequest) -> np.ndarray:
-        """Mel power in dB [M, F] of a request's sound without its roughness: what its picture shows, in a fraction of
-        the time that the sound takes."""
+        """Mel power in dB [M, F] of a request's sound without its roughness, from where it begins: what its picture
+        shows, in a fraction of the time that the sound takes."""
         code = self._code(request, [])
         if self.of_textures:
             db, samples = self._decoded(code), self._texture_samples(request, code.samples)
@@ -115,10 +121,8 @@ class Studio:
         return torch.cat(list(self.codec.decode(code.values)), dim=-1)
 
     def _struck(self, code: _Code) -> tuple[torch.Tensor, int]:
-        """A one-shot's mel power in dB [M, F], and for how many samples it is heard."""
-        db = self._decoded(code)
-        if code.samples is None:  # a given sound begins and ends as it does
-            db = self.codec.struck(db[None])[0]
+        """A one-shot's mel power in dB [M, F], and for how many samples it is heard; a given sound ends as it does."""
+        db = self.codec.struck(self._decoded(code)[None])[0]
         audible = self._audible(db, self.codec.end_db if code.samples is None else AUDIBLE_DB)
         return db, min(audible, code.samples or audible)
 
@@ -126,15 +130,16 @@ class Studio:
         """As long as its code and then silence; a shorter one ends in a short release, or rings on in the loop."""
         wanted = request.samples(self.rate)
         db, audible = self._struck(code)
-        length = min(audible, wanted) if wanted and not request.loop else audible
+        length = min(audible, max(1, wanted - code.silence)) if wanted and not request.loop else audible
         wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], code, request)[:length]
         still_heard = bool(db[:, length // self.hop - 1].max() > db.max() - AUDIBLE_DB)
         wave = finish.one_shot_edges(wave, self.rate, out_s=RELEASE_S if still_heard else finish.FADE_S)
+        wave = finish.delay(wave, code.silence)
         if wanted is None:
             return wave
-        if wanted > audible + self.rate // 2:
+        if wanted > code.silence + audible + self.rate // 2:
             remarks.append("One-shots are as long as those of the collection: silence follows where more is asked for.")
-        return finish.fold(wave, wanted) if request.loop else finish.lengthen(wave, wanted)
+        return finish.fold(wave, wanted) if request.loop else finish.lengthen(wave[:wanted], wanted)
 
     def _audible(self, db: torch.Tensor, range_db: float) -> int:
         """Samples of ``db`` [M, F] until it has stayed ``range_db`` below its loudest for a while.
@@ -171,7 +176,7 @@ class Studio:
         if not (self.in_stereo if request.stereo is None else request.stereo):
             return middle
         other = self._voice(db, request, 1)
-        image = self.map.image(code.values) if self.in_stereo else None
+        image = self.map.image(code.place) if self.in_stereo else None
         return laid_out(middle, other, image, self.rate) if image else finish.widen(middle, other, self.rate)
 
     def _voice(self, db: torch.Tensor, request: SoundRequest, variant: int) -> finish.Wave:
@@ -186,9 +191,10 @@ class Studio:
         origin = request.origin
         if isinstance(origin, Moved):
             code = self._code(request.model_copy(update={"origin": origin.of}), remarks)
-            values = code.values + self.map.move(origin.axes, code.values.shape[-1])
-            remarks.extend(self.map.remarks(values))
-            return _Code(values, code.samples if self.of_textures else None)
+            step = self.map.move(origin.axes, code.place.shape[-1])
+            remarks.extend(self.map.remarks(code.place + step))
+            samples = code.samples if self.of_textures else None
+            return _Code(code.values + step, code.place + step, samples, code.silence)
         if isinstance(origin, FromFile):
             return self._variation(origin, request)
         if isinstance(origin, Between):
@@ -196,12 +202,14 @@ class Studio:
         if isinstance(origin, MapPoint):
             values = self.map.code_at(origin.x, origin.y)
             remarks.extend(self.map.remarks(values[None]))
-            return _Code((values + self._wander(request))[None]) if self.of_textures else _Code(values[None])
+            moving = (values + self._wander(request) if self.of_textures else values)[None]
+            return _Code(moving, moving)
         return self._new(origin, request)
 
     def _new(self, origin: FromPrior, request: SoundRequest) -> _Code:
         draws = rng.generator(request.seed, "generate-place", origin.index).random((1, 3), dtype=np.float32)
-        return _Code(self.prior.new(self._wander(request)[None], torch.from_numpy(draws)))
+        values = self.prior.new(self._wander(request)[None], torch.from_numpy(draws))
+        return _Code(values, values)
 
     def _wander(self, request: SoundRequest, frames: int | None = None) -> torch.Tensor:
         """Deviations [D, L] as the prior draws them; of ``frames`` latent frames, or what the request asks for."""
@@ -220,13 +228,13 @@ class Studio:
 
     def _variation(self, origin: FromFile, request: SoundRequest) -> _Code:
         """The sound's own deviation and a drawn one, mixed so that the spread stays what it was."""
-        given = open_sound(self.trained, origin.file)
+        given, silence = self._open(origin.file)
         own = self._lasting(self._encode(given, request), request, given)
         centre = self._centre(own)
         fresh = self._fresh(origin, request, centre, own.shape[-1])
         kept = (1 - origin.amount**2) ** 0.5
-        values = centre + kept * (own - centre) + origin.amount * fresh
-        return _Code(values, given.samples)
+        values, place = centre + kept * (own - centre) + origin.amount * fresh
+        return _Code(values, place, given.samples, silence)
 
     def _fresh(self, origin: FromFile, request: SoundRequest, centre: torch.Tensor, frames: int) -> torch.Tensor:
         """What a new sound of ``frames`` latent frames differs by from ``centre``; a texture keeps its identity."""
@@ -236,7 +244,8 @@ class Studio:
 
     def _morph(self, origin: Between, request: SoundRequest) -> _Code:
         """One-shots: a straight line. Textures: their means on a line, what moves around them at equal power."""
-        pair = [open_sound(self.trained, name) for name in (origin.first, origin.second)]
+        opened = [self._open(name) for name in (origin.first, origin.second)]
+        pair, silences = zip(*opened, strict=True)
         samples = max(given.samples for given in pair)
         codes = [self._encode(given, request, samples) for given in pair]
         first, second = (self._lasting(code, request, given) for code, given in zip(codes, pair, strict=True))
@@ -244,21 +253,34 @@ class Studio:
         first, second = fitted(first, frames), fitted(second, frames)
         place = origin.position
         if not self.of_textures:
-            return _Code(torch.lerp(first, second, place), samples)
+            silence = round((1 - place) * silences[0] + place * silences[1])
+            values, known = torch.lerp(first, second, place)
+            return _Code(values, known, samples, silence)
         means = first.mean(-1, keepdim=True), second.mean(-1, keepdim=True)
         angle = place * math.pi / 2
         moving = math.cos(angle) * (first - means[0]) + math.sin(angle) * (second - means[1])
-        return _Code(torch.lerp(means[0], means[1], place) + moving, samples)
+        values, known = torch.lerp(means[0], means[1], place) + moving
+        return _Code(values, known, samples)
+
+    def _open(self, name: str) -> tuple[Given, int]:
+        """A given sound, and how many samples of silence were left out before a stroke: its code begins with it."""
+        given = open_sound(self.trained, name)
+        if self.of_textures or given.wave is None:
+            return given, 0
+        start = beginning(given.wave)
+        return Given(given.samples - start, given.wave[start:]), start
 
     def _encode(self, given: Given, request: SoundRequest, samples: int = 0) -> torch.Tensor:
-        """Codes [W, D, L] of a given sound, silence after it up to ``samples``."""
+        """Codes [2, W, D, L] of a given sound, silence after it up to ``samples``: fitted to it, and the encoder's."""
         if given.code is not None:  # only the model's memory of it is left
-            return (given.code + self._wander(request) if self.of_textures else given.code)[None]
+            code = given.code + self._wander(request) if self.of_textures else given.code
+            return code.expand(2, 1, -1, -1)
         assert given.wave is not None
         wave = given.wave if self.of_textures else finish.lengthen(given.wave, samples)
-        mean, _ = self.codec.encode(torch.from_numpy(wave))
+        both = self.codec.fit_code(torch.from_numpy(wave)), self.codec.encode(torch.from_numpy(wave))[0]
+        code = torch.stack(both).cpu()
         frames = -(-self.codec.config.frames(len(wave)) // STRIDE)
-        return mean.cpu() if self.codec.model.vector else mean[..., :frames].cpu()
+        return code if self.codec.model.vector else code[..., :frames]
 
     def _lasting(self, code: torch.Tensor, request: SoundRequest, given: Given) -> torch.Tensor:
         """A texture's code for as long as is asked for: longer than the sound, it goes to and fro."""
@@ -271,7 +293,7 @@ class Studio:
         return code[..., round_trip[torch.arange(frames) % len(round_trip)]]
 
     def _centre(self, own: torch.Tensor) -> torch.Tensor:
-        """What a variation of ``own`` [W, D, L] turns around: the collection's mean, or a texture's own."""
+        """What a variation of ``own`` [..., D, L] turns around: the collection's mean, or a texture's own."""
         if isinstance(self.prior, OneShotPrior):
             return fitted(self.prior.mean.view(self.codec.model.latent_dim, -1), own.shape[-1])
         return own.mean(-1, keepdim=True)

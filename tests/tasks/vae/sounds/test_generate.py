@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.audio.levels import amplitude_to_db, rms
+from engine.audio.files.io import read_wave, write_wave
+from engine.audio.levels import amplitude_to_db, beginning, rms
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.previews import sample_wave
 from engine.tasks.vae.sounds.generate import Studio
@@ -125,6 +126,47 @@ def test_new_sounds_end_as_far_down_as_recordings_do_and_a_given_one_where_it_en
         lengths[end_db] = [len(wave) for wave in made]
     assert sum(lengths[0.5][1:]) < sum(lengths[60.0][1:])
     assert lengths[0.5][0] == lengths[60.0][0]
+
+
+def test_a_given_stroke_is_heard_from_its_beginning_and_keeps_the_silence_before_it(
+    strokes: Studio, drums: Path, tmp_path: Path
+) -> None:
+    rate, silence = strokes.rate, 3000
+    path = sorted(drums.iterdir())[0]
+    wave = read_wave(path, rate)
+    later = tmp_path / "later.wav"
+    first = beginning(wave)
+    write_wave(later, np.pad(wave[first:], (silence, 0)), rate, "FLOAT")
+    write_wave(at_once := tmp_path / "at-once.wav", wave[first:], rate, "FLOAT")
+    made = {}
+    for name in (at_once, later):
+        for duration_s in (None, 0.2):
+            origin = FromFile(file=str(name), amount=0)
+            made[name, duration_s] = strokes.make(SoundRequest(origin=origin, duration_s=duration_s, quality="fast"))
+    both = [made[name, None].wave for name in (at_once, later)]
+    assert len(both[1]) == len(both[0]) + silence and not both[1][:silence].any()
+    gain = rms(both[0]) / rms(both[1][silence:])
+    np.testing.assert_allclose(gain * both[1][silence:], both[0], atol=1e-5)
+    cut = made[later, 0.2].wave
+    assert len(cut) == round(0.2 * rate) and not cut[:silence].any() and cut[silence:].any()
+    origins = [
+        Between(first=str(one), second=str(two), position=0.5) for one, two in ((at_once, later), (later, later))
+    ]
+    half, whole = (strokes.make(SoundRequest(origin=origin, quality="fast")).wave for origin in origins)
+    assert len(whole) - len(half) == silence // 2
+
+
+def test_a_given_sound_of_the_collection_lies_where_the_map_has_it_and_is_decoded_from_a_nearer_code(
+    strokes: Studio, winds: Studio
+) -> None:
+    # Looked for by the code that fits it, a recording's neighbours, and so its stereo image, would be others'.
+    for studio in (strokes, winds):
+        own = studio.map.points()[0].path
+        request = SoundRequest(origin=FromFile(file=own, amount=0))
+        code = studio._code(request, [])
+        assert torch.equal(studio.code(request), code.place) and code.values.shape == code.place.shape
+        apart, by_fit = (studio.map.nearest(one)[0].distance for one in (code.place, code.values))
+        assert apart < 0.1 and apart < by_fit / 2
 
 
 def test_a_new_sound_neither_shares_its_roughness_nor_repeats(strokes: Studio) -> None:
