@@ -13,8 +13,9 @@ import torch
 
 from engine.audio.mel import ACTIVE_DB
 from engine.audio.nearest import Nearest, nearest_window
-from engine.tasks.vae.copying import COPYING_RATIO, heard_part, spread
+from engine.tasks.vae.copying import heard_part, spread
 
+COPYING_RATIO = 0.8
 MOST_PIECES = 20
 _MANY_FRAMES = 10_000
 _MUCH = 0.1

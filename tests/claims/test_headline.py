@@ -6,16 +6,19 @@ from dataclasses import replace
 
 import pytest
 
+from app.look.words import gain
 from engine.claims.advice import Kept, what_is_kept
 from engine.claims.figures import better
 from engine.claims.headline import headline, optimism_note
+from engine.claims.quality import quality
 from engine.rundir.findings import SweetRange
 from engine.rundir.liveness import Liveness
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.status import Best, ErrorInfo, State, Status
 from engine.rundir.view import RunView, ShownState
+from engine.tasks.mlp.nouns import NUMBERS
 from tests.app.library import record
-from tests.claims.histories import SOUND, Run, turning
+from tests.claims.histories import SCORE, SOUND, Run, turning
 from tests.claims.test_histories import ROWS
 
 STATUS = Status(session="s", state=State.RUNNING, epoch=2, step=20)
@@ -98,5 +101,14 @@ def test_a_run_that_was_best_at_its_very_end_speaks_of_no_later_epochs() -> None
 
 
 def test_a_score_is_said_to_have_less_error_not_to_be_better() -> None:
-    assert (better(0.34), better(-0.05)) == ("34 % better", "5 % worse")
-    assert (better(0.9, "higher"), better(-0.05, "higher")) == ("90 % less error", "5 % more error")
+    assert (better(0.34, SOUND), better(-0.05, SOUND)) == ("34 % better", "5 % worse")
+    assert (better(0.9, SCORE), better(-0.05, SCORE)) == ("90 % less error", "5 % more error")
+
+
+def test_an_r2_of_97_percent_is_that_much_less_squared_error() -> None:
+    """R² 0.97 is an error 82 % smaller, and its square 97 %."""
+    squared = SCORE.model_copy(update={"metric": "val_r2", "baseline": 0.0, "nouns": NUMBERS})
+    assert better(0.97, squared) == "97 % less squared error"
+    assert gain(record("r", monitor=squared)) == "Less squared error than the average guess"
+    told = quality(None, [], squared).explained
+    assert "The scores are compared" in told and "the squared error may differ by more" in told

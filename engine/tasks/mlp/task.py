@@ -28,7 +28,7 @@ from engine.tasks.mlp.dataset import Rows, Standard, TableLoader, make_rows, spl
 from engine.tasks.mlp.datasets import built_in, check_meant
 from engine.tasks.mlp.labelled_sounds import read_sounds
 from engine.tasks.mlp.model import DynamicMLPModel
-from engine.tasks.mlp.nouns import ROWS
+from engine.tasks.mlp.nouns import NUMBERS, ROWS
 from engine.tasks.mlp.preparation import Preparation, unseen
 from engine.tasks.mlp.previews import confusion, confusion_png, scatter_png
 from engine.tasks.mlp.table import Table
@@ -93,7 +93,7 @@ class MLPTask:
             better="higher",
             ties="val_loss",  # so few rows check that many epochs get equally many right
             baseline=self._baseline(),
-            nouns=ROWS,
+            nouns=NUMBERS if self.regression else ROWS,
         )
 
     def _new_model(self) -> DynamicMLPModel:

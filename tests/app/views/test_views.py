@@ -357,7 +357,7 @@ def test_a_run_whose_process_is_gone_is_crashed(visit: Visit, runs_dir: Path) ->
     assert done.returncode == -signal.SIGKILL
     app = visit("run", run="drums")
     assert "Crashed" in badges(app)
-    assert "The last save is epoch 10: resume from there." in said(app)
+    assert "The last save is of step 100, in epoch 10: resume from there." in said(app)
 
 
 def test_a_run_from_another_computer_is_read_only(visit: Visit, runs_dir: Path) -> None:
