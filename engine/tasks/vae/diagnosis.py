@@ -21,7 +21,7 @@ PLAYED_BACK = 0.5  # of the distance of unheard sounds: whose copies of its own 
 
 COLLAPSED = Kind(
     "collapsed", "warning", "carries nothing", before="not_learning",
-    silences=GOING_ON | OF_THE_GAP | {"new", "repeats", "too_diverse", "stagnation"},
+    silences=GOING_ON | OF_THE_GAP | {"new", "blurred", "repeats", "too_diverse", "stagnation"},
 )  # fmt: skip
 REPEATS = Kind(
     "repeats", "warning", "it repeats", before="not_learning", memorises=True,
@@ -33,7 +33,8 @@ TOO_DIVERSE = Kind(
 )  # fmt: skip
 IDLE_DIMS = Kind("idle_dims", "info", "idle dimensions", judges=False)
 NEW = Kind("new", "good", "no copies", judges=False, silenced_by=frozenset({"not_learning", "too_early"}))
-KINDS = (COLLAPSED, REPEATS, TOO_DIVERSE, IDLE_DIMS, NEW)
+BLURRED = Kind("blurred", "info", "still blurred", judges=False)
+KINDS = (COLLAPSED, REPEATS, TOO_DIVERSE, IDLE_DIMS, NEW, BLURRED)
 
 
 def diagnose(history: MetricsHistory, config: VAEConfig, copying: CopyingReading | None) -> list[Finding]:
@@ -101,16 +102,18 @@ def _of_copying(copying: CopyingReading, own_db: float) -> list[Finding]:
         said = f"It repeats. {nearer} ({unheard}); its copies of them are {own} off. {near}: listen to both."
         return [Finding(REPEATS, said, file=copying.file)]
     if ours <= (1 - ALIKE_PART) * theirs:
-        return [Finding(NEW, f"{nearer} ({unheard}), {_no_copy(own_db, theirs, own)}. {near}.", file=copying.file)]
+        kind, why = _no_copy(own_db, theirs)
+        return [Finding(kind, f"{nearer} ({unheard}), {why}. {near}.", file=copying.file)]
     lies, do = ("farther from", "than") if ours > (1 + ALIKE_PART) * theirs else ("as far from", "as")
     said = f"it lies {lies} the sounds it learnt ({away} to the nearest) {do} unheard sounds do ({unheard})"
     return [Finding(NEW, f"What it makes is no copy: {said}. {near}.", file=copying.file)]
 
 
-def _no_copy(own_db: float, theirs: float, own: str) -> str:
-    """Why what comes nearer than unheard sounds is none."""
+def _no_copy(own_db: float, theirs: float) -> tuple[Kind, str]:
+    """What that is which comes nearer than unheard sounds and is no copy, and why."""
+    own = figure(own_db, "dB")
     if not math.isfinite(own_db):
-        return "which proves no copy"
+        return NEW, "which proves no copy"
     if own_db > PLAYED_BACK * theirs:
-        return f"but even its copies of them are {own} off: it can play none back"
-    return f"but not as near as its copies of them ({own})"
+        return BLURRED, f"but even its copies of them are {own} off: it can play none back"
+    return NEW, f"but not as near as its copies of them ({own})"
