@@ -47,7 +47,8 @@ class StepOutput:
 class Preview:
     """Something to look at or listen to, as files to be written: suffix ("wav", "npy", "png") to bytes.
 
-    role: "sample", "recon" or "reference" (written once). audio previews give their sample rate in Hz.
+    role: "sample", "recon" or "reference" (written once). audio previews give their sample rate in Hz. file: the
+    held-out file that a reference or recon is of, as dataset.json calls it.
     """
 
     kind: Literal["audio", "image", "table"]
@@ -55,6 +56,7 @@ class Preview:
     files: Mapping[str, bytes]
     index: int = 0
     sample_rate: int | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True)

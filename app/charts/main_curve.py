@@ -16,6 +16,7 @@ from app.charts.settings import ChartSettings
 from app.charts.table import Height, Rows, finite, fitted, nice_range
 from app.charts.x_axis import Window, XAxis
 from app.runs.columns import Band, Columns, Floats
+from engine.claims.evidence import interval
 from engine.claims.figures import figure
 from engine.claims.sweet import Sweet
 from engine.rundir.record import Monitor
@@ -30,8 +31,8 @@ class Measured:
     """What the main chart shows of a run.
 
     names: what new items, its own items and the baseline are called here. standard_error: the metric that says how sure
-    the monitored one is, drawn as a pale band around an unsmoothed curve; None: no band. chosen: the update whose
-    sounds are heard.
+    the monitored one is; its 95 % interval over ``files`` is drawn as a pale band around an unsmoothed curve. None: no
+    band. chosen: the update whose sounds are heard.
     """
 
     epochs: Columns
@@ -40,6 +41,7 @@ class Measured:
     sweet: Sweet | None = None
     marks: Sequence[Mark] = ()
     standard_error: str | None = None
+    files: int = 0
     chosen: int | None = None
 
 
@@ -75,8 +77,9 @@ def main_rows(run: Measured, sight: Sight) -> pa.Table:
         rows.add("base", "base", y=value)
     # Scores crowd at the top, errors at the bottom: the label of the sweet spot stands where the curves are not.
     _add_sweet_range(rows, x, curves["val"], run.sweet, _free(axis, level, above=monitor.better == "lower"))
-    if run.standard_error is not None and smoothing == 1:
-        _add_spread(rows, x, curves["val"], run.epochs.get(run.standard_error), (low, high), window)
+    times = interval(1.0, run.files)
+    if run.standard_error is not None and times is not None and smoothing == 1:
+        _add_spread(rows, x, curves["val"], times * run.epochs.get(run.standard_error), (low, high), window)
     for role, curve in drawn.items():
         add_curve(rows, role, role, clipped(curve, low, high))
     ends = window or (begin - margin, end + margin)
@@ -127,15 +130,15 @@ def _free(axis: Height, taken: list[float], above: bool) -> float:
 
 
 def _add_spread(
-    rows: Rows, x: Floats, curve: Floats, error: Floats, ends: tuple[float, float], window: Window | None
+    rows: Rows, x: Floats, curve: Floats, by: Floats, ends: tuple[float, float], window: Window | None
 ) -> None:
-    known = np.flatnonzero(np.isfinite(curve) & np.isfinite(error) & np.isfinite(x))
+    known = np.flatnonzero(np.isfinite(curve) & np.isfinite(by) & np.isfinite(x))
     if window is not None:
         known = known[max(0, np.searchsorted(x[known], window[0]) - 1) : np.searchsorted(x[known], window[1]) + 1]
     if len(known) < 2:
         return
     shown_at = known[np.unique(np.linspace(0, len(known) - 1, MOST_BAND_POINTS).round().astype(int))]
-    below, above = (np.clip(curve[shown_at] + sign * error[shown_at], *ends) for sign in (-1, 1))
+    below, above = (np.clip(curve[shown_at] + sign * by[shown_at], *ends) for sign in (-1, 1))
     rows.add("spread", "val", x=x[shown_at], y=below, y2=above)
 
 

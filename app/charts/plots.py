@@ -128,13 +128,15 @@ def main_drawing(
     monitor = run.monitor
     settings = settings.fitting(store.epochs.get(monitor.metric), store.epochs.get(monitor.reference))
     best_range = sweet(status, run)
+    files = status.evidence.files if status is not None and status.evidence is not None else 0
 
     def made() -> pa.Table:
         happened = marks(root, store, run, preview_steps)
-        measured = Measured(store.epochs, monitor, _names(run), best_range, happened, words.uncertain(run), chosen)
+        uncertain = words.uncertain(run)
+        measured = Measured(store.epochs, monitor, _names(run), best_range, happened, uncertain, files, chosen)
         return main_rows(measured, Sight(x_axis_of(store, run, settings), settings, window, height))
 
-    seen_from = (settings, window, best_range, monitor.baseline, tuple(preview_steps), height, chosen)
+    seen_from = (settings, window, best_range, monitor.baseline, tuple(preview_steps), height, files, chosen)
     rows = store.cached(("main", *seen_from), made)
     spec = _main_spec(words.unit_line(run), settings.axis, settings.log, height)
     return Drawing(words.nouns(run).main, "", rows, spec, _alt(run, store, best_range))

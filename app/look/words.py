@@ -109,7 +109,7 @@ def error(run: RunRecord | None) -> str:
 
 def gain(run: RunRecord | None) -> str:
     less = run is not None and run.monitor.better == "higher"
-    return f"{'Less error' if less else 'Better'} than the average {nouns(run).item}"
+    return f"{f'Less {nouns(run).lacks}' if less else 'Better'} than the average {nouns(run).item}"
 
 
 def unit_line(run: RunRecord) -> str:

@@ -67,7 +67,8 @@ def _heard(
     kind, one = sound
     where = "" if kind == "original" else there.where(one.step)
     caption = Caption("") if kind == "original" else there.caption(one.step)
-    detail = ", ".join(text for text in (caption.detail, caption.sweet) if text)
+    did = caption.copied if kind == "copy" else caption.detail
+    detail = ", ".join(text for text in (did, caption.sweet) if text)
     picture = root / one.files["png"] if "png" in one.files else None
     return Heard(
         kind if kind == "original" else f"{kind}@{one.step}", moments.title(kind, where), detail,

@@ -18,6 +18,7 @@ import streamlit as st
 
 from app.look import style
 from app.runs import media
+from app.runs.original import own_errors
 from app.runs.store import metrics_of
 from engine.claims.figures import figure
 from engine.claims.headline import best_epoch, best_name
@@ -33,12 +34,16 @@ GROUP = 20  # Each player loads its whole file: older groups render when they ar
 
 @dataclass(frozen=True)
 class Caption:
-    """What stands beside a preview: where it was made, how well it did there, and whether it is the sweet spot."""
+    """What stands beside a preview: where it was made, how well it did there, and whether it is the sweet spot.
+
+    copied: how well it did there on the one that is copied.
+    """
 
     label: str
     detail: str = ""
     sweet: str = ""
     before: str = ""  # our own markup, in front of the label
+    copied: str = ""
     starred: bool = False
     words: str = ""  # of a person
 
@@ -76,14 +81,26 @@ def captions(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tup
     moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
     sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
     curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
-    ends = _ends(store.epochs.get("step"))
+    ends, unit = _ends(store.epochs.get("step")), run.monitor.unit if run else ""
+    own = own_errors(root, store, run) if run else np.empty(0)
     said = {}
     for epoch, step in moments:
-        label, detail = _where(epoch, step, ends, curve, run.monitor.unit if run else "")
+        label, detail = _where(epoch, step, ends, curve, unit)
+        copied = _where(epoch, step, ends, own, unit)[1] if _measured(epoch, step, ends, own) else ""
+        if not copied and run is not None and _measured(epoch, step, ends, curve):
+            copied = f"{detail}, the mean of {run.num_val_files}" if run.num_val_files > 1 else detail
         near = _sweetness(epoch, step, best, best_name(view.status)) if (epoch, step) == sweet else ""
         starred, words = step in notes.starred, notes.remarks.get(step, "")
-        said[epoch, step] = Caption(label, detail, near, starred=starred, words=words)
+        said[epoch, step] = Caption(
+            label, detail, near, copied=copied or detail, starred=starred, words=words
+        )  # fmt: skip
     return said
+
+
+def _measured(epoch: int, step: int, ends: Mapping[int, int], curve: np.ndarray) -> bool:
+    """Whether ``curve`` has a figure that :func:`_where` can name."""
+    at = epoch if ends.get(epoch) == step else epoch - 1
+    return step > 0 and 0 < at <= len(curve) and math.isfinite(curve[at - 1])
 
 
 def _ends(steps: np.ndarray) -> dict[int, int]:
@@ -139,7 +156,7 @@ def _copies(root: Path, copies: Sequence[PreviewSet], captions: Mapping[tuple[in
                         root,
                         one,
                         Caption("Copy", moment(one)),
-                        f"copy of the original, {moment(one)}, {caption.detail}",
+                        f"copy of the original, {moment(one)}, {caption.copied}",
                         brief=brief,
                     )
 

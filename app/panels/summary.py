@@ -18,11 +18,13 @@ from app.look import states, style, words
 from app.look.plain import plain
 from app.runs.store import MetricsStore, metrics_of
 from engine.claims.advice import Kept, kept
+from engine.claims.evidence import interval
 from engine.claims.figures import better, figure, give_or_take, percent
 from engine.claims.headline import best_epoch, gain_at_best, headline, optimism_note, past_best, sweet
 from engine.claims.quality import quality_of
 from engine.claims.sweet import Sweet
 from engine.quantities import duration
+from engine.rundir.findings import Evidence
 from engine.rundir.layout import manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
@@ -142,7 +144,7 @@ def _gain(status: Status, run: RunRecord | None) -> Card:
         return Card(
             label,
             "not yet" if status.state.live else "no",
-            better(gain, run.monitor.better if run else "lower"),
+            better(gain, run.monitor) if run else "",
         )
     here = status.best.epoch >= status.epoch
     return Card(
@@ -159,15 +161,27 @@ def _error(status: Status, run: RunRecord | None) -> Card:
         return Card(label, "–", "after the first epoch")
     if not math.isfinite(value):
         return Card(label, figure(value, run.monitor.unit), "not a number", "red")
-    shown = give_or_take(value, status.metrics.get(words.uncertain(run) or "", math.nan), run.monitor.unit)
+    error = status.metrics.get(words.uncertain(run) or "", math.nan)
+    shown, meaning = _with_interval(value, error, status.evidence, run)
     if status.best is None or status.best.epoch >= status.epoch:
-        return Card(label, shown, "the best so far", "green")
+        return Card(label, shown, "the best so far", "green", meaning)
     change = value - status.best.raw
     if abs(change) < 0.005 * abs(status.best.raw):
-        return Card(label, shown, f"as at epoch {status.best.epoch}")
+        return Card(label, shown, f"as at epoch {status.best.epoch}", help=meaning)
     worse = (change > 0) == (run.monitor.better == "lower")
     said = f"{figure(status.best.raw, run.monitor.unit)} at epoch {status.best.epoch}"
-    return Card(label, shown, said, "orange" if worse and past_best(status) else "gray")
+    return Card(label, shown, said, "orange" if worse and past_best(status) else "gray", meaning)
+
+
+def _with_interval(
+    value: float, error: float | None, evidence: Evidence | None, run: RunRecord
+) -> tuple[str, str | None]:
+    """A value with its interval, and what stands behind ±; without one the value alone."""
+    by = interval(error, evidence.files if evidence else 0)
+    if by is None or evidence is None:
+        return figure(value, run.monitor.unit), None
+    checking = f"{evidence.files} {words.nouns(run).items} that check"
+    return give_or_take(value, by, run.monitor.unit), f"± is the 95 % interval of the mean over the {checking}."
 
 
 def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list[Card]:
@@ -175,15 +189,16 @@ def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list
     last = status.metrics.get(run.monitor.metric)
     few = run.num_val_files < words.FEW_CHECKING and status.evidence is not None
     error = status.evidence.best_give_or_take if few and status.evidence else None
-    shown, found = give_or_take(best.raw, error, run.monitor.unit), sweet(status, run)
+    (shown, meaning), found = _with_interval(best.raw, error, status.evidence, run), sweet(status, run)
     assert found is not None
+    optimism = optimism_note(shown, status.evidence, run.monitor)
     return [
         Card(found.title.capitalize(), found.value, _where_in(found, status), help=_how_found(found, run)),
         _quality(view, "Quality there"),
         Card(words.gain(run), "–" if gain is None else percent(gain), "at that epoch"),
         Card(
             words.error(run), shown, f"{figure(last, run.monitor.unit)} at the end",
-            help=optimism_note(shown, status.evidence, run.monitor) or None,
+            help=" ".join(filter(None, (meaning, optimism))) or None,
         ),
     ]  # fmt: skip
 

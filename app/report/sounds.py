@@ -56,8 +56,9 @@ def panel(root: Path, found: Sequence[PreviewSet], captions: Captions) -> Panel:
     references, copies, samples = sort_previews(found)
     held_out = [embed(root, one, Caption("Original"), "the original") for one in references[:1]]
     for one in _copies(copies, captions):
-        sweet = captions[one.epoch, one.step].sweet if (one.epoch, one.step) in captions else ""
-        held_out.append(embed(root, one, Caption("Copy", moment(one), sweet), f"the copy, {moment(one)}"))
+        there = captions.get((one.epoch, one.step), Caption(""))
+        says = ", ".join(filter(None, ("the copy", moment(one), there.copied)))
+        held_out.append(embed(root, one, Caption("Copy", moment(one), there.sweet), says))
     left = BUDGET - sum(one.size for one in held_out)
     made = thinned(samples, [_is_sweet(one, captions) for one in samples], lambda one: _made(root, one, captions), left)
     return Panel(held_out, made[::-1], len(samples))

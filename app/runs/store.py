@@ -53,6 +53,7 @@ class MetricsStore:
         self.memory: list[dict[str, Any]] = []
         self.warnings: deque[dict[str, Any]] = deque(maxlen=KEPT_EVENTS)  # the latest
         self.saved: set[int] = set()  # updates that a checkpoint was written after
+        self.original: str | None = None  # the held-out file that is copied, as dataset.json calls it
         self.damaged = 0
         self._offset = 0
         self._seen: tuple[int, int, int] | None = None
@@ -153,6 +154,9 @@ class MetricsStore:
             elif row["event"] == "checkpoint":
                 if is_number(row.get("step")) and len(self.saved) < KEPT_EVENTS:
                     self.saved.add(int(row["step"]))
+            elif row["event"] == "preview":
+                if row.get("role") == "reference" and row.get("index") == 0 and isinstance(row.get("file"), str):
+                    self.original = row["file"]
             elif row["event"] == "warning":
                 self.warnings.append(row)
 

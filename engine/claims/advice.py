@@ -19,17 +19,19 @@ class Kept:
 
     damaged: files of either kind that are there and do not verify. usable: where there is neither, the epochs whose
     snapshots verify: weights to use, and nothing to go on from. What has learnt nothing yet is none of them.
+    step: of the newest checkpoint, which may stand in the midst of its epoch.
     """
 
     best: int | None = None
     newest: int | None = None
     damaged: int = 0
     usable: tuple[int, ...] = ()
+    step: int | None = None
 
 
 def kept(checkpoints: Iterable[Artefact], snapshots: Iterable[Artefact]) -> Kept:
     """What of them verifies. Reads the checkpoints whole, and the snapshots where no checkpoint is left."""
-    best = newest = None
+    best = newest = step = None
     damaged = 0
     for one in checkpoints:
         if one.manifest is None or not one.verified:
@@ -37,9 +39,9 @@ def kept(checkpoints: Iterable[Artefact], snapshots: Iterable[Artefact]) -> Kept
         elif checkpoint_step(one.path.name) is None:
             best = one.manifest.epoch
         else:
-            newest = max(newest or 0, one.manifest.epoch)
+            newest, step = max((newest or 0, step or 0), (one.manifest.epoch, one.manifest.step))
     if best is not None or newest is not None:
-        return Kept(best, newest, damaged)
+        return Kept(best, newest, damaged, step=step)
     usable = {one.manifest.epoch for one in snapshots if one.manifest and one.manifest.epoch > 0 and one.verified}
     return Kept(damaged=damaged, usable=tuple(sorted(usable)))
 

@@ -5,9 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine.metrics import NOTABLE_PART, MetricsHistory, errors_of, gap_of, jitter, last_improvement, smooth
+from engine.metrics import (
+    FEWEST_FILES,
+    NOTABLE_PART,
+    MetricsHistory,
+    errors_of,
+    gap_of,
+    jitter,
+    last_improvement,
+    smooth,
+)
 from engine.rundir.findings import Evidence
 from engine.rundir.record import Monitor
+from engine.sweet_range import quantile
 
 SIGMAS = 2.0
 LATE_PART = 0.8  # progress in the last fifth of a run says that more time might have helped
@@ -85,6 +95,16 @@ def level(values: list[float], at: int) -> float:
     end = min(at + 1, len(values) - 1)
     near = [value for value in values[max(0, end - 2) : end + 1] if math.isfinite(value)]
     return sum(near) / len(near) if near else math.nan
+
+
+def interval(error: float | None, files: int) -> float | None:
+    """Half the 95 % interval (Student's t) of a mean over ``files``, from its standard error: what stands behind ±.
+
+    None with fewer than three files, which cannot tell, or without an error that is known.
+    """
+    if error is None or not math.isfinite(error) or files < FEWEST_FILES:
+        return None
+    return quantile(files - 1) * error
 
 
 def noise(values: list[float]) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from engine.rundir.record import Monitor
+
 DECIMALS = {"dB": 1}  # of units whose figures are all written alike
 
 
@@ -11,9 +13,10 @@ def percent(fraction: float) -> str:
     return f"{fraction * 100:.0f} %"
 
 
-def better(fraction: float, which: str = "lower") -> str:
-    """ "34 % better" or "5 % worse" than the average; of a score, where ``which`` is higher, "90 % less error"."""
-    more, less = ("worse", "better") if which == "lower" else ("more error", "less error")
+def better(fraction: float, monitor: Monitor) -> str:
+    """ "34 % better" or "5 % worse" than the average; of a score what it lacks to 1: "97 % less squared error"."""
+    lacks = monitor.nouns.lacks
+    more, less = ("worse", "better") if monitor.better == "lower" else (f"more {lacks}", f"less {lacks}")
     return f"{percent(fraction)} {less}" if fraction >= 0 else f"{percent(-fraction)} {more}"
 
 
@@ -41,12 +44,12 @@ def amount(value: float, unit: str = "") -> str:
     return f"{value:.1f} {unit}".strip() if abs(value) >= 1 else f"{value:.2g} {unit}".strip()
 
 
-def give_or_take(value: float, error: float | None, unit: str = "") -> str:
-    """A value with its standard error: "4.4 ± 0.6 dB"; without one that is known, the value alone."""
+def give_or_take(value: float, by: float | None, unit: str = "") -> str:
+    """A value and how far it may be off: "4.4 ± 0.6 dB"; without a figure for that, the value alone."""
     shown = figure(value, unit)
-    if error is None or not math.isfinite(error):
+    if by is None or not math.isfinite(by):
         return shown
-    return f"{shown.removesuffix(' ' + unit)} ± {figure(error, unit)}"
+    return f"{shown.removesuffix(' ' + unit)} ± {figure(by, unit)}"
 
 
 def typed(value: float) -> str:

@@ -12,7 +12,7 @@ from engine.claims.sweet import Sweet, band
 from engine.claims.verdict import as_told, few_files, gain_of, still_improves, until_when
 from engine.quantities import plural, small
 from engine.rundir.findings import Diagnosis, Evidence
-from engine.rundir.record import Monitor, RunRecord
+from engine.rundir.record import Monitor, Nouns, RunRecord
 from engine.rundir.status import Best, State, Status
 from engine.rundir.view import RunView, ShownState
 
@@ -30,9 +30,9 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
         return _say("damaged", "error", " ".join(view.damage))
     if status is None:
         return _say("unreadable", "info", "Its status cannot be read. What else is here is shown below.")
-    at = f"epoch {status.epoch}" if status.epoch else "the very beginning"
     if view.state is ShownState.CRASHED:
-        return _say("crashed", "warning", f"It ended without a word at {at}. {_after_a_crash(status, kept())}")
+        said = f"It ended without a word {_place(status)}. {_after_a_crash(status, kept())}"
+        return _say("crashed", "warning", said)
     if view.state is ShownState.UNKNOWN:
         return _say(
             "elsewhere", "info",
@@ -43,9 +43,9 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
     if view.state is ShownState.COMPLETED:
         return _done(view, status)
     if view.state is ShownState.CANCELLED:
-        return _say("stopped", "info", f"Stopped at {at}, as you asked. {_after_a_stop(view, status, kept())}")
+        return _say("stopped", "info", f"Stopped {_place(status)}, as you asked. {_after_a_stop(view, status, kept())}")
     if view.state is ShownState.INTERRUPTED:
-        message = f"Interrupted at {at}: something else asked it to end. {_after_a_stop(view, status, kept())}"
+        message = f"Interrupted {_place(status)}: something else asked it to end. {_after_a_stop(view, status, kept())}"
         return _say("interrupted", "info", message)
     return _live(status, fresh)
 
@@ -136,9 +136,17 @@ def _failed(status: Status | None, files: Kept) -> Diagnosis:
     return _say("failed", "error", f"It failed{where}: {cause}.{left} {error.remedy}".rstrip())
 
 
+def _place(status: Status) -> str:
+    """Where it stands: at the end of an epoch, or in one whose check has not come yet."""
+    if not status.epoch:
+        return "at the very beginning"
+    checked = status.evidence.epoch if status.evidence else 0
+    return f"at epoch {status.epoch}" if checked >= status.epoch else f"in epoch {status.epoch}"
+
+
 def _after_a_crash(status: Status, files: Kept) -> str:
-    if files.newest is not None:
-        return f"The last save is epoch {files.newest}: resume from there."
+    if files.step is not None:
+        return f"The last save is of step {files.step:,}, in epoch {files.newest}: resume from there."
     if files.usable:
         return what_is_kept(files)
     return "Nothing is saved: resuming begins at the start." if status.step else "It had not begun to learn."
@@ -147,9 +155,9 @@ def _after_a_crash(status: Status, files: Kept) -> str:
 def _after_a_stop(view: RunView, status: Status, files: Kept) -> str:
     if files.usable:
         return what_is_kept(files)
-    if files.newest is None:
+    if files.step is None:
         return "Nothing is saved." if status.step else "It had not begun to learn."
-    what = f"Everything up to epoch {files.newest} is kept"
+    what = f"Everything up to step {files.step:,} is kept"
     return f"{what}; you can go on from there." if view.resumable else f"{what}."
 
 
@@ -158,30 +166,33 @@ def _done(view: RunView, status: Status) -> Diagnosis:
     best, best_range = best_epoch(status, run), sweet(status, run)
     if run is None or evidence is None:
         return _say("done", "good", "Done. Everything it was to learn is learnt.")
-    nouns, gain = run.monitor.nouns, gain_at_best(status, run)
+    nouns, gain, judged = run.monitor.nouns, gain_at_best(status, run), verdict(as_told(view))
     if gain is not None and gain < 0:
-        return _say(
-            "done_unlearnt", "warning",
-            f"Done, without having learnt. It never did better than the average {nouns.item}. More time or more "
-            f"{nouns.more} may help.",
-        )  # fmt: skip
+        return _unlearnt(judged, nouns)
     if best is None or best_range is None:
-        return _no_best(view, status)
-    gained = f", {better(gain, run.monitor.better)} than the average {nouns.item}" if gain is not None else ""
+        return _no_best(judged, status)
+    gained = f", {better(gain, run.monitor)} than the average {nouns.item}" if gain is not None else ""
     result = f"{_ended(status)} {best_range.sentence}{gained}."
-    judged = verdict(as_told(view))
     severity = _severity(judged)
     choice = optimism_note(figure(best.raw, run.monitor.unit), evidence, run.monitor)
     return _say("done", severity, f"{result} {_how_it_ended(evidence, judged, best, run)} {choice}".rstrip())
 
 
-def _no_best(view: RunView, status: Status) -> Diagnosis:
+def _no_best(judged: Diagnosis | None, status: Status) -> Diagnosis:
     """Of a run that is done and has no sweet spot: there was no number, or no two epochs to choose from."""
     if status.best is None:
-        judged = verdict(as_told(view))
         return _say("done", "warning", f"Done. {judged.message if judged else 'No epoch was measured.'}")
     few = f"{small(status.epoch).capitalize()} {plural(status.epoch, 'epoch is', 'epochs are')}"
-    return _say("done", "good", f"Done. {few} too short to have a sweet spot.")
+    more = f" {judged.message}" if judged is not None and _severity(judged) == "warning" else ""
+    return _say("done", _severity(judged), f"Done. {few} too short to have a sweet spot.{more}")
+
+
+def _unlearnt(judged: Diagnosis | None, nouns: Nouns) -> Diagnosis:
+    """Of a run that is never better than the baseline: what its verdict makes of that, and nothing beside it."""
+    if judged is None:
+        return _say("done_unlearnt", "info", f"Done. It never did better than the average {nouns.item}.")
+    code = "done_unlearnt" if judged.code in ("too_early", "not_learning") else "done"
+    return _say(code, _severity(judged), f"Done. {judged.message}")
 
 
 def _ended(status: Status) -> str:
@@ -225,9 +236,11 @@ def _how_it_ended(evidence: Evidence, judged: Diagnosis | None, best: Best, run:
         return judged.message
     if judged is not None and kind_of(judged).severity == "warning" and code != "stagnation":
         return judged.message
+    if code == "stagnation":
+        return f"Little changed after epoch {evidence.moved}."
     little = evidence.moved is not None and evidence.moved <= LATE_PART * evidence.epoch
     if little or still_improves(evidence):
-        return until_when(evidence)
+        return until_when(evidence, run.monitor)
     if best.epoch >= evidence.epoch:
         return "It was best at its very end."
     return f"Later epochs came out no better: use {best.epoch} unless {nouns.prefer}."

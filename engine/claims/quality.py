@@ -93,7 +93,10 @@ def _scale(monitor: Monitor) -> str:
     items = monitor.nouns.items
     if monitor.better == "lower":
         return f"1 when new {items} come out as well as its own, 0 when their error is twice as large or more."
-    return f"1 when new {items} score as well as its own, 0.5 when half as well."
+    return (
+        f"1 when new {items} score as well as its own, 0.5 when half as well. The scores are compared, not what they "
+        f"lack to 1: the {monitor.nouns.lacks} may differ by more."
+    )
 
 
 def _no_gap(evidence: Evidence | None, monitor: Monitor, over: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.claims.evidence import LATE_PART, SIGMAS, beyond, worse
+from engine.claims.evidence import LATE_PART, SIGMAS, beyond, interval, worse
 from engine.claims.figures import amount, better, figure, give_or_take
 from engine.claims.kinds import Finding, say
 from engine.metrics import (
@@ -131,7 +131,7 @@ def _not_a_number(monitor: Monitor, over: bool) -> Finding:
 def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     gain = gain_of(evidence.best, monitor)
     assert gain is not None
-    far = f"at its best {better(gain, monitor.better)} than the average {monitor.nouns.item}"
+    far = f"at its best {better(gain, monitor)} than the average {monitor.nouns.item}"
     if by_chance(evidence, monitor):
         far += f", which may be chance: its own {monitor.nouns.items} come out no better than that"
     if _rests(evidence, monitor):
@@ -144,7 +144,8 @@ def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
             evidence.moved,
         )
     when = f"Epoch {evidence.epoch} is too" if over else "Too"
-    return say("too_early", f"{when} early to tell: {far}.")
+    more = f" More time or more {monitor.nouns.more} may help." if over and gain < 0 else ""
+    return say("too_early", f"{when} early to tell: {far}.{more}")
 
 
 def _few_files(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
@@ -163,8 +164,7 @@ def _worsens(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     best, pairs = evidence.best_epoch, _in_pairs(evidence)
     since = pairs.last if pairs else best
     by = amount((pairs.worse_by if pairs else evidence.worse_by) or 0.0, unit)
-    error = pairs.give_or_take if pairs else None
-    by += f" (give or take {amount(error, unit)})" if error is not None and math.isfinite(error) else ""
+    by += _give(interval(pairs.give_or_take, pairs.files) if pairs else None, unit, " ({})")
     own = evidence.own_better_by or 0.0
     if own_improves(evidence):
         return say(
@@ -198,12 +198,12 @@ def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Finding | None:
         return say(
             "gap_unsure",
             f"Its own {nouns.items} come out better than new ones {_by_now(evidence, over)} "
-            f"({figure(evidence.own, unit)} against {give_or_take(evidence.now, evidence.give_or_take, unit)}), but "
+            f"({figure(evidence.own, unit)} against {_with_interval(evidence, unit)}), but "
             f"the new ones differ too much among themselves to be sure. Its {_best(evidence, monitor, over)}.",
         )
     gain = gain_of(evidence.now, monitor)
     be = "are still" if monitor.better == "lower" else "still have"
-    still = f" New ones {be} {better(gain, monitor.better)} than the average {nouns.item}." if gain is not None else ""
+    still = f" New ones {be} {better(gain, monitor)} than the average {nouns.item}." if gain is not None else ""
     far = "far better" if evidence.gap > FAR_GAP else "better"
     return say(
         "gap",
@@ -216,18 +216,26 @@ def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Finding | None:
 def _going_on(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     items, best = monitor.nouns.items, _best(evidence, monitor, over)
     if evidence.epoch - (evidence.moved or 0) < LATELY_EPOCHS or still_improves(evidence):
-        return say("learning", f"{until_when(evidence) if over else 'It is learning.'} Its {best}.")
+        return say("learning", f"{until_when(evidence, monitor) if over else 'It is learning.'} Its {best}.")
+    if evidence.best_epoch == evidence.epoch:  # its best is now: as well as then says nothing
+        little = f"hardly better {'after' if over else 'since'} epoch {evidence.moved or 1}"
+        return say("level", f"New {items} {'came' if over else 'have come'} out {little}. The {best}.")
     when = f" at epoch {evidence.epoch}" if over else ""
     return say("level", f"New {items} come out about as well{when} as at their best. The {best}.")
 
 
-def until_when(evidence: Evidence) -> str:
+def until_when(evidence: Evidence, monitor: Monitor) -> str:
     """Until when it improved, as it is said once nothing learns any more."""
+    moved, pairs = evidence.moved or evidence.epoch, _in_pairs(evidence)
     if evidence.moved is not None and evidence.moved <= LATE_PART * evidence.epoch:
         return f"Little changed after epoch {evidence.moved}."
     if still_improves(evidence):
         return f"It was still improving at epoch {evidence.epoch}: a longer run may go further."
-    return f"It was learning up to epoch {evidence.moved or evidence.epoch}."
+    last = max(moved, evidence.best_epoch or 0)
+    if pairs is not None and pairs.first < last:
+        sure = f"from epoch {pairs.first} on by too little to be sure"
+        return f"New {monitor.nouns.items} came out better up to epoch {last}, {sure}."
+    return f"It was learning up to epoch {last}."
 
 
 def _by_now(evidence: Evidence, over: bool) -> str:
@@ -235,12 +243,20 @@ def _by_now(evidence: Evidence, over: bool) -> str:
 
 
 def _best(evidence: Evidence, monitor: Monitor, over: bool) -> str:
-    error = evidence.best_give_or_take
-    give = f" give or take {amount(error, monitor.unit)}" if error is not None and math.isfinite(error) else ""
+    give = _give(interval(evidence.best_give_or_take, evidence.files), monitor.unit)
     name = "best" if over else "best so far"
     pairs = _in_pairs(evidence)
     sweet = f", in a sweet range of {pairs.first} to {pairs.last}" if pairs and pairs.first < pairs.last else ""
     return f"{name} was epoch {evidence.best_epoch}, {figure(evidence.best, monitor.unit)}{give}{sweet}"
+
+
+def _give(by: float | None, unit: str, put: str = " {}") -> str:
+    """How far a figure before it may be off: half its 95 % interval; "" where that is not known."""
+    return "" if by is None else put.format(f"give or take {amount(by, unit)}")
+
+
+def _with_interval(evidence: Evidence, unit: str) -> str:
+    return give_or_take(evidence.now, interval(evidence.give_or_take, evidence.files), unit)
 
 
 def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Finding]:

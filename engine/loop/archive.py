@@ -163,6 +163,7 @@ class Archive:
             audio_path=names.get("wav"),
             image_path=names.get("png"),
             sample_rate=preview.sample_rate,
+            file=preview.file,
         )
         if preview.sample_rate is not None:
             self.callback(PreviewEvent(epoch=epoch, audio_path=names["wav"], sample_rate=preview.sample_rate))

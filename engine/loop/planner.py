@@ -124,8 +124,12 @@ class Planner:
         return done / seconds if done and seconds > 0 else None
 
     def eta_s(self, step: int) -> float | None:
-        """Seconds to the end, with its checks, previews and saves; None until enough updates were made to know."""
+        """Seconds to the end, with its checks, previews and saves; None until enough updates were made to know.
+
+        Never more than its minutes leave: where the plan takes longer it is about to be another.
+        """
         began, first = self._began
         if step - first < KNOWN_STEPS or time.monotonic() - began < KNOWN_S:
             return None
-        return seconds_to_end(self.plans.ahead(step), step, self.intervals, self.meter.costs)
+        planned_s = seconds_to_end(self.plans.ahead(step), step, self.intervals, self.meter.costs)
+        return planned_s if self.timekeeper is None else min(planned_s, self.timekeeper.most_left_s)

@@ -57,6 +57,12 @@ class Timekeeper(CostMeter):
         """Wall time of training in all sessions; what a crash lost, and comes again, counts once."""
         return self._spent_before + time.monotonic() - self._began
 
+    @property
+    def most_left_s(self) -> float:
+        """What is left of the minutes, and once they are over what the end itself takes: a check, previews, a save."""
+        costs = self.costs
+        return max(self.budget_s - self.spent_s, costs.epoch_s + costs.preview_s + costs.save_s)
+
     def better(self, segment: PlanSegment, step: int) -> PlanSegment | None:
         """The plan from ``step`` on that ends in time; None while ``segment`` does as well, or nothing can be said yet.
 

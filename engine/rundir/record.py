@@ -37,6 +37,7 @@ class Nouns(Record):
     item: str = Field(default="guess", description="One of the data; the baseline is the average one.")
     items: str = Field(default="items", description='What is learnt from and checked with, as in "new items".')
     measure: str = Field(default="", description="What the monitored metric measures; empty: its label says it.")
+    lacks: str = Field(default="error", description='What a score lacks to 1, as in "90 % less error".')
     main: str = "How well it does"
     held_out: str = "Data it never learnt, and what it makes of it"
     made: str = "To data it never learnt, newest first"

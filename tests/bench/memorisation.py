@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from engine.audio.mel import ACTIVE_DB
-from engine.tasks.vae.copying import COPYING_RATIO, heard_part, spread
+from engine.tasks.vae.copying import heard_part, spread
 from tests.bench.nearest_window import Nearest, nearest_window
 
+COPYING_RATIO = 0.8
 MOST_PIECES = 20
 _MANY_FRAMES = 10_000
 _MUCH = 0.1

@@ -35,10 +35,6 @@ class Reading:
     file: str = "kick.wav"
     file_db: float = 5.0
 
-    @property
-    def repeats(self) -> bool:
-        return self.samples_db / max(self.held_out_db, 1e-6) < 0.8
-
 
 @dataclass(frozen=True)
 class Run:

@@ -7,16 +7,21 @@ from dataclasses import replace
 
 import pytest
 
+from app.look.words import gain
+from app.panels.summary import cards
 from engine.claims.advice import Kept, what_is_kept
+from engine.claims.evidence import interval
 from engine.claims.figures import better
 from engine.claims.headline import headline, optimism_note
+from engine.claims.quality import quality
 from engine.rundir.findings import Diagnosis, SweetRange
 from engine.rundir.liveness import Liveness
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.status import Best, ErrorInfo, State, Status
 from engine.rundir.view import RunView, ShownState
+from engine.tasks.mlp.nouns import NUMBERS
 from tests.app.library import record
-from tests.claims.histories import SOUND, Run, turning
+from tests.claims.histories import SCORE, SOUND, Run, falling, turning
 from tests.claims.test_histories import ROWS
 
 STATUS = Status(session="s", state=State.RUNNING, epoch=2, step=20)
@@ -120,5 +125,43 @@ def test_a_run_of_one_or_two_epochs_is_said_to_be_too_short(epochs: int, few: st
 
 
 def test_a_score_is_said_to_have_less_error_not_to_be_better() -> None:
-    assert (better(0.34), better(-0.05)) == ("34 % better", "5 % worse")
-    assert (better(0.9, "higher"), better(-0.05, "higher")) == ("90 % less error", "5 % more error")
+    assert (better(0.34, SOUND), better(-0.05, SOUND)) == ("34 % better", "5 % worse")
+    assert (better(0.9, SCORE), better(-0.05, SCORE)) == ("90 % less error", "5 % more error")
+
+
+def test_an_r2_of_97_percent_is_that_much_less_squared_error() -> None:
+    """R² 0.97 is an error 83 % smaller, and its square 97 %."""
+    squared = SCORE.model_copy(update={"metric": "val_r2", "baseline": 0.0, "nouns": NUMBERS})
+    assert better(0.97, squared) == "97 % less squared error"
+    assert gain(record("r", monitor=squared)) == "Less squared error than the average guess"
+    told = quality(None, [], squared).explained
+    assert "The scores are compared" in told and "the squared error may differ by more" in told
+
+
+def test_what_stands_behind_plus_minus_is_one_thing_everywhere() -> None:
+    """Six files, a standard error of 0.9 dB: the 95 % interval reaches 2.571 times as far."""
+    run = Run([12.0, 8.0, 6.1], [11.0, 6.0, 3.0], se=0.9)
+    metrics = {"val_recon_db": 6.1, "val_recon_se_db": 0.9}
+    best = Best(metric="val_recon_db", value=6.1, raw=6.1, epoch=3, step=30)
+    status = STATUS.model_copy(update={"epoch": 3, "evidence": run.evidence(), "metrics": metrics, "best": best})
+    for state in (ShownState.RUNNING, ShownState.COMPLETED):
+        card = cards(view(state, status))[-1]
+        assert card.value == "6.1 ± 2.3 dB" and card.help is not None
+        assert card.help.startswith("± is the 95 % interval of the mean over the 6 sounds that check.")
+    (found,) = Run([12.0, 8.0, 4.0], [11.0, 6.0, 3.0], se=0.9).claims()
+    assert found.code == "gap_unsure" and "4.0 ± 2.3 dB" in found.message
+    assert interval(0.9, 2) is None, "two files cannot tell"
+
+
+@pytest.mark.parametrize(("checked", "where"), [(22, "in epoch 23"), (23, "at epoch 23")])
+def test_a_run_that_was_stopped_within_an_epoch_says_up_to_where_it_is_kept(checked: int, where: str) -> None:
+    evidence = Run(falling(checked)).evidence()
+    status = STATUS.model_copy(update={"epoch": 23, "step": 595, "evidence": evidence})
+    files = Kept(best=20, newest=23, step=595)
+    for state, words in (
+        (ShownState.CANCELLED, f"Stopped {where}, as you asked. Everything up to step 595 is kept"),
+        (ShownState.INTERRUPTED, f"Interrupted {where}: something else asked it to end. Everything up to step 595 is"),
+        (ShownState.CRASHED, f"It ended without a word {where}. The last save is of step 595, in epoch 23: resume"),
+    ):
+        found = headline(view(state, status), lambda: files)
+        assert found is not None and found.message.startswith(words)

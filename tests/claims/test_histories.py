@@ -6,8 +6,10 @@ import math
 
 import pytest
 
+from engine.claims.verdict import until_when
 from engine.sweet_range import SweetRange
-from tests.claims.histories import PLAIN, SCORE, Reading, Run, falling, noisy, plus, turning
+from engine.tasks.vae.diagnosis import repeats
+from tests.claims.histories import PLAIN, SCORE, SOUND, Reading, Run, falling, noisy, plus, turning
 
 NAN = math.nan
 RISE = turning(30, 10, 0.1)
@@ -79,8 +81,17 @@ ROWS: dict[str, tuple[Run, list[str], str]] = {
     "too diverse": (Run(plus(OWN, 0.2), OWN, kl=(50.0, 20.0)), ["too_diverse"], "too diverse"),
     "repeating": (Run(plus(OWN, 0.2), OWN, memory=NEAR), ["repeats"], "it repeats"),
     "repeating and memorising": (Run(RISE, OWN, memory=NEAR), ["repeats", "memorising"], "it repeats"),
-    "repeating at rest": (Run([10.0, 8.0] + [6.0] * 40, [10.0, 8.0] + [5.9] * 40, memory=NEAR),
+    "repeating at rest": (Run([10.0, 8.0] + [6.0] * 40, [10.0, 8.0] + [5.9] * 40, memory=Reading(6.0, 12.0)),
                           ["repeats", "stagnation"], "it repeats"),
+    "repeating what it learnt, worse than the average elsewhere": (
+        Run([15.0] * 10, [9.0, 4.0] + [3.0] * 8, memory=NEAR), ["repeats"], "it repeats"),
+    "the same at rest": (Run([15.0] * 50, [9.0, 4.0] + [3.0] * 48, memory=NEAR), ["repeats"], "it repeats"),
+    "near, as all that is blurred": (Run([8.5, 8.0, 7.8], [7.8, 7.3, 7.1], memory=Reading(7.8, 10.4)),
+                                     ["learning", "blurred"], "healthy"),
+    "near, but nothing is learnt": (Run([16.0, 15.9], [16.0, 15.9], memory=Reading(3.0, 9.5)),
+                                    ["too_early", "blurred"], "too early to tell"),
+    "near, not as near as its copies": (Run(falling(12, 9, 4), falling(12, 8.8, 3.8), memory=Reading(7.8, 10.4)),
+                                        ["learning", "new"], "healthy"),
     "no copies": (Run(plus(OWN, 0.2), OWN, memory=AWAY), ["learning", "new"], "healthy"),
     "no copies, memorises": (Run(RISE, OWN, memory=AWAY), ["memorising", "new"], "memorises"),
     "the meter has no number": (Run(plus(OWN, 0.2), OWN, memory=Reading(NAN, 8.0)), ["learning"], "healthy"),
@@ -118,3 +129,60 @@ def test_where_new_ones_come_out_no_worse_that_is_said_in_words(over: bool) -> N
 def test_what_new_ones_gain_while_its_own_do_not_is_said_to_be_chance() -> None:
     (found,) = ROWS["a score by chance"][0].claims()
     assert found.message.endswith("which may be chance: its own items come out no better than that.")
+
+
+# What the memorisation meter and the copies of its own sounds measured in runs of the sound task (8 channels, presets
+# aggressive without variations or the default, 3 to 20 files): samples_db, held_out_db, train_recon_db.
+MEMORISING = [(4.93, 9.47, 4.35), (4.76, 9.47, 3.87), (4.19, 6.66, 3.13), (3.91, 6.66, 2.97), (4.03, 6.66, 2.8),
+              (5.24, 8.75, 3.99), (4.53, 8.75, 3.02), (5.21, 12.06, 3.4), (7.81, 11.31, 4.38)]  # fmt: skip
+BEGINNING = [(2.97, 9.47, 22.33), (6.08, 8.21, 12.47), (4.84, 6.66, 10.62), (4.68, 9.37, 17.4), (4.81, 8.75, 15.9),
+             (4.51, 12.06, 25.96), (4.21, 11.31, 19.55)]  # fmt: skip
+LEARNING = [(7.43, 8.21, 4.76), (7.52, 8.21, 5.33), (7.61, 9.37, 9.63), (7.56, 9.37, 4.16), (7.75, 9.37, 4.06),
+            (6.54, 5.69, 4.77), (8.84, 4.39, 6.87),
+            (7.8, 10.4, 7.1)]  # fmt: skip
+
+
+def test_what_was_measured_of_runs_that_memorise_is_repetition_and_of_others_none() -> None:
+    assert all(repeats(*measured) for measured in MEMORISING)
+    assert not any(repeats(*measured) for measured in BEGINNING + LEARNING)
+    assert not any(repeats(*(NAN if place == lost else 1.0 for place in range(3))) for lost in range(3))
+
+
+@pytest.mark.parametrize(
+    ("memory", "own", "said"),
+    [
+        (Reading(4.8, 9.5), 3.9, "What it makes comes nearer to the sounds it learnt (4.8 dB to the nearest) than "
+         "unheard sounds do (9.5 dB); its copies of them are 3.9 dB off. The nearest"),
+        (Reading(7.8, 10.4), 7.1, "(7.8 dB to the nearest) than unheard sounds do (10.4 dB), but even its copies of "
+         "them are 7.1 dB off: it can play none back."),
+        (Reading(7.8, 10.4), 4.0, "than unheard sounds do (10.4 dB), but not as near as its copies of them (4.0 dB)."),
+        (Reading(6.4, 6.4), 3.0, "it lies as far from the sounds it learnt (6.4 dB to the nearest) as unheard sounds "
+         "do (6.4 dB)."),
+        (AWAY, 3.0, "it lies farther from the sounds it learnt (11.8 dB to the nearest) than unheard sounds do "
+         "(8.1 dB)."),
+    ],
+)  # fmt: skip
+def test_the_two_distances_stand_in_a_whole_sentence(memory: Reading, own: float, said: str) -> None:
+    run = Run([own + 0.1] * 3, [own] * 3, memory=memory)
+    (told,) = [one.message for one in run.claims() if one.file is not None]
+    assert said in told
+
+
+def test_a_run_whose_best_epoch_is_its_last_is_not_compared_with_itself() -> None:
+    run = Run([6.0 - 0.002 * place for place in range(12)])
+    evidence = run.evidence()
+    assert evidence is not None and evidence.best_epoch == evidence.epoch == 12 and run.codes() == ["level"]
+    for over, said in ((False, "have come out hardly better since epoch 1."), (True, "came out hardly better after")):
+        (found,) = run.claims(over=over)
+        assert said in found.message and "at their best" not in found.message
+
+
+def test_how_long_it_learnt_does_not_contradict_its_sweet_range() -> None:
+    alike = SweetRange(27, 8, 27, 8, True, False, 0.0, 0.2)
+    evidence = Run(falling(27), sweet=alike).evidence()
+    assert evidence is not None
+    known = evidence.model_copy(update={"moved": 24, "late_gain": 0.0})
+    said = until_when(known, SOUND)
+    assert said == "New sounds came out better up to epoch 27, from epoch 8 on by too little to be sure."
+    alone = known.model_copy(update={"sweet_range": None, "moved": 26})
+    assert until_when(alone, SOUND) == "It was learning up to epoch 26."

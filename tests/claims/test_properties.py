@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.claims.advice import Kept, diverged, kept, lower_rate, what_is_kept
-from engine.claims.evidence import SIGMAS
+from engine.claims.evidence import SIGMAS, interval
 from engine.claims.figures import amount, figure, percent, typed
 from engine.claims.headline import headline
 from engine.claims.kinds import KINDS, WORSENS, kind_of, verdict
+from engine.claims.quality import quality_of
+from engine.claims.verdict import as_told
 from engine.metrics import NOTABLE_PART, better_than_baseline
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.liveness import Liveness
@@ -67,12 +69,16 @@ def shown(evidence: Evidence, monitor: Monitor) -> set[str]:
     values = [
         value for value in (*recorded.values(), *(recorded["sweet_range"] or {}).values()) if isinstance(value, float)
     ]
+    errors = [(evidence.best_give_or_take, evidence.files), (evidence.give_or_take, evidence.files)]
+    errors += [(pairs.give_or_take, pairs.files)] if pairs else []
+    values += [by for error in errors if (by := interval(*error)) is not None]
     said = [write(abs(value), monitor.unit) for value in values for write in (figure, amount)]
     for value in (evidence.best, evidence.now):
         gain = None if value is None else better_than_baseline(value, monitor.baseline, monitor.better)
         said += [] if gain is None else [percent(abs(gain))]
     best, epoch = evidence.best_epoch or 0, evidence.epoch
-    whole = {epoch, best, evidence.files, epoch - (evidence.moved or 0), max(1, best - 6), min(epoch, best + 4),
+    moved = evidence.moved or 0
+    whole = {epoch, best, evidence.files, moved or 1, epoch - moved, max(1, best - 6), min(epoch, best + 4),
              pairs.first if pairs else 0, pairs.last if pairs else 0}  # fmt: skip
     return {number for text in said for number in numbers(text)} | {str(number) for number in whole}
 
@@ -123,7 +129,20 @@ CONTRADICTIONS = [
     ({"few_files"}, {"memorising", "past", "unstable", "gap", "stagnation", "too_diverse"}),
     ({"too_early"}, {"stagnation", "gap", "memorising", "not_learning"}),
     ({"stagnation"}, {"memorising", "past", "unstable", "collapsed"}),
+    ({"repeats"}, {"too_early", "not_learning"}),
 ]  # fmt: skip
+ADVERSE = {"memorising", "past", "unstable", "repeats", "collapsed", "not_a_number", "too_diverse"}
+# What the message of a run that is done may not say beside any of these findings.
+NOT_BESIDE = {
+    "Everything it was to learn": set(OF_CURVES) | ADVERSE,
+    "More time or more": ADVERSE | {"stagnation", "not_learning", "few_files", "learning", "level"},
+    "a longer run may go further": ADVERSE | {"stagnation", "too_early", "not_learning", "few_files"},
+    "It was best at its very end": ADVERSE | {"too_early", "not_learning", "few_files"},
+    "It was learning": ADVERSE | {"stagnation", "too_early", "not_learning", "few_files"},
+    "Later epochs came out no better": ADVERSE | {"too_early", "not_learning", "few_files"},
+    "too early to tell": ADVERSE | {"learning", "level", "stagnation", "not_learning"},
+    "It repeats": {"new", "collapsed", "too_early", "not_learning"},
+}
 
 
 @settings(max_examples=60)
@@ -138,6 +157,42 @@ def test_no_two_findings_contradict_one_another_and_none_is_green_beside_a_warni
     assert judged is None or judged == run.claims()[0], "the first one recorded is the verdict"
     for one in (said, run.quality(over=True)):
         assert one.shown not in ("0.00", "1.00"), "a clamped number says nothing"
+
+
+@settings(max_examples=200)
+@given(runs(strange=True))
+def test_the_message_of_a_run_that_is_done_says_what_its_verdict_and_its_findings_say(run: Run) -> None:
+    status = status_of(run, state=State.COMPLETED)
+    shown = view(ShownState.COMPLETED, status, run=record("r", monitor=run.monitor))
+    said, told = headline(shown, Kept), as_told(shown)
+    judged, chip = verdict(told), quality_of(shown)
+    if said is None or judged is None or status.evidence is None:
+        return
+    codes = {one.code for one in told}
+    for words, never in NOT_BESIDE.items():
+        assert words not in said.message or not codes & never, (said.message, codes)
+    kind = kind_of(judged)
+    assert said.severity == ("good" if judged.code == "stagnation" else kind.severity), (said, judged)
+    assert chip is not None and chip.label in {kind.label, kind.later, "knows its own better", "parts later",
+                                               "not measured"}, (chip, judged)  # fmt: skip
+    if kind.severity == "warning" and judged.code not in WORSENS | {"stagnation", "gap"}:
+        assert judged.message in said.message
+
+
+def test_a_run_that_learnt_nothing_is_told_of_in_one_voice() -> None:
+    """Of runs worse than the average all along: what chip, findings and message say."""
+    early, at_rest = Run([16.0, 15.0] * 5, [16.0, 15.5] * 5), Run([15.0] * 50, [15.0] * 50)
+    repeating = Run([15.0] * 10, [4.0] * 10, memory=Reading(4.0, 12.0))
+    for run, label, words in (
+        (early, "too early to tell", "Done. Epoch 10 is too early to tell: at its best"),
+        (at_rest, "not learning", "Done. It hardly learnt."),
+        (repeating, "it repeats", "Done. It repeats."),
+    ):
+        status = status_of(run, state=State.COMPLETED)
+        shown = view(ShownState.COMPLETED, status, run=record("r", monitor=run.monitor))
+        said, chip = headline(shown, Kept), quality_of(shown)
+        assert said is not None and said.message.startswith(words) and chip is not None and chip.label == label
+        assert ("More time or more recordings may help." in said.message) == (run is early)
 
 
 @given(

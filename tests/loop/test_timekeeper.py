@@ -131,6 +131,27 @@ def test_a_run_that_becomes_slower_plans_an_earlier_end(slowed: Path) -> None:
     )
 
 
+def test_no_more_time_is_said_to_be_left_than_its_minutes_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.loop.planner.KNOWN_S", 0.0)
+    told: list[tuple[float, float]] = []
+    with open_run(tmp_path / "run") as writer:
+        trainer = Trainer(uneven(), FIRST, writer, lambda: False, lambda _: told.append(left_of(writer, trainer)))
+        trainer.fit()
+    known = [(said, left) for said, left in told if not math.isnan(said)]
+    assert known and all(said <= max(left, 0.0) for said, left in known), "its end takes no time of its own here"
+    assert any(said < left for said, left in known), "what the plan takes, where it is less"
+
+
+def left_of(writer: RunWriter, trainer: Trainer) -> tuple[float, float]:
+    """What is said to be left, and what is left of the minutes."""
+    keeper = trainer.planner.timekeeper
+    assert keeper is not None and writer.status is not None
+    said = writer.status.eta_s
+    return math.nan if said is None else said, keeper.budget_s - keeper.spent_s
+
+
 def test_a_run_that_becomes_faster_makes_use_of_it_within_the_ceiling(tmp_path: Path) -> None:
     task = uneven(before=8.0, after=0.0)
     task.config = task.config.model_copy(update={"max_epochs": 3})  # of a preset: nobody named them

@@ -27,7 +27,7 @@ from engine.tasks.mlp.dataset import Rows, Standard, TableLoader, make_rows, spl
 from engine.tasks.mlp.datasets import built_in, check_meant
 from engine.tasks.mlp.labelled_sounds import read_sounds
 from engine.tasks.mlp.model import DynamicMLPModel
-from engine.tasks.mlp.nouns import ROWS
+from engine.tasks.mlp.nouns import NUMBERS, ROWS
 from engine.tasks.mlp.preparation import Preparation, unseen
 from engine.tasks.mlp.previews import confusion, confusion_png, scatter_png
 from engine.tasks.mlp.table import Table
@@ -114,7 +114,7 @@ class MLPTask:
             better="lower" if new.better == "lower" else "higher",
             ties="val_loss",  # so few rows check that many epochs get equally many right
             baseline=self._baseline(new.name.removeprefix("val_")),
-            nouns=ROWS,
+            nouns=NUMBERS if new.name == "val_r2" else ROWS,
         )
 
     def _baseline(self, figure: str) -> float:

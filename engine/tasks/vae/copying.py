@@ -18,7 +18,6 @@ from engine.audio.nearest import nearest_of, relative_db
 from engine.audio.window_index import WindowAt, WindowIndex
 from engine.tasks.vae.dataset import AudioTrainingDataset
 
-COPYING_RATIO = 0.8
 _PIECES = 6
 _CANDIDATES = 16
 _EDGE = 4
@@ -48,15 +47,6 @@ class CopyingReading:
     held_out_db: float
     file: str
     file_db: float
-
-    @property
-    def ratio(self) -> float:
-        """1: new sounds are as far from what was learnt as unheard sounds are. 0: repetition."""
-        return self.samples_db / max(self.held_out_db, 1e-6)
-
-    @property
-    def repeats(self) -> bool:
-        return self.ratio < COPYING_RATIO
 
     def state(self) -> dict[str, Any]:
         return asdict(self)

@@ -17,19 +17,24 @@ COLLAPSED_NATS = 0.5
 IDLE_PART = 0.5
 DIVERSE_RATIO = 2.0
 ALIKE_PART = 0.1
+PLAYED_BACK = 0.5  # of the distance of unheard sounds: whose copies of its own are farther off can play none back
 
 COLLAPSED = Kind(
     "collapsed", "warning", "carries nothing", before="not_learning",
-    silences=GOING_ON | OF_THE_GAP | {"new", "repeats", "too_diverse", "stagnation"},
+    silences=GOING_ON | OF_THE_GAP | {"new", "blurred", "repeats", "too_diverse", "stagnation"},
 )  # fmt: skip
-REPEATS = Kind("repeats", "warning", "it repeats", before="memorising", silences=GOING_ON | {"new"}, memorises=True)
+REPEATS = Kind(
+    "repeats", "warning", "it repeats", before="not_learning", memorises=True,
+    silences=GOING_ON | {"new", "not_learning", "too_early"},  # which speak of new sounds alone
+)  # fmt: skip
 TOO_DIVERSE = Kind(
     "too_diverse", "warning", "too diverse", before="stagnation", silences=GOING_ON,
     silenced_by=frozenset({"not_learning", "few_files", "too_early"}),
 )  # fmt: skip
 IDLE_DIMS = Kind("idle_dims", "info", "idle dimensions", judges=False)
 NEW = Kind("new", "good", "no copies", judges=False, silenced_by=frozenset({"not_learning", "too_early"}))
-KINDS = (COLLAPSED, REPEATS, TOO_DIVERSE, IDLE_DIMS, NEW)
+BLURRED = Kind("blurred", "info", "still blurred", judges=False)
+KINDS = (COLLAPSED, REPEATS, TOO_DIVERSE, IDLE_DIMS, NEW, BLURRED)
 
 
 def diagnose(history: MetricsHistory, config: VAEConfig, copying: CopyingReading | None) -> list[Finding]:
@@ -37,7 +42,7 @@ def diagnose(history: MetricsHistory, config: VAEConfig, copying: CopyingReading
     if not history.epochs:
         return []
     found = [*_of_code(history, config), *_of_divergence(history)]
-    return found if copying is None else [*found, *_of_copying(copying)]
+    return found if copying is None else [*found, *_of_copying(copying, history.column("train_recon_db")[-1])]
 
 
 def _of_code(history: MetricsHistory, config: VAEConfig) -> list[Finding]:
@@ -74,22 +79,41 @@ def _of_divergence(history: MetricsHistory) -> list[Finding]:
     ]
 
 
-def _of_copying(copying: CopyingReading) -> list[Finding]:
-    """The two distances in words that they support; nothing when one is no number."""
+def repeats(samples_db: float, held_out_db: float, own_db: float) -> bool:
+    """Whether new sounds play back what was learnt.
+
+    samples_db, held_out_db: how far new and unheard sounds lie from the nearest training sound. own_db: how far off its
+    copies of its own sounds are. What is blurred comes near to everything, so that alone proves nothing: it must be
+    able to play its own back, and new sounds must lie nearer to where such copies lie than to where unheard sounds do.
+    False where one is no number.
+    """
+    return own_db <= PLAYED_BACK * held_out_db and samples_db < (own_db + held_out_db) / 2
+
+
+def _of_copying(copying: CopyingReading, own_db: float) -> list[Finding]:
+    """The distances in words that they support; nothing when one is no number."""
     ours, theirs = copying.samples_db, copying.held_out_db
     if not (math.isfinite(ours) and math.isfinite(theirs)):
         return []
-    pair = f"({figure(ours, 'dB')} to the nearest), unheard sounds {figure(theirs, 'dB')}"
+    away, unheard, own = (figure(value, "dB") for value in (ours, theirs, own_db))
     near = f"The nearest of all is {copying.file} ({figure(copying.file_db, 'dB')})"
-    if copying.repeats:
-        said = f"It repeats. What it makes comes nearer to the sounds it learnt {pair}. {near}: listen to both."
+    nearer = f"What it makes comes nearer to the sounds it learnt ({away} to the nearest) than unheard sounds do"
+    if repeats(ours, theirs, own_db):
+        said = f"It repeats. {nearer} ({unheard}); its copies of them are {own} off. {near}: listen to both."
         return [Finding(REPEATS, said, file=copying.file)]
-    said = f"What it makes {_distance(ours, theirs)} the sounds it learnt {pair}. {near}."
-    return [Finding(NEW, said, file=copying.file)]
+    if ours <= (1 - ALIKE_PART) * theirs:
+        kind, why = _no_copy(own_db, theirs)
+        return [Finding(kind, f"{nearer} ({unheard}), {why}. {near}.", file=copying.file)]
+    lies, do = ("farther from", "than") if ours > (1 + ALIKE_PART) * theirs else ("as far from", "as")
+    said = f"it lies {lies} the sounds it learnt ({away} to the nearest) {do} unheard sounds do ({unheard})"
+    return [Finding(NEW, f"What it makes is no copy: {said}. {near}.", file=copying.file)]
 
 
-def _distance(ours: float, theirs: float) -> str:
-    """Words for a distance that is none of a copy, against that of unheard sounds."""
-    if ours > (1 + ALIKE_PART) * theirs:
-        return "is no copy: it lies farther from"
-    return "is no copy: it lies as far from" if ours > (1 - ALIKE_PART) * theirs else "comes somewhat nearer to"
+def _no_copy(own_db: float, theirs: float) -> tuple[Kind, str]:
+    """What that is which comes nearer than unheard sounds and is no copy, and why."""
+    own = figure(own_db, "dB")
+    if not math.isfinite(own_db):
+        return NEW, "which proves no copy"
+    if own_db > PLAYED_BACK * theirs:
+        return BLURRED, f"but even its copies of them are {own} off: it can play none back"
+    return NEW, f"but not as near as its copies of them ({own})"

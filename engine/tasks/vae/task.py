@@ -224,7 +224,9 @@ class VAETask:
         codec = self._codec_of(model)
         if epoch > 0:
             self._copying = self._read_meter(codec)
-        yield from previews(codec, held_out, seconds, seed, temperature, self._listening_texture())
+        file = self.val.sounds[self._listening()].path
+        for one in previews(codec, held_out, seconds, seed, temperature, self._listening_texture()):
+            yield one if one.role == "sample" else replace(one, file=file)
 
     @torch.inference_mode()
     def _read_meter(self, codec: Codec) -> CopyingReading:

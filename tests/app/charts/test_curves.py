@@ -54,7 +54,7 @@ def chart(
     store = recorded(path)
     at = XAxis(store.steps, store.epochs, settings.axis, 10)
     monitor = Monitor(metric="val", reference="own", unit="dB", baseline=baseline)
-    run = Measured(store.epochs, monitor, ("new", "own", "average"), sweet, marks, standard_error)
+    run = Measured(store.epochs, monitor, ("new", "own", "average"), sweet, marks, standard_error, 6)
     return main_rows(run, Sight(at, settings, window))
 
 
@@ -66,7 +66,9 @@ def of(table: pa.Table, kind: str, column: str = "x") -> list[Any]:
 def test_the_error_of_few_files_is_a_band_around_the_curve(tmp_path: Path, asked: bool) -> None:
     table = chart(tmp_path / "metrics.jsonl", "se" if asked else None).to_pylist()
     spread = [(row["x"], row["y"], row["y2"]) for row in table if "spread" in row.values()]
-    assert spread == ([(x, 9.5 - x, 10.5 - x) for x in range(1, 6)] if asked else [])
+    by = 0.5 * 2.571  # the 95 % interval of a mean over six, by Student's t
+    expected = [(x, pytest.approx(10 - x - by), pytest.approx(10 - x + by)) for x in range(1, 6)]
+    assert spread == (expected if asked else [])
 
 
 def test_an_unknown_error_draws_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from app.panels.previews import Caption, captions
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.reader import RunReader
-from tests.app.library import write
+from engine.rundir.record import FileRow
+from tests.app.library import record, write
 
 
 def heard(html: str) -> str:
@@ -33,6 +34,27 @@ def test_the_lines_of_a_label_are_heard_apart(caption: Caption, said: str) -> No
 
 def test_a_name_in_a_label_is_no_markup() -> None:
     assert "<img" not in Caption("<img src=x>", "<img src=y>", "<img src=z>").html
+
+
+def test_beside_a_copy_stands_the_error_of_the_file_that_it_copies(tmp_path: Path) -> None:
+    sides = [("learns.wav", "train"), ("a.wav", "val"), ("bad.wav", None), ("heard.wav", "val"), ("c.wav", "val")]
+    rows = [FileRow(path=path, verdict="skipped" if side is None else "used", split=side) for path, side in sides]
+    monitor = record("r").monitor.model_copy(update={"files": "val_recon_db_files"})
+    writer = write(
+        tmp_path / "drums", done=4, files=rows, own={"val_recon_db_files": [9.0, 3.6, 8.0]}, monitor=monitor,
+        num_val_files=3, close=False,
+    )  # fmt: skip
+    reader, moments = RunReader(tmp_path / "drums"), [(0, 0), (1, 5), (2, 20), (3, 25)]
+    found = [PreviewSet(epoch, step, "recon", 0) for epoch, step in moments]
+    copied = [one.copied for one in captions(reader.root, reader.view(), found).values()]
+    mean = captions(reader.root, reader.view(), found)[2, 20].detail
+    assert copied[2] == f"{mean}, the mean of 3", "nobody knows which it is"
+    event = {"kind": "audio", "role": "reference", "index": 0, "file": "heard.wav"}
+    writer.event("preview", epoch=0, step=0, **event)
+    writer.close()
+    shown = captions(reader.root, reader.view(), found)
+    assert [one.copied for one in shown.values()] == ["untrained", "in epoch 1", "3.6 dB", "3.6 dB at epoch 2"]
+    assert shown[2, 20].detail == mean != "3.6 dB", "how well the model did stays the mean"
 
 
 def test_an_error_stands_beside_a_preview_only_where_it_was_measured(tmp_path: Path) -> None:

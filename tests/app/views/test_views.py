@@ -318,7 +318,9 @@ def test_a_done_run_that_knows_its_own_better_is_told_to_have_more(visit: Visit,
 def test_a_run_that_stayed_worse_than_the_average_has_no_sweet_spot(visit: Visit, runs_dir: Path) -> None:
     write(runs_dir / "drums", done=8, epochs=8, best=8, apart=40.0)
     app = visit("run", run="drums")
-    assert "It never did better than the average sound" in said(app) and "sweet spot" not in said(app)
+    assert "worse than the average sound. More time or more recordings may help." in said(
+        app
+    ) and "sweet spot" not in said(app)
     assert [metric.value for metric in app.metric][2] == "no"
 
 
@@ -357,7 +359,7 @@ def test_a_run_whose_process_is_gone_is_crashed(visit: Visit, runs_dir: Path) ->
     assert done.returncode == -signal.SIGKILL
     app = visit("run", run="drums")
     assert "Crashed" in badges(app)
-    assert "The last save is epoch 10: resume from there." in said(app)
+    assert "The last save is of step 100, in epoch 10: resume from there." in said(app)
 
 
 def test_a_run_from_another_computer_is_read_only(visit: Visit, runs_dir: Path) -> None:

@@ -14,6 +14,7 @@ from engine.audio.window_index import WindowIndex
 from engine.collection.collection import open_collection
 from engine.tasks.vae.copying import CopyingMeter, CopyingReading
 from engine.tasks.vae.dataset import AudioTrainingDataset, sweep
+from engine.tasks.vae.diagnosis import repeats
 from tests.bench.memorisation import measure_memorisation
 
 SPECTROGRAM = SpectrogramConfig()
@@ -83,9 +84,11 @@ def test_the_meter_of_a_run_tells_repetition_and_names_the_file(
     unheard = held_out.mel_db(held_out.chunks, transform)
     copy = train.frames_db(4, 3, train.frames, transform, 100) - 6.0
     repeated = meter.read(copy.expand(6, -1, -1))
-    assert repeated.repeats and repeated.file == train.sounds[4].path and repeated.file_db < 1.0
+    assert repeats(repeated.samples_db, repeated.held_out_db, own_db=2.0)
+    assert repeated.file == train.sounds[4].path and repeated.file_db < 1.0
     fresh = meter.read(unheard)
-    assert not fresh.repeats and 0.9 < fresh.ratio < 1.1
+    assert 0.9 < fresh.samples_db / fresh.held_out_db < 1.1
+    assert not repeats(fresh.samples_db, fresh.held_out_db, own_db=0.0)
     assert CopyingReading.from_state(fresh.state()) == fresh
 
 

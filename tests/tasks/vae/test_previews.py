@@ -9,6 +9,7 @@ import pytest
 
 from engine.audio.files.io import read_wave
 from engine.audio.levels import CEILING_DB, active_rms, amplitude_to_db, peak
+from engine.rundir.reader import RunReader
 from engine.tasks.vae.previews import HEADROOM_DB, even_preview_level, previews
 from engine.tasks.vae.sounds.load import open_model
 
@@ -26,6 +27,15 @@ def test_all_previews_of_a_run_are_equally_loud(drum_run: Path) -> None:
     levels, tops = zip(*found, strict=True)
     assert max(levels) - min(levels) < 0.1
     assert max(tops) < CEILING_DB + 0.01
+
+
+def test_the_record_names_the_file_that_a_copy_is_of(drum_run: Path) -> None:
+    reader = RunReader(drum_run)
+    named = {(one["role"], one.get("file")) for one in reader.all_of("preview")}
+    dataset = reader.dataset()
+    held_out = {row.path for row in dataset.files if row.split == "val"} if dataset else set()
+    (original,) = (file for role, file in named if role == "reference")
+    assert original in held_out and named == {("reference", original), ("recon", original), ("sample", None)}
 
 
 @pytest.mark.slow
