@@ -178,7 +178,7 @@ def _groups(
         return np.array(found, "<i4").tobytes()
 
     identity = [(facts.digest, [fault.code for fault in facts.faults]) for facts in every]
-    of = programs("collection/near_duplicates.py", "audio/likeness.py")
+    of = programs("collection/near_duplicates.py", "audio/likeness.py", "audio/levels.py")
     kept = recall(cache, memo_key("groups", of, VERSION, sample_rate, identity), compare)
     return [int(group) for group in np.frombuffer(kept, "<i4")]
 

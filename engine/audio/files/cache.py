@@ -35,7 +35,7 @@ from engine.printable import escaped
 from engine.rundir.atomic import replace_bytes
 from engine.stamp import stamp_of
 
-VERSION = 11
+VERSION = 12
 DIGEST = 16  # bytes before a record: of what follows
 _BLOCK = 1 << 22
 KEEP_S, KEEP_HALF_S = 90 * 86_400.0, 86_400.0
