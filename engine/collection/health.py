@@ -90,12 +90,11 @@ def _runs(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
 
 
 def _noted(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
-    noted = sum(row.verdict == "used_with_note" for row in rows)
+    noted = [f"{escaped(row.path)} ({row.reason})" for row in rows if row.verdict == "used_with_note"]
     if not noted:
         return None
-    return Diagnosis(
-        code="noted", severity="info", message=f"{counted(noted, 'file')} used with a note: see the table."
-    )
+    message = f"{counted(len(noted), 'file')} used with a note: {_named(noted)}."
+    return Diagnosis(code="noted", severity="info", message=message)
 
 
 def _few_to_check(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
