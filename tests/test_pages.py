@@ -284,6 +284,16 @@ def test_figures_from_a_bench_name_the_commit_they_were_measured_at(bench: str) 
     assert told and all(re.search(r"commit [0-9a-f]{7}", part) for part in told)
 
 
+def test_every_test_that_a_page_names_is_there() -> None:
+    there = {path.name for path in (ROOT / "tests").rglob("*.*")}
+    for page in PAGES:
+        named = re.findall(r"\b(?:test_\w+\.py|verdicts\.txt)\b", page.read_text(encoding="utf-8"))
+        assert set(named) <= there, page.name
+        paths = re.findall(r"`(tests/[\w/]+\.\w+)(?:::(\w+))?`", page.read_text(encoding="utf-8"))
+        for path, test in paths:
+            assert (ROOT / path).is_file() and f"def {test}" in (ROOT / path).read_text(encoding="utf-8"), page.name
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
