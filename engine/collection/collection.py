@@ -39,8 +39,8 @@ class Sound:
     """A usable file. Its samples are ``pcm() / 32767 * gain``: peak at full scale, and the gain that takes them back.
 
     path: relative to the collection, forward slashes. num_samples: at the collection's rate, ``padding`` included: the
-    silence that brings a short sound to the shortest duration. duration_s, peak_db: of the file. group: files with one number
-    hold the same sound. image: of a stereo sound.
+    silence that brings a short sound to the shortest duration. duration_s, peak_db: of the file. group: files with one
+    number hold the same sound. image: of a stereo sound.
     """
 
     path: str

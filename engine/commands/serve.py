@@ -13,6 +13,7 @@ import click
 
 from engine.errors import SweetspotError
 from engine.flags import FiniteRange
+from engine.process.path_type import UserPath
 from engine.rundir.encoding import encode
 
 IDLE_S = 600.0
@@ -20,7 +21,7 @@ LONGEST_LINE = 1 << 20
 
 
 @click.command("serve")
-@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
+@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=UserPath())
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
 @click.option("--idle-s", type=FiniteRange(0.1), default=IDLE_S, show_default=True, help="Ends after so long idle.")
 def command(run_dir: Path, threads: int | None, idle_s: float) -> None:

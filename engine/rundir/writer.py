@@ -88,7 +88,7 @@ class RunWriter:
         ``RunDirectoryError`` when another process trains there, when it holds a run and ``resume`` is False, when it
         holds anything else, or none and ``resume`` is True; ``StorageError`` when it cannot be written.
         """
-        layout = Layout(expanded(root).resolve())
+        layout = Layout(expanded(root, strict=True).resolve())
         refuse_living(layout)
         check_entry(layout, resume=resume)
         try:

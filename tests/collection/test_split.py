@@ -46,7 +46,9 @@ def test_one_sound_copied_most_often_is_learned_from() -> None:
 
 
 @pytest.mark.parametrize(("copies", "others"), [(4, 5), (4, 3), (2, 2), (9, 20)])
-def test_a_sound_and_its_copies_count_once_and_are_learned_from_while_others_can_check(copies: int, others: int) -> None:
+def test_a_sound_and_its_copies_count_once_and_are_learned_from_while_others_can_check(
+    copies: int, others: int
+) -> None:
     groups = [0] * copies + list(range(1, others + 1))
     for seed in range(20):
         sides = split_files(groups, 0.5, seed)

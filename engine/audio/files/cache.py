@@ -49,11 +49,11 @@ class Facts:
 
     failure: why there is no sound, in words for its user; None when there is. lasting: whether decoding again would
     find the same, so that it is worth remembering. duration_s: of what was read, before resampling. peak: largest
-    absolute sample of the mono sound; sample ``i`` of it is ``pcm[i] / 32767 * peak``. file_peak: largest absolute sample
-    of the file, in any of its channels and at its own rate. digest: of the decoded samples
-    (XXH3, 128 bits). faults: of the recording, see :mod:`engine.audio.faults`. sketch: of
-    the sound's spectrum, by which most files are told from each other, and of the limited one, see
-    :mod:`engine.audio.likeness`. image: of a stereo sound, see :mod:`engine.audio.stereo`.
+    absolute sample of the mono sound; sample ``i`` of it is ``pcm[i] / 32767 * peak``. file_peak: largest absolute
+    sample of the file, in any of its channels, at its own rate. digest: of the decoded samples (XXH3, 128 bits).
+    faults: of the recording, see :mod:`engine.audio.faults`. sketch: of the sound's spectrum, by which most files are
+    told from each other, and of the limited one, see :mod:`engine.audio.likeness`. image: of a stereo sound, see
+    :mod:`engine.audio.stereo`.
     """
 
     failure: str | None = None
