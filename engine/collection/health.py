@@ -90,10 +90,12 @@ def _runs(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
 
 
 def _noted(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
-    noted = [f"{escaped(row.path)} ({row.reason})" for row in rows if row.verdict == "used_with_note"]
+    noted = [row for row in rows if row.verdict == "used_with_note"]
     if not noted:
         return None
-    message = f"{counted(len(noted), 'file')} used with a note: {_named(noted)}."
+    names = _named([escaped(row.path) for row in noted])
+    said = f" ({noted[0].reason})." if len(noted) == 1 else ". The table has the notes."
+    message = f"{counted(len(noted), 'file')} used with a note: {names}{said}"
     return Diagnosis(code="noted", severity="info", message=message)
 
 
