@@ -7,13 +7,15 @@ from pathlib import Path
 
 import click
 
+from engine.process.path_type import UserPath
+
 MAIN = Path(__file__).resolve().parent / "main.py"
 
 
 @click.command("app")
 @click.option(
     "--runs-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     default=Path("runs"),
     show_default=True,
     help="Where the runs lie, and where new ones begin.",

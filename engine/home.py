@@ -11,11 +11,16 @@ from pathlib import Path
 from engine.errors import ConfigError
 
 
-def expanded(path: str | Path) -> Path:
-    """``path`` with a leading ``~`` or ``~name`` put in full; as it is where the system knows no such home."""
+def expanded(path: str | Path, *, strict: bool = False) -> Path:
+    """``path`` with a leading ``~`` or ``~name`` put in full; as it is where the system knows no such home.
+
+    strict: that is a ``ConfigError`` then. For what is to be written: nobody means a folder called ``~name``.
+    """
     try:
         return Path(path).expanduser()
     except RuntimeError:
+        if strict:
+            raise ConfigError(f"{path}: nobody here has that home directory.", "Write the path in full.") from None
         return Path(path)
 
 

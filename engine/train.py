@@ -30,6 +30,7 @@ from engine.process.job import Job, asked_job, new_root, resumed_job, run_record
 from engine.process.notify import Notices
 from engine.process.notify import option as notify_option
 from engine.process.origin import Beginning, known_sides
+from engine.process.path_type import UserPath
 from engine.process.resume_point import git_commit, resume_point, versions
 from engine.process.session import Session, Stopped, open_task, restore_newest
 from engine.process.signals import SignalFlag
@@ -179,11 +180,11 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
 
 @click.command("train", cls=Sectioned, fitting=fitting)
 @click.argument("source", required=False, shell_complete=completion.sources)
-@click.option("--run-dir", type=click.Path(path_type=Path), help="Exactly this directory for the run.")
-@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
+@click.option("--run-dir", type=UserPath(), help="Exactly this directory for the run.")
+@click.option("--runs-dir", type=UserPath(), default=Path("runs"), show_default=True,
               help="Directory that gets a new one for the run.")  # fmt: skip
 @beginnings
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN_DIR", help="Go on with a run where it stopped.")
+@click.option("--resume", type=UserPath(), metavar="RUN_DIR", help="Go on with a run where it stopped.")
 @click.option(
     "--more-epochs",
     type=click.IntRange(1, 100_000),
@@ -264,7 +265,7 @@ def _resume(
     if more_epochs is not None and more_minutes is not None:
         raise ConfigError("A run goes on for epochs or for minutes.", "Give one of --more-epochs and --more-minutes.")
     more = None if more_epochs is None and more_minutes is None else More(more_epochs, more_minutes)
-    refuse_living(Layout(root.expanduser()))
+    refuse_living(Layout(root))
     job = resumed_job(root, moved)
     status = RunReader(root).status()
     if status is not None and status.state is State.COMPLETED and more is None:

@@ -75,6 +75,18 @@ def test_resolving_twice_changes_nothing() -> None:
     assert resolve(once, 500, 9000) == once
 
 
+@pytest.mark.parametrize("named", [{"val_fraction": 0.4}, {"batch_size": 4}, {"val_fraction": 0.4, "batch_size": 4}])
+def test_what_names_a_few_settings_is_not_resolved_yet(named: dict[str, float]) -> None:
+    resolved = resolve(TrainingConfig.model_validate(named), 20, 17)
+    assert resolved.preset == "conservative" and resolved.max_steps == automatic_steps(17)
+
+
+def test_what_leaves_the_batch_or_the_split_open_is_not_resolved_yet() -> None:
+    whole = resolve(TrainingConfig(), 20, 17).model_dump()
+    for name in ("batch_size", "val_fraction"):
+        assert getattr(resolve(TrainingConfig.model_validate(whole | {name: None}), 20, 17), name) == whole[name]
+
+
 @pytest.mark.parametrize(
     ("files", "fraction"), [(2, 0.5), (9, 0.5), (10, 0.3), (49, 0.3), (50, 0.2), (199, 0.2), (200, 0.1)]
 )

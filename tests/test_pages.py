@@ -30,7 +30,7 @@ PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md"]
 PAGES += [page for page in sorted((ROOT / "docs").glob("*.md")) if page not in PAGES]
 BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ANY_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-COMMAND = re.compile(r"^(sweetspot|python3?|streamlit|pip|ffmpeg|rm|du) ")
+COMMAND = re.compile(r"^(sweetspot|python3?|streamlit|pip|ffmpeg|docker|rm|du) ")
 INLINE = re.compile(r"`((?:sweetspot|python -m engine) [^`]+)`")
 # It installs, measures, trains for long, or is another program.
 WHY = r"pip install|pytest|^torchrun|tests\.bench|^ffmpeg|engine\.train (saw|my-cycle)"
@@ -47,6 +47,10 @@ NOT_RUN = {
     "torchrun --nproc-per-node 2 -m engine.train --resume runs/wide": "the same",
     "ffmpeg -i voice.m4a voice.wav": "another program, which need not be installed",
 }  # fmt: skip
+NEEDS_DOCKER = (
+    "docker "  # which is not there: docs/containers.md says so, tests/test_docker.py does what can be done without
+)
+WITHOUT_FIGURES = {"kit_page": "makes the page", "sheet": "draws a picture", "detail": "trains the shipped net"}
 # What it stands for starts at once: that a Python of its own can do the same, .ci/run and tests/test_installed.py show.
 PROGRAM = """#!{python}
 from tests import forkserver
@@ -58,6 +62,10 @@ def commands(page: Path) -> list[str]:
     """The lines of its bash blocks, without their comments."""
     text = "".join(BLOCK.findall(page.read_text(encoding="utf-8"))).replace("\\\n", "")
     return [line for raw in text.splitlines() if (line := re.sub(r"(^|\s)#.*", "", raw).strip())]
+
+
+def is_run(command: str) -> bool:
+    return command not in NOT_RUN and not command.startswith(NEEDS_DOCKER)
 
 
 class Reader:
@@ -79,7 +87,7 @@ class Reader:
         """Do all that ``page`` says, and clear the table at its end."""
         listened = [int(epoch) for epoch in re.findall(r"--checkpoint epoch-(\d+)", page.read_text(encoding="utf-8"))]
         for command in commands(page):
-            if command not in NOT_RUN:
+            if is_run(command):
                 self.type(command, max([1, *listened]))
                 self.ran.append(command)
         self.press_ctrl_c()
@@ -205,7 +213,7 @@ def reader(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_every_command_was_run_as_it_stands(reader: Reader) -> None:
-    assert reader.ran == [line for page in PAGES for line in commands(page) if line not in NOT_RUN]
+    assert reader.ran == [line for page in PAGES for line in commands(page) if is_run(line)]
     assert len(reader.ran) > 20
 
 
@@ -244,6 +252,10 @@ def test_what_is_passed_on_names_no_path_and_the_model_holds_no_recording(reader
 def test_no_command_is_left_out_but_what_installs_measures_or_is_another_program() -> None:
     found = {line for page in PAGES for line in commands(page)}
     assert {line for line in found if re.search(WHY, line)} == NOT_RUN.keys()
+    assert {page.name for page in PAGES if any(line.startswith(NEEDS_DOCKER) for line in commands(page))} == {
+        "containers.md"
+    }
+    assert "The commands on this page were never run" in (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
 
 
 def test_every_block_of_commands_says_that_it_is_one() -> None:
@@ -274,12 +286,26 @@ def test_the_benches_that_the_pages_name_are_there() -> None:
             assert importlib.util.find_spec(f"tests.bench.{name}"), f"{page.name}: {name}"
 
 
-@pytest.mark.parametrize("bench", ["quality", "lengths", "replay", "generate", "mutations", "meter", "ddp"])
-def test_figures_from_a_bench_name_the_commit_they_were_measured_at(bench: str) -> None:
-    texts = [page.read_text(encoding="utf-8") for page in PAGES if page.name != "questions.md"]
+def test_measured_figures_name_the_commit_they_were_measured_at() -> None:
+    """What a bench measured, and how long a training took on so many cores."""
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
     parts = [part for text in texts for part in re.split(r"\n\n|\n- |^\|", text, flags=re.MULTILINE)]
-    told = [part for part in parts if f"`python -m tests.bench {bench}" in part]
-    assert told and all(re.search(r"commit [0-9a-f]{7}", part) for part in told)
+    measured = [
+        part for part in parts if set(re.findall(r"`python -m tests\.bench (\w+)", part)) - set(WITHOUT_FIGURES)
+    ]
+    timed = [part for part in parts if "cores" in part and re.search(r"\d\.\d minutes", part)]
+    assert len(measured) > 10 and len(timed) >= 2
+    assert [part for part in measured + timed if not re.search(r"commit [0-9a-f]{7}", part)] == []
+
+
+def test_every_test_that_a_page_names_is_there() -> None:
+    there = {path.name for path in (ROOT / "tests").rglob("*.*")}
+    for page in PAGES:
+        named = re.findall(r"\b(?:test_\w+\.py|verdicts\.txt)\b", page.read_text(encoding="utf-8"))
+        assert set(named) <= there, page.name
+        paths = re.findall(r"`(tests/[\w/]+\.\w+)(?:::(\w+))?`", page.read_text(encoding="utf-8"))
+        for path, test in paths:
+            assert (ROOT / path).is_file() and f"def {test}" in (ROOT / path).read_text(encoding="utf-8"), page.name
 
 
 def test_links_between_pages_lead_somewhere() -> None:

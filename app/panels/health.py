@@ -116,7 +116,7 @@ def _lengths(used: list[FileRow]) -> None:
 
 def _to_hear(checked: Checked, source: str) -> None:
     """A player for each file that a finding is about, a few at once; nothing is opened before that is asked for."""
-    named = [row for row in checked.health.files if row.verdict != "skipped" and (row.faults or row.same_as)]
+    named = [row for row in checked.health.files if row.verdict != "skipped" and _flags(row)]
     if not named:
         return
     folded = st.expander("Hear what was found", on_change="rerun", key="to-hear")

@@ -10,14 +10,15 @@ from app.report.contents import gather
 from app.report.page import page
 from engine.errors import RunDirectoryError
 from engine.process.ending import run
+from engine.process.path_type import UserPath
 from engine.quantities import size
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.reader import RunReader
 
 
 @click.command("report")
-@click.argument("run_dir", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The page to write.")
+@click.argument("run_dir", type=UserPath())
+@click.option("--out", required=True, type=UserPath(dir_okay=False), help="The page to write.")
 def command(run_dir: Path, out: Path) -> None:
     """Write a run as one page for others: curves, settings, collection, what was noticed, previews to play.
 

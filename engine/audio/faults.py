@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.audio.levels import amplitude_to_db
+from engine.audio.levels import amplitude_to_db, middle_sample
 
 _RUN = 3  # samples that make a top flat
 _FULL, _AT_FULL, _BELOW = 0.999, 3, 10  # flat tops needed at full scale, and at a lower ceiling
@@ -19,8 +19,10 @@ _STEEP = 4.0  # times the steps between samples near the ceiling: what falls slo
 _SILENT = 1e-3
 _MOST_CHANNELS = 64  # beyond those nobody means a loudspeaker
 _EDGE_S, _HALF_S, _EDGE_DB = 2.0, 1.0, -60.0  # as long as that, or as that and half of the file
+_TOLD_S = 0.2  # of the other edge, where one is that long
 _OFFSET = 0.01  # of the peak, in nine of ten windows of 50 ms
 _WINDOWS = 8  # in fewer of them a slow wave looks like an offset
+_LARGE_OFFSET, _END_S = 0.025, 0.005  # of the peak; the end that a sound comes to rest in
 _FRAME_S, _QUIET_DB, _FRAMES = 0.5, -15.0, 60
 _STANDS_DB, _HEARD_DB = 12.0, -80.0
 _ALONE_DB = -3.0  # of the peak: the lines make nearly all of it
@@ -132,15 +134,25 @@ def in_mono(pcm: np.ndarray, sample_rate: int) -> tuple[Fault, ...]:
 
 
 def constant_offset(pcm: np.ndarray, sample_rate: int) -> float:
-    """What is there all the time, in loud windows of 50 ms and in silent ones, on one side of zero; full scale is 1."""
+    """What is there all the time, on one side of zero; full scale is 1.
+
+    A small one shows in windows of 50 ms, the loud and the silent ones. Where those are few or sway, a larger one
+    shows in the mean, in the middle sample and in the end that the sound comes to rest in.
+    """
     size = sample_rate // 20
     windows = pcm[: pcm.size // size * size].reshape(-1, size)
-    if len(windows) < _WINDOWS:
-        return 0.0
-    means = windows.mean(axis=1, dtype=np.float64) / 32_767
-    low, middle, high = np.quantile(means, [0.1, 0.5, 0.9])
-    constant = low * high > 0 and min(abs(low), abs(high)) >= max(_OFFSET, abs(middle) / 2)
-    return float(middle) if constant else 0.0
+    if len(windows) >= _WINDOWS:
+        low, middle, high = np.quantile(windows.mean(axis=1, dtype=np.float64) / 32_767, [0.1, 0.5, 0.9])
+        if low * high > 0 and min(abs(low), abs(high)) >= max(_OFFSET, abs(middle) / 2):
+            return float(middle)
+    return _rests_at(pcm, sample_rate)
+
+
+def _rests_at(pcm: np.ndarray, sample_rate: int) -> float:
+    end = pcm[-max(1, round(_END_S * sample_rate)) :]
+    levels = np.array([middle_sample(pcm), pcm.mean(dtype=np.float64), end.mean(dtype=np.float64)]) / 32_767
+    constant = abs(np.sign(levels).sum()) == levels.size and np.abs(levels).min() >= _LARGE_OFFSET
+    return float(levels[0]) if constant else 0.0
 
 
 def _offset(pcm: np.ndarray, sample_rate: int) -> Fault | None:
@@ -229,8 +241,10 @@ def _edges(pcm: np.ndarray, sample_rate: int) -> Fault | None:
     last = next(at + int(np.flatnonzero(part)[-1]) for at, part in loud if part.any())
     before, after = first / sample_rate, (pcm.size - 1 - last) / sample_rate
     least = min(_EDGE_S, max(_HALF_S, pcm.size / sample_rate / 2))
-    said = [f"{time:.1f} s {where}" for time, where in ((before, "before"), (after, "after")) if time >= least]
-    return Fault("silent_edges", f"silence: {' and '.join(said)} its sound") if said else None
+    if max(before, after) < least:
+        return None
+    said = [f"{time:.1f} s {where}" for time, where in ((before, "before"), (after, "after")) if time >= _TOLD_S]
+    return Fault("silent_edges", f"silence: {' and '.join(said)} its sound")
 
 
 def _loud(part: np.ndarray, limit: float) -> np.ndarray:

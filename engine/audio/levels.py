@@ -1,4 +1,4 @@
-"""Levels: decibels of full scale, peaks and gains. All waves are float, full scale is 1."""
+"""Levels: decibels of full scale, peaks and gains. Waves are float, full scale is 1; pcm is int16."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 SILENCE_DB = -240.0
 CEILING_DB = -1.0
+_PIECE = 1 << 20  # samples counted at once
 
 
 def amplitude_to_db(amplitude: float) -> float:
@@ -66,3 +67,11 @@ def at_level(wave: np.ndarray, own: float, target: float) -> np.ndarray:
     if own == 0.0 or top == 0.0:
         return wave
     return np.asarray(wave * np.float32(min(target / own, from_db(CEILING_DB) / top)))
+
+
+def middle_sample(pcm: np.ndarray) -> float:
+    """The median of int16 samples. It moves with a constant offset, by as much, and hardly with silence or noise."""
+    counts = np.zeros(1 << 16, np.int64)
+    for start in range(0, pcm.size, _PIECE):
+        counts += np.bincount(pcm[start : start + _PIECE].astype(np.int32) + (1 << 15), minlength=1 << 16)
+    return float(np.searchsorted(np.cumsum(counts), pcm.size / 2)) - (1 << 15)

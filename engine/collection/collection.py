@@ -39,8 +39,8 @@ class Sound:
     """A usable file. Its samples are ``pcm() / 32767 * gain``: peak at full scale, and the gain that takes them back.
 
     path: relative to the collection, forward slashes. num_samples: at the collection's rate, ``padding`` included: the
-    silence that brings a short sound to the shortest duration. duration_s: of the file. group: files with one number
-    hold the same sound. image: of a stereo sound.
+    silence that brings a short sound to the shortest duration. duration_s, peak_db: of the file. group: files with one
+    number hold the same sound. image: of a stereo sound.
     """
 
     path: str
@@ -140,7 +140,7 @@ def _judge(
             num_samples=max(facts.num_samples, shortest),
             padding=max(0, shortest - facts.num_samples),
             duration_s=facts.num_samples / settings.sample_rate,
-            peak_db=amplitude_to_db(facts.peak),
+            peak_db=amplitude_to_db(facts.file_peak),
             gain=facts.peak,
             digest=facts.digest,
             group=group,
@@ -178,7 +178,7 @@ def _groups(
         return np.array(found, "<i4").tobytes()
 
     identity = [(facts.digest, [fault.code for fault in facts.faults]) for facts in every]
-    of = programs("collection/near_duplicates.py", "audio/likeness.py")
+    of = programs("collection/near_duplicates.py", "audio/likeness.py", "audio/levels.py")
     kept = recall(cache, memo_key("groups", of, VERSION, sample_rate, identity), compare)
     return [int(group) for group in np.frombuffer(kept, "<i4")]
 
@@ -206,7 +206,6 @@ def _notes(facts: Facts, settings: DecodeSettings) -> str | None:
 
 
 def _row(path: str, facts: Facts, failure: str | None, same_as: dict[str, str], settings: DecodeSettings) -> FileRow:
-    known = facts.peak > 0
     notes = _notes(facts, settings)
     original = same_as.get(path, path)
     return FileRow(
@@ -216,7 +215,7 @@ def _row(path: str, facts: Facts, failure: str | None, same_as: dict[str, str], 
         duration_s=facts.duration_s,
         sample_rate=facts.sample_rate,
         channels=facts.channels,
-        peak_db=amplitude_to_db(facts.peak) if known else None,
+        peak_db=amplitude_to_db(facts.file_peak) if facts.peak > 0 else None,
         same_as=original if original != path else None,
         faults=[FileFault(code=fault.code, words=fault.words) for fault in facts.faults],
     )

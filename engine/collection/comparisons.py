@@ -1,4 +1,4 @@
-"""Which sounds were compared, and what came of it: kept beside the decoded ones, so that no pair is compared twice."""
+"""How like sounds that were compared are: kept beside the decoded ones, so that no pair is compared twice."""
 
 from __future__ import annotations
 
@@ -10,34 +10,38 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from engine.rundir.atomic import replace_bytes
 
-_VERSION = 1  # of what makes two waves the same
+_VERSION = 2  # of what makes two waves the same
 _MOST = 1_000_000  # results of 8 bytes each; the oldest go first
 _DIGEST = 16
+_LEVELS = (1 << 10) - 1  # of a likeness
 
 
 class Comparisons:
-    """The file ``path``: the hash of a pair as a 64-bit number whose last bit is the answer, in order of age, behind a
-    digest of them all. What is damaged, or another version's, counts as nothing."""
+    """The file ``path``: the hash of a pair as a 64-bit number whose last ten bits are its likeness, in order of age,
+    behind a digest of them all. What is damaged, or another version's, counts as nothing."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._results = {number & ~1: bool(number & 1) for number in _read(path)}
+        self._results = {number & ~_LEVELS: number & _LEVELS for number in _read(path)}
         self._added = False
 
-    def get(self, pair: int) -> bool | None:
-        """Whether the sounds of ``pair``, from :func:`pair_key`, are the same; None when they were not compared."""
-        return self._results.get(pair)
+    def get(self, pair: int) -> float | None:
+        """The likeness of ``pair``, from :func:`pair_key`; None when its sounds were not compared."""
+        level = self._results.get(pair)
+        return None if level is None else level / _LEVELS
 
-    def add(self, pair: int, same: bool) -> None:
-        self._results[pair] = same
+    def add(self, pair: int, likeness: float) -> float:
+        """``likeness``, from 0 to 1, as :meth:`get` will give it: to a thousandth."""
+        level = self._results[pair] = round(min(1.0, likeness) * _LEVELS)
         self._added = True
+        return level / _LEVELS
 
     def save(self) -> None:
         """Write what was added. A cache that takes nothing costs time at the next look, and no more."""
         if not self._added:
             return
         kept = list(self._results.items())[-_MOST:]
-        raw = np.array([pair | same for pair, same in kept], "<u8").tobytes()
+        raw = np.array([pair | level for pair, level in kept], "<u8").tobytes()
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             replace_bytes(self._path, xxh3_128_digest(raw) + raw, durable=False)
@@ -45,9 +49,9 @@ class Comparisons:
 
 
 def pair_key(one: str, other: str, sample_rate: int, limited: bool) -> int:
-    """A number for two sounds in any order, by their digests; its last bit is 0."""
+    """A number for two sounds in any order, by their digests; its last ten bits are 0."""
     first, second = sorted((one, other))
-    return xxh3_64_intdigest(f"{_VERSION} {sample_rate} {limited:d} {first} {second}".encode()) & ~1
+    return xxh3_64_intdigest(f"{_VERSION} {sample_rate} {limited:d} {first} {second}".encode()) & ~_LEVELS
 
 
 def _read(path: Path) -> list[int]:

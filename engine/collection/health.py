@@ -90,12 +90,13 @@ def _runs(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
 
 
 def _noted(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
-    noted = sum(row.verdict == "used_with_note" for row in rows)
+    noted = [row for row in rows if row.verdict == "used_with_note"]
     if not noted:
         return None
-    return Diagnosis(
-        code="noted", severity="info", message=f"{counted(noted, 'file')} used with a note: see the table."
-    )
+    names = _named([escaped(row.path) for row in noted])
+    said = f" ({noted[0].reason})." if len(noted) == 1 else ". The table has the notes."
+    message = f"{counted(len(noted), 'file')} used with a note: {names}{said}"
+    return Diagnosis(code="noted", severity="info", message=message)
 
 
 def _few_to_check(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:

@@ -17,8 +17,8 @@ def split_files(
     """A side for each of the n usable files, in sorted order; ``groups[i]`` is equal for files with the same sound.
 
     Where every sound is its own, the first ``max(1, round(fraction * n))`` of ``default_rng(seed).permutation(n)``
-    validate. Copies go where the first of them in the permutation goes, as long as that brings the number of
-    validating files nearer to the one asked for; else they are learned from. Both sides get at least one file.
+    validate. Of copies, ``fraction`` and n count the sound once, and sounds without a copy validate before those with:
+    a sound four times over would weigh four times in what is measured. Both sides get at least one file.
     known: the sides that files have already, None for a new one; they keep them, copies of them come to them, and of
     copies on both sides all are learned from, since one was. Raises DataError when there are not two different sounds,
     and when the known ones leave no side for another.
@@ -35,7 +35,7 @@ def split_files(
             "Add a different recording.",
         )
     order = [groups[index] for index in np.random.default_rng(seed).permutation(len(groups))]
-    wanted = max(1, round(fraction * len(groups)))
+    wanted = max(1, round(fraction * len(sizes)))
     fixed: dict[int, Side] = {}
     for group, side in zip(groups, known or [None] * len(groups), strict=True):
         if side is not None and fixed.get(group) != "train":
@@ -43,13 +43,8 @@ def split_files(
     if len(fixed) == len(sizes) and len(set(fixed.values())) < 2:
         raise _one_sided(len(groups), next(iter(fixed.values())))
     chosen = [group for group, side in fixed.items() if side == "val"]
-    taken = sum(sizes[group] for group in chosen)
-    for group in dict.fromkeys(order):
-        if group not in fixed and sizes[group] <= 2 * (wanted - taken):
-            chosen.append(group)
-            taken += sizes[group]
-    if not chosen:
-        chosen = [min((group for group in dict.fromkeys(order) if group not in fixed), key=lambda group: sizes[group])]
+    free = sorted(dict.fromkeys(group for group in order if group not in fixed), key=lambda group: sizes[group])
+    chosen += free[: max(0, wanted - len(chosen))]
     if len(chosen) == len(sizes):
         chosen.pop()
     return ["val" if group in chosen else "train" for group in groups]

@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from engine.errors import SweetspotError
+from engine.process.path_type import UserPath
 from engine.rundir import control
 from engine.rundir.reader import RunReader
 
@@ -20,7 +21,7 @@ _TAKEN = {
 
 
 @click.command("control")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.argument("run_dir", type=UserPath())
 @click.argument("word", metavar="cancel|save-now", type=click.Choice(list(_WORDS)))
 def command(run_dir: Path, word: str) -> None:
     """Cancel a training, or have it save a checkpoint now.

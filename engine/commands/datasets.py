@@ -12,6 +12,7 @@ from engine.config import Settings
 from engine.errors import ConfigError
 from engine.flags import collect, options
 from engine.printable import sweetspot
+from engine.process.path_type import UserPath
 from engine.sources import Dataset
 from engine.tasks import task_config, task_names
 
@@ -35,7 +36,7 @@ def _kind(entry: Dataset) -> str:
 
 @command.command("add")
 @click.argument("dataset_id", metavar="NAME")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=UserPath())
 @click.option("--description", default="", help="What it is, for the list.")
 @click.option("--replace", is_flag=True, help="Put it in the place of one of this name that you added before.")
 @options(*(task_config(name) for name in task_names()))

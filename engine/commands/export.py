@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from engine import completion
+from engine.process.path_type import UserPath
 
 
 @click.command("export")
-@click.argument("run_dir", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.argument("run_dir", type=UserPath())
+@click.option("--out", required=True, type=UserPath(dir_okay=False), help="The file to write.")
 @click.option(
     "--checkpoint", shell_complete=completion.states, help="best, last, step-N or epoch-N; by default best, else last."
 )

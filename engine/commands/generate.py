@@ -11,6 +11,7 @@ import click
 
 from engine import completion
 from engine.errors import ConfigError, DataError
+from engine.process.path_type import UserPath
 from engine.regular_file import read_regular, refuse_files_there
 from engine.rundir.protocol import Record
 from engine.tasks.vae.sounds.request import FileRequest, Recipe, SoundRequest
@@ -20,8 +21,8 @@ _ASKED = ("seed", "temperature", "quality", "loop", "bars", "bpm", "beats_per_ba
 
 
 @click.command("generate")
-@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Directory for the sounds.")
+@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=UserPath())
+@click.option("--out", required=True, type=UserPath(), help="Directory for the sounds.")
 @click.option("--count", type=click.IntRange(1, 10_000), help="How many sounds. [default: 8]")
 @click.option("--duration", type=float, metavar="S", help=SoundRequest.model_fields["duration_s"].description)
 @click.option("--seed", type=int, default=0, show_default=True, help=SoundRequest.model_fields["seed"].description)
@@ -56,7 +57,7 @@ _ASKED = ("seed", "temperature", "quality", "loop", "bars", "bpm", "beats_per_ba
 )
 @click.option("--steps", type=click.IntRange(2, 1000), help="How many sounds on that way. [default: 8]")
 @click.option(
-    "--again", metavar="JSON", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    "--again", metavar="JSON", multiple=True, type=UserPath(exists=True, dir_okay=False),
     help="Make the sound of this recipe again; may be named several times. Takes no other option but --out.",
 )  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")

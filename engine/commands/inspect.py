@@ -15,6 +15,7 @@ from engine.claims.quality import quality_of
 from engine.claims.verdict import as_told
 from engine.errors import RunDirectoryError
 from engine.printable import escaped
+from engine.process.path_type import UserPath
 from engine.quantities import counted, duration
 from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode
@@ -44,7 +45,7 @@ _SHOWN = [
 
 
 @click.command("inspect")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.argument("run_dir", type=UserPath())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def command(run_dir: Path, as_json: bool) -> None:
     """Show where a run stands and whether what it saved is whole.

@@ -10,6 +10,7 @@ import click
 
 from engine import completion
 from engine.errors import ConfigError, DataError
+from engine.process.path_type import UserPath
 from engine.regular_file import refuse_what_is_there
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.validation import validated
@@ -18,8 +19,8 @@ _SAYS = {name: field.description for name, field in InstrumentRequest.model_fiel
 
 
 @click.command("instrument")
-@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The zip to write.")
+@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=UserPath())
+@click.option("--out", required=True, type=UserPath(), help="The zip to write.")
 @click.option("--sounds", type=int, help=_SAYS["sounds"])
 @click.option("--starred", "source", flag_value="starred", help="Sounds that have a star in the app, no new ones.")
 @click.option("--places", "source", flag_value="places", help="The collection's own sounds, as the model knows them.")

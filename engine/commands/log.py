@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from engine.errors import ConfigError, RunDirectoryError
+from engine.process.path_type import UserPath
 from engine.rundir.liveness import HEARTBEAT_PATIENCE_S, HeartbeatWatch
 from engine.rundir.reader import RunReader
 from engine.rundir.view import ShownState
@@ -18,11 +19,9 @@ LOOK_S = 1.0
 
 
 @click.command("log")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.argument("run_dir", type=UserPath())
 @click.option("--to", "monitor", type=click.Choice(["tensorboard"]), required=True, help="Whose files to write.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Directory for them. [default: tensorboard/NAME_OF_THE_RUN]"
-)
+@click.option("--out", type=UserPath(), help="Directory for them. [default: tensorboard/NAME_OF_THE_RUN]")
 @click.option("--follow", is_flag=True, help="Go on with what comes while the run trains; end when it ends.")
 def command(run_dir: Path, monitor: str, out: Path | None, follow: bool) -> None:
     """Write a run's curves, sounds and pictures as event files, for TensorBoard and what else reads those.

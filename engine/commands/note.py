@@ -10,6 +10,7 @@ import click
 from engine.commands.inspect import heard, heard_sentences, note_sentences
 from engine.errors import ConfigError, RunDirectoryError
 from engine.printable import escaped
+from engine.process.path_type import UserPath
 from engine.rundir.annotate import annotate
 from engine.rundir.reader import RunReader
 
@@ -17,7 +18,7 @@ Remarks = tuple[tuple[str, str], ...]
 
 
 @click.command("note")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.argument("run_dir", type=UserPath())
 @click.option("--name", help="What the run is called from now on; empty: as when it began.")
 @click.option("--tag", "tags", multiple=True, help="A tag, in place of those it has; may be repeated; empty: none.")
 @click.option("--text", help="What is to be remembered of it, in place of what was; empty: nothing.")

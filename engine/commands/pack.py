@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from engine.process.path_type import UserPath
 from engine.rundir.reader import RunReader
 from engine.sharing.pack import pack
 
 
 @click.command("pack")
-@click.argument("run_dir", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.argument("run_dir", type=UserPath())
+@click.option("--out", required=True, type=UserPath(dir_okay=False), help="The file to write.")
 @click.option("--without-checkpoints", is_flag=True, help="Leave out what only resuming needs; much smaller.")
 def command(run_dir: Path, out: Path, without_checkpoints: bool) -> None:
     """Pack a run into one zip archive.

@@ -17,6 +17,7 @@ from engine.flags import Sectioned
 from engine.printable import escaped, sweetspot
 from engine.process.asking import beginnings, every_setting, fitting
 from engine.process.notify import option as notify_option
+from engine.process.path_type import UserPath
 from engine.process.signals import SignalFlag
 from engine.queue.files import Queue, Queued
 from engine.queue.listing import Listed, listed
@@ -26,7 +27,7 @@ from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
 
 runs_dir_option = click.option(
-    "--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
+    "--runs-dir", type=UserPath(), default=Path("runs"), show_default=True,
     help="Directory of the runs; the queue lies in it.",
 )  # fmt: skip
 

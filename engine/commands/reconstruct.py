@@ -8,13 +8,14 @@ import click
 
 from engine import completion
 from engine.errors import DataError
+from engine.process.path_type import UserPath
 from engine.regular_file import refuse_files_there
 
 
 @click.command("reconstruct")
-@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Directory for the sounds.")
+@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=UserPath())
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=UserPath())
+@click.option("--out", required=True, type=UserPath(file_okay=False), help="Directory for the sounds.")
 @click.option(
     "--checkpoint", shell_complete=completion.states, help="best, last, step-N or epoch-N; by default best, else last."
 )

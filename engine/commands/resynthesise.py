@@ -10,6 +10,7 @@ import click
 from engine import completion
 from engine.audio.files.encode import Format
 from engine.errors import ConfigError
+from engine.process.path_type import UserPath
 from engine.regular_file import refuse_what_is_there
 from engine.tasks.vae.sounds.request import Making
 from engine.validation import validated
@@ -18,9 +19,9 @@ _SAYS = {name: field.description for name, field in Making.model_fields.items()}
 
 
 @click.command("resynthesise")
-@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
+@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=UserPath())
 @click.argument("sound", metavar="FILE", shell_complete=completion.files)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write: .wav, .flac or .ogg.")
+@click.option("--out", required=True, type=UserPath(), help="The file to write: .wav, .flac or .ogg.")
 @click.option("--seed", type=int, default=0, show_default=True, help=_SAYS["seed"])
 @click.option("--quality", type=click.Choice(["best", "fast"]), default="best", show_default=True,
               help=_SAYS["quality"])  # fmt: skip

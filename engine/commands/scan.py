@@ -13,6 +13,7 @@ from engine.collection.health import Health, examine
 from engine.config import TrainingConfig
 from engine.errors import SweetspotError
 from engine.printable import escaped, printable
+from engine.process.path_type import UserPath
 from engine.quantities import sound_length
 from engine.validation import validated
 
@@ -23,7 +24,7 @@ _SIDES = {"train": "learn", "val": "check", None: ""}
 
 
 @click.command("scan")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=UserPath())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 @click.option(
     "--min-duration-s",

@@ -13,6 +13,7 @@ import click
 
 from engine.errors import SweetspotError
 from engine.flags import FiniteRange
+from engine.process.path_type import UserPath
 from engine.rundir.encoding import encode
 
 IDLE_S = 600.0
@@ -20,7 +21,7 @@ LONGEST_LINE = 1 << 20
 
 
 @click.command("serve")
-@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=click.Path(path_type=Path))
+@click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=UserPath())
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
 @click.option("--idle-s", type=FiniteRange(0.1), default=IDLE_S, show_default=True, help="Ends after so long idle.")
 def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
@@ -35,7 +36,7 @@ def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
     # threads beside ten busy ones, 7.8 s a sound with spinning and 0.22 s without. Read once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from engine.device import choose
-    from engine.tasks.vae.instrument.answers import KitAnswers
+    from engine.tasks.vae.instrument.request_handler import KitRequestHandler
     from engine.tasks.vae.sounds.load import check_can
     from engine.tasks.vae.sounds.wire import told
 
@@ -46,13 +47,13 @@ def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
     except SweetspotError as error:
         _send(answers_to, {"id": None, "ok": False, "error": told(error)})
         raise
-    answers = KitAnswers(run_dir)
+    handler = KitRequestHandler(run_dir)
     while True:
         try:
             line = lines.get(timeout=idle_s)
         except queue.Empty:
             return
-        if line is None or not _send(answers_to, answers.answer(line)):
+        if line is None or not _send(answers_to, handler.answer(line)):
             return
 
 

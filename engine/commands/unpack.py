@@ -12,8 +12,8 @@ from engine.sharing.unpack import take_in
 
 
 @click.command("unpack")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option("--runs-dir", type=click.Path(path_type=Path, file_okay=False), default=Path("runs"), show_default=True,
+@click.argument("source", type=UserPath())
+@click.option("--runs-dir", type=UserPath(file_okay=False), default=Path("runs"), show_default=True,
               help="Directory of the runs; a copy lies in it afterwards.")  # fmt: skip
 def command(source: Path, runs_dir: Path) -> None:
     """Take in a run from elsewhere: what "sweetspot pack" wrote, or a run's directory.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from engine.config import Settings, TrainingConfig
 from engine.flags import options
+from engine.process.path_type import UserPath
 from engine.registry import find_source
 from engine.tasks import task_config, task_names
 
@@ -33,13 +33,13 @@ _BEGINNINGS = (
     click.option(
         "--config",
         "config_file",
-        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        type=UserPath(exists=True, dir_okay=False),
         help="Settings from a file: a run's run.json. Options given beside it win.",
     ),
     click.option(
         "--from",
         "origin",
-        type=click.Path(path_type=Path),
+        type=UserPath(),
         metavar="RUN_DIR",
         help="Begin with what that run learned, on its data and with its settings, or on SOURCE and with others.",
     ),

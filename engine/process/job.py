@@ -76,13 +76,13 @@ def asked_job(
     given = {name for name, value in values.items() if value is not None}
     if origin is not None:
         resolved = source_of(origin, source, given)
-        saved = saved_config(config_file or Layout(origin.expanduser()).run)
+        saved = saved_config(config_file or Layout(expanded(origin)).run)
     else:
         assert source is not None
         saved = saved_config(config_file)
         resolved = find_source(source, given | saved["task"].keys())
     job = new_job(values, saved, resolved, root, name or resolved.source.name)
-    return job if origin is None else replace(job, origin=Origin(origin.expanduser(), checkpoint))
+    return job if origin is None else replace(job, origin=Origin(expanded(origin), checkpoint))
 
 
 def new_job(

@@ -54,7 +54,7 @@ class Queue:
     """The queue of a directory of runs. Knows files; starts nothing."""
 
     def __init__(self, runs_dir: Path) -> None:
-        self.runs_dir = expanded(runs_dir).absolute()
+        self.runs_dir = expanded(runs_dir, strict=True).absolute()
         self.folder = self.runs_dir / _FOLDER
         self._turns = Turns(self.folder)
         self._worked: RunLock | None = None

@@ -157,7 +157,9 @@ class FileRow(Record):
     duration_s: float | None = None
     sample_rate: int | None = None
     channels: int | None = None
-    peak_db: float | None = Field(default=None, description="Peak in dB of full scale, before normalisation.")
+    peak_db: float | None = Field(
+        default=None, description="Largest sample of the file in any channel, in dB of full scale."
+    )
     same_as: str | None = Field(default=None, description="An earlier file with the same sound: both stay on one side.")
     faults: list[FileFault] = Field(default_factory=list)
 

@@ -52,7 +52,6 @@ class RunWriter:
     ) -> None:
         self.session = session
         self.lost: RunDirectoryLostError | None = None
-        self._elapsed_before_s = 0.0
         self._device_memory = device_memory
         self._began = time.monotonic()
         self._hold = Hold(layout, lock, session.session)
@@ -61,7 +60,9 @@ class RunWriter:
         # Before the session is known: no command comes too early.
         self.control = Inbox(layout.control, session.session, self._answered)
         self._plans: Journal | None = None  # opened for the first new plan: most runs keep the one they began with
-        self._board = StatusBoard(layout.status, first_status(layout, session.session))
+        status = first_status(layout, session.session)
+        self._elapsed_before_s = status.elapsed_s if self._has_record else 0.0  # at once: events come before the data
+        self._board = StatusBoard(layout.status, status)
         self._events = EventLog(layout.metrics, lambda: self.elapsed_s, self._board.warn)
         self.remedy = "Free some space"
         self._closed = False
@@ -88,7 +89,7 @@ class RunWriter:
         ``RunDirectoryError`` when another process trains there, when it holds a run and ``resume`` is False, when it
         holds anything else, or none and ``resume`` is True; ``StorageError`` when it cannot be written.
         """
-        layout = Layout(expanded(root).resolve())
+        layout = Layout(expanded(root, strict=True).resolve())
         refuse_living(layout)
         check_entry(layout, resume=resume)
         try:
@@ -142,8 +143,9 @@ class RunWriter:
         return self._elapsed_before_s + time.monotonic() - self._began
 
     def go_on_after(self, elapsed_s: float) -> None:
-        """Seconds of training in earlier sessions: the time of this one is counted on from there."""
-        self._elapsed_before_s = elapsed_s
+        """Count on from the seconds of training in earlier sessions, unless status.json told of more: what a crash
+        took took its time, and no clock goes back."""
+        self._elapsed_before_s = max(self._elapsed_before_s, elapsed_s)
 
     def write_run(self, record: RunRecord) -> None:
         """Write run.json, once in a run's life: ``RunDirectoryError`` when it exists, ``StorageError`` when refused."""

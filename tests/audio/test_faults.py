@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio.faults import Fault
+from engine.audio.faults import Fault, constant_offset
 from engine.audio.files.cache import Cache
 from engine.audio.files.decode_worker import decode
+from engine.audio.files.io import read_wave
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
 from tests.audio.sounds import chirp
@@ -64,6 +65,18 @@ def test_the_tops_of_slow_waves_coarse_steps_and_full_scale_alone_are_no_clippin
 def test_a_constant_offset_is_found(faults: Faults, struck: np.ndarray) -> None:
     found = faults(struck * 0.5 + 0.4)
     assert codes(found) == ["offset"] and "44% of its peak" in found[0].words
+
+
+@needs_data
+def test_an_offset_is_found_in_every_real_one_shot_however_short() -> None:
+    paths = [path for kind in ("drum", "elec") for path in sorted((DATA / "sonicpi").glob(f"{kind}_*.flac"))]
+    waves = {path.stem: read_wave(path, 48_000) for path in paths}
+    assert len(waves) == 45 and min(wave.size for wave in waves.values()) < 48_000 * 0.03
+    for name, wave in waves.items():
+        wave = wave / np.abs(wave).max()
+        for gain, offset in ((0.9, 0.05), (0.9, -0.05), (0.5, 0.4), (0.5, -0.4), (1.0, 0.0)):
+            pcm = np.rint((gain * wave + offset) / np.abs(gain * wave + offset).max() * 32_767).astype(np.int16)
+            assert (constant_offset(pcm, 48_000) != 0) == (offset != 0), (name, offset)
 
 
 @pytest.mark.parametrize("mains", [50.0, 60.02])
@@ -122,6 +135,8 @@ def test_long_silence_at_the_edges_is_found(faults: Faults, struck: np.ndarray) 
     found = faults(np.concatenate([silence, struck[: RATE // 5], silence]))
     assert codes(found) == ["silent_edges"] and found[0].words.startswith("silence: 2.5 s before and 2.5 s after")
     assert faults(np.concatenate([struck[: RATE // 5], silence[: RATE // 2]])) == ()
+    found = faults(np.concatenate([silence[:RATE], struck[: RATE // 2], silence[: 2 * RATE]]))
+    assert [fault.words for fault in found] == ["silence: 1.0 s before and 2.0 s after its sound"]
 
 
 @needs_data

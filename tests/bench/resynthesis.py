@@ -11,12 +11,12 @@ import torch
 from engine.audio.inversion import FAST
 from engine.audio.mel import to_power
 from engine.audio.nearest import relative_db
+from engine.tasks.vae.sounds.collection_codes import collection_codes
 from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.inputs import open_sound
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import Making
 from engine.tasks.vae.sounds.resynthesis import resynthesise
-from engine.tasks.vae.sounds.survey import survey
 from tests.bench.nearest_window import nearest_window
 
 _FRAMES, _EVERY, _MOST = 16, 48, 10
@@ -28,7 +28,7 @@ _FRAMES, _EVERY, _MOST = 16, 48, 10
 def command(run_dir: Path, sounds: tuple[str, ...]) -> None:
     """Figures for each sound: loudness r, log-mel error and spectral convergence to it, and to the collection."""
     studio = Studio(open_model(run_dir))
-    known = survey(studio.trained)
+    known = collection_codes(studio.trained)
     collection = [relative_db(db) for db in studio.codec.decode(known.codes)]
     click.echo("sound, way: loudness r, log-mel error dB, spectral convergence, to the collection dB")
     for name in sounds:

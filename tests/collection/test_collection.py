@@ -92,8 +92,17 @@ def test_samples_times_gain_are_the_sound_of_the_file(write: Write, folder: Path
     pcm = sound.pcm()
     assert pcm.dtype == np.int16 and pcm.shape == (sound.num_samples,) == (24_000,)
     assert np.abs(pcm.astype(int)).max() == 32_767
-    assert sound.duration_s == 0.5 and sound.peak_db == pytest.approx(20 * np.log10(sound.gain))
+    assert sound.duration_s == 0.5 and sound.gain != pytest.approx(np.abs(soundfile.read(path)[0]).max(), rel=1e-4)
+    assert sound.peak_db == pytest.approx(20 * np.log10(np.abs(soundfile.read(path)[0]).max()))
     assert np.abs(pcm / 32_767 * sound.gain - read_wave(path, 48_000)).max() <= sound.gain / 65_534 * 1.01
+
+
+def test_a_peak_is_the_largest_sample_of_the_file_whatever_it_is_mixed_and_resampled_to(folder: Path) -> None:
+    noise = np.sign(np.random.default_rng(0).standard_normal((22_050, 2)))
+    soundfile.write(folder / "full.wav", noise[:, 0], 44_100, subtype="FLOAT")
+    soundfile.write(folder / "stereo.wav", noise * [0.5, 0.01], 44_100, subtype="FLOAT")
+    rows = open_collection(folder, SETTINGS).rows
+    assert [row.peak_db for row in rows] == pytest.approx([0.0, 20 * np.log10(0.5)])
 
 
 def test_a_collection_decoded_once_opens_again_without_touching_a_sound(write: Write, folder: Path) -> None:

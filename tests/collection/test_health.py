@@ -60,6 +60,16 @@ def test_faults_are_findings_that_name_the_files_and_say_what_to_do(write: Write
     assert [len(row.faults) for row in found.files] == [0] * 5 + [1] * 5
 
 
+def test_a_file_used_with_a_note_is_named_with_it(write: Write, folder: Path) -> None:
+    for seed in range(4):
+        write(f"{seed}.wav", seed, duration_s=0.05 if seed > 2 else 0.5)
+    said = [finding.message for finding in health(folder).findings if finding.code == "noted"]
+    assert said == ["1 file used with a note: 3.wav (short: 0.05 s, silence added up to 0.1 s)."]
+    write("4.wav", 4, duration_s=0.05)
+    said = [finding.message for finding in health(folder).findings if finding.code == "noted"]
+    assert said == ["2 files used with a note: 3.wav, 4.wav. The table has the notes."]
+
+
 def test_runs_inside_are_no_sounds_and_said_once(write: Write, folder: Path) -> None:
     for seed in range(3):
         write(f"{seed}.wav", seed)

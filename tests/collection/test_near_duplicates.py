@@ -129,6 +129,33 @@ def test_clipped_offset_turned_and_shifted_copies_are_named(write: Write, folder
     assert {row.path for row in rows if row.same_as is None} == {"a.wav", *(f"other{seed}.wav" for seed in range(3))}
 
 
+@needs_data
+def test_real_one_shots_with_any_offset_are_the_same(folder: Path) -> None:
+    paths = [path for kind in ("drum", "elec") for path in sorted((DATA / "sonicpi").glob(f"{kind}_*.flac"))]
+    assert len(paths) == 45
+    for path in paths:
+        wave = read_wave(path, 48_000)
+        wave = wave / np.abs(wave).max()
+        for gain, offset in ((0.9, 0.05), (0.5, 0.4), (0.5, -0.4)):
+            assert likeness(look(wave), look(gain * wave + offset)) >= SAME + 0.08, (path.stem, offset)
+
+
+@needs_data
+def test_clipped_copies_of_two_strokes_of_one_drum_join_each_its_own(folder: Path) -> None:
+    """Cut off by 6 dB the soft stroke is more like the hard one than the threshold, and more like itself."""
+    for name in ("drum_bass_hard", "drum_bass_soft", "drum_snare_hard"):
+        wave = read_wave(DATA / "sonicpi" / f"{name}.flac", 48_000)
+        wave = wave / np.abs(wave).max()
+        soundfile.write(folder / f"{name}.wav", wave, 48_000)
+        for loud_db in (6, 12, 20):
+            soundfile.write(folder / f"{name} {loud_db}.wav", np.clip(10 ** (loud_db / 20) * wave, -1, 1), 48_000)
+    rows = open_collection(folder, DecodeSettings()).rows
+    assert sum(any(fault.code == "clipped" for fault in row.faults) for row in rows) >= 7
+    firsts = {row.path: (row.same_as or row.path).split(".")[0].split(" ")[0] for row in rows}
+    assert firsts == {path: path.split(".")[0].split(" ")[0] for path in firsts}
+    assert len({row.same_as for row in rows}) == 4
+
+
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The likeness of each pair that was really compared."""

@@ -45,6 +45,17 @@ def test_one_sound_copied_most_often_is_learned_from() -> None:
         assert sides[0] == "train" and 1 <= sides.count("val") <= 5
 
 
+@pytest.mark.parametrize(("copies", "others"), [(4, 5), (4, 3), (2, 2), (9, 20)])
+def test_a_sound_and_its_copies_count_once_and_are_learned_from_while_others_can_check(
+    copies: int, others: int
+) -> None:
+    groups = [0] * copies + list(range(1, others + 1))
+    for seed in range(20):
+        sides = split_files(groups, 0.5, seed)
+        assert sides[:copies] == ["train"] * copies
+        assert sides.count("val") == round((others + 1) / 2) <= sides.count("train")
+
+
 def test_nothing_but_copies_cannot_be_split() -> None:
     with pytest.raises(DataError, match="All 3 usable files hold the same sound"):
         split_files([0, 0, 0], 0.5, 42)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from engine.commands.generate import command as generate
 from engine.errors import RunDirectoryError
-from engine.tasks.vae.sounds.server import Answers
+from engine.tasks.vae.sounds.server import RequestHandler
 from tests import forkserver
 from tests.audio.files.marks import tempo_marks
 from tests.rundir.conftest import open_writer
@@ -250,25 +250,25 @@ def test_a_warm_request_reads_its_model_again_only_when_a_file_of_it_changed(
         return read(path)
 
     monkeypatch.setattr(Path, "read_bytes", counted)
-    answers = Answers(run)
+    handler = RequestHandler(run)
     for _ in range(3):
-        assert answers.hello({"checkpoint": "best"})["model"]["state"] == "best.safetensors"
+        assert handler.hello({"checkpoint": "best"})["model"]["state"] == "best.safetensors"
     assert [path.name for path in opened] == ["best.safetensors"]
     snapshot = sorted((run / "snapshots").glob("*.safetensors"))[-1]
     data = bytearray(snapshot.read_bytes())
-    assert answers.hello({"checkpoint": snapshot.name})["model"]["state"] == snapshot.name
+    assert handler.hello({"checkpoint": snapshot.name})["model"]["state"] == snapshot.name
     data[-1] ^= 1
     snapshot.write_bytes(bytes(data))
     with pytest.raises(RunDirectoryError, match="damaged"):
-        answers.hello({"checkpoint": snapshot.name})
+        handler.hello({"checkpoint": snapshot.name})
 
 
 def test_a_request_that_fails_unforeseen_is_answered_and_so_is_the_next(drum_run: Path) -> None:
-    class Faulty(Answers):
+    class Faulty(RequestHandler):
         def hello(self, request: dict[str, Any]) -> dict[str, Any]:
             raise IndexError("index 7 is out of bounds")
 
-    answers = Faulty(drum_run)
-    answer = answers.answer(b'{"id": 3, "op": "hello"}')
+    handler = Faulty(drum_run)
+    answer = handler.answer(b'{"id": 3, "op": "hello"}')
     assert (answer["id"], answer["ok"]) == (3, False) and "index 7 is out of bounds" in answer["error"]["cause"]
-    assert answers.answer(b'{"id": 4, "op": "map"}')["ok"]
+    assert handler.answer(b'{"id": 4, "op": "map"}')["ok"]

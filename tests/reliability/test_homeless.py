@@ -7,8 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from app.report.command import command as report
+from app.start import command as app
+from engine.commands.generate import command as generate
+from engine.errors import ConfigError
+from engine.rundir.writer import RunWriter
+from engine.tasks.vae.sounds import wire
+from engine.train import command as train
 from tests.conftest import ROOT
 from tests.sampling import later
 
@@ -51,6 +60,24 @@ def test_training_without_a_home_says_what_to_name(drums: Path, tmp_path: Path) 
     assert "no home directory" in done.stderr and "SWEETSPOT_CACHE" in done.stderr
     kept = as_nobody("engine.train", "~nosuchuser/x", "--run-dir", tmp_path / "b", SWEETSPOT_CONFIG=str(tmp_path))
     assert kept.returncode == 2 and "~nosuchuser/x does not exist" in kept.stderr
+
+
+def test_a_home_that_nobody_has_is_refused_and_no_folder_made_of_its_name(drums: Path, tmp_path: Path) -> None:
+    commands: list[tuple[click.Command, list[str]]] = [
+        (train, [str(drums), "--run-dir", "~nosuchuser/x"]),
+        (train, [str(drums), "--runs-dir", "~nosuchuser"]),
+        (generate, [str(tmp_path), "--out", "~nosuchuser"]),
+        (report, [str(tmp_path), "--out", "~nosuchuser/page.html"]),
+        (app, ["--runs-dir", "~nosuchuser"]),
+    ]
+    for command, arguments in commands:
+        result = CliRunner().invoke(command, arguments)
+        assert result.exit_code == 2 and "nobody here has that home directory. Write the path in full." in result.output
+    with pytest.raises(ConfigError, match="nobody here"):
+        RunWriter.open(Path("~nosuchuser"), device="cpu", threads=1, versions={})
+    with pytest.raises(ConfigError, match="nobody here"):
+        wire.folder("~nosuchuser/new")
+    assert not Path("~nosuchuser").exists()
 
 
 @posix

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.rundir.encoding import encode
-from engine.tasks.vae.sounds.server import Answers
+from engine.tasks.vae.sounds.server import RequestHandler
 from tests.sampling import sample
 
 NASTY: dict[str, str] = {  # as JSON
@@ -70,14 +70,14 @@ def asked(out: Path, name: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def answers(drum_run: Path) -> Answers:
-    return Answers(drum_run)
+def handler(drum_run: Path) -> RequestHandler:
+    return RequestHandler(drum_run)
 
 
 @pytest.fixture
-def wishes(answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+def wishes(handler: RequestHandler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     monkeypatch.chdir(tmp_path)
-    return asked(tmp_path / "out", answers.answer(b'{"op": "map"}')["points"][0]["path"])
+    return asked(tmp_path / "out", handler.answer(b'{"op": "map"}')["points"][0]["path"])
 
 
 def lines(op: str, wish: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -90,21 +90,21 @@ def lines(op: str, wish: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("op", asked(Path(), ""))
 def test_whatever_a_request_says_it_gets_a_sentence(
-    op: str, answers: Answers, wishes: dict[str, dict[str, Any]], one_in: Callable[[int], int]
+    op: str, handler: RequestHandler, wishes: dict[str, dict[str, Any]], one_in: Callable[[int], int]
 ) -> None:
-    plain = answers.answer(json.dumps({"op": op, **wishes[op]}).encode())
+    plain = handler.answer(json.dumps({"op": op, **wishes[op]}).encode())
     assert plain["ok"], plain
     for name, what, line in sample(list(lines(op, wishes[op])), one_in(6)):
-        answer = answers.answer(line.encode("utf-8", "surrogatepass"))
+        answer = handler.answer(line.encode("utf-8", "surrogatepass"))
         assert encode(answer)
         if not answer["ok"]:
             error = answer["error"]
             assert error["cause"] and error["remedy"] and len(error["cause"]) < 1_000, (name, what, error)
-    assert answers.answer(b'{"op": "hello"}')["ok"]
+    assert handler.answer(b'{"op": "hello"}')["ok"]
 
 
 @pytest.mark.parametrize("line", [b"[" * 200_000, b'{"a":' * 200_000, b"\xff\xfe", b"\0", b"1" * 5_000, b'""', b"null"])
-def test_a_line_that_is_no_request_gets_a_sentence(line: bytes, answers: Answers) -> None:
-    answer = answers.answer(line)
+def test_a_line_that_is_no_request_gets_a_sentence(line: bytes, handler: RequestHandler) -> None:
+    answer = handler.answer(line)
     assert not answer["ok"] and answer["error"]["cause"] and answer["error"]["remedy"]
     assert len(answer["error"]["cause"]) < 1_000

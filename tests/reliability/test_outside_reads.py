@@ -19,7 +19,7 @@ from engine.rundir.reader import RunReader
 from engine.tasks.vae.sounds.inputs import find_sound, open_sound
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.pictures import original
-from engine.tasks.vae.sounds.server import Answers
+from engine.tasks.vae.sounds.server import RequestHandler
 from tests.app.conftest import runs_dir, said, visit  # noqa: F401  (fixtures)
 
 ELSEWHERE = {"machine_id": "f" * 32, "boot_id": "another", "host": "elsewhere"}
@@ -87,7 +87,7 @@ def test_the_folder_that_a_strangers_run_names_is_not_read(run: Path, diary: Pat
     from_elsewhere(run)
     trained = open_model(run)
     assert trained.source is None and find_sound(trained, "diary.wav") is None
-    points = Answers(run).map({})["points"]
+    points = RequestHandler(run).map({})["points"]
     assert points and all(point["file"] is None for point in points)
     with pytest.raises(DataError):
         original(trained, "diary.wav", diary.parent)

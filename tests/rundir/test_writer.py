@@ -19,12 +19,14 @@ import pytest
 from engine.errors import RunDirectoryError
 from engine.rundir import protocol
 from engine.rundir.layout import Layout, manifest
-from engine.rundir.protocol import Manifest
+from engine.rundir.protocol import Manifest, PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.record import DatasetRecord, FileRow
 from engine.rundir.status import ErrorInfo, State
 from engine.rundir.writer import RunWriter
 from tests.conftest import until
+from tests.reliability.disk import Disk
+from tests.reliability.faults import Shim
 from tests.rundir.conftest import REPOSITORY, StartTrainer, open_writer
 from tests.rundir.test_encoding import RUN
 
@@ -53,6 +55,36 @@ def test_the_status_follows_within_a_second_and_its_heartbeat_moves(writer: RunW
     assert 2 <= seen[-1].heartbeat - seen[0].heartbeat <= 8
     assert seen[-1].memory is not None
     assert seen[-1].memory.process_bytes > 1 << 20
+
+
+def test_the_clock_of_a_run_goes_on_in_a_later_session_from_its_first_event(root: Path) -> None:
+    with open_writer(root) as writer:
+        writer.write_run(RUN)
+        writer.go_on_after(52.3)
+        writer.event("epoch", epoch=1)
+    with open_writer(root, resume=True) as writer:
+        writer.warn("what the cache held was damaged")
+        writer.go_on_after(40.0)  # of a checkpoint before the crash
+        writer.event("epoch", epoch=2)
+    reader = RunReader(root)
+    events = reader.events().events
+    times = [event["elapsed_s"] for event in events[[event["event"] for event in events].index("epoch") :]]
+    assert len(times) >= 4 and times == sorted(times) and times[0] > 52
+    status = reader.status()
+    assert status is not None and status.elapsed_s >= times[-1]
+
+
+def test_every_new_plan_survives_a_power_cut_once_it_is_followed(root: Path) -> None:
+    plan = PlanRecord(
+        step=10, total_steps=90, progress=0.1, epoch=1, epoch_ends=20, steps_per_epoch=10, total_epochs=9,
+        reason="slower than planned", at=0.0, elapsed_s=1.0, session="s",
+    )  # fmt: skip
+    root.mkdir()
+    with Shim(root).installed() as shim, open_writer(root) as writer:
+        for step in (10, 20, 30):
+            assert writer.plan_anew(plan.model_copy(update={"step": step}))
+            left = Disk.after(list(shim.operations)).names_lost()["plans.jsonl"]
+            assert [json.loads(line)["step"] for line in left.splitlines()] == list(range(10, step + 1, 10))
 
 
 def test_a_name_the_status_does_not_have_is_refused(writer: RunWriter) -> None:

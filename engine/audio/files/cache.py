@@ -35,7 +35,7 @@ from engine.printable import escaped
 from engine.rundir.atomic import replace_bytes
 from engine.stamp import stamp_of
 
-VERSION = 11
+VERSION = 12
 DIGEST = 16  # bytes before a record: of what follows
 _BLOCK = 1 << 22
 KEEP_S, KEEP_HALF_S = 90 * 86_400.0, 86_400.0
@@ -49,10 +49,11 @@ class Facts:
 
     failure: why there is no sound, in words for its user; None when there is. lasting: whether decoding again would
     find the same, so that it is worth remembering. duration_s: of what was read, before resampling. peak: largest
-    absolute sample of the mono sound; sample ``i`` of it is ``pcm[i] / 32767 * peak``. digest: of the decoded samples
-    (XXH3, 128 bits). faults: of the recording, see :mod:`engine.audio.faults`. sketch: of
-    the sound's spectrum, by which most files are told from each other, and of the limited one, see
-    :mod:`engine.audio.likeness`. image: of a stereo sound, see :mod:`engine.audio.stereo`.
+    absolute sample of the mono sound; sample ``i`` of it is ``pcm[i] / 32767 * peak``. file_peak: largest absolute
+    sample of the file, in any of its channels, at its own rate. digest: of the decoded samples (XXH3, 128 bits).
+    faults: of the recording, see :mod:`engine.audio.faults`. sketch: of the sound's spectrum, by which most files are
+    told from each other, and of the limited one, see :mod:`engine.audio.likeness`. image: of a stereo sound, see
+    :mod:`engine.audio.stereo`.
     """
 
     failure: str | None = None
@@ -64,6 +65,7 @@ class Facts:
     sample_rate: int | None = None
     channels: int | None = None
     peak: float = 0.0
+    file_peak: float = 0.0
     num_samples: int = 0
     digest: str = ""
     sketch: str = ""

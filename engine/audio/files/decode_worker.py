@@ -184,6 +184,7 @@ def _facts(source: SoundFile, low: float, high: float, count: int) -> Facts:
         "sample_rate": source.sample_rate,
         "channels": source.channels,
         "peak": max(-low, high),
+        "file_peak": source.channel_peak,
         "num_samples": count,
     }
     failure = verdict.failure(source, low, high)

@@ -33,6 +33,7 @@ ColumnKind = Literal["number", "yes or no", "date", "category", "constant", "emp
 IDENTIFIER_PART = 0.5
 IDENTIFIER_ROWS = 20
 STRAY_PART = 0.1
+_TOLD_LINES = 10
 _BEGINS = frozenset("+-.,0123456789")
 _COUNTING_NAME = re.compile(
     r"(?i:|#|nr\.?|no\.?|row|index|(.*[ _-])?(id|uuid|guid|key)|unnamed: ?\d+)|[A-Za-z]*[a-z]I[dD]"
@@ -183,10 +184,20 @@ def _scatter(rows: int, places: Sequence[int], values: Sequence[float]) -> NDArr
     return filled
 
 
+def _others(lines: Sequence[int]) -> str:
+    """On which lines more of the same stand, the first of them; nothing where there are none."""
+    if not lines:
+        return ""
+    if len(lines) > _TOLD_LINES:
+        return f", and more on lines {', '.join(map(str, lines[:_TOLD_LINES]))} and {len(lines) - _TOLD_LINES} others"
+    listed = " and ".join(filter(None, [", ".join(map(str, lines[:-1])), str(lines[-1])]))
+    return f", and {'another on line' if len(lines) == 1 else 'more on lines'} {listed}"
+
+
 def complaint(column: Column, texts: Sequence[str], lines: Sequence[int]) -> str:
     """One sentence for the strays of a column."""
     first = column.strays[0]
-    more = f", and {len(column.strays) - 1} more such" if len(column.strays) > 1 else ""
+    more = _others([lines[stray] for stray in column.strays[1:]])
     if column.kind == "number" and number(texts[first]) is not None:
         what = f"Column {escaped(column.name)!r} holds {escaped(texts[first])!r} on line {lines[first]}"
         return f"{what}{more}: numbers beyond {LARGEST:g} cannot be reckoned with."

@@ -126,7 +126,7 @@ class Codec:
     ) -> torch.Tensor:
         """``count`` new sounds from the prior, mel power in dB [count, M, F], F at most ``frames`` for one-shots.
 
-        sound: the training sound whose identity a texture keeps; none: each lies between two of them.
+        sound: the training sound around whose mean code a texture moves; none: around one between two of them.
         """
         if self.prior is None:
             raise ValueError("this state has no prior")

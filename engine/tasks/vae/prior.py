@@ -2,10 +2,12 @@
 
 Decoding independent N(0, I) draws is wrong even when all else is right, and worse with a temporal code, whose onsets
 scatter. One-shots: one Gaussian over the flattened codes of whole sounds, so that every onset falls where it should.
-Textures: a vector autoregression over latent frames around the mean of a sound, whose identity it keeps.
+Textures: a vector autoregression over latent frames around the mean of one sound, which says what sounds; the
+autoregression says how it moves.
 
-A new sound turns around a place between two sounds of the collection. Around the mean of all, few sounds' covariance
-adds some with a minus sign, and a decoder makes clouds of those.
+A new sound is a drawn deviation added to a point on the line between two sounds of the collection. Added to the mean of
+all, a deviation drawn from few sounds' covariance is some of those sounds with a minus sign, which a decoder makes
+clouds of.
 
 Letters: N sounds, D latent_dim, L latent frames.
 """

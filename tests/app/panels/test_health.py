@@ -10,7 +10,7 @@ FILES = 5_000
 
 
 def _card(folder: str) -> None:
-    """What the page draws of a collection of whose files every second repeats another."""
+    """What the page draws of a collection of whose files every second repeats another; one has a note instead."""
     from pathlib import Path
 
     import streamlit as st
@@ -25,6 +25,8 @@ def _card(folder: str) -> None:
         FileRow(path=f"{number}.wav", verdict="used", split="train", duration_s=0.2, same_as="0.wav" * (number % 2))
         for number in range(5_000)
     ]
+    noted = {"verdict": "used_with_note", "reason": "cut off: 0.20 s of 3.00 s could be read", "same_as": None}
+    rows[1] = rows[1].model_copy(update=noted)
     found = Health(
         files=rows, usable=len(rows), skipped=0, total_duration_s=1000, median_duration_s=0.2, learn=4500, check=500,
         preset=OverfittingPreset.AGGRESSIVE, val_fraction=0.1, ready=True, findings=[],

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engine.audio.files import decode_worker
 from engine.audio.files.cache import default_cache
 from engine.audio.files.decode import DecodeJob, decode_files
 from tests.audio.sounds import Write
@@ -148,3 +149,28 @@ def test_a_decoder_that_stops_the_interpreter_outlives_no_parent(tmp_path: Path)
     time.sleep(1.0)  # until it sleeps
     _, words = child.communicate(timeout=120)  # which ends stdin, as a killed parent does
     assert child.returncode == 1 and b"Timeout" in words
+
+
+def test_samples_are_flushed_before_they_get_their_name(
+    write: Write, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: dict[int, int] = {}
+    named: list[bool] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flush(descriptor: int) -> None:
+        about = os.fstat(descriptor)
+        flushed[about.st_ino] = about.st_size
+        fsync(descriptor)
+
+    def rename(old: Path, new: Path) -> None:
+        about = Path(old).stat()
+        named.append(flushed.get(about.st_ino) == about.st_size)
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(os, "replace", rename)
+    path = write("a.wav", 1)
+    cache = default_cache()
+    assert decode_worker.decode(path, cache.key(path, 48_000), cache, 48_000, lambda: None).failure is None
+    assert named == [True]

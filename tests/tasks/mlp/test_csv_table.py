@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -89,13 +90,29 @@ def test_a_bad_table_is_refused_with_its_place(tmp_path: Path, text: str, said: 
     assert raised.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ([2], "on line 4 among finite numbers."),
+        ([2, 7], "on line 4 among finite numbers, and another on line 9."),
+        ([2, 7, 30], "on line 4 among finite numbers, and more on lines 9 and 32."),
+        (range(14), "on line 2 among finite numbers, and more on lines 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 3 others."),
+    ],
+)
+def test_each_value_that_does_not_fit_is_told_with_its_line(tmp_path: Path, bad: Sequence[int], told: str) -> None:
+    rows = [f"{row},{'free' if row in bad else row * row}" for row in range(200)]
+    with pytest.raises(DataError) as raised:
+        read_table(write(tmp_path, "\n".join(["a,price", *rows]) + "\n"), None, "regression")
+    assert told in raised.value.cause
+
+
 def test_an_unknown_target_is_answered_with_the_columns_there_are(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no column 'prize'.*a, b, kind"):
         read_table(write(tmp_path, GOOD), "prize", "auto")
 
 
 def test_text_that_is_to_be_predicted_as_a_number_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="'kind' holds 'x' on line 2 among finite numbers, and 3 more"):
+    with pytest.raises(DataError, match="'kind' holds 'x' on line 2 among finite numbers, and more on lines 3, "):
         read_table(write(tmp_path, GOOD), None, "regression")
 
 

@@ -23,11 +23,11 @@ from engine.errors import ConfigError
 from engine.tasks.vae.codec import AUDIBLE_DB, normal
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior
+from engine.tasks.vae.sounds.collection_codes import collection_codes
 from engine.tasks.vae.sounds.inputs import Given, open_sound
 from engine.tasks.vae.sounds.latent_map import LatentMap, fitted, too_far
 from engine.tasks.vae.sounds.load import Trained
 from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, MapPoint, Moved, SoundRequest
-from engine.tasks.vae.sounds.survey import survey
 
 TEXTURE_S = 4.0
 LEVEL = 0.1  # for runs of a version that did not keep the level of its collection
@@ -86,7 +86,7 @@ class Studio:
     @cached_property
     def map(self) -> LatentMap:
         """Where the collection lies. ``DataError`` when neither the model nor the disk knows it."""
-        return LatentMap(self.codec, survey(self.trained))
+        return LatentMap(self.codec, collection_codes(self.trained))
 
     def make(self, request: SoundRequest, sample_rate: int | None = None) -> Made:
         """The sound of a request, at the model's rate unless another is named."""
@@ -237,7 +237,7 @@ class Studio:
         return _Code(values, place, given.samples, silence)
 
     def _fresh(self, origin: FromFile, request: SoundRequest, centre: torch.Tensor, frames: int) -> torch.Tensor:
-        """What a new sound of ``frames`` latent frames differs by from ``centre``; a texture keeps its identity."""
+        """What a new sound of ``frames`` latent frames differs by from ``centre``; of a texture, its motion alone."""
         if self.of_textures:
             return self._wander(request, frames)
         return fitted(self._new(FromPrior(index=origin.index), request).values, frames) - centre
@@ -293,7 +293,7 @@ class Studio:
         return code[..., round_trip[torch.arange(frames) % len(round_trip)]]
 
     def _centre(self, own: torch.Tensor) -> torch.Tensor:
-        """What a variation of ``own`` [..., D, L] turns around: the collection's mean, or a texture's own."""
+        """What deviations of ``own`` [W, D, L] are taken from: the collection's mean, or a texture's own over time."""
         if isinstance(self.prior, OneShotPrior):
             return fitted(self.prior.mean.view(self.codec.model.latent_dim, -1), own.shape[-1])
         return own.mean(-1, keepdim=True)

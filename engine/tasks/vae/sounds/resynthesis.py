@@ -19,11 +19,11 @@ from engine.audio.mel import SILENCE_DB, power_to_db, to_power
 from engine.audio.segments import evenly
 from engine.errors import DataError
 from engine.tasks.vae.codec import AUDIBLE_DB
+from engine.tasks.vae.sounds.collection_codes import MEASURED_FILES, MEASURED_S, collection_codes
 from engine.tasks.vae.sounds.generate import LEVEL, Made, Studio
 from engine.tasks.vae.sounds.inputs import Given, open_sound
 from engine.tasks.vae.sounds.latent_map import too_far
 from engine.tasks.vae.sounds.request import MOST_SECONDS, FromFile, Making, SoundRequest
-from engine.tasks.vae.sounds.survey import SURVEYED_FILES, SURVEYED_S, survey
 
 STEP = 4  # frames; a grain is two steps, and each begins one after the other
 HEARD_DB = 45.0  # quieter parts of the collection are no grains: they say more of the floor than of a colour
@@ -69,10 +69,10 @@ def _spectrum(studio: Studio, given: Given) -> torch.Tensor:
 
 def _collection(studio: Studio, seed: int) -> list[torch.Tensor]:
     """What the codes of the collection's sounds decode to: mel power in dB [M, F] each."""
-    known = survey(studio.trained)
+    known = collection_codes(studio.trained)
     if not studio.of_textures:
         return list(torch.cat([studio.codec.decode(codes) for codes in torch.split(known.codes, _FILES_AT_ONCE)]))
-    codes = [_texture(studio, path, seed) for path in evenly(known.paths, SURVEYED_FILES)]
+    codes = [_texture(studio, path, seed) for path in evenly(known.paths, MEASURED_FILES)]
     return [torch.cat(list(studio.codec.decode(code)), dim=-1) for code in codes]
 
 
@@ -81,7 +81,7 @@ def _texture(studio: Studio, path: str, seed: int) -> torch.Tensor:
     given = open_sound(studio.trained, path)
     if given.wave is None:
         return studio.code(SoundRequest(seed=seed, origin=FromFile(file=path, amount=0)))
-    return studio.codec.encode(torch.from_numpy(given.wave[: round(SURVEYED_S * studio.rate)]))[0]
+    return studio.codec.encode(torch.from_numpy(given.wave[: round(MEASURED_S * studio.rate)]))[0]
 
 
 def grains_of(sounds: list[torch.Tensor]) -> torch.Tensor:

@@ -52,8 +52,8 @@ Request = dict[str, Any]
 Answer = dict[str, Any]
 
 
-class Answers:
-    """Answers requests about one run; keeps the last four models warm."""
+class RequestHandler:
+    """RequestHandler requests about one run; keeps the last four models warm."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

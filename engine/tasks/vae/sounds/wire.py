@@ -93,7 +93,7 @@ def taken(kind: type[_Part], request: dict[str, Any]) -> _Part:
 def folder(text: str) -> Path:
     """The folder that a request names, made when it is not there. ``ConfigError`` when it can be none; OSError."""
     try:
-        path = expanded(text)
+        path = expanded(text, strict=True)
         path.mkdir(parents=True, exist_ok=True)
     except ValueError as error:  # a NUL
         raise ConfigError(f"out = {text!r} cannot be a folder: {error}.", "Name another one.") from error

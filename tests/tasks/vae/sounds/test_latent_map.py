@@ -16,12 +16,12 @@ from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.prior import OneShotPrior
+from engine.tasks.vae.sounds.collection_codes import collection_codes
 from engine.tasks.vae.sounds.descriptors import describe
 from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.latent_map import LatentMap, fitted
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromFile, FromPrior, MapPoint, Moved, SoundRequest
-from engine.tasks.vae.sounds.survey import survey
 
 
 def made_up(count: int = 12, held_out: int = 2, seed: int = 0) -> LatentMap:
@@ -134,14 +134,14 @@ def test_a_run_without_its_files_keeps_its_map_and_knows_their_sounds(drum_run: 
     assert np.abs(kept.wave).max() > 0.05
     older = replace(trained, codec=replace(trained.codec, file_codes=None))
     with pytest.raises(DataError, match="not where they were"):
-        survey(older)
+        collection_codes(older)
 
 
 def test_a_run_of_an_older_version_is_measured_from_its_files(drum_run: Path, wind_run: Path) -> None:
     for run in (drum_run, wind_run):
         trained = open_model(run, None)
         assert trained.codec.file_codes is not None
-        measured = survey(replace(trained, codec=replace(trained.codec, file_codes=None, level=None)))
+        measured = collection_codes(replace(trained, codec=replace(trained.codec, file_codes=None, level=None)))
         order = [measured.paths.index(path) for path in trained.codec.file_codes.paths]
         torch.testing.assert_close(measured.codes[order], trained.codec.file_codes.codes, atol=2e-2, rtol=1e-2)
         assert tuple(measured.sides[place] for place in order) == trained.codec.file_codes.sides

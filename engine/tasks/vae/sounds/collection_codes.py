@@ -12,11 +12,11 @@ from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.sounds.inputs import find_sound, open_sound
 from engine.tasks.vae.sounds.load import Trained
 
-SURVEYED_FILES = 256
-SURVEYED_S = 20.0
+MEASURED_FILES = 256
+MEASURED_S = 20.0
 
 
-def survey(trained: Trained) -> FileCodes:
+def collection_codes(trained: Trained) -> FileCodes:
     """Where the collection lies: what the model kept of it, else measured from the files themselves.
 
     ``DataError`` when the run is of a version that kept nothing, and the files are gone.
@@ -24,7 +24,7 @@ def survey(trained: Trained) -> FileCodes:
     if trained.codec.file_codes is not None:
         return trained.codec.file_codes
     there = [row for row in trained.files if row.split and find_sound(trained, row.path)]
-    rows = evenly(there, SURVEYED_FILES)
+    rows = evenly(there, MEASURED_FILES)
     if not any(row.split == "train" for row in rows):
         raise DataError(
             "The recordings this run learned from are not where they were, and it kept no map of them.",
@@ -41,7 +41,7 @@ def _measured(trained: Trained, path: str) -> torch.Tensor:
     wave = open_sound(trained, path).wave
     assert wave is not None
     if not isinstance(codec.prior, OneShotPrior):
-        mean, _ = codec.encode(torch.from_numpy(wave[: round(SURVEYED_S * codec.config.sample_rate)]))
+        mean, _ = codec.encode(torch.from_numpy(wave[: round(MEASURED_S * codec.config.sample_rate)]))
         return mean[0].mean(-1, keepdim=True)
     frames = codec.prior.frames
     samples = (codec.frames_of(frames + (not codec.model.vector)) - 1) * codec.config.hop_length

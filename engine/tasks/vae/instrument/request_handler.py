@@ -13,7 +13,7 @@ from engine.tasks.vae.instrument.kit_zip import members, sheet
 from engine.tasks.vae.instrument.make import make_kit
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import read_stars
-from engine.tasks.vae.sounds.server import Answer, Answers, Request
+from engine.tasks.vae.sounds.server import Answer, Request, RequestHandler
 from engine.tasks.vae.sounds.wire import Ask, checked, folder, taken
 
 
@@ -22,8 +22,8 @@ class _InstrumentAsk(Ask):
     starred: list[str] = Field(default_factory=list, description="Files of the sounds with a star.")
 
 
-class KitAnswers(Answers):
-    """:class:`Answers` that make instruments too."""
+class KitRequestHandler(RequestHandler):
+    """:class:`RequestHandler` that make instruments too."""
 
     def operations(self) -> dict[str, Callable[[Request], Answer]]:
         return super().operations() | {"instrument": self.instrument}
