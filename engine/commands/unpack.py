@@ -8,6 +8,7 @@ import click
 
 from engine.errors import DataError
 from engine.home import expanded
+from engine.process.path_type import UserPath
 from engine.sharing.unpack import take_in
 
 
