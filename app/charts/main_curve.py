@@ -18,7 +18,7 @@ from app.charts.x_axis import Window, XAxis
 from app.runs.columns import Band, Columns, Floats
 from engine.claims.evidence import interval
 from engine.claims.figures import figure
-from engine.claims.sweet import Sweet
+from engine.claims.sweet import SweetSpot
 from engine.rundir.record import Monitor
 
 MOST_BAND_POINTS = 200
@@ -38,7 +38,7 @@ class Measured:
     epochs: Columns
     monitor: Monitor
     names: tuple[str, str, str]
-    sweet: Sweet | None = None
+    sweet: SweetSpot | None = None
     marks: Sequence[Mark] = ()
     standard_error: str | None = None
     files: int = 0
@@ -151,7 +151,7 @@ def _clamped(values: Floats) -> Floats:
     return below if len(below) else values
 
 
-def _add_sweet_range(rows: Rows, x: Floats, curve: Floats, sweet: Sweet | None, label_y: float) -> None:
+def _add_sweet_range(rows: Rows, x: Floats, curve: Floats, sweet: SweetSpot | None, label_y: float) -> None:
     if sweet is None or not 1 <= sweet.best <= len(x) or not math.isfinite(x[sweet.best - 1]):
         return
     filled = np.where(np.isfinite(x), x, np.interp(np.arange(len(x)), np.flatnonzero(np.isfinite(x)), finite(x)))

@@ -20,8 +20,8 @@ from app.charts.x_axis import Window, XAxis
 from app.look import words
 from app.runs.store import MetricsStore, metrics_of
 from engine.claims.figures import figure
-from engine.claims.headline import sweet
-from engine.claims.sweet import Sweet
+from engine.claims.headline import sweet_spot
+from engine.claims.sweet import SweetSpot
 from engine.printable import escaped
 from engine.quantities import counted
 from engine.rundir.protocol import PlanRecord
@@ -127,7 +127,7 @@ def main_drawing(
         return None
     monitor = run.monitor
     settings = settings.fitting(store.epochs.get(monitor.metric), store.epochs.get(monitor.reference))
-    best_range = sweet(status, run)
+    best_range = sweet_spot(status, run)
     files = status.evidence.files if status is not None and status.evidence is not None else 0
 
     def made() -> pa.Table:
@@ -170,7 +170,7 @@ def _names(run: RunRecord) -> tuple[str, str, str]:
     return labels.get(new, new), labels.get(own, own), f"average {words.nouns(run).item}"
 
 
-def _alt(run: RunRecord, store: MetricsStore, best_range: Sweet | None) -> str:
+def _alt(run: RunRecord, store: MetricsStore, best_range: SweetSpot | None) -> str:
     last = store.epochs.last(run.monitor.metric)
     sentence = f"{words.nouns(run).main}: after {store.epochs.count} epochs {figure(last, run.monitor.unit)}"
     return f"{sentence}, {best_range.said}" if best_range else sentence

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from app.charts.table import Rows
-from engine.claims.sweet import Sweet
+from engine.claims.sweet import SweetSpot
 
 MOST_DOTS = 40
 SLIVER = 0.012  # What lies beyond the sweet range by less is no part to be seen yet.
 
 
-def strip_rows(done: float, sweet: Sweet | None, at: Callable[[int], float], previews: Sequence[float]) -> pa.Table:
+def strip_rows(done: float, sweet: SweetSpot | None, at: Callable[[int], float], previews: Sequence[float]) -> pa.Table:
     """The bar of a run: parts of 1. done: how far; at: where an epoch ended; previews: where they were made."""
     rows = Rows()
     rows.add("left", "track", x=0.0, x2=1.0)

@@ -20,9 +20,9 @@ from app.runs.store import MetricsStore, metrics_of
 from engine.claims.advice import Kept, kept
 from engine.claims.evidence import interval
 from engine.claims.figures import better, figure, give_or_take, percent
-from engine.claims.headline import best_epoch, gain_at_best, headline, optimism_note, past_best, sweet
+from engine.claims.headline import best_epoch, gain_at_best, headline, optimism_note, past_best, sweet_spot
 from engine.claims.quality import quality_of
-from engine.claims.sweet import Sweet
+from engine.claims.sweet import SweetSpot
 from engine.quantities import duration
 from engine.rundir.findings import Evidence
 from engine.rundir.layout import manifest
@@ -63,7 +63,7 @@ def strip_drawing(view: RunView, preview_steps: Sequence[int]) -> tuple[pa.Table
         done, spot, said = status.progress.done / status.progress.total, None, words.phase(status, view.run)
     else:
         done = min(1.0, status.step / total) if total else 0.0
-        spot = sweet(status, view.run) if total else None
+        spot = sweet_spot(status, view.run) if total else None
         said = f"{percent(done)} done" + (f", {spot.said}" if spot else "")
     heard = [step / total for step in preview_steps] if total else []
     return strip_rows(done, spot, _ends(status, view.run, total), heard), f"The whole run: {said}"
@@ -189,7 +189,7 @@ def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list
     last = status.metrics.get(run.monitor.metric)
     few = run.num_val_files < words.FEW_CHECKING and status.evidence is not None
     error = status.evidence.best_give_or_take if few and status.evidence else None
-    (shown, meaning), found = _with_interval(best.raw, error, status.evidence, run), sweet(status, run)
+    (shown, meaning), found = _with_interval(best.raw, error, status.evidence, run), sweet_spot(status, run)
     assert found is not None
     optimism = optimism_note(shown, status.evidence, run.monitor)
     return [
@@ -203,7 +203,7 @@ def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list
     ]  # fmt: skip
 
 
-def _where_in(found: Sweet, status: Status) -> str:
+def _where_in(found: SweetSpot, status: Status) -> str:
     """Beside the sweet range or the best epoch: of how many, and which of the range is best."""
     if found.range:
         return f"best epoch {found.best} of {status.total_epochs}"
@@ -211,7 +211,7 @@ def _where_in(found: Sweet, status: Status) -> str:
     return f"{of}, range unknown" if found.few else f"{of} in {duration(status.elapsed_s)}"
 
 
-def _how_found(found: Sweet, run: RunRecord) -> str | None:
+def _how_found(found: SweetSpot, run: RunRecord) -> str | None:
     items = words.nouns(run).items
     if found.few:
         return f"Too few {items} check it to tell which epochs are as good as this one."

@@ -8,7 +8,7 @@ from engine.claims.advice import Kept, what_is_kept
 from engine.claims.evidence import LATE_PART, beyond
 from engine.claims.figures import amount, better, figure
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
-from engine.claims.sweet import Sweet, band
+from engine.claims.sweet import SweetSpot, band
 from engine.claims.verdict import as_told, few_files, gain_of, still_improves, until_when
 from engine.quantities import plural, small
 from engine.rundir.findings import Diagnosis, Evidence
@@ -82,7 +82,7 @@ def past_best(status: Status | None) -> bool:
     return judged is not None and judged.code in WORSENS
 
 
-def sweet(status: Status | None, run: RunRecord | None) -> Sweet | None:
+def sweet_spot(status: Status | None, run: RunRecord | None) -> SweetSpot | None:
     """Of a run that has something to choose from. Its verdict alone says whether a part of it lies beyond."""
     best = best_epoch(status, run)
     if status is None or best is None:
@@ -90,7 +90,7 @@ def sweet(status: Status | None, run: RunRecord | None) -> Sweet | None:
     reach = band(best.epoch, status.evidence)
     beyond_it = (reach[1] if reach else best.epoch) if past_best(status) else None
     few = status.evidence is not None and few_files(status.evidence)
-    return Sweet(best.epoch, best_name(status), reach, beyond_it, few)
+    return SweetSpot(best.epoch, best_name(status), reach, beyond_it, few)
 
 
 def optimism_note(best: str, evidence: Evidence | None, monitor: Monitor) -> str:
@@ -163,7 +163,7 @@ def _after_a_stop(view: RunView, status: Status, files: Kept) -> str:
 
 def _done(view: RunView, status: Status) -> Diagnosis:
     run, evidence = view.run, status.evidence
-    best, best_range = best_epoch(status, run), sweet(status, run)
+    best, best_range = best_epoch(status, run), sweet_spot(status, run)
     if run is None or evidence is None:
         return _say("done", "good", "Done. Everything it was to learn is learnt.")
     nouns, gain, judged = run.monitor.nouns, gain_at_best(status, run), verdict(as_told(view))

@@ -8,7 +8,7 @@ from engine.rundir.findings import Evidence
 
 
 @dataclass(frozen=True)
-class Sweet:
+class SweetSpot:
     """Epochs from 1. name: what the best one is called by now. band: first and last that cannot be told from it; None
     where nothing can be told.
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.claims.advice import Kept
-from engine.claims.headline import headline, past_best, sweet
+from engine.claims.headline import headline, past_best, sweet_spot
 from engine.claims.verdict import few_files
 from engine.rundir.findings import SweetRange
 from engine.rundir.status import Best, State, Status
@@ -45,13 +45,13 @@ def status(run: Run, state: State = State.COMPLETED) -> Status:
 def test_the_band_is_of_the_pairs_and_what_lies_beyond_of_the_verdict(
     run: Run, name: str, band: tuple[int, int] | None, beyond: int | None
 ) -> None:
-    found = sweet(status(run), record("r", monitor=SOUND))
+    found = sweet_spot(status(run), record("r", monitor=SOUND))
     assert found is not None and (found.name, found.band, found.beyond) == (name, band, beyond)
     assert (found.beyond is not None) == past_best(status(run))
 
 
 def test_while_it_learns_it_is_the_best_so_far() -> None:
-    found = sweet(status(Run(RISE, OWN, sweet=BEHIND), State.RUNNING), record("r", monitor=SOUND))
+    found = sweet_spot(status(Run(RISE, OWN, sweet=BEHIND), State.RUNNING), record("r", monitor=SOUND))
     assert found is not None and (found.name, found.beyond) == ("best so far", 14)
 
 
@@ -59,7 +59,7 @@ def shown(run: Run, state: State = State.COMPLETED) -> tuple[str, str, str, str]
     """What stands on the card, at the strip's mark, in its description and in the message."""
     told = status(run, state)
     seen = view(ShownState(state.value), told, run=record("r", monitor=run.monitor))
-    found, message = sweet(told, seen.run), headline(seen, Kept)
+    found, message = sweet_spot(told, seen.run), headline(seen, Kept)
     assert found is not None and message is not None
     return f"{found.title}: {found.value}", found.label, found.said, message.message
 
@@ -89,7 +89,7 @@ def test_no_two_places_tell_of_different_ranges(name: str) -> None:
     for state in (State.RUNNING, State.COMPLETED):
         told = status_of(run, state=state)
         seen = view(ShownState(state.value), told, run=record("r", monitor=run.monitor))
-        found, message = sweet(told, seen.run), headline(seen, Kept)
+        found, message = sweet_spot(told, seen.run), headline(seen, Kept)
         if found is None or message is None:
             continue
         texts = (found.title + " " + found.value, found.label, found.said, message.message)

@@ -18,13 +18,13 @@ from app.charts.settings import ChartSettings
 from app.charts.small_curves import loss_rows
 from app.charts.x_axis import Window, XAxis
 from app.runs.store import MetricsStore
-from engine.claims.sweet import Sweet
+from engine.claims.sweet import SweetSpot
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.record import Monitor
 
 USUAL = ChartSettings()
-BEST = Sweet(5, "best so far")
-BEHIND = Sweet(3, "sweet spot", band=(2, 4), beyond=4)
+BEST = SweetSpot(5, "best so far")
+BEHIND = SweetSpot(3, "sweet spot", band=(2, 4), beyond=4)
 
 
 def recorded(path: Path, epochs: int = 5, steps: int = 10) -> MetricsStore:
@@ -46,7 +46,7 @@ def chart(
     path: Path,
     standard_error: str | None = None,
     baseline: float = 12.0,
-    sweet: Sweet = BEST,
+    sweet: SweetSpot = BEST,
     settings: ChartSettings = USUAL,
     window: Window | None = None,
     marks: Sequence[Mark] = (Mark("preview", 20, "preview"),),
@@ -98,20 +98,20 @@ def spans(table: pa.Table, kind: str) -> list[tuple[float, float]]:
 def test_the_chart_shows_the_range_and_only_on_evidence_what_lies_beyond(tmp_path: Path) -> None:
     behind = chart(tmp_path / "behind.jsonl", sweet=BEHIND)
     assert spans(behind, "range") == [(2.0, 4.0)] and spans(behind, "beyond") == [(4.0, 5.0)]
-    within = chart(tmp_path / "within.jsonl", sweet=Sweet(3, "best so far", band=(2, 5)))
+    within = chart(tmp_path / "within.jsonl", sweet=SweetSpot(3, "best so far", band=(2, 5)))
     assert spans(within, "range") == [(2.0, 5.0)] and not spans(within, "beyond")
-    unsure = chart(tmp_path / "unsure.jsonl", sweet=Sweet(3, "best so far"))
+    unsure = chart(tmp_path / "unsure.jsonl", sweet=SweetSpot(3, "best so far"))
     assert not spans(unsure, "range") and not spans(unsure, "beyond")
 
 
 def test_the_strip_turns_orange_only_past_the_range() -> None:
-    def rows(spot: Sweet) -> pa.Table:
+    def rows(spot: SweetSpot) -> pa.Table:
         return strip_rows(0.5, spot, lambda epoch: epoch / 10, previews=[])
 
     assert spans(rows(BEHIND), "range") == [(0.2, 0.4)] and spans(rows(BEHIND), "done")[0] == (0.0, 0.4)
     assert spans(rows(BEHIND), "past") == [(0.0, 0.5)]
-    assert not spans(rows(Sweet(3, "best so far", band=(2, 5))), "past")
-    assert not spans(rows(Sweet(3, "best so far")), "past"), "worse since, and nobody knows whether by chance"
+    assert not spans(rows(SweetSpot(3, "best so far", band=(2, 5))), "past")
+    assert not spans(rows(SweetSpot(3, "best so far")), "past"), "worse since, and nobody knows whether by chance"
 
 
 @pytest.mark.parametrize(
