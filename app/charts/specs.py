@@ -115,10 +115,21 @@ def main_chart(x_title: str, y_title: str, height: int = 368, log: bool = False)
     """Validation and training, the baseline, the sweet range and what lies beyond, what happened to the run."""
     x = alt.X("x:Q", scale=_scale("x"), axis=_x_axis(x_title))
     y = alt.Y("y:Q", scale=_scale("y", log), axis=_y_axis(y_title))
-    low = alt.value("height")
-    pick = alt.selection_point(name=PICK, fields=["t"], on="click", toggle="true", clear=False, empty=False)
     layers = [
         _frame(x, y).add_params(_zoom()),
+        *_behind(x, y),
+        *_curves(x, y),
+        *_events(x),
+        *_names(x, y),
+        *_crosshair(x, y),
+        _to_hear(x),
+    ]
+    return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
+
+
+def _behind(x: alt.X, y: alt.Y) -> list[Any]:
+    """The sweet range and what lies beyond, the baseline, rules where the run was resumed or planned anew."""
+    return [
         _rows("range").mark_rect(opacity=0.1, clip=True).encode(x=x, x2="x2:Q", color=_COLOUR),
         _rows("beyond").mark_rect(opacity=0.06, clip=True).encode(x=x, x2="x2:Q", color=_COLOUR),
         _rows("base").mark_rule(strokeWidth=1.5, strokeDash=[6, 4], clip=True).encode(y=y, color=_COLOUR),
@@ -127,6 +138,11 @@ def main_chart(x_title: str, y_title: str, height: int = 368, log: bool = False)
             _rows(kind).mark_rule(strokeWidth=1, opacity=0.3, clip=True).encode(x=x, color=_COLOUR)
             for kind in ("resumed", "planned")
         ),
+    ]
+
+
+def _curves(x: alt.X, y: alt.Y) -> list[Any]:
+    return [
         _rows("band")
         .mark_area(opacity=0.15, interpolate="monotone", clip=True)
         .encode(x=x, y=y, y2="y2:Q", color=_COLOUR),
@@ -139,6 +155,13 @@ def main_chart(x_title: str, y_title: str, height: int = 368, log: bool = False)
         _rows("val").mark_line(strokeWidth=3, interpolate="monotone", clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("dot").mark_point(size=40, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("best").mark_point(size=90, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
+    ]
+
+
+def _events(x: alt.X) -> list[Any]:
+    """What happened to the run, along the lower edge."""
+    low = alt.value("height")
+    return [
         _rows("preview")
         .mark_point(shape="triangle-up", size=44, filled=True, opacity=1, yOffset=-5, clip=True)
         .encode(x=x, y=low, color=_COLOUR),
@@ -158,6 +181,11 @@ def main_chart(x_title: str, y_title: str, height: int = 368, log: bool = False)
         _rows("legend")
         .mark_text(align="right", fontSize=12, dx=100, dy=31, baseline="middle", clip=False)
         .encode(x=alt.value("width"), y=low, text="t:N", color=_COLOUR),
+    ]
+
+
+def _names(x: alt.X, y: alt.Y) -> list[Any]:
+    return [
         _rows("sweet-left")
         .mark_text(align="right", dx=-8, dy=8, fontSize=13, fontWeight=600, clip=True)
         .encode(x=x, y=y, text="t:N", color=_COLOUR),
@@ -165,15 +193,19 @@ def main_chart(x_title: str, y_title: str, height: int = 368, log: bool = False)
         .mark_text(align="left", dx=8, dy=8, fontSize=13, fontWeight=600, clip=True)
         .encode(x=x, y=y, text="t:N", color=_COLOUR),
         _end_labels(),
-        *_crosshair(x, y),
-        # Above what follows the mouse, which else takes the click; as wide as a finger, not as the triangle.
+    ]
+
+
+def _to_hear(x: alt.X) -> Any:
+    """Above what follows the mouse, which else takes the click; as wide as a finger, not as the triangle."""
+    pick = alt.selection_point(name=PICK, fields=["t"], on="click", toggle="true", clear=False, empty=False)
+    return (
         _rows("preview")
         .mark_point(size=500, filled=True, opacity=0, yOffset=-9, cursor="pointer", clip=True)
-        .encode(x=x, y=low, tooltip=alt.value("click to hear it"))
+        .encode(x=x, y=alt.value("height"), tooltip=alt.value("click to hear it"))
         .properties(name=HEAR)
-        .add_params(pick),
-    ]
-    return _finish(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
+        .add_params(pick)
+    )
 
 
 def overlay_chart(x_title: str, y_title: str, log: bool = False, height: int = 368) -> Spec:

@@ -48,10 +48,13 @@ def buttons(reader: RunReader, view: RunView) -> None:
         _make_sounds(reader, view)
         _command(reader, view.status, "save_now", ":material/save:")
         _command(reader, view.status, "cancel", ":material/stop_circle:")
-        return
-    if starting_again(view):
+    elif starting_again(view):
         st.button("Starting…", icon=":material/hourglass_top:", key="starting", disabled=True)
-        return
+    else:
+        _of_one_that_rests(reader, view)
+
+
+def _of_one_that_rests(reader: RunReader, view: RunView) -> None:
     if may_be_deleted(view) and st.button(
         "Delete", icon=":material/delete:", key="delete", type="tertiary", on_click=_ask, args=("delete", reader.id)
     ):
@@ -69,21 +72,17 @@ def buttons(reader: RunReader, view: RunView) -> None:
     ):
         st.rerun()
     if view.resumable:
-        saved = view.status.last_checkpoint if view.status else None
-        label = f"Resume from epoch {saved.epoch}" if saved else "Begin again at step 1"
-        kind: Literal["primary", "secondary"] = "secondary" if again else "primary"
-        if st.button(
-            label,
-            icon=":material/resume:",
-            type=kind,
-            key="resume",
-            on_click=_ask,
-            args=("resume", reader.id),
-            help=None
-            if saved
-            else "It ended before its first checkpoint. Its previews, and the weights that made them, stay.",
-        ):
-            st.rerun()
+        _offer_to_resume(reader, view, "secondary" if again else "primary")
+
+
+def _offer_to_resume(reader: RunReader, view: RunView, kind: Literal["primary", "secondary"]) -> None:
+    saved = view.status.last_checkpoint if view.status else None
+    early = "It ended before its first checkpoint. Its previews, and the weights that made them, stay."
+    if st.button(
+        f"Resume from epoch {saved.epoch}" if saved else "Begin again at step 1", icon=":material/resume:", type=kind,
+        key="resume", on_click=_ask, args=("resume", reader.id), help=None if saved else early,
+    ):  # fmt: skip
+        st.rerun()
 
 
 def _back(reader: RunReader) -> dict[str, str]:
