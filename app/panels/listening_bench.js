@@ -169,6 +169,10 @@ class Bench {
     for (const name of ["loop", "level"])
       this.find(`[data-set=${name}]`).setAttribute("aria-pressed", this[name] || (name === "level" && Boolean(this.test)));
     const playing = Boolean(this.sources);
+    for (const one of this.test ? this.all("[data-answer]") : []) {
+      one.disabled = !this.judged;
+      one.title = this.judged ? "" : this.test === "tell" ? "Listen to X first" : "Listen first";
+    }
     this.root.dataset.state = playing ? "playing" : "still";
     const [icon, word] = this.find(".lb-play").children;
     icon.textContent = playing ? "pause" : "play_arrow";
@@ -267,6 +271,7 @@ class Bench {
       source.start(now, this.offset);
       this.sources[side] = { source, gain: gain.gain };
     }
+    this.heard.add(this.side);
     const one = this.sources;
     one.a.source.onended = () => { if (this.sources === one) this.stop(0) };
     this.run();
@@ -316,7 +321,12 @@ class Bench {
     else this.mark();
   }
 
-  choose(side) { this.side = side; this.fade(); this.mark(); }
+  choose(side) {
+    this.side = side;
+    if (this.sources) this.heard.add(side);
+    this.fade();
+    this.mark();
+  }
 
   set(name, on) {
     if (name === "loop" && this.sources) {
@@ -334,7 +344,7 @@ class Bench {
   begin(test) {
     this.test = test;
     this.side = "a";
-    this.hidden = coin();
+    this.toss();
     this.find(".lb-blind").hidden = !test;
     const words = test === "tell" ? ["X is", "A", "B"] : ["I like", "the first", "the second"];
     this.say(".lb-ask", words[0]);
@@ -349,8 +359,17 @@ class Bench {
   answer(side) {
     const chosen = this.test === "like" ? this.real(side) : side;
     this.tell({ pair: this.data.pair, test: this.test, chosen, right: chosen === this.hidden, turn: Date.now() });
-    this.hidden = coin();
+    this.toss();
     this.fade();
     this.mark();
   }
+
+  // What plays on is heard as what the coin made of it.
+  toss() {
+    this.hidden = coin();
+    this.heard = new Set(this.sources ? [this.side] : []);
+  }
+
+  // An answer without having listened would count as a guess.
+  get judged() { return this.test === "tell" ? this.heard.has("x") : this.heard.size > 0; }
 }

@@ -171,8 +171,13 @@ def test_it_loops_pauses_where_it_stands_and_ends_without_the_loop(bench: Any) -
 def test_who_hears_which_is_x_is_told_that_it_was_no_chance(bench: Any) -> None:
     bench.get_by_role("button", name="Can I tell?").click()
     assert bench.locator(".lb-lane[data-side=x] img").count() == 0
-    bench.keyboard.press("x")
+    answer = bench.get_by_role("button", name="X is A")
+    assert answer.is_disabled() and answer.get_attribute("title") == "Listen to X first"
     bench.keyboard.press("Space")
+    until(lambda: state(bench) == "playing")
+    assert answer.is_disabled(), "A alone was heard"
+    bench.keyboard.press("x")
+    until(answer.is_enabled)
     for answers in range(1, 6):
         right = until(lambda: next((s for s, hz in (("A", COPY_HZ), ("B", ORIGINAL_HZ)) if settled(bench, hz)), None))
         bench.get_by_role("button", name=f"X is {right}").click()
