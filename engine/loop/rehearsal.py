@@ -10,6 +10,7 @@ import torch
 
 from engine.errors import ConfigError
 from engine.loop.ranks import ONE, Ranks, items_in
+from engine.printable import sweetspot
 from engine.task import Task
 
 SAME = 0.01  # of the gradient's length: rounding, also in TF32, moves it by less, a norm over a batch by far more
@@ -39,7 +40,7 @@ class Rehearsal:
         said = f"{self.processes} processes share each update: {times}."
         if self.pays:
             return said
-        more = f"sweetspot queue run --slots {self.processes}"
+        more = sweetspot("queue", "run", "--slots", str(self.processes))
         return f"{said} That is too short to share: more runs at once, not more processes, are the way ({more})."
 
 
