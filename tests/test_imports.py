@@ -45,6 +45,7 @@ ENGINE = (
     "engine.sharing",
     "engine.collection",
     "engine.sources",
+    "engine.eager_optimizer",
     "engine.whole_batch",
     "engine.task",
     "engine.loop",

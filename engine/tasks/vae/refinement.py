@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 
 from engine.audio.mel import Scale, power_to_db, to_power
+from engine.eager_optimizer import eager
 from engine.tasks.vae.losses import OVERLAP, SIGMA_FLOOR_DB
 from engine.tasks.vae.model import ConvVAE
 
@@ -30,7 +31,7 @@ def refined(model: ConvVAE, scale: Scale, x: torch.Tensor, mean: torch.Tensor) -
     with torch.inference_mode(False), torch.enable_grad():
         wanted = x.clone() * scale.std + scale.mean
         code = mean.clone().requires_grad_()
-        descent = torch.optim.Adam([code], lr=RATE)
+        descent = eager(torch.optim.Adam)([code], lr=RATE)
         for step in range(STEPS):
             descent.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
             decoded = model.decode(code, x.shape[-1]) * scale.std + scale.mean
