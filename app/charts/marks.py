@@ -15,7 +15,9 @@ from app.runs.columns import Floats
 from engine.rundir.protocol import PlanRecord
 
 Kind = Literal["preview", "checkpoint", "resumed", "planned"]
-MOST_A_KIND = 40  # Of those in sight; zooming in shows the others, and the lists beside the chart have them all.
+# Of those in sight; zooming in shows the others, and the lists beside the chart have them all. A new plan has a rule
+# through the curves as well.
+MOST: dict[Kind, int] = {"preview": 40, "checkpoint": 40, "resumed": 40, "planned": 8}
 NOTABLE = 0.1  # of a run: what its end has to move by for a new plan to be shown
 LEGEND: dict[Kind, str] = {
     "preview": "▲ preview",
@@ -48,8 +50,8 @@ def turns(plans: Sequence[PlanRecord], first_total: int) -> list[PlanRecord]:
 
 
 def add_marks(rows: Rows, marks: Sequence[Mark], at: XAxis, window: Window) -> None:
-    """Marks within ``window``, at most 40 a kind, evenly chosen, each with its update as its text; and a legend of the
-    kinds that there are."""
+    """Marks within ``window``, at most ``MOST`` of a kind, evenly chosen, each with its update as its text; and a legend
+    of the kinds that there are."""
     kinds = [kind for kind in LEGEND if any(mark.kind == kind for mark in marks)]
     for kind in kinds:
         steps = [mark.step for mark in marks if mark.kind == kind]
@@ -58,7 +60,7 @@ def add_marks(rows: Rows, marks: Sequence[Mark], at: XAxis, window: Window) -> N
         inside = (seen >= window[0]) & (seen <= window[1])
         seen, first = seen[inside], first[inside]
         if len(seen):
-            every = slice(None, None, math.ceil(len(seen) / MOST_A_KIND))
+            every = slice(None, None, math.ceil(len(seen) / MOST[kind]))
             rows.add(kind, "base", x=seen[every], t=[str(steps[place]) for place in first[every]])
     if kinds:
         rows.add("legend", "base", x=0.0, t="\u2003".join(LEGEND[kind] for kind in kinds))
