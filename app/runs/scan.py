@@ -63,7 +63,9 @@ class _Scan:
         self._found: tuple[str, Collection] | None = None
         self._examined: dict[Sides, Checked] = {}
 
-    def result(self, source: str, report: Report, again: bool, exclude: Sequence[str], sides: Sides) -> Checked:
+    def result(
+        self, source: str, report: Report, again: bool, exclude: Sequence[str] = (), sides: Sides = ADAPTIVE
+    ) -> Checked:
         while not self._scanning.acquire(timeout=WAIT_S):
             report(*self._progress)
             again = False  # another tab is at it: its result is new enough

@@ -16,7 +16,7 @@ def _card(folder: str) -> None:
     import streamlit as st
 
     from app.panels import health
-    from app.runs.scan import Checked
+    from app.runs.scan import ADAPTIVE, Checked
     from engine.collection.health import Health
     from engine.config import OverfittingPreset
     from engine.rundir.record import FileRow
@@ -32,7 +32,7 @@ def _card(folder: str) -> None:
         preset=OverfittingPreset.AGGRESSIVE, val_fraction=0.1, ready=True, findings=[],
     )  # fmt: skip
     st.session_state.setdefault("to-hear", True)
-    health.card(Checked("many", Path(folder), found), "many")
+    health.card(Checked("many", Path(folder), ADAPTIVE, found), "many")
 
 
 def test_of_thousands_of_files_a_few_are_shown_at_once(tmp_path: Path) -> None:
