@@ -33,17 +33,15 @@ from engine.metrics import (
     smooth,
 )
 from engine.rundir.findings import SweetRange
+from engine.students_t import quantile
 
-__all__ = ["SweetRange", "may_end", "optimism", "quantile", "sweet_range"]
+__all__ = ["SweetRange", "may_end", "optimism", "sweet_range"]
 
 Floats = NDArray[np.float64]
 
 PATIENCE, PATIENCE_PART = 5, 0.1
 RESTING_PART, LEAST_PROGRESS = 0.4, 0.5
 HALVINGS = 32
-# Student's t for 2, 3, ... degrees of freedom, one-sided 0.025.
-_QUANTILES = (4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-              2.110, 2.101, 2.093, 2.086)  # fmt: skip
 
 
 def sweet_range(
@@ -160,11 +158,3 @@ def _standard_error(worse: Floats, curve: Floats) -> Floats:
     wobble = math.sqrt(2) * jitter(curve.tolist()) / 1.07
     error: Floats = np.hypot(files, wobble)
     return error
-
-
-def quantile(freedom: int) -> float:
-    """Half the width of a 95 % interval in standard errors, by Student's t, for ``freedom`` from 2.
-
-    Beyond the table its last one, which is 0.13 too careful at most.
-    """
-    return _QUANTILES[min(freedom - 2, len(_QUANTILES) - 1)]

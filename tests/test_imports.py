@@ -28,6 +28,7 @@ ENGINE = (
     "engine.stamp",
     "engine.rundir",
     "engine.rng",
+    "engine.students_t",
     "engine.run_length",
     "engine.schedule",
     "engine.config",

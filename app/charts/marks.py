@@ -50,8 +50,8 @@ def turns(plans: Sequence[PlanRecord], first_total: int) -> list[PlanRecord]:
 
 
 def add_marks(rows: Rows, marks: Sequence[Mark], at: XAxis, window: Window) -> None:
-    """Marks within ``window``, at most ``MOST`` of a kind, evenly chosen, each with its update as its text; and a legend
-    of the kinds that there are."""
+    """Marks within ``window``, at most ``MOST`` of a kind, evenly chosen, each with its update as its text; and a
+    legend of the kinds that there are."""
     kinds = [kind for kind in LEGEND if any(mark.kind == kind for mark in marks)]
     for kind in kinds:
         steps = [mark.step for mark in marks if mark.kind == kind]

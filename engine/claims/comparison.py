@@ -17,7 +17,7 @@ from engine.metrics import EQUAL_PART, FEWEST_FILES
 from engine.printable import unmarked
 from engine.quantities import counted
 from engine.rundir.record import Monitor
-from engine.sweet_range import quantile
+from engine.students_t import quantile
 
 FARTHEST = 1e39  # No model computes more: such a figure is damage, and its square no number.
 

@@ -17,7 +17,7 @@ from engine.metrics import (
 )
 from engine.rundir.findings import Evidence
 from engine.rundir.record import Monitor
-from engine.sweet_range import quantile
+from engine.students_t import quantile
 
 SIGMAS = 2.0
 LATE_PART = 0.8  # progress in the last fifth of a run says that more time might have helped
