@@ -111,6 +111,7 @@ def test_a_name_given_is_what_pages_call_the_run(visit: Visit, three: Path, tick
         "text": "Use 31.",
         "archived": False,
         "remarks": {},
+        "starred": [],
     }
     page = said(visit("run", run="hats"))
     assert "Hats, *dry*" in page and "keeper" in page and "Use 31." in page
