@@ -94,6 +94,7 @@ EXCUSED_GONE = {
 DISABLED: dict[str, str] = {
     r"^step \|": "",  # its field stands at its limit, or is disabled itself
     r"^button \| .*(Requested|Saving|Stopping|Starting…|Notices are blocked[^|]*) \|": "",  # its name says it
+    r"^button \| (X is|I like) ": "Listen",
     r"^button \| Start learning \|": "It waits for",
     r"^button \| Check again \|": "paste it above, and press Enter",
     r"^download \| .* as ZIP \|": "None has a star yet",
