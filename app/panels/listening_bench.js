@@ -169,10 +169,10 @@ class Bench {
     for (const name of ["loop", "level"])
       this.find(`[data-set=${name}]`).setAttribute("aria-pressed", this[name] || (name === "level" && Boolean(this.test)));
     const playing = Boolean(this.sources);
-    for (const one of this.test ? this.all("[data-answer]") : []) {
-      one.disabled = !this.judged;
-      one.title = this.judged ? "" : this.test === "tell" ? "Listen to X first" : "Listen first";
-    }
+    // Not disabled: the focus of who uses keys would be lost with the answer.
+    for (const one of this.all("[data-answer]")) one.setAttribute("aria-disabled", !this.judged);
+    const [ask] = this.words();
+    this.say(".lb-ask", this.judged ? ask : `Listen${this.test === "tell" ? " to X" : ""}, then say: ${ask}`);
     this.root.dataset.state = playing ? "playing" : "still";
     const [icon, word] = this.find(".lb-play").children;
     icon.textContent = playing ? "pause" : "play_arrow";
@@ -346,8 +346,7 @@ class Bench {
     this.side = "a";
     this.toss();
     this.find(".lb-blind").hidden = !test;
-    const words = test === "tell" ? ["X is", "A", "B"] : ["I like", "the first", "the second"];
-    this.say(".lb-ask", words[0]);
+    const words = this.words();
     for (const [place, one] of this.all("[data-answer]").entries()) {
       one.textContent = words[place + 1];
       one.setAttribute("aria-label", `${words[0]} ${words[place + 1]}`);
@@ -356,7 +355,10 @@ class Bench {
     this.draw();
   }
 
+  words() { return this.test === "tell" ? ["X is", "A", "B"] : ["I like", "the first", "the second"]; }
+
   answer(side) {
+    if (!this.judged) return;
     const chosen = this.test === "like" ? this.real(side) : side;
     this.tell({ pair: this.data.pair, test: this.test, chosen, right: chosen === this.hidden, turn: Date.now() });
     this.toss();

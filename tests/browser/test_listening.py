@@ -172,12 +172,13 @@ def test_who_hears_which_is_x_is_told_that_it_was_no_chance(bench: Any) -> None:
     bench.get_by_role("button", name="Can I tell?").click()
     assert bench.locator(".lb-lane[data-side=x] img").count() == 0
     answer = bench.get_by_role("button", name="X is A")
-    assert answer.is_disabled() and answer.get_attribute("title") == "Listen to X first"
+    assert answer.is_disabled() and bench.inner_text(".lb-ask") == "Listen to X, then say: X is"
     bench.keyboard.press("Space")
     until(lambda: state(bench) == "playing")
     assert answer.is_disabled(), "A alone was heard"
     bench.keyboard.press("x")
     until(answer.is_enabled)
+    assert bench.inner_text(".lb-ask") == "X is"
     for answers in range(1, 6):
         right = until(lambda: next((s for s, hz in (("A", COPY_HZ), ("B", ORIGINAL_HZ)) if settled(bench, hz)), None))
         bench.get_by_role("button", name=f"X is {right}").click()
