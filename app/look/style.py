@@ -35,7 +35,7 @@ CSS = """<style>
 [data-testid^=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
 .st-key-delete-now [data-testid=stBaseButton-primary]{background:light-dark(#9B1C16,#FF9E97);border-color:transparent}
 .st-key-run{display:grid!important;grid-template-columns:minmax(0,5fr) minmax(0,3fr);column-gap:2.4rem;row-gap:1rem}
-.st-key-run>:has(.st-key-top),.st-key-run>*>:has(>*>.st-key-top){display:contents!important}
+.st-key-run :has(.st-key-top):not(:has(>.st-key-top)){display:contents!important}
 .st-key-run :has(>.st-key-top),.st-key-run :has(>.st-key-curves),.st-key-run>*{grid-column:1/-1;min-width:0}
 .st-key-run :has(>.st-key-main){grid-column:1;grid-row:2;min-width:0}
 .st-key-run>:has(>.st-key-aside){grid-column:2;grid-row:2}

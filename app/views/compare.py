@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.look import style
+from app.look.fragments import fragment
 from app.look.plain import plain
 from app.panels import comparison, over_seeds, overlaid, side_by_side
 from app.runs.compared import FEWEST, MOST, Compared, called, gather, refresh
@@ -34,7 +35,7 @@ def page() -> None:
         refresh(runs)
     together = over_seeds.choose(runs)
     live = any(one.view.state.live for one in runs)
-    st.fragment(_moving, run_every=LIVE_S if live else None)(
+    fragment(_moving, run_every=LIVE_S if live else None)(
         library, [one.reader.id for one in runs], _signature(library, runs), together
     )
     side_by_side.show(

@@ -7,6 +7,7 @@ import streamlit as st
 from app.charts import plots
 from app.charts.settings import ChartSettings
 from app.look import link, style, words
+from app.look.fragments import fragment
 from app.panels import bench_sides, epoch_remarks, listening_bench, previews
 from app.panels.bench_sides import Recording
 from app.panels.listening_bench import Begin
@@ -45,9 +46,9 @@ def _show(library: Library, reader: RunReader, view: RunView) -> None:
             st.page_link(
                 "views/run.py", label="Back to the run", icon=":material/arrow_back:", query_params={"run": reader.id}
             )
-    st.fragment(_bench)(library, reader)
+    fragment(_bench)(library, reader)
     if view.state.live:
-        st.fragment(_watch, run_every=LOOK_S)(library, reader, count)
+        fragment(_watch, run_every=LOOK_S)(library, reader, count)
 
 
 def _watch(library: Library, reader: RunReader, drawn: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.look import style
+from app.look.fragments import fragment
 from app.panels import actions, notices, queue_worker, queued_runs
 from app.runs.launch import launcher
 from app.runs.library import open_library
@@ -22,7 +23,7 @@ def page() -> None:
     if trouble := library.trouble():
         style.note("red", "error", "There is no folder of runs.", trouble)
         return
-    st.fragment(_moving, run_every=LOOK_S)(Queue(library.runs_dir))
+    fragment(_moving, run_every=LOOK_S)(Queue(library.runs_dir))
 
 
 def _moving(queue: Queue) -> None:

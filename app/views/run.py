@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.charts import plots, small_plots
 from app.look import states, style, words
+from app.look.fragments import fragment
 from app.look.plain import plain
 from app.panels import actions, chart_menu, details, families, notices, previews, run_notes, summary
 from app.panels.families import Family
@@ -54,11 +55,11 @@ def _show(library: Library, reader: RunReader, view: RunView) -> None:
     # A fragment costs as much for being run as for what it draws, so one draws all that moves every second. The style
     # sheet puts its parts and the listening panel, which must not be drawn again, into one grid.
     with st.container(key="run"):
-        st.fragment(_moving, key=MOVING, run_every=LIVE_S if live else None)(library, reader, drawn, family)
+        fragment(_moving, key=MOVING, run_every=LIVE_S if live else None)(library, reader, drawn, family)
         with st.container(key="aside"):
             _listen(reader, view, preview_sets)
         with st.container(key="details"):
-            st.fragment(_details, run_every=DETAILS_S if live else None)(library, reader)
+            fragment(_details, run_every=DETAILS_S if live else None)(library, reader)
 
 
 def _tell_the_end(view: RunView, name: str) -> None:
@@ -144,7 +145,7 @@ def _listen(reader: RunReader, view: RunView, preview_sets: list[PreviewSet]) ->
             return
         captions = previews.captions(reader.root, view, preview_sets)
         with st.container(key="clicked"):
-            st.fragment(_clicked, key=CLICKED)(reader, preview_sets, captions)
+            fragment(_clicked, key=CLICKED)(reader, preview_sets, captions)
         previews.listen(reader.root, preview_sets, captions, (nouns.held_out, nouns.made))
 
 
@@ -180,7 +181,7 @@ def _starting(launch: Launch) -> None:
     style.name(launch.name)
     if launch.running:
         style.note("gray", "hourglass_top", "Getting ready:", "starting the trainer. This takes a few seconds.")
-        st.fragment(_wait, run_every=0.5)(launch)
+        fragment(_wait, run_every=0.5)(launch)
         return
     style.note("red", "error", "It could not begin.", f"The trainer ended with code {launch.exit_code}. It said:")
     details.show_log(launch.root, 40)

@@ -7,6 +7,7 @@ import sys
 import streamlit as st
 
 from app.look import states, style, words
+from app.look.fragments import fragment
 from app.panels import actions, chosen_runs, families, open_run, runs_filter, runs_table, summary
 from app.panels.runs_table import Row
 from app.runs.compared import called
@@ -44,7 +45,7 @@ def page() -> None:
         _empty(library)
         open_run.offer(library)
         return
-    st.fragment(_live, run_every=LIVE_S if live else QUIET_S)(library, _drawn(runs))
+    fragment(_live, run_every=LIVE_S if live else QUIET_S)(library, _drawn(runs))
     names = called(runs)
     earlier = [Row(reader, view, names[reader.id]) for reader, view in runs if not view.state.live]
     if earlier:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.look import style
+from app.look.fragments import fragment
 from app.panels import actions
 from app.sounds import instrument, players
 from app.sounds.made_sounds import MOST_ZIPPED, NEW, Sound, bundle
@@ -47,7 +48,7 @@ def page() -> None:
         if pressed:
             _make(model, wish, first, count, slot)
         _remarks()
-        _list(model, _stars(model))
+        fragment(_list)(model, _stars(model))
 
 
 def _stars(model: Model) -> frozenset[str]:
@@ -144,7 +145,6 @@ def _remarks() -> None:
         style.note("gray", "info", "About these.", " ".join(remarks))
 
 
-@st.fragment
 def _list(model: Model, drawn: frozenset[str]) -> None:
     """What was made, newest first. A star stops no making. drawn: the stars that the whole page was drawn with."""
     _rows(model)
