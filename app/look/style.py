@@ -49,6 +49,7 @@ CSS = """<style>
   .st-key-run>:has(.st-key-details){order:4}
   .st-key-title:has(.st-key-copy,.st-key-make-sounds){flex-direction:column!important;align-items:stretch!important}
   .st-key-title:has(.st-key-copy,.st-key-make-sounds)>*{flex:none!important}}
+:has(>.st-key-clicked):not(:has(audio)){display:none}
 .st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
