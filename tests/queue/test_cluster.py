@@ -20,11 +20,13 @@ from engine.queue.files import Queue
 from engine.queue.jobs import Jobs
 from engine.queue.request import Outcome
 from engine.rundir.reader import RunReader
+from engine.rundir.status import State
 from tests import forkserver
 from tests.conftest import ROOT, until
 from tests.queue.test_queue import LENGTH, Engine, added, asked, listed, states, table
 from tests.test_train_process import comparable
 
+LONG_S = 300.0  # for jobs that import torch, and train
 Submit = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -65,12 +67,20 @@ def saved_step(root: Path) -> int:
     return status.last_checkpoint.step if status is not None and status.last_checkpoint is not None else 0
 
 
-def freeze(root: Path) -> int:
-    """Stop its trainer amid its updates, as soon as it has saved some; its pid."""
-    until(lambda: saved_step(root) > 0)
+def freeze(root: Path, step: int = 0) -> int:
+    """Stop its trainer amid its updates, as soon as it has saved some after ``step``; its pid."""
+    until(lambda: saved_step(root) > step, LONG_S)
     pid = RunReader(root).sessions()[-1].pid
     os.kill(pid, signal.SIGSTOP)
     return pid
+
+
+def warn(root: Path, job: str, number: int) -> None:
+    """Send its job a signal while its trainer, which is frozen, cannot come to an end by itself."""
+    pid = RunReader(root).sessions()[-1].pid
+    task_of(job).send_signal(number)
+    until(lambda: is_told_to_end(pid))
+    os.kill(pid, signal.SIGCONT)
 
 
 def is_told_to_end(pid: int) -> bool:
@@ -87,14 +97,12 @@ def test_jobs_of_a_killed_submitter_train_once_and_one_that_must_make_room_goes_
     assert submit("--killed").returncode == -signal.SIGKILL
     again = submit()
     assert again.returncode == 0 and again.stdout.count(" is job ") == 2, again.stdout
-    pid = freeze(second)
+    freeze(second)
     known = submit().stdout
     assert f"{second.name} is job " in known and {line.split()[-1] for line in known.splitlines()} == {"already"}
     assert queue("run").stdout == "", "what the cluster has no worker here takes"
-    task_of(Queue(runs).jobs.holder(second.name)).send_signal(signal.SIGUSR2)
-    until(lambda: is_told_to_end(pid))
-    os.kill(pid, signal.SIGCONT)
-    until(lambda: states(queue) == ["done", "done"])
+    warn(second, Queue(runs).jobs.holder(second.name), signal.SIGUSR2)
+    until(lambda: states(queue) == ["done", "done"], LONG_S)
     sessions = [RunReader(root).sessions() for root in (first, second)]
     assert [len(one) for one in sessions] == [1, 2] and (sessions[1][1].resumed_from_step or 0) > 0
     whole = tmp_path / "whole"
@@ -104,7 +112,7 @@ def test_jobs_of_a_killed_submitter_train_once_and_one_that_must_make_room_goes_
 
 
 @pytest.mark.slow
-def test_a_job_that_the_cluster_lost_is_handed_over_again_and_one_that_fails_says_why(
+def test_a_job_that_the_cluster_ended_is_handed_over_again_and_one_that_fails_says_why(
     queue: Engine, runs: Path, submit: Submit, tmp_path: Path
 ) -> None:
     gone = table(tmp_path / "gone.csv")
@@ -112,8 +120,15 @@ def test_a_job_that_the_cluster_lost_is_handed_over_again_and_one_that_fails_say
     missing = added(queue, gone, "--target", "kind")
     gone.unlink()
     assert submit().returncode == 0
-    pid = freeze(kept)
+    freeze(kept)
     job = Queue(runs).jobs.holder(kept.name)
+    warn(kept, job, signal.SIGTERM)  # of a cluster that does not say whether the job comes back
+    until(lambda: not psutil.pid_exists(int(job)))
+    status = RunReader(kept).status()
+    assert status is not None and status.last_checkpoint is not None
+    assert (status.state, status.last_checkpoint.step) == (State.INTERRUPTED, status.step)
+    assert f"{kept.name} is job " in submit().stdout
+    pid, job = freeze(kept, status.step), Queue(runs).jobs.holder(kept.name)
     lost = [psutil.Process(int(job)), task_of(job), psutil.Process(pid)]
     for process in lost:
         process.kill()
@@ -122,10 +137,10 @@ def test_a_job_that_the_cluster_lost_is_handed_over_again_and_one_that_fails_say
         lambda: {one["id"]: one["state"] for one in listed(queue)} == {kept.name: "submitted", missing.name: "failed"}
     )
     assert f"{kept.name} is job " in submit().stdout
-    until(lambda: {one["state"] for one in listed(queue)} == {"failed", "done"})
+    until(lambda: {one["state"] for one in listed(queue)} == {"failed", "done"}, LONG_S)
     found = {one["id"]: one for one in listed(queue)}
     assert "gone.csv" in found[missing.name]["reason"] and found[kept.name]["state"] == "done"
-    assert [one.resumed_from_step is not None for one in RunReader(kept).sessions()] == [False, True]
+    assert [one.resumed_from_step is not None for one in RunReader(kept).sessions()] == [False, True, True]
 
 
 def test_of_two_jobs_for_one_request_the_first_has_it_until_it_gives_it_up(tmp_path: Path) -> None:

@@ -363,9 +363,10 @@ def test_a_training_that_is_killed_again_and_again_is_given_up_and_says_why(
     assert until(lambda: heard(root)) == [f"failed: {one['reason']}"]
 
 
-@pytest.mark.parametrize("name", ["worker.lock", "worker.txt", "stop", "order.json", "waiting", ""])
+@pytest.mark.parametrize("name", ["worker.lock", "worker.txt", "stop", "order.json", "waiting", "jobs", "submitit", ""])
 def test_a_queue_writes_through_no_link(queue: Engine, runs: Path, tmp_path: Path, name: str) -> None:
     Queue(runs).prepare()
+    (runs / ".queue" / "jobs").mkdir()
     elsewhere, place = tmp_path / "elsewhere", runs / ".queue" / name
     if place.is_dir():
         place.rename(elsewhere)
