@@ -59,7 +59,7 @@ def test_what_a_cluster_has_is_shown_with_it_and_nothing_here_would_begin_it(vis
     (one,) = queue.requests()
     queue.jobs.take(one.id, "4711")
     app = visit("queue")
-    assert badges(app) == ["With the cluster"] and "*With the cluster.* 1 run left" in said(app)
+    assert badges(app) == ["With the cluster"] and "<b>With the cluster.</b> 1 run left" in said(app)
     assert keys(app) == {f"out-of-queue-{one.id}"}, "it can be taken out until it is begun there"
     assert queue.begin(one) is not None
     assert not keys(visit("queue"))
