@@ -119,8 +119,8 @@ def work(runs_dir: Path, slots: int | None, threads: int | None, wait: bool, on:
     What was under way goes on first, from where it stood. A failure is noted in the list and stops no other. Ctrl-C or
     SIGTERM ends the trainings under way with a checkpoint each. Ends with 1 when a request failed.
 
-    On several GPUs each training sees one of its own. With --on slurm (docs/scale.md) what waits becomes jobs of the
-    cluster; the folder of the runs, the sounds and this program must lie where all its machines see them.
+    On several GPUs each training sees one of its own. With --on slurm what is not over becomes jobs of the cluster; the
+    runs, the sounds and this program must lie where all its machines see them (docs/scale.md).
     """
     if on is not None and wait:
         raise ConfigError(
