@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -49,6 +51,16 @@ class ClusterSignals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received.add(number)
+
+    @contextmanager
+    def kept_from(self) -> Iterator[None]:
+        """What is started inside never gets the signal to come back, which some clusters send to every process of a
+        job: nothing there would catch it."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {self.requeue})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def obey(self) -> None:
         """Leave: have submitit put the job back, or end as whoever was told to."""
@@ -108,7 +120,9 @@ class ClusterTraining:
             if outcome is not None:
                 return outcome
             refuse_living(Layout(one.root))
-            code = _waited(start(queue, one, self.threads, self.notify), signals)
+            with signals.kept_from():
+                process = start(queue, one, self.threads, self.notify)
+            code = _waited(process, signals)
             _, outcome = found(one)
             if outcome is not None:
                 return outcome
