@@ -43,6 +43,8 @@ def _says(queue: Queue, found: Listed) -> str:
         return "*One moment.* The worker is starting, or leaving."
     if not found.left:
         return "*Nothing waits.* Add a run under New run."
+    if not found.to_begin:
+        return f"*With the cluster.* {left} left. Each goes on there, whatever becomes of this page."
     stopped = len(found.of(Standing.STOPPED))
     again = f" {counted(stopped, 'run')} of them {plural(stopped, 'goes', 'go')} on where it stood."
     return f"*Nobody works.* {left} to be trained.{again if stopped else ''}"
@@ -62,7 +64,7 @@ def _button(queue: Queue, found: Listed) -> None:
     )  # fmt: skip
     st.button(
         "Start the queue", icon=":material/play_arrow:", type="primary", key="queue-start", on_click=_do,
-        args=(queue, "start"), disabled=not found.left,
+        args=(queue, "start"), disabled=not found.to_begin,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ MOST_SHOWN = 30  # of each kind: every row has buttons
 _BADGES = {
     Standing.WAITING: Badge("Waiting", "hourglass_top", "gray"),
     Standing.STARTING: Badge("Getting ready", "hourglass_top", "gray"),
+    Standing.SUBMITTED: Badge("With the cluster", "hourglass_top", "gray"),
     Standing.RUNNING: Badge("Learning", "graphic_eq", "green"),
     Standing.STOPPED: Badge("Stopped", "pause_circle", "gray"),
     Standing.DONE: Badge("Done", "check_circle", "green"),
@@ -101,7 +102,9 @@ def _buttons(row: QueueRow, queue: Queue, found: Listed) -> None:
     one = row.queued
     if row.state is Standing.WAITING and writable(queue):
         _turn_buttons(queue, one, found)
-    under_way = row.state in (Standing.RUNNING, Standing.STARTING) or (one.state == "begun" and bool(found.worker))
+    under_way = row.state in (Standing.RUNNING, Standing.STARTING) or (
+        one.state == "begun" and bool(found.worker or one.job)
+    )
     if not under_way and writable(queue):
         st.button(
             "Take out", key=f"out-of-queue-{one.id}", type="tertiary", icon=":material/playlist_remove:",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,12 +20,17 @@ from engine.process.asking import beginnings, every_setting, fitting
 from engine.process.notify import option as notify_option
 from engine.process.path_type import UserPath
 from engine.process.signals import SignalFlag
+from engine.quantities import counted
+from engine.queue.cluster import hand_over, slurm
 from engine.queue.files import Queue, Queued
 from engine.queue.listing import Listed, listed
 from engine.queue.standing import QueueRow, Standing, best_so_far, take_out
 from engine.queue.sweep import add_all, asked_jobs
 from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
+
+if TYPE_CHECKING:
+    from submitit.core.core import PicklingExecutor
 
 runs_dir_option = click.option(
     "--runs-dir", type=UserPath(), default=Path("runs"), show_default=True,
@@ -95,24 +101,61 @@ def show(runs_dir: Path, as_json: bool) -> None:
 
 @command.command("run")
 @runs_dir_option
-@click.option("--slots", type=click.IntRange(1, 64), default=1, show_default=True, help="So many trainings at once.")
+@click.option("--slots", type=click.IntRange(1, 64),
+              help="So many trainings at once; automatic: one, of a cluster as many as it allows.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 256),
-              help="CPU threads of each; automatic: the cores divided by the slots, at most 4.")  # fmt: skip
+              help="CPU threads of each; automatic: 4, at most the cores divided by the slots.")  # fmt: skip
 @click.option("--wait", is_flag=True, help="Stay when the queue is empty, for what is added later.")
+@click.option("--on", type=click.Choice(["slurm"]), help="Hand all over to a cluster, each as a job, and leave.")
+@click.option("--minutes", type=click.IntRange(5, 100_000), metavar="N",
+              help="With --on: the time of a job, which comes back when it is over; automatic: 240.")  # fmt: skip
+@click.option("--sbatch", multiple=True, metavar="NAME=VALUE",
+              help="With --on slurm: an option of sbatch, such as partition=gpu; several times.")  # fmt: skip
 @notify_option
-def work(runs_dir: Path, slots: int, threads: int | None, wait: bool, notify: str | None) -> int:
+def work(runs_dir: Path, slots: int | None, threads: int | None, wait: bool, on: str | None, minutes: int | None,
+         sbatch: tuple[str, ...], notify: str | None) -> int:  # fmt: skip
     """Train what waits, the oldest first, until nothing is left.
 
     What was under way goes on first, from where it stood. A failure is noted in the list and stops no other. Ctrl-C or
     SIGTERM ends the trainings under way with a checkpoint each. Ends with 1 when a request failed.
+
+    On several GPUs each training sees one of its own. With --on slurm what is not over becomes jobs of the cluster; the
+    runs, the sounds and this program must lie where all its machines see them (docs/scale.md).
     """
-    queue, signals = Queue(runs_dir), SignalFlag()
+    if on is not None and wait:
+        raise ConfigError(
+            "--on hands over what waits and leaves.", "Leave --wait out; what is added later needs --on again."
+        )
+    if on is None and (minutes is not None or sbatch):
+        raise ConfigError("--minutes and --sbatch say how a cluster trains.", "Give --on slurm beside them.")
+    queue = Queue(runs_dir)
+    if on is not None:
+        return _hand_over(queue, slurm(queue, minutes or 240, slots, _options(sbatch)), threads, notify)
+    signals, slots = SignalFlag(), slots or 1
     with queue.as_worker():
         signals.install()
         try:
             return Worker(queue, slots, threads, signals, _say, notify).run(wait=wait)
         finally:
             signals.ignore()
+
+
+def _hand_over(queue: Queue, executor: PicklingExecutor, threads: int | None, notify: str | None) -> int:
+    with queue.as_worker():
+        count = hand_over(queue, executor, threads, notify, _say)
+    _say(f"{counted(count, 'run is', 'runs are')} with the cluster now." if count else "There is nothing to hand over.")
+    return 0
+
+
+def _options(texts: Sequence[str]) -> dict[str, str | bool]:
+    """Of sbatch: "partition=gpu", or "exclusive" alone."""
+    found: dict[str, str | bool] = {}
+    for text in texts:
+        name, equals, value = text.removeprefix("--").partition("=")
+        if not re.fullmatch(r"[a-z][a-z-]*", name):
+            raise ConfigError(f"{text!r} is no option of sbatch.", "Give its long name and value: partition=gpu.")
+        found[name] = value if equals else True
+    return found
 
 
 @command.command("stop")
@@ -217,7 +260,8 @@ def _where(one: QueueRow) -> tuple[str, str]:
     status = view.status if view is not None else None
     far = "" if status is None or not status.total_epochs else f"epoch {status.epoch} of {status.total_epochs}"
     best = best_so_far(status, view.run if view is not None else None)
-    return far, "; ".join(filter(None, [best, one.reason]))
+    job = f"job {one.queued.job}" if one.queued.job else ""
+    return far, "; ".join(filter(None, [best, one.reason, job]))
 
 
 def _summary(found: Listed, runs_dir: Path) -> str:
@@ -225,11 +269,12 @@ def _summary(found: Listed, runs_dir: Path) -> str:
         return f"A worker goes through it ({found.worker})."
     if not found.left:
         return "Nothing waits."
-    left, running = found.left, len(found.of(Standing.RUNNING))
-    trained = f"{running} {'trains' if running == 1 else 'train'}"
-    if running == left:
-        return f"{trained}, nothing waits."
+    running, submitted = len(found.of(Standing.RUNNING)), len(found.of(Standing.SUBMITTED))
+    trained = [f"{running} {'trains' if running == 1 else 'train'}"] if running else []
+    trained += [f"{submitted} with the cluster"] if submitted else []
+    if found.to_begin == running:
+        return f"{', '.join(trained)}, nothing waits."
     where = () if runs_dir == Path("runs") else ("--runs-dir", runs_dir)
-    rest = f"{left - running} to be trained"
-    fact = f"{trained}, {rest}, and nobody goes on" if running else f"Nobody works: {rest}"
+    rest = f"{found.to_begin - running} to be trained"
+    fact = f"{', '.join(trained)}, {rest}, and nobody goes on" if trained else f"Nobody works: {rest}"
     return f"{fact}. Start with: {sweetspot('queue', 'run', *where)}"

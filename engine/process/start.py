@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.child import apart, command, environment
@@ -16,10 +16,13 @@ _TAIL_BYTES = 8_000
 _ERROR = "Error: "
 
 
-def start_training(root: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+def start_training(
+    root: Path, arguments: Sequence[str], variables: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """``python -m engine.train`` for the run in ``root``, of this very version; what it prints goes to the run's log.
 
-    It has a session of its own: Ctrl-C in this terminal does not reach it. ``OSError`` when it cannot be started.
+    It has a session of its own: Ctrl-C in this terminal does not reach it. variables: of its environment, beside those
+    of this process. ``OSError`` when it cannot be started.
     """
     with os.fdopen(open_append(Layout(root).log), "ab") as log:
         return subprocess.Popen(
@@ -28,7 +31,7 @@ def start_training(root: Path, arguments: Sequence[str]) -> subprocess.Popen[byt
             stdout=log,
             stderr=subprocess.STDOUT,
             close_fds=True,
-            env=environment(),
+            env=environment() | dict(variables or {}),
             **apart(),
         )
 

@@ -21,6 +21,7 @@ from engine.errors import RunDirectoryError, StorageError
 from engine.home import expanded
 from engine.printable import sweetspot
 from engine.process.job import Job, new_root
+from engine.queue.jobs import Jobs
 from engine.queue.order import Turns, first, moved
 from engine.queue.request import Outcome, Request, request_of
 from engine.rundir.atomic import discard, flush_directory, replace_bytes
@@ -41,13 +42,15 @@ _FOLDER = ".queue"
 
 @dataclass(frozen=True)
 class Queued:
-    """A request where it lies. root: its run directory, made with it, empty until it is begun."""
+    """A request where it lies. root: its run directory, made with it, empty until it is begun. job: of a cluster, that
+    has it; "" when none has."""
 
     id: str
     state: QueueState
     path: Path
     root: Path
     request: Request
+    job: str = ""
 
 
 class Queue:
@@ -56,6 +59,7 @@ class Queue:
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = expanded(runs_dir, strict=True).absolute()
         self.folder = self.runs_dir / _FOLDER
+        self.jobs = Jobs(self.folder)
         self._turns = Turns(self.folder)
         self._worked: RunLock | None = None
 
@@ -83,6 +87,10 @@ class Queue:
         return self._sorted(_STATES)
 
     def to_train(self) -> list[Queued]:
+        """Those that are not over and that no job of a cluster has, in the order of their turn."""
+        return [one for one in self.unfinished() if not one.job]
+
+    def unfinished(self) -> list[Queued]:
         """Those that are not over, in the order of their turn."""
         over = {path.stem for path in self._files("ended")}
         return [one for one in self._sorted(("waiting", "begun")) if one.id not in over]
@@ -100,7 +108,7 @@ class Queue:
 
     def _reorder(self, ids: Sequence[str], change: Callable[[list[str]], list[str]]) -> None:
         def waiting() -> list[str]:
-            found = [one.id for one in self._sorted(("waiting", "begun")) if one.state == "waiting"]
+            found = [one.id for one in self._sorted(("waiting", "begun")) if one.state == "waiting" and not one.job]
             gone = [name for name in ids if name not in found]
             if gone:
                 raise RunDirectoryError(
@@ -143,6 +151,11 @@ class Queue:
 
     def remove(self, one: Queued) -> None:
         """Forget a request that waits, stopped or ended; its run stays. ``RunDirectoryError`` when it is under way."""
+        if one.state == "begun" and one.job:
+            raise RunDirectoryError(
+                f"{one.id} is under way as job {one.job} of the cluster, or was.",
+                f"End it: {cancelling(one)}. Is the job gone, have it gone on with: sweetspot queue run --on slurm",
+            )
         if one.state == "ended":  # else one that was killed within ``end`` comes back
             discard(self._path("begun", one.id))
         if one.state == "begun":
@@ -155,6 +168,7 @@ class Queue:
             if self._path("begun", one.id).exists():
                 raise RunDirectoryError(f"{one.id} was begun just now.", f"End it: {cancelling(one)}") from None
             return
+        self.jobs.release(one.id)
         with contextlib.suppress(OSError):  # nothing was trained
             one.root.rmdir()
 
@@ -180,6 +194,8 @@ class Queue:
         try:
             for one in self._in("ended"):  # where somebody was killed within ``end``, it lies in both folders
                 discard(self._path("begun", one.id))
+                if one.job:
+                    self.jobs.release(one.id)
             yield lock
         finally:
             lock.release()
@@ -269,7 +285,7 @@ class Queue:
 
     def _refuse_links(self) -> None:
         own = (self.folder, *(self.folder / state for state in _STATES), self._lock, self._stop, self.log)
-        own += (self._turns.file, self._turns.lock)
+        own += (self._turns.file, self._turns.lock, self.jobs.folder, self.folder / "submitit")
         for path in own:
             if path.is_symlink():
                 raise RunDirectoryError(
@@ -281,10 +297,11 @@ class Queue:
         return [path for path in sorted((self.folder / state).glob("*.json")) if is_run_id(path.stem)]
 
     def _in(self, state: QueueState) -> Iterator[Queued]:
+        jobs = self.jobs.holders()
         for path in self._files(state):
             request = read_record(path, Request)
             if request is not None:
-                yield Queued(path.stem, state, path, self.runs_dir / path.stem, request)
+                yield Queued(path.stem, state, path, self.runs_dir / path.stem, request, jobs.get(path.stem, ""))
 
 
 def cancelling(one: Queued) -> str:

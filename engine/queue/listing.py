@@ -10,7 +10,7 @@ from engine.queue.files import Queue
 from engine.queue.request import Request
 from engine.queue.standing import QueueRow, Standing, row_of
 
-UNDER_WAY = (Standing.RUNNING, Standing.STARTING, Standing.STOPPED)
+UNDER_WAY = (Standing.RUNNING, Standing.STARTING, Standing.SUBMITTED, Standing.STOPPED)
 OVER = (Standing.DONE, Standing.CANCELLED, Standing.FAILED)
 
 
@@ -30,6 +30,11 @@ class Listed:
     def left(self) -> int:
         """How many are not over."""
         return sum(row.state not in OVER for row in self.rows)
+
+    @property
+    def to_begin(self) -> int:
+        """How many are not over and that no job of a cluster has."""
+        return self.left - len(self.of(Standing.SUBMITTED))
 
     def sweep(self, request: Request) -> list[QueueRow]:
         """All that were asked for with ``request`` in one wish; empty for one that was asked for alone."""

@@ -17,9 +17,11 @@ from engine.rundir.view import RunView, ShownState
 
 
 class Standing(StrEnum):
-    """What the list calls a request. Stopped: it was begun, nobody trains it now, and the next worker goes on."""
+    """What the list calls a request. Submitted: a job of a cluster has it, and the cluster alone knows whether that job
+    waits or computes. Stopped: it was begun, nobody trains it now, and the next worker goes on."""
 
     WAITING = "waiting"
+    SUBMITTED = "submitted"
     STARTING = "starting"
     RUNNING = "running"
     STOPPED = "stopped"
@@ -56,6 +58,7 @@ class QueueRow:
             **shown,
             "best": best,
             "reason": self.reason or None,
+            "job": self.queued.job or None,
         }
 
 
@@ -80,11 +83,13 @@ def row_of(one: Queued, *, worked: bool) -> QueueRow:
     view, outcome = found(one)
     outcome = one.request.outcome or outcome
     if one.state == "waiting":
-        return QueueRow(one, Standing.WAITING, "", None)
+        return QueueRow(one, Standing.SUBMITTED if one.job else Standing.WAITING, "", None)
     if outcome is not None:
         return QueueRow(one, Standing(outcome.state), outcome.reason, view)
     if view is not None and view.state.live:
         return QueueRow(one, Standing.RUNNING, "", view)
+    if one.job:
+        return QueueRow(one, Standing.SUBMITTED, "", view)
     begins = worked and (view is None or _starts(one, view))
     return QueueRow(one, Standing.STARTING if begins else Standing.STOPPED, "", view)
 

@@ -7,6 +7,7 @@ killed worker is watched to its end like one of its own.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -16,29 +17,27 @@ from dataclasses import dataclass
 import psutil
 
 from engine.errors import StorageError
-from engine.process.notify import notify
-from engine.process.signals import SIGNALS, SignalFlag
-from engine.process.start import last_words, start_training
+from engine.process.signals import SignalFlag
 from engine.queue.files import Queue, Queued
+from engine.queue.gpus import Gpus
 from engine.queue.request import Outcome
 from engine.queue.standing import failed, found
-from engine.rundir.layout import Layout
+from engine.queue.training import LOOK_S, Deaths, begun, saved_step, start, tell_failure, unsaid, was_stopped
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
-from engine.rundir.view import ShownState
 from engine.threads import automatic_threads
 
-LOOK_S, IDLE_S = 0.2, 1.0
+IDLE_S = 1.0
 _END: int = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM)  # Windows' SIGTERM leaves no time for a checkpoint
-_STOPPED = {128 + number for number in SIGNALS}  # the exit codes of a training that a signal ended with a checkpoint
 
 
 @dataclass(frozen=True)
 class UnderWay:
-    """A request whose run trains. process: None when an earlier worker started it."""
+    """A request whose run trains. process: None when an earlier worker started it; gpu: "" where there is no choice."""
 
     queued: Queued
     process: subprocess.Popen[bytes] | None
+    gpu: str = ""
 
     @property
     def over(self) -> bool:
@@ -81,7 +80,8 @@ class Worker:
         self._notify = notify
         self._under_way: dict[str, UnderWay] = {}
         self._aside: set[str] = set()  # stopped by somebody else's signal: not to be begun again by this worker
-        self._died_at: dict[str, int] = {}
+        self._gpus = Gpus.of(os.environ)
+        self._deaths = Deaths()
         self._failed = 0
 
     def run(self, *, wait: bool) -> int:
@@ -112,7 +112,8 @@ class Worker:
                 self._watch(one)
 
     def _watch(self, one: Queued) -> None:
-        self._under_way[one.id] = UnderWay(one, None)
+        sessions = RunReader(one.root).sessions()
+        self._under_way[one.id] = UnderWay(one, None, self._gpus.of_process(sessions[-1].pid) if sessions else "")
         self._tell(f"{one.id} trains already")
 
     def _fill(self) -> None:
@@ -143,19 +144,16 @@ class Worker:
             return self._end(one, outcome)
         if view is not None and view.state.live:
             return self._watch(one)
-        goes_on = Layout(one.root).run.exists()
-        fresh = one.request.arguments(one.path, one.root, self._threads)
-        arguments = [f"--resume={one.root}"] if goes_on else fresh
-        if self._notify:
-            arguments = [f"--notify={self._notify}", *arguments]  # what stands after "--" is no option
+        goes_on = begun(one)
+        device = one.request.training.get("device", "auto")
+        gpu = self._gpus.taken_by(device, [other.gpu for other in self._under_way.values()])
         try:
-            one.root.mkdir(parents=True, exist_ok=True)
-            self._queue.starts(one)
-            process = start_training(one.root, arguments)
+            process = start(self._queue, one, self._threads, self._notify, self._gpus.environment(device, gpu))
         except OSError as error:
             return self._fail(one, str(StorageError.of(error)))
-        self._under_way[one.id] = UnderWay(one, process)
-        self._tell(f"{one.id} {'goes on' if goes_on else 'begins'} (pid {process.pid})")
+        self._under_way[one.id] = UnderWay(one, process, gpu)
+        on = f", GPU {gpu}" if gpu else ""
+        self._tell(f"{one.id} {'goes on' if goes_on else 'begins'} (pid {process.pid}{on})")
         return None
 
     def _collect(self) -> None:
@@ -170,12 +168,11 @@ class Worker:
         view, outcome = found(one)
         if view is not None and view.state.live:  # an earlier worker's was faster
             return self._watch(one)
-        if outcome is None and code is not None and code >= 0 and code not in _STOPPED:
-            return self._fail(one, last_words(one.root) or f"It ended with exit code {code}.")
         if outcome is not None:
             return self._end(one, outcome)
-        interrupted = view is not None and view.state is ShownState.INTERRUPTED
-        if self._ends or code in _STOPPED or interrupted:
+        if reason := unsaid(one, code):
+            return self._fail(one, reason)
+        if self._ends or was_stopped(one, code):
             return self._set_aside(one)
         return self._died(one, code)
 
@@ -185,23 +182,14 @@ class Worker:
         self._tell(f"{one.id} stopped; the next queue run goes on with it")
 
     def _died(self, one: Queued, code: int | None) -> None:
-        """Killed without a last word: gone on with, but not for ever. Twice without anything new is a failure."""
-        status = RunReader(one.root).status()
-        saved = status.last_checkpoint.step if status is not None and status.last_checkpoint is not None else 0
-        if self._died_at.get(one.id) == saved:
-            by = "" if code is None else f" (signal {-code})"
-            reason = f"Its process was killed twice{by} and had saved nothing new between."
-            remedy = "If memory was short, use fewer slots or a smaller --batch-size."
-            return self._fail(one, f"{reason} {remedy}")
-        self._died_at[one.id] = saved
-        self._tell(f"{one.id} was killed at step {saved}")
+        if reason := self._deaths.too_many(one, code):
+            return self._fail(one, reason)
+        self._tell(f"{one.id} was killed at step {saved_step(one)}")
         return None
 
     def _fail(self, one: Queued, reason: str) -> None:
         """What its run could not say itself."""
-        if self._notify:
-            with contextlib.suppress(OSError, ValueError):  # last words may hold a NUL
-                notify(self._notify, one.root, "failed", reason, RunReader(one.root).status())
+        tell_failure(one, reason, self._notify)
         self._end(one, failed(reason))
 
     def _end(self, one: Queued, outcome: Outcome) -> None:

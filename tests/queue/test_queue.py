@@ -31,7 +31,7 @@ from tests.test_train_process import comparable, step_of
 
 Engine = Callable[..., subprocess.CompletedProcess[str]]
 LENGTH = ("--max-epochs", "60", "--checkpoint-interval", "5", "--threads", "1", "--target", "kind")
-PID = re.compile(r"^(\S+) (?:begins|goes on) \(pid (\d+)\)$", re.MULTILINE)
+PID = re.compile(r"^(\S+) (?:begins|goes on) \(pid (\d+)(?:, GPU \S+)?\)$", re.MULTILINE)
 
 
 HEAR = 'echo "$SWEETSPOT_EVENT: $SWEETSPOT_MESSAGE" >> "$SWEETSPOT_RUN/../heard"'
@@ -193,6 +193,20 @@ def test_a_run_that_waited_is_told_of_by_the_queues_command_and_sees_the_gpus_of
     assert until(lambda: heard(root)) == ["done: GPU 7"]
 
 
+def test_each_slot_has_a_gpu_of_its_own_and_what_wants_none_takes_none(
+    queue: Engine, runs: Path, night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    options = ("--target", "kind", "--max-epochs", 1, "--threads", 1)
+    source = table(tmp_path / "table.csv")
+    roots = [added(queue, source, *options, "--device", device) for device in ("auto", "cpu", "auto")]
+    hear = HEAR.replace("$SWEETSPOT_MESSAGE", "$SWEETSPOT_RUN on $CUDA_VISIBLE_DEVICES")
+    assert night.work("--slots", 3, "--notify", hear).wait(300) == 0, night.said.read_text()
+    told = until(lambda: len(heard(roots[0])) == 3 and heard(roots[0]))
+    assert set(told) == {f"done: {root} on {gpu}" for root, gpu in zip(roots, ("3", "3,5", "5"), strict=True)}
+    assert f"{roots[2].name} begins (pid {night.trainers()[roots[2].name]}, GPU 5)" in night.said.read_text()
+
+
 def test_no_text_of_a_request_is_taken_for_an_option(queue: Engine, runs: Path, night: Night, tmp_path: Path) -> None:
     root = added(queue, table(tmp_path / "table.csv"), "--target", "kind", "--max-epochs", 1, "--threads", 1)
     path = Queue(runs).requests()[0].path
@@ -349,9 +363,10 @@ def test_a_training_that_is_killed_again_and_again_is_given_up_and_says_why(
     assert until(lambda: heard(root)) == [f"failed: {one['reason']}"]
 
 
-@pytest.mark.parametrize("name", ["worker.lock", "worker.txt", "stop", "order.json", "waiting", ""])
+@pytest.mark.parametrize("name", ["worker.lock", "worker.txt", "stop", "order.json", "waiting", "jobs", "submitit", ""])
 def test_a_queue_writes_through_no_link(queue: Engine, runs: Path, tmp_path: Path, name: str) -> None:
     Queue(runs).prepare()
+    (runs / ".queue" / "jobs").mkdir()
     elsewhere, place = tmp_path / "elsewhere", runs / ".queue" / name
     if place.is_dir():
         place.rename(elsewhere)

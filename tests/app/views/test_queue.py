@@ -54,6 +54,17 @@ def test_an_empty_queue_says_what_it_is_for_and_leads_to_new_run(visit: Visit, q
     assert links(app)["Add a run"] == "new"
 
 
+def test_what_a_cluster_has_is_shown_with_it_and_nothing_here_would_begin_it(visit: Visit, queue: Queue) -> None:
+    assert add(queue, "iris", "far", {"max_epochs": 3}) == 1
+    (one,) = queue.requests()
+    queue.jobs.take(one.id, "4711")
+    app = visit("queue")
+    assert badges(app) == ["With the cluster"] and "<b>With the cluster.</b> 1 run left" in said(app)
+    assert keys(app) == {f"out-of-queue-{one.id}"}, "it can be taken out until it is begun there"
+    assert queue.begin(one) is not None
+    assert not keys(visit("queue"))
+
+
 def test_what_waits_trains_and_is_over_stands_in_its_order_each_with_what_can_be_done(
     visit: Visit, queue: Queue, runs_dir: Path
 ) -> None:
