@@ -49,7 +49,6 @@ CSS = """<style>
   .st-key-run>:has(.st-key-details){order:4}
   .st-key-title:has(.st-key-copy,.st-key-make-sounds){flex-direction:column!important;align-items:stretch!important}
   .st-key-title:has(.st-key-copy,.st-key-make-sounds)>*{flex:none!important}}
-.st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
 [class*=st-key-earlier-] [data-testid=stElementToolbarButton]:has([aria-label^=Show],[aria-label^=Search]){display:none}

@@ -11,7 +11,7 @@ import soundfile
 import streamlit as st
 
 from app.charts import latent_map, specs
-from app.look import style
+from app.look import newest_first, style
 from app.panels import actions
 from app.sounds import directions, players
 from app.sounds.made_sounds import Sound, stem
@@ -193,8 +193,9 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
     lengths = [_length(model, one.name, by_name.get(one.name)) for one in heard]
     longest = max(lengths, default=0.0)
     with st.container(key="timeline-heard", gap="small"):
+        places = newest_first.places(len(heard), MOST_HEARD)
         for number, ((name, original, times), seconds) in enumerate(zip(heard, lengths, strict=True)):
-            with st.container(key=f"heard-{number}-{name}"):
+            with places[number].container(key=f"heard-{number}-{name}"):
                 if original:
                     notes = [original, sound_length(seconds)]
                     players.player("Original", notes, model.made.place / name, seconds, longest)

@@ -108,7 +108,7 @@ def test_the_page_of_a_run_by_keys_alone(app: Server, drum_run: Path, open_page:
     order = ["Skip to main content", "Runs", "Delete", "Curves", "Compare by ear", "Play the original"]
     assert [names.index(name) for name in order] == sorted(names.index(name) for name in order)
     epochs = [int(name.split()[2].rstrip(",")) for name in names if name.startswith("Play epoch ")]
-    assert len(epochs) > 1 and epochs == sorted(epochs), "as they were made, all of them"
+    assert len(epochs) > 1 and epochs == sorted(epochs, reverse=True), "as they stand, the newest first"
     for opener, inside in (("Delete", "Keep it"), ("Name, tags, note", "Save")):
         focus(page, opener)
         page.keyboard.press("Enter")
