@@ -53,7 +53,7 @@ class Caption:
         before = '<span class="ss-said">epoch </span>' if self.label.isdigit() else ""
         star = '<span class="ss-star" title="It has a star">★</span> ' if self.starred else ""
         lines = [("", self.detail), (' class="sweet"', self.sweet)]
-        small = (f"{style.PAUSE}<small{look}>{style.safe(text)}</small>" for look, text in lines if text)
+        small = (f"{style.PAUSE}<small{look}>{style.broken(text)}</small>" for look, text in lines if text)
         return star + self.before + before + style.safe(self.label) + "".join(small)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.look import newest_first, style
+from app.panels import star
 from app.runs import media
 from app.sounds.made_sounds import MadeSounds, Sound, detail, differences, file_name, label, state_words
 from engine.errors import SweetspotError
@@ -68,8 +69,7 @@ def player(
 ) -> None:
     """A label beside a picture over its player, and what can be done with it. The picture is ``seconds`` of
     ``longest_s`` wide. hearing: it plays by itself when this number is new to it; at 0 it never does."""
-    # A long name breaks where its words end.
-    small = "".join(f"{style.PAUSE}<small>{style.safe(note).replace('_', '_<wbr>')}</small>" for note in notes if note)
+    small = "".join(f"{style.PAUSE}<small>{style.broken(note)}</small>" for note in notes if note)
     brief = " ss-brief" if seconds < BRIEF_S else ""  # its length stands in the label, to a tenth
     part = min(1.0, max(NARROWEST, seconds / longest_s)) if longest_s > 0 else 1.0
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
@@ -99,15 +99,12 @@ def _heard(path: Path, says: str, part: float, hearing: int) -> None:
 
 
 def _star(made: MadeSounds, sound: Sound, key: str) -> None:
-    st.button(
-        "Take its star away" if sound.starred else "Give it a star",
-        icon=":material/star:",
-        key=f"star-{'on' if sound.starred else 'off'}-{key}-{sound.path.name}",
-        type="tertiary",
-        help="Starred: kept. Press to take the star away." if sound.starred else "Keep it: give it a star",
-        on_click=_toggle,
-        args=(made, sound.path.name, not sound.starred),
-    )
+    on, name = sound.starred, sound.path.name
+    star.button(
+        "Take its star away" if on else "Give it a star",
+        "Starred: kept. Press to take the star away." if on else "Keep it: give it a star",
+        f"{key}-{name}", on, _toggle, made, name, not on,
+    )  # fmt: skip
 
 
 def _toggle(made: MadeSounds, name: str, on: bool) -> None:

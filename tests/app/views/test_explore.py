@@ -44,7 +44,7 @@ def test_places_files_morphs_and_moves_can_be_heard_without_a_mouse(visit: Visit
     assert len(app.get("audio")) == 4 and "Moved" in said(app)
     app.button(key="morph-five").click().run()
     assert len(app.get("audio")) == 9 and not app.exception
-    star = [one for one in app.button if (one.key or "").startswith("star-")][0]
+    star = next(one for one in app.button if (one.key or "").startswith("star-"))
     star.click().run()
     kept = visit("sounds", run="drums")
     assert len(kept.get("audio")) == 1 and "Morph" in said(kept), "a star here is a star there"
