@@ -14,7 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 _T = TypeVar("_T")
 GROUP = 20  # Each player loads its whole file: older groups render when they are opened.
-GROUPS = 64
+GROUPS = 32  # 640 items
 
 
 def places(count: int, room: int) -> list[DeltaGenerator]:
