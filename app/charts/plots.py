@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,8 @@ def main(
     if drawn is None:
         _empty("The curve begins when the first epoch is over.")
         return
+    if picked is not None and preview_steps and view.run.can.make_sounds:
+        drawn = replace(drawn, alt=f"{drawn.alt}. What a click on its triangles plays has players on this page")
     draw(drawn, key, picked)
 
 

@@ -50,7 +50,6 @@ CSS = """<style>
   .st-key-title:has(.st-key-copy,.st-key-make-sounds){flex-direction:column!important;align-items:stretch!important}
   .st-key-title:has(.st-key-copy,.st-key-make-sounds)>*{flex:none!important}}
 :has(>.st-key-clicked):not(:has(audio)){display:none}
-.st-key-timeline,[class*=st-key-timeline-]{flex-direction:column-reverse!important;justify-content:flex-end}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
 [class*=st-key-earlier-] [data-testid=stElementToolbarButton]:has([aria-label^=Show],[aria-label^=Search]){display:none}
@@ -80,7 +79,8 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-ticks span:first-child{translate:0 0}.ss-ticks span:last-child{translate:-100% 0}
 .ss-mark .sweet{color:light-dark(#0A6558,#7ADBC7);opacity:1;font-weight:600}
 .ss-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.ss-mark small{overflow-wrap:anywhere}:is(.st-key-plane,.st-key-top) [data-testid=stElementToolbar]{display:none}
+.ss-mark small{overflow-wrap:anywhere}
+:is(.st-key-plane,.st-key-top,[class*=st-key-stop-]) [data-testid=stElementToolbar]{display:none}
 [data-testid=stElementToolbarButton]:has([aria-label^="Copy Vega-Lite"]){display:none!important}
 :is([data-testid=stPageLink-NavLink],[role=tab],summary,.stDataFrame canvas):focus-visible{
   outline:2px solid light-dark(#0B7466,#5CCFB8);outline-offset:2px;border-radius:6px}
@@ -88,8 +88,8 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 :is([class*=st-key-star-],[class*=st-key-take-],[class*=st-key-along-],[class*=st-key-turn-])
   [data-testid=stMarkdownContainer]{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 [class*=st-key-star-] [data-testid=stIconMaterial],[class*=st-key-take-] [data-testid=stIconMaterial]{font-size:1.3rem}
-[class*=st-key-star-on-] [data-testid=stIconMaterial]{font-size:0;color:light-dark(#7A4E00,#F0CC70)}
-[class*=st-key-star-on-] [data-testid=stIconMaterial]::before{content:"★";font:1.35rem/1 sans-serif}
+[class*=st-key-star-]:has(+* .ss-star-on) [data-testid=stIconMaterial]{font-size:0;color:light-dark(#7A4E00,#F0CC70)}
+[class*=st-key-star-]:has(+* .ss-star-on) [data-testid=stIconMaterial]::before{content:"★";font:1.35rem/1 sans-serif}
 .ss-stops{display:grid;grid-template-columns:repeat(5,1fr);text-align:center;font-size:.87rem;opacity:.78}
 [class*=st-key-strip-] [data-testid=stColumn]{min-width:0!important}
 [class*=st-key-stop-]{position:relative;border-radius:6px;overflow:hidden}
@@ -154,6 +154,11 @@ def safe(text: object) -> str:
     return html.escape("\n".join(map(escaped, str(text).split("\n"))), quote=True)
 
 
+def broken(text: object) -> str:
+    """:func:`safe`, and where it is too long for its line it breaks between words, as the names of files part them."""
+    return safe(text).replace("_", "_<wbr>")
+
+
 @lru_cache(maxsize=1)
 def run_colours() -> str:
     """Rules for the colours of runs that are compared: those that the theme gives their curves, written there once."""
@@ -188,7 +193,7 @@ def dialog() -> None:
 def name(text: str, small: bool = False) -> None:
     """A run's name as a heading."""
     tag, look = ("h2", "ss-card-name") if small else ("h1", "ss-name")
-    st.html(f'<{tag} class="{look}">{safe(text)}</{tag}>', width="content")
+    st.html(f'<{tag} class="{look}">{broken(text)}</{tag}>', width="content")
 
 
 def title(text: str, quiet: str = "") -> None:

@@ -33,6 +33,12 @@ def show(reader: RunReader, view: RunView, preview_steps: Sequence[int]) -> Char
     with menu:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             settings = chart_controls.choose("curves")
+        if preview_steps and view.run is not None and view.run.can.make_sounds:
+            panel = words.nouns(view.run).panel
+            style.quiet(
+                f"A click on a triangle plays its epoch. With keys: each has its player under “{panel}”, and “Compare "
+                "by ear” a slider through all of them."
+            )
         _save(reader, view, preview_steps, settings)
     if settings != before:
         st.rerun()  # the curves among the details follow as well

@@ -21,8 +21,13 @@ from engine.rundir.view import RunView
 def buttons(picked: Sequence[Row]) -> None:
     """What can be done with them. Beside the heading, so that the table stays where it is."""
     if not picked:
-        style.quiet("Tick runs to compare, name, archive or delete them.")
+        style.quiet("Tick runs to open, compare, name, archive or delete them; with keys by Shift and Space.")
         return
+    if len(picked) == 1:  # the table's own buttons take no keys
+        st.page_link(
+            "views/run.py", label="Open", icon=":material/arrow_forward:", query_params={"run": picked[0].reader.id},
+            width="content",
+        )  # fmt: skip
     missing = _compare(picked)
     run_notes.button(picked)
     _archive(picked)

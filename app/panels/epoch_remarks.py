@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.look import style
 from app.look.plain import plain
+from app.panels import star
 from app.panels.moments import Moments
 from engine.errors import SweetspotError
 from engine.rundir.annotate import annotate, refusal
@@ -48,12 +49,10 @@ def show(reader: RunReader, view: RunView, there: Moments, step: int, go: Callab
 
 
 def _star(reader: RunReader, where: str, step: int, on: bool) -> None:
-    """Its place in the tree is the same with and without: what stands below keeps its own."""
-    st.button(
-        plain(f"Take the star of {where} away" if on else f"Give {where} a star"), icon=":material/star:",
-        key=f"star-{'on' if on else 'off'}-{reader.id}-{step}", type="tertiary", on_click=_annotate,
-        args=(reader, {"starred": {step: not on}}),
-        help="Starred: what made it is kept. Press to take the star away." if on else "Give it a star: it is kept",
+    star.button(
+        plain(f"Take the star of {where} away" if on else f"Give {where} a star"),
+        "Starred: what made it is kept. Press to take the star away." if on else "Give it a star: it is kept",
+        f"{reader.id}-{step}", on, _annotate, reader, {"starred": {step: not on}},
     )  # fmt: skip
 
 

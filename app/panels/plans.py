@@ -9,7 +9,7 @@ from app.runs.library import Library
 from engine.claims.length import beyond_need, in_words
 from engine.config import TaskConfig, TrainingConfig
 from engine.plan import UNLIMITED, Length
-from engine.quantities import duration, number
+from engine.quantities import counted, duration, number
 from engine.resolve import get_adaptive_split, resolve
 from engine.rundir.liveness import is_here
 from engine.rundir.record import FileRow
@@ -40,8 +40,17 @@ class Coming:
         if self.steps_per_s is None:
             return f"{duration(60 * self.minutes)}, as many updates as they hold."
         most = f" (at most {number(self.ceiling)})" if self.ceiling else ""
-        said = f"{duration(60 * self.minutes)}, about {_rounded(steps)} updates in about {epochs} epochs{most}."
+        about = f"about {_rounded(steps)} updates in about {counted(epochs, 'epoch')}{most}"
+        said = f"{duration(60 * self.minutes)}, {about}."
         return f"{said} {self.beyond}" if self.beyond else said
+
+    @property
+    def too_short(self) -> str | None:
+        """Why its minutes are too few, as a sentence; None where they hold an epoch."""
+        if self.minutes is None or self.steps_per_s is None or self.length.total_steps >= self.length.steps_per_epoch:
+            return None
+        steps = self.length.steps_per_epoch
+        return f"An epoch is {counted(steps, 'update')} here, about {duration(steps / self.steps_per_s)}."
 
 
 def coming(config: TrainingConfig, own: TaskConfig, files: Sequence[FileRow], steps_per_s: float | None) -> Coming:

@@ -1,8 +1,4 @@
-"""The listening panel: every preview with its player and picture, newest on top, without ever stopping one that plays.
-
-A player's identity is its place in the tree. So everything is emitted oldest first and turned round by the style sheet
-(``column-reverse``): what is new comes last in the tree and moves nothing.
-"""
+"""The listening panel: every preview with its player and picture, newest on top; what is new stops none that plays."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ import numpy as np
 import soundfile
 import streamlit as st
 
-from app.look import style
+from app.look import newest_first, style
 from app.runs import media
 from app.runs.original import own_errors
 from app.runs.store import metrics_of
@@ -29,7 +25,6 @@ from engine.rundir.view import RunView
 
 LABEL_PX = 74
 _TICKS_S, MOST_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0), 6
-GROUP = 20  # Each player loads its whole file: older groups render when they are opened.
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ class Caption:
         before = '<span class="ss-said">epoch </span>' if self.label.isdigit() else ""
         star = '<span class="ss-star" title="It has a star">★</span> ' if self.starred else ""
         lines = [("", self.detail), (' class="sweet"', self.sweet)]
-        small = (f"{style.PAUSE}<small{look}>{style.safe(text)}</small>" for look, text in lines if text)
+        small = (f"{style.PAUSE}<small{look}>{style.broken(text)}</small>" for look, text in lines if text)
         return star + self.before + before + style.safe(self.label) + "".join(small)
 
 
@@ -146,7 +141,7 @@ def listen(
 
 def _copies(root: Path, copies: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], brief: bool) -> None:
     """Only the newest copy is seen, but the ones before stay in the tree: who listens to one hears it to its end."""
-    groups = _groups(copies)
+    groups = newest_first.groups(copies)
     with st.container(key="copies", gap=None):
         for order, group in enumerate(groups):
             with st.container(key=f"copies-{order}", gap=None):
@@ -164,30 +159,14 @@ def _copies(root: Path, copies: Sequence[PreviewSet], captions: Mapping[tuple[in
 def _timeline(
     root: Path, samples: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], brief: bool
 ) -> None:
-    groups = _groups(samples)
-    with st.container(key="timeline", gap="small"):
-        for order, group in enumerate(groups):
-            with st.container(key=f"timeline-{order}", gap="small"):
-                # The two youngest groups are open: the older one folds only after twenty more, never while it plays.
-                if order >= len(groups) - 2:
-                    _rows(root, group, captions, brief)
-                else:
-                    _folded(root, group, captions, order, brief)
+    def label(group: Sequence[PreviewSet]) -> str:
+        return f"{counted(len(group), 'earlier one')}, {moment(group[0])} to {moment(group[-1])}"
 
-
-def _folded(
-    root: Path, group: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], order: int, brief: bool
-) -> None:
-    label = f"{counted(len(group), 'earlier one')}, {moment(group[0])} to {moment(group[-1])}"
-    folded = st.expander(label, on_change="rerun", key=f"earlier-{root.name}-{order}")
-    if folded.open:
-        with folded, st.container(key=f"timeline-open-{order}", gap="small"):
-            _rows(root, group, captions, brief)
-
-
-def _rows(root: Path, group: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], brief: bool) -> None:
-    for one in group:
+    def draw(one: PreviewSet) -> None:
         row(root, one, captions.get((one.epoch, one.step), Caption(*moment_parts(one))), brief=brief)
+
+    with st.container(key="timeline", gap="small"):
+        newest_first.show(samples, root.name, label, draw)
 
 
 def span_s(root: Path, found: Sequence[PreviewSet]) -> float:
@@ -210,11 +189,6 @@ def time_axis(seconds: float) -> None:
     with st.container(horizontal=True, wrap=False, gap="small"):
         st.html('<div class="ss-quiet">Time</div>', width=LABEL_PX)
         st.html(f'<div class="ss-ticks">{ticks}</div>')
-
-
-def _groups(items: Sequence[PreviewSet]) -> list[Sequence[PreviewSet]]:
-    """Twenty each, counted from the oldest, so that no item ever changes its group."""
-    return [items[start : start + GROUP] for start in range(0, len(items), GROUP)]
 
 
 def moment_parts(one: PreviewSet) -> tuple[str, str]:

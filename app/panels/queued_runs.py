@@ -14,7 +14,7 @@ from app.runs.compared import FEWEST, MOST
 from app.runs.queueing import writable
 from engine.claims.figures import figure
 from engine.errors import SweetspotError
-from engine.quantities import counted, number
+from engine.quantities import counted, duration, number
 from engine.queue.files import Queue, Queued
 from engine.queue.listing import OVER, UNDER_WAY, Listed
 from engine.queue.standing import QueueRow, Standing, take_out
@@ -116,7 +116,8 @@ def _buttons(row: QueueRow, queue: Queue, found: Listed) -> None:
 
 
 def _turn_buttons(queue: Queue, one: Queued, found: Listed) -> None:
-    """Earlier and later; at an end the one that leads nowhere stays, so that nothing moves under a finger."""
+    """Earlier and later; at an end the one that leads nowhere stays, so that nothing moves under a finger. It can be
+    pressed all the same: who moves a run by keys to the end would lose their place with it."""
     waiting = [row.queued.id for row in found.of(Standing.WAITING)]
     if len(waiting) < 2:
         return
@@ -124,7 +125,7 @@ def _turn_buttons(queue: Queue, one: Queued, found: Listed) -> None:
     for word, icon, by in (("earlier", "arrow_upward", -1), ("later", "arrow_downward", 1)):
         st.button(
             plain(f"Train {one.request.name} {word}"), icon=f":material/{icon}:", key=f"turn-{word}-{one.id}",
-            type="tertiary", on_click=_move, args=(queue, one.id, by), disabled=one.id == ends[word],
+            type="tertiary", on_click=_move, args=(queue, one.id, by),
             help=_AT_AN_END[word] if one.id == ends[word] else f"Train it {word}",
         )  # fmt: skip
 
@@ -154,4 +155,16 @@ def _facts(row: QueueRow) -> list[str]:
     best = status.best if status is not None else None
     found = f"best {figure(best.raw, run.monitor.unit)} at epoch {best.epoch}" if best and run else ""
     source = request.source or (f"the sounds of {request.origin}" if request.origin else "")
-    return [far, found, row.reason, f"from {source}" if source else ""]
+    return [far or _plan(row), found, row.reason, f"from {source}" if source else ""]
+
+
+def _plan(row: QueueRow) -> str:
+    """How long one that has not begun will train, as far as it was asked for."""
+    asked = row.queued.request.training
+    if row.state not in (Standing.WAITING, Standing.STARTING):
+        return ""
+    said = [duration(60.0 * minutes)] if (minutes := asked.get("max_minutes")) else []
+    said += [counted(steps, "update")] if (steps := asked.get("max_steps")) else []
+    if not said and (epochs := asked.get("max_epochs")):  # beside those it only says how often to check
+        said = [counted(epochs, "epoch")]
+    return f"at most {' or '.join(said)}" if said else "as long as its data needs"

@@ -41,7 +41,7 @@ def _sliders(named: Sequence[Axis], base: Origin, want: Want) -> None:
     for start in range(0, len(named), 2):
         for column, axis in zip(st.columns(2, gap="medium"), named[start : start + 2], strict=False):
             column.slider(
-                plain(axis_words(axis)), -4.0, 4.0, 0.0, 0.25, key=keys[int(axis["number"])],
+                plain(axis_words(axis)), -4.0, 4.0, 0.0, 0.25, format="%g", key=keys[int(axis["number"])],
                 on_change=_moved, args=(base, keys, want),
                 help=f"{_share(axis)} of the differences between these sounds. "
                 "In standard deviations; beyond 2 it becomes unusual. The number is the correlation, 1 at most.",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
 
-from app.look import style
+from app.look import newest_first, style
+from app.panels import star
 from app.runs import media
 from app.sounds.made_sounds import MadeSounds, Sound, detail, differences, file_name, label, state_words
 from engine.errors import SweetspotError
@@ -17,38 +18,23 @@ from engine.rundir.reading import own_file
 LABEL_PX, TOOLS_PX = 84, 40
 BRIEF_S = 10.0  # Below, a browser's clock in whole seconds says nothing.
 NARROWEST = 0.02  # of the width: still to be seen
-GROUP = 20  # Each player loads its whole file: older groups render when they are opened.
 
 
 def rows(run: str, made: MadeSounds, sounds: Sequence[Sound], key: str) -> None:
-    """Draw ``sounds``, oldest first in the tree and newest first on the page, in groups that never change.
+    """Draw ``sounds``, which are in the order of time, the newest first.
 
     Their pictures share one time axis, as wide as the longest.
     """
     longest_s = max((one.duration_s for one in sounds), default=0.0)
     if len(sounds) > 1:
         style.quiet(f"One time axis for all pictures: the whole width is {sound_length(longest_s)}.")
-    groups = [sounds[start : start + GROUP] for start in range(0, len(sounds), GROUP)]
     apart = differences(sounds)
-    with st.container(key=f"timeline-{key}", gap="small"):
-        for number, group in enumerate(groups):
-            with st.container(key=f"timeline-{key}-{number}", gap="small"):
-                if number >= len(groups) - 2:
-                    _each(run, made, group, key, longest_s, apart)
-                    continue
-                folded = st.expander(
-                    f"{counted(len(group), 'earlier one')}", on_change="rerun", key=f"earlier-{key}-{number}"
-                )
-                if folded.open:
-                    with folded, st.container(key=f"timeline-open-{key}-{number}", gap="small"):
-                        _each(run, made, group, key, longest_s, apart)
 
-
-def _each(
-    run: str, made: MadeSounds, group: Sequence[Sound], key: str, longest_s: float, apart: Mapping[str, str]
-) -> None:
-    for one in group:
+    def draw(one: Sound) -> None:
         row(run, made, one, key, longest_s, apart=apart.get(one.path.name, ""))
+
+    with st.container(key=f"timeline-{key}", gap="small"):
+        newest_first.show(sounds, key, lambda group: counted(len(group), "earlier one"), draw)
 
 
 def row(
@@ -83,8 +69,7 @@ def player(
 ) -> None:
     """A label beside a picture over its player, and what can be done with it. The picture is ``seconds`` of
     ``longest_s`` wide. hearing: it plays by itself when this number is new to it; at 0 it never does."""
-    # A long name breaks where its words end.
-    small = "".join(f"{style.PAUSE}<small>{style.safe(note).replace('_', '_<wbr>')}</small>" for note in notes if note)
+    small = "".join(f"{style.PAUSE}<small>{style.broken(note)}</small>" for note in notes if note)
     brief = " ss-brief" if seconds < BRIEF_S else ""  # its length stands in the label, to a tenth
     part = min(1.0, max(NARROWEST, seconds / longest_s)) if longest_s > 0 else 1.0
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
@@ -114,15 +99,12 @@ def _heard(path: Path, says: str, part: float, hearing: int) -> None:
 
 
 def _star(made: MadeSounds, sound: Sound, key: str) -> None:
-    st.button(
-        "Take its star away" if sound.starred else "Give it a star",
-        icon=":material/star:",
-        key=f"star-{'on' if sound.starred else 'off'}-{key}-{sound.path.name}",
-        type="tertiary",
-        help="Starred: kept. Press to take the star away." if sound.starred else "Keep it: give it a star",
-        on_click=_toggle,
-        args=(made, sound.path.name, not sound.starred),
-    )
+    on, name = sound.starred, sound.path.name
+    star.button(
+        "Take its star away" if on else "Give it a star",
+        "Starred: kept. Press to take the star away." if on else "Keep it: give it a star",
+        f"{key}-{name}", on, _toggle, made, name, not on,
+    )  # fmt: skip
 
 
 def _toggle(made: MadeSounds, name: str, on: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,10 +10,10 @@ import soundfile
 import streamlit as st
 
 from app.charts import latent_map, specs
-from app.look import style
+from app.look import newest_first, style
 from app.panels import actions
 from app.sounds import directions, players
-from app.sounds.made_sounds import Sound, stem
+from app.sounds.made_sounds import Sound, shown, stem
 from app.sounds.model import Model, choose_state, open_model
 from engine.errors import SweetspotError
 from engine.quantities import sound_length
@@ -193,8 +192,9 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
     lengths = [_length(model, one.name, by_name.get(one.name)) for one in heard]
     longest = max(lengths, default=0.0)
     with st.container(key="timeline-heard", gap="small"):
+        places = newest_first.places(len(heard), MOST_HEARD)
         for number, ((name, original, times), seconds) in enumerate(zip(heard, lengths, strict=True)):
-            with st.container(key=f"heard-{number}-{name}"):
+            with places[number].container(key=f"heard-{number}-{name}"):
                 if original:
                     notes = [original, sound_length(seconds)]
                     players.player("Original", notes, model.made.place / name, seconds, longest)
@@ -217,10 +217,13 @@ def _ways(model: Model, points: list[dict[str, Any]]) -> None:
     with st.container(border=True, key="ways"):
         choose_state(model)
         files = [str(point["path"]) for point in points]
-        tabs: dict[str, Callable[[list[str]], None]] = {"Morph": _morph, "A file": _file, "A place": _place}
-        for tab, draw in zip(st.tabs(list(tabs)), tabs.values(), strict=True):
-            with tab:
-                draw(files)
+        between, file, place = st.tabs(["Morph", "A file", "A place"])
+        with between:
+            _morph(files)
+        with file:
+            _file(files)
+        with place:
+            _place(*latent_map.extent(points))
 
 
 def _morph(files: list[str]) -> None:
@@ -246,13 +249,19 @@ def _file(files: list[str]) -> None:
     )
 
 
-def _place(files: list[str]) -> None:
+def _place(across: latent_map.Place, up: latent_map.Place) -> None:
+    """A place by its numbers. across, up: from where to where the map reaches."""
     left, right = st.columns(2, wrap=False)
-    x = left.number_input("Across", value=0.0, step=0.5, format="%.2f", key="place-x")
-    y = right.number_input("Up", value=0.0, step=0.5, format="%.2f", key="place-y")
+    x = left.number_input("Across", value=0.0, step=0.5, format="%g", key="place-x", help=_reach(across))
+    y = right.number_input("Up", value=0.0, step=0.5, format="%g", key="place-y", help=_reach(up))
     st.button(
         "Hear it", icon=":material/play_arrow:", width="stretch", key="place-hear", on_click=_want_place, args=(x, y)
     )
+
+
+def _reach(ends: latent_map.Place) -> str:
+    low, high = map(shown, ends)
+    return f"The map reaches from {low} to {high}; 0 and 0 are the middle."
 
 
 page()

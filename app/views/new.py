@@ -129,6 +129,8 @@ def _said_plan(library: Library, chosen: Chosen, settings: Mapping[str, Any]) ->
         return {}
     coming = plans.coming(config, own, chosen.checked.health.files, pace)
     style.line(f"*The plan:* {coming}")
+    if coming.too_short:
+        style.note("yellow", "timer", "Too short for one epoch.", f"{coming.too_short} Give it more time.")
     return {} if named else {"max_steps": coming.length.total_steps}
 
 

@@ -99,7 +99,7 @@ def _in_time() -> dict[str, Any]:
     """A length in bars, in place of one in seconds; empty where none is asked for."""
     left, middle, right = st.columns(3)
     bars = left.number_input(
-        "Bars", 1, 256, None, key="bars", placeholder="by seconds",
+        "Bars", 1, 256, None, key="bars", placeholder="none",
         help="A loop of exactly so many bars, in place of seconds. Its tempo stands in the file and its name.",
     )  # fmt: skip
     waits = "It counts with a number of bars."

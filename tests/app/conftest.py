@@ -77,5 +77,5 @@ def visit(runs_dir: Path) -> Callable[..., AppTest]:
 
 
 def said(app: AppTest) -> str:
-    """All that the page says in its own words."""
-    return " ".join(element.proto.body for element in app.get("html"))
+    """All that the page says in its own words; where they may break is no part of them."""
+    return " ".join(element.proto.body for element in app.get("html")).replace("<wbr>", "")

@@ -99,7 +99,7 @@ def test_a_preview_plays_on_through_two_new_ones_and_nothing_plays_by_itself(
     page.wait_for_timeout(1500)
     assert page.evaluate("[...document.querySelectorAll('audio')].every(a => a.paused)")
     sounds = page.evaluate("[...document.querySelectorAll('audio')].map(a => a.src)")
-    newest = page.locator(".st-key-timeline audio").last
+    newest = page.locator(".st-key-timeline audio").first
     newest.evaluate("a => { a.loop = true; a.muted = true; a.dataset.mine = 'yes'; return a.play() }")
     made = len(reader.previews())
     until(lambda: len(reader.previews()) >= made + 4)

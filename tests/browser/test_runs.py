@@ -76,7 +76,7 @@ def test_a_ticked_run_is_named_in_place_and_the_columns_chosen_stand_in_the_link
         shutil.copytree(drum_run, runs_dir / f"hat-{number}")
     page = open_page(f"{app.url}/?columns=Tags")
     table = page.locator("[data-testid=stDataFrame]")
-    page.get_by_text("Tick runs to compare").wait_for()
+    page.get_by_text("Tick runs to open").wait_for()
     table.locator("canvas").first.wait_for()
     box = table.bounding_box()
     until(lambda: _ticked(page, box))

@@ -53,6 +53,22 @@ def test_a_run_without_a_limit_is_said_as_it_is_planned() -> None:
     assert f"{told.length.total_epochs} epochs, {steps:,} updates, about {round(steps / 600)} minutes" in str(told)
 
 
+def test_minutes_that_hold_no_epoch_are_said_to_be_too_few(visit: Visit, runs_dir: Path) -> None:
+    slow = coming(TrainingConfig(max_minutes=3.0), VAEConfig(), ROWS, steps_per_s=0.01)
+    need = slow.length.steps_per_epoch / 0.6
+    assert slow.length.total_steps == 2 < slow.length.steps_per_epoch and "about 1 epoch (" in str(slow)
+    enough = coming(TrainingConfig(max_minutes=1.01 * need), VAEConfig(), ROWS, steps_per_s=0.01)
+    assert slow.too_short and not enough.too_short
+    before = write(runs_dir / "before", state=State.COMPLETED, close=False)
+    before.update(steps_per_s=0.01)
+    before.close()
+    app = visit("new")
+    assert "Too short for one epoch." in said(app) and not app.exception
+    limit = next(one for one in app.select_slider if one.label == "Stop after")
+    limit.set_value(0).run()
+    assert "Too short" not in said(app), "without a limit it is as long as it needs to be"
+
+
 def test_minutes_are_said_with_about_how_much_fits_and_the_ceiling() -> None:
     told = coming(TrainingConfig(max_minutes=20.0), VAEConfig(), ROWS, steps_per_s=10.0)
     assert told.length.total_steps == 12_000 and told.length.total_epochs <= 100

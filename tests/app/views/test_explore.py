@@ -39,12 +39,12 @@ def test_places_files_morphs_and_moves_can_be_heard_without_a_mouse(visit: Visit
     app.button(key="file-hear").click().run()
     assert len(app.get("audio")) == 3, "the recording and its copy"
     assert "Original" in said(app) and "Copy" in said(app)
-    assert [audio.proto.autoplay for audio in app.get("audio")] == [False, False, True]
+    assert [audio.proto.autoplay for audio in app.get("audio")] == [True, False, False]
     app.slider[0].set_value(2.0).run()
     assert len(app.get("audio")) == 4 and "Moved" in said(app)
     app.button(key="morph-five").click().run()
     assert len(app.get("audio")) == 9 and not app.exception
-    star = [one for one in app.button if (one.key or "").startswith("star-off")][-1]
+    star = next(one for one in app.button if (one.key or "").startswith("star-"))
     star.click().run()
     kept = visit("sounds", run="drums")
     assert len(kept.get("audio")) == 1 and "Morph" in said(kept), "a star here is a star there"
@@ -59,7 +59,7 @@ def test_a_sound_asked_for_again_is_listed_once_at_the_newest_place_and_plays_ag
         return [(audio.proto.alt, audio.proto.autoplay) for audio in app.get("audio")]
 
     def identity() -> str:
-        return str(app.get("audio")[-1].proto.id)
+        return str(app.get("audio")[0].proto.id)
 
     app = visit("explore", run="drums")
     assert len(press("morph-one")) == 1
@@ -68,13 +68,13 @@ def test_a_sound_asked_for_again_is_listed_once_at_the_newest_place_and_plays_ag
     assert identity() != first, "a player of the same identity would stay silent"
     second = identity()
     again = press("morph-one")
-    assert again[-1][1] and identity() not in (first, second)
+    assert again[0][1] and identity() not in (first, second)
     five = press("morph-five")
     assert len(five) == 5 and "50 %" in five[2][0], "the one in the middle was heard before"
-    assert [plays for _, plays in five] == [False] * 4 + [True]
+    assert [plays for _, plays in five] == [True] + [False] * 4
     assert len(press("file-hear")) == len(press("file-hear")) == 7, "a recording and its copy, too"
     last = press("morph-one")
-    assert len(last) == 7 and "50 %" in last[-1][0]
+    assert len(last) == 7 and "50 %" in last[0][0]
 
 
 def test_only_directions_with_a_name_have_a_slider(visit: Visit, trained: Path) -> None:

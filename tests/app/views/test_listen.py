@@ -119,12 +119,12 @@ def test_a_sound_that_is_none_is_said_and_the_page_stands(visit: Visit, run: Run
 def test_a_star_and_words_on_a_preview_stand_beside_it_on_the_runs_page(visit: Visit, run: RunReader) -> None:
     first = steps(run)[1]
     app = visit("listen", run="drums", step=str(first))
-    app.button(key=f"star-off-drums-{first}").click().run()
+    app.button(key=f"star-drums-{first}").click().run()
     app.text_input[0].set_value("the <i>hat</i> is back").run()
     notes = json.loads(Layout(run.root).notes.read_text())
-    assert notes["starred"] == [first] and app.button(key=f"star-on-drums-{first}")
+    assert notes["starred"] == [first] and "Take the star" in app.button(key=f"star-drums-{first}").label
     page = visit("run", run="drums")
     text = "".join(one.proto.body for one in page.get("html"))
     assert "“the &lt;i&gt;hat&lt;/i&gt; is back”" in text and text.count('class="ss-star"') == 1
-    app.button(key=f"star-on-drums-{first}").click().run()
+    app.button(key=f"star-drums-{first}").click().run()
     assert json.loads(Layout(run.root).notes.read_text())["starred"] == []

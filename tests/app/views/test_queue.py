@@ -191,12 +191,17 @@ def test_what_waits_is_put_earlier_and_later(visit: Visit, queue: Queue) -> None
         add(queue, "iris", name, {"max_epochs": 3})
     first, second, third = (one.id for one in queue.to_train())
     app = visit("queue")
-    turns = {key for key in keys(app) if key.startswith("turn-")}
-    assert turns == {f"turn-later-{first}", f"turn-later-{second}", f"turn-earlier-{second}", f"turn-earlier-{third}"}
+    turns = {button.key: button.help for button in app.button if (button.key or "").startswith("turn-")}
+    assert set(turns) == {f"turn-{word}-{one}" for word in ("earlier", "later") for one in (first, second, third)}
+    assert turns.keys() <= keys(app), "one that is disabled takes the focus of who pressed it away"
+    assert turns[f"turn-earlier-{first}"] == "It comes first already"
+    app.button(key=f"turn-earlier-{first}").click().run()
+    assert [one.id for one in queue.to_train()] == [first, second, third] and not app.exception
     app.button(key=f"turn-earlier-{third}").click().run()
     assert [one.id for one in queue.to_train()] == [first, third, second]
     app.button(key=f"turn-later-{first}").click().run()
     assert [one.id for one in queue.to_train()] == [third, first, second]
+    assert said(app).count("at most 3 epochs") == 3, "how long each will be"
     queue.begin(queue.to_train()[1])
     app.button(key=f"turn-earlier-{first}").click().run()
     assert "does not wait any more" in said(app), "it was begun since the page was drawn"

@@ -63,7 +63,7 @@ def test_sounds_are_made_and_what_gets_a_star_keeps_it(visit: Visit, trained: Pa
     app = make(app, 1)
     assert len(made(trained)) == 3, "the seed goes on where it stopped"
     assert "New 3" in said(app)
-    star = next(one for one in app.button if (one.key or "").startswith("star-off"))
+    star = next(one for one in app.button if (one.key or "").startswith("star-"))
     star.click().run()
     again = visit("sounds", run="drums")
     assert [one.label for one in again.button if (one.key or "").startswith("star-")].count("Take its star away") == 1
@@ -171,7 +171,7 @@ def test_nothing_is_written_into_a_run_that_may_only_be_looked_at(
     sessions.write_text("".join(json.dumps(line) + "\n" for line in lines))
     before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
     app = make(visit("sounds", run="drums"), 1)
-    next(one for one in app.button if (one.key or "").startswith("star-off")).click().run()
+    next(one for one in app.button if (one.key or "").startswith("star-")).click().run()
     assert len(app.get("audio")) == 1
     assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
     assert len(list((tmp_path / "data" / "sounds").rglob("*.wav"))) == 1
