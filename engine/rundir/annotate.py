@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.errors import RunDirectoryError, StorageError
+from engine.errors import RunDirectoryError, StorageError, next_step
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.encoding import decode, encode
 from engine.rundir.layout import Layout
@@ -52,8 +52,9 @@ def annotate(
             notes = Notes.model_validate(before.model_dump() | changes | said)
             replace_bytes(reader.layout.notes, encode(notes, indent=1), durable=True)
     except OSError as error:
+        what, why = error.filename or reader.layout.notes, (error.strerror or str(error)).lower()
         raise StorageError(
-            f"The notes on {reader.root} cannot be written: {error.strerror or error}.", "Make room."
+            f"The notes on {reader.root} cannot be written: {what}: {why}.", f"{next_step(error)}."
         ) from error
     return notes
 
