@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,6 @@ from engine.rundir.reading import read_own
 from engine.rundir.view import RunView
 
 PATIENCE_S = 10.0
-_LOOK_S = 0.02
 
 
 def annotate(
@@ -62,15 +60,10 @@ def annotate(
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """As a context: nobody else changes the notes whose lock is ``path``. ``StorageError`` where one does not end."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            lock = RunLock(path, f"pid {os.getpid()}")
-            break
-        except RunDirectoryError as error:
-            if time.monotonic() > deadline:
-                raise StorageError(f"Another process has held {path} for {PATIENCE_S:g} seconds.", "End it.") from error
-            time.sleep(_LOOK_S)
+    try:
+        lock = RunLock.within(path, f"pid {os.getpid()}", PATIENCE_S)
+    except RunDirectoryError as error:
+        raise StorageError(f"Another process has held {path} for {PATIENCE_S:g} seconds.", "End it.") from error
     try:
         yield
     finally:
