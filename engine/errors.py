@@ -16,6 +16,7 @@ _STEPS = {
     errno.EACCES: _RIGHTS, errno.EPERM: _RIGHTS, errno.EROFS: _RIGHTS,
     errno.ENOENT: "Put it back",
     errno.EEXIST: _IN_THE_WAY, errno.ENOTDIR: _IN_THE_WAY, errno.EISDIR: _IN_THE_WAY,
+    errno.ELOOP: _IN_THE_WAY,  # a link where none may be
 }  # fmt: skip
 
 

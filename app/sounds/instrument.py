@@ -12,7 +12,7 @@ import streamlit as st
 from app.look import style
 from app.sounds.made_sounds import MOST_ZIPPED
 from app.sounds.model import Model
-from engine.errors import SweetspotError
+from engine.errors import SweetspotError, next_step
 from engine.quantities import counted, size
 
 MOST_KEYS, USUAL_KEYS = 64, 16
@@ -70,7 +70,7 @@ def _make(model: Model, asked: dict[str, Any]) -> None:
     except SweetspotError as error:
         style.note("red", "error", error.cause, error.remedy)
     except OSError as error:
-        style.note("red", "error", f"The instrument cannot be kept: {error.strerror or error}.", "Make room.")
+        style.note("red", "error", f"The instrument cannot be kept: {error.strerror or error}.", f"{next_step(error)}.")
 
 
 def _made(model: Model) -> None:

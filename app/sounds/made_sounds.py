@@ -21,7 +21,7 @@ import soundfile
 import streamlit as st
 
 from engine.claims.figures import percent
-from engine.errors import StorageError
+from engine.errors import StorageError, next_step
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.layout import STARS, is_run_id, snapshot_moment
@@ -95,7 +95,9 @@ class MadeSounds:
                 data = json.dumps({"starred": sorted(stars | {name} if on else stars)}, indent=2).encode() + b"\n"
                 replace_bytes(self.place / STARS, data, durable=True)
             except OSError as error:
-                raise StorageError(f"The star cannot be kept: {error.strerror or error}.", "Make room.") from error
+                raise StorageError(
+                    f"The star cannot be kept: {error.strerror or error}.", f"{next_step(error)}."
+                ) from error
 
     def prune(self) -> None:
         """Remove the oldest of those that were only passed by on the map; none where stars cannot be read now."""

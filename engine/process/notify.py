@@ -13,12 +13,14 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import click
 
 from engine import child
 from engine.claims.headline import reason_done
 from engine.claims.kinds import WORSENS
+from engine.errors import ConfigError
 from engine.rundir.atomic import open_append
 from engine.rundir.layout import Layout
 from engine.rundir.status import State, Status
@@ -32,9 +34,32 @@ _ENDS: Mapping[State, Event] = {
     State.COMPLETED: "done", State.FAILED: "failed", State.CANCELLED: "stopped", State.INTERRUPTED: "stopped"
 }  # fmt: skip
 
+
+def _is_address(command: str) -> bool:
+    return command.lower().startswith(("http://", "https://"))
+
+
+def _checked(context: click.Context, option: click.Parameter, command: str | None) -> str | None:
+    """``ConfigError`` for an address that cannot be asked: better now than at the end of a night."""
+    if command is None or not _is_address(command):
+        return command
+    try:
+        parts = urlsplit(command)
+        good = parts.hostname and parts.port != 0 and "@" not in parts.netloc and command.isascii()
+    except ValueError:
+        good = False
+    if not good or " " in command or not command.isprintable():
+        raise ConfigError(
+            "The address of --notify is none of the web.",
+            "Give it as https://HOST/PLACE: in ASCII, without blanks, without a user's name.",
+        )
+    return command
+
+
 option = click.option(
     "--notify",
     metavar="COMMAND|URL",
+    callback=_checked,
     help="Command to run, or http(s) address to POST to, when a run is done, failed, stopped, past its sweet range or "
     "memorising; docs/queue.md.",
 )
@@ -48,7 +73,7 @@ def notify(command: str, root: Path, event: Event, message: str, status: Status 
     facts = _facts(root, event, message, status)
     variables = {f"SWEETSPOT_{name.upper()}": "" if value is None else str(value) for name, value in facts.items()}
     teller = ["engine.process.limited", str(LIMIT_S), command]
-    if command.startswith(("http://", "https://")):
+    if _is_address(command):
         teller = ["engine.process.webhook", str(POST_LIMIT_S), command, json.dumps(facts)]
     with os.fdopen(open_append(Layout(root).log), "ab") as log:
         process = subprocess.Popen(

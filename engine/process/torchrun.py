@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from engine.task import Task
 
 _LAUNCHED = "TORCHELASTIC_RUN_ID"  # the mark of a process that torchrun started
+_TOLD = {"WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}  # what it tells each of them
 UPDATE_LIMIT = timedelta(minutes=10)  # of one exchange within an update: a process that stands still is as good as gone
 WAIT_LIMIT = timedelta(days=30)  # between updates: the first one may be decoding, checking or saving
 
@@ -98,9 +99,15 @@ def _has_cuda() -> bool:
 @contextmanager
 def joined() -> Iterator[SharedRanks | None]:
     """The processes that torchrun started beside this one; None for a process of its own."""
-    if _LAUNCHED not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
+    if _LAUNCHED not in os.environ or os.environ.get("WORLD_SIZE") == "1":
         yield None
         return
+    missing = sorted(_TOLD - os.environ.keys())
+    if missing:
+        raise ConfigError(
+            f"{_LAUNCHED} says that torchrun started this process, and {missing[0]} is not set.",
+            f"Start it by torchrun, or take {_LAUNCHED} out of the environment.",
+        )
     from engine.loop.ranks import SharedRanks
 
     group = TorchGroup()

@@ -22,14 +22,14 @@ from engine.home import expanded
 from engine.printable import sweetspot
 from engine.process.job import Job, new_root
 from engine.queue.jobs import Jobs
-from engine.queue.order import Turns, first, moved
+from engine.queue.order import PATIENCE_S, Turns, first, moved
 from engine.queue.request import Outcome, Request, request_of
 from engine.rundir.atomic import discard, flush_directory, replace_bytes
 from engine.rundir.encoding import encode
 from engine.rundir.layout import is_run_id
 from engine.rundir.liveness import host
-from engine.rundir.lock import RunLock, is_held
-from engine.rundir.reading import read_own, read_record
+from engine.rundir.lock import RunLock, holder_of
+from engine.rundir.reading import read_record
 
 QueueState = Literal["waiting", "begun", "ended"]
 _STATES: tuple[QueueState, ...] = (
@@ -38,6 +38,7 @@ _STATES: tuple[QueueState, ...] = (
     "ended",
 )  # the way of a request: read in its direction, none is lost
 _FOLDER = ".queue"
+_FORGETS = "takes a request out"  # what stands in the lock of who is no worker and has it for a moment
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ class Queue:
         if one.state == "ended":  # else one that was killed within ``end`` comes back
             discard(self._path("begun", one.id))
         if one.state == "begun":
-            with self._locked():
+            with self._locked(f"{_FORGETS}, "):
                 one.path.unlink(missing_ok=True)
             return
         try:
@@ -181,11 +182,12 @@ class Queue:
             yield
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[RunLock]:
+    def _locked(self, purpose: str = "") -> Iterator[RunLock]:
         """No worker goes through the queue meanwhile. ``RunDirectoryError`` when one does."""
         self.prepare()
+        holder = f"{purpose}pid {os.getpid()}, host {host()}"
         try:
-            lock = RunLock(self._lock, holder=f"pid {os.getpid()}, host {host()}")
+            lock = RunLock.within(self._lock, holder, PATIENCE_S, worth=lambda: not self.worker())
         except RunDirectoryError:
             raise RunDirectoryError(
                 f"A worker goes through this queue already ({self.worker() or 'it has just begun'}).",
@@ -211,7 +213,7 @@ class Queue:
             ) from error
 
     def check_worked(self) -> None:
-        """``RunDirectoryError`` when the folder of this worker's queue was removed, moved or replaced."""
+        """``RunDirectoryError`` when this worker's queue was removed, moved or replaced; OSError when none can say."""
         if self._worked is not None and not self._worked.intact(self._lock):
             raise RunDirectoryError(
                 f"{self.folder} is not the queue any more that this worker began with: it was removed or replaced.",
@@ -242,8 +244,10 @@ class Queue:
 
     @property
     def stopping(self) -> bool:
-        """Whether the worker was asked to end."""
-        return self._stop.exists()
+        """Whether the worker was asked to end, as far as the system says."""
+        with contextlib.suppress(OSError):
+            return self._stop.exists()
+        return False
 
     def prepare(self) -> None:
         """Make its folders. ``RunDirectoryError`` where a link lies in their place or in that of its files; OSError."""
@@ -258,9 +262,8 @@ class Queue:
 
     def worker(self) -> str:
         """Which process goes through the queue: "pid 12, host studio"; "" when none does."""
-        if not is_held(self._lock):
-            return ""
-        return (read_own(self._lock) or b"").decode(errors="replace").strip()
+        holder = holder_of(self._lock)
+        return "" if holder.startswith(_FORGETS) else holder
 
     @property
     def _lock(self) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,7 @@ from engine.rundir.lock import RunLock
 from engine.rundir.protocol import Record
 from engine.rundir.reading import read_record
 
-PATIENCE_S, LOOK_S = 5.0, 0.05
+PATIENCE_S = 5.0
 
 
 class Order(Record):
@@ -54,17 +53,12 @@ class Turns:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Two that change it at once do so one after the other."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                lock = RunLock(self.lock, holder=f"pid {os.getpid()}, host {host()}")
-                break
-            except RunDirectoryError:
-                if time.monotonic() > deadline:
-                    raise RunDirectoryError("Somebody else changes this order just now.", "Try again.") from None
-                time.sleep(LOOK_S)
-            except OSError as error:
-                raise StorageError.of(error) from error
+        try:
+            lock = RunLock.within(self.lock, f"pid {os.getpid()}, host {host()}", PATIENCE_S)
+        except RunDirectoryError:
+            raise RunDirectoryError("Somebody else changes this order just now.", "Try again.") from None
+        except OSError as error:
+            raise StorageError.of(error) from error
         try:
             yield
         finally:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import psutil
 
 from engine.errors import StorageError
+from engine.printable import sweetspot
 from engine.process.signals import SignalFlag
 from engine.queue.files import Queue, Queued
 from engine.queue.gpus import Gpus
@@ -82,22 +83,31 @@ class Worker:
         self._aside: set[str] = set()  # stopped by somebody else's signal: not to be begun again by this worker
         self._gpus = Gpus.of(os.environ)
         self._deaths = Deaths()
+        self._asked_to_end: set[str] = set()
         self._failed = 0
 
     def run(self, *, wait: bool) -> int:
         """Until nothing is left, with ``wait`` until it is ended; the exit code: 1 if a request failed, 128 + n.
 
-        ``RunDirectoryError`` when its queue was removed or replaced.
+        ``RunDirectoryError`` when its queue was removed or replaced. However it leaves, no training is left alone.
         """
-        self._adopt()
-        while not self._ends:
+        try:
+            self._adopt()
+            while not self._ends:
+                self._look()
+                if not self._under_way and not wait:
+                    break
+                time.sleep(LOOK_S if self._under_way else IDLE_S)
+            return self._leave()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _look(self) -> None:
+        with contextlib.suppress(OSError):  # a drive that stammers: nothing is known to be lost then
             self._queue.check_worked()
-            self._collect()
-            self._fill()
-            if not self._under_way and not wait:
-                break
-            time.sleep(LOOK_S if self._under_way else IDLE_S)
-        return self._leave()
+        self._collect()
+        self._fill()
 
     @property
     def _ends(self) -> bool:
@@ -202,11 +212,24 @@ class Worker:
             self._tell(str(StorageError.of(error)))
 
     def _leave(self) -> int:
-        asked: set[str] = set()
         while self._under_way:
-            for name in self._under_way.keys() - asked:
-                self._under_way[name].end()
-                asked.add(name)
+            self._ask_to_end()
             time.sleep(LOOK_S)
             self._collect()
         return self._signals.exit_code or (1 if self._failed else 0)
+
+    def _ask_to_end(self) -> None:
+        """Once each: a second signal costs a training its checkpoint."""
+        for name in self._under_way.keys() - self._asked_to_end:
+            self._asked_to_end.add(name)
+            self._under_way[name].end()
+
+    def _abandon(self) -> None:
+        """End the trainings for a worker that cannot go on: how they came out is in their runs, not in the queue."""
+        self._ask_to_end()
+        for name, one in self._under_way.items():
+            while not one.over:
+                time.sleep(LOOK_S)
+            _, outcome = found(one.queued)
+            on = f"stopped. Go on with: {sweetspot('train', '--resume', one.queued.root)}"
+            self._tell(f"{name} {on if outcome is None else outcome.state}")

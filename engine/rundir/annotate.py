@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.errors import RunDirectoryError, StorageError
+from engine.errors import RunDirectoryError, StorageError, next_step
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.encoding import decode, encode
 from engine.rundir.layout import Layout
@@ -20,7 +19,6 @@ from engine.rundir.reading import read_own
 from engine.rundir.view import RunView
 
 PATIENCE_S = 10.0
-_LOOK_S = 0.02
 
 
 def annotate(
@@ -52,8 +50,9 @@ def annotate(
             notes = Notes.model_validate(before.model_dump() | changes | said)
             replace_bytes(reader.layout.notes, encode(notes, indent=1), durable=True)
     except OSError as error:
+        what, why = error.filename or reader.layout.notes, (error.strerror or str(error)).lower()
         raise StorageError(
-            f"The notes on {reader.root} cannot be written: {error.strerror or error}.", "Make room."
+            f"The notes on {reader.root} cannot be written: {what}: {why}.", f"{next_step(error)}."
         ) from error
     return notes
 
@@ -61,15 +60,10 @@ def annotate(
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """As a context: nobody else changes the notes whose lock is ``path``. ``StorageError`` where one does not end."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            lock = RunLock(path, f"pid {os.getpid()}")
-            break
-        except RunDirectoryError as error:
-            if time.monotonic() > deadline:
-                raise StorageError(f"Another process has held {path} for {PATIENCE_S:g} seconds.", "End it.") from error
-            time.sleep(_LOOK_S)
+    try:
+        lock = RunLock.within(path, f"pid {os.getpid()}", PATIENCE_S)
+    except RunDirectoryError as error:
+        raise StorageError(f"Another process has held {path} for {PATIENCE_S:g} seconds.", "End it.") from error
     try:
         yield
     finally:

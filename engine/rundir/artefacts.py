@@ -223,12 +223,12 @@ def _find(root: Path, directory: Path, order: Callable[[str], tuple[int, int] | 
 
 def _files(root: Path, directory: Path) -> Iterator[Path]:
     """Regular files of ``directory`` that lie in ``root`` once links are followed."""
-    inside = root.resolve()
     try:
+        inside = root.resolve()
         if not directory.resolve().is_relative_to(inside):
             return
         paths = list(directory.iterdir())
-    except OSError:
+    except (OSError, RuntimeError):  # a link that leads back to itself
         return
     yield from (path for path in paths if _is_in(inside, path))
 
@@ -236,5 +236,5 @@ def _files(root: Path, directory: Path) -> Iterator[Path]:
 def _is_in(inside: Path, path: Path) -> bool:
     try:
         return path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(inside))
-    except OSError:  # the system does not say: as good as not there
+    except (OSError, RuntimeError):  # the system does not say, or it leads back to itself: as good as not there
         return False

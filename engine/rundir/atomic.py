@@ -61,8 +61,9 @@ def stage(path: Path, data: bytes, *, durable: bool) -> Path:
                 flush(descriptor)
         finally:
             os.close(descriptor)
-    except OSError:
+    except OSError as error:
         discard(temporary)
+        error.filename = str(path)  # what its user knows of
         raise
     return temporary
 
@@ -84,6 +85,7 @@ def commit(temporary: Path, path: Path) -> None:
             busy = sys.platform == "win32" and isinstance(error, PermissionError)
             if not busy or time.monotonic() > deadline:
                 discard(temporary)
+                error.filename, error.filename2 = str(path), None
                 raise
         time.sleep(0.02)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import time
 import uuid
+from pathlib import Path
 
 from engine.errors import RunDirectoryError, StorageError, next_step, next_step_or_elsewhere
+from engine.home import expanded
 from engine.printable import sweetspot
 from engine.rundir.artefacts import sweep_halves
 from engine.rundir.atomic import create_once, is_temporary, replace_bytes, sweep
@@ -22,6 +24,14 @@ from engine.rundir.status import State, Status
 _ASK = "Ask its owner for the right or choose another place"
 
 
+def layout_at(root: Path) -> Layout:
+    """Of the directory that ``root`` leads to, there or not; ``RunDirectoryError`` for a link back to itself."""
+    try:
+        return Layout(expanded(root, strict=True).resolve())
+    except RuntimeError:
+        raise RunDirectoryError(f"{root} is a link that leads back to itself.", "Name another directory.") from None
+
+
 def holds_run(layout: Layout) -> bool:
     """Whether a session has ever begun in this directory, not yet that it got as far as to train.
 
@@ -29,7 +39,7 @@ def holds_run(layout: Layout) -> bool:
     """
     try:
         return any(path.exists() for path in (layout.run, layout.sessions, layout.status))
-    except PermissionError:
+    except OSError:
         return True
 
 

@@ -15,20 +15,24 @@ import os
 import struct
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from engine.errors import RunDirectoryError, RunDirectoryLostError
 from engine.printable import sweetspot
 from engine.rundir.layout import Layout
 from engine.rundir.protocol import SessionRecord
-from engine.rundir.reading import read_records
+from engine.rundir.reading import read_own, read_records
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
 
-_held: set[str] = set()  # by identity: a path may change, and several may lead to one file
+_LOOK_S = 0.02
+_held: dict[str, str] = {}  # holders by identity: a path may change, and several may lead to one file
 _guard = threading.Lock()
 _WINDOWS_BYTE = 1 << 30  # Windows' locks are mandatory: lock a byte far behind the text, which stays readable
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
@@ -49,6 +53,21 @@ class RunLock:
         with _guard:
             self._descriptor = _take(path, holder)
 
+    @classmethod
+    def within(cls, path: Path, holder: str, seconds: float, worth: Callable[[], bool] = lambda: True) -> Self:
+        """The lock, as soon as who holds it lets it go.
+
+        ``RunDirectoryError`` when that takes longer, or is not ``worth`` the wait; OSError as ever.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return cls(path, holder)
+            except RunDirectoryError:
+                if time.monotonic() > deadline or not worth():
+                    raise
+            time.sleep(_LOOK_S)
+
     def intact(self, path: Path) -> bool:
         """Whether the file at ``path`` is the one that is locked, and not removed or replaced. Raises OSError."""
         return identity(path) == _identity(os.fstat(self._descriptor))
@@ -67,7 +86,7 @@ class RunLock:
             self._descriptor = -1
 
     def _let_go(self) -> None:
-        _held.discard(_identity(os.fstat(self._descriptor)))
+        _held.pop(_identity(os.fstat(self._descriptor)), None)
         os.close(self._descriptor)
 
 
@@ -149,26 +168,40 @@ def is_held(path: Path) -> bool | None:
     Asks without taking it: a trainer that begins in this moment must not be refused.
     """
     with _guard:
-        try:
-            known = identity(path)
-        except OSError:
-            return None
-        if known == "":
-            return None
-        if known in _held:
-            return True  # not opened: closing it again would drop the lock
-        if sys.platform == "win32":
-            return None
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-        except OSError:
-            return None
-        try:
-            return _kind_of_lock(descriptor) != fcntl.F_UNLCK
-        except OSError:
-            return None
-        finally:
-            os.close(descriptor)
+        return _is_held(path)
+
+
+def holder_of(path: Path) -> str:
+    """What the process that has the lock wrote into it; "" when none has it. Raises OSError."""
+    with _guard:
+        if not _is_held(path):
+            return ""
+        own = _held.get(identity(path))  # not read: closing it again would drop the lock
+        return own if own is not None else (read_own(path) or b"").decode(errors="replace").strip()
+
+
+def _is_held(path: Path) -> bool | None:
+    """:func:`is_held`. The caller has the guard."""
+    try:
+        known = identity(path)
+    except OSError:
+        return None
+    if known == "":
+        return None
+    if known in _held:
+        return True  # not opened: closing it again would drop the lock
+    if sys.platform == "win32":
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        return _kind_of_lock(descriptor) != fcntl.F_UNLCK
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def identity(path: Path) -> str:
@@ -199,7 +232,7 @@ def _take(path: Path, holder: str) -> int:
     except BaseException:
         os.close(descriptor)
         raise
-    _held.add(_identity(os.fstat(descriptor)))
+    _held[_identity(os.fstat(descriptor))] = holder
     return descriptor
 
 

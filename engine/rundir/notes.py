@@ -6,6 +6,7 @@ shows them. One that is missing or damaged says nothing, and what of it is damag
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from engine.rundir.reading import is_there, read_object, read_own
 
 LONGEST_NAME, LONGEST_TAG, LONGEST_TEXT, LONGEST_REMARK = 100, 30, 4000, 300
 MOST_TAGS, MOST_REMARKS = 12, 1000
+_UPDATE = re.compile(r"[0-9]{1,12}")  # a second each: 30,000 years
 
 
 def _line(text: str, longest: int) -> str:
@@ -31,6 +33,11 @@ def _lines(text: str) -> str:
     return "\n".join(lines)[:LONGEST_TEXT].strip()
 
 
+def _words(tags: Any) -> Any:
+    """Those that are words: what else a file holds is no tag."""
+    return [tag for tag in tags if _is_text(tag)] if isinstance(tags, list | tuple) else tags
+
+
 def _tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Each once, in their order."""
     said = (_line(tag.replace(",", " "), LONGEST_TAG) for tag in tags)
@@ -41,31 +48,46 @@ def _placed(remarks: Any) -> Any:
     """Those that are words at the number of an update; what else a file holds is none of them."""
     if not isinstance(remarks, dict):
         return remarks
-    return {step: text for step, text in remarks.items() if str(step).isdecimal() and isinstance(text, str)}
+    return {step: text for step, text in remarks.items() if _is_update(step) and _is_text(text)}
+
+
+def _updates(steps: Any) -> Any:
+    """Those that are numbers of updates; what else a file holds is none."""
+    return [step for step in steps if _is_update(step)] if isinstance(steps, list | tuple) else steps
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is text that can be written: JSON can name half a character."""
+    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
+
+
+def _is_update(step: object) -> bool:
+    """Whether it is the number of an update, which as a key of JSON is a text."""
+    return not isinstance(step, bool) and isinstance(step, int | str) and _UPDATE.fullmatch(str(step)) is not None
 
 
 def _remarks(remarks: dict[int, str]) -> dict[int, str]:
     """In the order of their updates; the first ones where there are too many."""
-    lines = ((step, _line(text, LONGEST_REMARK)) for step, text in sorted(remarks.items()) if step >= 0)
+    lines = ((step, _line(text, LONGEST_REMARK)) for step, text in sorted(remarks.items()))
     return dict([(step, text) for step, text in lines if text][:MOST_REMARKS])
 
 
 def _moments(steps: Iterable[int]) -> tuple[int, ...]:
     """Each update once, in their order; the first ones where there are too many."""
-    return tuple(sorted({step for step in steps if step >= 0})[:MOST_REMARKS])
+    return tuple(sorted(set(steps))[:MOST_REMARKS])
 
 
 class Notes(Record):
     """What a person calls a run, and says of it. Empty where there is nothing."""
 
     name: Annotated[str, AfterValidator(lambda text: _line(text, LONGEST_NAME))] = ""
-    tags: Annotated[tuple[str, ...], AfterValidator(_tags)] = ()
+    tags: Annotated[tuple[str, ...], BeforeValidator(_words), AfterValidator(_tags)] = ()
     text: Annotated[str, AfterValidator(_lines)] = ""
     archived: bool = False
     remarks: Annotated[dict[int, str], BeforeValidator(_placed), AfterValidator(_remarks)] = Field(
         default_factory=dict, description="Words on what previews sound like, by the update they were made after."
     )
-    starred: Annotated[tuple[int, ...], AfterValidator(_moments)] = Field(
+    starred: Annotated[tuple[int, ...], BeforeValidator(_updates), AfterValidator(_moments)] = Field(
         (), description="The updates after which previews with a star were made."
     )
 

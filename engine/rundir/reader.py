@@ -231,11 +231,18 @@ class RunReader:
 
 
 def run_names(runs_dir: Path) -> list[str]:
-    """The directories in ``runs_dir`` that may hold a run, by their names."""
+    """The directories in ``runs_dir`` that may hold a run, by their names. One that leads nowhere hides no other."""
     try:
-        return [path.name for path in runs_dir.iterdir() if is_run_id(path.name) and path.is_dir()]
+        return [path.name for path in runs_dir.iterdir() if is_run_id(path.name) and _is_directory(path)]
     except OSError:
         return []
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a link into a place that may not be entered, or is away
+        return False
 
 
 def trained_at(reader: RunReader) -> float | None:

@@ -15,7 +15,6 @@ from typing import Any, Self
 import psutil
 
 from engine.errors import RunDirectoryLostError, next_step
-from engine.home import expanded
 from engine.rundir.artefacts import write_artefact
 from engine.rundir.atomic import Journal, create_once, make_directory
 from engine.rundir.control import Inbox
@@ -23,6 +22,7 @@ from engine.rundir.encoding import encode
 from engine.rundir.entry import (
     check_entry,
     first_status,
+    layout_at,
     new_session,
     no_place,
     prepare,
@@ -89,7 +89,7 @@ class RunWriter:
         ``RunDirectoryError`` when another process trains there, when it holds a run and ``resume`` is False, when it
         holds anything else, or none and ``resume`` is True; ``StorageError`` when it cannot be written.
         """
-        layout = Layout(expanded(root, strict=True).resolve())
+        layout = layout_at(root)
         refuse_living(layout)
         check_entry(layout, resume=resume)
         try:

@@ -8,6 +8,7 @@ itself, it is looked at and never trained here.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -104,6 +105,7 @@ def _placed(staged: Path, runs_dir: Path, name: str) -> Path:
             root.mkdir()
         except FileExistsError:
             continue
-        root.rmdir()  # it was free
+        if sys.platform == "win32":  # which takes no empty folder's place
+            root.rmdir()
         return staged.rename(root)
     raise AssertionError("numbers do not end")

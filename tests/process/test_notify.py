@@ -6,10 +6,12 @@ import contextlib
 import json
 import os
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from engine.tasks.vae.diagnosis import REPEATS
 from tests import forkserver
 from tests.audio.sounds import Write
 from tests.conftest import ROOT, until
-from tests.queue.test_queue import HEAR, heard, table
+from tests.queue.test_queue import HEAR, Engine, heard, table
 
 
 def train(tmp_path: Path, root: Path, command: str, *more: object) -> subprocess.CompletedProcess[str]:
@@ -100,6 +102,78 @@ def test_nobody_waits_for_an_address_that_says_nothing_or_is_none(tmp_path: Path
         release.set()
     assert train(tmp_path, tmp_path / "other", "http://127.0.0.1:1/").returncode == 0
     until(lambda: "was not reached: " in Layout(tmp_path / "other").log.read_text())
+
+
+@contextlib.contextmanager
+def answering(answer: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[bytes]]]:
+    """An address of a server that answers as it likes, and the beginning of each request."""
+    heard: list[bytes] = []
+
+    class Answer(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            heard.append(self.request.recv(1 << 16))
+            with contextlib.suppress(OSError):
+                answer(self.request)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answer) as place:
+        place.daemon_threads = True
+        threading.Thread(target=place.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{place.server_address[1]}/secret-token", heard
+        place.shutdown()
+
+
+def told(address: str, seconds: float = 20) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "engine.process.webhook", str(seconds), address, "{}"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def without_end(place: socket.socket) -> None:
+    place.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        place.sendall(b"X")
+        threading.Event().wait(0.05)
+
+
+STRANGE = {
+    "no_http": (b"\x1b[31mhello\r\n\r\n", "gave an answer that is none of the web's"),
+    "no_end": (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 200_000 + b"\r\n\r\n", "gave an answer that is none of the web's"),
+    "own_words": (b"HTTP/1.1 500 \x1b[2Jboo\r\nContent-Length: 0\r\n\r\n", "answered 500 Internal Server Error"),
+    "no_code": (b"HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n", "answered 999"),
+}
+
+
+@pytest.mark.parametrize(("answer", "said"), STRANGE.values(), ids=STRANGE)
+def test_what_a_server_answers_is_said_in_words_of_our_own(answer: bytes, said: str) -> None:
+    with answering(lambda place: place.sendall(answer)) as (address, _):
+        done = told(address)
+    assert (done.stdout, done.stderr) == (f"The address of --notify {said}.\n", "")
+
+
+def test_a_notice_that_is_sent_elsewhere_is_not_lost_in_silence() -> None:
+    there = b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n"
+    with answering(lambda place: place.sendall(there)) as (address, heard_there):
+        done = told(address)
+    assert [one.split()[0] for one in heard_there] == [b"POST"]
+    assert done.stdout == (
+        "The address of --notify answered 302 Found, which leads elsewhere: name the place it leads to.\n"
+    )
+
+
+def test_a_server_that_never_comes_to_an_end_holds_no_process() -> None:
+    with answering(without_end) as (address, _):
+        assert told(address, 0.5).stdout == "The address of --notify had not answered after 0.5 s.\n"
+
+
+@pytest.mark.parametrize(
+    "address", ["http://", "HTTP://a b/", "http://[::1", "http://me:pw@host/", "http://host:x/", "http://hö.st/"]
+)
+def test_an_address_that_cannot_be_asked_is_refused_before_the_run(
+    engine: Engine, tmp_path: Path, address: str
+) -> None:
+    for words in (("train", "demo", "--run-dir", tmp_path / "run"), ("queue", "run", "--runs-dir", tmp_path)):
+        done = engine(*words, "--notify", address)
+        assert done.returncode == 2 and "The address of --notify is none of the web." in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_nobody_waits_for_a_command_that_hangs(tmp_path: Path) -> None:

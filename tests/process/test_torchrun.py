@@ -205,6 +205,15 @@ def test_a_training_that_fails_ends_all_with_its_own_sentence(drums: Path, tmp_p
     assert RunReader(root).status().state is State.FAILED
 
 
+def test_what_torchrun_did_not_start_says_what_is_missing(tmp_path: Path) -> None:
+    half = os.environ | {"TORCHELASTIC_RUN_ID": "left over", "WORLD_SIZE": "2"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = forkserver.Popen("engine.train", "iris", "--run-dir", tmp_path / "run", environment=half, **pipes)
+    ((code, said),) = ended([process])
+    assert code == 2 and "LOCAL_RANK is not set" in said and "take TORCHELASTIC_RUN_ID out of the environment" in said
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_arguments_that_cannot_be_end_all(tmp_path: Path) -> None:
     said = train(2, tmp_path / "nowhere")

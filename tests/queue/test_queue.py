@@ -8,7 +8,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pytest
 
 from engine.errors import RunDirectoryError
 from engine.process.job import asked_job
-from engine.queue.files import Queue
+from engine.queue.files import Queue, Queued
 from engine.queue.request import Outcome
 from engine.queue.standing import Standing, row_of
 from engine.rundir.layout import Layout
@@ -402,13 +404,43 @@ def test_a_stop_that_cannot_be_taken_away_is_named(queue: Engine, runs: Path) ->
     assert done.returncode == 2 and f"{runs / '.queue' / 'stop'} asks every worker to end" in done.stderr
 
 
-def test_a_worker_whose_queue_was_replaced_ends_and_says_so(queue: Engine, night: Night, runs: Path) -> None:
+def test_a_worker_whose_queue_was_replaced_ends_with_its_trainings_and_says_so(
+    queue: Engine, night: Night, runs: Path, tmp_path: Path
+) -> None:
+    root = added(queue, table(tmp_path / "table.csv"), *LENGTH, "--max-epochs", 2000)
     worker = night.work("--wait")
-    until(lambda: Queue(runs).worker() != "" or worker.poll() is not None)
-    runs.rename(runs.with_name("before"))
+    until(lambda: worker.poll() is not None or step_of(root) > 10)
+    (runs / ".queue").rename(tmp_path / "before")
     Queue(runs).prepare()
     assert worker.wait(120) == 2
-    assert "it was removed or replaced" in night.said.read_text()
+    status, said = RunReader(root).status(), night.said.read_text()
+    assert status is not None and status.state is State.INTERRUPTED
+    assert status.last_checkpoint is not None and status.last_checkpoint.step == status.step
+    assert f"{root.name} stopped. Go on with: sweetspot train --resume {root}" in said
+    assert "it was removed or replaced" in said and Queue(runs).requests() == []
+
+
+def test_those_who_take_requests_out_at_once_wait_for_each_other_and_are_no_worker(runs: Path) -> None:
+    one = Queue(runs)
+    names = asked(runs, *map(str, range(12)))
+    begun = [found for waits in one.requests() if (found := one.begin(waits)) is not None]
+    ready = threading.Barrier(len(begun))
+
+    def take_out(each: Queued) -> None:
+        ready.wait()
+        Queue(runs).remove(each)
+
+    with ThreadPoolExecutor(len(begun)) as hands:
+        list(hands.map(take_out, begun))
+    assert len(names) == len(begun) and one.requests() == []
+
+
+def test_who_asks_for_the_worker_within_its_own_process_takes_nothing_from_it(queue: Engine, runs: Path) -> None:
+    files = Queue(runs)
+    with files.as_worker():
+        assert files.worker().startswith(f"pid {os.getpid()},")
+        refused = queue("run")
+        assert refused.returncode == 2 and f"already (pid {os.getpid()}," in refused.stderr
 
 
 def test_what_was_killed_while_it_noted_an_end_is_over_and_stays_so(queue: Engine, runs: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,23 @@ def test_what_is_damaged_of_notes_takes_nothing_else_with_it(run: RunReader) -> 
     annotate(run, archived=True)
     kept = Notes(name="Hats", tags=("dry",), archived=True, remarks={20: "hat is there"})
     assert read_notes(run.layout) == kept and not run.layout.damaged_notes.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "mine", "strange"),
+    [
+        ("remarks", {"20": "hat is there"}, {"\u0663": "no digit of ours", "9" * 4290: "never", "30": "\ud800"}),
+        ("starred", [20], ["x", 1.5, True, None, -1, int("9" * 4290)]),
+        ("tags", ["dry"], [5, None, "\ud800"]),
+    ],
+)
+def test_what_a_person_wrote_outlives_what_is_strange_beside_it(
+    field: str, mine: Any, strange: Any, run: RunReader
+) -> None:
+    both = mine | strange if isinstance(mine, dict) else mine + strange
+    run.layout.notes.write_text(json.dumps({field: both}))
+    annotate(run, name="Hats")
+    assert json.loads(run.layout.notes.read_text())[field] == mine
 
 
 def test_notes_of_which_nothing_can_be_read_are_put_aside(run: RunReader) -> None:
@@ -137,9 +155,9 @@ def test_a_run_that_may_not_be_written_to_says_so(run: RunReader) -> None:
 
 def test_a_disk_that_refuses_is_said_and_what_was_there_stays(run: RunReader) -> None:
     Layout(run.root).notes.mkdir()
-    with pytest.raises(StorageError, match="cannot be written"):
+    with pytest.raises(StorageError, match=r"notes\.json: is a directory\. Remove what lies in its place\."):
         annotate(run, name="mine")
-    assert run.view().state is ShownState.COMPLETED
+    assert run.view().state is ShownState.COMPLETED and not [*run.root.glob(".staged*")]
 
 
 def test_of_two_who_write_at_once_neither_is_lost(run: RunReader) -> None:

@@ -8,7 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from engine.sharing import deterministic_zip, unpack
 from engine.sharing.deterministic_zip import read_zip, write_zip
 from engine.sharing.pack import pack
 from engine.sharing.staging import staging
-from engine.sharing.unpack import take_in
+from engine.sharing.unpack import _placed, take_in
 
 
 @pytest.fixture
@@ -181,3 +183,22 @@ def test_what_a_killed_opening_left_goes_with_the_next_and_what_lives_stays(runs
             take_in(tmp_path / "missing.zip", runs)
         assert list(runs.iterdir()) == [alive]
     assert not list(runs.iterdir())
+
+
+def test_those_who_take_in_runs_of_one_name_at_once_get_a_place_each(tmp_path: Path) -> None:
+    hands, each = 6, 50
+    ready = threading.Barrier(hands)
+
+    def place(hand: int) -> list[Path]:
+        ready.wait()
+        return [_placed(staged(f"{hand}-{number}"), tmp_path, "hats") for number in range(each)]
+
+    def staged(name: str) -> Path:
+        made = tmp_path / f".staged-{name}"
+        made.mkdir()
+        (made / name).touch()
+        return made
+
+    with ThreadPoolExecutor(hands) as pool:
+        found = [root for roots in pool.map(place, range(hands)) for root in roots]
+    assert len({next(root.iterdir()).name for root in found}) == len(set(found)) == hands * each
