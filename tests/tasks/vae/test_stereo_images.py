@@ -17,7 +17,8 @@ from engine.commands.export import command as export_command
 from engine.commands.reconstruct import command as reconstruct_command
 from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.load import open_model
-from engine.tasks.vae.sounds.request import FromFile, FromPrior, SoundRequest
+from engine.tasks.vae.sounds.request import FromFile, FromPrior, Making, SoundRequest
+from engine.tasks.vae.sounds.resynthesis import resynthesise
 from engine.tasks.vae.stereo_images import check_images, collection_images, image_near
 from tests.conftest import train_small
 
@@ -118,6 +119,8 @@ def test_a_copy_lies_as_its_original_does_and_one_of_a_mono_sound_does_not(
     assert np.median(copy.width) == pytest.approx(np.median(original.width), abs=0.05)
     assert waves["mono.recon"].shape == waves["mono.orig"].shape == (len(waves["wide.recon"]),)
     np.testing.assert_allclose(waves["wide.recon"].mean(1), waves["mono.recon"], atol=2e-3)
+    grains = resynthesise(Studio(open_model(drum_run, None)), given[0], Making(quality="fast")).wave
+    assert np.median(seen(grains).pan) == pytest.approx(np.median(original.pan), abs=0.05)
 
 
 @pytest.mark.slow
