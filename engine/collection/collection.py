@@ -38,12 +38,13 @@ _SLACK_S = 1e-6
 class Sound:
     """A usable file. Its samples are ``pcm() / 32767 * gain``: peak at full scale, and the gain that takes them back.
 
-    path: relative to the collection, forward slashes. num_samples: at the collection's rate, ``padding`` included: the
-    silence that brings a short sound to the shortest duration. duration_s, peak_db: of the file. group: files with one
-    number hold the same sound. image: of a stereo sound.
+    path: relative to the collection, forward slashes. file: where it lies. num_samples: at the collection's rate,
+    ``padding`` included: the silence that brings a short sound to the shortest duration. duration_s, peak_db: of the
+    file. group: files with one number hold the same sound. image: of a stereo sound.
     """
 
     path: str
+    file: Path
     num_samples: int
     padding: int
     duration_s: float
@@ -137,6 +138,7 @@ def _judge(
     sounds = [
         Sound(
             path=entry.file.shown,
+            file=entry.file.path,
             num_samples=max(facts.num_samples, shortest),
             padding=max(0, shortest - facts.num_samples),
             duration_s=facts.num_samples / settings.sample_rate,

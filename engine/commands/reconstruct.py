@@ -22,11 +22,13 @@ from engine.regular_file import refuse_files_there
 def command(run_dir: Path, files: tuple[Path, ...], out: Path, checkpoint: str | None) -> None:
     """Pass sounds through a trained model and back.
 
-    Writes NAME.recon.wav beside NAME.orig.wav into --out: float at the model's rate, channels averaged, levels
-    untouched. A sound may be of any length; the model takes it in one pass. Nothing is overwritten.
+    Writes NAME.recon.wav beside NAME.orig.wav into --out: float at the model's rate, levels untouched. The copy of a
+    stereo file lies between both channels as that does; more channels than two are averaged. A sound may be of any
+    length; the model takes it in one pass. Nothing is overwritten.
     """
-    from engine.audio.files.io import AudioError, read_wave, write_wave
+    from engine.audio.files.io import AudioError, read_stereo, write_wave
     from engine.audio.inversion import BEST
+    from engine.audio.stereo import middle_of
     from engine.tasks.vae.sounds.load import load_codec
 
     names = _names(files)
@@ -38,11 +40,11 @@ def command(run_dir: Path, files: tuple[Path, ...], out: Path, checkpoint: str |
         if not path.exists():
             raise DataError(f"{path} does not exist.", "Name a sound file.")
         try:
-            wave = read_wave(path, rate)
+            wave, image = read_stereo(path, rate)
         except (AudioError, OSError) as error:
             raise DataError(f"{path} cannot be used: {error}.", "Leave it out or convert it to WAV.") from error
         write_wave(out / f"{name}.orig.wav", wave, rate, "FLOAT")
-        write_wave(out / f"{name}.recon.wav", codec.reconstruct(wave, BEST), rate, "FLOAT")
+        write_wave(out / f"{name}.recon.wav", codec.reconstruct(middle_of(wave), BEST, image), rate, "FLOAT")
         click.echo(out / f"{name}.recon.wav")
 
 

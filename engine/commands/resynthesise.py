@@ -34,8 +34,8 @@ def command(run_dir: Path, sound: str, out: Path, checkpoint: str | None, thread
 
     FILE, or the sound of the collection with that name, is cut into grains of 85 ms; each is answered by the grain of
     the collection, as the model knows it, whose colour is nearest, at the loudness of FILE. What comes is as long as
-    FILE, at most ten minutes, and has one channel. The same model, sound and seed give the same bytes. Nothing is
-    overwritten.
+    FILE, at most ten minutes, and lies between both channels as FILE does. The same model, sound and seed give the same
+    bytes. Nothing is overwritten.
     """
     making: Making = validated(Making, options)
     kind = _format(out)

@@ -123,6 +123,24 @@ def test_a_recording_is_as_wide_as_it_was_when_it_comes_back(name: str, tmp_path
     assert abs(10 * np.log10(np.square(ours).sum() / np.square(side).sum())) < 1.5
 
 
+@needs_data
+@pytest.mark.parametrize("name", ["perc_swash", "ambi_choir"])
+def test_what_two_inversions_have_in_common_makes_no_sound_lie_elsewhere(name: str) -> None:
+    """Half of the second wave's energy is the first one."""
+    wave, rate = soundfile.read(DATA / "sonicpi" / f"{name}.flac", dtype="float32")
+    image, middle = measured(wave, rate), wave.mean(1)
+    assert image is not None
+    spectrum = np.abs(np.fft.rfft(middle)) * np.exp(2j * np.pi * np.random.default_rng(0).random(len(middle) // 2 + 1))
+    other = np.sqrt(0.5) * (middle + np.fft.irfft(spectrum, len(middle)).astype(np.float32))
+    again = measured(laid_out(middle, other, image, rate), rate)
+    assert again is not None
+    energy = np.bincount(
+        np.clip(np.searchsorted(band_edges(), np.fft.rfftfreq(len(middle), 1 / rate), "right") - 1, 0, BANDS - 1),
+        np.abs(np.fft.rfft(middle)) ** 2, BANDS,
+    )  # fmt: skip
+    assert np.average(np.abs(np.subtract(again.pan, image.pan)), weights=energy) < 0.1
+
+
 def test_the_cache_keeps_the_image_and_mono_has_none(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "wide.wav", channels(noise(0), 0.5 * noise(1)), RATE)
     soundfile.write(tmp_path / "mono.wav", noise(0), RATE)

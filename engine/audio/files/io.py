@@ -1,23 +1,24 @@
-"""Waves from files and to files. A wave is float32, mono, [samples], full scale 1."""
+"""Waves from files and to files. A wave is float32, [samples] or [samples, channels], full scale 1."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from engine.audio.files.marks import Marks, mark_chunks
-from engine.audio.files.stream import AudioError, SoundFile
+from engine.audio.files.stream import MAX_DURATION_S, AudioError, SoundFile
 from engine.audio.files.verdict import failure
+from engine.audio.stereo import StereoImage
 from engine.rundir.atomic import replace_bytes
 
 Subtype = Literal["PCM_16", "PCM_24", "FLOAT"]
 UNMARKED = Marks()
 
-__all__ = ["AudioError", "Subtype", "read_usable", "read_wave", "wave_bytes", "write_wave"]
+__all__ = ["AudioError", "Subtype", "read_stereo", "read_usable", "read_wave", "wave_bytes", "write_wave"]
 
 
 def read_wave(path: Path, sample_rate: int) -> np.ndarray:
@@ -26,30 +27,49 @@ def read_wave(path: Path, sample_rate: int) -> np.ndarray:
     Samples that are no numbers become silence. Raises AudioError when there is no sound in it, or more than three
     hours of it.
     """
-    return _read(path, sample_rate)[1]
+    source = SoundFile(path, sample_rate)
+    return _read(source, source.blocks())
 
 
-def read_usable(path: Path, sample_rate: int) -> np.ndarray:
-    """:func:`read_wave`, but AudioError also for what a scan of a collection leaves out, in the same words."""
-    source, wave = _read(path, sample_rate)
+def read_usable(path: Path, sample_rate: int) -> tuple[np.ndarray, StereoImage | None]:
+    """:func:`read_wave` and how the sound lies between two channels, None of a mono one; AudioError also for what a
+    scan of a collection leaves out, in the same words."""
+    source = SoundFile(path, sample_rate)
+    wave = _read(source, source.blocks())
     reason = failure(source, float(wave.min(initial=np.inf)), float(wave.max(initial=-np.inf)))
     if reason is not None:
         raise AudioError(reason)
-    return wave
+    return wave, _image(source)
 
 
-def _read(path: Path, sample_rate: int) -> tuple[SoundFile, np.ndarray]:
-    source = SoundFile(path, sample_rate)
-    blocks = list(source.blocks())
-    if source.shortened:
+def read_stereo(path: Path, sample_rate: int, most_s: float | None = None) -> tuple[np.ndarray, StereoImage | None]:
+    """A stereo sound as it is, [samples, 2], and how it lies between both channels; of any other what
+    :func:`read_wave` says, and None.
+
+    most_s: its beginning alone, where it is longer. A side 40 dB below the middle makes no stereo.
+    """
+    source = SoundFile(path, sample_rate, min(most_s or MAX_DURATION_S, MAX_DURATION_S))
+    wave = _read(source, source.blocks(mixed=False), cut=most_s is not None)
+    image = _image(source)
+    return wave if image is not None or wave.ndim == 1 else wave.mean(axis=1, dtype=np.float32), image
+
+
+def _image(source: SoundFile) -> StereoImage | None:
+    return source.stereo.image() if source.stereo is not None else None
+
+
+def _read(source: SoundFile, waves: Iterable[np.ndarray], cut: bool = False) -> np.ndarray:
+    """All of ``waves``, the blocks of ``source``. cut: it may end before the file does."""
+    blocks = list(waves)
+    if source.shortened and not cut:
         raise AudioError("longer than three hours: cut it into pieces")
     if not source.frames:
         raise AudioError("empty: no sample of it can be read")
-    return source, np.concatenate(blocks)
+    return np.concatenate(blocks)
 
 
 def write_wave(path: Path, wave: np.ndarray, sample_rate: int, subtype: Subtype = "PCM_16") -> None:
-    """Write a mono WAV whole or not at all: a reader never sees a part of it. Raises OSError."""
+    """Write a WAV whole or not at all: a reader never sees a part of it. Raises OSError."""
     replace_bytes(path, wave_bytes(wave, sample_rate, subtype), durable=False)
 
 

@@ -94,20 +94,23 @@ class SoundFile:
     def duration_s(self) -> float:
         return self.frames / self.sample_rate
 
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Mono float32 blocks of any length, [samples], at the rate asked for; channels averaged."""
+    def blocks(self, *, mixed: bool = True) -> Iterator[np.ndarray]:
+        """Float32 blocks of any length at the rate asked for: channels averaged, [samples]; or, not mixed, both of two
+        as they are, [samples, 2]."""
+        channels = 2 if self.channels == 2 and not mixed else 1
         with self._under, self._file:
             if self.sample_rate == self._out_rate:
-                yield from self._mono()
+                yield from self._heard(channels)
                 return
             # soxr HQ: 44.1 to 48 kHz at 133 dB; a windowed sinc of torchaudio's default size has 11 to 17 near 20 kHz.
-            stream = soxr.ResampleStream(self.sample_rate, self._out_rate, 1, dtype="float32", quality="HQ")
-            for block in self._mono():
+            stream = soxr.ResampleStream(self.sample_rate, self._out_rate, channels, dtype="float32", quality="HQ")
+            for block in self._heard(channels):
                 yield stream.resample_chunk(block)
             if self.frames:
-                yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+                nothing = np.zeros((0, 2) if channels == 2 else 0, np.float32)
+                yield stream.resample_chunk(nothing, last=True)
 
-    def _mono(self) -> Iterator[np.ndarray]:
+    def _heard(self, channels: int) -> Iterator[np.ndarray]:
         for block in self._raw():
             whole = np.abs(block) <= ABSURD  # false for NaN
             if not whole.all():
@@ -117,7 +120,8 @@ class SoundFile:
             self.meter.add(block)
             if self.stereo is not None:
                 self.stereo.add(block)
-            yield np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
+            # A copy of both channels: the buffer they stand in is read into again.
+            yield block.copy() if channels == 2 else np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
 
     def _raw(self) -> Iterator[np.ndarray]:
         buffer = np.empty((max(1, _BLOCK // self.channels), self.channels), np.float32)

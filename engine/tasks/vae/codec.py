@@ -18,12 +18,13 @@ from engine.audio.inversion import FAST, Quality, invert_mel
 from engine.audio.levels import beginning
 from engine.audio.mel import AudioSpectrogram, Scale
 from engine.audio.settings import SpectrogramConfig
+from engine.audio.stereo import StereoImage, laid_out
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, prior_state
 from engine.tasks.vae.refinement import refined
 from engine.tasks.vae.residual import Residual
-from engine.tasks.vae.stereo_images import check_images
+from engine.tasks.vae.stereo_images import NEIGHBOURS, check_images, image_near
 
 SHORTEST_FRAMES = 96
 AUDIBLE_DB = 60.0
@@ -92,20 +93,37 @@ class Codec:
         frames = self.config.frames(len(wave))
         return torch.cat(list(self.decode(self.fit_code(wave))), dim=-1)[:, :frames]
 
-    def reconstruct(self, wave: np.ndarray, quality: Quality = FAST) -> np.ndarray:
-        """Any wave through the model and back: same length, same level. Silence stays silence.
+    def reconstruct(self, wave: np.ndarray, quality: Quality = FAST, image: StereoImage | None = None) -> np.ndarray:
+        """Any wave [T], or the middle of a stereo one, through the model and back: same length, same level; [T, 2] and
+        lying as ``image`` says where there is one. Silence stays silence.
 
         So does what lies before its beginning, and the model hears it from there: how a copy begins would depend on
         where between two frames a silence ends.
         """
         peak = float(np.abs(wave).max(initial=0.0))
-        out = np.zeros_like(wave)
+        out = np.zeros_like(wave) if image is None else np.zeros((len(wave), 2), wave.dtype)
         if peak > 0.0:
             sound = wave[(start := beginning(wave)) :]
             db = self.reconstruct_db(torch.from_numpy(sound / peak))[None].cpu()
             db = self.struck(db) if isinstance(self.prior, OneShotPrior) else db
-            out[start:] = self.to_wave(db, len(sound), quality)[0] * peak
+            out[start:] = self.lying(db, len(sound), image, quality) * peak
         return out
+
+    def lying(self, db: torch.Tensor, samples: int, image: StereoImage | None, quality: Quality = FAST) -> np.ndarray:
+        """Mel power in dB [1, M, F] to a wave [samples]; [samples, 2] where ``image`` says how it lies."""
+        middle = self.to_wave(db, samples, quality)[0]
+        if image is None:
+            return np.asarray(middle)
+        return laid_out(middle, self.to_wave(db, samples, quality, variant=1)[0], image, self.config.sample_rate)
+
+    def image(self, code: torch.Tensor, nearest: bool = False) -> StereoImage | None:
+        """How a sound of this code [D, L] lies between two channels, by the recordings near it, or the nearest alone;
+        None where the collection is mono."""
+        if self.images is None or self.file_codes is None:
+            return None
+        place = code if isinstance(self.prior, OneShotPrior) else code.mean(-1, keepdim=True)
+        known = self.file_codes.codes[self.file_codes.learned]
+        return image_near(place.cpu(), known, self.images, 1 if nearest else NEIGHBOURS)
 
     def to_wave(self, db: torch.Tensor, samples: int, quality: Quality = FAST, variant: int = 0) -> np.ndarray:
         """Mel power in dB [B, M, F] to float32 waves [B, samples]. The same input gives the same wave.
@@ -124,7 +142,14 @@ class Codec:
     def sample_db(
         self, count: int, frames: int, seed: int, temperature: float, sound: int | None = None
     ) -> torch.Tensor:
-        """``count`` new sounds from the prior, mel power in dB [count, M, F], F at most ``frames`` for one-shots.
+        """The sounds of :meth:`sample_codes`: mel power in dB [count, M, F], F at most ``frames`` for one-shots."""
+        codes = self.sample_codes(count, frames, seed, temperature, sound)
+        return self.roughen(self.sounding(codes, frames), rng.generator(seed, "sample-texture"))
+
+    def sample_codes(
+        self, count: int, frames: int, seed: int, temperature: float, sound: int | None = None
+    ) -> torch.Tensor:
+        """Codes [count, D, L] of new sounds from the prior, of ``frames`` where they are textures.
 
         sound: the training sound around whose mean code a texture moves; none: around one between two of them.
         """
@@ -132,15 +157,16 @@ class Codec:
             raise ValueError("this state has no prior")
         noise = rng.generator(seed, "sample-latent")
         picks = torch.from_numpy(rng.generator(seed, "sample-picks").random((count, 3), dtype=np.float32))
-        one_shot = isinstance(self.prior, OneShotPrior)
         length = self.prior.frames if isinstance(self.prior, OneShotPrior) else -(-frames // STRIDE) + BURN_IN
         deviation = self.prior.deviate(normal(noise, (count, self.model.latent_dim, length)), temperature)
-        if one_shot or sound is None:
-            codes = self.prior.new(deviation, picks)
-        else:
-            codes = self.prior.means[sound][:, None] + deviation
+        if isinstance(self.prior, OneShotPrior) or sound is None:
+            return self.prior.new(deviation, picks)
+        return self.prior.means[sound][:, None] + deviation
+
+    def sounding(self, codes: torch.Tensor, frames: int) -> torch.Tensor:
+        """Mel power in dB [B, M, F] of the codes [B, D, L] of new sounds, at most ``frames``, without roughness."""
         db = self.decode(codes.to(self.device)).cpu()[..., :frames]
-        return self.roughen(self.struck(db) if one_shot else db, rng.generator(seed, "sample-texture"))
+        return self.struck(db) if isinstance(self.prior, OneShotPrior) else db
 
     def struck(self, db: torch.Tensor) -> torch.Tensor:
         """``db`` [B, M, F] of one-shots that begin at once, first frames as much louder as recordings' are than it."""

@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 import torch
 
-from engine.audio.levels import active_rms, even_level
+from engine.audio.levels import active_rms, even_level, from_db
 from engine.audio.mel import power_to_db
 from engine.audio.segments import evenly
+from engine.collection.collection import Sound
 from engine.rundir.record import Side
 from engine.tasks.vae.codec import AUDIBLE_DB, Codec
 from engine.tasks.vae.config import VAEConfig
@@ -49,8 +50,9 @@ class Fitting:
         found: Kind = "textures" if is_texture(torch.tensor(halves), torch.tensor(actives)) else "one-shots"
         self.kind: Kind = found if config.kind == "auto" else config.kind
         self.of_textures = self.kind == "textures" and config.code != "vector"
-        self.level = even_level(levels)
-        self.images = collection_images([train.sounds[sound].image for sound in self.learned])
+        sounds = [train.sounds[sound] for sound in self.learned]
+        self.images = collection_images([sound.image for sound in sounds])
+        self.level = even_level(levels if self.images is None else _in_stereo(levels, sounds))
         self.end_db = float(np.clip(np.median(ends), EARLIEST_END_DB, AUDIBLE_DB))
 
     def fit(self, codec: Codec) -> tuple[Prior, FileCodes]:
@@ -108,6 +110,11 @@ class Fitting:
         sides: list[Side] = ["train"] * len(learned) + ["val"] * len(held_out)  # type: ignore[assignment]
         codes = [code.mean(1, keepdim=True) if self.of_textures else code for code in learned + held_out]
         return FileCodes(tuple(paths), tuple(sides), torch.stack(codes))
+
+
+def _in_stereo(levels: Sequence[float], sounds: Sequence[Sound]) -> list[float]:
+    """``levels`` of the middles of ``sounds`` at peak 1, of their louder channel at peak 1: that is what has to fit."""
+    return [level * min(1.0, sound.gain / from_db(sound.peak_db)) for level, sound in zip(levels, sounds, strict=True)]
 
 
 def sound_shapes(train: AudioTrainingDataset, check: Callable[[], None]) -> torch.Tensor:

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from engine import rng
 from engine.audio import finish, levels
-from engine.audio.files.io import wave_bytes
+from engine.audio.files.io import AudioError, read_stereo, wave_bytes
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_png
 from engine.audio.settings import SpectrogramConfig
+from engine.audio.stereo import StereoImage, laid_out, middle_of
+from engine.collection.collection import Sound
 from engine.task import Preview
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.prior import OneShotPrior
@@ -23,35 +27,70 @@ from engine.tasks.vae.prior import OneShotPrior
 HEADROOM_DB = 6.0
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """The beginning of a recording: float32 [T], or [T, 2] of a stereo one, and how that lies between its channels."""
+
+    wave: np.ndarray
+    image: StereoImage | None = None
+
+    @classmethod
+    def of(cls, sound: Sound, mono: np.ndarray, sample_rate: int) -> HeldOut:
+        """``sound`` as its file has it now; where that is mono or gone, or cannot be read, what is known of it.
+
+        mono: float32 [T] of peak 1, the beginning of what was decoded of it.
+        """
+        if sound.image is None:
+            return cls(mono)
+        try:
+            wave, image = read_stereo(sound.file, sample_rate, len(mono) / sample_rate)
+        except (AudioError, OSError):
+            return cls(mono)
+        return cls(finish.lengthen(wave[: len(mono)], len(mono)), image)
+
+
 def sample_wave(codec: Codec, samples: int, seed: int, temperature: float, sound: int) -> np.ndarray:
-    """New sound of ``samples`` samples: a texture in one piece, or as many one-shots in a row as fit."""
-    frames = codec.config.frames(samples)
+    """New sound [samples], or [samples, 2] of a stereo collection: a texture in one piece, or as many one-shots in a
+    row as fit."""
+    rate = codec.config.sample_rate
     if not isinstance(codec.prior, OneShotPrior):
-        db = codec.sample_db(1, frames, seed, temperature, sound)
-        return finish.fade_edges(codec.to_wave(db, samples)[0], codec.config.sample_rate)
+        codes = codec.sample_codes(1, codec.config.frames(samples), seed, temperature, sound)
+        return finish.fade_edges(_sounds(codec, codes, samples, seed)[0], rate)
     count = max(1, round(samples / (codec.frames_of(codec.prior.frames) * codec.config.hop_length)))
     cell = samples // count
-    db = codec.sample_db(count, codec.config.frames(cell), seed, temperature)
-    waves = codec.to_wave(db, cell)
-    waves = np.stack([finish.one_shot_edges(wave, codec.config.sample_rate) for wave in waves])
-    return finish.lengthen(waves.reshape(-1), samples)
+    codes = codec.sample_codes(count, codec.config.frames(cell), seed, temperature)
+    waves = [finish.one_shot_edges(wave, rate) for wave in _sounds(codec, codes, cell, seed)]
+    return finish.lengthen(np.concatenate(waves), samples)
+
+
+def _sounds(codec: Codec, codes: torch.Tensor, samples: int, seed: int) -> list[np.ndarray]:
+    """Waves [samples], or [samples, 2] of a stereo collection, of the codes [B, D, L] of new sounds."""
+    db = codec.sounding(codes, codec.config.frames(samples))
+    middles = codec.to_wave(codec.roughen(db, rng.generator(seed, "sample-texture")), samples)
+    images = [image for code in codes if (image := codec.image(code, nearest=True))]
+    if not images:
+        return list(middles)
+    others = codec.to_wave(codec.roughen(db, rng.generator(seed, "sample-side")), samples, variant=1)
+    laid = zip(middles, others, images, strict=True)
+    return [laid_out(middle, other, image, codec.config.sample_rate) for middle, other, image in laid]
 
 
 def even_preview_level(held_out: np.ndarray, level: float) -> float:
-    """The level of all previews of a run: ``level``, or less where the held-out sound [T] would come within 6 dB of the
-    limit of its peak. Its copies are spikier: over 20 drums by up to 10 dB, by more than 6 in three.
+    """The level of all previews of a run: ``level``, or less where the held-out sound [T] or [T, 2] would come within
+    6 dB of the limit of its peak. Its copies are spikier: over 20 drums by up to 10 dB, by more than 6 in three.
     """
-    room = levels.from_db(levels.CEILING_DB - HEADROOM_DB) * levels.active_rms(held_out)
+    room = levels.from_db(levels.CEILING_DB - HEADROOM_DB) * levels.active_rms(middle_of(held_out))
     return min(level, room / levels.peak(held_out)) if room else level
 
 
 def audio_preview(
     wave: np.ndarray, role: str, config: SpectrogramConfig, seconds: float, level: float, index: int = 0
 ) -> Preview:
-    """A wave as sound, mel spectrogram and picture, at the level all previews of a run share."""
+    """A wave [T] or [T, 2] as sound, and its middle as mel spectrogram and picture, at the level all previews of a run
+    share."""
     levelled = finish.level_out(wave, level)
     with torch.inference_mode():
-        db = AudioSpectrogram(config)(torch.from_numpy(levelled)[None])[0].numpy()
+        db = AudioSpectrogram(config)(torch.from_numpy(middle_of(levelled))[None])[0].numpy()
     array = io.BytesIO()
     np.save(array, db.astype(np.float16))
     files = {
@@ -63,15 +102,16 @@ def audio_preview(
 
 
 def previews(
-    codec: Codec, held_out: np.ndarray, seconds: float, seed: int, temperature: float, sound: int
+    codec: Codec, held_out: HeldOut, seconds: float, seed: int, temperature: float, sound: int
 ) -> Iterator[Preview]:
     """The held-out sound and its reconstruction, and a new sound from the same noise every time; all equally loud.
 
-    held_out: float32 [T] of peak 1, cut to ``seconds``. sound: which texture to keep to.
+    held_out: cut to ``seconds``. sound: which texture to keep to.
     """
-    level = even_preview_level(held_out, codec.level or levels.active_rms(held_out))
-    yield audio_preview(held_out, "reference", codec.config, seconds, level)
-    yield audio_preview(codec.reconstruct(held_out), "recon", codec.config, seconds, level)
+    middle = middle_of(held_out.wave)
+    level = even_preview_level(held_out.wave, codec.level or levels.active_rms(middle))
+    yield audio_preview(held_out.wave, "reference", codec.config, seconds, level)
+    yield audio_preview(codec.reconstruct(middle, image=held_out.image), "recon", codec.config, seconds, level)
     samples = round(seconds * codec.config.sample_rate)
     wave = sample_wave(codec, samples, seed, temperature, sound)
     yield audio_preview(wave, "sample", codec.config, seconds, level)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
 from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.nouns import SOUNDS
 from engine.tasks.vae.preparation import prepare
-from engine.tasks.vae.previews import previews
+from engine.tasks.vae.previews import HeldOut, previews
 from engine.tasks.vae.residual import Residual
 
 EVALUATION_BATCH = 32
@@ -218,14 +219,12 @@ class VAETask:
 
     def previews(self, model: ConvVAE, epoch: int) -> Iterator[Preview]:
         seconds = self.task_config.preview_duration_s
-        most = round(seconds * self.task_config.spectrogram.sample_rate)
-        held_out = self.val.whole(self._listening(), most).numpy()
         temperature, seed = self.task_config.temperature, self.config.seed
         codec = self._codec_of(model)
         if epoch > 0:
             self._copying = self._read_meter(codec)
         file = self.val.sounds[self._listening()].path
-        for one in previews(codec, held_out, seconds, seed, temperature, self._listening_texture()):
+        for one in previews(codec, self._held_out, seconds, seed, temperature, self._listening_texture()):
             yield one if one.role == "sample" else replace(one, file=file)
 
     @torch.inference_mode()
@@ -237,6 +236,14 @@ class VAETask:
             for item in range(METERED_SAMPLES)
         ]
         return self._meter.read(torch.stack(drawn))
+
+    @cached_property
+    def _held_out(self) -> HeldOut:
+        """What the previews copy, read once: hours later the file may be another."""
+        rate = self.task_config.spectrogram.sample_rate
+        sound = self._listening()
+        mono = self.val.whole(sound, round(self.task_config.preview_duration_s * rate)).numpy()
+        return HeldOut.of(self.val.sounds[sound], mono, rate)
 
     def _listening(self) -> int:
         """The held-out sound one listens to: the one whose length is the middle of all."""

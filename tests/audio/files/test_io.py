@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio.files.io import AudioError, read_wave, wave_bytes, write_wave
+from engine.audio.files.io import AudioError, read_stereo, read_wave, wave_bytes, write_wave
 from engine.audio.levels import amplitude_to_db, at_level, peak, rms
 
 
@@ -103,3 +103,21 @@ def test_a_wave_is_replaced_as_a_whole_so_that_a_reader_of_the_old_one_is_not_di
         write_wave(tmp_path / "a.wav", np.ones(7, np.float32), 48_000)
         assert len(reader.read()) == 44 + 200
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+@pytest.mark.parametrize("rate", [48_000, 44_100])
+def test_both_channels_of_a_stereo_file_are_read_and_their_mean_is_the_mono_sound(tmp_path: Path, rate: int) -> None:
+    draws = np.random.default_rng(0)
+    both = 0.1 * draws.standard_normal((2 * rate, 2))
+    soundfile.write(tmp_path / "wide.wav", both, rate, subtype="FLOAT")
+    soundfile.write(tmp_path / "twice.wav", both[:, [0, 0]], rate, subtype="FLOAT")
+    soundfile.write(tmp_path / "three.wav", draws.standard_normal((rate, 3)) / 10, rate, subtype="FLOAT")
+    wave, image = read_stereo(tmp_path / "wide.wav", 48_000)
+    assert wave.shape == (96_000, 2) and image is not None
+    np.testing.assert_allclose(wave.mean(1), read_wave(tmp_path / "wide.wav", 48_000), atol=1e-6)
+    begins, of_that = read_stereo(tmp_path / "wide.wav", 48_000, 0.5)
+    assert len(begins) == 24_000 and of_that is not None and of_that != image
+    np.testing.assert_allclose(begins[:20_000], wave[:20_000], atol=1e-6)
+    for name in ("twice.wav", "three.wav"):
+        mono, none = read_stereo(tmp_path / name, 48_000)
+        assert none is None and np.array_equal(mono, read_wave(tmp_path / name, 48_000)), name

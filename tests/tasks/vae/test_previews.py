@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from engine.audio.files.io import read_wave
 from engine.audio.levels import CEILING_DB, active_rms, amplitude_to_db, peak
+from engine.audio.settings import DecodeSettings
+from engine.collection.collection import open_collection
 from engine.rundir.reader import RunReader
-from engine.tasks.vae.previews import HEADROOM_DB, even_preview_level, previews
+from engine.tasks.vae.previews import HEADROOM_DB, HeldOut, even_preview_level, previews
 from engine.tasks.vae.sounds.load import open_model
 
 RATE = 48_000
@@ -44,7 +47,7 @@ def test_a_copy_is_as_loud_as_its_original_whichever_is_held_out(drum_run: Path,
     for path in sorted(drums.iterdir()):
         wave = read_wave(path, RATE)[: 2 * RATE]
         made = {}
-        for preview in previews(codec, wave / peak(wave), 2.0, 0, 0.85, 0):
+        for preview in previews(codec, HeldOut(wave / peak(wave)), 2.0, 0, 0.85, 0):
             (tmp_path / "a.wav").write_bytes(preview.files["wav"])
             made[preview.role] = heard(tmp_path / "a.wav")[0]
         assert made["recon"] == pytest.approx(made["reference"], abs=0.1), path.name
@@ -57,3 +60,19 @@ def test_a_spiky_original_leaves_its_copies_room() -> None:
     level = even_preview_level(spiky, 0.1)
     assert amplitude_to_db(level / active_rms(spiky)) == pytest.approx(CEILING_DB - HEADROOM_DB, abs=0.1)
     assert even_preview_level(np.zeros(10, np.float32), 0.1) == 0.1
+
+
+def test_what_is_copied_is_heard_as_recorded_and_in_mono_where_its_file_is_gone(folder: Path) -> None:
+    draws = np.random.default_rng(0).standard_normal((2, RATE)) / 10
+    both = np.stack([draws[0] + 0.5 * draws[1], draws[0] - 0.5 * draws[1]], axis=1)
+    soundfile.write(folder / "wide.wav", both, RATE, subtype="FLOAT")
+    soundfile.write(folder / "mono.wav", draws[1], RATE, subtype="FLOAT")
+    mono, wide = open_collection(folder, DecodeSettings()).sounds
+    parts = [sound.pcm()[: RATE // 2].astype(np.float32) / 32767 for sound in (mono, wide)]
+    heard = HeldOut.of(wide, parts[1], RATE)
+    np.testing.assert_allclose(heard.wave, both[: RATE // 2], atol=1e-6)
+    assert heard.image is not None and np.median(heard.image.width) == pytest.approx(0.5, abs=0.05)
+    (folder / "wide.wav").unlink()
+    for sound, part in ((mono, parts[0]), (wide, parts[1])):
+        alone = HeldOut.of(sound, part, RATE)
+        assert alone.image is None and np.array_equal(alone.wave, part)

@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from click.testing import CliRunner
 
-from engine.audio.stereo import BANDS, MONO, StereoImage, StereoMeter
+from engine.audio.levels import active_rms
+from engine.audio.stereo import BANDS, MONO, StereoImage, StereoMeter, laid_out
 from engine.commands.export import command as export_command
+from engine.commands.reconstruct import command as reconstruct_command
 from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.load import open_model
-from engine.tasks.vae.sounds.request import FromFile, FromPrior, SoundRequest
+from engine.tasks.vae.sounds.request import FromFile, FromPrior, Making, SoundRequest
+from engine.tasks.vae.sounds.resynthesis import resynthesise
 from engine.tasks.vae.stereo_images import check_images, collection_images, image_near
 from tests.conftest import train_small
 
@@ -83,11 +87,45 @@ def test_sounds_are_in_stereo_where_the_model_says_so_unless_asked_otherwise(dru
         np.testing.assert_allclose(middle / np.abs(middle).max(), alone / np.abs(alone).max(), atol=1e-4)
 
 
+def test_a_new_sound_lies_as_one_recording_does_never_half_way_between_mono_and_wide(drum_run: Path) -> None:
+    trained = open_model(drum_run, None)
+    learned = int(Studio(trained).map.file_codes.learned.sum())
+    images = collection_images([LEFT if sound % 2 else None for sound in range(1, learned + 1)])
+    studio = Studio(replace(trained, codec=replace(trained.codec, images=images)))
+    found = []
+    for index in range(8):
+        wave = studio.make(SoundRequest(origin=FromPrior(index=index), quality="fast")).wave
+        found.append(left_db(wave))
+    mono, wide = 0.0, 10 * np.log10((1.6**2 + 0.3**2) / (0.4**2 + 0.3**2))
+    assert {round(one) for one in found} <= {round(mono), round(wide)}, found
+    assert min(found) < 1 < max(found), "some lie as the one, some as the other"
+
+
+def test_a_copy_lies_as_its_original_does_and_one_of_a_mono_sound_does_not(
+    drum_run: Path, drums: Path, tmp_path: Path
+) -> None:
+    """Real drums laid to the left, and wide, through the command; its middle is the copy of the middle."""
+    mono, rate = soundfile.read(sorted(drums.iterdir())[0], dtype="float32")
+    other = np.random.default_rng(0).permutation(mono)
+    soundfile.write(tmp_path / "wide.wav", laid_out(mono, other, LEFT, rate) / 4, rate, subtype="FLOAT")
+    soundfile.write(tmp_path / "mono.wav", mono / 4, rate, subtype="FLOAT")
+    out = tmp_path / "out"
+    given = [str(tmp_path / f"{name}.wav") for name in ("wide", "mono")]
+    done = CliRunner().invoke(reconstruct_command, [str(drum_run), *given, "--out", str(out)])
+    assert done.exit_code == 0, done.exception
+    waves = {path.stem: soundfile.read(path, dtype="float32")[0] for path in out.iterdir()}
+    original, copy = seen(waves["wide.orig"]), seen(waves["wide.recon"])
+    assert np.median(copy.pan) == pytest.approx(np.median(original.pan), abs=0.05)
+    assert np.median(copy.width) == pytest.approx(np.median(original.width), abs=0.05)
+    assert waves["mono.recon"].shape == waves["mono.orig"].shape == (len(waves["wide.recon"]),)
+    np.testing.assert_allclose(waves["wide.recon"].mean(1), waves["mono.recon"], atol=2e-3)
+    grains = resynthesise(Studio(open_model(drum_run, None)), given[0], Making(quality="fast")).wave
+    assert np.median(seen(grains).pan) == pytest.approx(np.median(original.pan), abs=0.05)
+
+
 @pytest.mark.slow
 def test_a_stereo_collection_comes_out_as_it_was_recorded(drums: Path, tmp_path: Path) -> None:
-    """Drums laid to the left, through a training process and an exported model."""
-    from click.testing import CliRunner
-
+    """Drums laid to the left, through a training process, its previews and an exported model."""
     (tmp_path / "wide").mkdir()
     for path in drums.iterdir():
         wave, rate = soundfile.read(path, dtype="float32")
@@ -101,5 +139,16 @@ def test_a_stereo_collection_comes_out_as_it_was_recorded(drums: Path, tmp_path:
         Studio(open_model(place)).make(SoundRequest(origin=FromPrior())).wave for place in (run, out)
     )
     assert np.array_equal(from_run, from_file)
-    level = np.sqrt(np.square(from_run).mean(0))
-    assert 20 * np.log10(level[0] / level[1]) == pytest.approx(12, abs=1)
+    assert left_db(from_run) == pytest.approx(12, abs=1)
+    previews = {path.name: soundfile.read(path)[0] for path in (run / "previews").glob("*.wav")}
+    assert len(previews) >= 5
+    for name, wave in previews.items():
+        assert left_db(wave) == pytest.approx(12, abs=1), name
+    levels = [active_rms(wave.mean(1)) for wave in previews.values()]
+    assert max(levels) < 1.02 * min(levels)
+
+
+def left_db(wave: np.ndarray) -> float:
+    """By how much the left channel of a wave [T, 2] is louder."""
+    left, right = np.square(wave).sum(0)
+    return float(10 * np.log10(left / right))

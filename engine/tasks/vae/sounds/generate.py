@@ -176,7 +176,7 @@ class Studio:
         if not (self.in_stereo if request.stereo is None else request.stereo):
             return middle
         other = self._voice(db, request, 1)
-        image = self.map.image(code.place) if self.in_stereo else None
+        image = self.map.image(code.place, nearest=isinstance(_start(request), FromPrior)) if self.in_stereo else None
         return laid_out(middle, other, image, self.rate) if image else finish.widen(middle, other, self.rate)
 
     def _voice(self, db: torch.Tensor, request: SoundRequest, variant: int) -> finish.Wave:
@@ -299,7 +299,12 @@ class Studio:
         return own.mean(-1, keepdim=True)
 
 
+def _start(request: SoundRequest) -> FromPrior | FromFile | Between | MapPoint:
+    """Where a sound comes from before it is moved along the axes."""
+    return request.origin.of if isinstance(request.origin, Moved) else request.origin
+
+
 def _index(request: SoundRequest) -> int:
     """Which of a seed's draws a request is for."""
-    origin = request.origin.of if isinstance(request.origin, Moved) else request.origin
+    origin = _start(request)
     return origin.index if isinstance(origin, FromPrior | FromFile) else 0

@@ -14,6 +14,7 @@ import torch
 from engine.audio.files.cache import default_cache
 from engine.audio.files.io import AudioError, read_usable
 from engine.audio.levels import peak
+from engine.audio.stereo import StereoImage
 from engine.errors import DataError
 from engine.home import expanded
 from engine.tasks.vae.model import STRIDE
@@ -22,11 +23,15 @@ from engine.tasks.vae.sounds.load import Trained
 
 @dataclass(frozen=True)
 class Given:
-    """wave [T] of peak 1 at the model's rate; or, when the file is gone, the code [D, L] that the model kept of it."""
+    """wave [T] of peak 1 at the model's rate; or, when the file is gone, the code [D, L] that the model kept of it.
+
+    image: how it lies between two channels; None of a mono sound.
+    """
 
     samples: int
     wave: np.ndarray | None = None
     code: torch.Tensor | None = None
+    image: StereoImage | None = None
 
 
 def open_sound(trained: Trained, name: str) -> Given:
@@ -37,11 +42,10 @@ def open_sound(trained: Trained, name: str) -> Given:
     rate = trained.codec.config.sample_rate
     if path is not None:
         try:
-            wave = _cached(path, rate)
-            wave = read_usable(path, rate) if wave is None else wave
+            wave, image = _cached(path, rate) or read_usable(path, rate)
         except (AudioError, OSError) as error:
             raise DataError(f"{path} cannot be used: {error}.", "Leave it out or convert it to WAV.") from error
-        return Given(len(wave), wave=(wave / peak(wave)).astype(np.float32))
+        return Given(len(wave), wave=(wave / peak(wave)).astype(np.float32), image=image)
     file_codes = trained.codec.file_codes
     if file_codes is not None and name in file_codes.paths:
         code = file_codes.codes[file_codes.paths.index(name)]
@@ -49,7 +53,8 @@ def open_sound(trained: Trained, name: str) -> Given:
         row = next((row for row in trained.files if row.path == name), None)
         length = round((row.duration_s or 0) * rate) if row else 0
         whole = (frames - 1) * trained.codec.config.hop_length
-        return Given(min(length or whole, whole) if frames > STRIDE else length or whole, code=code)
+        samples = min(length or whole, whole) if frames > STRIDE else length or whole
+        return Given(samples, code=code, image=trained.codec.image(code))
     raise DataError(f"There is no sound {name}.", "Name a sound file, or one of the collection as the map calls it.")
 
 
@@ -81,11 +86,12 @@ def _stays_inside(name: str) -> bool:
     return not path.anchor and ".." not in path.parts
 
 
-def _cached(path: Path, rate: int) -> np.ndarray | None:
-    """What the cache of decoded sounds knows of a file."""
+def _cached(path: Path, rate: int) -> tuple[np.ndarray, StereoImage | None] | None:
+    """What the cache of decoded sounds knows of a file, as :func:`read_usable` would tell it."""
     cache = default_cache()
     key = cache.key(path, rate)
     facts = cache.load(key)
     if facts is None or facts.failure is not None:
         return None
-    return np.asarray(cache.open(key, facts.num_samples), dtype=np.float32) / np.float32(32767)
+    wave = np.asarray(cache.open(key, facts.num_samples), dtype=np.float32) / np.float32(32767)
+    return wave, facts.image

@@ -20,7 +20,6 @@ from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.sounds.descriptors import describe
-from engine.tasks.vae.stereo_images import image_near
 
 MOST_AXES = 6
 FAR = 0.95
@@ -164,11 +163,9 @@ class LatentMap:
             for item in order
         ]
 
-    def image(self, code: torch.Tensor) -> StereoImage | None:
-        """How a sound of this code [W, D, L] lies between two channels; None where the collection is mono."""
-        if self.codec.images is None:
-            return None
-        return image_near(self._timed(code), self.file_codes.codes[self.file_codes.learned], self.codec.images)
+    def image(self, code: torch.Tensor, nearest: bool = False) -> StereoImage | None:
+        """How a sound of this code [W, D, L] lies between two channels, see :meth:`Codec.image`."""
+        return self.codec.image(self._timed(code), nearest)
 
     def remarks(self, code: torch.Tensor) -> list[str]:
         """A word of warning where a code [W, D, L] is farther from everything learned than new sounds get."""

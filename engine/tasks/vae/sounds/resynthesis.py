@@ -32,9 +32,10 @@ _FILES_AT_ONCE, _PLACES_AT_ONCE = 16, 512
 
 
 def resynthesise(studio: Studio, name: str, making: Making) -> Made:
-    """The sound called ``name`` (as :func:`open_sound` takes it) in grains of the collection, and as long as it is.
+    """The sound called ``name`` (as :func:`open_sound` takes it) in grains of the collection, as long as it is, and
+    between two channels where it lies between two.
 
-    making: seed and quality; the rest says nothing here. The same model, sound and seed give
+    making: seed and quality, and not to be in stereo; the rest says nothing here. The same model, sound and seed give
     the same wave. ``DataError`` for a sound that cannot be used or lasts more than ten minutes, and where the
     collection is gone.
     """
@@ -47,7 +48,8 @@ def resynthesise(studio: Studio, name: str, making: Making) -> Made:
     wanted = _spectrum(studio, given)
     answer = mosaic(wanted, grains_of(_collection(studio, making.seed)))
     rough = studio.codec.roughen(answer[None], rng.generator(making.seed, "resynthesis-texture"))
-    wave = studio.codec.to_wave(rough, given.samples, BEST if making.quality == "best" else FAST)[0]
+    image = None if making.stereo is False else given.image
+    wave = studio.codec.lying(rough, given.samples, image, BEST if making.quality == "best" else FAST)
     if not np.isfinite(wave).all():
         raise too_far()
     wave = finish.one_shot_edges(wave, studio.rate)
