@@ -18,22 +18,21 @@ from engine.tasks.vae.play.player import Player
 
 BLOCK = 256  # samples handed out at once: 5.3 ms at 48 kHz
 _FULL = (1 << 23) - 1
-_KEPT_EVERY_S = 1.0
 
 
 class Recording:
-    """A WAV file of two channels and 24 bits that is whole whenever its process ends, but for the last second.
+    """A WAV file of two channels and 24 bits, whole after every block: a process that is killed leaves one to hear.
 
     Raises OSError.
     """
 
     def __init__(self, path: Path, rate: int) -> None:
         self._file = path.open("xb")
-        self._wave: wave.Wave_write = wave.open(self._file, "wb")  # noqa: SIM115 - corrects the header at every write
+        # It corrects the header at every write, and writes all it has while it does.
+        self._wave: wave.Wave_write = wave.open(self._file, "wb")  # noqa: SIM115
         self._wave.setnchannels(2)
         self._wave.setsampwidth(3)
         self._wave.setframerate(rate)
-        self._kept_at = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -46,9 +45,6 @@ class Recording:
         """Append a block [T, 2] within full scale."""
         whole = np.round(block * _FULL).astype("<i4")
         self._wave.writeframes(whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
-        if time.monotonic() - self._kept_at >= _KEPT_EVERY_S:
-            self._file.flush()
-            self._kept_at = time.monotonic()
 
 
 def record(player: Player, recording: Recording, ended: Callable[[], bool]) -> int:

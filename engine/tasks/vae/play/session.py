@@ -56,8 +56,8 @@ def take(studio: Studio, request: PlayRequest, inputs: Inputs, out: Path, say: S
 def perform(
     studio: Studio, request: PlayRequest, inputs: Inputs, output: Path | str | None, say: Say, warn: Say,
     stopped: Stopped,
-) -> None:  # fmt: skip
-    """Play what comes in until ``stopped``, or until a MIDI file that comes alone is over.
+) -> Player:  # fmt: skip
+    """Play what comes in until ``stopped``, or until a MIDI file that comes alone is over; who played it.
 
     output: a WAV file, or the name of an audio device, None: the system's own. ``ConfigError`` when an input or the
     device cannot be opened. Raises OSError.
@@ -77,7 +77,7 @@ def perform(
         play = _into(output, say) if isinstance(output, Path) else opened.enter_context(_onto(player, output, say))
         for slot in range(keyboard.slots):
             if stopped():
-                return
+                return player
             sounds.put(slot, Spot(), render(slot, Spot()))
         for line in _about(studio, inputs, keyboard, render):
             say(line)
@@ -94,6 +94,7 @@ def perform(
         play(player, ended)
     say(_summary(player))
     _warn_of_clipping(player, warn)
+    return player
 
 
 def _into(out: Path, say: Say) -> Play:
