@@ -65,11 +65,12 @@ def record(player: Player, recording: Recording, ended: Callable[[], bool]) -> i
 @dataclass(frozen=True)
 class Device:
     """An audio device, open. latency_s: from a block handed out to its sound, as the device says. start: from then on
-    it asks for blocks."""
+    it asks for blocks. gaps: how often it had to go without one."""
 
     name: str
     latency_s: float
     start: Callable[[], None]
+    gaps: Callable[[], int]
 
 
 @contextmanager
@@ -79,9 +80,12 @@ def open_device(player: Player, name: str | None) -> Iterator[Device]:
     ``ConfigError`` when there is none such.
     """
     devices = _sounddevice()
+    missed: list[float] = []
 
     def fill(out: np.ndarray, frames: int, moment: Any, status: Any) -> None:
         out[:] = player.block(frames)
+        if status.output_underflow:
+            missed.append(moment.currentTime)
 
     try:
         stream = devices.OutputStream(
@@ -92,7 +96,7 @@ def open_device(player: Player, name: str | None) -> Iterator[Device]:
         remedy = f"Name one with --device: {there}; or write to a file with --out." if there else "Use --out FILE.wav."
         raise ConfigError(f"No audio device can be opened: {str(error).splitlines()[0]}.", remedy) from error
     with closing(stream):
-        yield Device(devices.query_devices(stream.device)["name"], stream.latency, stream.start)
+        yield Device(devices.query_devices(stream.device)["name"], stream.latency, stream.start, lambda: len(missed))
 
 
 def _sounddevice() -> Any:

@@ -124,6 +124,8 @@ def _onto(player: Player, name: str | None, say: Say) -> Iterator[Play]:
             device.start()
             while not ended():
                 time.sleep(_LOOK_S)
+            if device.gaps():
+                say(f"{device.gaps()} {plural(device.gaps(), 'gap')} in what was heard, the computer was busy")
 
         yield play
 
