@@ -18,6 +18,7 @@ _MOST_BYTES = 16 << 20
 _ALL_SOUND_OFF, _ALL_NOTES_OFF = 120, 123
 Say = Callable[[str], None]
 INSTALL = 'Install it: pip install "sweetspot[play]".'
+_INSTALL_PORTS = f"{INSTALL} From Python 3.13 on: pip install python-rtmidi, which compiles it."
 
 
 def is_file(name: str) -> bool:
@@ -81,7 +82,7 @@ def open_port(name: str, receive: Callable[[Any], None]) -> Iterator[str]:
             raise ConfigError(f"{len(fitting) or 'No'} MIDI input is called {name!r}.", _those(ports))
         port = mido.open_input(fitting[0], callback=receive)
     except ImportError as error:
-        raise ConfigError("python-rtmidi is not installed.", INSTALL) from error
+        raise ConfigError("MIDI inputs need python-rtmidi, which is not installed.", _INSTALL_PORTS) from error
     except OSError as error:  # rtmidi's own are such
         raise ConfigError(
             f"The MIDI inputs of this computer cannot be opened: {str(error).rstrip(' .')}.",
