@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Callable
+from ctypes.util import find_library
 from pathlib import Path
 
 import mido
@@ -21,6 +23,7 @@ from engine.tasks.vae.sounds.request import FromPrior, Moved, SoundRequest
 from tests import forkserver
 from tests.conftest import until
 
+ALSA = Path("/usr/share/alsa/alsa.conf")  # reads .asoundrc in the home directory
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -120,6 +123,18 @@ def test_a_midi_file_beside_osc_is_played_in_time(drum_run: Path, song: Path, st
     until(lambda: out.exists() and heard(out, from_s=0.9) > 0.05)  # its third note
     process.terminate()
     assert "3 notes" in process.communicate(timeout=120)[0] and process.returncode == 0
+
+
+@pytest.mark.skipif(not (find_library("portaudio") and ALSA.exists()), reason="needs PortAudio over ALSA")
+def test_an_audio_device_is_opened_played_on_and_closed(drum_run: Path, song: Path, tmp_path: Path) -> None:
+    """A device of ALSA that swallows everything, faster than it would sound: no computer of ours has another."""
+    (tmp_path / ".asoundrc").write_text("pcm.swallows { type null }\n")
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    options = ["--midi", song, "--device", "swallows", "--threads", 1, "--sounds", 2, "--duration", 0.1]
+    done = forkserver.run("engine", "serve", drum_run, *options, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Playing on swallows. Latency: at most [\d.]+ ms, a block of 5.3 ms and [\d.]+ ms", done.stdout)
+    assert re.search(r"3 notes, first samples handed out after [\d.]+ ms", done.stdout)
 
 
 @pytest.mark.parametrize(

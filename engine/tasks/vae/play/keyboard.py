@@ -45,8 +45,12 @@ class Keyboard:
     def words(self) -> str:
         if self.keys == "chromatic":
             return "one sound over all keys"
-        last = self.first + self.sounds - 1
-        return f"{self.sounds} sounds on the keys {self.first} ({key_name(self.first)}) to {last} ({key_name(last)})"
+        first, last = (f"{key} ({key_name(key)})" for key in (self.first, self.first + self.sounds - 1))
+        return (
+            f"{self.sounds} sounds on the keys {first} to {last}"
+            if self.sounds > 1
+            else f"one sound on the key {first}"
+        )
 
 
 def gain(velocity: int) -> float:

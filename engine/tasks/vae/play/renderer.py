@@ -29,3 +29,8 @@ class Renderer:
         wave = made.wave if made.wave.ndim == 2 else np.repeat(made.wave[:, None], 2, axis=1)
         self.seconds.append(time.perf_counter() - began)
         return Rendered(np.ascontiguousarray(wave, np.float32), pitch.note if pitch else None, self._sound.loop)
+
+    def warm_up(self) -> None:
+        """Make one sound for nobody: the first takes longer than all others, and says nothing of them."""
+        self(0, Spot())
+        self.seconds.clear()

@@ -75,6 +75,7 @@ def perform(
         opened.callback(ahead.end)
         opened.enter_context(listening(player, inputs, say, warn))
         play = _into(output, say) if isinstance(output, Path) else opened.enter_context(_onto(player, output, say))
+        render.warm_up()
         for slot in range(keyboard.slots):
             if stopped():
                 return player

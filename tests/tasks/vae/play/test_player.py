@@ -58,6 +58,7 @@ def test_keys_beside_the_kit_are_silent_and_a_large_kit_begins_lower() -> None:
         played.note_on(key, 127)
     assert not played.block(64).any() and played.notes == 0
     assert Keyboard("kit", 128).slot(127) == 127 and KIT.words == "4 sounds on the keys 36 (C2) to 39 (D#2)"
+    assert Keyboard("kit", 1).words == "one sound on the key 36 (C2)"
 
 
 @pytest.mark.parametrize("off", [lambda played: played.note_off(36), lambda played: played.note_on(36, 0)])
