@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ctypes.util import find_library
 from pathlib import Path
 
@@ -16,7 +16,10 @@ import soundfile
 from pythonosc.udp_client import SimpleUDPClient
 
 from engine.commands.generate import command as generate
+from engine.tasks.vae.play.inputs import Inputs
 from engine.tasks.vae.play.player import HEADROOM
+from engine.tasks.vae.play.request import PlayRequest
+from engine.tasks.vae.play.session import take
 from engine.tasks.vae.sounds.generate import Studio
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromPrior, Moved, SoundRequest
@@ -67,6 +70,17 @@ def test_a_midi_file_becomes_a_take_each_note_at_its_sample_with_the_sound_that_
     assert not np.allclose(moved, first, atol=1e-3), "the controller moved it"
     taken(drum_run, song, tmp_path / "again.wav", "--duration", 0.4)
     assert (tmp_path / "take.wav").read_bytes() == (tmp_path / "again.wav").read_bytes()
+
+
+def test_nothing_stays_of_a_take_that_fails(drum_run: Path, tmp_path: Path) -> None:
+    def messages() -> Iterator[tuple[float, mido.Message]]:
+        yield 0.5, mido.Message("note_off")
+        raise KeyboardInterrupt
+
+    inputs = Inputs(messages(), None, None, [])  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        take(Studio(open_model(drum_run)), PlayRequest(), inputs, tmp_path / "take.wav", print, print)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_texture_sounds_until_its_key_is_let_go(wind_run: Path, song: Path, tmp_path: Path) -> None:

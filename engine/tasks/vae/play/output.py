@@ -27,7 +27,7 @@ class Recording:
     """
 
     def __init__(self, path: Path, rate: int) -> None:
-        self._file = path.open("xb")
+        self.path, self._file = path, path.open("xb")
         # It corrects the header at every write, and writes all it has while it does.
         self._wave: wave.Wave_write = wave.open(self._file, "wb")  # noqa: SIM115
         self._wave.setnchannels(2)
@@ -40,6 +40,11 @@ class Recording:
     def __exit__(self, *_: object) -> None:
         self._wave.close()
         self._file.close()
+
+    def discard(self) -> None:
+        """Close and remove it."""
+        self.__exit__()
+        self.path.unlink()
 
     def write(self, block: np.ndarray) -> None:
         """Append a block [T, 2] within full scale."""

@@ -47,7 +47,7 @@ def take(studio: Studio, request: PlayRequest, inputs: Inputs, out: Path, say: S
         try:
             play_file(player, inputs.messages or (), inputs.controllers, recording.write, warn)
         except BaseException:
-            out.unlink()
+            recording.discard()
             raise
     say(f"{out}: {player.notes} {plural(player.notes, 'note')}, {len(render.seconds)} sounds made")
     _warn_of_clipping(player, warn)

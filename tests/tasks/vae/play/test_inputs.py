@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,8 @@ import mido
 import numpy as np
 import pytest
 import soundfile
+from pythonosc.osc_bundle_builder import OscBundleBuilder
+from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
 from engine.errors import ConfigError, DataError
@@ -49,6 +52,22 @@ def test_notes_and_controllers_of_any_channel_are_obeyed(player: Player) -> None
     midi.obey(player, mido.Message("control_change", control=123), [1], said.append)
     player.block(RATE // 10)
     assert not player.sounding
+
+
+def test_a_controller_of_an_axis_that_the_map_lacks_moves_nothing(player: Player) -> None:
+    said: list[str] = []
+    midi.obey(player, mido.Message("control_change", control=77, value=1), [1, 2, 3, 4, 5, 6, 77], said.append)
+    assert len(said) == 1 and player.spot == Spot()
+
+
+def test_a_bundle_that_is_dated_ahead_counts_when_it_comes(player: Player) -> None:
+    bundle = OscBundleBuilder(time.time() + 1e6)
+    note = OscMessageBuilder("/note")
+    note.add_arg(60)
+    bundle.add_content(note.build())
+    with osc.listen("127.0.0.1", 0, player, print) as place:
+        SimpleUDPClient("127.0.0.1", int(place.rpartition(":")[2])).send(bundle.build())
+        until(lambda: player.notes, 30)
 
 
 def song(path: Path, *messages: mido.Message, kind: int = 1) -> Path:

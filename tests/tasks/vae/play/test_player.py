@@ -142,6 +142,17 @@ def test_a_retaken_key_lets_its_loop_go_and_no_more_than_so_many_sound() -> None
     assert not played.block(RATE)[RATE // 50 :].any() and not played.sounding
 
 
+def test_one_that_fades_can_be_silenced_at_once_and_never_grows_louder() -> None:
+    played = player(KIT, Rendered(np.ones((RATE, 2), np.float32), loops=True))
+    played.note_on(36, 127)
+    played.block(RATE // 2)
+    played.note_off(36)
+    before = played.block(RATE // 10)[-1, 0]
+    played.all_off()
+    after = played.block(RATE // 10)[:, 0]
+    assert 0 < after[0] <= before and not after[RATE // 50 :].any() and (np.diff(after) <= 0).all()
+
+
 def test_nothing_goes_beyond_full_scale_and_that_is_counted() -> None:
     played = player(KIT, *[tone(100)] * 4)
     for key in range(36, 40):
