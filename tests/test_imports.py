@@ -55,6 +55,7 @@ ENGINE = (
     "engine.tasks.vae.sounds",
     "engine.tasks.vae.export",
     "engine.tasks.vae.instrument",
+    "engine.tasks.vae.play",
     "engine.tasks.mlp",
     "engine.tasks",
     "engine.registry",

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import mido
 import pytest
 import soundfile
 
@@ -32,8 +33,8 @@ BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ANY_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"^(sweetspot|python3?|streamlit|pip|ffmpeg|docker|rm|du) ")
 INLINE = re.compile(r"`((?:sweetspot|python -m engine) [^`]+)`")
-# It installs, measures, trains for long, or is another program.
-WHY = r"pip install|pytest|^torchrun|tests\.bench|^ffmpeg|engine\.train (saw|my-cycle)"
+# It installs, measures, trains for long, is played by hand, or is another program.
+WHY = r"pip install|pytest|^torchrun|tests\.bench|^ffmpeg|serve .*--(midi [A-Z]|osc)|engine\.train (saw|my-cycle)"
 NOT_RUN = {
     'python3 -m venv .venv && . .venv/bin/activate && pip install -e ".[test]" && sweetspot train demo':
         "installs from the network; .ci/run does it",
@@ -45,6 +46,9 @@ NOT_RUN = {
     "torchrun --nproc-per-node 2 -m engine.train demo --channels 64 --batch-size 16 --run-dir runs/wide":
         "trains for an hour; tests/process/test_torchrun.py does it with less",
     "torchrun --nproc-per-node 2 -m engine.train --resume runs/wide": "the same",
+    "sweetspot serve runs/drums --midi Launchkey": "needs a keyboard, and a device to play on",
+    "sweetspot serve runs/drums --osc 9000 --keys chromatic":
+        "needs a device to play on; tests/commands/test_serve_playing.py plays into a file",
     "ffmpeg -i voice.m4a voice.wav": "another program, which need not be installed",
 }  # fmt: skip
 NEEDS_DOCKER = (
@@ -193,6 +197,7 @@ def reader(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
         (project / name).symlink_to(ROOT / name)
     for name in ("my.wav", "voice.wav"):
         (project / name).write_bytes((samples / "kick.wav").read_bytes())
+    mido.MidiFile(tracks=[mido.MidiTrack([mido.Message("note_on", note=36)])]).save(project / "song.mid")
     program = home / "bin" / "sweetspot"
     program.parent.mkdir()
     program.write_text(PROGRAM.format(python=sys.executable))

@@ -51,10 +51,12 @@ def _index() -> None:
 @pytest.mark.parametrize("name", PLATFORMS)
 def test_every_dependency_has_a_wheel(tmp_path: Path, name: str, python: str) -> None:
     out = tmp_path / "found.txt"
-    done = resolve(PLATFORMS[name], python, out, "tables", "monitor", "slurm", macos=OLDEST_MACOS.get(name, "14.0"))
+    done = resolve(
+        PLATFORMS[name], python, out, "tables", "monitor", "slurm", "play", macos=OLDEST_MACOS.get(name, "14.0")
+    )
     assert done.returncode == 0, done.stderr
     found = dict(re.findall(r"^([\w.-]+)==(\S+)", out.read_text(), re.MULTILINE))
-    assert {"torch", "torchaudio", "streamlit", "soundfile", "scikit-learn"} <= found.keys()
+    assert {"torch", "torchaudio", "streamlit", "soundfile", "scikit-learn", "mido", "sounddevice"} <= found.keys()
     assert any("nvidia" in package for package in found) == name.startswith("Linux")
     (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {name} |")]
     assert "every package has a wheel" in row

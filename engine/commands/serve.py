@@ -1,4 +1,5 @@
-"""``sweetspot serve RUN_DIR``: one warm process that makes sounds for a viewer. The protocol is in docs/serve.md."""
+"""``sweetspot serve RUN_DIR``: one warm process that makes sounds for a viewer (the protocol is in docs/serve.md), or
+one that is played by notes and controllers (docs/play.md)."""
 
 from __future__ import annotations
 
@@ -6,30 +7,120 @@ import os
 import queue
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
-from engine.errors import SweetspotError
+from engine import completion
+from engine.errors import ConfigError, SweetspotError
 from engine.flags import FiniteRange
+from engine.printable import escaped
 from engine.process.path_type import UserPath
+from engine.process.signals import SignalFlag
+from engine.regular_file import refuse_what_is_there
 from engine.rundir.encoding import encode
+from engine.tasks.vae.play.request import PlayRequest
+from engine.validation import validated
 
 IDLE_S = 600.0
 LONGEST_LINE = 1 << 20
+_MOST_WARNINGS = 100
+_SAYS = {name: field.description for name, field in PlayRequest.model_fields.items()}
 
 
 @click.command("serve")
 @click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=UserPath())
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
-@click.option("--idle-s", type=FiniteRange(0.1), default=IDLE_S, show_default=True, help="Ends after so long idle.")
-def command(run_dir: Path, threads: int | None, idle_s: float) -> None:
-    """Answer requests for sounds over stdin and stdout.
+@click.option("--idle-s", type=FiniteRange(0.1), default=IDLE_S, show_default=True,
+              help="Ends after so long without a request.")  # fmt: skip
+@click.option("--midi", metavar="PORT|FILE.mid", shell_complete=completion.files,
+              help="Play what comes from this MIDI input, part of its name will do, or from this file.")  # fmt: skip
+@click.option("--osc", metavar="[HOST:]PORT", help="Play what comes as OSC to this UDP port, of this computer alone "
+              "unless a host is named; 0: one that is free.")  # fmt: skip
+@click.option("--out", type=UserPath(), help="Play into this WAV file in place of an audio device; a MIDI file "
+              "alone is played into it as fast as it can be made.")  # fmt: skip
+@click.option("--device", help="Audio device to play on; automatic: the system's own.")
+@click.option("--keys", type=click.Choice(["kit", "chromatic"]), help=_SAYS["keys"])
+@click.option("--sounds", type=int, help=_SAYS["sounds"])
+@click.option("--controllers", metavar="CC,CC", help=_SAYS["controllers"])
+@click.option("--duration", "duration_s", type=float, metavar="S", help=_SAYS["duration_s"])
+@click.option("--seed", type=int, help=_SAYS["seed"])
+@click.option("--temperature", type=float, help=_SAYS["temperature"])
+@click.option("--quality", type=click.Choice(["best", "fast"]), help=_SAYS["quality"])
+@click.option("--stereo/--mono", default=None, help=_SAYS["stereo"])
+@click.option("--checkpoint", shell_complete=completion.states, help="State to play, as in generate.")
+def command(run_dir: Path, threads: int | None, idle_s: float, **playing: Any) -> None:
+    """Answer requests for sounds over stdin and stdout, or play: with --midi or --osc.
 
     One JSON object a line comes in, one goes out (docs/serve.md). Reads the run only, also while it trains. Ends when
     stdin closes, after ten idle minutes, or with a line over 1 MiB.
+
+    With --midi or --osc stdin is not read: notes make sounds, controllers move along the main axes of the map
+    (docs/play.md). Sounds are made ahead, so that a note answers at once. Ctrl-C ends it. Needs the extra "play": pip
+    install "sweetspot[play]". All options from --out on are for that.
     """
+    asked = {name: value for name, value in playing.items() if value is not None}
+    if "midi" in asked or "osc" in asked:
+        _play(run_dir, threads, asked)
+    elif asked:
+        raise ConfigError("What is to be played comes from nowhere.", "Name --midi or --osc beside the other options.")
+    else:
+        _answer(run_dir, threads, idle_s)
+
+
+def _play(run_dir: Path, threads: int | None, asked: dict[str, Any]) -> None:
+    from engine.tasks.vae.play import midi, osc
+    from engine.tasks.vae.play.inputs import Inputs
+    from engine.tasks.vae.play.session import perform, take
+
+    source, address, checkpoint = (asked.pop(name, None) for name in ("midi", "osc", "checkpoint"))
+    out, device = asked.pop("out", None), asked.pop("device", None)
+    if out is not None and device is not None:
+        raise ConfigError("Sounds go to a file or to a device, not to both.", "Leave out --out or --device.")
+    if "controllers" in asked:
+        asked["controllers"] = asked["controllers"].split(",")
+    request: PlayRequest = validated(PlayRequest, asked)
+    if out is not None:
+        refuse_what_is_there(out)
+    of_file = source is not None and midi.is_file(source)
+    inputs = Inputs(
+        midi.read_file(Path(source)) if of_file else None,
+        None if of_file else source,
+        osc.parsed(address) if address is not None else None,
+        request.controllers,
+    )
+    from engine.device import choose
+    from engine.tasks.vae.sounds.generate import Studio
+    from engine.tasks.vae.sounds.load import open_model
+
+    choose("cpu", threads)
+    studio = Studio(open_model(run_dir, checkpoint))
+    if inputs.messages is not None and inputs.osc is None and out is not None:
+        take(studio, request, inputs, out, click.echo, _warner())
+        return
+    signals = SignalFlag()
+    signals.install()
+    perform(studio, request, inputs, out or device, click.echo, _warner(), lambda: signals.received is not None)
+
+
+def _warner() -> Callable[[str], None]:
+    """Says each sentence once on stderr, from any thread, and no more than a hundred."""
+    said: set[str] = set()
+
+    def warn(sentence: str) -> None:
+        if sentence in said or len(said) >= _MOST_WARNINGS:
+            return
+        said.add(sentence)
+        with suppress(OSError):  # nobody reads it; playing goes on
+            click.echo(escaped(sentence), err=True)
+
+    return warn
+
+
+def _answer(run_dir: Path, threads: int | None, idle_s: float) -> None:
     answers_to = _own_stdout()
     lines = _lines(sys.stdin.fileno())
     # Threads that spin while they wait for one another starve on a machine that also trains: measured with four

@@ -1,0 +1,106 @@
+"""MIDI in: a port or a file, by mido. The package is imported when it is asked for: it is an extra."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ConfigError, DataError
+from engine.regular_file import read_regular
+from engine.tasks.vae.play.player import Player
+from engine.tasks.vae.play.spot import deviations
+
+LONGEST_S = 3600.0  # of a file: a few bytes of it can ask for months
+_MOST_BYTES = 16 << 20
+_ALL_SOUND_OFF, _ALL_NOTES_OFF = 120, 123
+Say = Callable[[str], None]
+INSTALL = 'Install it: pip install "sweetspot[play]".'
+_INSTALL_PORTS = f"{INSTALL} From Python 3.13 on: pip install python-rtmidi, which compiles it."
+
+
+def is_file(name: str) -> bool:
+    """Whether ``name`` means a file; else it means a port."""
+    return Path(name).suffix.lower() in (".mid", ".midi", ".smf") or Path(name).is_file()
+
+
+def obey(player: Player, message: Any, controllers: Sequence[int], say: Say) -> None:
+    """Do what a message of mido says, on whatever channel; what is neither note nor controller says nothing here.
+
+    controllers: that of axis 1 first. say: told of one that moves nothing.
+    """
+    if message.type == "note_on":
+        player.note_on(message.note, message.velocity)
+    elif message.type == "note_off":
+        player.note_off(message.note)
+    elif message.type == "control_change":
+        if message.control in controllers[: player.axes]:
+            player.move(controllers.index(message.control) + 1, deviations(message.value))
+        elif message.control in (_ALL_SOUND_OFF, _ALL_NOTES_OFF):
+            player.all_off()
+        else:
+            say(f"Controller {message.control} moves nothing: --controllers says which do.")
+
+
+def read_file(path: Path) -> list[tuple[float, Any]]:
+    """The messages of a MIDI file with their seconds from its beginning, in order. ``DataError`` when it is none or
+    longer than an hour, ``ConfigError`` without mido. Raises OSError."""
+    mido = _mido()
+    try:
+        data = read_regular(path, _MOST_BYTES)
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}.", "Name a MIDI file, or a part of a port's name.") from error
+    try:
+        return list(_timed(mido.MidiFile(file=io.BytesIO(data), clip=True)))
+    except (OSError, EOFError, ValueError, TypeError, LookupError, mido.KeySignatureError) as error:
+        said = f"{path} cannot be read as a MIDI file: {str(error) or 'it ends too early'}."
+        raise DataError(said, "Name a Standard MIDI File of type 0 or 1.") from error
+
+
+def _timed(file: Any) -> Iterator[tuple[float, Any]]:
+    at = 0.0
+    for message in file:
+        at += message.time
+        if at > LONGEST_S:
+            raise ValueError("it lasts longer than an hour")
+        yield at, message
+
+
+@contextmanager
+def open_port(name: str, receive: Callable[[Any], None]) -> Iterator[str]:
+    """Listen to the input port called ``name``, or the only one whose name holds it: what it is called in full.
+
+    ``ConfigError`` when there is none such, which names those there are. receive: called on a thread of its own.
+    """
+    mido = _mido()
+    try:
+        ports = list(dict.fromkeys(mido.get_input_names()))
+        fitting = [one for one in ports if one == name] or [one for one in ports if name.lower() in one.lower()]
+        if len(fitting) != 1:
+            raise ConfigError(f"{len(fitting) or 'No'} MIDI input is called {name!r}.", _those(ports))
+        port = mido.open_input(fitting[0], callback=receive)
+    except ImportError as error:
+        raise ConfigError("MIDI inputs need python-rtmidi, which is not installed.", _INSTALL_PORTS) from error
+    except OSError as error:  # rtmidi's own are such
+        raise ConfigError(
+            f"The MIDI inputs of this computer cannot be opened: {str(error).rstrip(' .')}.",
+            "Name a MIDI file, or use --osc.",
+        ) from error
+    with port:
+        yield fitting[0]
+
+
+def _those(ports: Sequence[str]) -> str:
+    if not ports:
+        return "There is none: connect one, name a MIDI file, or use --osc."
+    return f"Name one of: {', '.join(ports)}."
+
+
+def _mido() -> Any:
+    try:
+        import mido
+    except ImportError as error:
+        raise ConfigError("mido is not installed.", INSTALL) from error
+    return mido

@@ -1,0 +1,96 @@
+"""OSC in, over UDP, by python-osc, which is an extra: /note KEY VELOCITY, /axis/N DEVIATIONS, /place X Y, /off."""
+
+from __future__ import annotations
+
+import errno
+import math
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from engine.errors import ConfigError, SweetspotError
+from engine.tasks.vae.play.midi import INSTALL, Say
+from engine.tasks.vae.play.player import Player
+from engine.tasks.vae.sounds.request import AXES_REACH
+
+USUAL_VELOCITY = 100
+FARTHEST = 1e6  # of a place; what comes from far away is refused when it is made
+_AXIS = re.compile(r"/axis/(\d{1,3})")
+_KNOWN = "Send /note KEY VELOCITY, /axis/N DEVIATIONS, /place X Y or /off."
+
+
+def obey(player: Player, address: str, *values: Any) -> None:
+    """Do what a message says. ``ConfigError`` when it says nothing that is known, or more than can be."""
+    axis = _AXIS.fullmatch(address)
+    if address == "/note" and len(values) in (1, 2):
+        key = _number(address, values[0], 0, 127)
+        velocity = _number(address, values[1], 0, 127) if len(values) == 2 else USUAL_VELOCITY
+        player.note_on(round(key), round(velocity))
+    elif axis and len(values) == 1:
+        player.move(int(axis[1]), _number(address, values[0], -AXES_REACH, AXES_REACH))
+    elif address == "/place" and len(values) == 2:
+        player.place(*(_number(address, value, -FARTHEST, FARTHEST) for value in values))
+    elif address == "/off":
+        player.all_off()
+    else:
+        raise ConfigError(f"{address[:40]} with {len(values)} values is no message for here.", _KNOWN)
+
+
+def _number(address: str, value: Any, least: float, most: float) -> float:
+    number = float(value) if isinstance(value, int | float) else math.nan
+    if not least <= number <= most:  # NaN neither
+        raise ConfigError(f"{address} takes numbers from {least:g} to {most:g}, not {str(value)[:40]}.", _KNOWN)
+    return number
+
+
+def parsed(text: str) -> tuple[str, int]:
+    """Host and port of ``[HOST:]PORT``; ``ConfigError`` when it is none. Without a host, this computer alone."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
+        raise ConfigError(f"--osc {text} names no port.", "Name one as in --osc 9000 or --osc 0.0.0.0:9000.")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+@contextmanager
+def listen(host: str, port: int, player: Player, say: Say) -> Iterator[str]:
+    """Take messages for ``player`` on a thread; where it listens, as HOST:PORT. port: 0 takes one that is free.
+
+    say: told what is wrong with a message. ``ConfigError`` when python-osc is not installed or the port is not free.
+    """
+    try:
+        from pythonosc.dispatcher import Dispatcher
+        from pythonosc.osc_server import BlockingOSCUDPServer
+    except ImportError as error:
+        raise ConfigError("python-osc is not installed.", INSTALL) from error
+
+    def take(address: str, *values: Any) -> None:
+        try:
+            obey(player, address, *values)
+        except SweetspotError as error:
+            say(f"OSC: {error}")
+
+    # What is dated ahead is played at once: waiting for it would hold up all that comes after.
+    messages = Dispatcher(strict_timing=False)
+    messages.set_default_handler(take)
+    try:
+        server = BlockingOSCUDPServer((host, port), messages)
+    except OSError as error:
+        raise _refused(host, port, error) from error
+    server.handle_error = lambda *_: say("OSC: a message that cannot be read was left out.")  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="osc")
+    thread.start()
+    try:
+        yield "{}:{}".format(*server.server_address[:2])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _refused(host: str, port: int, error: OSError) -> ConfigError:
+    if error.errno == errno.EADDRINUSE:
+        return ConfigError(f"Port {port} is taken by another program.", "Name another, or --osc 0 for a free one.")
+    why = (error.strerror or str(error)).lower()
+    return ConfigError(f"OSC cannot listen on {host}:{port}: {why}.", "Name another place, as in --osc 9000.")

@@ -1,0 +1,145 @@
+"""Notes and controllers in, samples out. Knows neither MIDI nor OSC, no device and no clock but the one it is given."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from engine.errors import ConfigError
+from engine.tasks.vae.play.keyboard import Keyboard, gain
+from engine.tasks.vae.play.rendered import Rendered
+from engine.tasks.vae.play.spot import Spot
+from engine.tasks.vae.play.voice import CUT_S, Voice
+
+HEADROOM = 0.5  # two of the loudest sounds at once stay below full scale
+MOST_VOICES = 64
+_KEPT_TIMES = 10_000
+
+Find = Callable[[int, Spot], tuple[Rendered, bool] | None]
+Aim = Callable[[Spot, int], None]
+
+
+class Player:
+    """Plays what is ready.
+
+    axes: how many main axes the map has. find: a slot's sound for a spot, and whether it is the very one of that spot;
+    None: there is none. aim: told where sounds are wanted from now on, and the axis that was moved (negative:
+    downwards). Any thread may send events. :meth:`block` belongs to the one that hands samples out; it waits for none.
+    """
+
+    def __init__(
+        self,
+        keyboard: Keyboard,
+        rate: int,
+        axes: int,
+        find: Find,
+        aim: Aim,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.keyboard, self.rate, self.axes = keyboard, rate, axes
+        self.find, self.aim, self.clock = find, aim, clock
+        self.spot = Spot()
+        self.notes = self.nearby = self.missing = self.clipped = 0
+        self.waits_s: deque[float] = deque(maxlen=_KEPT_TIMES)  # from a note to its first samples
+        self._voices: list[Voice] = []
+        self._events: deque[tuple[Callable[[], None], float | None]] = deque()
+        self._moving = threading.Lock()
+
+    def begin(self) -> None:
+        """Forget the notes that came until now: nothing could be heard yet. Where controllers stand is kept."""
+        self._events.clear()
+        self.notes = self.nearby = self.missing = 0
+
+    def note_on(self, key: int, velocity: int) -> None:
+        """Play ``key`` (0 to 127) at ``velocity`` (1 to 127; 0 lets it go, as MIDI has it)."""
+        asked = self.clock()
+        slot = self.keyboard.slot(key)
+        if velocity == 0:
+            self.note_off(key)
+        if velocity == 0 or slot is None:
+            return
+        self.notes += 1
+        found = self.find(slot, self.spot)
+        if found is None:
+            self.missing += 1
+            return
+        sound, exact = found
+        self.nearby += not exact
+        voice = Voice(key, sound, self.keyboard.ratio(key, sound.note), gain(velocity), self.rate)
+        self._events.append((lambda: self._start(voice), asked))
+
+    def note_off(self, key: int) -> None:
+        """Let ``key`` go: what loops fades out, a one-shot plays to its end."""
+        self._events.append((lambda: self._release(key), None))
+
+    def all_off(self) -> None:
+        """Silence in a moment, one-shots too."""
+        self._events.append((self._cut, None))
+
+    def move(self, axis: int, deviations: float) -> None:
+        """Take sounds from ``deviations`` along main ``axis`` from now on; those that sound stay as they are.
+
+        ``ConfigError`` when there is no such axis.
+        """
+        if not 1 <= axis <= self.axes:
+            raise ConfigError(f"There is no axis {axis}.", f"Name one of 1 to {self.axes}.")
+        with self._moving:
+            before, self.spot = self.spot, self.spot.moved(axis, deviations)
+            if self.spot != before:
+                up = dict(self.spot.steps).get(axis, 0) > dict(before.steps).get(axis, 0)
+                self.aim(self.spot, axis if up else -axis)
+
+    def place(self, x: float, y: float) -> None:
+        """Take the sound from this place of the map from now on, moved as it is; ``ConfigError`` with a kit."""
+        if self.keyboard.keys == "kit":
+            raise ConfigError("The keys of a kit have sounds of their own, no one place.", "Use --keys chromatic.")
+        with self._moving:
+            self.spot = Spot((x, y), self.spot.steps)
+            self.aim(self.spot, 0)
+
+    @property
+    def sounding(self) -> bool:
+        return bool(self._voices or self._events)
+
+    def block(self, frames: int) -> np.ndarray:
+        """The next samples [frames, 2] as float32 within full scale."""
+        asked = self._begin()
+        out = np.zeros((frames, 2), np.float32)
+        for voice in self._voices:
+            part = voice.block(frames)
+            out[: len(part)] += part
+        self._voices = [voice for voice in self._voices if not voice.ended]
+        out *= HEADROOM
+        self.clipped += bool(np.abs(out).max(initial=0.0) > 1)
+        now = self.clock()
+        self.waits_s.extend(now - at for at in asked)
+        return np.clip(out, -1.0, 1.0)
+
+    def _begin(self) -> list[float]:
+        """Do what was asked for since the last block; when its notes were."""
+        asked = []
+        while self._events:
+            event, at = self._events.popleft()
+            event()
+            asked += [at] if at is not None else []
+        return asked
+
+    def _start(self, voice: Voice) -> None:
+        if voice.sound.loops:
+            self._release(voice.key)
+        self._voices.append(voice)
+        for oldest in self._voices[:-MOST_VOICES]:
+            oldest.release(CUT_S)
+
+    def _release(self, key: int) -> None:
+        for voice in self._voices:
+            if voice.key == key and voice.sound.loops:
+                voice.release()
+
+    def _cut(self) -> None:
+        for voice in self._voices:
+            voice.release(CUT_S)

@@ -1,0 +1,161 @@
+"""One session of playing, from what was asked for to its end."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from engine.quantities import plural
+from engine.tasks.vae.play.ahead import SPOTS, RenderAhead
+from engine.tasks.vae.play.inputs import Inputs, feeding, listening
+from engine.tasks.vae.play.keyboard import Keyboard
+from engine.tasks.vae.play.midi import Say
+from engine.tasks.vae.play.output import BLOCK, Recording, open_device, record
+from engine.tasks.vae.play.player import Player
+from engine.tasks.vae.play.rendered import Rendered, RenderedSounds
+from engine.tasks.vae.play.renderer import Renderer
+from engine.tasks.vae.play.request import PlayRequest
+from engine.tasks.vae.play.spot import Spot
+from engine.tasks.vae.play.take import play_file
+from engine.tasks.vae.sounds.generate import Studio
+
+FEWEST_KEPT = 256  # sounds in memory
+_LOOK_S = 0.02
+Stopped = Callable[[], bool]
+Play = Callable[[Player, Stopped], None]
+
+
+def take(studio: Studio, request: PlayRequest, inputs: Inputs, out: Path, say: Say, warn: Say) -> None:
+    """Play the MIDI file of ``inputs`` into ``out``, as fast as it can be made; nothing stays of one that fails.
+
+    The same model, file, settings and number of threads give the same bytes.
+    """
+    keyboard, render = Keyboard(request.keys, request.sounds), Renderer(studio, request)
+    sounds = RenderedSounds(max(FEWEST_KEPT, keyboard.slots))
+
+    def find(slot: int, spot: Spot) -> tuple[Rendered, bool] | None:
+        if (slot, spot) not in sounds:
+            sounds.put(slot, spot, render(slot, spot))
+        return sounds.nearest(slot, spot)
+
+    player = Player(keyboard, studio.rate, studio.map.count, find, lambda spot, heading: None)
+    with Recording(out, studio.rate) as recording:
+        try:
+            play_file(player, inputs.messages or (), inputs.controllers, recording.write, warn)
+        except BaseException:
+            recording.discard()
+            raise
+    say(f"{out}: {player.notes} {plural(player.notes, 'note')}, {len(render.seconds)} sounds made")
+    _warn_of_clipping(player, warn)
+
+
+def perform(
+    studio: Studio, request: PlayRequest, inputs: Inputs, output: Path | str | None, say: Say, warn: Say,
+    stopped: Stopped,
+) -> Player:  # fmt: skip
+    """Play what comes in until ``stopped``, or until a MIDI file that comes alone is over; who played it.
+
+    output: a WAV file, or the name of an audio device, None: the system's own. ``ConfigError`` when an input or the
+    device cannot be opened. Raises OSError.
+    """
+    keyboard, render = Keyboard(request.keys, request.sounds), Renderer(studio, request)
+    sounds = RenderedSounds(max(FEWEST_KEPT, SPOTS * keyboard.slots))
+    ahead = RenderAhead(render, keyboard.slots, sounds, warn)
+
+    def find(slot: int, spot: Spot) -> tuple[Rendered, bool] | None:
+        ahead.played(slot)
+        return sounds.nearest(slot, spot)
+
+    player = Player(keyboard, studio.rate, studio.map.count, find, ahead.aim)
+    with ThreadPoolExecutor(1, "render") as pool, ExitStack() as opened:
+        opened.callback(ahead.end)
+        opened.enter_context(listening(player, inputs, say, warn))
+        play = _into(output, say) if isinstance(output, Path) else opened.enter_context(_onto(player, output, say))
+        render.warm_up()
+        for slot in range(keyboard.slots):
+            if stopped():
+                return player
+            sounds.put(slot, Spot(), render(slot, Spot()))
+        for line in _about(studio, inputs, keyboard, render):
+            say(line)
+        rendering = pool.submit(ahead.run)
+        player.begin()
+        say("Ready; Ctrl-C ends it.")
+        fed = opened.enter_context(feeding(player, inputs, warn))
+
+        def ended() -> bool:
+            if rendering.done():
+                rendering.result()  # raises what ended it
+            return stopped() or (fed() and not player.sounding)
+
+        play(player, ended)
+    say(_summary(player))
+    _warn_of_clipping(player, warn)
+    return player
+
+
+def _into(out: Path, say: Say) -> Play:
+    """A function that plays into a WAV file until it is told to end."""
+
+    def play(player: Player, ended: Stopped) -> None:
+        with Recording(out, player.rate) as recording:
+            late = record(player, recording, ended)
+        say(f"{out}: {late} {plural(late, 'block')} came late, the computer was busy" if late else str(out))
+
+    say(f"Playing into {out}. Latency: at most a block of {BLOCK} samples")
+    return play
+
+
+@contextmanager
+def _onto(player: Player, name: str | None, say: Say) -> Iterator[Play]:
+    """A function that lets a device play until it is told to end."""
+    block_ms = 1000 * BLOCK / player.rate
+    with open_device(player, name) as device:
+        device_ms = 1000 * device.latency_s
+        say(
+            f"Playing on {device.name}. Latency: at most {block_ms + device_ms:.1f} ms, a block of {block_ms:.1f} ms "
+            f"and {device_ms:.1f} ms of the device"
+        )
+
+        def play(player: Player, ended: Stopped) -> None:
+            device.start()
+            while not ended():
+                time.sleep(_LOOK_S)
+            if device.gaps():
+                say(f"{device.gaps()} {plural(device.gaps(), 'gap')} in what was heard, the computer was busy")
+
+        yield play
+
+
+def _about(studio: Studio, inputs: Inputs, keyboard: Keyboard, render: Renderer) -> Iterator[str]:
+    """What can be played, and how fast a controller is followed."""
+    trained, each_s = studio.trained, statistics.median(render.seconds)
+    yield f"{trained.run}, {trained.state}: {keyboard.words}, ready after {sum(render.seconds):.1f} s"
+    for axis, controller in zip(studio.map.axes, inputs.controllers, strict=False):
+        changes = ", ".join(f"{'more' if r > 0 else 'less'} {name}" for name, r in axis.changes) or "no one word for it"
+        yield f"axis {axis.number}, controller {controller}: {changes} ({axis.share:.0%} of the differences)"
+    yield (
+        f"A moved axis is heard {each_s:.2f} s later on the key played last, {each_s * keyboard.slots:.1f} s later on "
+        "all; until then a note plays the sound nearest to it that is ready"
+    )
+
+
+def _summary(player: Player) -> str:
+    """What was played, and how long notes waited."""
+    told = f"{player.notes} {plural(player.notes, 'note')}"
+    if player.waits_s:
+        waits_ms = sorted(1000 * wait for wait in player.waits_s)
+        middle, most = statistics.median(waits_ms), waits_ms[-1]
+        told += f", first samples handed out after {middle:.1f} ms (median), {most:.1f} ms at most"
+    if player.nearby:
+        told += f"; {player.nearby} played a sound from nearby, the very one was not ready"
+    return told
+
+
+def _warn_of_clipping(player: Player, warn: Say) -> None:
+    if player.clipped:
+        warn(f"{player.clipped} {plural(player.clipped, 'block')} went beyond full scale and were cut: play softer.")

@@ -1,0 +1,44 @@
+"""A MIDI file played into a WAV file, as fast as it can be made: each note at its sample, nothing nearby or late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.tasks.vae.instrument.model import KEYS
+from engine.tasks.vae.play.midi import Say, obey
+from engine.tasks.vae.play.player import Player
+
+_MOST_FRAMES = 4096
+
+
+def play_file(
+    player: Player,
+    messages: Iterable[tuple[float, Any]],
+    controllers: Sequence[int],
+    write: Callable[[np.ndarray], None],
+    say: Say,
+) -> None:
+    """Send ``messages`` (seconds, message) to ``player`` and what it plays to ``write``, until the last sound is over.
+
+    What still loops at the end of the file is let go there.
+    """
+    done = 0
+    for at, message in messages:
+        frames = round(at * player.rate) - done
+        _write(player, frames, write)
+        done += frames
+        obey(player, message, controllers, say)
+    for key in range(KEYS):
+        player.note_off(key)
+    while player.sounding:
+        write(player.block(_MOST_FRAMES))
+
+
+def _write(player: Player, frames: int, write: Callable[[np.ndarray], None]) -> None:
+    while frames > 0:
+        piece = min(frames, _MOST_FRAMES)
+        write(player.block(piece))
+        frames -= piece

@@ -1,0 +1,188 @@
+"""Messages of MIDI and OSC: what each does, and what is said of those that do nothing."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+from pythonosc.osc_bundle_builder import OscBundleBuilder
+from pythonosc.osc_message_builder import OscMessageBuilder
+from pythonosc.udp_client import SimpleUDPClient
+
+from engine.errors import ConfigError, DataError
+from engine.tasks.vae.play import midi, osc
+from engine.tasks.vae.play.keyboard import Keyboard
+from engine.tasks.vae.play.output import Recording, open_device
+from engine.tasks.vae.play.player import Player
+from engine.tasks.vae.play.rendered import Rendered, RenderedSounds
+from engine.tasks.vae.play.spot import Spot
+from tests.conftest import until
+
+RATE = 8_000
+
+
+@pytest.fixture
+def player() -> Player:
+    ready = RenderedSounds(4)
+    ready.put(0, Spot(), Rendered(np.ones((RATE, 2), np.float32)))
+    return Player(Keyboard("chromatic", 1), RATE, 6, ready.nearest, lambda spot, heading: None)
+
+
+def test_notes_and_controllers_of_any_channel_are_obeyed(player: Player) -> None:
+    said: list[str] = []
+    for message in (
+        mido.Message("note_on", note=60, velocity=127, channel=9),
+        mido.Message("control_change", control=74, value=127),
+        mido.Message("control_change", control=22, value=1),
+        mido.Message("pitchwheel", pitch=100),
+        mido.MetaMessage("set_tempo", tempo=500_000),
+    ):
+        midi.obey(player, message, [1, 74], said.append)
+    assert player.notes == 1 and player.spot == Spot(steps=((2, 8),))
+    assert said == ["Controller 22 moves nothing: --controllers says which do."]
+    assert player.block(64).any()
+    midi.obey(player, mido.Message("control_change", control=123), [1], said.append)
+    player.block(RATE // 10)
+    assert not player.sounding
+
+
+def test_a_controller_of_an_axis_that_the_map_lacks_moves_nothing(player: Player) -> None:
+    said: list[str] = []
+    midi.obey(player, mido.Message("control_change", control=77, value=1), [1, 2, 3, 4, 5, 6, 77], said.append)
+    assert len(said) == 1 and player.spot == Spot()
+
+
+def test_a_bundle_that_is_dated_ahead_counts_when_it_comes(player: Player) -> None:
+    bundle = OscBundleBuilder(time.time() + 1e6)
+    note = OscMessageBuilder("/note")
+    note.add_arg(60)
+    bundle.add_content(note.build())
+    with osc.listen("127.0.0.1", 0, player, print) as place:
+        SimpleUDPClient("127.0.0.1", int(place.rpartition(":")[2])).send(bundle.build())
+        until(lambda: player.notes, 30)
+
+
+def song(path: Path, *messages: mido.Message, kind: int = 1) -> Path:
+    file = mido.MidiFile(type=kind)
+    file.tracks += [mido.MidiTrack(messages), mido.MidiTrack()]
+    file.save(path)
+    return path
+
+
+def test_the_messages_of_a_file_come_with_their_seconds_and_its_tempo(tmp_path: Path) -> None:
+    note = mido.Message("note_on", note=60, time=480)
+    found = midi.read_file(song(tmp_path / "a.mid", note, mido.MetaMessage("set_tempo", tempo=250_000), note))
+    assert [at for at, message in found if message.type == "note_on"] == [0.5, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.write_bytes(b""), "cannot be read as a MIDI file"),
+        (lambda path: path.write_bytes(b"RIFF and so on, which is no MIDI"), "cannot be read as a MIDI file"),
+        (lambda path: song(path, *[mido.Message("note_on", time=960)] * 9_000), "longer than an hour"),
+        (lambda path: song(path, mido.Message("note_on"), kind=2), "type 2"),
+        (lambda path: None, "There is no file"),
+    ],
+)
+def test_a_file_that_cannot_be_played_is_refused_in_a_sentence(
+    make: Callable[[Path], object], said: str, tmp_path: Path
+) -> None:
+    make(tmp_path / "a.mid")
+    with pytest.raises(DataError, match=said):
+        midi.read_file(tmp_path / "a.mid")
+
+
+def test_any_cut_of_a_midi_file_is_read_or_refused(tmp_path: Path) -> None:
+    data = song(tmp_path / "a.mid", *[mido.Message("note_on", note=key, time=9) for key in range(20)]).read_bytes()
+    for end in range(len(data)):
+        (tmp_path / "b.mid").write_bytes(data[:end])
+        try:
+            midi.read_file(tmp_path / "b.mid")
+        except DataError as error:
+            assert error.remedy
+
+
+def test_osc_messages_come_in_over_udp_and_bad_ones_are_said_and_survived(player: Player) -> None:
+    said: list[str] = []
+    with osc.listen("127.0.0.1", 0, player, said.append) as place:
+        client = SimpleUDPClient("127.0.0.1", int(place.rpartition(":")[2]))
+        for address, values in [
+            ("/note", [60, 127]), ("/note", 62.0), ("/axis/2", 1.0), ("/place", [1, -2.5]),
+            ("/axis/9", 1.0), ("/axis/1", 5.0), ("/note", "C4"), ("/note", [200, 1]), ("/nix", 1),
+            ("/place", [float("nan"), 0.0]),
+        ]:  # fmt: skip
+            client.send_message(address, values)
+        client._sock.sendto(b"/note\0\0\0,i\0\0\0", (client._address, client._port))
+        client.send_message("/off", [])
+        until(lambda: len(said) >= 6 and not player.block(RATE // 10).any())
+    assert player.notes == 2 and player.spot == Spot((1.0, -2.5), ((2, 4),))
+    words = ["no axis 9", "from -4 to 4, not 5", "not C4", "not 200", "/nix with 1 values", "not nan"]
+    assert all(word in sentence for word, sentence in zip(words, said, strict=False))
+
+
+def test_a_port_that_is_taken_and_a_place_that_is_none_are_told_apart(player: Player) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other, ExitStack() as opened:
+        other.bind(("127.0.0.1", 0))
+        with pytest.raises(ConfigError, match=r"taken by another program.*--osc 0"):
+            opened.enter_context(osc.listen("127.0.0.1", other.getsockname()[1], player, print))
+        with pytest.raises(ConfigError, match=r"cannot listen on 192\.0\.2\.1:9000"):
+            opened.enter_context(osc.listen("192.0.2.1", 9000, player, print))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("9000", ("127.0.0.1", 9000)), ("0.0.0.0:1", ("0.0.0.0", 1)), ("[::1]:7", ("::1", 7)), ("0", ("127.0.0.1", 0))],
+)
+def test_a_place_to_listen_is_read(text: str, place: tuple[str, int]) -> None:
+    assert osc.parsed(text) == place
+
+
+@pytest.mark.parametrize("text", ["", "x", "1:", "65536", "-1", "²"])
+def test_what_names_no_port_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="names no port"):
+        osc.parsed(text)
+
+
+@pytest.mark.parametrize("package", ["mido", "rtmidi", "pythonosc.dispatcher", "sounddevice"])
+def test_a_package_that_is_not_installed_is_named_with_the_extra(
+    package: str, player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "mido.backends.rtmidi", raising=False)
+    ways = {
+        "mido": lambda: midi.open_port("x", print),
+        "rtmidi": lambda: midi.open_port("x", print),
+        "pythonosc.dispatcher": lambda: osc.listen("127.0.0.1", 0, player, print),
+        "sounddevice": lambda: open_device(player, None),
+    }
+    with pytest.raises(ConfigError, match=r"is not installed.*sweetspot\[play\]"), ways[package]():
+        pass
+
+
+def test_a_midi_port_that_is_none_is_refused_with_what_there_is() -> None:
+    with pytest.raises(ConfigError) as caught, midi.open_port("no such port", print):
+        pass
+    assert "MIDI input" in caught.value.cause and caught.value.remedy
+
+
+def test_a_recording_is_whole_before_it_is_closed(tmp_path: Path) -> None:
+    wave = np.random.default_rng(0).uniform(-1, 1, (3 * RATE, 2)).astype(np.float32)
+    path = tmp_path / "take.wav"
+    with Recording(path, RATE) as recording:
+        for start in range(0, len(wave) - 100, 100):
+            recording.write(wave[start : start + 100])
+        early = soundfile.info(path)
+        recording.write(wave[-100:])
+    assert early.frames == len(wave) - 100
+    kept, rate = soundfile.read(path)
+    assert rate == RATE and soundfile.info(path).subtype == "PCM_24"
+    np.testing.assert_allclose(kept, wave, atol=2**-23)
