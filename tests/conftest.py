@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than there are cores, and another with ``--all``: a test that waits for a disk, a browser or a process
     leaves its core to others. At most eight: each holds torch in its memory."""
     return min(8, (os.cpu_count() or 1) + (2 if config.getoption("all") else 1))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported and collected stays to the end: looking through it for garbage, again and again, finds none."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

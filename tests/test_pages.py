@@ -54,6 +54,7 @@ NOT_RUN = {
 NEEDS_DOCKER = (
     "docker "  # which is not there: docs/containers.md says so, tests/test_docker.py does what can be done without
 )
+SPEAKS_TO_IT = "sweetspot control "  # no other command wants a training that still runs
 WITHOUT_FIGURES = {"kit_page": "makes the page", "sheet": "draws a picture", "detail": "trains the shipped net"}
 # What it stands for starts at once: that a Python of its own can do the same, .ci/run and tests/test_installed.py show.
 PROGRAM = """#!{python}
@@ -90,10 +91,12 @@ class Reader:
     def read(self, page: Path) -> None:
         """Do all that ``page`` says, and clear the table at its end."""
         listened = [int(epoch) for epoch in re.findall(r"--checkpoint epoch-(\d+)", page.read_text(encoding="utf-8"))]
-        for command in commands(page):
-            if is_run(command):
-                self.type(command, max([1, *listened]))
-                self.ran.append(command)
+        left = [command for command in commands(page) if is_run(command)]
+        while left:
+            if not any(SPEAKS_TO_IT in command for command in left):
+                self.press_ctrl_c()  # where a reader waits for its end: until then it takes half of the processor
+            self.type(left[0], max([1, *listened]))
+            self.ran.append(left.pop(0))
         self.press_ctrl_c()
         if self.app is not None:
             self.app.terminate()
@@ -189,8 +192,9 @@ def reader(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
     home = tmp_path_factory.mktemp("home")
     samples = home / "Samples" / "drums"
     samples.mkdir(parents=True)
-    for path, name in zip(sorted(drums.iterdir()), ["kick", "snare", *map(str, range(8))], strict=True):
-        soundfile.write(samples / f"{name}.wav", *soundfile.read(path))
+    for path, name in zip(sorted(drums.iterdir())[:6], ["kick", "snare", *map(str, range(4))], strict=True):
+        sound, rate = soundfile.read(path)
+        soundfile.write(samples / f"{name}.wav", sound[:rate], rate)  # a second is a chunk: epochs are half as long
     project = home / "project"
     project.mkdir()
     for name in ("app", "engine", ".streamlit"):

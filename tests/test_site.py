@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -17,7 +17,7 @@ import click
 import pytest
 
 from engine.__main__ import group
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Make
 
 DOCS = ROOT / "docs"
 LARGEST = 3_000_000  # bytes of sounds and pictures on one page
@@ -69,7 +69,7 @@ def broken(site: Path) -> list[str]:
 
 
 def build(config: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    """``mkdocs build --strict`` of a configuration, as CI calls it."""
+    """``mkdocs build --strict`` of a configuration."""
     command = [
         sys.executable,
         "-m",
@@ -86,11 +86,14 @@ def build(config: Path, out: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("site")
-    done = build(ROOT / "mkdocs.yml", out)
-    assert done.returncode == 0, done.stderr
-    return out
+def site(made_once: Callable[[str, Make], Path]) -> Path:
+    """All pages, built for all workers by whichever asks first. Nobody writes into it."""
+
+    def make(out: Path) -> None:
+        done = build(ROOT / "mkdocs.yml", out)
+        assert done.returncode == 0, done.stderr
+
+    return made_once("site", make)
 
 
 def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:

@@ -106,7 +106,7 @@ def quiet(page: Any, listener: Listener) -> None:
     assert listener.asked == []
 
 
-PAGES = ["run?run=words", *later("new?copy=all", "sounds?run=sounds", "", "run?run=all", "run?run=failed",
+PAGES = [*later("run?run=words", "new?copy=all", "sounds?run=sounds", "", "run?run=all", "run?run=failed",
          "run?run=sounds", "run?run=live", "new?copy=sounds", "explore?run=all", "explore?run=sounds")]  # fmt: skip
 
 

@@ -33,6 +33,7 @@ def test_the_first_losses_are_the_golden_ones(kind: str, sounds: Path, tmp_path:
     )
 
 
+@pytest.mark.slow
 def test_a_learning_rate_one_in_a_thousand_off_is_seen_on_any_processor(sounds: Path, tmp_path: Path) -> None:
     kind = "sounds, vector code"
     moved = losses.losses(kind, sounds, tmp_path / "run", "--learning-rate", "0.002002")

@@ -60,6 +60,7 @@ def again(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "again"))
 
 
+@pytest.mark.slow
 def test_a_finished_run_goes_on_and_each_step_is_that_of_one_that_was_stopped_in_between(
     finished: Path, again: Path, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def parent(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_it_begins_with_those_weights_and_goes_on_from_them_after_a_kill(parent: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     done = forkserver.run("engine.train", "--from", parent, "--run-dir", whole, *FORK)

@@ -1,7 +1,8 @@
 """``python -m tests.reliability.crash_points FOLDER PART PARTS ONE_IN``: die at each operation, resume, compare: JSON.
 
 A program, because forking is for a process without other threads. ``points``: deaths that were tried. ``wrong``: what
-was not as it must be, in words; empty when every promise held.
+was not as it must be, in words; empty when every promise held. A death leaves a directory and nothing else: of places
+that leave the same one, to the bit, one is tried.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.reliability.disk import Disk
 from tests.reliability.faults import KILLED, Death, Operation, Shim
@@ -27,6 +30,7 @@ class Crashes:
         self.folder, self.part, self.parts, self.one_in = folder, part, parts, one_in
         self.points = 0
         self.wrong: list[str] = []
+        self.left_by_cuts: list[tuple[dict[str, bytes], set[str]]] = []
         prepare()
         self.table = write_table(folder / "table.csv")
         shim = Shim(folder / "whole")
@@ -75,19 +79,26 @@ class Crashes:
         kept, root = died.with_name(f"died-{self.part}"), died
         shutil.rmtree(kept, ignore_errors=True)
         died.rename(kept)
-        number = 0
-        while True:
+        shim = Shim(root)
+        shutil.copytree(kept, root)
+        assert session(self.table, root, shim) == 0
+        whole = [death for death in deaths(shim.operations, _contents(kept)) if not death.half]
+        for death in whole[:: self.one_in]:
             shutil.rmtree(root, ignore_errors=True)
             shutil.copytree(kept, root)
-            if not self._kill(root, Death(number)):
-                return
-            self._resume(root, f"{self._words(first, self.operations)}, then before operation {number} of the recovery")
-            number += self.one_in
+            again = f"then before operation {death.number} of the recovery"
+            if self._kill(root, death):
+                self._resume(root, f"{self._words(first, self.operations)}, {again}")
+            elif death.number < len(shim.operations):
+                self.wrong.append(f"{self._words(first, self.operations)}, {again}: it was not reached")
 
     def _cut_power(self, cut: int) -> None:
         """The power goes after ``cut`` operations: what was not flushed is gone, new names of files kept or gone."""
         disk = Disk.after(self.operations[:cut])
         for how, contents in (("names kept", disk.names_kept()), ("names lost", disk.names_lost())):
+            if (contents, disk.folders) in self.left_by_cuts:
+                continue
+            self.left_by_cuts.append((contents, disk.folders))
             self.points += 1
             root = self.folder / f"run-{self.part}"
             shutil.rmtree(root, ignore_errors=True)
@@ -105,13 +116,21 @@ class Crashes:
         return f"{half} operation {death.number}, {operation.kind} {operation.name}"
 
 
-def deaths(operations: list[Operation]) -> list[Death]:
-    """Before each operation, and half way through where there is a half. After one is before the next."""
+def deaths(operations: list[Operation], contents: Mapping[str, bytes] = MappingProxyType({})) -> list[Death]:
+    """Before each operation, and half way through where there is a half. After one is before the next.
+
+    Not after what changed nothing in a directory that began with ``contents``: a flush, a file cut where it ended.
+    """
+    disk, left = Disk.holding(contents), None
     found = []
     for number, operation in enumerate(operations):
-        found.append(Death(number))
+        now = disk.contents(), set(disk.folders)
+        if now != left:
+            found.append(Death(number))
+        left = now
         if operation.kind == "write":
             found.append(Death(number, half=True))
+        disk.do(operation)
     return [*found, Death(len(operations))]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,10 +27,17 @@ class Disk:
     def after(cls, operations: list[Operation]) -> Disk:
         disk = cls()
         for operation in operations:
-            disk._do(operation)
+            disk.do(operation)
         return disk
 
-    def _do(self, operation: Operation) -> None:
+    @classmethod
+    def holding(cls, contents: Mapping[str, bytes]) -> Disk:
+        """One on which these files were before, flushed."""
+        disk = cls({name: _File(bytearray(data), data) for name, data in contents.items()})
+        disk.durable = dict(disk.files)
+        return disk
+
+    def do(self, operation: Operation) -> None:
         name, detail = operation.name, operation.detail
         match operation.kind:
             case "mkdir":

@@ -50,6 +50,7 @@ def test_places_files_morphs_and_moves_can_be_heard_without_a_mouse(visit: Visit
     assert len(kept.get("audio")) == 1 and "Morph" in said(kept), "a star here is a star there"
 
 
+@pytest.mark.slow
 def test_a_sound_asked_for_again_is_listed_once_at_the_newest_place_and_plays_again(
     visit: Visit, trained: Path
 ) -> None:
