@@ -77,18 +77,18 @@ def command(run_dir: Path, out: Path, again: tuple[Path, ...], threads: int | No
         FileRequest, {name: options[name] for name in ("sample_rate", "bit_depth")} | {"format": options["kind"]}
     )
     from engine.device import choose
-    from engine.tasks.vae.sounds.generate import Studio
+    from engine.tasks.vae.sounds.generate import SoundGenerator
     from engine.tasks.vae.sounds.load import open_model
     from engine.tasks.vae.sounds.write import deliver
 
     choose("cpu", threads)
-    studio = Studio(open_model(run_dir, options["checkpoint"]))
-    names = [f"{studio.trained.run}-{name}" for name, _ in wanted]
+    generator = SoundGenerator(open_model(run_dir, options["checkpoint"]))
+    names = [f"{generator.trained.run}-{name}" for name, _ in wanted]
     refuse_files_there(out, _files(names, file), "Name another directory, or another seed.")
     out.mkdir(parents=True, exist_ok=True)
     remarks: dict[str, None] = {}
     for name, (_, sound) in zip(names, wanted, strict=True):
-        done = deliver(studio, sound, file, out, name)
+        done = deliver(generator, sound, file, out, name)
         remarks |= dict.fromkeys(done.remarks)
         click.echo(done.path)
     for remark in remarks:
@@ -149,7 +149,7 @@ def _make_again(run_dir: Path, out: Path, paths: tuple[Path, ...]) -> None:
     import hashlib
 
     from engine.device import choose
-    from engine.tasks.vae.sounds.generate import Studio
+    from engine.tasks.vae.sounds.generate import SoundGenerator
     from engine.tasks.vae.sounds.load import open_model
     from engine.tasks.vae.sounds.write import check_model, deliver
 
@@ -163,7 +163,7 @@ def _make_again(run_dir: Path, out: Path, paths: tuple[Path, ...]) -> None:
         trained = open_model(run_dir, recipe.state)
         check_model(trained, recipe)
         out.mkdir(parents=True, exist_ok=True)
-        done = deliver(Studio(trained), recipe.sound, recipe.file, out, path.stem)
+        done = deliver(SoundGenerator(trained), recipe.sound, recipe.file, out, path.stem)
         click.echo(done.path)
         # Every Ogg file has a serial number of its own, so its bytes tell nothing.
         if recipe.file.format != "ogg" and hashlib.sha256(done.path.read_bytes()).hexdigest() != recipe.sha256:

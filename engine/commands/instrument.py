@@ -56,15 +56,15 @@ def command(
     from engine.tasks.vae.instrument.kit_zip import members
     from engine.tasks.vae.instrument.make import make_kit
     from engine.tasks.vae.instrument.stars import starred_in
-    from engine.tasks.vae.sounds.generate import Studio
+    from engine.tasks.vae.sounds.generate import SoundGenerator
     from engine.tasks.vae.sounds.load import open_model
 
     choose("cpu", threads)
-    studio = Studio(open_model(run_dir, checkpoint))
+    generator = SoundGenerator(open_model(run_dir, checkpoint))
     if request.source == "starred" and run_dir.is_file():
         raise DataError(f"{run_dir.name} is an exported model and knows no stars.", "Name the run it came from.")
     stars = starred_in(run_dir) if request.source == "starred" else []
-    kit = make_kit(studio, request, stars, _told)
+    kit = make_kit(generator, request, stars, _told)
     write_zip(out, members(kit, request))
     for one in kit.instruments:
         low, high = min(zone.low_key for zone in one.zones), max(zone.high_key for zone in one.zones)

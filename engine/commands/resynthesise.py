@@ -41,12 +41,12 @@ def command(run_dir: Path, sound: str, out: Path, checkpoint: str | None, thread
     kind = _format(out)
     refuse_what_is_there(out)
     from engine.device import choose
-    from engine.tasks.vae.sounds.generate import Studio
+    from engine.tasks.vae.sounds.generate import SoundGenerator
     from engine.tasks.vae.sounds.load import open_model
     from engine.tasks.vae.sounds.write import deliver_resynthesis
 
     choose("cpu", threads)
-    deliver_resynthesis(Studio(open_model(run_dir, checkpoint)), sound, making, out, kind)
+    deliver_resynthesis(SoundGenerator(open_model(run_dir, checkpoint)), sound, making, out, kind)
     click.echo(out)
 
 

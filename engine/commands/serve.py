@@ -93,17 +93,17 @@ def _play(run_dir: Path, threads: int | None, asked: dict[str, Any]) -> None:
         request.controllers,
     )
     from engine.device import choose
-    from engine.tasks.vae.sounds.generate import Studio
+    from engine.tasks.vae.sounds.generate import SoundGenerator
     from engine.tasks.vae.sounds.load import open_model
 
     choose("cpu", threads)
-    studio = Studio(open_model(run_dir, checkpoint))
+    generator = SoundGenerator(open_model(run_dir, checkpoint))
     if inputs.messages is not None and inputs.osc is None and out is not None:
-        take(studio, request, inputs, out, click.echo, _warner())
+        take(generator, request, inputs, out, click.echo, _warner())
         return
     signals = SignalFlag()
     signals.install()
-    perform(studio, request, inputs, out or device, click.echo, _warner(), lambda: signals.received is not None)
+    perform(generator, request, inputs, out or device, click.echo, _warner(), lambda: signals.received is not None)
 
 
 def _warner() -> Callable[[str], None]:

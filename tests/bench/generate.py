@@ -12,15 +12,15 @@ import click
 import torch
 
 from engine.audio.files.encode import encode_sound
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromPrior, SoundRequest
 
 
-def timed(studio: Studio, request: SoundRequest) -> tuple[float, float, float]:
+def timed(generator: SoundGenerator, request: SoundRequest) -> tuple[float, float, float]:
     """Wall and processor seconds it takes to make a sound's file, and seconds of sound in it without silent end."""
     began, worked = time.perf_counter(), time.process_time()
-    made = studio.make(request)
+    made = generator.make(request)
     encode_sound(made.wave, made.sample_rate)
     took, work = time.perf_counter() - began, time.process_time() - worked
     return (
@@ -43,8 +43,12 @@ def command(run_dir: Path, count: int, duration: float | None, threads: int) -> 
     """Both qualities, mono and stereo, warm; medians over the sounds. On a busy machine trust the processor's time."""
     torch.set_num_threads(threads)
     began = time.perf_counter()
-    studio = Studio(open_model(run_dir, None))
-    result: dict[str, object] = {"run": studio.trained.run, "threads": threads, "load_s": time.perf_counter() - began}
+    generator = SoundGenerator(open_model(run_dir, None))
+    result: dict[str, object] = {
+        "run": generator.trained.run,
+        "threads": threads,
+        "load_s": time.perf_counter() - began,
+    }
     for name, options in {
         "fast": {"quality": "fast"},
         "best": {"quality": "best"},
@@ -54,7 +58,7 @@ def command(run_dir: Path, count: int, duration: float | None, threads: int) -> 
             SoundRequest.model_validate({**options, "duration_s": duration, "origin": FromPrior(index=index)})
             for index in range(count + 1)
         ]
-        timings = [timed(studio, request) for request in requests][1:]  # the first one warms up
+        timings = [timed(generator, request) for request in requests][1:]  # the first one warms up
         result[name] = {
             "sound_s": round(statistics.median(sound for _, _, sound in timings), 3),
             "took_s": round(statistics.median(took for took, _, _ in timings), 3),

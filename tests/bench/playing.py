@@ -22,7 +22,7 @@ from engine.tasks.vae.play.inputs import Inputs
 from engine.tasks.vae.play.player import Player
 from engine.tasks.vae.play.request import PlayRequest
 from engine.tasks.vae.play.session import perform
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
 
 
@@ -35,15 +35,15 @@ from engine.tasks.vae.sounds.load import open_model
 def command(run_dir: Path, notes: int, sounds: int, keys: str, threads: int) -> None:
     """Waits of notes in milliseconds, and how many played a sound from nearby."""
     choose("cpu", threads)
-    studio = Studio(open_model(run_dir))
+    generator = SoundGenerator(open_model(run_dir))
     request = PlayRequest.model_validate({"keys": keys, "sounds": sounds})
-    result: dict[str, object] = {"run": studio.trained.run, "keys": keys, "sounds": sounds, "threads": threads}
+    result: dict[str, object] = {"run": generator.trained.run, "keys": keys, "sounds": sounds, "threads": threads}
     for name, moving in {"still": False, "moving": True}.items():
-        result[name] = _told(_played(studio, request, notes, moving))
+        result[name] = _told(_played(generator, request, notes, moving))
     click.echo(json.dumps(result))
 
 
-def _played(studio: Studio, request: PlayRequest, notes: int, moving: bool) -> Player:
+def _played(generator: SoundGenerator, request: PlayRequest, notes: int, moving: bool) -> Player:
     """``notes`` notes, a tenth of a second apart on average, at times that know nothing of blocks."""
     said: queue.Queue[str] = queue.Queue()
     over = threading.Event()
@@ -65,7 +65,7 @@ def _played(studio: Studio, request: PlayRequest, notes: int, moving: bool) -> P
     thread = threading.Thread(target=play)
     thread.start()
     with tempfile.TemporaryDirectory() as place:
-        player = perform(studio, request, inputs, Path(place) / "take.wav", said.put, click.echo, over.is_set)
+        player = perform(generator, request, inputs, Path(place) / "take.wav", said.put, click.echo, over.is_set)
     thread.join()
     return player
 

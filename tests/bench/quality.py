@@ -28,7 +28,7 @@ from engine.rundir.reader import RunReader
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import TexturePrior
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import Trained, open_model
 from engine.tasks.vae.sounds.request import FromPrior, SoundRequest
 from tests.bench.attack import compare, distributions, led_in
@@ -138,11 +138,11 @@ def nearest_scores(train: Sounds, held_out: Sounds) -> list[dict[str, float]]:
 
 def new_sounds(trained: Trained, count: int, seed: int) -> list[np.ndarray]:
     """``count`` one-shots, or seconds of textures, as ``generate`` issues them, brought to peak 1."""
-    studio = Studio(trained)
-    sounds = count if not studio.of_textures else max(1, count // TEXTURE_SECONDS)
+    generator = SoundGenerator(trained)
+    sounds = count if not generator.of_textures else max(1, count // TEXTURE_SECONDS)
     requests = [SoundRequest(origin=FromPrior(index=index), seed=seed, quality="fast") for index in range(sounds)]
-    waves = [normalised(studio.make(request).wave) for request in requests]
-    return waves if not studio.of_textures else [part for wave in waves for part in np.split(wave, TEXTURE_SECONDS)]
+    waves = [normalised(generator.make(request).wave) for request in requests]
+    return waves if not generator.of_textures else [part for wave in waves for part in np.split(wave, TEXTURE_SECONDS)]
 
 
 def seconds(sounds: Sounds, whole: bool) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from engine.audio.inversion import FAST
 from engine.audio.mel import to_power
 from engine.audio.nearest import relative_db
 from engine.tasks.vae.sounds.collection_codes import collection_codes
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.inputs import open_sound
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import Making
@@ -27,25 +27,27 @@ _FRAMES, _EVERY, _MOST = 16, 48, 10
 @click.argument("sounds", nargs=-1, required=True)
 def command(run_dir: Path, sounds: tuple[str, ...]) -> None:
     """Figures for each sound: loudness r, log-mel error and spectral convergence to it, and to the collection."""
-    studio = Studio(open_model(run_dir))
-    known = collection_codes(studio.trained)
-    collection = [relative_db(db) for db in studio.codec.decode(known.codes)]
+    generator = SoundGenerator(open_model(run_dir))
+    known = collection_codes(generator.trained)
+    collection = [relative_db(db) for db in generator.codec.decode(known.codes)]
     click.echo("sound, way: loudness r, log-mel error dB, spectral convergence, to the collection dB")
     for name in sounds:
-        wave = open_sound(studio.trained, name).wave
+        wave = open_sound(generator.trained, name).wave
         assert wave is not None
         ways = {
-            "copy": studio.codec.reconstruct(wave, FAST),
-            "grains": resynthesise(studio, name, Making(quality="fast")).wave,
+            "copy": generator.codec.reconstruct(wave, FAST),
+            "grains": resynthesise(generator, name, Making(quality="fast")).wave,
         }
         for way, made in ways.items():
-            figures = _figures(studio, wave, made, collection)
+            figures = _figures(generator, wave, made, collection)
             click.echo(f"{Path(name).stem}, {way}: " + ", ".join(f"{figure:.3g}" for figure in figures))
 
 
-def _figures(studio: Studio, wave: np.ndarray, made: np.ndarray, collection: list[torch.Tensor]) -> tuple[float, ...]:
+def _figures(
+    generator: SoundGenerator, wave: np.ndarray, made: np.ndarray, collection: list[torch.Tensor]
+) -> tuple[float, ...]:
     """Both at the same level over the bins within 60 dB of the loudest."""
-    wanted, found = (relative_db(studio.codec.transform(torch.from_numpy(one)[None])[0]) for one in (wave, made))
+    wanted, found = (relative_db(generator.codec.transform(torch.from_numpy(one)[None])[0]) for one in (wave, made))
     heard = wanted > -60
     found = found + (wanted - found)[heard].median()
     error = float((wanted - found)[heard].abs().mean())

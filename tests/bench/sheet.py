@@ -14,7 +14,7 @@ from engine.audio.files.io import read_wave
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_image
 from engine.audio.settings import SpectrogramConfig
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromPrior, SoundRequest
 
@@ -61,14 +61,14 @@ def command(
     """Left: sounds of the collection, held-out ones marked. Right: generated ones, best quality, as they are issued."""
     torch.set_num_threads(threads)
     trained = open_model(run_dir, checkpoint)
-    studio, config = Studio(trained), trained.codec.config
+    generator, config = SoundGenerator(trained), trained.codec.config
     real, made = [], []
     for row in trained.files[: COLUMNS * ROWS]:
         assert trained.source is not None
         wave = read_wave(trained.source / row.path, config.sample_rate)
         real.append(cell(wave, row.path + (" (held out)" if row.split == "val" else ""), seconds, config))
     for index in range(COLUMNS * ROWS):
-        sound = studio.make(SoundRequest(origin=FromPrior(index=index), seed=seed, duration_s=duration))
+        sound = generator.make(SoundRequest(origin=FromPrior(index=index), seed=seed, duration_s=duration))
         made.append(cell(sound.wave, f"sound {index + 1}", seconds, config))
     left, right = block(real, "the collection"), block(made, f"generated, seed {seed}, {trained.state}")
     sheet = Image.new("RGB", (left.width + right.width + 3 * GAP, left.height), (90, 90, 90))

@@ -16,7 +16,7 @@ import numpy as np
 from engine.audio.files.io import read_stereo
 from engine.audio.inversion import FAST
 from engine.audio.stereo import middle_of
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromPrior, SoundRequest
 
@@ -53,7 +53,7 @@ def quartiles(found: list[np.ndarray]) -> dict[str, list[float]]:
 def command(run_dir: Path, count: int) -> None:
     """Fast quality. New sounds lie as those do that were learned, held-out recordings show what the split left out."""
     trained = open_model(run_dir, None)
-    studio, rate, result = Studio(trained), trained.codec.config.sample_rate, {"run": trained.run}
+    generator, rate, result = SoundGenerator(trained), trained.codec.config.sample_rate, {"run": trained.run}
     assert trained.source is not None
     for side in ("train", "val"):
         recorded = [read_stereo(trained.source / row.path, rate) for row in trained.files if row.split == side]
@@ -63,5 +63,5 @@ def command(run_dir: Path, count: int) -> None:
         result |= {f"{side}_recorded": quartiles(own), f"{side}_copies": quartiles(ours)}
         result[f"{side}_copies_off_db"] = np.nanmedian(off, axis=0).round(2).tolist() if len(off) else None
     requests = [SoundRequest(origin=FromPrior(index=index), quality="fast") for index in range(count)]
-    result["new"] = quartiles([lies(studio.make(request).wave, rate) for request in requests])
+    result["new"] = quartiles([lies(generator.make(request).wave, rate) for request in requests])
     click.echo(json.dumps(result))

@@ -23,7 +23,7 @@ from engine.commands.instrument import command
 from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
 from engine.rundir.layout import Layout
 from engine.tasks.vae.instrument.make import moved, softer
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromPrior, Moved
 from tests.audio.files.marks import SamplerMarks, sampler_marks
@@ -122,7 +122,7 @@ def test_velocity_layers_lead_to_the_sound_itself(
 
 def test_the_way_to_a_duller_sound_leads_there(drum_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.tasks.vae.sounds.latent_map.STRONG", 0.0)
-    codes = Studio(open_model(drum_run)).map
+    codes = SoundGenerator(open_model(drum_run)).map
     scores, figures = codes._probes
     way = softer(codes)
     assert sum(part**2 for part in way.values()) == pytest.approx(1)

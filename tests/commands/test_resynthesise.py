@@ -17,7 +17,7 @@ from engine.commands.export import command as export
 from engine.commands.generate import command as generate
 from engine.commands.resynthesise import command
 from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import Making
 from engine.tasks.vae.sounds.resynthesis import STEP, grains_of, mosaic, resynthesise
@@ -110,8 +110,8 @@ def test_textures_and_vectors_answer_too_with_their_recordings_or_without(
     kind: str, wind_run: Path, vector_run: Path, voice: Path
 ) -> None:
     trained = open_model(vector_run if kind == "vectors" else wind_run)
-    studio = Studio(replace(trained, source=None) if kind == "winds-gone" else trained)
-    waves = [resynthesise(studio, str(voice), FAST).wave for _ in range(2)]
+    generator = SoundGenerator(replace(trained, source=None) if kind == "winds-gone" else trained)
+    waves = [resynthesise(generator, str(voice), FAST).wave for _ in range(2)]
     assert np.array_equal(*waves) and np.abs(waves[0]).max() > 0.05
 
 
@@ -171,6 +171,6 @@ def test_a_run_that_names_files_outside_its_collection_reads_none_of_them(
     (tmp_path / "sounds").mkdir()
     paths = (str(tmp_path / "diary.wav"), "../diary.wav", *known.paths[2:])
     trained.codec.file_codes = replace(known, paths=paths)
-    before = resynthesise(Studio(trained), str(voice), FAST).wave
+    before = resynthesise(SoundGenerator(trained), str(voice), FAST).wave
     (tmp_path / "diary.wav").write_text("no sound: whoever opens it says so")
-    assert np.array_equal(resynthesise(Studio(trained), str(voice), FAST).wave, before)
+    assert np.array_equal(resynthesise(SoundGenerator(trained), str(voice), FAST).wave, before)

@@ -20,7 +20,7 @@ from engine.tasks.vae.play.inputs import Inputs
 from engine.tasks.vae.play.player import HEADROOM
 from engine.tasks.vae.play.request import PlayRequest
 from engine.tasks.vae.play.session import take
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromPrior, Moved, SoundRequest
 from tests import forkserver
@@ -65,7 +65,7 @@ def test_a_midi_file_becomes_a_take_each_note_at_its_sample_with_the_sound_that_
     later = take[rate // 2 :][: len(first)]
     np.testing.assert_allclose(later, HEADROOM * (64 / 127) ** 2 * np.broadcast_to(first, (len(first), 2)), atol=1e-5)
     asked = SoundRequest(origin=Moved(of=FromPrior(index=0), axes={1: 2.0}), seed=3, duration_s=0.4, quality="fast")
-    moved = Studio(open_model(drum_run)).make(asked).wave[:, None]
+    moved = SoundGenerator(open_model(drum_run)).make(asked).wave[:, None]
     np.testing.assert_allclose(take[rate:][: len(moved)], HEADROOM * np.broadcast_to(moved, (len(moved), 2)), atol=1e-5)
     assert not np.allclose(moved, first, atol=1e-3), "the controller moved it"
     taken(drum_run, song, tmp_path / "again.wav", "--duration", 0.4)
@@ -79,7 +79,7 @@ def test_nothing_stays_of_a_take_that_fails(drum_run: Path, tmp_path: Path) -> N
 
     inputs = Inputs(messages(), None, None, [])  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        take(Studio(open_model(drum_run)), PlayRequest(), inputs, tmp_path / "take.wav", print, print)
+        take(SoundGenerator(open_model(drum_run)), PlayRequest(), inputs, tmp_path / "take.wav", print, print)
     assert not list(tmp_path.iterdir())
 
 

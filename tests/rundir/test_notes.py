@@ -133,7 +133,7 @@ def test_a_run_begun_again_in_its_place_keeps_its_notes(root: Path) -> None:
 
 
 def test_a_run_of_another_computer_takes_none_and_says_so(run: RunReader) -> None:
-    elsewhere = {"host": "studio-mac", "boot_id": "its own", "machine_id": "its own"}
+    elsewhere = {"host": "generator-mac", "boot_id": "its own", "machine_id": "its own"}
     line = json.loads(run.layout.sessions.read_text()) | elsewhere
     run.layout.sessions.write_text(json.dumps(line) + "\n")
     with pytest.raises(RunDirectoryError, match="was trained on another computer and is only looked at here"):

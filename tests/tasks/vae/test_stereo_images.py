@@ -15,7 +15,7 @@ from engine.audio.levels import active_rms
 from engine.audio.stereo import BANDS, MONO, StereoImage, StereoMeter, laid_out
 from engine.commands.export import command as export_command
 from engine.commands.reconstruct import command as reconstruct_command
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromFile, FromPrior, Making, SoundRequest
 from engine.tasks.vae.sounds.resynthesis import resynthesise
@@ -73,11 +73,11 @@ def seen(wave: np.ndarray) -> StereoImage:
 
 def test_sounds_are_in_stereo_where_the_model_says_so_unless_asked_otherwise(drum_run: Path) -> None:
     trained = open_model(drum_run, None)
-    mono = Studio(trained)
+    mono = SoundGenerator(trained)
     codes = mono.map.file_codes
     assert mono.make(SoundRequest(quality="fast")).wave.ndim == 1
     images = collection_images([LEFT] * int(codes.learned.sum()))
-    wide = Studio(replace(trained, codec=replace(trained.codec, images=images)))
+    wide = SoundGenerator(replace(trained, codec=replace(trained.codec, images=images)))
     for request in (SoundRequest(quality="fast"), SoundRequest(quality="fast", origin=FromFile(file=codes.paths[0]))):
         both = wide.make(request).wave
         assert both.shape[1] == 2 and np.median(seen(both).pan) > 0.4
@@ -89,12 +89,12 @@ def test_sounds_are_in_stereo_where_the_model_says_so_unless_asked_otherwise(dru
 
 def test_a_new_sound_lies_as_one_recording_does_never_half_way_between_mono_and_wide(drum_run: Path) -> None:
     trained = open_model(drum_run, None)
-    learned = int(Studio(trained).map.file_codes.learned.sum())
+    learned = int(SoundGenerator(trained).map.file_codes.learned.sum())
     images = collection_images([LEFT if sound % 2 else None for sound in range(1, learned + 1)])
-    studio = Studio(replace(trained, codec=replace(trained.codec, images=images)))
+    generator = SoundGenerator(replace(trained, codec=replace(trained.codec, images=images)))
     found = []
     for index in range(8):
-        wave = studio.make(SoundRequest(origin=FromPrior(index=index), quality="fast")).wave
+        wave = generator.make(SoundRequest(origin=FromPrior(index=index), quality="fast")).wave
         found.append(left_db(wave))
     mono, wide = 0.0, 10 * np.log10((1.6**2 + 0.3**2) / (0.4**2 + 0.3**2))
     assert {round(one) for one in found} <= {round(mono), round(wide)}, found
@@ -119,7 +119,7 @@ def test_a_copy_lies_as_its_original_does_and_one_of_a_mono_sound_does_not(
     assert np.median(copy.width) == pytest.approx(np.median(original.width), abs=0.05)
     assert waves["mono.recon"].shape == waves["mono.orig"].shape == (len(waves["wide.recon"]),)
     np.testing.assert_allclose(waves["wide.recon"].mean(1), waves["mono.recon"], atol=2e-3)
-    grains = resynthesise(Studio(open_model(drum_run, None)), given[0], Making(quality="fast")).wave
+    grains = resynthesise(SoundGenerator(open_model(drum_run, None)), given[0], Making(quality="fast")).wave
     assert np.median(seen(grains).pan) == pytest.approx(np.median(original.pan), abs=0.05)
 
 
@@ -136,7 +136,7 @@ def test_a_stereo_collection_comes_out_as_it_was_recorded(drums: Path, tmp_path:
     done = CliRunner().invoke(export_command, [str(run), "--out", str(out)])
     assert done.exit_code == 0, done.exception
     from_run, from_file = (
-        Studio(open_model(place)).make(SoundRequest(origin=FromPrior())).wave for place in (run, out)
+        SoundGenerator(open_model(place)).make(SoundRequest(origin=FromPrior())).wave for place in (run, out)
     )
     assert np.array_equal(from_run, from_file)
     assert left_db(from_run) == pytest.approx(12, abs=1)

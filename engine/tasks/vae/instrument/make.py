@@ -17,7 +17,7 @@ from engine.tasks.vae.instrument.naming import plain
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import Star
 from engine.tasks.vae.instrument.wishes import Wish, read_file, wishes_for
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.latent_map import LatentMap
 from engine.tasks.vae.sounds.request import AXES_REACH, Moved, Origin, SoundRequest
 from engine.tasks.vae.sounds.write import PROGRAM
@@ -30,26 +30,26 @@ SOFTEST = 0.4  # along the way that the layers take
 Progress = Callable[[int, int], None]
 
 
-def make_kit(studio: Studio, request: InstrumentRequest, stars: Sequence[Star], progress: Progress) -> Kit:
+def make_kit(generator: SoundGenerator, request: InstrumentRequest, stars: Sequence[Star], progress: Progress) -> Kit:
     """The kit that ``request`` describes; the same for the same model, request and number of threads.
 
     stars: the sounds with a star, where those are asked for. progress: told after each sample how many there are, and
     of how many. ``ConfigError`` for what cannot be together, ``DataError`` where there is nothing to make it of.
     """
-    wishes = wishes_for(studio, request, stars)
+    wishes = wishes_for(generator, request, stars)
     remarks: list[str] = []
-    layers = _layers(studio, request.velocity_layers, remarks)
+    layers = _layers(generator, request.velocity_layers, remarks)
     total = sum(len(layers) * request.round_robins if one.request else 1 for one in wishes)
     if total > MOST_SAMPLES:
         raise ConfigError(
             f"That would be {total} samples; an instrument has at most {MOST_SAMPLES}.",
             "Ask for fewer sounds, round robins or velocity layers.",
         )
-    about = _about(studio, request)
-    maker = _Maker(studio, request, layers, about, lambda done: progress(done, total))
+    about = _about(generator, request)
+    maker = _Maker(generator, request, layers, about, lambda done: progress(done, total))
     voices = [maker.voice(number, wish) for number, wish in enumerate(wishes, 1)]
     remarks += _remarks(voices, wishes, request, maker.strange)
-    name = plain(studio.trained.run)
+    name = plain(generator.trained.run)
     return Kit(name, about, lay_out(name, voices, request.keys, request.choke), maker.samples, tuple(remarks))
 
 
@@ -58,13 +58,13 @@ class _Maker:
 
     def __init__(
         self,
-        studio: Studio,
+        generator: SoundGenerator,
         request: InstrumentRequest,
         layers: Sequence[Mapping[int, float]],
         about: str,
         done: Callable[[int], None],
     ) -> None:
-        self.studio, self.request, self.layers, self.about, self.done = studio, request, layers, about, done
+        self.generator, self.request, self.layers, self.about, self.done = generator, request, layers, about, done
         self.samples: dict[str, Sample] = {}
         self.strange: list[str] = []
 
@@ -88,9 +88,9 @@ class _Maker:
         axes = dict(self.layers[layer])
         if turn:
             draws = rng.generator(self.request.seed, "instrument-turn", number, turn)
-            for axis, step in enumerate(VARIED * draws.standard_normal(self.studio.map.count), 1):
+            for axis, step in enumerate(VARIED * draws.standard_normal(self.generator.map.count), 1):
                 axes[axis] = axes.get(axis, 0.0) + float(step)
-        made = self.studio.make(request.model_copy(update={"origin": moved(request.origin, axes)}))
+        made = self.generator.make(request.model_copy(update={"origin": moved(request.origin, axes)}))
         self.strange += made.remarks
         layered = f"-v{layer + 1}" if len(self.layers) > 1 else ""
         turned = f"-r{turn + 1}" if self.request.round_robins > 1 else ""
@@ -121,11 +121,11 @@ def softer(codes: LatentMap) -> dict[int, float]:
     return {axis: -part for axis, part in way.items()}
 
 
-def _layers(studio: Studio, wanted: int, remarks: list[str]) -> list[Mapping[int, float]]:
+def _layers(generator: SoundGenerator, wanted: int, remarks: list[str]) -> list[Mapping[int, float]]:
     """How far each velocity layer is moved along which axes; the softest first, the last not at all."""
     if wanted == 1:
         return [{}]
-    way = softer(studio.map)
+    way = softer(generator.map)
     if not way:
         remarks.append(
             "The map knows no way to a duller or quieter sound of this collection: velocity changes the level and "
@@ -136,9 +136,9 @@ def _layers(studio: Studio, wanted: int, remarks: list[str]) -> list[Mapping[int
     return [{axis: step * part for axis, part in way.items()} if step else {} for step in far]
 
 
-def _about(studio: Studio, request: InstrumentRequest) -> str:
+def _about(generator: SoundGenerator, request: InstrumentRequest) -> str:
     """No moment of making, no machine, no path: equal kits are equal bytes everywhere."""
-    trained = studio.trained
+    trained = generator.trained
     return f"{PROGRAM}, run {trained.run} ({trained.uuid}), {trained.state}, {request.source}, seed {request.seed}"
 
 

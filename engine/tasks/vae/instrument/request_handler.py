@@ -32,16 +32,16 @@ class KitRequestHandler(RequestHandler):
         request.setdefault("quality", "fast")
         wanted = taken(InstrumentRequest, request)
         ask = checked(_InstrumentAsk, request)
-        studio, out = self.models.studio(ask.checkpoint), folder(ask.out)
+        generator, out = self.models.generator(ask.checkpoint), folder(ask.out)
         stars = read_stars([Path(path) for path in ask.starred])
-        kit = make_kit(studio, wanted, stars, lambda done, total: None)
-        parts = (studio.trained.weights, wanted.model_dump_json(), *(star.recipe.sha256 for star in stars))
+        kit = make_kit(generator, wanted, stars, lambda done, total: None)
+        parts = (generator.trained.weights, wanted.model_dump_json(), *(star.recipe.sha256 for star in stars))
         name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
         path = out / f"{kit.name}-kit-{name}.zip"
         write_zip(path, members(kit, wanted))
         contents = sheet(kit, wanted)
         return {
-            "state": studio.trained.state,
+            "state": generator.trained.state,
             "path": str(path),
             "samples": len(kit.samples),
             "instruments": contents["instruments"],

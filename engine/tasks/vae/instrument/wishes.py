@@ -14,7 +14,7 @@ from engine.errors import DataError
 from engine.tasks.vae.instrument.model import KEYS
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import Star
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.inputs import in_collection
 from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, Making, MapPoint, Moved, Origin, SoundRequest
 
@@ -31,32 +31,32 @@ class Wish:
     loops: bool = False
 
 
-def wishes_for(studio: Studio, request: InstrumentRequest, stars: Sequence[Star]) -> list[Wish]:
+def wishes_for(generator: SoundGenerator, request: InstrumentRequest, stars: Sequence[Star]) -> list[Wish]:
     """The sounds to make, in the order of their keys. ``DataError`` when none has a star, or there is no map."""
     most = request.sounds or KEYS
     if request.source == "starred":
         if not stars:
             raise DataError("No sound has a star.", "Give one to what you want to keep, on the page Sounds.")
-        return [_starred(studio, star) for star in evenly(stars, most)]
-    sound = SoundRequest(**request.model_dump(include=set(Making.model_fields)), loop=studio.of_textures)
+        return [_starred(generator, star) for star in evenly(stars, most)]
+    sound = SoundRequest(**request.model_dump(include=set(Making.model_fields)), loop=generator.of_textures)
     if request.source == "places":
-        points = evenly(studio.map.points(), most)
+        points = evenly(generator.map.points(), most)
         places = [(Path(point.path).stem, MapPoint(x=point.x, y=point.y)) for point in points]
         return [Wish(name, sound.model_copy(update={"origin": place})) for name, place in places]
     count = request.sounds or USUAL
     return [Wish("", sound.model_copy(update={"origin": FromPrior(index=index)})) for index in range(count)]
 
 
-def _starred(studio: Studio, star: Star) -> Wish:
+def _starred(generator: SoundGenerator, star: Star) -> Wish:
     """Made again as it was, so that it has variations; its file when another model made it.
 
     Also when it was made from a file outside the collection: the run may be anybody's, and so may that name.
     """
     sound = star.recipe.sound
-    inside = all(in_collection(studio.trained, name) for name in _files(sound.origin))
-    if star.recipe.weights != studio.trained.weights or not inside:
+    inside = all(in_collection(generator.trained, name) for name in _files(sound.origin))
+    if star.recipe.weights != generator.trained.weights or not inside:
         return Wish(star.name, None, star.path, sound.loop)
-    return Wish(star.name, sound.model_copy(update={"loop": studio.of_textures or sound.loop}))
+    return Wish(star.name, sound.model_copy(update={"loop": generator.of_textures or sound.loop}))
 
 
 def _files(origin: Origin) -> tuple[str, ...]:

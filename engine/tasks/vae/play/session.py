@@ -21,7 +21,7 @@ from engine.tasks.vae.play.renderer import Renderer
 from engine.tasks.vae.play.request import PlayRequest
 from engine.tasks.vae.play.spot import Spot
 from engine.tasks.vae.play.take import play_file
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 
 FEWEST_KEPT = 256  # sounds in memory
 _LOOK_S = 0.02
@@ -29,12 +29,12 @@ Stopped = Callable[[], bool]
 Play = Callable[[Player, Stopped], None]
 
 
-def take(studio: Studio, request: PlayRequest, inputs: Inputs, out: Path, say: Say, warn: Say) -> None:
+def take(generator: SoundGenerator, request: PlayRequest, inputs: Inputs, out: Path, say: Say, warn: Say) -> None:
     """Play the MIDI file of ``inputs`` into ``out``, as fast as it can be made; nothing stays of one that fails.
 
     The same model, file, settings and number of threads give the same bytes.
     """
-    keyboard, render = Keyboard(request.keys, request.sounds), Renderer(studio, request)
+    keyboard, render = Keyboard(request.keys, request.sounds), Renderer(generator, request)
     sounds = RenderedSounds(max(FEWEST_KEPT, keyboard.slots))
 
     def find(slot: int, spot: Spot) -> tuple[Rendered, bool] | None:
@@ -42,8 +42,8 @@ def take(studio: Studio, request: PlayRequest, inputs: Inputs, out: Path, say: S
             sounds.put(slot, spot, render(slot, spot))
         return sounds.nearest(slot, spot)
 
-    player = Player(keyboard, studio.rate, studio.map.count, find, lambda spot, heading: None)
-    with Recording(out, studio.rate) as recording:
+    player = Player(keyboard, generator.rate, generator.map.count, find, lambda spot, heading: None)
+    with Recording(out, generator.rate) as recording:
         try:
             play_file(player, inputs.messages or (), inputs.controllers, recording.write, warn)
         except BaseException:
@@ -54,7 +54,7 @@ def take(studio: Studio, request: PlayRequest, inputs: Inputs, out: Path, say: S
 
 
 def perform(
-    studio: Studio, request: PlayRequest, inputs: Inputs, output: Path | str | None, say: Say, warn: Say,
+    generator: SoundGenerator, request: PlayRequest, inputs: Inputs, output: Path | str | None, say: Say, warn: Say,
     stopped: Stopped,
 ) -> Player:  # fmt: skip
     """Play what comes in until ``stopped``, or until a MIDI file that comes alone is over; who played it.
@@ -62,7 +62,7 @@ def perform(
     output: a WAV file, or the name of an audio device, None: the system's own. ``ConfigError`` when an input or the
     device cannot be opened. Raises OSError.
     """
-    keyboard, render = Keyboard(request.keys, request.sounds), Renderer(studio, request)
+    keyboard, render = Keyboard(request.keys, request.sounds), Renderer(generator, request)
     sounds = RenderedSounds(max(FEWEST_KEPT, SPOTS * keyboard.slots))
     ahead = RenderAhead(render, keyboard.slots, sounds, warn)
 
@@ -70,7 +70,7 @@ def perform(
         ahead.played(slot)
         return sounds.nearest(slot, spot)
 
-    player = Player(keyboard, studio.rate, studio.map.count, find, ahead.aim)
+    player = Player(keyboard, generator.rate, generator.map.count, find, ahead.aim)
     with ThreadPoolExecutor(1, "render") as pool, ExitStack() as opened:
         opened.callback(ahead.end)
         opened.enter_context(listening(player, inputs, say, warn))
@@ -80,7 +80,7 @@ def perform(
             if stopped():
                 return player
             sounds.put(slot, Spot(), render(slot, Spot()))
-        for line in _about(studio, inputs, keyboard, render):
+        for line in _about(generator, inputs, keyboard, render):
             say(line)
         rendering = pool.submit(ahead.run)
         player.begin()
@@ -131,11 +131,11 @@ def _onto(player: Player, name: str | None, say: Say) -> Iterator[Play]:
         yield play
 
 
-def _about(studio: Studio, inputs: Inputs, keyboard: Keyboard, render: Renderer) -> Iterator[str]:
+def _about(generator: SoundGenerator, inputs: Inputs, keyboard: Keyboard, render: Renderer) -> Iterator[str]:
     """What can be played, and how fast a controller is followed."""
-    trained, each_s = studio.trained, statistics.median(render.seconds)
+    trained, each_s = generator.trained, statistics.median(render.seconds)
     yield f"{trained.run}, {trained.state}: {keyboard.words}, ready after {sum(render.seconds):.1f} s"
-    for axis, controller in zip(studio.map.axes, inputs.controllers, strict=False):
+    for axis, controller in zip(generator.map.axes, inputs.controllers, strict=False):
         changes = ", ".join(f"{'more' if r > 0 else 'less'} {name}" for name, r in axis.changes) or "no one word for it"
         yield f"axis {axis.number}, controller {controller}: {changes} ({axis.share:.0%} of the differences)"
     yield (

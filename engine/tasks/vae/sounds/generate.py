@@ -59,7 +59,7 @@ class _Code:
     silence: int = 0
 
 
-class Studio:
+class SoundGenerator:
     """Makes sounds with one model. ``RunDirectoryError`` when it was saved before its prior was fitted."""
 
     def __init__(self, trained: Trained) -> None:

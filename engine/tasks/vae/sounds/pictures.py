@@ -18,7 +18,7 @@ from engine.audio.picture import mel_image, mel_png
 from engine.audio.settings import SpectrogramConfig
 from engine.errors import DataError
 from engine.rundir.atomic import replace_bytes
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.inputs import open_sound
 from engine.tasks.vae.sounds.load import Trained
 from engine.tasks.vae.sounds.request import SoundRequest
@@ -80,11 +80,11 @@ class Picture:
     duration_s: float
 
 
-def foretell(studio: Studio, requests: Sequence[SoundRequest]) -> list[Picture]:
+def foretell(generator: SoundGenerator, requests: Sequence[SoundRequest]) -> list[Picture]:
     """How the sounds of ``requests`` would look, on one time axis."""
-    config = studio.codec.config
+    config = generator.codec.config
     frame_s = config.hop_length / config.sample_rate
-    found = [studio.spectrogram(request) for request in requests]
+    found = [generator.spectrogram(request) for request in requests]
     longest = max(db.shape[1] for db in found)
     pool = -(-longest // MOST_FRAMES)
     pictures = []

@@ -20,7 +20,7 @@ from engine.audio.segments import evenly
 from engine.errors import DataError
 from engine.tasks.vae.codec import AUDIBLE_DB
 from engine.tasks.vae.sounds.collection_codes import MEASURED_FILES, MEASURED_S, collection_codes
-from engine.tasks.vae.sounds.generate import LEVEL, Made, Studio
+from engine.tasks.vae.sounds.generate import LEVEL, Made, SoundGenerator
 from engine.tasks.vae.sounds.inputs import Given, open_sound
 from engine.tasks.vae.sounds.latent_map import too_far
 from engine.tasks.vae.sounds.request import MOST_SECONDS, FromFile, Making, SoundRequest
@@ -31,7 +31,7 @@ COLOUR_DB = 50.0
 _FILES_AT_ONCE, _PLACES_AT_ONCE = 16, 512
 
 
-def resynthesise(studio: Studio, name: str, making: Making) -> Made:
+def resynthesise(generator: SoundGenerator, name: str, making: Making) -> Made:
     """The sound called ``name`` (as :func:`open_sound` takes it) in grains of the collection, as long as it is, and
     between two channels where it lies between two.
 
@@ -39,26 +39,26 @@ def resynthesise(studio: Studio, name: str, making: Making) -> Made:
     the same wave. ``DataError`` for a sound that cannot be used or lasts more than ten minutes, and where the
     collection is gone.
     """
-    given = open_sound(studio.trained, name)
-    seconds = given.samples / studio.rate
+    given = open_sound(generator.trained, name)
+    seconds = given.samples / generator.rate
     if seconds > MOST_SECONDS:
         raise DataError(
             f"{name} is {seconds:.0f} s long; at most {MOST_SECONDS:g} s can be made.", "Cut it into pieces."
         )
-    wanted = _spectrum(studio, given)
-    answer = mosaic(wanted, grains_of(_collection(studio, making.seed)))
-    rough = studio.codec.roughen(answer[None], rng.generator(making.seed, "resynthesis-texture"))
+    wanted = _spectrum(generator, given)
+    answer = mosaic(wanted, grains_of(_collection(generator, making.seed)))
+    rough = generator.codec.roughen(answer[None], rng.generator(making.seed, "resynthesis-texture"))
     image = None if making.stereo is False else given.image
-    wave = studio.codec.lying(rough, given.samples, image, BEST if making.quality == "best" else FAST)
+    wave = generator.codec.lying(rough, given.samples, image, BEST if making.quality == "best" else FAST)
     if not np.isfinite(wave).all():
         raise too_far()
-    wave = finish.one_shot_edges(wave, studio.rate)
-    return Made(finish.level_out(wave, studio.codec.level or LEVEL), studio.rate)
+    wave = finish.one_shot_edges(wave, generator.rate)
+    return Made(finish.level_out(wave, generator.codec.level or LEVEL), generator.rate)
 
 
-def _spectrum(studio: Studio, given: Given) -> torch.Tensor:
+def _spectrum(generator: SoundGenerator, given: Given) -> torch.Tensor:
     """Mel power in dB [M, F] of a sound, floored as the model's is; F whole steps, at least two."""
-    codec = studio.codec
+    codec = generator.codec
     if given.wave is None:
         assert given.code is not None
         db = codec.decode(given.code[None])[0]
@@ -69,21 +69,21 @@ def _spectrum(studio: Studio, given: Given) -> torch.Tensor:
     return torch.nn.functional.pad(db.clamp_min(silence), (0, frames - db.shape[-1]), value=silence)
 
 
-def _collection(studio: Studio, seed: int) -> list[torch.Tensor]:
+def _collection(generator: SoundGenerator, seed: int) -> list[torch.Tensor]:
     """What the codes of the collection's sounds decode to: mel power in dB [M, F] each."""
-    known = collection_codes(studio.trained)
-    if not studio.of_textures:
-        return list(torch.cat([studio.codec.decode(codes) for codes in torch.split(known.codes, _FILES_AT_ONCE)]))
-    codes = [_texture(studio, path, seed) for path in evenly(known.paths, MEASURED_FILES)]
-    return [torch.cat(list(studio.codec.decode(code)), dim=-1) for code in codes]
+    known = collection_codes(generator.trained)
+    if not generator.of_textures:
+        return list(torch.cat([generator.codec.decode(codes) for codes in torch.split(known.codes, _FILES_AT_ONCE)]))
+    codes = [_texture(generator, path, seed) for path in evenly(known.paths, MEASURED_FILES)]
+    return [torch.cat(list(generator.codec.decode(code)), dim=-1) for code in codes]
 
 
-def _texture(studio: Studio, path: str, seed: int) -> torch.Tensor:
+def _texture(generator: SoundGenerator, path: str, seed: int) -> torch.Tensor:
     """Codes [W, D, L] of a texture's first 20 s; where its file is gone, its mean and what moves around such means."""
-    given = open_sound(studio.trained, path)
+    given = open_sound(generator.trained, path)
     if given.wave is None:
-        return studio.code(SoundRequest(seed=seed, origin=FromFile(file=path, amount=0)))
-    return studio.codec.encode(torch.from_numpy(given.wave[: round(MEASURED_S * studio.rate)]))[0]
+        return generator.code(SoundRequest(seed=seed, origin=FromFile(file=path, amount=0)))
+    return generator.codec.encode(torch.from_numpy(given.wave[: round(MEASURED_S * generator.rate)]))[0]
 
 
 def grains_of(sounds: list[torch.Tensor]) -> torch.Tensor:

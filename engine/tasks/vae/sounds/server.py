@@ -12,7 +12,7 @@ from typing import Any
 from engine.errors import ConfigError, StorageError, SweetspotError
 from engine.rundir.reader import RunReader
 from engine.tasks.vae.prior import OneShotPrior
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.inputs import find_sound
 from engine.tasks.vae.sounds.pictures import depict, foretell, original
 from engine.tasks.vae.sounds.request import (
@@ -103,21 +103,21 @@ class RequestHandler:
         greeting: Answer = {"protocol": PROTOCOL, "program": PROGRAM, "checkpoints": states}
         if not states and not self.path.is_file():
             return {**greeting, "run": RunReader(self.path).id, "model": None}
-        studio = self._studio(ask)
-        codec, prior = studio.codec, studio.prior
+        generator = self._generator(ask)
+        codec, prior = generator.codec, generator.prior
         seconds = None
         if isinstance(prior, OneShotPrior):
-            seconds = round((codec.frames_of(prior.frames) - 1) * studio.hop / studio.rate, 3)
+            seconds = round((codec.frames_of(prior.frames) - 1) * generator.hop / generator.rate, 3)
         model = {
-            "state": studio.trained.state,
-            "weights": studio.trained.weights,
-            "kind": "textures" if studio.of_textures else "one-shots",
+            "state": generator.trained.state,
+            "weights": generator.trained.weights,
+            "kind": "textures" if generator.of_textures else "one-shots",
             "latent_dim": codec.model.latent_dim,
-            "sample_rate": studio.rate,
+            "sample_rate": generator.rate,
             "longest_s": seconds,
-            "temperature": studio.trained.temperature,
+            "temperature": generator.trained.temperature,
         }
-        return {**greeting, "run": studio.trained.run, "model": model}
+        return {**greeting, "run": generator.trained.run, "model": model}
 
     def generate(self, request: Request) -> Answer:
         sound, file = _how(request)
@@ -154,7 +154,7 @@ class RequestHandler:
         ask = checked(AlongAsk, request)
         places = [(axis, at) for axis in ask.axes for at in ask.at]
         wishes = [sound.of(checked(Moved, {"of": ask.of, "axes": {axis: at}})) for axis, at in places]
-        pictures = foretell(self._studio(ask), wishes)
+        pictures = foretell(self._generator(ask), wishes)
         return {
             "pictures": [
                 {
@@ -168,19 +168,20 @@ class RequestHandler:
         }
 
     def map(self, request: Request) -> Answer:
-        studio = self._studio(checked(Ask, request))
+        generator = self._generator(checked(Ask, request))
         points = [
-            {**asdict(point), "file": _text(find_sound(studio.trained, point.path))} for point in studio.map.points()
+            {**asdict(point), "file": _text(find_sound(generator.trained, point.path))}
+            for point in generator.map.points()
         ]
         return {
             "points": points,
-            "share": studio.map.share[:2],
-            "files": len(studio.trained.files),
-            "state": studio.trained.state,
+            "share": generator.map.share[:2],
+            "files": len(generator.trained.files),
+            "state": generator.trained.state,
         }
 
     def axes(self, request: Request) -> Answer:
-        studio = self._studio(checked(Ask, request))
+        generator = self._generator(checked(Ask, request))
         return {
             "axes": [
                 {
@@ -188,28 +189,28 @@ class RequestHandler:
                     "share": axis.share,
                     "changes": [{"name": name, "r": strength} for name, strength in axis.changes],
                 }
-                for axis in studio.map.axes
+                for axis in generator.map.axes
             ]
         }
 
     def nearest(self, request: Request) -> Answer:
         sound = taken(Treatment, request)
         ask = checked(NearestAsk, request)
-        studio = self._studio(ask)
-        code = studio.code(sound.of(ask.origin))
-        x, y = studio.map.where(code)
+        generator = self._generator(ask)
+        code = generator.code(sound.of(ask.origin))
+        x, y = generator.map.where(code)
         return {
             "x": x,
             "y": y,
-            "nearest": [asdict(near) for near in studio.map.nearest(code, ask.count)],
-            "remarks": studio.map.remarks(code),
+            "nearest": [asdict(near) for near in generator.map.nearest(code, ask.count)],
+            "remarks": generator.map.remarks(code),
         }
 
     def original(self, request: Request) -> Answer:
         ask = checked(OriginalAsk, request)
-        studio, out = self._studio(ask), folder(ask.out)
-        copy = original(studio.trained, ask.file, out)
-        picture = {"picture": str(depict(copy.path, studio.codec.config))} if ask.picture else {}
+        generator, out = self._generator(ask), folder(ask.out)
+        copy = original(generator.trained, ask.file, out)
+        picture = {"picture": str(depict(copy.path, generator.codec.config))} if ask.picture else {}
         return {
             "path": str(copy.path),
             "duration_s": round(copy.duration_s, 4),
@@ -218,17 +219,19 @@ class RequestHandler:
         }
 
     def _make(self, ask: MakeAsk, how: Treatment, file: FileRequest, origins: Sequence[Origin]) -> Answer:
-        studio, out = self._studio(ask), folder(ask.out)
+        generator, out = self._generator(ask), folder(ask.out)
         return {
-            "state": studio.trained.state,
-            "sounds": [self._one(studio, how.of(origin), file, out, ask.picture) for origin in origins],
+            "state": generator.trained.state,
+            "sounds": [self._one(generator, how.of(origin), file, out, ask.picture) for origin in origins],
         }
 
-    def _one(self, studio: Studio, sound: SoundRequest, file: FileRequest, out: Path, picture: bool) -> dict[str, Any]:
+    def _one(
+        self, generator: SoundGenerator, sound: SoundRequest, file: FileRequest, out: Path, picture: bool
+    ) -> dict[str, Any]:
         """One sound, under a name of its own; one that was made before lies there and is made over, bit for bit."""
-        name = f"{sound.origin.kind}-{fingerprint(studio.trained, sound, file)[:16]}{sound.in_name}"
-        written = deliver(studio, sound, file, out, name)
-        drawn = {"picture": str(depict(written.path, studio.codec.config))} if picture else {}
+        name = f"{sound.origin.kind}-{fingerprint(generator.trained, sound, file)[:16]}{sound.in_name}"
+        written = deliver(generator, sound, file, out, name)
+        drawn = {"picture": str(depict(written.path, generator.codec.config))} if picture else {}
         return {
             "path": str(written.path),
             "recipe": str(written.recipe),
@@ -239,8 +242,8 @@ class RequestHandler:
             **drawn,
         }
 
-    def _studio(self, ask: Ask) -> Studio:
-        return self.models.studio(ask.checkpoint)
+    def _generator(self, ask: Ask) -> SoundGenerator:
+        return self.models.generator(ask.checkpoint)
 
 
 def _how(request: Request) -> tuple[Treatment, FileRequest]:

@@ -15,7 +15,7 @@ from engine.audio.files.marks import Marks
 from engine.audio.pitch import clear_pitch
 from engine.errors import RunDirectoryError
 from engine.rundir.atomic import replace_bytes
-from engine.tasks.vae.sounds.generate import Made, Studio
+from engine.tasks.vae.sounds.generate import Made, SoundGenerator
 from engine.tasks.vae.sounds.load import Trained
 from engine.tasks.vae.sounds.request import FileRequest, FromFile, FromPrior, Making, Moved, Recipe, SoundRequest
 from engine.tasks.vae.sounds.resynthesis import resynthesise
@@ -34,14 +34,14 @@ class Delivered:
     remarks: tuple[str, ...]
 
 
-def deliver(studio: Studio, sound: SoundRequest, file: FileRequest, out: Path, name: str) -> Delivered:
+def deliver(generator: SoundGenerator, sound: SoundRequest, file: FileRequest, out: Path, name: str) -> Delivered:
     """Make a sound and write ``out/name`` with its recipe, whatever lay there. Raises OSError."""
-    made = studio.make(sound, file.sample_rate)
+    made = generator.make(sound, file.sample_rate)
     depth = file.bit_depth or 24
-    tags = _tags(studio.trained, sound)
+    tags = _tags(generator.trained, sound)
     marks = _marks(made, sound) if file.format == "wav" else UNMARKED
     data = encode_sound(made.wave, made.sample_rate, file.format, depth, tags=tags, marks=marks)
-    trained = studio.trained
+    trained = generator.trained
     recipe = Recipe(
         program=PROGRAM,
         run=trained.run,
@@ -60,10 +60,10 @@ def deliver(studio: Studio, sound: SoundRequest, file: FileRequest, out: Path, n
     return Delivered(path, beside, len(made.wave) / made.sample_rate, made.sample_rate, made.remarks)
 
 
-def deliver_resynthesis(studio: Studio, name: str, making: Making, path: Path, kind: Format) -> None:
+def deliver_resynthesis(generator: SoundGenerator, name: str, making: Making, path: Path, kind: Format) -> None:
     """Make the sound called ``name`` again in grains of the collection and write it to ``path``. Raises OSError."""
-    made = resynthesise(studio, name, making)
-    tags = _told(studio.trained, "resynthesis", f"seed {making.seed}")
+    made = resynthesise(generator, name, making)
+    tags = _told(generator.trained, "resynthesis", f"seed {making.seed}")
     replace_bytes(path, encode_sound(made.wave, made.sample_rate, kind, tags=tags), durable=False)
 
 

@@ -18,7 +18,7 @@ from engine.tasks.vae.model import ConvVAE
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.sounds.collection_codes import collection_codes
 from engine.tasks.vae.sounds.descriptors import describe
-from engine.tasks.vae.sounds.generate import Studio
+from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.latent_map import LatentMap, fitted
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromFile, FromPrior, MapPoint, Moved, SoundRequest
@@ -128,9 +128,9 @@ def test_an_axis_is_named_only_after_what_it_changes() -> None:
 def test_a_run_without_its_files_keeps_its_map_and_knows_their_sounds(drum_run: Path, tmp_path: Path) -> None:
     trained = replace(open_model(drum_run, None), source=tmp_path / "gone")
     assert trained.codec.file_codes is not None
-    studio = Studio(trained)
-    point = studio.map.points()[1]
-    kept = studio.make(SoundRequest(origin=FromFile(file=point.path, amount=0), quality="fast"))
+    generator = SoundGenerator(trained)
+    point = generator.map.points()[1]
+    kept = generator.make(SoundRequest(origin=FromFile(file=point.path, amount=0), quality="fast"))
     assert np.abs(kept.wave).max() > 0.05
     older = replace(trained, codec=replace(trained.codec, file_codes=None))
     with pytest.raises(DataError, match="not where they were"):
@@ -148,10 +148,10 @@ def test_a_run_of_an_older_version_is_measured_from_its_files(drum_run: Path, wi
 
 
 def test_places_and_moves_of_textures_go_on_for_as_long_as_asked(wind_run: Path) -> None:
-    studio = Studio(open_model(wind_run, None))
-    point = studio.map.points()[0]
+    generator = SoundGenerator(open_model(wind_run, None))
+    point = generator.map.points()[0]
     place = MapPoint(x=point.x, y=point.y)
     for origin in (place, Moved(of=FromPrior(index=2), axes={1: 1.0})):
-        made = studio.make(SoundRequest(origin=origin, duration_s=6, quality="fast"))
+        made = generator.make(SoundRequest(origin=origin, duration_s=6, quality="fast"))
         assert len(made.wave) == 6 * 48_000
         assert np.sqrt(np.square(made.wave[-48_000:]).mean()) > 0.01
