@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.errors import SweetspotError
-from engine.tasks.vae.play.midi import Say
+from engine.tasks.vae.play.midi import Tell
 from engine.tasks.vae.play.rendered import Rendered, RenderedSounds
 from engine.tasks.vae.play.spot import Spot
 
@@ -28,10 +28,10 @@ def wishes(spot: Spot, heading: int, slots: Sequence[int]) -> Iterator[Wish]:
 
 
 class RenderAhead:
-    """Keeps ``sounds`` filled around where it is aimed at. say: told once what cannot be made."""
+    """Keeps ``sounds`` filled around where it is aimed at. tell: told once what cannot be made."""
 
-    def __init__(self, render: Render, slots: int, sounds: RenderedSounds, say: Say) -> None:
-        self.render, self.sounds, self.say = render, sounds, say
+    def __init__(self, render: Render, slots: int, sounds: RenderedSounds, tell: Tell) -> None:
+        self.render, self.sounds, self.tell = render, sounds, tell
         self._slots = list(range(slots))
         self._spot, self._heading = Spot(), 0
         self._failed: set[Wish] = set()
@@ -64,7 +64,7 @@ class RenderAhead:
             except SweetspotError as error:
                 with self._changed:
                     self._failed.add(wish)
-                self.say(str(error))
+                self.tell(str(error))
 
     def _next(self) -> Wish | None:
         """What is wanted most and not there; waits while all is there. None: it is over."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.tasks.vae.instrument.model import KEYS
 from engine.tasks.vae.play import midi, osc
-from engine.tasks.vae.play.midi import Say
+from engine.tasks.vae.play.midi import Tell
 from engine.tasks.vae.play.player import Player
 
 
@@ -27,23 +27,23 @@ class Inputs:
 
 
 @contextmanager
-def listening(player: Player, inputs: Inputs, say: Say, warn: Say) -> Iterator[None]:
+def listening(player: Player, inputs: Inputs, tell: Tell, warn: Tell) -> Iterator[None]:
     """Take what comes from OSC and the MIDI port until the end of a ``with``. ``ConfigError`` when one cannot be."""
     with ExitStack() as opened:
         if inputs.osc is not None:
             place = opened.enter_context(osc.listen(*inputs.osc, player, warn))
-            say(f"OSC on {place}: /note KEY VELOCITY, /axis/N DEVIATIONS, /place X Y, /off")
+            tell(f"OSC on {place}: /note KEY VELOCITY, /axis/N DEVIATIONS, /place X Y, /off")
         if inputs.port is not None:
 
             def receive(message: Any) -> None:
                 midi.obey(player, message, inputs.controllers, warn)
 
-            say(f"MIDI from {opened.enter_context(midi.open_port(inputs.port, receive))}")
+            tell(f"MIDI from {opened.enter_context(midi.open_port(inputs.port, receive))}")
         yield
 
 
 @contextmanager
-def feeding(player: Player, inputs: Inputs, warn: Say) -> Iterator[Callable[[], bool]]:
+def feeding(player: Player, inputs: Inputs, warn: Tell) -> Iterator[Callable[[], bool]]:
     """Send the messages of the MIDI file at their times, on a thread; a function that tells whether all were sent and
     nothing else is listened to."""
     left, over = threading.Event(), threading.Event()

@@ -16,7 +16,7 @@ from engine.tasks.vae.play.spot import deviations
 LONGEST_S = 3600.0  # of a file: a few bytes of it can ask for months
 _MOST_BYTES = 16 << 20
 _ALL_SOUND_OFF, _ALL_NOTES_OFF = 120, 123
-Say = Callable[[str], None]
+Tell = Callable[[str], None]
 INSTALL = 'Install it: pip install "sweetspot[play]".'
 _INSTALL_PORTS = f"{INSTALL} From Python 3.13 on: pip install python-rtmidi, which compiles it."
 
@@ -26,10 +26,10 @@ def is_file(name: str) -> bool:
     return Path(name).suffix.lower() in (".mid", ".midi", ".smf") or Path(name).is_file()
 
 
-def obey(player: Player, message: Any, controllers: Sequence[int], say: Say) -> None:
+def obey(player: Player, message: Any, controllers: Sequence[int], tell: Tell) -> None:
     """Do what a message of mido says, on whatever channel; what is neither note nor controller says nothing here.
 
-    controllers: that of axis 1 first. say: told of one that moves nothing.
+    controllers: that of axis 1 first. tell: told of one that moves nothing.
     """
     if message.type == "note_on":
         player.note_on(message.note, message.velocity)
@@ -41,7 +41,7 @@ def obey(player: Player, message: Any, controllers: Sequence[int], say: Say) -> 
         elif message.control in (_ALL_SOUND_OFF, _ALL_NOTES_OFF):
             player.all_off()
         else:
-            say(f"Controller {message.control} moves nothing: --controllers says which do.")
+            tell(f"Controller {message.control} moves nothing: --controllers says which do.")
 
 
 def read_file(path: Path) -> list[tuple[float, Any]]:

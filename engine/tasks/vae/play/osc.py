@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from engine.errors import ConfigError, SweetspotError
-from engine.tasks.vae.play.midi import INSTALL, Say
+from engine.tasks.vae.play.midi import INSTALL, Tell
 from engine.tasks.vae.play.player import Player
 from engine.tasks.vae.sounds.request import AXES_REACH
 
@@ -54,10 +54,10 @@ def parsed(text: str) -> tuple[str, int]:
 
 
 @contextmanager
-def listen(host: str, port: int, player: Player, say: Say) -> Iterator[str]:
+def listen(host: str, port: int, player: Player, tell: Tell) -> Iterator[str]:
     """Take messages for ``player`` on a thread; where it listens, as HOST:PORT. port: 0 takes one that is free.
 
-    say: told what is wrong with a message. ``ConfigError`` when python-osc is not installed or the port is not free.
+    tell: told what is wrong with a message. ``ConfigError`` when python-osc is not installed or the port is not free.
     """
     try:
         from pythonosc.dispatcher import Dispatcher
@@ -69,7 +69,7 @@ def listen(host: str, port: int, player: Player, say: Say) -> Iterator[str]:
         try:
             obey(player, address, *values)
         except SweetspotError as error:
-            say(f"OSC: {error}")
+            tell(f"OSC: {error}")
 
     # What is dated ahead is played at once: waiting for it would hold up all that comes after.
     messages = Dispatcher(strict_timing=False)
@@ -78,7 +78,7 @@ def listen(host: str, port: int, player: Player, say: Say) -> Iterator[str]:
         server = BlockingOSCUDPServer((host, port), messages)
     except OSError as error:
         raise _refused(host, port, error) from error
-    server.handle_error = lambda *_: say("OSC: a message that cannot be read was left out.")  # type: ignore[method-assign]
+    server.handle_error = lambda *_: tell("OSC: a message that cannot be read was left out.")  # type: ignore[method-assign]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="osc")
     thread.start()
     try:

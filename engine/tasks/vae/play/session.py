@@ -13,7 +13,7 @@ from engine.quantities import plural
 from engine.tasks.vae.play.ahead import SPOTS, RenderAhead
 from engine.tasks.vae.play.inputs import Inputs, feeding, listening
 from engine.tasks.vae.play.keyboard import Keyboard
-from engine.tasks.vae.play.midi import Say
+from engine.tasks.vae.play.midi import Tell
 from engine.tasks.vae.play.output import BLOCK, Recording, open_device, record
 from engine.tasks.vae.play.player import Player
 from engine.tasks.vae.play.rendered import Rendered, RenderedSounds
@@ -29,7 +29,7 @@ Stopped = Callable[[], bool]
 Play = Callable[[Player, Stopped], None]
 
 
-def take(generator: SoundGenerator, request: PlayRequest, inputs: Inputs, out: Path, say: Say, warn: Say) -> None:
+def take(generator: SoundGenerator, request: PlayRequest, inputs: Inputs, out: Path, tell: Tell, warn: Tell) -> None:
     """Play the MIDI file of ``inputs`` into ``out``, as fast as it can be made; nothing stays of one that fails.
 
     The same model, file, settings and number of threads give the same bytes.
@@ -49,12 +49,12 @@ def take(generator: SoundGenerator, request: PlayRequest, inputs: Inputs, out: P
         except BaseException:
             recording.discard()
             raise
-    say(f"{out}: {player.notes} {plural(player.notes, 'note')}, {len(render.seconds)} sounds made")
+    tell(f"{out}: {player.notes} {plural(player.notes, 'note')}, {len(render.seconds)} sounds made")
     _warn_of_clipping(player, warn)
 
 
 def perform(
-    generator: SoundGenerator, request: PlayRequest, inputs: Inputs, output: Path | str | None, say: Say, warn: Say,
+    generator: SoundGenerator, request: PlayRequest, inputs: Inputs, output: Path | str | None, tell: Tell, warn: Tell,
     stopped: Stopped,
 ) -> Player:  # fmt: skip
     """Play what comes in until ``stopped``, or until a MIDI file that comes alone is over; who played it.
@@ -73,18 +73,18 @@ def perform(
     player = Player(keyboard, generator.rate, generator.map.count, find, ahead.aim)
     with ThreadPoolExecutor(1, "render") as pool, ExitStack() as opened:
         opened.callback(ahead.end)
-        opened.enter_context(listening(player, inputs, say, warn))
-        play = _into(output, say) if isinstance(output, Path) else opened.enter_context(_onto(player, output, say))
+        opened.enter_context(listening(player, inputs, tell, warn))
+        play = _into(output, tell) if isinstance(output, Path) else opened.enter_context(_onto(player, output, tell))
         render.warm_up()
         for slot in range(keyboard.slots):
             if stopped():
                 return player
             sounds.put(slot, Spot(), render(slot, Spot()))
         for line in _about(generator, inputs, keyboard, render):
-            say(line)
+            tell(line)
         rendering = pool.submit(ahead.run)
         player.begin()
-        say("Ready; Ctrl-C ends it.")
+        tell("Ready; Ctrl-C ends it.")
         fed = opened.enter_context(feeding(player, inputs, warn))
 
         def ended() -> bool:
@@ -93,30 +93,30 @@ def perform(
             return stopped() or (fed() and not player.sounding)
 
         play(player, ended)
-    say(_summary(player))
+    tell(_summary(player))
     _warn_of_clipping(player, warn)
     return player
 
 
-def _into(out: Path, say: Say) -> Play:
+def _into(out: Path, tell: Tell) -> Play:
     """A function that plays into a WAV file until it is told to end."""
 
     def play(player: Player, ended: Stopped) -> None:
         with Recording(out, player.rate) as recording:
             late = record(player, recording, ended)
-        say(f"{out}: {late} {plural(late, 'block')} came late, the computer was busy" if late else str(out))
+        tell(f"{out}: {late} {plural(late, 'block')} came late, the computer was busy" if late else str(out))
 
-    say(f"Playing into {out}. Latency: at most a block of {BLOCK} samples")
+    tell(f"Playing into {out}. Latency: at most a block of {BLOCK} samples")
     return play
 
 
 @contextmanager
-def _onto(player: Player, name: str | None, say: Say) -> Iterator[Play]:
+def _onto(player: Player, name: str | None, tell: Tell) -> Iterator[Play]:
     """A function that lets a device play until it is told to end."""
     block_ms = 1000 * BLOCK / player.rate
     with open_device(player, name) as device:
         device_ms = 1000 * device.latency_s
-        say(
+        tell(
             f"Playing on {device.name}. Latency: at most {block_ms + device_ms:.1f} ms, a block of {block_ms:.1f} ms "
             f"and {device_ms:.1f} ms of the device"
         )
@@ -126,7 +126,7 @@ def _onto(player: Player, name: str | None, say: Say) -> Iterator[Play]:
             while not ended():
                 time.sleep(_LOOK_S)
             if device.gaps():
-                say(f"{device.gaps()} {plural(device.gaps(), 'gap')} in what was heard, the computer was busy")
+                tell(f"{device.gaps()} {plural(device.gaps(), 'gap')} in what was heard, the computer was busy")
 
         yield play
 
@@ -156,6 +156,6 @@ def _summary(player: Player) -> str:
     return told
 
 
-def _warn_of_clipping(player: Player, warn: Say) -> None:
+def _warn_of_clipping(player: Player, warn: Tell) -> None:
     if player.clipped:
         warn(f"{player.clipped} {plural(player.clipped, 'block')} went beyond full scale and were cut: play softer.")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.tasks.vae.instrument.model import KEYS
-from engine.tasks.vae.play.midi import Say, obey
+from engine.tasks.vae.play.midi import Tell, obey
 from engine.tasks.vae.play.player import Player
 
 _MOST_FRAMES = 4096
@@ -19,7 +19,7 @@ def play_file(
     messages: Iterable[tuple[float, Any]],
     controllers: Sequence[int],
     write: Callable[[np.ndarray], None],
-    say: Say,
+    tell: Tell,
 ) -> None:
     """Send ``messages`` (seconds, message) to ``player`` and what it plays to ``write``, until the last sound is over.
 
@@ -30,7 +30,7 @@ def play_file(
         frames = round(at * player.rate) - done
         _write(player, frames, write)
         done += frames
-        obey(player, message, controllers, say)
+        obey(player, message, controllers, tell)
     for key in range(KEYS):
         player.note_off(key)
     while player.sounding:
