@@ -33,8 +33,11 @@ BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 ANY_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"^(sweetspot|python3?|streamlit|pip|ffmpeg|docker|rm|du) ")
 INLINE = re.compile(r"`((?:sweetspot|python -m engine) [^`]+)`")
-# It installs, measures, trains for long, is played by hand, or is another program.
-WHY = r"pip install|pytest|^torchrun|tests\.bench|^ffmpeg|serve .*--(midi [A-Z]|osc)|engine\.train (saw|my-cycle)"
+# It installs, measures, trains for long, is played by hand, needs a cluster, or is another program.
+WHY = (
+    r"pip install|pytest|^torchrun|tests\.bench|^ffmpeg|serve .*--(midi [A-Z]|osc)|--on slurm|"
+    r"engine\.train (saw|my-cycle)"
+)
 NOT_RUN = {
     'python3 -m venv .venv && . .venv/bin/activate && pip install -e ".[test]" && sweetspot train demo':
         "installs from the network; .ci/run does it",
@@ -46,6 +49,8 @@ NOT_RUN = {
     "torchrun --nproc-per-node 2 -m engine.train demo --channels 64 --batch-size 16 --run-dir runs/wide":
         "trains for an hour; tests/process/test_torchrun.py does it with less",
     "torchrun --nproc-per-node 2 -m engine.train --resume runs/wide": "the same",
+    "sweetspot queue run --on slurm --sbatch partition=gpu --sbatch gpus=1":
+        "needs a cluster; tests/queue/test_cluster.py does it with stand-ins and submitit's local executor",
     "sweetspot serve runs/drums --midi Launchkey": "needs a keyboard, and a device to play on",
     "sweetspot serve runs/drums --osc 9000 --keys chromatic":
         "needs a device to play on; tests/commands/test_serve_playing.py plays into a file",
