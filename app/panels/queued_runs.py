@@ -117,7 +117,8 @@ def _buttons(row: QueueRow, queue: Queue, found: Listed) -> None:
 
 def _turn_buttons(queue: Queue, one: Queued, found: Listed) -> None:
     """Earlier and later; at an end the one that leads nowhere stays, so that nothing moves under a finger. It can be
-    pressed all the same: who moves a run by keys to the end would lose their place with it."""
+    pressed all the same: disabled it would lose the focus of who moves a run by keys to the end. (A card that moves
+    may lose it too, where the page arrives in parts.)"""
     waiting = [row.queued.id for row in found.of(Standing.WAITING)]
     if len(waiting) < 2:
         return

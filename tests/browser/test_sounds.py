@@ -14,6 +14,7 @@ import soundfile
 
 from engine.rundir.layout import Layout
 from tests.browser.chromium import Server
+from tests.browser.pressing import settle
 from tests.conftest import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -51,6 +52,7 @@ def test_sounds_are_made_heard_starred_and_taken_along(
     page.get_by_role("button", name="Give it a star").last.click()
     page.get_by_role("button", name="Take its star away").wait_for()
     assert page.evaluate("[...document.querySelectorAll('audio')].some(a => !a.paused)"), "a star stops no sound"
+    settle(page)  # a file of before the star is no longer to be had, and the page is drawn anew for it
     with page.expect_download() as taken:
         page.get_by_role("button", name="2 sounds as ZIP").click()
     taken.value.save_as(tmp_path / "sounds.zip")
