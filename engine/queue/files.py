@@ -261,7 +261,7 @@ class Queue:
         return self.folder / "worker.txt"
 
     def worker(self) -> str:
-        """Which process goes through the queue: "pid 12, host generator"; "" when none does."""
+        """Which process goes through the queue: "pid 12, host studio"; "" when none does."""
         holder = holder_of(self._lock)
         return "" if holder.startswith(_FORGETS) else holder
 

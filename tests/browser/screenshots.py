@@ -59,19 +59,19 @@ def make_runs(runs: Path, source: Path, minutes: float) -> None:
     for name in ("iris", "diabetes"):
         if not (runs / name).exists():
             train(runs / name, name).wait()
-    if not (runs / "generator-mac").exists():
-        _copy_from_elsewhere(runs / "rain-40", runs / "generator-mac")
+    if not (runs / "studio-mac").exists():
+        _copy_from_elsewhere(runs / "rain-40", runs / "studio-mac")
 
 
 def _copy_from_elsewhere(source: Path, target: Path) -> None:
     """As a run looks that was trained on another computer and copied here."""
     shutil.copytree(source, target)
     sessions = Layout(target).sessions
-    elsewhere = {"host": "generator-mac", "boot_id": "its own", "machine_id": "its own"}
+    elsewhere = {"host": "studio-mac", "boot_id": "its own", "machine_id": "its own"}
     lines = [json.loads(line) | elsewhere for line in sessions.read_text().splitlines()]
     sessions.write_text("".join(json.dumps(line) + "\n" for line in lines))
     record = Layout(target).run
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"name": "generator-mac"}))
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"name": "studio-mac"}))
 
 
 def take(
@@ -204,7 +204,7 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
         "run-interrupted": ("/run?run=bells-low", None),
         "run-crashed": ("/run?run=rain-40", None),
         "run-failed": ("/run?run=bells-hi", None),
-        "run-readonly": ("/run?run=generator-mac", None),
+        "run-readonly": ("/run?run=studio-mac", None),
         "run-done": ("/run?run=kitchen-field", None),
         "run-resume": ("/run?run=rain-40", _dialog),
         "run-settings": ("/run?run=kitchen-field", _tab("Settings")),

@@ -43,7 +43,7 @@ def talkative(drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     reader = RunReader(run)
     record = reader.run()
     assert record is not None and record.source.path is not None
-    monkeypatch.setattr(platform, "node", lambda: "annelieses-generator")
+    monkeypatch.setattr(platform, "node", lambda: "annelieses-studio")
     for name in ("LOGNAME", "USER"):
         monkeypatch.setenv(name, "anneliese")
     monkeypatch.setenv("HOME", "/home/anneliese")

@@ -129,7 +129,7 @@ def test_names_from_a_run_are_never_markup(run: Path, tmp_path: Path) -> None:
 def test_no_byte_of_it_names_a_path_a_host_or_a_user(
     tmp_path: Path, drum_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(platform, "node", lambda: "annelieses-generator")
+    monkeypatch.setattr(platform, "node", lambda: "annelieses-studio")
     for name in ("LOGNAME", "USER"):
         monkeypatch.setenv(name, "anneliese")
     monkeypatch.setenv("HOME", "/home/anneliese")
