@@ -99,9 +99,8 @@ class Worker:
                     break
                 time.sleep(LOOK_S if self._under_way else IDLE_S)
             return self._leave()
-        except BaseException:
+        finally:
             self._abandon()
-            raise
 
     def _look(self) -> None:
         with contextlib.suppress(OSError):  # a drive that stammers: nothing is known to be lost then
@@ -225,7 +224,7 @@ class Worker:
             self._under_way[name].end()
 
     def _abandon(self) -> None:
-        """End the trainings for a worker that cannot go on: how they came out is in their runs, not in the queue."""
+        """End the trainings of a worker that cannot go on: how they came out is in their runs, not in the queue."""
         self._ask_to_end()
         for name, one in self._under_way.items():
             while not one.over:
