@@ -12,7 +12,7 @@ import numpy as np
 from engine.audio.files.marks import Marks, mark_chunks
 from engine.audio.files.stream import MAX_DURATION_S, AudioError, SoundFile
 from engine.audio.files.verdict import failure
-from engine.audio.stereo import StereoImage
+from engine.audio.stereo import StereoImage, middle_of
 from engine.rundir.atomic import replace_bytes
 
 Subtype = Literal["PCM_16", "PCM_24", "FLOAT"]
@@ -51,7 +51,7 @@ def read_stereo(path: Path, sample_rate: int, most_s: float | None = None) -> tu
     source = SoundFile(path, sample_rate, min(most_s or MAX_DURATION_S, MAX_DURATION_S))
     wave = _read(source, source.blocks(mixed=False), cut=most_s is not None)
     image = _image(source)
-    return wave if image is not None or wave.ndim == 1 else wave.mean(axis=1, dtype=np.float32), image
+    return wave if image is not None else middle_of(wave), image
 
 
 def _image(source: SoundFile) -> StereoImage | None:
