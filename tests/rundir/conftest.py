@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.rundir.reader import RunReader
+from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests import forkserver
+from tests.rundir.test_encoding import RUN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 StartTrainer = Callable[..., "subprocess.Popen[str]"]
@@ -28,6 +31,15 @@ def root(tmp_path: Path) -> Path:
 def writer(root: Path) -> Iterator[RunWriter]:
     with open_writer(root) as opened:
         yield opened
+
+
+@pytest.fixture
+def run(root: Path) -> RunReader:
+    """A run that is over."""
+    with open_writer(root) as writer:
+        writer.write_run(RUN)
+        writer.state(State.COMPLETED)
+    return RunReader(root)
 
 
 @pytest.fixture

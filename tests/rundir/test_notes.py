@@ -18,18 +18,9 @@ from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness
 from engine.rundir.notes import LONGEST_NAME, LONGEST_REMARK, MOST_REMARKS, MOST_TAGS, Notes, read_notes
 from engine.rundir.reader import RunReader
-from engine.rundir.status import State
 from engine.rundir.view import ShownState
 from tests.rundir.conftest import StartTrainer, open_writer
 from tests.rundir.test_encoding import RUN
-
-
-@pytest.fixture
-def run(root: Path) -> RunReader:
-    with open_writer(root) as writer:
-        writer.write_run(RUN)
-        writer.state(State.COMPLETED)
-    return RunReader(root)
 
 
 def test_notes_come_back_and_what_is_not_said_stays(run: RunReader) -> None:
@@ -133,7 +124,7 @@ def test_a_run_begun_again_in_its_place_keeps_its_notes(root: Path) -> None:
 
 
 def test_a_run_of_another_computer_takes_none_and_says_so(run: RunReader) -> None:
-    elsewhere = {"host": "generator-mac", "boot_id": "its own", "machine_id": "its own"}
+    elsewhere = {"host": "studio-mac", "boot_id": "its own", "machine_id": "its own"}
     line = json.loads(run.layout.sessions.read_text()) | elsewhere
     run.layout.sessions.write_text(json.dumps(line) + "\n")
     with pytest.raises(RunDirectoryError, match="was trained on another computer and is only looked at here"):

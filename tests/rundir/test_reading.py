@@ -11,9 +11,7 @@ from engine.errors import RunDirectoryError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader, run_names
 from engine.rundir.reading import last_lines
-from engine.rundir.status import State
 from tests.rundir.conftest import open_writer
-from tests.rundir.test_encoding import RUN
 
 
 def test_of_a_log_that_grew_for_ever_the_tail_alone_is_read(tmp_path: Path) -> None:
@@ -37,14 +35,6 @@ STRANGE = {
     "nowhere": "x" * 300,
     "itself": "link",
 }  # the system refuses to look at what the one leads to, ends the other
-
-
-@pytest.fixture
-def run(root: Path) -> RunReader:
-    with open_writer(root) as writer:
-        writer.write_run(RUN)
-        writer.state(State.COMPLETED)
-    return RunReader(root)
 
 
 @pytest.mark.parametrize("target", STRANGE.values(), ids=STRANGE)
