@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from engine.tasks.vae.instrument.model import KEYS
 from engine.tasks.vae.play import midi, osc
 from engine.tasks.vae.play.midi import Tell
 from engine.tasks.vae.play.player import Player
@@ -54,8 +53,7 @@ def feeding(player: Player, inputs: Inputs, warn: Tell) -> Iterator[Callable[[],
             if left.wait(max(0.0, began + at - time.perf_counter())):
                 return
             midi.obey(player, message, inputs.controllers, warn)
-        for key in range(KEYS):
-            player.note_off(key)
+        player.keys_off()
         over.set()
 
     if inputs.messages is None:

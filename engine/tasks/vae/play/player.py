@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.errors import ConfigError
+from engine.tasks.vae.instrument.model import KEYS
 from engine.tasks.vae.play.keyboard import Keyboard, gain
 from engine.tasks.vae.play.rendered import Rendered
 from engine.tasks.vae.play.spot import Spot
@@ -75,6 +76,11 @@ class Player:
     def note_off(self, key: int) -> None:
         """Let ``key`` go: what loops fades out, a one-shot plays to its end."""
         self._events.append((lambda: self._release(key), None))
+
+    def keys_off(self) -> None:
+        """Let every key go, as at the end of a file."""
+        for key in range(KEYS):
+            self.note_off(key)
 
     def all_off(self) -> None:
         """Silence in a moment, one-shots too."""

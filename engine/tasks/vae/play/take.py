@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.tasks.vae.instrument.model import KEYS
 from engine.tasks.vae.play.midi import Tell, obey
 from engine.tasks.vae.play.player import Player
 
@@ -31,8 +30,7 @@ def play_file(
         _write(player, frames, write)
         done += frames
         obey(player, message, controllers, tell)
-    for key in range(KEYS):
-        player.note_off(key)
+    player.keys_off()
     while player.sounding:
         write(player.block(_MOST_FRAMES))
 
