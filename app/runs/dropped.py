@@ -90,7 +90,7 @@ class _Staged:
 
     def write(self, name: str, data: bytes | memoryview) -> None:
         """Of two alike, a folder and a file too, the later one gets a number. ``DataError`` for one too deep."""
-        parts = [_clean(part) for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", ".", "..")]
+        parts = [clean(part) for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", ".", "..")]
         if len(parts) > MOST_DEEP:
             raise DataError(f"{parts[-1]} lies in more than {MOST_DEEP} folders.", "Drop the folder that it lies in.")
         folder = self.root
@@ -162,11 +162,11 @@ def _check(name: str, found: Sequence[zipfile.ZipInfo], weighs: int) -> None:
     for one in found:
         parts = PurePosixPath(one.filename.replace("\\", "/")).parts
         if ".." in parts or one.filename.startswith(("/", "\\")) or re.match("[A-Za-z]:", one.filename):
-            raise _hostile(name, f"{_clean(one.filename)} in it would lie outside of its folder")
+            raise _hostile(name, f"{clean(one.filename)} in it would lie outside of its folder")
         if len(parts) > MOST_DEEP:
-            raise _hostile(name, f"{_clean(parts[-1])} in it lies in more than {MOST_DEEP} folders")
+            raise _hostile(name, f"{clean(parts[-1])} in it lies in more than {MOST_DEEP} folders")
         if stat.S_ISLNK(one.external_attr >> 16):
-            raise _hostile(name, f"{_clean(one.filename)} in it is a link")
+            raise _hostile(name, f"{clean(one.filename)} in it is a link")
     size = sum(one.file_size for one in found)
     if size > min(MOST_BYTES, MOST_PACKED * weighs + (1 << 24)):
         raise _hostile(name, f"it would unpack to {size / 1e9:.1f} GB")
@@ -175,10 +175,10 @@ def _check(name: str, found: Sequence[zipfile.ZipInfo], weighs: int) -> None:
 
 
 def _hostile(name: str, why: str) -> DataError:
-    return DataError(f"{_clean(name)} was not unpacked: {why}.", "Unpack it yourself, look at it, and name its folder.")
+    return DataError(f"{clean(name)} was not unpacked: {why}.", "Unpack it yourself, look at it, and name its folder.")
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
     """A name that every system takes and no screen is fooled by."""
     shown = "".join(char if char.isprintable() and char not in '<>:"/\\|?*' else "-" for char in name)
     stem, suffix = os.path.splitext(_RESERVED.sub(r"\1-", shown.strip(" .")))  # noqa: PTH122 - a text, no path
@@ -207,7 +207,7 @@ def _sounds(folder: Path) -> int:
 def _called(files: Sequence[tuple[str, memoryview]]) -> str:
     """What the folder is called: the dropped folder, the one archive, else "sounds"."""
     alone = len(files) == 1 and files[0][0].lower().endswith(".zip")
-    return _clean(_top(files) or (PurePosixPath(files[0][0]).stem if alone else "sounds"))
+    return clean(_top(files) or (PurePosixPath(files[0][0]).stem if alone else "sounds"))
 
 
 def _top(files: Sequence[tuple[str, memoryview]]) -> str:

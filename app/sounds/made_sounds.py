@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -20,6 +21,7 @@ import platformdirs
 import soundfile
 import streamlit as st
 
+from app.runs.dropped import clean
 from engine.claims.figures import percent
 from engine.errors import StorageError, next_step
 from engine.home import own_place
@@ -29,9 +31,11 @@ from engine.rundir.reader import RunReader
 from engine.rundir.reading import is_there, own_file, read_object, starred_names
 from engine.rundir.view import RunView
 
-NEW = "prior"
+NEW, OWN = "prior", "resynthesis"
+LASTING = (NEW, OWN)  # made on the page Sounds, and kept; what Explore makes passes
 MOST_PASSING = 60  # Sounds of Explore without a star: the oldest go.
 MOST_ZIPPED = 512 << 20  # The browser takes a download whole.
+GIVEN = "given"  # the folder of sounds that were dropped
 _IN_TIME = re.compile(r"-[0-9.]+bpm-[0-9a-z-]+$")
 
 
@@ -51,6 +55,11 @@ class Sound:
     @property
     def picture(self) -> Path:
         return self.path.with_suffix(".png")
+
+    @property
+    def given(self) -> Path:
+        """The sound of one's own that it was made of, to hear beside it; there only where it was made of one."""
+        return self.path.with_name(f"{self.path.stem}-given.wav")
 
     @property
     def kind(self) -> str:
@@ -99,13 +108,25 @@ class MadeSounds:
                     f"The star cannot be kept: {error.strerror or error}.", f"{next_step(error)}."
                 ) from error
 
+    def take_in(self, name: str, data: memoryview) -> Path:
+        """Keep a sound of one's own, so that recipes can name it: where. The same one stays where it is.
+        ``StorageError`` when the disk refuses."""
+        path = self.place / GIVEN / hashlib.sha256(data).hexdigest()[:16] / clean(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                replace_bytes(path, bytes(data), durable=False)
+        except OSError as error:
+            raise StorageError.of(error) from error
+        return path
+
     def prune(self) -> None:
         """Remove the oldest of those that were only passed by on the map; none where stars cannot be read now."""
         try:
             stars = starred_names(self.place / STARS)
         except OSError:
             return
-        passing = [one for one in self.sounds() if one.kind != NEW and one.path.name not in stars]
+        passing = [one for one in self.sounds() if one.kind not in LASTING and one.path.name not in stars]
         for one in passing[:-MOST_PASSING]:
             for path in (one.path, one.picture, one.path.with_suffix(".json")):
                 path.unlink(missing_ok=True)
@@ -180,13 +201,13 @@ def label(origin: Mapping[str, Any]) -> str:
         return f"New {_whole(origin.get('index')) + 1}"
     if kind == "file":
         return "Variation" if origin.get("amount") else "Copy"
-    return {"place": "Place", "between": "Morph", "moved": "Moved"}.get(str(kind), "Sound")
+    return {"place": "Place", "between": "Morph", "moved": "Moved", OWN: "In grains"}.get(str(kind), "Sound")
 
 
 def detail(origin: Mapping[str, Any]) -> str:
     """Where it comes from."""
     kind = origin.get("kind")
-    if kind == "file":
+    if kind in ("file", OWN):
         return stem(origin.get("file"))
     if kind == "between":
         far = percent(_number(origin.get("position")))

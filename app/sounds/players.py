@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import soundfile
 import streamlit as st
 
 from app.look import newest_first, style
@@ -32,9 +33,26 @@ def rows(run: str, made: MadeSounds, sounds: Sequence[Sound], key: str) -> None:
 
     def draw(one: Sound) -> None:
         row(run, made, one, key, longest_s, apart=apart.get(one.path.name, ""))
+        if own_file(one.given):
+            _given(one, longest_s)
 
     with st.container(key=f"timeline-{key}", gap="small"):
         newest_first.show(sounds, key, lambda group: counted(len(group), "earlier one"), draw)
+
+
+def _given(sound: Sound, longest_s: float) -> None:
+    """What a sound was made of, to hear under it."""
+    seconds = length_s(sound.given)
+    part = "its first minute" if seconds < sound.duration_s - 1 else ""
+    player("Yours", [detail(sound.origin), part, sound_length(seconds)], sound.given, seconds, longest_s)
+
+
+def length_s(path: Path) -> float:
+    """Seconds; 0 of a sound that cannot be read."""
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, OSError):
+        return 0.0
 
 
 def row(

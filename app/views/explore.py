@@ -6,14 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import soundfile
 import streamlit as st
 
 from app.charts import latent_map, specs
 from app.look import newest_first, style
 from app.panels import actions
 from app.sounds import directions, players
-from app.sounds.made_sounds import Sound, shown, stem
+from app.sounds.made_sounds import shown, stem
 from app.sounds.model import Model, choose_state, open_model
 from engine.errors import SweetspotError
 from engine.quantities import sound_length
@@ -189,7 +188,7 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
             style.quiet("Nothing heard yet. A click on the map makes the sound of that place; one on a file plays it.")
     fresh = st.session_state.get("fresh")  # it stays so until the next: a player that changes falls silent
     by_name = {one.path.name: one for one in model.made.sounds()}
-    lengths = [_length(model, one.name, by_name.get(one.name)) for one in heard]
+    lengths = [players.length_s(model.made.place / one.name) for one in heard]
     longest = max(lengths, default=0.0)
     with st.container(key="timeline-heard", gap="small"):
         places = newest_first.places(len(heard), MOST_HEARD)
@@ -200,16 +199,6 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
                     players.player("Original", notes, model.made.place / name, seconds, longest)
                 elif (sound := by_name.get(name)) is not None:
                     players.row(model.name, model.made, sound, "explore", longest, times if name == fresh else 0)
-
-
-def _length(model: Model, name: str, sound: Sound | None) -> float:
-    """Seconds; 0 of a recording that cannot be read."""
-    if sound is not None:
-        return sound.duration_s
-    try:
-        return float(soundfile.info(model.made.place / name).duration)
-    except (soundfile.LibsndfileError, OSError):
-        return 0.0
 
 
 def _ways(model: Model, points: list[dict[str, Any]]) -> None:

@@ -10,8 +10,8 @@ import streamlit as st
 from app.look import style
 from app.look.fragments import fragment
 from app.panels import actions
-from app.sounds import instrument, players
-from app.sounds.made_sounds import MOST_ZIPPED, NEW, Sound, bundle
+from app.sounds import instrument, own_sound, players
+from app.sounds.made_sounds import LASTING, MOST_ZIPPED, NEW, Sound, bundle
 from app.sounds.model import Model, choose_state, open_model, others
 from engine.errors import SweetspotError
 from engine.quantities import counted, plural, size, small
@@ -41,6 +41,7 @@ def page() -> None:
         )
         style.quiet("A moment for each. The same seed and number is always the same sound.")
     with left:
+        own_sound.offer(model, wish)
         instrument.offer(model, wish)
         others(model)
     with right:
@@ -153,7 +154,7 @@ def _list(model: Model, drawn: frozenset[str]) -> None:
 
 
 def _rows(model: Model) -> None:
-    everything = [one for one in model.made.sounds() if one.kind == NEW or one.starred]
+    everything = [one for one in model.made.sounds() if one.kind in LASTING or one.starred]
     if not everything:
         _empty()
         return

@@ -12,7 +12,7 @@ from engine.audio.files.encode import Format
 from engine.errors import ConfigError
 from engine.process.path_type import UserPath
 from engine.regular_file import refuse_what_is_there
-from engine.tasks.vae.sounds.request import Making
+from engine.tasks.vae.sounds.request import FileRequest, FromGrains, Making, SoundRequest
 from engine.validation import validated
 
 _SAYS = {name: field.description for name, field in Making.model_fields.items()}
@@ -37,16 +37,16 @@ def command(run_dir: Path, sound: str, out: Path, checkpoint: str | None, thread
     FILE, at most ten minutes, and lies between both channels as FILE does. The same model, sound and seed give the same
     bytes. Nothing is overwritten.
     """
-    making: Making = validated(Making, options)
-    kind = _format(out)
+    wanted: SoundRequest = validated(SoundRequest, {**options, "origin": FromGrains(file=sound)})
+    file = FileRequest(format=_format(out))
     refuse_what_is_there(out)
     from engine.device import choose
     from engine.tasks.vae.sounds.generate import SoundGenerator
     from engine.tasks.vae.sounds.load import open_model
-    from engine.tasks.vae.sounds.write import deliver_resynthesis
+    from engine.tasks.vae.sounds.write import deliver_alone
 
     choose("cpu", threads)
-    deliver_resynthesis(SoundGenerator(open_model(run_dir, checkpoint)), sound, making, out, kind)
+    deliver_alone(SoundGenerator(open_model(run_dir, checkpoint)), wanted, file, out)
     click.echo(out)
 
 

@@ -17,10 +17,12 @@ import soundfile
 from PIL import Image
 
 from engine.commands.generate import command as generate
+from engine.commands.resynthesise import command as resynthesise
 from engine.errors import RunDirectoryError
 from engine.tasks.vae.sounds.server import RequestHandler
 from tests import forkserver
 from tests.audio.files.marks import tempo_marks
+from tests.audio.sounds import chirp
 from tests.rundir.conftest import open_writer
 
 Ask = Callable[..., dict[str, Any]]
@@ -272,3 +274,39 @@ def test_a_request_that_fails_unforeseen_is_answered_and_so_is_the_next(drum_run
     answer = handler.answer(b'{"id": 3, "op": "hello"}')
     assert (answer["id"], answer["ok"]) == (3, False) and "index 7 is out of bounds" in answer["error"]["cause"]
     assert handler.answer(b'{"id": 4, "op": "map"}')["ok"]
+
+
+def test_a_sound_of_ones_own_is_answered_in_grains_as_on_the_command_line(
+    served: Served, drum_run: Path, tmp_path: Path
+) -> None:
+    voice = tmp_path / "voice.wav"
+    left = chirp(3, rate=16_000)
+    soundfile.write(voice, np.stack([left, 0.2 * left[::-1]], axis=1), 16_000)
+    answer = served.ask("resynthesise", out=str(tmp_path / "a"), file=str(voice), seed=2, picture=True)
+    (sound,) = answer["sounds"]
+    assert sound["origin"] == {"kind": "resynthesis", "file": str(voice)}
+    assert sound["duration_s"] == pytest.approx(len(left) / 16_000, abs=1e-3)
+    assert Path(sound["picture"]).is_file() and Path(answer["given"]["picture"]).is_file()
+    given = soundfile.read(answer["given"]["path"])[0]
+    assert given.shape[1] == 2 and 0.8 < np.abs(given).max() < 0.9 and answer["given"]["whole"]
+    options = ["--seed", "2", "--quality", "fast", "--threads", "1"]
+    resynthesise.main([str(drum_run), str(voice), "--out", str(tmp_path / "b.wav"), *options], standalone_mode=False)
+    assert (tmp_path / "b.wav").read_bytes() == Path(sound["path"]).read_bytes()
+    again = ["--again", sound["recipe"], "--out", str(tmp_path / "c")]
+    generate.main([str(drum_run), *again], standalone_mode=False)
+    assert (tmp_path / "c" / Path(sound["path"]).name).read_bytes() == Path(sound["path"]).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [({"duration_s": 2}, "duration_s"), ({"loop": True}, "loop"), ({"file": "gone.wav"}, "There is no sound gone.wav")],
+)
+def test_what_grains_cannot_follow_is_refused(
+    served: Served, drums: Path, tmp_path: Path, wish: dict[str, Any], said: str
+) -> None:
+    asked = {"out": str(tmp_path), "file": str(min(drums.iterdir()))} | wish
+    answer = served.ask("resynthesise", **asked)
+    assert not answer["ok"] and said in answer["error"]["cause"]
+    on_map = served.ask("nearest", origin={"kind": "resynthesis", "file": asked["file"]})
+    assert on_map["error"]["kind"] == "ConfigError", "it has no place there"
+    assert not list(tmp_path.iterdir())

@@ -31,6 +31,7 @@ from engine.rundir.status import State
 from tests import forkserver
 from tests.app.conftest import said
 from tests.app.library import write
+from tests.audio.sounds import chirp
 
 Visit = Callable[..., AppTest]
 pytestmark = pytest.mark.usefixtures("forked_starts")
@@ -114,6 +115,35 @@ def test_another_temperature_begins_at_the_first_number_again(visit: Visit, trai
     recipes = [json.loads(path.read_text())["sound"] for path in Layout(trained).sounds.glob("prior*.json")]
     assert [one["origin"]["index"] for one in recipes] == [0, 0]
     assert len({one["temperature"] for one in recipes}) == 2
+
+
+def test_a_sound_of_ones_own_is_made_of_the_collections_grains_and_kept(
+    visit: Visit, trained: Path, tmp_path: Path
+) -> None:
+    write_wave(tmp_path / "voice.wav", chirp(4, duration_s=1.0), 48_000)
+    app = visit("sounds", run="drums")
+    assert app.button(key="make-own").disabled and app.button(key="make-own").help == "Drop a sound first."
+    app.file_uploader(key="own-file-drums").set_value(("my voice.wav", b"no sound", "audio/wav")).run()
+    app.button(key="make-own").click().run()
+    assert "my voice.wav cannot be used" in said(app) and not app.get("audio")
+    app.file_uploader(key="own-file-drums").set_value(
+        ("my voice.wav", (tmp_path / "voice.wav").read_bytes(), "audio/wav")
+    ).run()
+    app.button(key="make-own").click().run()
+    assert not app.exception and "In grains" in said(app) and "my voice" in said(app)
+    (sound,) = MadeSounds(Layout(trained).sounds).sounds()
+    assert sound.duration_s == pytest.approx(1.0, abs=0.001) and soundfile.info(sound.given).duration == 1.0
+    assert len(app.get("audio")) == 2, "and what it was made of"
+    assert file_name("Drums", sound) == "drums-001-in-grains-best.wav"
+    app = make(app, 1)
+    assert len(app.get("audio")) == 3
+    MadeSounds(Layout(trained).sounds).prune()
+    again = visit("sounds", run="drums")
+    assert "In grains" in said(again) and len(again.get("audio")) == 3
+    recipe = sound.path.with_suffix(".json")
+    done = forkserver.run("engine", "generate", trained, "--again", recipe, "--out", tmp_path / "again")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "again" / sound.path.name).read_bytes() == sound.path.read_bytes()
 
 
 def test_a_length_in_bars_takes_the_place_of_seconds(visit: Visit, trained: Path) -> None:

@@ -19,7 +19,7 @@ from engine.tasks.vae.instrument.stars import Star
 from engine.tasks.vae.instrument.wishes import Wish, read_file, wishes_for
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.latent_map import LatentMap
-from engine.tasks.vae.sounds.request import AXES_REACH, Moved, Origin, SoundRequest
+from engine.tasks.vae.sounds.request import AXES_REACH, FromGrains, Moved, Origin, SoundRequest
 from engine.tasks.vae.sounds.write import PROGRAM
 
 MOST_SAMPLES = 512
@@ -90,6 +90,7 @@ class _Maker:
             draws = rng.generator(self.request.seed, "instrument-turn", number, turn)
             for axis, step in enumerate(VARIED * draws.standard_normal(self.generator.map.count), 1):
                 axes[axis] = axes.get(axis, 0.0) + float(step)
+        assert not isinstance(request.origin, FromGrains), "of such a wish the file is taken as it is"
         made = self.generator.make(request.model_copy(update={"origin": moved(request.origin, axes)}))
         self.strange += made.remarks
         layered = f"-v{layer + 1}" if len(self.layers) > 1 else ""

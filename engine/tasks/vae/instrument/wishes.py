@@ -16,7 +16,17 @@ from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import Star
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.inputs import in_collection
-from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, Making, MapPoint, Moved, Origin, SoundRequest
+from engine.tasks.vae.sounds.request import (
+    Between,
+    FromFile,
+    FromGrains,
+    FromPrior,
+    Making,
+    MapPoint,
+    Moved,
+    Origin,
+    SoundRequest,
+)
 
 USUAL = 16
 
@@ -50,11 +60,14 @@ def wishes_for(generator: SoundGenerator, request: InstrumentRequest, stars: Seq
 def _starred(generator: SoundGenerator, star: Star) -> Wish:
     """Made again as it was, so that it has variations; its file when another model made it.
 
-    Also when it was made from a file outside the collection: the run may be anybody's, and so may that name.
+    Also when it was made from a file outside the collection: the run may be anybody's, and so may that name. What is
+    made of grains has no variations.
     """
     sound = star.recipe.sound
-    inside = all(in_collection(generator.trained, name) for name in _files(sound.origin))
-    if star.recipe.weights != generator.trained.weights or not inside:
+    varies = not isinstance(sound.origin, FromGrains) and all(
+        in_collection(generator.trained, name) for name in _files(sound.origin)
+    )
+    if star.recipe.weights != generator.trained.weights or not varies:
         return Wish(star.name, None, star.path, sound.loop)
     return Wish(star.name, sound.model_copy(update={"loop": generator.of_textures or sound.loop}))
 

@@ -27,7 +27,7 @@ from engine.tasks.vae.sounds.collection_codes import collection_codes
 from engine.tasks.vae.sounds.inputs import Given, open_sound
 from engine.tasks.vae.sounds.latent_map import LatentMap, fitted, too_far
 from engine.tasks.vae.sounds.load import Trained
-from engine.tasks.vae.sounds.request import Between, FromFile, FromPrior, MapPoint, Moved, SoundRequest
+from engine.tasks.vae.sounds.request import Between, FromFile, FromGrains, FromPrior, MapPoint, Moved, SoundRequest
 
 TEXTURE_S = 4.0
 LEVEL = 0.1  # for runs of a version that did not keep the level of its collection
@@ -204,6 +204,7 @@ class SoundGenerator:
             remarks.extend(self.map.remarks(values[None]))
             moving = (values + self._wander(request) if self.of_textures else values)[None]
             return _Code(moving, moving)
+        assert isinstance(origin, FromPrior), "what is made of grains has no code"
         return self._new(origin, request)
 
     def _new(self, origin: FromPrior, request: SoundRequest) -> _Code:
@@ -299,7 +300,7 @@ class SoundGenerator:
         return own.mean(-1, keepdim=True)
 
 
-def _start(request: SoundRequest) -> FromPrior | FromFile | Between | MapPoint:
+def _start(request: SoundRequest) -> FromPrior | FromFile | Between | MapPoint | FromGrains:
     """Where a sound comes from before it is moved along the axes."""
     return request.origin.of if isinstance(request.origin, Moved) else request.origin
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.audio.files.io import read_wave, wave_bytes
-from engine.audio.levels import CEILING_DB, from_db
+from engine.audio.files.io import read_stereo, read_wave, wave_bytes
+from engine.audio.levels import CEILING_DB, from_db, peak
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_image, mel_png
 from engine.audio.settings import SpectrogramConfig
 from engine.errors import DataError
 from engine.rundir.atomic import replace_bytes
 from engine.tasks.vae.sounds.generate import SoundGenerator
-from engine.tasks.vae.sounds.inputs import open_sound
+from engine.tasks.vae.sounds.inputs import find_sound, open_sound
 from engine.tasks.vae.sounds.load import Trained
 from engine.tasks.vae.sounds.request import SoundRequest
 
@@ -31,8 +31,8 @@ PEAK = 10 ** (-1 / 20)
 
 
 @dataclass(frozen=True)
-class Original:
-    """A recording of the collection, made ready to be heard. whole: nothing of it was left out."""
+class Copy:
+    """A recording made ready to be heard. whole: nothing of it was left out."""
 
     path: Path
     duration_s: float
@@ -96,7 +96,7 @@ def foretell(generator: SoundGenerator, requests: Sequence[SoundRequest]) -> lis
     return pictures
 
 
-def original(trained: Trained, name: str, out: Path) -> Original:
+def original(trained: Trained, name: str, out: Path) -> Copy:
     """Write the first minute of the recording ``name`` into ``out`` as a 16-bit WAV with its peak at -1 dBFS.
 
     Only what the run learned from or checked with: ``DataError`` for anything else and when it is gone. Raises OSError.
@@ -111,4 +111,19 @@ def original(trained: Trained, name: str, out: Path) -> Original:
     data = wave_bytes(shown * np.float32(from_db(CEILING_DB)), rate)
     path = out / f"original-{hashlib.sha256(data).hexdigest()[:16]}.wav"
     replace_bytes(path, data, durable=False)
-    return Original(path, len(shown) / rate, len(shown) == len(wave))
+    return Copy(path, len(shown) / rate, len(shown) == len(wave))
+
+
+def given_copy(trained: Trained, name: str, path: Path) -> Copy | None:
+    """Write the first minute of the sound called ``name`` to ``path``, as :func:`original` does, in both channels of a
+    stereo sound; None where its file is gone. Raises OSError."""
+    found = find_sound(trained, name)
+    if found is None:
+        return None
+    rate = trained.codec.config.sample_rate
+    wave, _ = read_stereo(found, rate)
+    shown = wave[: round(LONGEST_S * rate)]
+    replace_bytes(
+        path, wave_bytes(shown / np.float32(peak(wave)) * np.float32(from_db(CEILING_DB)), rate), durable=False
+    )
+    return Copy(path, len(shown) / rate, len(shown) == len(wave))

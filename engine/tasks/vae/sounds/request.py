@@ -61,6 +61,13 @@ class Moved(Settings):
     )
 
 
+class FromGrains(Settings):
+    """A given sound made again from grains of the collection: as long as it is, and without a place on the map."""
+
+    kind: Literal["resynthesis"] = "resynthesis"
+    file: str = Field(description="A sound file, or the name of one in the collection.")
+
+
 Origin = Annotated[FromPrior | FromFile | Between | MapPoint | Moved, Field(discriminator="kind")]
 
 
@@ -114,7 +121,7 @@ class Treatment(Making):
             )
         return self
 
-    def of(self, origin: Origin) -> SoundRequest:
+    def of(self, origin: Origin | FromGrains) -> SoundRequest:
         """The sound from ``origin``, treated so."""
         return SoundRequest(**dict(self), origin=origin)
 
@@ -145,9 +152,9 @@ class Treatment(Making):
 
 
 class SoundRequest(Treatment):
-    """One sound: where it comes from, and how it is made."""
+    """One sound: where it comes from, and how it is made. Of that, grains follow seed, quality and ``stereo``."""
 
-    origin: Origin = Field(default_factory=FromPrior)
+    origin: Annotated[Origin | FromGrains, Field(discriminator="kind")] = Field(default_factory=FromPrior)
 
 
 class FileRequest(Settings):

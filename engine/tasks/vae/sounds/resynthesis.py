@@ -31,9 +31,9 @@ COLOUR_DB = 50.0
 _FILES_AT_ONCE, _PLACES_AT_ONCE = 16, 512
 
 
-def resynthesise(generator: SoundGenerator, name: str, making: Making) -> Made:
+def resynthesise(generator: SoundGenerator, name: str, making: Making, sample_rate: int | None = None) -> Made:
     """The sound called ``name`` (as :func:`open_sound` takes it) in grains of the collection, as long as it is, and
-    between two channels where it lies between two.
+    between two channels where it lies between two; at the model's rate unless another is named.
 
     making: seed and quality, and not to be in stereo; the rest says nothing here. The same model, sound and seed give
     the same wave. ``DataError`` for a sound that cannot be used or lasts more than ten minutes, and where the
@@ -52,8 +52,9 @@ def resynthesise(generator: SoundGenerator, name: str, making: Making) -> Made:
     wave = generator.codec.lying(rough, given.samples, image, BEST if making.quality == "best" else FAST)
     if not np.isfinite(wave).all():
         raise too_far()
-    wave = finish.one_shot_edges(wave, generator.rate)
-    return Made(finish.level_out(wave, generator.codec.level or LEVEL), generator.rate)
+    rate = sample_rate or generator.rate
+    wave = finish.resample(finish.one_shot_edges(wave, generator.rate), generator.rate, rate)
+    return Made(finish.level_out(wave, generator.codec.level or LEVEL), rate)
 
 
 def _spectrum(generator: SoundGenerator, given: Given) -> torch.Tensor:

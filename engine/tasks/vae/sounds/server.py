@@ -14,11 +14,12 @@ from engine.rundir.reader import RunReader
 from engine.tasks.vae.prior import OneShotPrior
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.inputs import find_sound
-from engine.tasks.vae.sounds.pictures import depict, foretell, original
+from engine.tasks.vae.sounds.pictures import Copy, depict, foretell, given_copy, original
 from engine.tasks.vae.sounds.request import (
     Between,
     FileRequest,
     FromFile,
+    FromGrains,
     FromPrior,
     MapPoint,
     Moved,
@@ -30,12 +31,12 @@ from engine.tasks.vae.sounds.warm_models import WarmModels
 from engine.tasks.vae.sounds.wire import (
     AlongAsk,
     Ask,
+    FileAsk,
     GenerateAsk,
     MakeAsk,
     MorphAsk,
     MoveAsk,
     NearestAsk,
-    OriginalAsk,
     PointAsk,
     VaryAsk,
     checked,
@@ -72,6 +73,7 @@ class RequestHandler:
             "morph": self.morph,
             "along": self.along,
             "original": self.original,
+            "resynthesise": self.resynthesise,
             "nearest": self.nearest,
         }
 
@@ -207,18 +209,29 @@ class RequestHandler:
         }
 
     def original(self, request: Request) -> Answer:
-        ask = checked(OriginalAsk, request)
+        ask = checked(FileAsk, request)
         generator, out = self._generator(ask), folder(ask.out)
-        copy = original(generator.trained, ask.file, out)
-        picture = {"picture": str(depict(copy.path, generator.codec.config))} if ask.picture else {}
-        return {
-            "path": str(copy.path),
-            "duration_s": round(copy.duration_s, 4),
-            "whole": copy.whole,
-            **picture,
-        }
+        return self._heard(original(generator.trained, ask.file, out), generator, ask.picture)
 
-    def _make(self, ask: MakeAsk, how: Treatment, file: FileRequest, origins: Sequence[Origin]) -> Answer:
+    def resynthesise(self, request: Request) -> Answer:
+        request.setdefault("quality", "fast")
+        how, file = taken(Treatment, request, ("seed", "quality", "stereo")), taken(FileRequest, request)
+        ask = checked(FileAsk, request)
+        answer = self._make(ask, how, file, [FromGrains(file=ask.file)])
+        beside = self._given(ask, Path(answer["sounds"][0]["path"]))
+        return {**answer, "given": beside}
+
+    def _given(self, ask: FileAsk, made: Path) -> dict[str, Any] | None:
+        """The sound that was given, to hear beside the one that was made of it; None when its file is gone."""
+        generator = self._generator(ask)
+        copy = given_copy(generator.trained, ask.file, made.with_name(f"{made.stem}-given.wav"))
+        return None if copy is None else self._heard(copy, generator, ask.picture)
+
+    def _heard(self, copy: Copy, generator: SoundGenerator, picture: bool) -> dict[str, Any]:
+        drawn = {"picture": str(depict(copy.path, generator.codec.config))} if picture else {}
+        return {"path": str(copy.path), "duration_s": round(copy.duration_s, 4), "whole": copy.whole, **drawn}
+
+    def _make(self, ask: MakeAsk, how: Treatment, file: FileRequest, origins: Sequence[Origin | FromGrains]) -> Answer:
         generator, out = self._generator(ask), folder(ask.out)
         return {
             "state": generator.trained.state,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,7 +69,9 @@ class MorphAsk(MakeAsk):
     steps: int = Field(5, ge=2, le=100)
 
 
-class OriginalAsk(MakeAsk):
+class FileAsk(MakeAsk):
+    """Of ``original`` and ``resynthesise``."""
+
     file: str
 
 
@@ -85,9 +88,11 @@ def checked(kind: type[_Part], values: dict[str, Any]) -> _Part:
         raise ConfigError(error.cause, "See docs/serve.md for what can be asked.") from None
 
 
-def taken(kind: type[_Part], request: dict[str, Any]) -> _Part:
-    """The fields of ``kind`` out of ``request``, where they are no longer then; ``ConfigError`` when they are none."""
-    return checked(kind, {name: request.pop(name) for name in kind.model_fields if name in request})
+def taken(kind: type[_Part], request: dict[str, Any], names: Collection[str] | None = None) -> _Part:
+    """The fields of ``kind``, or ``names`` of them, out of ``request``, where they are no longer then; ``ConfigError``
+    when they are none."""
+    wanted = kind.model_fields if names is None else names
+    return checked(kind, {name: request.pop(name) for name in wanted if name in request})
 
 
 def folder(text: str) -> Path:

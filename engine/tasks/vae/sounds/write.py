@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from engine import __version__
-from engine.audio.files.encode import Format, encode_sound
+from engine.audio.files.encode import encode_sound
 from engine.audio.files.io import UNMARKED
 from engine.audio.files.marks import Marks
 from engine.audio.pitch import clear_pitch
@@ -17,7 +17,7 @@ from engine.errors import RunDirectoryError
 from engine.rundir.atomic import replace_bytes
 from engine.tasks.vae.sounds.generate import Made, SoundGenerator
 from engine.tasks.vae.sounds.load import Trained
-from engine.tasks.vae.sounds.request import FileRequest, FromFile, FromPrior, Making, Moved, Recipe, SoundRequest
+from engine.tasks.vae.sounds.request import FileRequest, FromFile, FromGrains, FromPrior, Moved, Recipe, SoundRequest
 from engine.tasks.vae.sounds.resynthesis import resynthesise
 
 PROGRAM = f"sweetspot {__version__}"
@@ -36,11 +36,7 @@ class Delivered:
 
 def deliver(generator: SoundGenerator, sound: SoundRequest, file: FileRequest, out: Path, name: str) -> Delivered:
     """Make a sound and write ``out/name`` with its recipe, whatever lay there. Raises OSError."""
-    made = generator.make(sound, file.sample_rate)
-    depth = file.bit_depth or 24
-    tags = _tags(generator.trained, sound)
-    marks = _marks(made, sound) if file.format == "wav" else UNMARKED
-    data = encode_sound(made.wave, made.sample_rate, file.format, depth, tags=tags, marks=marks)
+    made, data = _rendered(generator, sound, file)
     trained = generator.trained
     recipe = Recipe(
         program=PROGRAM,
@@ -60,11 +56,22 @@ def deliver(generator: SoundGenerator, sound: SoundRequest, file: FileRequest, o
     return Delivered(path, beside, len(made.wave) / made.sample_rate, made.sample_rate, made.remarks)
 
 
-def deliver_resynthesis(generator: SoundGenerator, name: str, making: Making, path: Path, kind: Format) -> None:
-    """Make the sound called ``name`` again in grains of the collection and write it to ``path``. Raises OSError."""
-    made = resynthesise(generator, name, making)
-    tags = _told(generator.trained, "resynthesis", f"seed {making.seed}")
-    replace_bytes(path, encode_sound(made.wave, made.sample_rate, kind, tags=tags), durable=False)
+def deliver_alone(generator: SoundGenerator, sound: SoundRequest, file: FileRequest, path: Path) -> None:
+    """:func:`deliver` to ``path``, without a recipe. Raises OSError."""
+    replace_bytes(path, _rendered(generator, sound, file)[1], durable=False)
+
+
+def _rendered(generator: SoundGenerator, sound: SoundRequest, file: FileRequest) -> tuple[Made, bytes]:
+    """A sound, and the file of it."""
+    origin, rate = sound.origin, file.sample_rate
+    if isinstance(origin, FromGrains):
+        made = resynthesise(generator, origin.file, sound, rate)
+    else:
+        made = generator.make(sound, rate)
+    tags = _tags(generator.trained, sound)
+    marks = _marks(made, sound) if file.format == "wav" else UNMARKED
+    depth = file.bit_depth or 24
+    return made, encode_sound(made.wave, made.sample_rate, file.format, depth, tags=tags, marks=marks)
 
 
 def _marks(made: Made, sound: SoundRequest) -> Marks:
@@ -95,17 +102,14 @@ def check_model(trained: Trained, recipe: Recipe) -> None:
 
 
 def _tags(trained: Trained, sound: SoundRequest) -> dict[str, str]:
+    """No moment of making, no machine, no path: equal sounds are equal bytes everywhere."""
     origin = sound.origin.of if isinstance(sound.origin, Moved) else sound.origin
     number = f", sound {origin.index + 1}" if isinstance(origin, FromPrior | FromFile) else ""
     tempo = sound.tempo
     time = f", {tempo.bpm:g} bpm, {tempo.beats} beats in {tempo.beats_per_bar}/4" if tempo else ""
-    return _told(trained, sound.origin.kind, f"seed {sound.seed}{number}", time)
-
-
-def _told(trained: Trained, kind: str, name: str, time: str = "") -> dict[str, str]:
-    """No moment of making, no machine, no path: equal sounds are equal bytes everywhere."""
+    name = f"seed {sound.seed}{number}"
     return {
         "title": f"{trained.run}, {name}{time}",
-        "comment": f"run {trained.run} ({trained.uuid}), {trained.state}, {kind}, {name}",
+        "comment": f"run {trained.run} ({trained.uuid}), {trained.state}, {sound.origin.kind}, {name}",
         "software": PROGRAM,
     }
