@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from app.look import style
 from app.look.plain import plain
-from app.panels import forms, health
+from app.panels import folder_picker, forms, health
 from app.runs import dropped, scan
 from app.runs.library import open_library
 from engine.collection.phases import PHASES
@@ -116,12 +116,15 @@ def _dropped() -> Chosen | None:
 
 
 def _folder() -> Chosen | None:
+    folder_picker.take("folder")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         folder = as_path(st.text_input(
             "Folder", key="folder", placeholder="/Users/ana/Samples/drums",
             help="Sub-folders are searched too. Nothing is changed or moved. The path of a table (CSV) works as well.",
         ))  # fmt: skip
+        folder_picker.button()
         again = st.button("Check again", icon=":material/refresh:", key="again", disabled=not folder)
+    folder_picker.watch()
     if folder:
         return _check(folder, again, _wish(folder))
     with st.container(border=True, key="invite"):
