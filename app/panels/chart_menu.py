@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -11,12 +11,14 @@ import streamlit as st
 from app.charts import plots, small_plots
 from app.charts.settings import ChartSettings
 from app.charts.x_axis import Window
-from app.look import style, words
+from app.look import download, style, words
 from app.look.plain import plain
 from app.panels import chart_controls
 from app.runs.rows_csv import all_rows
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
+
+_MIMES = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
 
 
 def show(reader: RunReader, view: RunView, preview_steps: Sequence[int]) -> ChartSettings:
@@ -79,5 +81,6 @@ def _picture(drawn: plots.Drawing, kind: Literal["png", "svg"]) -> bytes:
     return picture(drawn.rows, drawn.spec, title, kind)
 
 
-def _button(label: str, make: Callable[[], object], file: str, key: str) -> None:
-    st.download_button(label, make, file, key=key, on_click="ignore", icon=":material/download:")  # type: ignore[arg-type]
+def _button(label: str, make: download.Maker, file: str, key: str) -> None:
+    mime = _MIMES[file.rpartition(".")[2]]
+    download.button(label, make, file, mime, key=key, icon=":material/download:")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.look import style
+from app.look import download, style
 from app.panels import saved_states
 from app.runs.exporting import exported
 from engine.rundir.reader import RunReader
@@ -43,9 +43,9 @@ def _use(reader: RunReader, view: RunView, which: str) -> None:
         saved_states.mark(key)
         st.switch_page("views/sounds.py", query_params={"run": reader.id})
     if view.run.can.export:
-        st.download_button(
+        download.button(
             "Export it", lambda: exported(reader.root, which), f"{reader.id}-{which.removesuffix('.safetensors')}.zip",
-            "application/zip", icon=":material/download:", key="export-epoch", on_click="ignore",
+            "application/zip", icon=":material/download:", key="export-epoch",
             help="One file to keep or to pass on: it makes sounds without this run. Takes some seconds.",
         )  # fmt: skip
 

@@ -7,12 +7,13 @@ import tempfile
 from pathlib import Path
 
 from engine.child import command, environment
+from engine.errors import SweetspotError
 
 LONGEST_S = 300
 
 
 def exported(root: Path, which: str) -> bytes:
-    """What ``sweetspot export`` writes of the state ``which``. ``RuntimeError`` with its last words where it fails."""
+    """What ``sweetspot export`` writes of the state ``which``; ``SweetspotError`` with its last words if it fails."""
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "model.zip"
         done = subprocess.run(
@@ -20,5 +21,6 @@ def exported(root: Path, which: str) -> bytes:
             capture_output=True, text=True, errors="replace", timeout=LONGEST_S, env=environment(),
         )  # fmt: skip
         if done.returncode:
-            raise RuntimeError(done.stderr.strip()[-500:] or f"It ended with code {done.returncode}.")
+            said = done.stderr.strip().splitlines()
+            raise SweetspotError(said[-1].removeprefix("Error: ") if said else f"It ended with code {done.returncode}.")
         return out.read_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 import soundfile
 import streamlit as st
 
-from app.look import newest_first, style
+from app.look import download, newest_first, style
 from app.panels import star
 from app.runs import media
 from app.sounds.made_sounds import MadeSounds, Sound, detail, differences, file_name, label, state_words
@@ -68,9 +68,9 @@ def row(
 
     def tools() -> None:
         _star(made, sound, key)
-        st.download_button(
+        download.button(
             "Download", sound.path.read_bytes, file_name(run, sound), "audio/wav", icon=":material/download:",
-            key=f"take-{key}-{sound.path.name}", on_click="ignore", type="tertiary", help="Download this one",
+            key=f"take-{key}-{sound.path.name}", type="tertiary", help="Download this one",
         )  # fmt: skip
 
     player(label(sound.origin), notes, sound.path, sound.duration_s, longest_s, tools, hearing)

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.look import style
+from app.look import download, style
 from app.look.fragments import fragment
 from app.panels import actions
 from app.sounds import instrument, own_sound, players
@@ -184,10 +184,10 @@ def _download(model: Model, chosen: Sequence[Sound]) -> None:
     if total > MOST_ZIPPED:
         style.quiet(f"{size(total)} is much for a download: take them from their folder, below.")
         return
-    st.download_button(
+    download.button(
         f"{counted(len(chosen), 'sound')} as ZIP", lambda: bundle(model.name, chosen),
-        f"{model.id}-sounds.zip", "application/zip", icon=":material/folder_zip:", key="zip",
-        on_click="ignore", disabled=not chosen, help=f"{size(total)}, named in the order they were made",
+        f"{model.id}-sounds.zip", "application/zip", icon=":material/folder_zip:", key="zip", disabled=not chosen,
+        help=f"{size(total)}, named in the order they were made",
     )  # fmt: skip
 
 

@@ -5,6 +5,8 @@
   const QUERY = 'a[href], button, input:not([type=hidden]), select, textarea, summary, audio, video, [role=tab],' +
     '[role=button], [role=slider], [role=radio], [role=checkbox], [role=switch], [role=combobox], [role=menuitem],' +
     '[role=link], [contenteditable=true], .stVegaLiteChart, .stDataFrame';
+  // What hands a file over: the answer is no change of the page.
+  const DOWNLOADS = '.stDownloadButton, [class*="st-key-take-"], [class*="st-key-save-"], [class*="st-key-csv-"], .st-key-zip, .st-key-export-epoch';
   for (const one of document.querySelectorAll('[data-control]')) delete one.dataset.control;
   const dialog = [...document.querySelectorAll('[role=dialog]')].filter(one => one.checkVisibility()).pop();
   const text = one => {
@@ -35,7 +37,7 @@
     if (tag === 'a' || role === 'link') return 'link';
     if ((one.getAttribute('aria-label') || '').startsWith('Help for')) return 'help';
     if (one.closest('.stSelectbox, .stMultiSelect')) return 'list';
-    return one.closest('.stDownloadButton') ? 'download' : one.closest('.stNumberInput') ? 'step' : 'button';
+    return one.closest(DOWNLOADS) ? 'download' : one.closest('.stNumberInput') ? 'step' : 'button';
   };
   const place = one => {
     const keyed = one.closest('[class*=st-key-]');

@@ -98,6 +98,7 @@ DISABLED: dict[str, str] = {
     r"^button \| Start learning \|": "It waits for",
     r"^button \| Check again \|": "paste it above, and press Enter",
     r"^download \| .* as ZIP \|": "None has a star yet",
+    r"^button \| Make it in these colours \|": "Drop a sound first",
     r"^number \| Length, seconds \|": "A number of bars, under Advanced, takes its place",
     r"^number \| (Tempo, BPM|Beats a bar) \|": "It counts with a number of bars",
 }

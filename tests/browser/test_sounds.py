@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from engine.rundir.layout import Layout
+from tests.audio.sounds import chirp
 from tests.browser.chromium import Server
 from tests.browser.pressing import settle
 from tests.conftest import until
@@ -20,6 +21,10 @@ from tests.conftest import until
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[[str], Any]
 SLOW_MS = 120_000
+STAR_AND_ZIP = """wait => {
+  const star = [...document.querySelectorAll('button')].find(one => /Give it a star|Take its star/.test(one.innerText));
+  star.click();
+  setTimeout(() => document.querySelector('.st-key-zip button').click(), wait) }"""
 
 
 @pytest.fixture
@@ -52,13 +57,32 @@ def test_sounds_are_made_heard_starred_and_taken_along(
     page.get_by_role("button", name="Give it a star").last.click()
     page.get_by_role("button", name="Take its star away").wait_for()
     assert page.evaluate("[...document.querySelectorAll('audio')].some(a => !a.paused)"), "a star stops no sound"
-    settle(page)  # a file of before the star is no longer to be had, and the page is drawn anew for it
+    for wait_ms in (0, 60, 250):  # while the page is drawn anew for the star
+        with page.expect_download() as taken:
+            page.evaluate(STAR_AND_ZIP, wait_ms)
+        taken.value.save_as(tmp_path / "sounds.zip")
+        with zipfile.ZipFile(tmp_path / "sounds.zip") as archive:
+            names = [name for name in archive.namelist() if name.endswith(".wav")]
+            assert [archive.read(name) for name in sorted(names)] == [path.read_bytes() for path in files]
+    settle(page)
     with page.expect_download() as taken:
-        page.get_by_role("button", name="2 sounds as ZIP").click()
-    taken.value.save_as(tmp_path / "sounds.zip")
-    with zipfile.ZipFile(tmp_path / "sounds.zip") as archive:
-        names = [name for name in archive.namelist() if name.endswith(".wav")]
-        assert [archive.read(name) for name in sorted(names)] == [path.read_bytes() for path in files]
+        page.get_by_role("button", name="Download").first.click()
+    taken.value.save_as(tmp_path / "one.wav")
+    assert (tmp_path / "one.wav").read_bytes() == files[-1].read_bytes()
+
+
+def test_a_sound_of_ones_own_is_dropped_and_heard_in_grains_of_the_collection(
+    app: Server, trained: Path, open_page: Open, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "my voice.wav", chirp(5, duration_s=1.0), 48_000)
+    page = open_page(f"{app.url}/sounds?run=drums")
+    page.get_by_text("A sound of yours").click(timeout=SLOW_MS)
+    page.locator(".st-key-own-sound input[type=file]").set_input_files(str(tmp_path / "my voice.wav"))
+    page.get_by_role("button", name="Make it in these colours").click()
+    page.locator("audio").nth(1).wait_for(state="attached", timeout=SLOW_MS)
+    assert until(lambda: lengths(page) == [1.0, 1.0]), "what was made, and what it was made of"
+    page.get_by_text("In grains").wait_for()
+    page.get_by_text("Yours", exact=False).last.wait_for()
 
 
 def test_a_click_on_the_map_makes_that_place_sound(app: Server, trained: Path, open_page: Open) -> None:

@@ -41,7 +41,7 @@ def test_the_menu_of_the_curves_is_drawn_while_it_is_open_and_its_choices_go_int
 ) -> None:
     write(runs_dir / "drums")
     app = visit("run", run="drums", x="time")
-    assert "save-svg" not in {one.key for one in app.get("download_button")}
+    assert "save-svg" not in {one.key for one in app.button}
     app.session_state["chart-menu"] = True
     app.run()
     assert app.selectbox(key="curves-smooth").value == "usual" and not app.toggle(key="curves-log").value
@@ -51,7 +51,7 @@ def test_the_menu_of_the_curves_is_drawn_while_it_is_open_and_its_choices_go_int
     assert not app.exception
     said = {name: value if isinstance(value, str) else value[0] for name, value in dict(app.query_params).items()}
     assert said == {"run": "drums", "x": "time", "log": "1", "smooth": "17"}
-    labels = [one.proto.label for one in app.get("download_button") if one.key != "export-epoch"]
+    labels = [one.label for one in app.button if (one.key or "").startswith(("save-", "csv-"))]
     assert labels == ["PNG", "SVG", "CSV of all updates", "CSV of all epochs"]
 
 
