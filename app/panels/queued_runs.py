@@ -20,6 +20,7 @@ from engine.queue.listing import OVER, UNDER_WAY, Listed
 from engine.queue.standing import QueueRow, Standing, take_out
 
 _AT_AN_END = {"earlier": "It comes first already", "later": "It comes last already"}
+TURNS = "turn-"  # what the keys of the buttons that move a card begin with
 MOST_SHOWN = 30  # of each kind: every row has buttons
 _BADGES = {
     Standing.WAITING: Badge("Waiting", "hourglass_top", "gray"),
@@ -117,15 +118,14 @@ def _buttons(row: QueueRow, queue: Queue, found: Listed) -> None:
 
 def _turn_buttons(queue: Queue, one: Queued, found: Listed) -> None:
     """Earlier and later; at an end the one that leads nowhere stays, so that nothing moves under a finger. It can be
-    pressed all the same: disabled it would lose the focus of who moves a run by keys to the end. (A card that moves
-    may lose it too, where the page arrives in parts.)"""
+    pressed all the same: disabled it would lose the focus of who moves a run by keys to the end."""
     waiting = [row.queued.id for row in found.of(Standing.WAITING)]
     if len(waiting) < 2:
         return
     ends = {"earlier": waiting[0], "later": waiting[-1]}
     for word, icon, by in (("earlier", "arrow_upward", -1), ("later", "arrow_downward", 1)):
         st.button(
-            plain(f"Train {one.request.name} {word}"), icon=f":material/{icon}:", key=f"turn-{word}-{one.id}",
+            plain(f"Train {one.request.name} {word}"), icon=f":material/{icon}:", key=f"{TURNS}{word}-{one.id}",
             type="tertiary", on_click=_move, args=(queue, one.id, by),
             help=_AT_AN_END[word] if one.id == ends[word] else f"Train it {word}",
         )  # fmt: skip

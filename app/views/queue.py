@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.look import style
+from app.look import kept_focus, style
 from app.look.fragments import fragment
 from app.panels import actions, notices, queue_worker, queued_runs
 from app.runs.launch import launcher
@@ -24,6 +24,7 @@ def page() -> None:
         style.note("red", "error", "There is no folder of runs.", trouble)
         return
     fragment(_moving, run_every=LOOK_S)(Queue(library.runs_dir))
+    kept_focus.keep(queued_runs.TURNS)
 
 
 def _moving(queue: Queue) -> None:

@@ -230,9 +230,14 @@ def test_the_queue_by_keys_alone(app: Server, drums: Path, open_page: Open) -> N
     focus(page, "Train a later")
     page.keyboard.press("Enter")
     until(lambda: cards.all_inner_texts() == ["b", "a"])
+    until(lambda: has_focus(page, "Train a later"))  # the card went, the focus with it
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    until(lambda: cards.all_inner_texts() == ["a", "b"])
+    until(lambda: has_focus(page, "Train a earlier"))
     focus(page, "Take out")
     page.keyboard.press("Space")
-    until(lambda: cards.all_inner_texts() == ["a"])
+    until(lambda: cards.all_inner_texts() == ["b"])
 
 
 @pytest.mark.controls

@@ -17,10 +17,14 @@ from engine.commands.export import command as export
 from engine.commands.generate import command as generate
 from engine.commands.resynthesise import command
 from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
+from engine.tasks.vae.instrument.make import make_kit
+from engine.tasks.vae.instrument.request import InstrumentRequest
+from engine.tasks.vae.instrument.stars import read_stars
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
-from engine.tasks.vae.sounds.request import Making
+from engine.tasks.vae.sounds.request import FileRequest, FromGrains, Making, SoundRequest
 from engine.tasks.vae.sounds.resynthesis import STEP, grains_of, mosaic, resynthesise
+from engine.tasks.vae.sounds.write import deliver
 from tests.audio.sounds import chirp
 from tests.conftest import DATA, Make
 
@@ -174,3 +178,15 @@ def test_a_run_that_names_files_outside_its_collection_reads_none_of_them(
     before = resynthesise(SoundGenerator(trained), str(voice), FAST).wave
     (tmp_path / "diary.wav").write_text("no sound: whoever opens it says so")
     assert np.array_equal(resynthesise(SoundGenerator(trained), str(voice), FAST).wave, before)
+
+
+def test_one_with_a_star_goes_on_a_key_as_it_is(drum_run: Path, drums: Path, tmp_path: Path) -> None:
+    """It has no code to vary, also where it was made of a sound of the collection."""
+    generator = SoundGenerator(open_model(drum_run))
+    wanted = SoundRequest(quality="fast", origin=FromGrains(file=min(drums.iterdir()).name))
+    deliver(generator, wanted, FileRequest(), tmp_path, "kept")
+    stars = read_stars([tmp_path / "kept.wav"])
+    request = InstrumentRequest(source="starred", round_robins=2)
+    kit = make_kit(generator, request, stars, lambda done, total: None)
+    (sample,) = kit.samples.values()
+    assert np.array_equal(sample.wave, soundfile.read(tmp_path / "kept.wav", dtype="float32")[0])

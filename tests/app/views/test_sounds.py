@@ -203,8 +203,13 @@ def test_nothing_is_written_into_a_run_that_may_only_be_looked_at(
     app = make(visit("sounds", run="drums"), 1)
     next(one for one in app.button if (one.key or "").startswith("star-")).click().run()
     assert len(app.get("audio")) == 1
+    write_wave(tmp_path / "mine.wav", chirp(1), 48_000)
+    app.file_uploader(key="own-file-drums").set_value(("mine.wav", (tmp_path / "mine.wav").read_bytes(), "audio/wav"))
+    app.run().button(key="make-own").click().run()
+    assert not app.exception and len(app.get("audio")) == 3
     assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
-    assert len(list((tmp_path / "data" / "sounds").rglob("*.wav"))) == 1
+    made_there = sorted(path.name for path in (tmp_path / "data" / "sounds").rglob("*.wav"))
+    assert [name.split("-")[0] for name in made_there] == ["mine.wav", "prior", "resynthesis", "resynthesis"]
 
 
 def test_a_run_of_tables_says_in_its_own_words_that_it_makes_none(visit: Visit, runs_dir: Path) -> None:
