@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.panels.families import MOST_LINKS
 from app.runs.exporting import exported
+from engine.errors import SweetspotError
 from engine.queue.files import Queue
 from engine.rundir.reader import RunReader
 from engine.rundir.record import Parent
@@ -126,8 +127,9 @@ def test_other_data_than_the_weights_learned_is_refused(visit: Visit, run: RunRe
 def test_an_epoch_is_exported_as_one_file(run: RunReader) -> None:
     with zipfile.ZipFile(io.BytesIO(exported(run.root, snapshot(run)))) as archive:
         assert {"manifest.json", "model.safetensors"} <= set(archive.namelist())
-    with pytest.raises(RuntimeError, match="nowhere"):
+    with pytest.raises(SweetspotError, match="nowhere") as caught:
         exported(run.root.parent / "nowhere", "best")
+    assert not str(caught.value).startswith("Error")
 
 
 def began(run: str, checkpoint: str, number: int) -> Parent:
