@@ -12,7 +12,7 @@ import threading
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import streamlit as st
 
 from app.runs.dropped import clean
 from engine.claims.figures import percent
-from engine.errors import StorageError, next_step
+from engine.errors import StorageError, SweetspotError, next_step
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.layout import STARS, is_run_id, snapshot_moment
@@ -108,17 +108,23 @@ class MadeSounds:
                     f"The star cannot be kept: {error.strerror or error}.", f"{next_step(error)}."
                 ) from error
 
-    def take_in(self, name: str, data: memoryview) -> Path:
-        """Keep a sound of one's own, so that recipes can name it: where. The same one stays where it is.
-        ``StorageError`` when the disk refuses."""
+    @contextmanager
+    def taken_in(self, name: str, data: memoryview) -> Iterator[Path]:
+        """A sound of one's own, kept so that recipes can name it; the same one stays where it is. Where what is done
+        with it is refused, it is let go, and a sentence that names its place has its name. ``StorageError``."""
         path = self.place / GIVEN / hashlib.sha256(data).hexdigest()[:16] / clean(name)
+        known = path.exists()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
+            if not known:
                 replace_bytes(path, bytes(data), durable=False)
+            yield path
         except OSError as error:
             raise StorageError.of(error) from error
-        return path
+        except SweetspotError as error:
+            if not known:
+                _let_go(path)
+            raise type(error)(error.cause.replace(str(path), name), error.remedy) from error
 
     def prune(self) -> None:
         """Remove the oldest of those that were only passed by on the map; none where stars cannot be read now."""
@@ -153,6 +159,12 @@ class MadeSounds:
         if key not in self._read:
             self._read[key] = _look(path)
         return self._read[key]
+
+
+def _let_go(path: Path) -> None:
+    with suppress(OSError):  # another of the same content may lie beside it
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
 
 
 def _look(path: Path) -> tuple[float, dict[str, Any]] | None:

@@ -35,13 +35,12 @@ def offer(model: Model, wish: Mapping[str, Any]) -> None:
 
 
 def _make(model: Model, wish: Mapping[str, Any], name: str, data: memoryview) -> None:
-    st.session_state["made"] = True
     asked = {"seed": wish["seed"], "quality": wish["quality"], "stereo": False if wish["stereo"] is False else None}
     try:
-        with st.spinner("Looking for grains."):
-            file = model.made.take_in(name, data)
+        with st.spinner("Looking for grains."), model.made.taken_in(name, data) as file:
             model.ask("resynthesise", timeout_s=MAKING_S, file=str(file), **asked)
     except SweetspotError as error:
         style.note("red", "error", error.cause, error.remedy)
         return
+    st.session_state["made"] = True
     st.rerun()  # the list shows it

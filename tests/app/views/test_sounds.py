@@ -125,7 +125,8 @@ def test_a_sound_of_ones_own_is_made_of_the_collections_grains_and_kept(
     assert app.button(key="make-own").disabled and app.button(key="make-own").help == "Drop a sound first."
     app.file_uploader(key="own-file-drums").set_value(("my voice.wav", b"no sound", "audio/wav")).run()
     app.button(key="make-own").click().run()
-    assert "my voice.wav cannot be used" in said(app) and not app.get("audio")
+    assert ">my voice.wav cannot be used" in said(app) and not app.get("audio")
+    assert not list((Layout(trained).sounds / "given").rglob("*")), "what is no sound is not kept"
     app.file_uploader(key="own-file-drums").set_value(
         ("my voice.wav", (tmp_path / "voice.wav").read_bytes(), "audio/wav")
     ).run()
