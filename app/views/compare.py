@@ -8,11 +8,11 @@ import streamlit as st
 
 from app.look import style
 from app.look.fragments import fragment
-from app.look.plain import plain
 from app.panels import comparison, over_seeds, overlaid, side_by_side
 from app.runs.compared import FEWEST, MOST, Compared, called, gather, refresh
 from app.runs.library import Library, open_library
 from app.runs.seeds import recoloured
+from engine.printable import escaped
 
 LIVE_S = 2.0
 Signature = tuple[tuple[str, bool, int], ...]
@@ -51,7 +51,7 @@ def _choose(library: Library) -> list[str]:
     known = [one for one in asked if one in names][:MOST]
     chosen = st.multiselect(
         "Runs", list(names), known, max_selections=MOST, key="compare-runs", placeholder="Choose two to ten",
-        format_func=lambda one: plain(names.get(one) or str(one)),
+        format_func=lambda one: escaped(names.get(one) or str(one)),
     )  # fmt: skip
     ids = chosen + [one for one in asked if one not in names]
     if ids != asked:
