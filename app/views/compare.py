@@ -28,7 +28,7 @@ def page() -> None:
     for sentence in absent:
         style.note("yellow", "search_off", "One run is left out.", sentence)
     if len(runs) < FEWEST:
-        _too_few(len(runs))
+        _too_few(len(runs), any_there=bool(library.readers()))
     if not runs:
         return
     with st.spinner("Reading the curves."):
@@ -59,9 +59,12 @@ def _choose(library: Library) -> list[str]:
     return ids
 
 
-def _too_few(count: int) -> None:
+def _too_few(count: int, *, any_there: bool) -> None:
     if count:
         style.note("gray", "compare_arrows", "One run alone.", "Choose another one above to hold it against.")
+    elif not any_there:
+        style.note("gray", "compare_arrows", "There are no runs yet.", "Two can be compared once they have begun.")
+        st.page_link("views/new.py", label="New run", icon=":material/add:")
     else:
         style.note("gray", "compare_arrows", "Nothing chosen yet.", "Choose two to ten runs above, or among all runs.")
         st.page_link("views/runs.py", label="All runs", icon=":material/list:")

@@ -128,6 +128,11 @@ def test_without_runs_it_says_how_to_choose_some(visit: Visit, three: None) -> N
     assert "One run alone." in said(alone) and charts(alone) and "The difference" not in said(alone)
 
 
+def test_where_there_are_no_runs_nothing_is_to_be_chosen(visit: Visit, runs_dir: Path) -> None:
+    words = said(visit("compare"))
+    assert "There are no runs yet." in words and "Nothing chosen" not in words
+
+
 def test_ten_are_the_most(visit: Visit, runs_dir: Path) -> None:
     for number in range(12):
         write(runs_dir / f"r{number}", name=f"run {number}", done=2)
