@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 import pyarrow as pa
@@ -173,10 +174,28 @@ def _add_names(
 ) -> None:
     ends = [float(min(max(one.line[np.isfinite(one.line)][-1:], default=span[0]), span[1])) for one in drawn]
     places = Height(*span, height, log).spread(ends)
-    for one, place in zip(lines, places, strict=True):
+    names = told_apart([one.name for one in lines])
+    for one, name, place in zip(lines, names, places, strict=True):
         rows.add("end", one.role, y=place)
-        rows.add("label", "done", y=place, t=_short(one.name))
+        rows.add("label", "done", y=place, t=name)
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Each of ``names`` in the room that there is, so that they stay apart where that can be.
+
+    The runs of a sweep begin alike: what all have in front goes first, by whole words.
+    """
+    if all(len(name) <= LONGEST_NAME for name in names):
+        return list(names)
+    words = [name.split(" ") for name in names]
+    alike = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False)))
+    alike = min([alike, *(len(one) - 1 for one in words)]) if len(set(names)) > 1 else 0
+    return [_short(("…" if alike else "") + " ".join(one[alike:])) for one in words]
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    """Cut amid, for the end tells runs apart as often as the beginning."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    end = (LONGEST_NAME - 1) // 2
+    return f"{name[: LONGEST_NAME - 1 - end]}…{name[-end:]}"

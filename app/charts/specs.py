@@ -219,7 +219,9 @@ def overlay_chart(x_title: str, y_title: str, log: bool = False, height: int = 3
         _rows("line").mark_line(strokeWidth=2.25, clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("dashed").mark_line(strokeWidth=2.25, strokeDash=[7, 3], clip=True).encode(x=x, y=y, color=_COLOUR),
         _rows("dot").mark_point(size=50, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=_COLOUR),
-        _rows("end").mark_point(size=60, filled=True, opacity=1, xOffset=10).encode(x=end, y=y, color=_COLOUR),
+        _rows("end")
+        .mark_point(size=60, filled=True, opacity=1, xOffset=10, clip=False)
+        .encode(x=end, y=y, color=_COLOUR),
         _rows("label")
         .mark_text(align="left", dx=20, fontSize=13, clip=False)
         .encode(x=end, y=y, text="t:N", color=_COLOUR),

@@ -2,7 +2,8 @@
 
 Names, units, labels and reasons come from run directories, which may be anybody's, and from files. What Streamlit
 draws of ``st.metric``, ``help=``, a link or a slider's label is Markdown: an image in it is fetched from wherever it
-says. Each such text passes here; a text that ``st.html`` draws passes ``style.safe``.
+says. Each such text passes here; a text that ``st.html`` draws passes ``style.safe``. The options of ``st.selectbox``
+and ``st.multiselect`` are drawn as they are: those pass ``escaped`` alone.
 """
 
 from __future__ import annotations

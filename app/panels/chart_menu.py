@@ -12,9 +12,9 @@ from app.charts import plots, small_plots
 from app.charts.settings import ChartSettings
 from app.charts.x_axis import Window
 from app.look import download, style, words
-from app.look.plain import plain
 from app.panels import chart_controls
 from app.runs.rows_csv import all_rows
+from engine.printable import escaped
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -51,7 +51,7 @@ def _save(reader: RunReader, view: RunView, preview_steps: Sequence[int], settin
     charts = _charts(reader, view, preview_steps, settings)
     if not charts:
         return
-    name = st.selectbox("Save", list(charts), key="chart-saved", format_func=plain)
+    name = st.selectbox("Save", list(charts), key="chart-saved", format_func=escaped)
     file = name.lower().replace(" ", "-").replace("/", "-")
     with st.container(horizontal=True):
         for kind in ("png", "svg"):

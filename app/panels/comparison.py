@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from app.charts.specs import SOLID
 from app.look import states, style, words
 from app.panels.details import chosen
 from app.panels.forms import label, shown
+from app.panels.runs_table import moment
 from app.runs.compared import Compared, checked
 from engine.claims.comparison import all_in_words
 from engine.claims.figures import figure
@@ -89,11 +90,19 @@ def figures(one: Compared, items_name: str) -> Facts:
 
 def differing(runs: Sequence[RunRecord]) -> list[Facts]:
     """By run, the settings in which not all are alike, as the form calls them; of several tasks those of training."""
-    told = [_settings(run) for run in runs]
+    names = {run.uuid: run.name for run in runs}
+    told = [_began_with(run, names) | _settings(run) for run in runs]
     own = {label(name) for run in runs for name in run.config.task} if len({run.task for run in runs}) > 1 else set()
-    names = dict.fromkeys(name for one in told for name in one if name not in own)
-    apart = [name for name in names if len({one.get(name) for one in told}) > 1]
+    settings = dict.fromkeys(name for one in told for name in one if name not in own)
+    apart = [name for name in settings if len({one.get(name) for one in told}) > 1]
     return [{name: one.get(name, "–") for name in apart} for one in told]
+
+
+def _began_with(run: RunRecord, names: Mapping[str, str]) -> Facts:
+    """What decides a curve beside all settings: whose weights it began with. names: of the runs here, by uuid."""
+    if run.parent is None:
+        return {}
+    return {"Began with": f"{moment(run.parent)} of {names.get(run.parent.uuid, run.parent.run)}"}
 
 
 def _settings(run: RunRecord) -> Facts:

@@ -17,11 +17,12 @@ from app.look.plain import plain
 from app.panels import chart_controls, onward
 from app.panels.forms import changed, label, shown
 from app.runs.store import metrics_of
-from engine.claims.headline import best_name
+from engine.claims.headline import saved_best_name
 from engine.claims.verdict import as_told
 from engine.printable import escaped
 from engine.quantities import counted, number, size, sound_length
 from engine.rundir.layout import Layout
+from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.reading import last_lines
 from engine.rundir.record import DatasetRecord, FileRow, RunRecord
@@ -78,18 +79,18 @@ def checkpoint_rows(reader: RunReader, view: RunView) -> list[dict[str, Any]]:
                 "Step": number(manifest.step) if manifest else None,
                 "Size": size(item.path.stat().st_size) if item.path.exists() else "–",
                 "Written": words.when(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
-                "For": _purpose(item.path.name, manifest is not None, view),
+                "For": _purpose(item.path.name, manifest, view),
             }
         )
     return rows
 
 
-def _purpose(name: str, whole: bool, view: RunView) -> str:
-    if not whole:
+def _purpose(name: str, manifest: Manifest | None, view: RunView) -> str:
+    if manifest is None:
         return "damaged: its manifest is missing"
     if not name.startswith("best"):
         return "to resume from"
-    return f"the {best_name(view.status)}, to use"
+    return f"the {saved_best_name(view.status, manifest.step)}, to use"
 
 
 def _more(reader: RunReader, view: RunView) -> None:

@@ -19,7 +19,7 @@ def show(reader: RunReader, view: RunView) -> None:
         style.quiet(first if view.state.live else "No weights are kept.")
         return
     says = "All whose weights were kept: the best, the last, and a snapshot beside most previews."
-    which = saved_states.choose(states, f"onward-{reader.id}", says, width=320)
+    which = saved_states.choose(states, _key(reader, states), says, width=320)
     with st.container(horizontal=True, key="onward"):
         _use(reader, view, which)
         _fork(reader, "Begin a new run from it", "fork_right", which, "fork", (
@@ -33,6 +33,18 @@ def show(reader: RunReader, view: RunView) -> None:
         "A new run begins with the weights of that epoch and the scale of its data, and what checked then checks now. "
         "It is no exact continuation: optimiser and schedule begin anew. “Resume” and “Train longer” go on with both."
     )
+
+
+def _key(reader: RunReader, states: dict[str, str]) -> str:
+    """Of the choice: another one for another proposal, until somebody has chosen.
+
+    A value that is put into a widget which is there already may get lost on its way to the browser, where a refresh
+    overtakes another: it would go on showing, and taking, the epoch that was proposed before.
+    """
+    proposed = f"onward-{reader.id}-proposed"
+    if not saved_states.chosen(f"onward-{reader.id}-{st.session_state.get(proposed)}"):
+        st.session_state[proposed] = next(iter(states.values()))
+    return f"onward-{reader.id}-{st.session_state[proposed]}"
 
 
 def _use(reader: RunReader, view: RunView, which: str) -> None:

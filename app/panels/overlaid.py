@@ -15,11 +15,11 @@ from app.charts.plots import MAIN_HEIGHT, Drawing, draw, window
 from app.charts.settings import AXES, ChartSettings
 from app.charts.x_axis import said
 from app.look import link, style, words
-from app.look.plain import plain
 from app.panels import chart_controls
 from app.runs.compared import Compared, shared_metrics
 from app.runs.seeds import grouped
 from engine.claims.figures import figure
+from engine.printable import escaped
 from engine.rundir.record import MetricSpec
 
 
@@ -72,7 +72,7 @@ def _choose(runs: Sequence[Compared], metrics: Mapping[str, MetricSpec]) -> Choi
     with st.container(horizontal=True, vertical_alignment="bottom", key="compare-view"):
         name = st.selectbox(
             "Curve", names, names.index(link.asked("metric", names, names[0])), key="compare-metric", width=300,
-            format_func=lambda one: plain(_called(metrics[one])),
+            format_func=lambda one: escaped(_called(metrics[one])),
         )  # fmt: skip
         settings = chart_controls.choose("compare")
         against = _may_be_relative(runs, name) and st.toggle(

@@ -196,9 +196,9 @@ def _preset(row: Row, _: Library) -> str | None:
     return preset if isinstance(preset, str) else None
 
 
-def _from(row: Row, _: Library) -> str | None:
+def _from(row: Row, library: Library) -> str | None:
     parent = row.view.run.parent if row.view.run else None
-    return None if parent is None else f"{moment(parent)} of {parent.run}"
+    return None if parent is None else f"{moment(parent)} of {library.name_of(parent.uuid) or parent.run}"
 
 
 def moment(parent: Parent) -> str:

@@ -105,6 +105,11 @@ class Library:
                 refused.append(str(error))
         return found, refused
 
+    def name_of(self, uuid: str) -> str | None:
+        """What the run is called that has this uuid, of those that were looked at; None where none has."""
+        runs = (seen.view for seen in self._views.values())
+        return next((view.name for view in runs if view.run is not None and view.run.uuid == uuid), None)
+
     def size(self, reader: RunReader) -> int:
         """Bytes that a run takes on the disk. Counted anew when it changed; while it trains, now and then."""
         told, now = self.changes.told(reader.id), time.monotonic()

@@ -79,7 +79,7 @@ def _made(model: Model) -> None:
         return
     _, name, data, answer = kit
     st.download_button(
-        "Download the instrument", data, name, "application/zip", icon=":material/download:", key="take-kit",
+        "Download the instrument", data, name, "application/zip", icon=":material/download:", key="download-kit",
         type="primary", width="stretch", on_click="ignore", help=size(len(data)),
     )  # fmt: skip
     for one in answer["instruments"]:

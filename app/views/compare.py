@@ -8,11 +8,11 @@ import streamlit as st
 
 from app.look import style
 from app.look.fragments import fragment
-from app.look.plain import plain
 from app.panels import comparison, over_seeds, overlaid, side_by_side
 from app.runs.compared import FEWEST, MOST, Compared, called, gather, refresh
 from app.runs.library import Library, open_library
 from app.runs.seeds import recoloured
+from engine.printable import escaped
 
 LIVE_S = 2.0
 Signature = tuple[tuple[str, bool, int], ...]
@@ -28,7 +28,7 @@ def page() -> None:
     for sentence in absent:
         style.note("yellow", "search_off", "One run is left out.", sentence)
     if len(runs) < FEWEST:
-        _too_few(len(runs))
+        _too_few(len(runs), any_there=bool(library.readers()))
     if not runs:
         return
     with st.spinner("Reading the curves."):
@@ -51,7 +51,7 @@ def _choose(library: Library) -> list[str]:
     known = [one for one in asked if one in names][:MOST]
     chosen = st.multiselect(
         "Runs", list(names), known, max_selections=MOST, key="compare-runs", placeholder="Choose two to ten",
-        format_func=lambda one: plain(names.get(one) or str(one)),
+        format_func=lambda one: escaped(names.get(one) or str(one)),
     )  # fmt: skip
     ids = chosen + [one for one in asked if one not in names]
     if ids != asked:
@@ -59,9 +59,12 @@ def _choose(library: Library) -> list[str]:
     return ids
 
 
-def _too_few(count: int) -> None:
+def _too_few(count: int, *, any_there: bool) -> None:
     if count:
         style.note("gray", "compare_arrows", "One run alone.", "Choose another one above to hold it against.")
+    elif not any_there:
+        style.note("gray", "compare_arrows", "There are no runs yet.", "Two can be compared once they have begun.")
+        st.page_link("views/new.py", label="New run", icon=":material/add:")
     else:
         style.note("gray", "compare_arrows", "Nothing chosen yet.", "Choose two to ten runs above, or among all runs.")
         st.page_link("views/runs.py", label="All runs", icon=":material/list:")

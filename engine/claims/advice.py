@@ -17,7 +17,7 @@ SANE_RATE = 2e-3  # the default: one learning rate was best on every collection,
 class Kept:
     """Epochs of the best state and of the newest checkpoint whose files verify; None where none does.
 
-    damaged: files of either kind that are there and do not verify. usable: where there is neither, the epochs whose
+    damaged: files of either kind that are there and do not verify. usable: where no checkpoint does, the epochs whose
     snapshots verify: weights to use, and nothing to go on from. What has learnt nothing yet is none of them.
     step: of the newest checkpoint, which may stand in the midst of its epoch.
     """
@@ -30,7 +30,7 @@ class Kept:
 
 
 def kept(checkpoints: Iterable[Artefact], snapshots: Iterable[Artefact]) -> Kept:
-    """What of them verifies. Reads the checkpoints whole, and the snapshots where no checkpoint is left."""
+    """What of them verifies. Reads the checkpoints whole, and the snapshots where none is left to go on from."""
     best = newest = step = None
     damaged = 0
     for one in checkpoints:
@@ -40,10 +40,10 @@ def kept(checkpoints: Iterable[Artefact], snapshots: Iterable[Artefact]) -> Kept
             best = one.manifest.epoch
         else:
             newest, step = max((newest or 0, step or 0), (one.manifest.epoch, one.manifest.step))
-    if best is not None or newest is not None:
+    if newest is not None:
         return Kept(best, newest, damaged, step=step)
     usable = {one.manifest.epoch for one in snapshots if one.manifest and one.manifest.epoch > 0 and one.verified}
-    return Kept(damaged=damaged, usable=tuple(sorted(usable)))
+    return Kept(best, damaged=damaged, usable=tuple(sorted(usable)))
 
 
 def lower_rate(rate: float) -> float:
@@ -60,10 +60,13 @@ def what_is_kept(files: Kept) -> str:
     """One sentence, true of the files as they lie there now."""
     if files.best is not None and files.newest is not None and files.newest != files.best:
         return f"Kept are the best state, of epoch {files.best}, and the last save, of epoch {files.newest}."
-    if files.best is not None:
-        return f"The best state, of epoch {files.best}, is kept."
     if files.newest is not None:
         return f"The last save, of epoch {files.newest}, is kept."
+    if files.best is not None and not files.usable:
+        return f"The best state, of epoch {files.best}, is kept."
+    if files.best is not None:
+        none = "No checkpoint is kept to go on from, but the best state"
+        return f"{none}, of epoch {files.best}, is. {_what_is_usable(files)}"
     if files.usable:
         none = "No checkpoint verifies" if files.damaged else "No checkpoint is kept"
         return f"{none}: training begins again at its start. {_what_is_usable(files)}"

@@ -76,6 +76,13 @@ def best_name(status: Status | None) -> str:
     return "best" if status.evidence is not None and few_files(status.evidence) else "sweet spot"
 
 
+def saved_best_name(status: Status | None, step: int) -> str:
+    """What the best state is called that is saved, of update ``step``. While it learns a later epoch may be better than
+    it, whose weights are saved with the next checkpoint, or were lost with the process."""
+    behind = status is not None and status.best is not None and status.best.step > step
+    return "best that is saved" if behind else best_name(status)
+
+
 def past_best(status: Status | None) -> bool:
     """Whether the verdict is that new ones come out worse by now: what lies beyond the best epoch is then marked."""
     judged = verdict(status.diagnosis) if status else None
@@ -147,13 +154,13 @@ def _place(status: Status) -> str:
 def _after_a_crash(status: Status, files: Kept) -> str:
     if files.step is not None:
         return f"The last save is of step {files.step:,}, in epoch {files.newest}: resume from there."
-    if files.usable:
+    if files.usable or files.best is not None:
         return what_is_kept(files)
     return "Nothing is saved: resuming begins at the start." if status.step else "It had not begun to learn."
 
 
 def _after_a_stop(view: RunView, status: Status, files: Kept) -> str:
-    if files.usable:
+    if files.usable or (files.best is not None and files.step is None):
         return what_is_kept(files)
     if files.step is None:
         return "Nothing is saved." if status.step else "It had not begun to learn."

@@ -157,6 +157,7 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     if facts["best"]:
         best = facts["best"]
         yield f"  best: {best['metric']} {best['raw']:.4g} in epoch {best['epoch']}, step {best['step']}"
+        yield from _saved_best(facts["usable"], best["step"])
     said = [found["message"] for found in facts["diagnosis"] or ()]
     yield from (f"  {message}" for message in said if message not in headline)
     for warning in facts["warnings"] or ():
@@ -170,6 +171,13 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     for found in facts["checkpoints"]:
         step = "" if found["step"] is None else f", step {found['step']}"
         yield f"    {found['file']}{step}: {'verified' if found['verified'] else 'NOT VERIFIED, it will not be loaded'}"
+
+
+def _saved_best(usable: list[dict[str, Any]], best: int) -> Iterator[str]:
+    """Where the state that was saved as the best is of an earlier epoch: a later one was lost, or is not saved yet."""
+    saved = next((one for one in usable if one["name"] == "best"), None)
+    if saved is not None and saved["step"] < best:
+        yield f"  best that is saved: epoch {saved['epoch']}, step {saved['step']}"
 
 
 def note_sentences(notes: dict[str, Any]) -> Iterator[str]:

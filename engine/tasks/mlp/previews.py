@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +17,8 @@ WIDTH, HEIGHT = 640, 480
 LEFT, RIGHT, TOP, BOTTOM = 140, 24, 52, 76
 MOST_NAMED = 24
 FONT = 19  # half as large where a page shows it: the app's panel is 400 pixels wide
+# Pillow brings a font of 224 letters, without umlauts; these are on most machines, and know some thousand.
+FONTS = ("DejaVuSans.ttf", "Arial Unicode.ttf", "Arial.ttf", "LiberationSans-Regular.ttf", "NotoSans-Regular.ttf")
 SCALE = 2  # drawn larger and reduced, so that lines and points have smooth edges
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -29,7 +33,8 @@ def confusion(true: NDArray[np.int64], predicted: NDArray[np.int64], classes: in
 
 def confusion_png(counts: NDArray[np.int64], names: Sequence[str], title: str) -> bytes:
     """Rows are what is true, columns what was said, each row shaded by its share. Right answers are green."""
-    canvas = _Canvas(title)
+    names = [name.replace("\n", " ") for name in names]
+    canvas = _Canvas(title, "".join(names))
     classes = len(names)
     cell = min((WIDTH - LEFT - RIGHT) / classes, (HEIGHT - TOP - BOTTOM) / classes)
     share = counts / np.maximum(1, counts.sum(1, keepdims=True))
@@ -53,7 +58,7 @@ def confusion_png(counts: NDArray[np.int64], names: Sequence[str], title: str) -
 
 def scatter_png(true: NDArray[np.float64], predicted: NDArray[np.float64], name: str, title: str) -> bytes:
     """A point a row: what is true to the right, what was predicted upwards. On the line they are the same."""
-    canvas = _Canvas(title)
+    canvas = _Canvas(title, name)
     both = np.concatenate([true, predicted[np.isfinite(predicted)]])
     low, high = float(both.min()), float(both.max())
     margin = 0.04 * (high - low) or 1.0
@@ -79,12 +84,12 @@ def scatter_png(true: NDArray[np.float64], predicted: NDArray[np.float64], name:
 
 
 class _Canvas:
-    """Places in the picture's own pixels, from its upper left corner."""
+    """Places in the picture's own pixels, from its upper left corner. letters: that it will write besides the title."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, letters: str) -> None:
         self.image = Image.new("RGB", (WIDTH * SCALE, HEIGHT * SCALE), PAPER)
         self.draw = ImageDraw.Draw(self.image)
-        self.font: _Font = ImageFont.load_default(FONT * SCALE)
+        self.font = _font_of(title + letters)
         self.text((WIDTH - RIGHT, 16), title, "rt")
 
     def box(self, box: tuple[float, float, float, float], colour: tuple[int, ...]) -> None:
@@ -97,13 +102,48 @@ class _Canvas:
         self.draw.circle((centre[0] * SCALE, centre[1] * SCALE), radius * SCALE, fill=colour, outline=PAPER)
 
     def text(self, at: tuple[float, float], text: str, anchor: str, colour: tuple[int, ...] = INK) -> None:
-        self.draw.text((at[0] * SCALE, at[1] * SCALE), text, fill=colour, font=self.font, anchor=anchor)
+        place = (at[0] * SCALE, at[1] * SCALE)
+        self.draw.text(place, _written(text, self.font), fill=colour, font=self.font, anchor=anchor)
 
     def png(self) -> bytes:
         out = io.BytesIO()
         small = self.image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
         small.quantize(128, dither=Image.Dither.NONE).save(out, "PNG")
         return out.getvalue()
+
+
+def _font_of(letters: str) -> _Font:
+    """Pillow's own where that has them all, else the font of this machine that lacks the fewest of them."""
+    own: _Font = ImageFont.load_default(FONT * SCALE)
+    if not _missing(letters, own):
+        return own
+    found: list[_Font] = [own]
+    for name in FONTS:
+        with contextlib.suppress(OSError):
+            found.append(ImageFont.truetype(name, FONT * SCALE))
+    return min(found, key=lambda font: len(_missing(letters, font)))
+
+
+def _missing(letters: str, font: _Font) -> set[str]:
+    """Those of ``letters`` that ``font`` draws as it draws what is no letter."""
+    nothing = _shape("\uffff", font)
+    return {one for one in set(letters) if not one.isspace() and _shape(one, font) == nothing}
+
+
+def _shape(letter: str, font: _Font) -> tuple[tuple[int, int], bytes]:
+    mask = font.getmask(letter)
+    return mask.size, bytes(mask)
+
+
+def _written(text: str, font: _Font) -> str:
+    """``text`` as near as ``font`` comes to it: letters that it lacks without what stands above them, else as "?"."""
+    lacks = _missing(text, font)
+    return "".join(_plainer(one, font) if one in lacks else one for one in text)
+
+
+def _plainer(letter: str, font: _Font) -> str:
+    bare = "".join(one for one in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(one))
+    return bare if bare != letter and not _missing(bare, font) else "?"
 
 
 def _mix(below: tuple[int, ...], above: tuple[int, ...], part: float) -> tuple[int, ...]:

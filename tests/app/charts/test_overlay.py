@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from app.charts import specs
-from app.charts.overlay import Line, curve, mean, overlay_rows, relative
+from app.charts.overlay import LONGEST_NAME, Line, curve, mean, overlay_rows, relative, told_apart
 from app.runs.store import MetricsStore
 from engine.rundir.layout import Layout
 from engine.rundir.status import State
@@ -153,3 +153,12 @@ def test_a_mean_of_curves_that_share_no_place_is_empty() -> None:
     early = Line("a", "on a GPU", X[:10], np.full(10, 2.0))
     late = Line("b", "on a CPU", X[50:], np.full(50, 4.0))
     assert len(mean(specs.RUNS[0], "both", [early, late]).x) == 0
+
+
+def test_names_that_are_too_long_stay_apart() -> None:
+    sweep = [f"Geräusche für Übung {preset} seed {seed}" for preset in ("balanced", "conservative") for seed in (0, 1)]
+    assert told_apart(sweep) == ["…balanced seed 0", "…balanced seed 1", "…conserva…e seed 0", "…conserva…e seed 1"]
+    assert told_apart(["drums", "voices"]) == ["drums", "voices"]
+    long = ["one very long name of a run", "one very long name of a run again"]
+    assert len(set(told_apart(long))) == 2 and all(len(name) <= LONGEST_NAME for name in told_apart(long))
+    assert told_apart(["a name that is far too long"]) == ["a name th…too long"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -17,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.panels.forms import label
 from engine.rundir.layout import Layout
-from engine.rundir.record import FileRow, Monitor, RunConfig
+from engine.rundir.record import FileRow, Monitor, Parent, RunConfig
 from engine.rundir.status import State
 from engine.tasks.vae.nouns import SOUNDS
 from tests.app.conftest import said
@@ -86,6 +87,17 @@ def test_the_table_has_the_figures_and_only_those_settings_that_differ(visit: Vi
     assert names[-1] == "Sounds", "these two were told the same"
 
 
+def test_a_run_that_began_with_anothers_weights_is_told_apart_from_it(visit: Visit, runs_dir: Path) -> None:
+    mine = r"Kick_01 [dry] *x* $5 <b>"
+    write(runs_dir / "a", name=mine, uuid="1" * 32)
+    write(runs_dir / "b", name="fork", parent=Parent(run="a", uuid="1" * 32, checkpoint="best.safetensors"))
+    app = visit("compare", runs="a,b")
+    names, *rows = table(app)
+    assert names[-1] == "Began with" and rows[0][-1] == "–"
+    assert html.unescape(rows[1][-1]) == f"the best epoch of {mine}"
+    assert set(app.multiselect(key="compare-runs").options) == {mine, "fork"}, "options are no Markdown: as they are"
+
+
 def test_the_address_brings_a_view_back_and_follows_it(visit: Visit, three: None) -> None:
     app = visit("compare", runs="b,a", metric="train_loss", x="time", log="1", smooth="17")
     assert app.multiselect(key="compare-runs").value == ["b", "a"]
@@ -114,6 +126,11 @@ def test_without_runs_it_says_how_to_choose_some(visit: Visit, three: None) -> N
     assert "Nothing chosen yet." in said(visit("compare"))
     alone = visit("compare", runs="a")
     assert "One run alone." in said(alone) and charts(alone) and "The difference" not in said(alone)
+
+
+def test_where_there_are_no_runs_nothing_is_to_be_chosen(visit: Visit, runs_dir: Path) -> None:
+    words = said(visit("compare"))
+    assert "There are no runs yet." in words and "Nothing chosen" not in words
 
 
 def test_ten_are_the_most(visit: Visit, runs_dir: Path) -> None:
