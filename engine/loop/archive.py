@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from engine.claims.advice import Kept, kept
+from engine.errors import StorageError
 from engine.loop.checkpoint import WeightAverage, describe, prune, steps_saved, training_state
 from engine.loop.disk_space import free_bytes, reserve_bytes
 from engine.loop.snapshot import serialise_snapshot, thin_snapshots
@@ -143,7 +144,16 @@ class Archive:
         data = serialise_snapshot(model, self.task.state_dict())
         path = self.writer.layout.snapshot(epoch, step)
         if self.writer.write_artefact(path, data, describe(data, path, step, epoch, figures)):
+            self._thin()
+
+    def _thin(self) -> None:
+        try:
             thin_snapshots(self.writer.layout)
+        except OSError as error:
+            self.writer.warn(
+                f"No snapshot is removed for now: it is not known which have a star. {StorageError.of(error)}",
+                code="storage",
+            )
 
     def _write_preview(self, preview: Preview, epoch: int, step: int) -> None:
         layout = self.writer.layout

@@ -6,6 +6,7 @@ A run writes no links, pipes or devices: whatever of that kind lies in its direc
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -67,15 +68,23 @@ def read_object(path: Path) -> dict[str, Any]:
         return {}
 
 
-def starred_names(stars: Path) -> frozenset[str]:
-    """The names in a stars.json, of whoever wrote it; none in one that is missing or damaged.
+def object_at(path: Path) -> dict[str, Any]:
+    """The JSON object in an :func:`own_file`; empty where nothing has that name.
 
-    ``OSError`` where one is there that cannot be read now: who writes or removes by it must not take it for empty.
+    ``OSError`` where something has it and no object can be read of it, now or ever (:func:`unreadable`): who writes or
+    removes by what stands there must not take that for nothing.
     """
-    if not is_there(stars):
-        return frozenset()
-    found = (decode(read_own(stars) or b"") or {}).get("starred", [])
-    return frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()
+    if not is_there(path):
+        return {}
+    found = decode(read_own(path) or b"")
+    if found is None:
+        raise unreadable(path)
+    return found
+
+
+def unreadable(path: Path) -> OSError:
+    """That what is at ``path`` is not what a program wrote there."""
+    return OSError(errno.EBADMSG, "it is damaged", str(path))
 
 
 def is_there(path: Path) -> bool:

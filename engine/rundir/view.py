@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import HeartbeatWatch, Liveness, is_here, of_this_boot, presence
-from engine.rundir.notes import Notes, read_notes
+from engine.rundir.notes import Notes, notes_doubt, read_notes
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.record import RunRecord
 from engine.rundir.status import State, Status
@@ -40,7 +40,8 @@ class RunView:
     liveness: of the last session's process in this directory, whatever its state. session_may_live: a command may find
     somebody who obeys (from another host or container one cannot be sure). read_only: it cannot be trained or commanded
     from here. name: as its user calls it, else as it was begun. damage: what is wrong with run.json, and what to do
-    about it. begun_at: when its first session began, in Unix seconds.
+    about it. begun_at: when its first session began, in Unix seconds. notes_doubt: why it is not known what a person
+    said of it, "" where it is.
     """
 
     id: str
@@ -55,6 +56,7 @@ class RunView:
     damage: tuple[str, str] | None = None
     begun_at: float | None = None
     notes: Notes = field(default_factory=Notes)
+    notes_doubt: str = ""
 
     @property
     def resumable(self) -> bool:
@@ -108,6 +110,7 @@ def view_of(
         session=session,
         begun_at=sessions[0].started_at if sessions else None,
         notes=notes,
+        notes_doubt=notes_doubt(Layout(root)),
     )
 
 
