@@ -17,7 +17,7 @@ from engine.config import TrainingConfig
 from engine.errors import RunDirectoryError, TrainingFailedError
 from engine.loop.checkpoint import load, load_newest, steps_saved
 from engine.loop.planner import KNOWN_STEPS
-from engine.loop.snapshot import load_snapshot
+from engine.loop.snapshot import MOST_SNAPSHOTS, load_snapshot
 from engine.loop.tracker import BestEpoch
 from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
@@ -502,3 +502,14 @@ def test_a_best_state_and_the_checkpoint_beside_it_each_keep_what_belongs_to_the
         kept = load(writer.layout.best)
     assert loaded is not None and kept["task"]["mean"] == best
     assert loaded.state["task"]["mean"] == float(sum(weight.sum() for weight in model.parameters()))
+
+
+def test_snapshots_stay_and_it_is_said_while_nobody_knows_which_have_a_star(tmp_path: Path) -> None:
+    task = line(max_steps=8 * (MOST_SNAPSHOTS + 4), preview_interval=1, preview_interval_short=1)
+    with open_run(tmp_path / "run") as writer:
+        writer.layout.notes.write_text('{"starred": [8], "text": "half a li')
+        new_trainer(task, writer).fit()
+    reader = RunReader(tmp_path / "run")
+    assert len(reader.snapshots()) > MOST_SNAPSHOTS
+    status = reader.status()
+    assert status is not None and any("not known which have a star" in one for one in status.warnings)
