@@ -29,7 +29,7 @@ from engine.rundir.encoding import encode
 from engine.rundir.layout import is_run_id
 from engine.rundir.liveness import host
 from engine.rundir.lock import RunLock, holder_of
-from engine.rundir.reading import read_record
+from engine.rundir.reading import names_in, read_record
 
 QueueState = Literal["waiting", "begun", "ended"]
 _STATES: tuple[QueueState, ...] = (
@@ -84,15 +84,16 @@ class Queue:
 
     def requests(self) -> list[Queued]:
         """All requests, those that ended first, then those under way, then those that wait; each the oldest first, but
-        those that wait in the order of their turn."""
+        those that wait in the order of their turn. ``StorageError`` where they cannot be listed: not known is not none.
+        """
         return self._sorted(_STATES)
 
     def to_train(self) -> list[Queued]:
-        """Those that are not over and that no job of a cluster has, in the order of their turn."""
+        """Those that are not over and that no job of a cluster has, in the order of their turn. ``StorageError``."""
         return [one for one in self.unfinished() if not one.job]
 
     def unfinished(self) -> list[Queued]:
-        """Those that are not over, in the order of their turn."""
+        """Those that are not over, in the order of their turn. ``StorageError``."""
         over = {path.stem for path in self._files("ended")}
         return [one for one in self._sorted(("waiting", "begun")) if one.id not in over]
 
@@ -121,11 +122,14 @@ class Queue:
         self._turns.change(waiting, change)
 
     def damaged(self) -> list[Path]:
-        """Files that ought to be requests and cannot be read."""
+        """Files that ought to be requests and cannot be read. ``StorageError``."""
         return [path for state in _STATES for path in self._files(state) if read_record(path, Request) is None]
 
     def remove_damaged(self, path: Path) -> None:
-        """Remove a file of :meth:`damaged`. ``RunDirectoryError`` when a worker may train it; ``StorageError``."""
+        """Remove a file of :meth:`damaged`. ``RunDirectoryError`` when a worker may train it, or it can be read after
+        all; ``StorageError``."""
+        if read_record(path, Request) is not None:
+            raise RunDirectoryError(f"{path.stem} can be read now.", "Look at the list again, and take it out there.")
         if path.parent.name == "begun" and self.worker():
             stop = sweetspot("queue", "stop", "--runs-dir", self.runs_dir)
             raise RunDirectoryError(f"{path} may be under way.", f"Stop the worker first: {stop}")
@@ -297,7 +301,8 @@ class Queue:
                 )
 
     def _files(self, state: QueueState) -> list[Path]:
-        return [path for path in sorted((self.folder / state).glob("*.json")) if is_run_id(path.stem)]
+        found = (self.folder / state / name for name in names_in(self.folder / state, ".json"))
+        return [path for path in found if is_run_id(path.stem)]
 
     def _in(self, state: QueueState) -> Iterator[Queued]:
         jobs = self.jobs.holders()

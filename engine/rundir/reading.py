@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from engine.errors import StorageError
 from engine.regular_file import open_at_once
 from engine.rundir.encoding import decode, unseal
 from engine.rundir.layout import Layout
@@ -32,6 +33,19 @@ def own_file(path: Path) -> bool:
         )
     except (OSError, RuntimeError):  # a link that leads back to itself
         return False
+
+
+def names_in(folder: Path, suffix: str) -> list[str]:
+    """The names in ``folder`` that end in ``suffix``, in their order; none where there is no folder.
+
+    ``StorageError`` where it cannot be listed, which :meth:`Path.glob` takes for an empty one.
+    """
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith(suffix))  # noqa: PTH208 - names, no paths
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError.of(error) from error
 
 
 def read_own(path: Path, most: int = Record.most_bytes) -> bytes | None:

@@ -73,8 +73,10 @@ class RunView:
     @property
     def doubt(self) -> str:
         """Why nothing certain can be said of it, as a sentence; "" when the state is known."""
-        if self.state is not ShownState.UNKNOWN or self.session is None:
+        if self.state is not ShownState.UNKNOWN:
             return ""
+        if self.session is None:
+            return "Who trained it last cannot be read: its sessions.jsonl is missing or damaged."
         if self.liveness is Liveness.COPIED:
             return "This is a copy of a run whose process trains in another directory."
         if not is_here(self.session):
@@ -117,10 +119,8 @@ def view_of(
 def _liveness(
     root: Path, session: SessionRecord | None, status: Status | None, watch: HeartbeatWatch | None
 ) -> Liveness:
-    if session is None:
-        return Liveness.UNKNOWN
     liveness = presence(root, session)
-    certain = of_this_boot(session) and liveness is not Liveness.UNKNOWN
+    certain = (session is None or of_this_boot(session)) and liveness is not Liveness.UNKNOWN
     if watch is None or status is None or certain:
         return liveness
     # A rested heartbeat proves nothing. One that moves lives somewhere, also where a cloned system has our number.
@@ -143,8 +143,10 @@ def _state(status: Status | None, session: SessionRecord | None, liveness: Liven
 
 
 def _may_live(state: ShownState, status: Status | None, session: SessionRecord | None, liveness: Liveness) -> bool:
-    if session is None or liveness in (Liveness.DEAD, Liveness.COPIED):
+    if liveness in (Liveness.DEAD, Liveness.COPIED):
         return False
+    if session is None:
+        return state.live or (state is ShownState.UNKNOWN and status is not None and status.state.live)
     if state is ShownState.UNKNOWN:
         return status is None or status.state.live or session.session != status.session
     return state.live
