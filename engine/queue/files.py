@@ -155,7 +155,8 @@ class Queue:
         discard(one.path)
 
     def remove(self, one: Queued) -> None:
-        """Forget a request that waits, stopped or ended; its run stays. ``RunDirectoryError`` when it is under way."""
+        """Forget a request that waits, stopped or ended; its run stays. ``RunDirectoryError`` when it is under way, or
+        is so no longer: it is over, and whoever asked has not seen that yet."""
         if one.state == "begun" and one.job:
             raise RunDirectoryError(
                 f"{one.id} is under way as job {one.job} of the cluster, or was.",
@@ -172,6 +173,8 @@ class Queue:
         except FileNotFoundError:
             if self._path("begun", one.id).exists():
                 raise RunDirectoryError(f"{one.id} was begun just now.", f"End it: {cancelling(one)}") from None
+            if one.state == "waiting" and self._path("ended", one.id).exists():
+                raise RunDirectoryError(f"{one.id} is over meanwhile.", "See in the list how it came out.") from None
             return
         self.jobs.release(one.id)
         with contextlib.suppress(OSError):  # nothing was trained
