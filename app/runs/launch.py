@@ -41,7 +41,7 @@ class Launch:
     root: Path
     name: str
     process: subprocess.Popen[bytes]
-    started_at: float = field(default_factory=time.time)
+    started_at: float = field(default_factory=time.monotonic)
     _opened: bool | None = None
 
     @property

@@ -69,8 +69,8 @@ class Queue:
 
         source: as its user named it. sweep: what all requests of one wish have in common.
         """
-        request = request_of(job, source, time.time(), sweep)
         self._refuse_links()
+        request = request_of(job, source, self._next_moment(), sweep)
         root = new_root(self.runs_dir, job.name)
         try:
             self.prepare()
@@ -81,6 +81,11 @@ class Queue:
                 root.rmdir()
             raise StorageError.of(error) from error
         return Queued(root.name, "waiting", path, root, request)
+
+    def _next_moment(self) -> float:
+        """Now; where the clock was set back since the last request, just after that: what comes later stays later."""
+        before = (one.request.added_at for one in self._sorted(("waiting", "begun")))
+        return max(time.time(), math.nextafter(max(before, default=0.0), math.inf))
 
     def requests(self) -> list[Queued]:
         """All requests, those that ended first, then those under way, then those that wait; each the oldest first, but

@@ -67,7 +67,7 @@ def this_process() -> ProcessIdentity:
     return ProcessIdentity(
         pid=pid,
         process_started_at=psutil.Process(pid).create_time(),
-        process_start_ticks=_start_ticks(pid),
+        process_start_ticks=start_ticks(pid),
         boot_id=boot_id(),
         pid_namespace=pid_namespace(),
         host=host(),
@@ -257,14 +257,18 @@ def _said(*command: str) -> str:
 
 
 def _same_start(session: SessionRecord, process: psutil.Process) -> bool:
-    ticks = _start_ticks(process.pid)
+    ticks = start_ticks(process.pid)
     if ticks is not None and session.process_start_ticks is not None:
         return ticks == session.process_start_ticks
     return abs(process.create_time() - session.process_started_at) <= START_TOLERANCE_S
 
 
-def _start_ticks(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat: a name in parentheses may hold blanks, so count from behind it."""
+def start_ticks(pid: int) -> int | None:
+    """When a process began, in ticks since boot, which no change of the wall clock moves; None where it is gone, and
+    where the system has no such thing.
+
+    Field 22 of /proc/PID/stat: a name in parentheses may hold blanks, so count from behind it.
+    """
     try:
         return int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19])
     except (OSError, IndexError, ValueError):
