@@ -38,8 +38,8 @@ from engine.rundir.reader import RunReader
 from engine.rundir.record import Source
 from tests.reliability.faults import Shim
 
-# By the step after which a plan is made: longer, shorter, longer near its end. No checkpoint is of these steps: who goes on
-# from one looks at the clock after the next update.
+# By the step after which a plan is made: longer, shorter, longer near its end. No checkpoint is of these steps: who
+# goes on from one looks at the clock after the next update.
 NEW_ENDS = {3: 16, 7: 11, 10: 14}
 PLANNED_BY = {"at", "elapsed_s", "session", "steps_per_s"}
 CLOCKS = {"at", "elapsed_s", "step_time_s", "eta_seconds", "elapsed_seconds"}
