@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -127,8 +129,13 @@ class Archive:
         """Whether the previews of this moment were all written: their snapshot comes last."""
         return own_file(manifest(self.writer.layout.snapshot(epoch, step)))
 
-    def write_previews(self, epoch: int, step: int, figures: dict[str, float]) -> None:
-        """Something to hear or see, and the averaged weights that made it; not from the space checkpoints need."""
+    def write_previews(
+        self, epoch: int, step: int, figures: dict[str, float], stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Something to hear or see, and the averaged weights that made it; not from the space checkpoints need.
+
+        stop: whether somebody waits for the end. Nothing of this moment is written then: who goes on from it makes it.
+        """
         model = self.average.model
         free = free_bytes(self.writer.root)
         if free is not None and free < reserve_bytes(model):
@@ -139,7 +146,10 @@ class Archive:
             )
             return
         self._prepare(model)
-        for preview in self.task.previews(model, epoch):
+        made = list(takewhile(lambda preview: not stop(), self.task.previews(model, epoch)))
+        if stop():
+            return
+        for preview in made:
             self._write_preview(preview, epoch, step)
         data = serialise_snapshot(model, self.task.state_dict())
         path = self.writer.layout.snapshot(epoch, step)
