@@ -11,12 +11,14 @@ from pathlib import Path
 
 _SPACE, _RIGHTS = "Free some space", "Check the folder's rights"
 _IN_THE_WAY = "Remove what lies in its place"
+_DAMAGED = "Put it back from a copy, or remove it"
 _STEPS = {
     errno.ENOSPC: _SPACE, errno.EDQUOT: _SPACE, errno.EFBIG: _SPACE,
     errno.EACCES: _RIGHTS, errno.EPERM: _RIGHTS, errno.EROFS: _RIGHTS,
     errno.ENOENT: "Put it back",
     errno.EEXIST: _IN_THE_WAY, errno.ENOTDIR: _IN_THE_WAY, errno.EISDIR: _IN_THE_WAY,
     errno.ELOOP: _IN_THE_WAY,  # a link where none may be
+    errno.EBADMSG: _DAMAGED,
 }  # fmt: skip
 
 
@@ -28,6 +30,8 @@ def next_step(error: OSError) -> str:
 def next_step_or_elsewhere(error: OSError) -> str:
     """:func:`next_step` where another place will do as well, which spares what is in the way of this one."""
     step = next_step(error)
+    if step == _DAMAGED:
+        return step
     return "Choose another place" if step == _IN_THE_WAY else f"{step} or choose another place"
 
 

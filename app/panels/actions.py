@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -138,7 +137,7 @@ def _send(reader: RunReader, wish: Wish) -> None:
     except SweetspotError as error:
         st.session_state["complaint"] = str(error)
         return
-    st.session_state[f"asked-{wish}"] = (command.id, command.session, time.time())
+    st.session_state[f"asked-{wish}"] = (command.id, command.session)
 
 
 def _stage(status: Status | None, wish: Wish) -> str:
@@ -152,7 +151,10 @@ def _stage(status: Status | None, wish: Wish) -> str:
         return ""
     if handled.result == "acknowledged":
         return "acknowledged"
-    return str(handled.result) if time.time() - handled.at < FRESH_S else ""
+    if status is None:
+        return ""
+    # Both by the trainer's clock, which may be another than this one's; set meanwhile, it says that all is long ago.
+    return str(handled.result) if abs(status.updated_at - handled.at) < FRESH_S else ""
 
 
 def _latest(status: Status | None, wish: Wish) -> HandledCommand | None:

@@ -13,6 +13,7 @@ from app.panels.listening_bench import Heard
 from app.panels.moments import Moments
 from app.panels.previews import Caption
 from app.runs import recordings
+from app.runs.data import dataset_of
 from engine.printable import escaped
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
@@ -31,7 +32,7 @@ class Recording:
 def recording(reader: RunReader, view: RunView) -> Recording | None:
     """The nearest one, where it can be heard."""
     name = recordings.nearest(view)
-    path = recordings.place_of(view, reader.dataset(), name) if name else None
+    path = recordings.place_of(view, dataset_of(reader), name) if name else None
     sound = recordings.heard(path) if path else None
     return Recording(escaped(str(name)), sound) if sound is not None else None
 

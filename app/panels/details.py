@@ -16,6 +16,7 @@ from app.look import states, style, words
 from app.look.plain import plain
 from app.panels import chart_controls, onward
 from app.panels.forms import changed, label, shown
+from app.runs.data import dataset_of
 from app.runs.store import metrics_of
 from engine.claims.headline import saved_best_name
 from engine.claims.verdict import as_told
@@ -135,7 +136,7 @@ _MEMORY = {"process_bytes": "This process", "system_used_bytes": "The whole syst
 
 
 def _sounds(reader: RunReader, view: RunView) -> None:
-    dataset = reader.dataset()
+    dataset = dataset_of(reader)
     if dataset is None:
         style.quiet("Listed once they are read.")
         return

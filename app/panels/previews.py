@@ -78,12 +78,14 @@ def captions(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tup
     curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
     ends, unit = _ends(store.epochs.get("step")), run.monitor.unit if run else ""
     own = own_errors(root, store, run) if run else np.empty(0)
+    evidence = view.status.evidence if view.status else None
+    checks = evidence.files if evidence else run.num_val_files if run else 0
     said = {}
     for epoch, step in moments:
         label, detail = _where(epoch, step, ends, curve, unit)
         copied = _where(epoch, step, ends, own, unit)[1] if _measured(epoch, step, ends, own) else ""
         if not copied and run is not None and _measured(epoch, step, ends, curve):
-            copied = f"{detail}, the mean of {run.num_val_files}" if run.num_val_files > 1 else detail
+            copied = f"{detail}, the mean of {checks}" if checks > 1 else detail
         near = _sweetness(epoch, step, best, best_name(view.status)) if (epoch, step) == sweet else ""
         starred, words = step in notes.starred, notes.remarks.get(step, "")
         said[epoch, step] = Caption(

@@ -111,9 +111,11 @@ def _begun_as(row: Row) -> str:
 
 
 def shown(view: RunView) -> None:
-    """The tags and the note of a run, where there are any."""
+    """The tags and the note of a run, where there are any; and why there may be more than is shown."""
     notes = view.notes
     tags = "".join(f'<span class="ss-tag">{style.safe(tag)}</span>' for tag in notes.tags)
     text = f'<div class="ss-note-text">{style.safe(notes.text)}</div>' if notes.text else ""
     if tags or text:
         st.html(f'<div class="ss-said-of">{tags}{text}</div>')
+    if view.notes_doubt:
+        style.note("yellow", "info", "Its notes cannot be read.", view.notes_doubt)

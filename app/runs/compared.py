@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from app.runs.data import dataset_of
 from app.runs.launch import launcher
 from app.runs.library import Library
 from app.runs.store import MetricsStore, metrics_of
@@ -123,7 +124,7 @@ def checked(one: Compared) -> Checked:
 
 def _errors(one: Compared, epoch: int) -> dict[Any, float]:
     """By held-out file, copies of one sound once. A file is known by its name, and by what was measured of it."""
-    dataset, metric = one.reader.dataset(), one.run.monitor.files
+    dataset, metric = dataset_of(one.reader), one.run.monitor.files
     if dataset is None or metric is None:
         return {}
     rows = [row for row in dataset.files if row.split == "val" and row.verdict != "skipped"]

@@ -24,7 +24,7 @@ from engine.process.start import start_training
 from engine.queue.files import Queue
 from engine.queue.start import start_worker
 from engine.rundir import control
-from engine.rundir.liveness import Liveness, process_liveness
+from engine.rundir.liveness import Liveness, presence, process_liveness
 from engine.rundir.protocol import Command
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
@@ -41,7 +41,7 @@ class Launch:
     root: Path
     name: str
     process: subprocess.Popen[bytes]
-    started_at: float = field(default_factory=time.time)
+    started_at: float = field(default_factory=time.monotonic)
     _opened: bool | None = None
 
     @property
@@ -206,7 +206,7 @@ def _has_ended(root: Path) -> bool:
         if not _leaving(reader, sessions[-1].pid) or time.monotonic() > deadline:
             return False
         time.sleep(0.1)
-    return True
+    return bool(sessions) or presence(root, None) is not Liveness.ALIVE
 
 
 def _leaving(reader: RunReader, pid: int) -> bool:

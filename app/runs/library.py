@@ -129,7 +129,7 @@ class Library:
         except OSError:
             changed = 0
         if known is None or known[1] != changed:
-            settled = time.time() - changed / 1e9 > SETTLED_S
+            settled = abs(time.time() - changed / 1e9) > SETTLED_S  # in a time to come: the clock was set back since
             found = [one for one in reader.previews() if settled or _whole(one)]
             if not settled:
                 return found

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from app.runs.columns import Floats
+from app.runs.data import dataset_of
 from app.runs.store import MetricsStore
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
@@ -23,6 +24,6 @@ def own_errors(root: Path, store: MetricsStore, run: RunRecord) -> Floats:
 
 def _place(root: Path, file: str | None) -> int | None:
     """Where it stands in the lists of held-out files, which have the order of dataset.json."""
-    dataset = RunReader(root).dataset() if file is not None else None
+    dataset = dataset_of(RunReader(root)) if file is not None else None
     held_out = [row.path for row in dataset.files if row.split == "val" and row.verdict != "skipped"] if dataset else []
     return held_out.index(file) if file in held_out else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import re
 import tempfile
@@ -26,9 +25,10 @@ from engine.claims.figures import percent
 from engine.errors import StorageError, SweetspotError, next_step
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
-from engine.rundir.layout import STARS, is_run_id, snapshot_moment
+from engine.rundir.layout import is_run_id, snapshot_moment
 from engine.rundir.reader import RunReader
-from engine.rundir.reading import is_there, own_file, read_object, starred_names
+from engine.rundir.reading import own_file, read_object
+from engine.rundir.stars import standing_names, star, starred_names, while_starred
 from engine.rundir.view import RunView
 
 NEW, OWN = "prior", "resynthesis"
@@ -97,16 +97,12 @@ class MadeSounds:
 
     def star(self, name: str, on: bool) -> None:
         """Give a sound its star or take it away. ``StorageError`` when the disk refuses."""
-        with self._lock:
-            try:
-                stars = starred_names(self.place / STARS)
-                stars = frozenset(one for one in stars if is_there(self.place / one)) - {name}
-                data = json.dumps({"starred": sorted(stars | {name} if on else stars)}, indent=2).encode() + b"\n"
-                replace_bytes(self.place / STARS, data, durable=True)
-            except OSError as error:
-                raise StorageError(
-                    f"The star cannot be kept: {error.strerror or error}.", f"{next_step(error)}."
-                ) from error
+        try:
+            star(self.place / name, on)
+        except OSError as error:
+            raise StorageError(
+                f"The star cannot be kept: {error.strerror or error}.", f"{next_step(error)}."
+            ) from error
 
     @contextmanager
     def taken_in(self, name: str, data: memoryview) -> Iterator[Path]:
@@ -127,20 +123,29 @@ class MadeSounds:
             raise type(error)(error.cause.replace(str(path), name), error.remedy) from error
 
     def prune(self) -> None:
-        """Remove the oldest of those that were only passed by on the map; none where stars cannot be read now."""
+        """Remove the oldest of those that were only passed by on the map; none while it is not known which have a star.
+
+        Nobody gives one a star meanwhile, in another app neither.
+        """
+        with suppress(OSError, StorageError), while_starred(self.place) as stars:
+            passing = [one for one in self.sounds() if one.kind not in LASTING and one.path.name not in stars]
+            for one in passing[:-MOST_PASSING]:
+                for path in (one.path, one.picture, one.path.with_suffix(".json")):
+                    path.unlink(missing_ok=True)
+
+    @property
+    def doubt(self) -> str:
+        """Why it is not known which have a star, and the remedy; "" where it is known."""
         try:
-            stars = starred_names(self.place / STARS)
-        except OSError:
-            return
-        passing = [one for one in self.sounds() if one.kind not in LASTING and one.path.name not in stars]
-        for one in passing[:-MOST_PASSING]:
-            for path in (one.path, one.picture, one.path.with_suffix(".json")):
-                path.unlink(missing_ok=True)
+            starred_names(self.place)
+        except OSError as error:
+            return f"{StorageError.of(error)} No sound is removed meanwhile."
+        return ""
 
     def _stars(self) -> frozenset[str]:
         """To show, not to write by."""
         with suppress(OSError):
-            return starred_names(self.place / STARS)
+            return standing_names(self.place)
         return frozenset()
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:

@@ -9,6 +9,7 @@ from app.look.fragments import fragment
 from app.panels import actions, notices, queue_worker, queued_runs
 from app.runs.launch import launcher
 from app.runs.library import open_library
+from engine.errors import StorageError
 from engine.queue.files import Queue
 from engine.queue.listing import listed
 
@@ -29,8 +30,12 @@ def page() -> None:
 
 def _moving(queue: Queue) -> None:
     launcher().reap()
-    found = listed(queue)
     actions.complaint()
+    try:
+        found = listed(queue)
+    except StorageError as error:
+        style.note("red", "error", "What waits cannot be read.", str(error))
+        return
     if not found.rows and not found.damaged and not found.worker:
         _empty()
         return

@@ -154,6 +154,8 @@ def _list(model: Model, drawn: frozenset[str]) -> None:
 
 
 def _rows(model: Model) -> None:
+    if doubt := model.made.doubt:
+        style.note("yellow", "info", "Stars cannot be read.", doubt)
     everything = [one for one in model.made.sounds() if one.kind in LASTING or one.starred]
     if not everything:
         _empty()

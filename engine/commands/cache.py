@@ -57,7 +57,7 @@ def clear(everything: bool) -> None:
 
 def _figures(entries: Sequence[Entry]) -> dict[str, float | int | None]:
     """newest_s, oldest_s: seconds since the last use of the one used last, and of the one used longest ago."""
-    ages = [max(0.0, time.time() - entry.used_at) for entry in entries]
+    ages = [entry.age(time.time()) for entry in entries]
     return {
         "count": len(entries),
         "bytes": sum(entry.size for entry in entries),

@@ -20,7 +20,7 @@ from engine.quantities import counted, duration
 from engine.rundir.artefacts import Artefact
 from engine.rundir.encoding import encode
 from engine.rundir.layout import checkpoint_step
-from engine.rundir.notes import Notes
+from engine.rundir.notes import Notes, notes_doubt
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -87,6 +87,8 @@ def _damage(reader: RunReader) -> Iterator[str]:
         yield " ".join(damage)
     if reader.layout.dataset.exists() and reader.dataset() is None:
         yield f"{reader.layout.dataset} is damaged: which files were used is not known. Resuming writes it anew."
+    if doubt := notes_doubt(reader.layout):
+        yield doubt
 
 
 def _identity(view: RunView) -> dict[str, Any]:

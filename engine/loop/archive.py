@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from itertools import takewhile
 from typing import Any
 
 import torch
 
 from engine.claims.advice import Kept, kept
+from engine.errors import StorageError
 from engine.loop.checkpoint import WeightAverage, describe, prune, steps_saved, training_state
 from engine.loop.disk_space import free_bytes, reserve_bytes
 from engine.loop.snapshot import serialise_snapshot, thin_snapshots
@@ -126,8 +129,13 @@ class Archive:
         """Whether the previews of this moment were all written: their snapshot comes last."""
         return own_file(manifest(self.writer.layout.snapshot(epoch, step)))
 
-    def write_previews(self, epoch: int, step: int, figures: dict[str, float]) -> None:
-        """Something to hear or see, and the averaged weights that made it; not from the space checkpoints need."""
+    def write_previews(
+        self, epoch: int, step: int, figures: dict[str, float], stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Something to hear or see, and the averaged weights that made it; not from the space checkpoints need.
+
+        stop: whether somebody waits for the end. Nothing of this moment is written then: who goes on from it makes it.
+        """
         model = self.average.model
         free = free_bytes(self.writer.root)
         if free is not None and free < reserve_bytes(model):
@@ -138,12 +146,24 @@ class Archive:
             )
             return
         self._prepare(model)
-        for preview in self.task.previews(model, epoch):
+        made = list(takewhile(lambda preview: not stop(), self.task.previews(model, epoch)))
+        if stop():
+            return
+        for preview in made:
             self._write_preview(preview, epoch, step)
         data = serialise_snapshot(model, self.task.state_dict())
         path = self.writer.layout.snapshot(epoch, step)
         if self.writer.write_artefact(path, data, describe(data, path, step, epoch, figures)):
+            self._thin()
+
+    def _thin(self) -> None:
+        try:
             thin_snapshots(self.writer.layout)
+        except OSError as error:
+            self.writer.warn(
+                f"No snapshot is removed for now: it is not known which have a star. {StorageError.of(error)}",
+                code="storage",
+            )
 
     def _write_preview(self, preview: Preview, epoch: int, step: int) -> None:
         layout = self.writer.layout

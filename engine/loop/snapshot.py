@@ -53,16 +53,13 @@ def parse_snapshot(data: bytes) -> dict[str, Any]:
 def thin_snapshots(layout: Layout, most: int = MOST_SNAPSHOTS) -> None:
     """Thin evenly to ``most``: the first, the last, the one nearest the best epoch and those with a star stay.
 
-    All stay for now where it cannot be read which have a star.
+    ``OSError`` where it is not known which have a star; all stay then.
     """
     reader = RunReader(layout.root)
     found = reader.snapshots()
     if len(found) <= most:
         return
-    try:
-        kept = reader.starred_states() | _recommended(reader, found)
-    except OSError:
-        return
+    kept = reader.starred_states() | _recommended(reader, found)
     while len(found) > most and (spare := [item for item in found[1:-1] if item.path.name not in kept]):
         # The one whose neighbours lie closest together is missed least.
         victim = min(spare, key=lambda item: _gap(found, item))

@@ -232,7 +232,9 @@ class Trainer:
         due = step in EARLY_PREVIEWS or at_epoch or self._at_end()
         if due and not self.stop() and not self.archive.has_previews(epoch, step):
             self.writer.update(phase="preview")
-            self.archive.write_previews(epoch, step, self._figures())
+            # Nobody would make those of the end another time.
+            waited_for = (lambda: False) if self._at_end() else self.stop
+            self.archive.write_previews(epoch, step, self._figures(), waited_for)
             self.planner.meter.tick("preview")
 
     def _save_if_due(self) -> None:

@@ -119,7 +119,8 @@ def resume_point(root: Path, device: str | None = None, processes: int = 1) -> R
         losses=_losses(reader.layout, newest.step, record) if newest else {},
         changed=list(
             dict.fromkeys(reason for session in sessions for reason in _changed(session, record, device, processes))
-        ),
+        )
+        or ([] if sessions else ["what trained it until now cannot be read (sessions.jsonl)"]),
     )
 
 

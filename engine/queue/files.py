@@ -29,7 +29,7 @@ from engine.rundir.encoding import encode
 from engine.rundir.layout import is_run_id
 from engine.rundir.liveness import host
 from engine.rundir.lock import RunLock, holder_of
-from engine.rundir.reading import read_record
+from engine.rundir.reading import names_in, read_record
 
 QueueState = Literal["waiting", "begun", "ended"]
 _STATES: tuple[QueueState, ...] = (
@@ -69,8 +69,8 @@ class Queue:
 
         source: as its user named it. sweep: what all requests of one wish have in common.
         """
-        request = request_of(job, source, time.time(), sweep)
         self._refuse_links()
+        request = request_of(job, source, self._next_moment(), sweep)
         root = new_root(self.runs_dir, job.name)
         try:
             self.prepare()
@@ -82,17 +82,23 @@ class Queue:
             raise StorageError.of(error) from error
         return Queued(root.name, "waiting", path, root, request)
 
+    def _next_moment(self) -> float:
+        """Now; where the clock was set back since the last request, just after that: what comes later stays later."""
+        before = (one.request.added_at for one in self._sorted(("waiting", "begun")))
+        return max(time.time(), math.nextafter(max(before, default=0.0), math.inf))
+
     def requests(self) -> list[Queued]:
         """All requests, those that ended first, then those under way, then those that wait; each the oldest first, but
-        those that wait in the order of their turn."""
+        those that wait in the order of their turn. ``StorageError`` where they cannot be listed: not known is not none.
+        """
         return self._sorted(_STATES)
 
     def to_train(self) -> list[Queued]:
-        """Those that are not over and that no job of a cluster has, in the order of their turn."""
+        """Those that are not over and that no job of a cluster has, in the order of their turn. ``StorageError``."""
         return [one for one in self.unfinished() if not one.job]
 
     def unfinished(self) -> list[Queued]:
-        """Those that are not over, in the order of their turn."""
+        """Those that are not over, in the order of their turn. ``StorageError``."""
         over = {path.stem for path in self._files("ended")}
         return [one for one in self._sorted(("waiting", "begun")) if one.id not in over]
 
@@ -121,11 +127,14 @@ class Queue:
         self._turns.change(waiting, change)
 
     def damaged(self) -> list[Path]:
-        """Files that ought to be requests and cannot be read."""
+        """Files that ought to be requests and cannot be read. ``StorageError``."""
         return [path for state in _STATES for path in self._files(state) if read_record(path, Request) is None]
 
     def remove_damaged(self, path: Path) -> None:
-        """Remove a file of :meth:`damaged`. ``RunDirectoryError`` when a worker may train it; ``StorageError``."""
+        """Remove a file of :meth:`damaged`. ``RunDirectoryError`` when a worker may train it, or it can be read after
+        all; ``StorageError``."""
+        if read_record(path, Request) is not None:
+            raise RunDirectoryError(f"{path.stem} can be read now.", "Look at the list again, and take it out there.")
         if path.parent.name == "begun" and self.worker():
             stop = sweetspot("queue", "stop", "--runs-dir", self.runs_dir)
             raise RunDirectoryError(f"{path} may be under way.", f"Stop the worker first: {stop}")
@@ -151,7 +160,8 @@ class Queue:
         discard(one.path)
 
     def remove(self, one: Queued) -> None:
-        """Forget a request that waits, stopped or ended; its run stays. ``RunDirectoryError`` when it is under way."""
+        """Forget a request that waits, stopped or ended; its run stays. ``RunDirectoryError`` when it is under way, or
+        is so no longer: it is over, and whoever asked has not seen that yet."""
         if one.state == "begun" and one.job:
             raise RunDirectoryError(
                 f"{one.id} is under way as job {one.job} of the cluster, or was.",
@@ -168,6 +178,8 @@ class Queue:
         except FileNotFoundError:
             if self._path("begun", one.id).exists():
                 raise RunDirectoryError(f"{one.id} was begun just now.", f"End it: {cancelling(one)}") from None
+            if one.state == "waiting" and self._path("ended", one.id).exists():
+                raise RunDirectoryError(f"{one.id} is over meanwhile.", "See in the list how it came out.") from None
             return
         self.jobs.release(one.id)
         with contextlib.suppress(OSError):  # nothing was trained
@@ -297,7 +309,8 @@ class Queue:
                 )
 
     def _files(self, state: QueueState) -> list[Path]:
-        return [path for path in sorted((self.folder / state).glob("*.json")) if is_run_id(path.stem)]
+        found = (self.folder / state / name for name in names_in(self.folder / state, ".json"))
+        return [path for path in found if is_run_id(path.stem)]
 
     def _in(self, state: QueueState) -> Iterator[Queued]:
         jobs = self.jobs.holders()

@@ -12,11 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
+from engine.errors import StorageError
 from engine.rundir.atomic import discard, flush_directory, stage
 from engine.rundir.encoding import encode
 from engine.rundir.layout import is_run_id
 from engine.rundir.protocol import Record
-from engine.rundir.reading import read_record
+from engine.rundir.reading import names_in, read_own
 
 
 class JobRecord(Record):
@@ -27,20 +30,25 @@ class JobRecord(Record):
 
 
 class Jobs:
-    """The jobs of the requests in the queue at ``folder``. What is damaged counts as missing."""
+    """The jobs of the requests in the queue at ``folder``. What is damaged counts as missing; what cannot be read does
+    not: somebody may have the request."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "jobs"
 
     def holders(self) -> Mapping[str, str]:
-        """The job of each request that one has, by the request's ID."""
-        ids = [path.stem for path in self.folder.glob("*.json") if is_run_id(path.stem)]
-        return {name: job for name in ids if (job := self.holder(name))}
+        """The job of each request that one has, by the request's ID. ``StorageError`` where that is not known."""
+        names = (name.removesuffix(".json") for name in names_in(self.folder, ".json"))
+        return {name: job for name in names if is_run_id(name) and (job := self.holder(name))}
 
     def holder(self, name: str) -> str:
-        """The job that has the request ``name``; "" when none has."""
-        record = read_record(self._path(name), JobRecord)
-        return "" if record is None else record.job
+        """The job that has the request ``name``; "" when none has. ``StorageError`` where that is not known."""
+        try:
+            return JobRecord.model_validate_json(read_own(self._path(name)) or b"").job
+        except ValidationError:
+            return ""
+        except OSError as error:
+            raise StorageError.of(error) from error
 
     def take(self, name: str, job: str) -> str:
         """Give the request ``name`` to ``job`` unless another has it; the one that has it then. Raises OSError."""

@@ -42,7 +42,7 @@ class Listed:
 
 
 def listed(queue: Queue) -> Listed:
-    """Never fails: without a queue there is nothing in it."""
+    """Without a queue there is nothing in it; ``StorageError`` where one is there that cannot be read."""
     worker = queue.worker()
     rows = [row_of(one, worked=bool(worker)) for one in queue.requests()]
     return Listed(rows, worker, bool(worker) and queue.stopping, queue.damaged())

@@ -18,7 +18,7 @@ from engine.rundir.encoding import encode
 from engine.rundir.liveness import host
 from engine.rundir.lock import RunLock
 from engine.rundir.protocol import Record
-from engine.rundir.reading import read_record
+from engine.rundir.reading import read_own, read_record
 
 PATIENCE_S = 5.0
 
@@ -46,6 +46,7 @@ class Turns:
         with self._alone():
             ids = tuple(to(list(waiting())))
             try:
+                read_own(self.file)  # what refuses to be read now is no order that may be written over
                 replace_bytes(self.file, encode(Order(ids=ids), indent=1), durable=True)
             except OSError as error:
                 raise StorageError.of(error) from error

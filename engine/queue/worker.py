@@ -85,28 +85,41 @@ class Worker:
         self._deaths = Deaths()
         self._asked_to_end: set[str] = set()
         self._failed = 0
+        self._unread = ""  # why what waits could not be read at the last look
 
     def run(self, *, wait: bool) -> int:
         """Until nothing is left, with ``wait`` until it is ended; the exit code: 1 if a request failed, 128 + n.
 
-        ``RunDirectoryError`` when its queue was removed or replaced. However it leaves, no training is left alone.
+        ``RunDirectoryError`` when its queue was removed or replaced, ``StorageError`` when it cannot be read at the
+        beginning, or once nothing is under way. However it leaves, no training is left alone.
         """
         try:
             self._adopt()
             while not self._ends:
-                self._look()
+                unread = self._look()
                 if not self._under_way and not wait:
+                    if unread is not None:  # nobody knows whether anything is left
+                        raise unread
                     break
                 time.sleep(LOOK_S if self._under_way else IDLE_S)
             return self._leave()
         finally:
             self._abandon()
 
-    def _look(self) -> None:
-        with contextlib.suppress(OSError):  # a drive that stammers: nothing is known to be lost then
+    def _look(self) -> StorageError | None:
+        """Why it cannot be read what waits, if so: a drive that stammers ends no training, and is asked again."""
+        with contextlib.suppress(OSError):  # nothing is known to be lost then
             self._queue.check_worked()
         self._collect()
-        self._fill()
+        try:
+            self._fill()
+        except StorageError as error:
+            if self._unread != str(error):
+                self._unread = str(error)
+                self._tell(self._unread)
+            return error
+        self._unread = ""
+        return None
 
     @property
     def _ends(self) -> bool:

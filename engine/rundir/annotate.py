@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from engine.errors import RunDirectoryError, StorageError, next_step
+from engine.rundir.alone import alone
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.encoding import decode, encode
 from engine.rundir.layout import Layout
-from engine.rundir.lock import RunLock
-from engine.rundir.notes import Notes, notes_in
+from engine.rundir.notes import Notes, names_stars, notes_in
 from engine.rundir.reader import RunReader
 from engine.rundir.reading import read_own
 from engine.rundir.view import RunView
-
-PATIENCE_S = 10.0
 
 
 def annotate(
@@ -32,7 +29,7 @@ def annotate(
 
     remarks: by update; those at other updates stay, and an empty one goes. starred: whether an update's previews have
     a star; others keep theirs. Of two who write at once, in one process or two, neither is lost. A notes.json of which
-    nothing can be read is put aside as notes.damaged.json.
+    nothing can be read, or not which have a star, is put aside as notes.damaged.json.
     ``RunDirectoryError`` when the run can only be looked at, or another version wrote it; ``StorageError`` when the
     disk refuses, also to read what was there.
     """
@@ -40,7 +37,7 @@ def annotate(
     if refused is not None:
         raise refused
     try:
-        with _alone(reader.layout.notes_lock):
+        with alone(reader.layout.notes_lock):
             before = _standing(reader.layout)
             stars = {**dict.fromkeys(before.starred, True), **(starred or {})}
             said = {
@@ -57,24 +54,11 @@ def annotate(
     return notes
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """As a context: nobody else changes the notes whose lock is ``path``. ``StorageError`` where one does not end."""
-    try:
-        lock = RunLock.within(path, f"pid {os.getpid()}", PATIENCE_S)
-    except RunDirectoryError as error:
-        raise StorageError(f"Another process has held {path} for {PATIENCE_S:g} seconds.", "End it.") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _standing(layout: Layout) -> Notes:
-    """The notes as they are; a file that says nothing is put aside first. ``OSError`` where it cannot be read."""
+    """The notes as they are; a file that says nothing, or not which have a star, is put aside first. ``OSError``."""
     raw = read_own(layout.notes)
     values = {} if raw is None else decode(raw)
-    if values is None or (raw is None and layout.notes.is_file()):
+    if values is None or not names_stars(values) or (raw is None and layout.notes.is_file()):
         layout.notes.replace(layout.damaged_notes)
     return notes_in(values or {})
 

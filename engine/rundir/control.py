@@ -65,12 +65,13 @@ def live_session(reader: RunReader) -> str:
     view = reader.view()
     if view.liveness is Liveness.COPIED:
         raise RunDirectoryError(f"No process trains {reader.id}. {view.doubt}", "Say it there.")
-    if view.session is None or not view.session_may_live:
+    session = view.session or view.status
+    if session is None or not view.session_may_live:
         raise RunDirectoryError(
             f"No process trains {reader.id} (it is {view.state}).",
             f"Continue it with: {sweetspot('train', '--resume', reader.root)}" if view.resumable else "",
         )
-    return view.session.session
+    return session.session
 
 
 def wait_for(
@@ -106,7 +107,7 @@ class _Doubt:
 
     def gone(self, reader: RunReader) -> bool:
         sessions, status = reader.sessions(), reader.status()
-        found = presence(reader.root, sessions[-1]) if sessions else Liveness.DEAD
+        found = presence(reader.root, sessions[-1] if sessions else None)
         if found is not Liveness.UNKNOWN:
             return found is not Liveness.ALIVE
         if status is None or self._watch.observe(status.session, status.heartbeat) is Liveness.ALIVE:

@@ -28,7 +28,7 @@ from pathlib import Path
 import psutil
 
 from engine.rundir.layout import Layout
-from engine.rundir.lock import identity, is_held, taken
+from engine.rundir.lock import holder_of, identity, is_held, taken
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reading import read_record, read_records
 from engine.rundir.status import Status
@@ -67,7 +67,7 @@ def this_process() -> ProcessIdentity:
     return ProcessIdentity(
         pid=pid,
         process_started_at=psutil.Process(pid).create_time(),
-        process_start_ticks=_start_ticks(pid),
+        process_start_ticks=start_ticks(pid),
         boot_id=boot_id(),
         pid_namespace=pid_namespace(),
         host=host(),
@@ -113,12 +113,15 @@ def read_sessions(layout: Layout) -> list[SessionRecord]:
     return read_records(layout.sessions, SessionRecord)
 
 
-def presence(root: Path, session: SessionRecord) -> Liveness:
+def presence(root: Path, session: SessionRecord | None) -> Liveness:
     """Whether the process of ``session``, the last one of ``root``, trains in ``root``.
 
     ``COPIED`` when it may live, but in the directory that this one was copied from. ``UNKNOWN`` from another machine,
-    and from another container where the lock file is missing or cannot be asked.
+    and from another container where the lock file is missing or cannot be asked. None: no session can be read; then
+    the lock alone tells, and only of one that lives.
     """
+    if session is None:
+        return Liveness.ALIVE if is_held(Layout(root).lock) else Liveness.UNKNOWN
     process = process_liveness(session)
     if process is Liveness.DEAD or not of_this_boot(session):
         return process
@@ -143,18 +146,19 @@ def refuse_living(layout: Layout) -> None:
 
     Where nothing else can tell, its heartbeat is watched for two and a half seconds.
     """
-    sessions = read_sessions(layout)
-    if not sessions or _has_ended(layout, sessions[-1]):
+    session = next(reversed(read_sessions(layout)), None)
+    if _has_ended(layout, session):
         return
-    liveness = presence(layout.root, sessions[-1])
+    liveness = presence(layout.root, session)
     if liveness is Liveness.ALIVE or (liveness is Liveness.UNKNOWN and _beats(layout)):
-        raise taken(f"pid {sessions[-1].pid}, host {sessions[-1].host}")
+        raise taken(holder_of(layout.lock) if session is None else f"pid {session.pid}, host {session.host}")
 
 
-def _has_ended(layout: Layout, session: SessionRecord) -> bool:
+def _has_ended(layout: Layout, session: SessionRecord | None) -> bool:
     """Whether ``session`` has said its last word, and only has to leave: then the lock alone keeps others out."""
     status = read_record(layout.status, Status)
-    return status is not None and status.session == session.session and not status.state.live
+    of_it = status is not None and (session is None or status.session == session.session)
+    return status is not None and of_it and not status.state.live
 
 
 def _beats(layout: Layout) -> bool:
@@ -253,14 +257,18 @@ def _said(*command: str) -> str:
 
 
 def _same_start(session: SessionRecord, process: psutil.Process) -> bool:
-    ticks = _start_ticks(process.pid)
+    ticks = start_ticks(process.pid)
     if ticks is not None and session.process_start_ticks is not None:
         return ticks == session.process_start_ticks
     return abs(process.create_time() - session.process_started_at) <= START_TOLERANCE_S
 
 
-def _start_ticks(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat: a name in parentheses may hold blanks, so count from behind it."""
+def start_ticks(pid: int) -> int | None:
+    """When a process began, in ticks since boot, which no change of the wall clock moves; None where it is gone, and
+    where the system has no such thing.
+
+    Field 22 of /proc/PID/stat: a name in parentheses may hold blanks, so count from behind it.
+    """
     try:
         return int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19])
     except (OSError, IndexError, ValueError):

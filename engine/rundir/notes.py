@@ -1,21 +1,23 @@
 """notes.json: what a person says of a run, in a file that no training process reads or writes.
 
 It may come from anybody, as a run may: its texts are cut to what can be shown, and are nothing but text to whoever
-shows them. One that is missing or damaged says nothing, and what of it is damaged takes nothing else with it.
+shows them. One that is missing or damaged has nothing to show, and what of it is damaged takes nothing else with it.
+Which previews have a star is another matter: states are removed by it, and not known is not none.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from engine.rundir.encoding import decode
+from engine.errors import next_step
 from engine.rundir.layout import Layout
 from engine.rundir.protocol import Record
-from engine.rundir.reading import is_there, read_object, read_own
+from engine.rundir.reading import is_there, object_at, read_object, unreadable
 
 LONGEST_NAME, LONGEST_TAG, LONGEST_TEXT, LONGEST_REMARK = 100, 30, 4000, 300
 MOST_TAGS, MOST_REMARKS = 12, 1000
@@ -98,8 +100,34 @@ def read_notes(layout: Layout) -> Notes:
 
 
 def starred_moments(layout: Layout) -> tuple[int, ...]:
-    """The updates whose previews have a star; ``OSError`` where notes are there that cannot be read now."""
-    return notes_in(decode(read_own(layout.notes) or b"") or {}).starred if is_there(layout.notes) else ()
+    """The updates whose previews have a star.
+
+    ``OSError`` where that is not known: the notes cannot be read, or earlier ones that could not lie beside them.
+    """
+    if is_there(layout.damaged_notes):
+        raise unreadable(layout.damaged_notes)
+    values = object_at(layout.notes)
+    if not names_stars(values):
+        raise unreadable(layout.notes)
+    return notes_in(values).starred
+
+
+def names_stars(values: dict[str, Any]) -> bool:
+    """Whether ``values`` tell which previews have a star, be it none."""
+    return isinstance(values.get("starred", ()), list | tuple)
+
+
+def notes_doubt(layout: Layout) -> str:
+    """Why it is not known what a person said of the run, what that holds up, and the remedy; "" where it is known."""
+    try:
+        starred_moments(layout)
+    except OSError as error:
+        what = Path(error.filename).name if error.filename else layout.notes.name
+        return (
+            f"{what} cannot be read: {error.strerror or error}. Whatever name, tags, words and stars it holds are not "
+            f"shown, and no snapshot is removed while it is so. {next_step(error)}."
+        )
+    return ""
 
 
 def notes_in(values: dict[str, Any]) -> Notes:

@@ -31,8 +31,9 @@ from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch, is_here, read_sessions
 from engine.rundir.notes import starred_moments
 from engine.rundir.protocol import PlanRecord, SessionRecord
-from engine.rundir.reading import own_file, read_object, read_record, read_records, starred_names
+from engine.rundir.reading import object_at, own_file, read_record, read_records
 from engine.rundir.record import DatasetRecord, RunRecord
+from engine.rundir.stars import starred_names
 from engine.rundir.status import Status
 from engine.rundir.view import RunView, ShownState, view_of
 
@@ -119,14 +120,14 @@ class RunReader:
     def starred_states(self) -> set[str]:
         """The states from which what has a star was made, made sounds and previews, by their files' names.
 
-        Of a recipe that cannot be read: none. ``OSError`` where it cannot be read which have one.
+        ``OSError`` where it is not known which have one, or from what one was made.
         """
         layout = self.layout
         previews = {one.step: one for one in self.previews() if one.role != "reference"}
         heard = (previews[step] for step in starred_moments(layout) if step in previews)
         of_previews = {layout.snapshot(one.epoch, one.step).name for one in heard}
-        recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in starred_names(layout.stars))
-        return of_previews | {str(read_object(path).get("state")) for path in recipes}
+        recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in starred_names(layout.sounds))
+        return of_previews | {str(object_at(path).get("state")) for path in recipes}
 
     def lines(self, offset: int = 0, limit_bytes: int = _AT_ONCE) -> Lines:
         """The whole lines of metrics.jsonl from ``offset`` on, unparsed; at most ``limit_bytes``."""

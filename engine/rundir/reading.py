@@ -6,6 +6,7 @@ A run writes no links, pipes or devices: whatever of that kind lies in its direc
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from engine.errors import StorageError
 from engine.regular_file import open_at_once
 from engine.rundir.encoding import decode, unseal
 from engine.rundir.layout import Layout
@@ -31,6 +33,19 @@ def own_file(path: Path) -> bool:
         )
     except (OSError, RuntimeError):  # a link that leads back to itself
         return False
+
+
+def names_in(folder: Path, suffix: str) -> list[str]:
+    """The names in ``folder`` that end in ``suffix``, in their order; none where there is no folder.
+
+    ``StorageError`` where it cannot be listed, which :meth:`Path.glob` takes for an empty one.
+    """
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith(suffix))  # noqa: PTH208 - names, no paths
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError.of(error) from error
 
 
 def read_own(path: Path, most: int = Record.most_bytes) -> bytes | None:
@@ -67,15 +82,23 @@ def read_object(path: Path) -> dict[str, Any]:
         return {}
 
 
-def starred_names(stars: Path) -> frozenset[str]:
-    """The names in a stars.json, of whoever wrote it; none in one that is missing or damaged.
+def object_at(path: Path) -> dict[str, Any]:
+    """The JSON object in an :func:`own_file`; empty where nothing has that name.
 
-    ``OSError`` where one is there that cannot be read now: who writes or removes by it must not take it for empty.
+    ``OSError`` where something has it and no object can be read of it, now or ever (:func:`unreadable`): who writes or
+    removes by what stands there must not take that for nothing.
     """
-    if not is_there(stars):
-        return frozenset()
-    found = (decode(read_own(stars) or b"") or {}).get("starred", [])
-    return frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()
+    if not is_there(path):
+        return {}
+    found = decode(read_own(path) or b"")
+    if found is None:
+        raise unreadable(path)
+    return found
+
+
+def unreadable(path: Path) -> OSError:
+    """That what is at ``path`` is not what a program wrote there."""
+    return OSError(errno.EBADMSG, "it is damaged", str(path))
 
 
 def is_there(path: Path) -> bool:

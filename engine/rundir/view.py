@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import HeartbeatWatch, Liveness, is_here, of_this_boot, presence
-from engine.rundir.notes import Notes, read_notes
+from engine.rundir.notes import Notes, notes_doubt, read_notes
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.record import RunRecord
 from engine.rundir.status import State, Status
@@ -40,7 +40,8 @@ class RunView:
     liveness: of the last session's process in this directory, whatever its state. session_may_live: a command may find
     somebody who obeys (from another host or container one cannot be sure). read_only: it cannot be trained or commanded
     from here. name: as its user calls it, else as it was begun. damage: what is wrong with run.json, and what to do
-    about it. begun_at: when its first session began, in Unix seconds.
+    about it. begun_at: when its first session began, in Unix seconds. notes_doubt: why it is not known what a person
+    said of it, "" where it is.
     """
 
     id: str
@@ -55,6 +56,7 @@ class RunView:
     damage: tuple[str, str] | None = None
     begun_at: float | None = None
     notes: Notes = field(default_factory=Notes)
+    notes_doubt: str = ""
 
     @property
     def resumable(self) -> bool:
@@ -71,8 +73,10 @@ class RunView:
     @property
     def doubt(self) -> str:
         """Why nothing certain can be said of it, as a sentence; "" when the state is known."""
-        if self.state is not ShownState.UNKNOWN or self.session is None:
+        if self.state is not ShownState.UNKNOWN:
             return ""
+        if self.session is None:
+            return "Who trained it last cannot be read: its sessions.jsonl is missing or damaged."
         if self.liveness is Liveness.COPIED:
             return "This is a copy of a run whose process trains in another directory."
         if not is_here(self.session):
@@ -108,16 +112,15 @@ def view_of(
         session=session,
         begun_at=sessions[0].started_at if sessions else None,
         notes=notes,
+        notes_doubt=notes_doubt(Layout(root)),
     )
 
 
 def _liveness(
     root: Path, session: SessionRecord | None, status: Status | None, watch: HeartbeatWatch | None
 ) -> Liveness:
-    if session is None:
-        return Liveness.UNKNOWN
     liveness = presence(root, session)
-    certain = of_this_boot(session) and liveness is not Liveness.UNKNOWN
+    certain = (session is None or of_this_boot(session)) and liveness is not Liveness.UNKNOWN
     if watch is None or status is None or certain:
         return liveness
     # A rested heartbeat proves nothing. One that moves lives somewhere, also where a cloned system has our number.
@@ -140,8 +143,10 @@ def _state(status: Status | None, session: SessionRecord | None, liveness: Liven
 
 
 def _may_live(state: ShownState, status: Status | None, session: SessionRecord | None, liveness: Liveness) -> bool:
-    if session is None or liveness in (Liveness.DEAD, Liveness.COPIED):
+    if liveness in (Liveness.DEAD, Liveness.COPIED):
         return False
+    if session is None:
+        return state.live or (state is ShownState.UNKNOWN and status is not None and status.state.live)
     if state is ShownState.UNKNOWN:
         return status is None or status.state.live or session.session != status.session
     return state.live

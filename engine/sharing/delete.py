@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import uuid
 from pathlib import Path
 
 from engine.errors import RunDirectoryError, StorageError
@@ -22,20 +23,30 @@ def delete_run(root: Path) -> None:
     the disk refuses. It is renamed first: a removal that is cut short leaves no half run, and the next one ends it.
     """
     layout = Layout(root)
+    nothing = RunDirectoryError(f"{root} holds no run.", "Remove it by hand, if it may go.")
     if root.is_symlink() or not holds_run(layout):
-        raise RunDirectoryError(f"{root} holds no run.", "Remove it by hand, if it may go.")
+        raise nothing
     refuse_living(layout)
-    lock = RunLock(layout.lock, "being deleted")
+    try:
+        lock = RunLock(layout.lock, "being deleted")
+    except FileNotFoundError:  # another app was faster
+        raise nothing from None
+    except OSError as error:
+        raise _refused(root, error) from error
     try:
         if sys.platform == "win32":  # where a directory with an open file in it cannot be renamed
             lock.release()
-        _sweep(root.parent)
-        root.rename(root.with_name(_GONE + root.name))
+        # A name of its own: one of this name may be on its way out still, a large one for long.
+        root.rename(root.with_name(f"{_GONE}{root.name}-{uuid.uuid4().hex[:12]}"))
     except OSError as error:
-        raise StorageError(f"{root} cannot be removed: {error.strerror or error}.", "Check its rights.") from error
+        raise _refused(root, error) from error
     finally:
         lock.release()
     _sweep(root.parent)
+
+
+def _refused(root: Path, error: OSError) -> StorageError:
+    return StorageError(f"{root} cannot be removed: {error.strerror or error}.", "Check its rights.")
 
 
 def _sweep(runs_dir: Path) -> None:

@@ -11,6 +11,7 @@ from engine.printable import escaped, printable
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.encoding import encode, seal
 from engine.rundir.layout import manifest
+from engine.rundir.lock import identity
 from engine.rundir.notes import read_notes
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
@@ -38,7 +39,7 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True) -> Packed:
     Whole lines, and only checkpoints and snapshots that match their manifests. Left out: commands, the lock, made
     sounds and their stars, notes (but for the name they give), the source's path, what belongs to no run, and, unless
     ``checkpoints``, those that only resuming needs (the best state stays). ``RunDirectoryError`` when there is no
-    run; raises OSError.
+    run, or it goes meanwhile; raises OSError.
     """
     if not reader.exists:
         raise RunDirectoryError(f"{reader.root} holds no run.", "Name a run's directory.")
@@ -63,8 +64,10 @@ def contents(reader: RunReader, *, checkpoints: bool = True) -> Iterator[tuple[s
     """Each file of a run as a pack holds it, without what names its machine.
 
     Status before lines before files: what an earlier one names, a later one has. ``DataError`` where a file is larger
-    than any of a run, as one that is a hole may claim to be.
+    than any of a run, as one that is a hole may claim to be; ``RunDirectoryError`` at the end where the run has gone
+    meanwhile, for then what was missing seemed never to have been.
     """
+    before = identity(reader.root)
     scrub = Scrubber(reader.root, reader.run(), reader.sessions())
     layout = reader.layout
     status, run, dataset = reader.status(), reader.run(), reader.dataset()
@@ -91,6 +94,8 @@ def contents(reader: RunReader, *, checkpoints: bool = True) -> Iterator[tuple[s
     states = [one for one in reader.checkpoints() if checkpoints or one.path == layout.best]
     for found in (*reader.snapshots(), *states):
         yield from _artefact(reader, found, scrub)
+    if identity(reader.root) != before:
+        raise RunDirectoryError(f"{reader.root} was removed or moved while it was packed.", "Nothing is kept of it.")
 
 
 def _read(path: Path, most: int) -> bytes | None:

@@ -78,17 +78,41 @@ def test_thinning_is_even_and_spares_what_is_starred_or_recommended(tmp_path: Pa
 
 def test_thinning_is_even(tmp_path: Path) -> None:
     layout = keep(tmp_path / "run", list(range(0, 90, 10)))
-    layout.sounds.mkdir()
-    layout.stars.write_text("[no JSON")
     thin_snapshots(layout, 5)
     left = steps_of(layout)
     assert len(left) == 5 and max(after - before for before, after in pairwise(left)) <= 40
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("notes.json", '{"starred": [50], "text": "half a li'),
+        ("notes.json", '{"starred": "50"}'),
+        ("notes.damaged.json", '{"starred": [50'),
+        ("sounds/stars.json", '{"starred": ["thud.w'),
+        ("sounds/stars.json", '{"starred": "thud.wav"}'),
+        ("sounds/stars.damaged.json", ""),
+        ("sounds/thud.json", '{"state": '),
+    ],
+)
+def test_nothing_is_thinned_while_it_is_not_known_what_has_a_star(name: str, content: str, tmp_path: Path) -> None:
+    layout = keep(tmp_path / "run", list(range(0, 90, 10)))
+    layout.sounds.mkdir()
+    layout.stars.write_text('{"starred": ["thud.wav"]}')
+    (layout.root / name).write_text(content)
+    with pytest.raises(OSError, match="it is damaged") as refused:
+        thin_snapshots(layout, 5)
+    assert refused.value.filename == str(layout.root / name) and len(steps_of(layout)) == 9
+    (layout.root / name).unlink()
+    thin_snapshots(layout, 5)
+    assert len(steps_of(layout)) == 5
+
+
 def test_nothing_is_thinned_while_it_cannot_be_read_what_has_a_star(tmp_path: Path) -> None:
     layout = keep(tmp_path / "run", list(range(0, 90, 10)))
     layout.root.joinpath("sounds").symlink_to("sounds")  # leads back to itself, which no system follows
-    thin_snapshots(layout, 5)
+    with pytest.raises(OSError, match="Too many levels"):
+        thin_snapshots(layout, 5)
     assert len(steps_of(layout)) == 9
 
 

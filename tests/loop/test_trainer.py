@@ -17,7 +17,7 @@ from engine.config import TrainingConfig
 from engine.errors import RunDirectoryError, TrainingFailedError
 from engine.loop.checkpoint import load, load_newest, steps_saved
 from engine.loop.planner import KNOWN_STEPS
-from engine.loop.snapshot import load_snapshot
+from engine.loop.snapshot import MOST_SNAPSHOTS, load_snapshot
 from engine.loop.tracker import BestEpoch
 from engine.loop.trainer import SKIPS_IN_A_ROW, Trainer
 from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
@@ -28,7 +28,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
-from engine.task import Monitor, StepOutput
+from engine.task import Monitor, Preview, StepOutput
 from tests.toy import Line
 
 
@@ -502,3 +502,50 @@ def test_a_best_state_and_the_checkpoint_beside_it_each_keep_what_belongs_to_the
         kept = load(writer.layout.best)
     assert loaded is not None and kept["task"]["mean"] == best
     assert loaded.state["task"]["mean"] == float(sum(weight.sum() for weight in model.parameters()))
+
+
+def test_snapshots_stay_and_it_is_said_while_nobody_knows_which_have_a_star(tmp_path: Path) -> None:
+    task = line(max_steps=8 * (MOST_SNAPSHOTS + 4), preview_interval=1, preview_interval_short=1)
+    with open_run(tmp_path / "run") as writer:
+        writer.layout.notes.write_text('{"starred": [8], "text": "half a li')
+        new_trainer(task, writer).fit()
+    reader = RunReader(tmp_path / "run")
+    assert len(reader.snapshots()) > MOST_SNAPSHOTS
+    status = reader.status()
+    assert status is not None and any("not known which have a star" in one for one in status.warnings)
+
+
+class Stopped(Line):
+    """Somebody asks for its end while the first of three previews of its second epoch is made."""
+
+    asked, made = False, 0
+
+    def previews(self, model, epoch):
+        for index in range(3):
+            if epoch == 2:
+                self.made, self.asked = self.made + 1, True
+            yield Preview("table", "sample", {"npy": b"line"}, index)
+
+
+def test_who_asks_for_the_end_waits_for_no_preview_and_the_next_session_makes_it(tmp_path: Path) -> None:
+    config = line(preview_interval=1, preview_interval_short=1).config
+    whole = Line(config)
+    with open_run(tmp_path / "whole") as writer:
+        new_trainer(whole, writer).fit()
+    task, root = Stopped(config), tmp_path / "run"
+    with open_run(root) as writer:
+        trainer = new_trainer(task, writer, lambda: task.asked)
+        assert trainer.fit() is State.CANCELLED
+    stopped_at, reader = trainer.tracker.step, RunReader(root)
+    assert task.made == 1 and stopped_at < 40, "one was under way when the end was asked for, and no other begun"
+    assert not [one for one in reader.previews() if one.step == stopped_at]
+    assert steps_saved(reader.layout)[0] == stopped_at
+    with open_run(root, resume=True) as writer:
+        loaded, _ = load_newest(writer.layout)
+        assert loaded is not None
+        second = Line(config)
+        resumed = new_trainer(second, writer)
+        resumed.restore(loaded, finished_epochs(writer.layout, loaded.step))
+        assert resumed.fit() is State.COMPLETED
+    assert {one.step for one in reader.previews()} == {one.step for one in RunReader(tmp_path / "whole").previews()}
+    assert all(torch.equal(*pair) for pair in zip(weights(whole), weights(second), strict=True))

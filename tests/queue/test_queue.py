@@ -420,6 +420,38 @@ def test_a_worker_whose_queue_was_replaced_ends_with_its_trainings_and_says_so(
     assert "it was removed or replaced" in said and Queue(runs).requests() == []
 
 
+@pytest.mark.parametrize("folder", ["waiting", "begun", "ended", "jobs"])
+def test_a_queue_that_cannot_be_read_is_not_called_empty(folder: str, queue: Engine, runs: Path) -> None:
+    asked(runs, "one")
+    place = runs / ".queue" / folder
+    if place.is_dir():
+        place.rename(runs / "aside")
+    place.touch()  # of a drive that is gone, as of a folder that may not be read, no name can be told either
+    for words in (("list",), ("run",), ("next", "one"), ("remove", "--waiting")):
+        done = queue(*words)
+        assert done.returncode == 74 and f"{place} cannot be written or read" in done.stderr, (words, done)
+        assert "Nothing waits" not in done.stdout
+
+
+def test_a_queue_that_cannot_be_read_for_a_while_ends_no_training(
+    queue: Engine, night: Night, runs: Path, tmp_path: Path
+) -> None:
+    root = added(queue, table(tmp_path / "table.csv"), *LENGTH, "--max-epochs", 2000)
+    worker = night.work("--wait", "--slots", 2)
+    until(lambda: worker.poll() is not None or step_of(root) > 10)
+    place = runs / ".queue" / "waiting"
+    place.rename(tmp_path / "aside")
+    place.touch()
+    until(lambda: "cannot be written or read" in night.said.read_text())
+    step = step_of(root)
+    until(lambda: step_of(root) > step)
+    place.unlink()
+    (tmp_path / "aside").rename(place)
+    (later,) = asked(runs, "later")
+    until(lambda: later in night.trainers())
+    assert worker.poll() is None and night.said.read_text().count("cannot be written or read") == 1
+
+
 def test_those_who_take_requests_out_at_once_wait_for_each_other_and_are_no_worker(runs: Path) -> None:
     one = Queue(runs)
     names = asked(runs, *map(str, range(12)))

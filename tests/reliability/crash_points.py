@@ -1,8 +1,8 @@
-"""``python -m tests.reliability.crash_points FOLDER PART PARTS ONE_IN``: die at each operation, resume, compare: JSON.
+"""``python -m tests.reliability.crash_points FOLDER PART PARTS ONE_IN [MINUTES]``: die anywhere, resume, compare: JSON.
 
 A program, because forking is for a process without other threads. ``points``: deaths that were tried. ``wrong``: what
 was not as it must be, in words; empty when every promise held. A death leaves a directory and nothing else: of places
-that leave the same one, to the bit, one is tried.
+that leave the same one, to the bit, one is tried. With MINUTES the run has that limit, and is planned anew three times.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ from types import MappingProxyType
 
 from tests.reliability.disk import Disk
 from tests.reliability.faults import KILLED, Death, Operation, Shim
-from tests.reliability.sessions import Reference, fork, names, prepare, session, write_table
+from tests.reliability.sessions import (
+    NEW_ENDS,
+    STEPS,
+    Reference,
+    fork,
+    names,
+    plan_by_step,
+    prepare,
+    session,
+    write_table,
+)  # fmt: skip
 from tests.sampling import sample
 
 RECOVERIES = 2  # first deaths of each part whose recovery is killed as well, at each of its operations
@@ -26,17 +36,22 @@ RECOVERIES = 2  # first deaths of each part whose recovery is killed as well, at
 class Crashes:
     """The deaths of one part of ``parts``, against one uninterrupted run; of them one in so many is tried."""
 
-    def __init__(self, folder: Path, part: int, parts: int, one_in: int) -> None:
+    def __init__(self, folder: Path, part: int, parts: int, one_in: int, minutes: int = 0) -> None:
         self.folder, self.part, self.parts, self.one_in = folder, part, parts, one_in
+        self.settings = {"max_minutes": minutes} if minutes else {}
         self.points = 0
         self.wrong: list[str] = []
         self.left_by_cuts: list[tuple[dict[str, bytes], set[str]]] = []
         prepare()
+        if minutes:
+            plan_by_step()
         self.table = write_table(folder / "table.csv")
         shim = Shim(folder / "whole")
-        assert session(self.table, shim.root, shim) == 0
+        assert session(self.table, shim.root, shim, **self.settings) == 0
         self.operations = shim.operations
-        self.whole = Reference(shim.root)
+        self.whole = Reference(shim.root, [*NEW_ENDS.values()][-1] if minutes else STEPS)
+        if [line["step"] for line in self.whole.plans] != (list(NEW_ENDS) if minutes else []):
+            self.wrong.append(f"planned anew otherwise than it was told: {self.whole.plans}")
         if shim.past or Disk.after(self.operations).contents() != _contents(shim.root):
             self.wrong.append(f"the engine writes past the shim: {shim.past}")
 
@@ -61,13 +76,13 @@ class Crashes:
     def _kill(self, root: Path, death: Death) -> bool:
         """Whether the session got as far as to die."""
         self.points += 1
-        code, said = fork(lambda: session(self.table, root, Shim(root, death)))
+        code, said = fork(lambda: session(self.table, root, Shim(root, death), **self.settings))
         if code not in (KILLED, 0):
             self.wrong.append(f"{death}: ended with {code} instead of dying: {said}")
         return code == KILLED
 
     def _resume(self, root: Path, what: str) -> None:
-        code, said = fork(lambda: session(self.table, root))
+        code, said = fork(lambda: session(self.table, root, **self.settings))
         if code:
             self.wrong.append(f"{what}: resuming ended with {code}: {said}")
             return
@@ -81,7 +96,7 @@ class Crashes:
         died.rename(kept)
         shim = Shim(root)
         shutil.copytree(kept, root)
-        assert session(self.table, root, shim) == 0
+        assert session(self.table, root, shim, **self.settings) == 0
         whole = [death for death in deaths(shim.operations, _contents(kept)) if not death.half]
         for death in whole[:: self.one_in]:
             shutil.rmtree(root, ignore_errors=True)
@@ -139,8 +154,7 @@ def _contents(root: Path) -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
-    folder, (part, parts, one_in) = Path(sys.argv[1]).resolve(), map(int, sys.argv[2:])
-    crashes = Crashes(folder, part, parts, one_in)
+    crashes = Crashes(Path(sys.argv[1]).resolve(), *map(int, sys.argv[2:]))
     crashes.run()
     operations = len(crashes.operations)
     print(json.dumps({"operations": operations, "points": crashes.points, "wrong": crashes.wrong}))

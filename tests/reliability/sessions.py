@@ -24,6 +24,8 @@ import engine.tasks.mlp.task
 import engine.train
 from engine.errors import RunDirectoryError, SweetspotError
 from engine.loop.checkpoint import load
+from engine.loop.plan_history import PlanSegment
+from engine.loop.timekeeper import Timekeeper
 from engine.metrics import StepMetrics
 from engine.process.job import Job, plain_job, resumed_job
 from engine.process.resume_point import resume_point
@@ -36,6 +38,10 @@ from engine.rundir.reader import RunReader
 from engine.rundir.record import Source
 from tests.reliability.faults import Shim
 
+# By the step after which a plan is made: longer, shorter, longer near its end. No checkpoint is of these steps: who
+# goes on from one looks at the clock after the next update.
+NEW_ENDS = {3: 16, 7: 11, 10: 14}
+PLANNED_BY = {"at", "elapsed_s", "session", "steps_per_s"}
 CLOCKS = {"at", "elapsed_s", "step_time_s", "eta_seconds", "elapsed_seconds"}
 STEPS = 12
 SETTINGS: dict[str, Any] = {
@@ -179,6 +185,22 @@ def prepare() -> None:
     engine.tasks.mlp.task.scatter_png = remembered
 
 
+def plan_by_step() -> None:
+    """A run with minutes is planned anew at ``NEW_ENDS``, not when a clock says so: the same in every session."""
+
+    def better(keeper: Timekeeper, segment: PlanSegment, step: int) -> PlanSegment | None:
+        end = NEW_ENDS.get(step, segment.total_steps)
+        return None if end == segment.total_steps else segment.ending(step, end)
+
+    Timekeeper.better = better  # type: ignore[method-assign]
+
+
+def plans(root: Path) -> list[dict[str, Any]]:
+    """The lines of plans.jsonl without clocks, and without the session that made them."""
+    records = [record.model_dump() for record in RunReader(root).plans()]
+    return [{name: value for name, value in one.items() if name not in PLANNED_BY} for one in records]
+
+
 def comparable(root: Path) -> dict[tuple[str, int], dict[str, Any]]:
     """The last record of every step and epoch, without clocks."""
     events = RunReader(root).events().events
@@ -201,10 +223,13 @@ class Reference:
         self.state = load(Layout(self.root).checkpoint(self.steps))
         self.best = load(Layout(self.root).best)
         self.names = names(self.root)
+        self.plans = plans(self.root)
 
     def complaints(self, root: Path, *, files: bool = True) -> list[str]:
         """What differs in ``root``, in words; nothing when it is the same run."""
-        return [*self.state_complaints(root), *self._curves(root), *damage(root), *(self._files(root) if files else ())]
+        wrong = [*self.state_complaints(root), *self._curves(root), *damage(root)]
+        wrong += ["plans.jsonl has other lines"] * (plans(root) != self.plans)
+        return wrong + (self._files(root) if files else [])
 
     def state_complaints(self, root: Path) -> list[str]:
         """What of the last checkpoint and of the best state differs."""
@@ -213,7 +238,9 @@ class Reference:
         except RunDirectoryError as error:
             return [str(error)]
         wrong = [part for part in ("model", "optimizer", "average", "task") if not same(state[part], self.state[part])]
-        trackers = [{k: v for k, v in one["tracker"].items() if k != "elapsed_s"} for one in (state, self.state)]
+        trackers = [
+            {k: v for k, v in one["tracker"].items() if k not in ("elapsed_s", "clock")} for one in (state, self.state)
+        ]
         wrong += ["tracker"] * (not same(*trackers)) + ["best"] * (not same(best["average"], self.best["average"]))
         return [f"{part} differs" for part in wrong]
 
@@ -241,7 +268,7 @@ def damage(root: Path) -> list[str]:
     """Lines that do not parse, temporaries, artefacts that do not verify."""
     reader = RunReader(root)
     wrong = [f"{path.name} is left over" for path in root.rglob(".*")]
-    for path in (reader.layout.metrics, reader.layout.sessions):
+    for path in filter(Path.exists, (reader.layout.metrics, reader.layout.sessions, reader.layout.plans)):
         lines = path.read_bytes().split(b"\n")
         wrong += [f"{path.name} has a torn line" for line in lines[:-1] if not _parses(line)]
         wrong += [f"{path.name} has a torn tail"] * bool(lines[-1])

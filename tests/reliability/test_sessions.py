@@ -31,13 +31,13 @@ def reports(program: str, folder: Path, *arguments: object) -> dict[str, Any]:
     return found_by(process)
 
 
-def reports_in_parts(program: str, folder: Path, one_in: int) -> list[dict[str, Any]]:
+def reports_in_parts(program: str, folder: Path, one_in: int, *more: object) -> list[dict[str, Any]]:
     """The same of a program that is two processes where all is tried."""
     running, parts = [], 2 if one_in == 1 else 1
     for part in range(parts):
         own = folder / f"part-{part}"
         own.mkdir()
-        arguments = (own, part, parts, one_in)
+        arguments = (own, part, parts, one_in, *more)
         running.append(forkserver.Popen(f"tests.reliability.{program}", *arguments, stdout=subprocess.PIPE))
     return [found_by(process) for process in running]
 
@@ -49,10 +49,13 @@ def found_by(process: forkserver.Popen) -> dict[str, Any]:
     return found
 
 
-def test_wherever_it_dies_a_resumed_run_ends_with_the_same_bits(place: Path, one_in: OneIn) -> None:
-    """At each file operation, at each of a recovery, and where the power is cut."""
-    few = one_in(32)
-    found = reports_in_parts("crash_points", place, few)
+@pytest.mark.parametrize("minutes", [(), (60,)], ids=["updates", "minutes"])
+def test_wherever_it_dies_a_resumed_run_ends_with_the_same_bits(
+    minutes: tuple[int, ...], place: Path, one_in: OneIn
+) -> None:
+    """At each file operation, at each of a recovery, and where the power is cut; with minutes at each of a new plan."""
+    few = max(one_in(32), 4 if minutes else 1)  # of the second run one in four: most of it is the first one again
+    found = reports_in_parts("crash_points", place, few, *minutes)
     assert all(report["operations"] > 150 for report in found)
     assert sum(report["points"] for report in found) > 2 * found[0]["operations"] / few
 

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import RunDirectoryError
+from engine.rundir import control
 from engine.rundir.liveness import HeartbeatWatch, Liveness, process_liveness
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.view import ShownState
 from engine.rundir.writer import RunWriter
+from engine.sharing.delete import delete_run
 from tests.conftest import ROOT, until
-from tests.rundir.conftest import StartTrainer
+from tests.rundir.conftest import StartTrainer, open_writer
 
 
 def test_a_training_process_is_alive_and_its_run_is_running(root: Path, start_trainer: StartTrainer) -> None:
@@ -122,3 +125,20 @@ def test_looking_costs_no_torch() -> None:
         "assert 'numpy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).resolve().parents[2], check=True)
+
+
+def test_a_run_whose_sessions_cannot_be_read_still_trains_and_obeys(root: Path, start_trainer: StartTrainer) -> None:
+    trainer = start_trainer(root)
+    reader = RunReader(root)
+    reader.layout.sessions.unlink()
+    reader.layout.sessions.mkdir()
+    view = reader.view()
+    assert (view.state, view.liveness) == (ShownState.RUNNING, Liveness.ALIVE) and view.session_may_live
+    with pytest.raises(RunDirectoryError, match="Another process trains this run"):
+        delete_run(root)
+    with pytest.raises(RunDirectoryError, match="Another process trains this run"):
+        open_writer(root, resume=True)
+    command = control.send(root, "cancel")
+    answer = control.wait_for(root, command.id, "done", 120)
+    assert answer is not None and answer.result == "done" and trainer.wait(120) == 0
+    assert reader.view().state is ShownState.CANCELLED

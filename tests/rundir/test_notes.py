@@ -77,6 +77,18 @@ def test_notes_of_which_nothing_can_be_read_are_put_aside(run: RunReader) -> Non
     assert run.layout.damaged_notes.read_text() == '{"name": "Hats", "text": "half a li'
 
 
+@pytest.mark.parametrize("content", ['{"starred": [50], "text": "half a li', '{"starred": "50"}'])
+def test_that_stars_cannot_be_read_is_said_until_somebody_settles_it(content: str, run: RunReader) -> None:
+    assert run.view().notes_doubt == ""
+    run.layout.notes.write_text(content)
+    assert "notes.json cannot be read: it is damaged" in run.view().notes_doubt
+    annotate(run, starred={40: True})
+    assert run.view().notes.starred == (40,) and run.layout.damaged_notes.read_text() == content
+    assert "notes.damaged.json cannot be read" in run.view().notes_doubt, "what had a star before is still not known"
+    run.layout.damaged_notes.unlink()
+    assert run.view().notes_doubt == ""
+
+
 def test_notes_of_anybody_are_short_lines_of_text(run: RunReader) -> None:
     bait = {"name": "a\u202egnp.exe\n\x1b[2J" + "x" * 999, "tags": ["a,b", "a b", "", *map(str, range(99))], "else": 1}
     run.layout.notes.write_text(json.dumps(bait | {"text": "one\r\n\x07two" + "\n" * 9_000}))

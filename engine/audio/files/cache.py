@@ -181,7 +181,7 @@ class Cache:
         entries = self.entries()
         size = sum(entry.size for entry in entries)
         for entry in entries:
-            age = now - entry.used_at
+            age = entry.age(now)
             if age > KEEP_S or (size > limit and age > IN_USE_S):
                 size -= entry.remove()
         for path in self.root.glob("??/*"):
@@ -192,7 +192,7 @@ class Cache:
     def clear(self, unused_s: float) -> int:
         """Remove what was not used within the last ``unused_s`` seconds; the bytes that are free then."""
         now = time.time()
-        return sum(entry.remove() for entry in self.entries() if now - entry.used_at >= unused_s)
+        return sum(entry.remove() for entry in self.entries() if entry.age(now) >= unused_s)
 
 
 def _is_kept(path: Path) -> bool:
@@ -211,6 +211,12 @@ class Entry:
     @property
     def is_sound(self) -> bool:
         return self.path.suffix == ".facts"
+
+    def age(self, now: float) -> float:
+        """Seconds since it was used last. In a time to come, by more than an hour: the clock was set back since then,
+        and it is taken for as old as anything that is kept."""
+        age = now - self.used_at
+        return max(0.0, age) if age > -IN_USE_S else KEEP_S
 
     def remove(self) -> int:
         """The bytes that are free then: none where the system holds it (Windows, while it is mapped)."""

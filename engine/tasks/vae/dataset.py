@@ -94,14 +94,14 @@ def to_float(pcm: torch.Tensor) -> torch.Tensor:
 
 
 class EvaluationItems:
-    """Fixed clean chunks of one side, at most 256, their mel spectrograms in memory.
+    """Fixed clean chunks of one side, at most 256, their mel spectrograms in memory. Of copies of a sound one is there.
 
     active [N, M, F] marks unpadded bins above their own file's maximum - 60 dB: those whose error counts.
     """
 
     def __init__(self, data: AudioTrainingDataset, db: torch.Tensor, loudest: torch.Tensor) -> None:
         """db: from :func:`evaluation_db`. loudest: of each sound, see :class:`Sweep`."""
-        self.chunks = evenly(data.chunks, EVALUATION_CHUNKS)
+        self.chunks = _evaluated(data)
         self.db = db
         self.files = torch.tensor([chunk.sound for chunk in self.chunks])
         valid = data.valid_frames(self.chunks)[:, None, :]
@@ -119,7 +119,17 @@ class EvaluationItems:
 
 def evaluation_db(data: AudioTrainingDataset, transform: AudioSpectrogram) -> torch.Tensor:
     """Clean mel power in dB [N, M, F] of the chunks that :class:`EvaluationItems` holds."""
-    return data.mel_db(evenly(data.chunks, EVALUATION_CHUNKS), transform)
+    return data.mel_db(_evaluated(data), transform)
+
+
+def _evaluated(data: AudioTrainingDataset) -> list[Chunk]:
+    """A sound that lies there four times, be it louder or later once, would count as four that agree."""
+    first: dict[int, int] = {}
+    for place, sound in enumerate(data.sounds):
+        first.setdefault(sound.group, place)
+    return evenly(
+        [chunk for chunk in data.chunks if first[data.sounds[chunk.sound].group] == chunk.sound], EVALUATION_CHUNKS
+    )
 
 
 @dataclass(frozen=True)

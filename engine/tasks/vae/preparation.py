@@ -77,7 +77,7 @@ def _key(train: AudioTrainingDataset, val: AudioTrainingDataset, transform: Audi
     computer = [str(device), torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()]
     if device.type == "cuda":
         computer.append(torch.cuda.get_device_name(device))
-    sides = [[(sound.digest, sound.num_samples) for sound in side.sounds] for side in (train, val)]
+    sides = [[(sound.digest, sound.num_samples, sound.group) for sound in side.sounds] for side in (train, val)]
     versions = [version("torch"), version("numpy"), programs("audio/*.py", "tasks/vae/*.py")]
     return memo_key("preparation", versions, computer, train.spectrogram.model_dump(), train.chunk_samples, sides)
 

@@ -202,7 +202,8 @@ class VAETask:
         }
 
     def _by_file(self, errors: torch.Tensor) -> list[float]:
-        """``errors`` of the held-out files, NaN for those too many to evaluate; a ten-thousandth of a dB is enough."""
+        """``errors`` of the held-out files, a ten-thousandth of a dB is enough; NaN for those that are not evaluated:
+        copies of an earlier one, and those too many."""
         found = [math.nan] * len(self.val.sounds)
         for sound, error in zip(sorted(set(self.val_items.files.tolist())), errors.tolist(), strict=True):
             found[sound] = round(error, 4)

@@ -54,6 +54,13 @@ def test_an_empty_queue_says_what_it_is_for_and_leads_to_new_run(visit: Visit, q
     assert links(app)["Add a run"] == "new"
 
 
+def test_a_queue_that_cannot_be_read_is_not_shown_as_empty(visit: Visit, queue: Queue) -> None:
+    queue.folder.mkdir(parents=True)
+    (queue.folder / "waiting").touch()
+    app = visit("queue")
+    assert "What waits cannot be read." in said(app) and "Nothing waits." not in said(app)
+
+
 def test_what_a_cluster_has_is_shown_with_it_and_nothing_here_would_begin_it(visit: Visit, queue: Queue) -> None:
     assert add(queue, "iris", "far", {"max_epochs": 3}) == 1
     (one,) = queue.requests()

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -357,6 +358,43 @@ def test_stars_that_cannot_be_read_now_are_not_written_over(tmp_path: Path, monk
         patch.setattr("app.sounds.made_sounds.MOST_PASSING", 1)
         made.prune()
     assert (tmp_path / "stars.json").read_bytes() == before and len(list(tmp_path.glob("*.wav"))) == 3
+
+
+def test_stars_that_are_damaged_are_put_aside_and_no_sound_goes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.sounds.made_sounds.MOST_PASSING", 1)
+    for number in range(3):
+        lay(tmp_path, f"s{number}", kind="place", x=0, y=0)
+    (tmp_path / "stars.json").write_text('{"starred": ["s0.w')
+    made = MadeSounds(tmp_path)
+    made.prune()
+    made.star("s1.wav", True)
+    assert (tmp_path / "stars.damaged.json").read_text() == '{"starred": ["s0.w'
+    assert [one.starred for one in made.sounds()] == [False, True, False]
+    made.prune()
+    assert len(made.sounds()) == 3 and "stars.damaged.json cannot be" in made.doubt
+    (tmp_path / "stars.damaged.json").unlink()
+    made.prune()
+    assert [one.path.name for one in made.sounds()] == ["s1.wav", "s2.wav"] and made.doubt == ""
+
+
+def test_of_stars_that_two_apps_give_at_once_none_is_lost(tmp_path: Path) -> None:
+    names = [lay(tmp_path, f"s{number}", kind="place", x=0, y=0).name for number in range(40)]
+    apps = [
+        forkserver.Popen("tests.app.starring", tmp_path, *half, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for half in (names[::2], names[1::2])
+    ]
+    for app in apps:
+        assert app.stdout is not None and app.stdout.readline() == "ready\n"
+    for app in apps:
+        assert app.stdin is not None
+        app.stdin.write("\n")
+        app.stdin.flush()
+    for app in apps:
+        with app:
+            assert app.wait(120) == 0
+    assert all(one.starred for one in MadeSounds(tmp_path).sounds())
 
 
 def test_what_was_only_passed_by_goes_and_new_and_starred_sounds_stay(

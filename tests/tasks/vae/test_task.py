@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 import torch
 
+from engine.audio.files.io import write_wave
 from engine.config import TrainingConfig
 from engine.plan import Length
 from engine.run_length import automatic_steps
+from engine.sweet_range import sweet_range
 from engine.task import OpenContext, Source
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.prior import OneShotPrior, TexturePrior
 from engine.tasks.vae.task import VAETask, open_task
+from tests.audio.sounds import chirp
 
 
 def task(folder: Path, kind: Literal["auto", "one-shots", "textures"], config: TrainingConfig | None = None) -> VAETask:
@@ -45,3 +49,21 @@ def test_sounds_without_a_limit_are_trained_as_long_as_they_need(drums: Path) ->
     assert length.total_steps == config.max_steps and length.total_epochs <= 100
     again = task(drums, "one-shots", TrainingConfig.model_validate(config.model_dump(mode="json")))
     assert again.config == config and Length.of(again.config, again.num_train) == length
+
+
+def test_a_sound_and_its_copies_check_as_one(tmp_path: Path) -> None:
+    """Half as loud and later: no error of a copy equals that of the sound to the bit."""
+    for seed in range(8):
+        wave = chirp(seed)
+        write_wave(tmp_path / f"{seed}.wav", wave, 48_000)
+        for copy in ("a", "b"):
+            write_wave(tmp_path / f"{seed}{copy}.wav", 0.5 * np.pad(wave, (2_400 if copy == "a" else 4_321, 0)), 48_000)
+    opened = task(tmp_path, "one-shots", TrainingConfig(max_steps=1, val_fraction=0.5))
+    assert opened.num_val_files == 12, "all copies of four sounds are held out"
+    found = opened.evaluate(opened.model, "val")
+    errors = np.array(found["val_recon_db_files"])
+    assert np.isfinite(errors).sum() == 4 and np.isfinite(errors[::3]).all()
+    assert found["val_recon_db"] == pytest.approx(np.nanmean(errors), abs=1e-4)
+    epochs = range(1, 4)
+    sweet = sweet_range(epochs, [3.0, 2.0, 1.0], [(errors * scale).tolist() for scale in (3, 2, 1)])
+    assert sweet is not None and sweet.files == 4

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from engine.errors import StorageError
 from engine.rundir.layout import Layout
-from engine.rundir.reading import own_file, read_own, starred_names
+from engine.rundir.reading import own_file, read_own
+from engine.rundir.stars import starred_names
 from engine.tasks.vae.sounds.request import FromPrior, Moved, Recipe
 
 
@@ -38,7 +39,7 @@ def starred_in(run_dir: Path) -> list[Star]:
     """
     layout = Layout(run_dir)
     try:
-        names = starred_names(layout.stars)
+        names = starred_names(layout.sounds)
     except OSError as error:
         raise StorageError.of(error) from error
     return read_stars([layout.sounds / name for name in names if Path(name).name == name])
