@@ -71,7 +71,8 @@ class StereoMeter:
         middle, side, both = self._energy
         if side.sum() <= HEARD * middle.sum():
             return None
-        safe = np.maximum(middle, _QUIET * middle.max() + np.finfo(float).tiny)
+        # Of a file whose channels are opposites the middle is nothing: a part of the whole keeps the quotients finite.
+        safe = np.maximum(middle, _QUIET * max(middle.max(), _QUIET * side.max()) + np.finfo(float).tiny)
         pan = np.clip(both / safe, -1.0, 1.0)
         rest = np.maximum(side - 2 * pan * both + pan**2 * middle, 0.0)
         width = np.where(side > _QUIET * side.max(), np.minimum(np.sqrt(rest / safe), WIDEST), 0.0)

@@ -29,16 +29,22 @@ from engine.queue.training import LOOK_S, Deaths, start, tell_failure, unsaid, w
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import refuse_living
 
+# Slurm says first that a job must go, and that it may come back as late as 90 seconds before it kills it. One that is
+# cancelled is killed after half a minute, and what it does until then is no matter.
+PATIENCE_S = 300.0
+
 
 class ClusterSignals:
     """As a context: signals of the cluster are flags; leaving gives them back to submitit.
 
-    requeue: it will take the job back, as submitit asks it to. leave: SIGTERM alone, which says nothing of that.
+    requeue: it will take the job back, as submitit asks it to. leave: SIGTERM, which says nothing of that.
+    patience: how many seconds after it the other may still come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE_S) -> None:
         self.requeue, self.leave = getattr(signal, f"SIG{JobEnvironment.USR_SIG}"), signal.SIGTERM
-        self.received: set[int] = set()
+        self.received: dict[int, float] = {}  # and when, by the monotonic clock
+        self._patience = patience
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -50,7 +56,7 @@ class ClusterSignals:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received.add(number)
+        self.received.setdefault(number, time.monotonic())
 
     @contextmanager
     def kept_from(self) -> Iterator[None]:
@@ -63,10 +69,12 @@ class ClusterSignals:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def obey(self) -> None:
-        """Leave: have submitit put the job back, or end as whoever was told to."""
-        if self.requeue in self.received:
-            self._before[self.requeue](self.requeue, None)
-        sys.exit(128 + self.leave)
+        """Leave: have submitit put the job back, or end as whoever was told to and heard no more."""
+        while self.requeue not in self.received:
+            if time.monotonic() > self.received[self.leave] + self._patience:
+                sys.exit(128 + self.leave)
+            time.sleep(LOOK_S)
+        self._before[self.requeue](self.requeue, None)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from typing import Literal
 from pydantic import ValidationError
 
 from engine.errors import StorageError
+from engine.rundir.alone import alone
 from engine.rundir.atomic import discard, flush_directory, stage
 from engine.rundir.encoding import encode
 from engine.rundir.layout import is_run_id
 from engine.rundir.protocol import Record
-from engine.rundir.reading import names_in, read_own
+from engine.rundir.reading import is_there, names_in, read_own
 
 
 class JobRecord(Record):
@@ -51,10 +52,22 @@ class Jobs:
             raise StorageError.of(error) from error
 
     def take(self, name: str, job: str) -> str:
-        """Give the request ``name`` to ``job`` unless another has it; the one that has it then. Raises OSError."""
+        """Give the request ``name`` to ``job`` unless another has it; the one that has it then.
+
+        ``StorageError`` where that is not known; raises OSError.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self._path(name).exists() and not self.holder(name):
-            self.release(name)
+        if self._is_damaged(name):
+            with alone(self.folder.with_suffix(".lock")):
+                if self._is_damaged(name):  # not yet replaced by another, whose note this would remove
+                    self.release(name)
+                return self._taken(name, job)
+        return self._taken(name, job)
+
+    def _is_damaged(self, name: str) -> bool:
+        return not self.holder(name) and is_there(self._path(name))
+
+    def _taken(self, name: str, job: str) -> str:
         staged = stage(self._path(name), encode(JobRecord(job=job)), durable=True)
         try:
             os.link(staged, self._path(name))  # unlike a rename it fails where there is one

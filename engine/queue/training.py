@@ -17,7 +17,8 @@ from engine.rundir.reader import RunReader
 from engine.rundir.view import ShownState
 
 LOOK_S = 0.2
-_STOPPED = {128 + number for number in SIGNALS}  # the exit codes of a training that a signal ended with a checkpoint
+# The exit codes of a training that a signal ended: with a checkpoint, or before it could catch one.
+_STOPPED = {128 + number for number in SIGNALS} | {-number for number in SIGNALS}
 
 
 def begun(one: Queued) -> bool:
@@ -41,9 +42,15 @@ def start(
 
 
 def was_stopped(one: Queued, code: int | None) -> bool:
-    """Whether somebody's signal ended it with a checkpoint. code: None where its process was another's."""
+    """Whether somebody's signal ended it, with a checkpoint if it had begun.
+
+    code: None where its process was another's. Where it is known, it alone says so: of a training that was killed
+    before it opened its run, the run still shows how the session before ended.
+    """
+    if code is not None:
+        return code in _STOPPED
     view, _ = found(one)
-    return code in _STOPPED or (view is not None and view.state is ShownState.INTERRUPTED)
+    return view is not None and view.state is ShownState.INTERRUPTED
 
 
 def unsaid(one: Queued, code: int | None) -> str:

@@ -10,7 +10,7 @@ import soundfile
 
 from engine.audio.files.cache import Cache, Facts
 from engine.audio.files.decode_worker import decode
-from engine.audio.stereo import BANDS, StereoImage, StereoMeter, band_edges, laid_out
+from engine.audio.stereo import BANDS, WIDEST, StereoImage, StereoMeter, band_edges, laid_out
 from tests.conftest import DATA
 
 RATE = 48_000
@@ -147,3 +147,12 @@ def test_the_cache_keeps_the_image_and_mono_has_none(tmp_path: Path) -> None:
     wide = decoded(tmp_path / "wide.wav", tmp_path).image
     assert wide is not None and np.median(wide.width) == pytest.approx(0.5, abs=0.05)
     assert decoded(tmp_path / "mono.wav", tmp_path).image is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_file_of_opposite_channels_has_a_width_that_ends() -> None:
+    sound = np.random.default_rng(0).normal(0, 0.1, 9600).astype(np.float32)
+    meter = StereoMeter(48000)
+    meter.add(np.stack([sound, -sound], 1))
+    image = meter.image()
+    assert image is not None and np.isfinite(image.width).all() and max(image.width) == WIDEST

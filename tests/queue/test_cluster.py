@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 from engine.errors import ConfigError, RunDirectoryError
 from engine.queue.cluster import slurm
+from engine.queue.cluster_training import ClusterSignals
 from engine.queue.files import Queue
 from engine.queue.jobs import Jobs
 from engine.queue.request import Outcome
@@ -60,6 +62,12 @@ def submit(runs: Path, tmp_path: Path) -> Iterator[Submit]:
 def task_of(job: str) -> psutil.Process:
     """The process of the machine that a job is at."""
     return until(lambda: psutil.Process(int(job)).children())[0]
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        process.kill()
+    psutil.wait_procs(processes, timeout=60)
 
 
 def saved_step(root: Path) -> int:
@@ -127,16 +135,16 @@ def test_a_job_that_the_cluster_ended_is_handed_over_again_and_one_that_fails_sa
     freeze(kept)
     job = Queue(runs).jobs.holder(kept.name)
     warn(kept, job, signal.SIGTERM)  # of a cluster that does not say whether the job comes back
-    until(lambda: not psutil.pid_exists(int(job)))
+    pid = RunReader(kept).sessions()[-1].pid
+    until(lambda: not psutil.pid_exists(pid))
     status = RunReader(kept).status()
     assert status is not None and status.last_checkpoint is not None
     assert (status.state, status.last_checkpoint.step) == (State.INTERRUPTED, status.step)
+    assert psutil.pid_exists(int(job)), "the cluster may say yet that it comes back"
+    kill([task_of(job), psutil.Process(int(job))])  # as Slurm does to one that is cancelled
     assert f"{kept.name} is job " in submit().stdout
     pid, job = freeze(kept, status.step), Queue(runs).jobs.holder(kept.name)
-    lost = [psutil.Process(int(job)), task_of(job), psutil.Process(pid)]
-    for process in lost:
-        process.kill()
-    psutil.wait_procs(lost, timeout=60)
+    kill([psutil.Process(int(job)), task_of(job), psutil.Process(pid)])
     until(
         lambda: {one["id"]: one["state"] for one in listed(queue)} == {kept.name: "submitted", missing.name: "failed"}
     )
@@ -145,6 +153,66 @@ def test_a_job_that_the_cluster_ended_is_handed_over_again_and_one_that_fails_sa
     found = {one["id"]: one for one in listed(queue)}
     assert "gone.csv" in found[missing.name]["reason"] and found[kept.name]["state"] == "done"
     assert [one.resumed_from_step is not None for one in RunReader(kept).sessions()] == [False, True, True]
+
+
+class Requeued(Exception):  # noqa: N818 - no error
+    """What submitit does where a job comes back: it ends the process."""
+
+
+@pytest.fixture
+def submitits() -> Iterator[None]:
+    """The signals as submitit has set them when a job begins."""
+
+    def comes_back(number: int, frame: object) -> None:
+        raise Requeued
+
+    before = {
+        signal.SIGUSR2: signal.signal(signal.SIGUSR2, comes_back),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, signal.SIG_IGN),
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("submitits")
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "after the training has ended"])
+def test_a_job_that_is_told_to_go_and_then_that_it_may_come_back_comes_back(late: bool) -> None:
+    with ClusterSignals() as signals, pytest.raises(Requeued):
+        os.kill(os.getpid(), signal.SIGTERM)
+        until(lambda: signals.received)
+        comes = threading.Timer(0.3 if late else 0.0, os.kill, (os.getpid(), signal.SIGUSR2))
+        comes.start()
+        if not late:
+            comes.join()
+        signals.obey()
+
+
+@pytest.mark.usefixtures("submitits")
+def test_a_job_that_is_told_to_go_and_hears_no_more_goes() -> None:
+    with ClusterSignals(patience=0.0) as signals, pytest.raises(SystemExit) as left:
+        os.kill(os.getpid(), signal.SIGTERM)
+        until(lambda: signals.received)
+        signals.obey()
+    assert left.value.code == 143
+
+
+def test_a_damaged_note_that_another_replaces_meanwhile_is_his(tmp_path: Path) -> None:
+    mine, his = Jobs(tmp_path), Jobs(tmp_path)
+    mine.take("a", "0")
+    (mine.folder / "a.json").write_text("{ torn")
+    taken: list[str] = []
+    was_damaged = mine._is_damaged
+
+    def looked(name: str) -> bool:
+        damaged = was_damaged(name)
+        if not taken:
+            taken.append(his.take(name, "his"))
+        return damaged
+
+    mine._is_damaged = looked  # type: ignore[method-assign]
+    assert mine.take("a", "mine") == "his" and taken == ["his"]
+    assert {path.name for path in mine.folder.iterdir()} == {"a.json"}
 
 
 def test_of_two_jobs_for_one_request_the_first_has_it_until_it_gives_it_up(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from engine.process.job import asked_job
 from engine.queue.files import Queue, Queued
 from engine.queue.request import Outcome
 from engine.queue.standing import Standing, row_of
+from engine.queue.training import was_stopped
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
@@ -473,6 +474,18 @@ def test_who_asks_for_the_worker_within_its_own_process_takes_nothing_from_it(qu
         assert files.worker().startswith(f"pid {os.getpid()},")
         refused = queue("run")
         assert refused.returncode == 2 and f"already (pid {os.getpid()}," in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "stopped"), [(-signal.SIGKILL, False), (-signal.SIGTERM, True), (143, True), (1, False), (None, True)]
+)
+def test_a_training_that_was_killed_before_it_went_on_was_not_stopped(
+    code: int | None, stopped: bool, runs: Path
+) -> None:
+    asked(runs, "a")
+    (one,) = Queue(runs).to_train()
+    write(one.root, state=State.INTERRUPTED)  # as the session before left it
+    assert was_stopped(one, code) is stopped
 
 
 def test_what_was_killed_while_it_noted_an_end_is_over_and_stays_so(queue: Engine, runs: Path) -> None:

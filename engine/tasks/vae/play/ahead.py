@@ -42,7 +42,6 @@ class RenderAhead:
         """From now on around ``spot``; ``heading`` as :func:`wishes` takes it. Returns at once."""
         with self._changed:
             self._spot, self._heading = spot, heading
-            self._failed.clear()
             self._changed.notify()
 
     def played(self, slot: int) -> None:

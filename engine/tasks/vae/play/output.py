@@ -18,21 +18,30 @@ from engine.tasks.vae.play.player import Player
 
 BLOCK = 256  # samples handed out at once: 5.3 ms at 48 kHz
 _FULL = (1 << 23) - 1
+_MOST_BYTES = (1 << 32) - (1 << 16)  # of a WAV file's samples: its header counts them in 32 bits
 
 
 class Recording:
     """A WAV file of two channels and 24 bits, whole after every block: a process that is killed leaves one to hear.
 
-    Raises OSError.
+    A WAV file ends at 4 GiB, 4.1 hours at 48 kHz: what is played beyond that goes into others, NAME-2.wav and so on,
+    over which nothing is written. paths: of them all. Raises OSError.
     """
 
     def __init__(self, path: Path, rate: int) -> None:
-        self.path, self._file = path, path.open("xb")
+        self.paths: list[Path] = []
+        self._first, self._rate = path, rate
+        self._open(path)
+
+    def _open(self, path: Path) -> None:
+        self._file = path.open("xb")
+        self.paths.append(path)
         # It corrects the header at every write, and writes all it has while it does.
         self._wave: wave.Wave_write = wave.open(self._file, "wb")  # noqa: SIM115
         self._wave.setnchannels(2)
         self._wave.setsampwidth(3)
-        self._wave.setframerate(rate)
+        self._wave.setframerate(self._rate)
+        self._room = _MOST_BYTES
 
     def __enter__(self) -> Self:
         return self
@@ -44,12 +53,18 @@ class Recording:
     def discard(self) -> None:
         """Close and remove it."""
         self.__exit__()
-        self.path.unlink()
+        for path in self.paths:
+            path.unlink()
 
     def write(self, block: np.ndarray) -> None:
         """Append a block [T, 2] within full scale."""
         whole = np.round(block * _FULL).astype("<i4")
-        self._wave.writeframes(whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
+        data = whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        if len(data) > self._room:
+            self.__exit__()
+            self._open(self._first.with_stem(f"{self._first.stem}-{len(self.paths) + 1}"))
+        self._room -= len(data)
+        self._wave.writeframes(data)
 
 
 def record(player: Player, recording: Recording, ended: Callable[[], bool]) -> int:

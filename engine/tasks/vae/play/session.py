@@ -104,7 +104,8 @@ def _into(out: Path, tell: Tell) -> Play:
     def play(player: Player, ended: Stopped) -> None:
         with Recording(out, player.rate) as recording:
             late = record(player, recording, ended)
-        tell(f"{out}: {late} {plural(late, 'block')} came late, the computer was busy" if late else str(out))
+        written = ", ".join(map(str, recording.paths))
+        tell(f"{written}: {late} {plural(late, 'block')} came late, the computer was busy" if late else written)
 
     tell(f"Playing into {out}. Latency: at most a block of {BLOCK} samples")
     return play
@@ -153,6 +154,8 @@ def _summary(player: Player) -> str:
         told += f", first samples handed out after {middle:.1f} ms (median), {most:.1f} ms at most"
     if player.nearby:
         told += f"; {player.nearby} played a sound from nearby, the very one was not ready"
+    if player.missing:
+        told += f"; {player.missing} played nothing, no sound of their key was ready"
     return told
 
 

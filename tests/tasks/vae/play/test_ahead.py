@@ -59,16 +59,21 @@ def test_all_around_a_spot_is_made_once_and_what_was_played_last_first() -> None
 
 def test_what_cannot_be_made_is_said_and_the_rest_is_made() -> None:
     said: list[str] = []
+    tried: list[tuple[int, Spot]] = []
     sounds = RenderedSounds(64)
 
     def render(slot: int, spot: Spot) -> Rendered:
-        if slot == 0:
+        tried.append((slot, spot))
+        if (slot, spot) == (0, Spot()):
             raise DataError("Too far.", "Stay nearer.")
         return SOUND
 
     ahead = RenderAhead(render, 2, sounds, said.append)
     with running(ahead):
         until(lambda: (1, Spot()) in sounds)
+        ahead.aim(Spot(), 1)  # again, and now around it too
+        until(lambda: len(tried) == 2 * SPOTS)
+    assert len(set(tried)) == len(tried), "once each"
     assert said == ["Too far. Stay nearer."] and (0, Spot()) not in sounds
 
 

@@ -186,3 +186,17 @@ def test_a_recording_is_whole_before_it_is_closed(tmp_path: Path) -> None:
     kept, rate = soundfile.read(path)
     assert rate == RATE and soundfile.info(path).subtype == "PCM_24"
     np.testing.assert_allclose(kept, wave, atol=2**-23)
+
+
+def test_a_recording_that_is_full_goes_on_in_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.tasks.vae.play.output._MOST_BYTES", 6 * 250)
+    wave = np.linspace(-1, 1, 1000).reshape(500, 2)
+    with Recording(tmp_path / "take.wav", RATE) as recording:
+        for start in range(0, 500, 100):
+            recording.write(wave[start : start + 100])
+    assert [path.name for path in recording.paths] == ["take.wav", "take-2.wav", "take-3.wav"]
+    kept = [soundfile.read(path)[0] for path in recording.paths]
+    assert [len(one) for one in kept] == [200, 200, 100]
+    np.testing.assert_allclose(np.concatenate(kept), wave, atol=2**-23)
+    recording.discard()
+    assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ from engine.errors import ConfigError
 from engine.tasks.vae.play.keyboard import Keyboard
 from engine.tasks.vae.play.player import HEADROOM, MOST_VOICES, Player
 from engine.tasks.vae.play.rendered import Rendered, RenderedSounds
+from engine.tasks.vae.play.session import _summary
 from engine.tasks.vae.play.spot import Spot, deviations
 
 RATE = 8_000
@@ -123,6 +124,7 @@ def test_what_is_not_ready_is_played_by_the_nearest_that_is_and_counted() -> Non
     played.note_on(37, 127)
     np.testing.assert_allclose(played.block(RATE), HEADROOM * near.wave, atol=1e-7)
     assert (played.notes, played.nearby, played.missing) == (2, 1, 1)
+    assert "1 played nothing, no sound of their key was ready" in _summary(played)
     played.move(1, 1.01)
     played.move(1, 0.25)
     assert aimed == [(Spot().moved(1, 1.0), 1), (Spot().moved(1, 0.25), -1)], "between two steps nothing new is wanted"
