@@ -246,7 +246,7 @@ class Trainer:
 
     def _save(self, reason: str) -> bool:
         self.writer.update(phase="save")
-        self.tracker.clock = self.planner.clock() or self.tracker.clock
+        self.tracker.clock = self.planner.clock()
         saved = self.archive.save(self.tracker, self._epoch(), reason, self._figures())
         self.planner.meter.tick("save")
         return saved
