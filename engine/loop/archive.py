@@ -138,7 +138,8 @@ class Archive:
             )
             return
         self._prepare(model)
-        if not all([self._write_preview(preview, epoch, step) for preview in self.task.previews(model, epoch)]):
+        written = [self._write_preview(preview, epoch, step) for preview in self.task.previews(model, epoch)]
+        if not all(written):
             return  # without its snapshot the moment counts as missing
         data = serialise_snapshot(model, self.task.state_dict())
         path = self.writer.layout.snapshot(epoch, step)
