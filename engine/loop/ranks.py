@@ -148,7 +148,10 @@ class SharedRanks(Ranks):
         """``found`` back into the gradients, those of weights that took no part anywhere left out, and into metrics."""
         *gradients, used, values = torch.split(found, [*(one.numel() for one in weights), len(weights), len(metrics)])
         for weight, gradient, share in zip(weights, gradients, used.tolist(), strict=True):
-            weight.grad = gradient.view_as(weight).clone() if share else None
+            if share and weight.grad is None:
+                weight.grad = torch.empty_like(weight)  # in the order of the weight: a fused optimiser reads both alike
+            if weight.grad is not None:
+                weight.grad.copy_(gradient.view_as(weight))
         return dict(zip(metrics, values.unbind(), strict=True))
 
 
