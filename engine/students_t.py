@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-# Student's t for 2, 3, ... degrees of freedom, one-sided 0.025.
-_QUANTILES = (4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-              2.110, 2.101, 2.093, 2.086)  # fmt: skip
+import math
+from functools import cache
+
+_SURE = 0.95
+_MOST, _HALVINGS = 1e6, 60
 
 
-def quantile(freedom: int) -> float:
+@cache
+def quantile(freedom: int, intervals: int = 1) -> float:
     """Half the width of a 95 % interval in standard errors, by Student's t, for ``freedom`` from 2.
 
-    Beyond the table its last one, which is 0.13 too careful at most.
+    intervals: how many of them are to hold all at once with that probability (Bonferroni's inequality, which asks
+    nothing of how they depend on one another; Dunn 1961). To the third digit.
     """
-    return _QUANTILES[min(freedom - 2, len(_QUANTILES) - 1)]
+    least = 1 - (1 - _SURE) / intervals
+    low, high = 0.0, _MOST
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within(middle, freedom) < least else (low, middle)
+    return round(high, 3)
+
+
+def _within(most: float, freedom: int) -> float:
+    """The chance of a t from ``-most`` to ``most``. Source: Abramowitz and Stegun 1964, 26.7.3 and 26.7.4."""
+    angle = math.atan(most / math.sqrt(freedom))
+    odd = freedom % 2
+    term = math.cos(angle) if odd else 1.0
+    total = 0.0
+    for k in range(1 + odd, freedom, 2):
+        total += term
+        term *= math.cos(angle) ** 2 * k / (k + 1)
+    return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total

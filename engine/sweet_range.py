@@ -79,7 +79,7 @@ def sweet_range(
         certain=True,
         behind=since >= max(PATIENCE, math.ceil(PATIENCE_PART * len(epochs))),
         worse_by=float(mean[-1]),
-        give_or_take=float(spread[-1]),
+        standard_error=float(spread[-1]),
         optimism=flattered,
     )
 

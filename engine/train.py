@@ -218,12 +218,30 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
     if ranks is not None and ranks.group.rank:
         return follow(ranks)
     if resume is not None:
-        if given - {"resume", "notify", *_ONWARD}:
-            raise ConfigError(
-                "--resume goes on with a run as it was laid out, from its newest checkpoint.",
-                "Give only --source, --more-epochs, --more-minutes or --notify beside it.",
-            )
+        _check_onward(given)
         return _resume(resume, moved, more_epochs, more_minutes, notify, ranks)
+    _check_new(given, run_dir)
+    # 1. resolve: the source, and every setting with who set it
+    job = asked_job(
+        values, run_dir or runs_dir,
+        source=source, name=name, config_file=config_file, origin=origin, checkpoint=checkpoint,
+    )  # fmt: skip
+    for note in job.notes:  # not on stdout, whose first line is the run directory
+        click.echo(escaped(note), err=True)
+    return _run_in(runs_dir, job, notify, ranks) if run_dir is None else run(job, notify, ranks)
+
+
+def _check_onward(given: set[str]) -> None:
+    """``ConfigError`` where options are ``given`` that say nothing of a run that goes on."""
+    if given - {"resume", "notify", *_ONWARD}:
+        raise ConfigError(
+            "--resume goes on with a run as it was laid out, from its newest checkpoint.",
+            "Give only --source, --more-epochs, --more-minutes or --notify beside it.",
+        )
+
+
+def _check_new(given: set[str], run_dir: Path | None) -> None:
+    """``ConfigError`` where options are ``given`` that say nothing of a new run, or its directory names none."""
     if given & _ONWARD:
         raise ConfigError(
             "--source, --more-epochs and --more-minutes belong to a run that is there.",
@@ -235,15 +253,10 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
         raise ConfigError(
             f"{run_dir.name!r} cannot name a run.", "Use 1 to 64 letters, digits, dots, dashes or underscores."
         )
-    # 1. resolve: the source, and every setting with who set it
-    job = asked_job(
-        values, run_dir or runs_dir,
-        source=source, name=name, config_file=config_file, origin=origin, checkpoint=checkpoint,
-    )  # fmt: skip
-    for note in job.notes:  # not on stdout, whose first line is the run directory
-        click.echo(escaped(note), err=True)
-    if run_dir is not None:
-        return run(job, notify, ranks)
+
+
+def _run_in(runs_dir: Path, job: Job, notify: str | None, ranks: Ranks | None) -> int:
+    """Run ``job`` in a directory of its own among ``runs_dir``, which goes again where nothing was written into it."""
     root = new_root(runs_dir, job.name)
     try:
         return run(replace(job, root=root), notify, ranks)

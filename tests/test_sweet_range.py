@@ -41,7 +41,7 @@ def test_a_rise_in_every_file_is_seen_however_far_apart_the_files_lie() -> None:
     assert found.certain and found.behind and found.files == 6
     assert found.first <= found.best <= found.last < 30 and 15 <= found.best <= 23
     assert found.worse_by is not None and found.worse_by == pytest.approx(0.95, abs=0.15)
-    assert found.give_or_take is not None and found.give_or_take < 0.2 < LEVELS.std(ddof=1) / math.sqrt(6)
+    assert found.standard_error is not None and found.standard_error < 0.2 < LEVELS.std(ddof=1) / math.sqrt(6)
 
 
 def test_a_rise_that_one_file_makes_is_scatter() -> None:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.quantities import counted
+
 Test = Literal["like", "tell"]
 MOST = 1_000
 
@@ -44,4 +46,8 @@ def chance(hits: int, total: int, sides: int = 1) -> float:
 def _by_chance(hits: int, total: int, sides: int) -> str:
     of_100 = 100 * chance(hits, total, sides)
     often = "fewer than 1" if of_100 < 0.95 else f"{of_100:.0f}"
-    return f"Guessing alone comes as far in {often} of 100 such tests."
+    # A coin that is thrown until it looks unfair comes to look so.
+    return (
+        f"Guessing alone comes as far in {often} of 100 such tests, if you set out for {counted(total, 'answer')}: "
+        "who stops where it looks good is flattered."
+    )

@@ -35,10 +35,11 @@ def say(runs: Sequence[Compared]) -> None:
 
 def meaning(sentences: int) -> str:
     """What stands behind ±, and what it does not know."""
-    many = " Of many comparisons like these, chance alone makes one in twenty look sure." if sentences > 1 else ""
+    many = " Of runs that are alike, any is called better at most one time in twenty." if sentences > 1 else ""
+    together = ", wide enough for all pairs of these runs together" if sentences > 1 else ""
     return (
-        "Each at its best epoch. ± is the 95 % interval of the mean difference file by file; where it holds zero, the "
-        f"files cannot tell. Another seed may move it as well.{many}"
+        f"Each at its best epoch. ± is the 95 % interval of the mean difference file by file{together}; where it holds "
+        f"zero, the files cannot tell.{many} Another seed may move it as well."
     )
 
 

@@ -172,7 +172,7 @@ class Bench {
     // Not disabled: the focus of who uses keys would be lost with the answer.
     for (const one of this.all("[data-answer]")) one.setAttribute("aria-disabled", !this.judged);
     const [ask] = this.words();
-    this.say(".lb-ask", this.judged ? ask : `Listen${this.test === "tell" ? " to X" : ""}, then say: ${ask}`);
+    this.say(".lb-ask", this.judged ? ask : `Listen to ${this.test === "tell" ? "X" : "both"}, then say: ${ask}`);
     this.root.dataset.state = playing ? "playing" : "still";
     const [icon, word] = this.find(".lb-play").children;
     icon.textContent = playing ? "pause" : "play_arrow";
@@ -372,6 +372,6 @@ class Bench {
     this.heard = new Set(this.sources ? [this.side] : []);
   }
 
-  // An answer without having listened would count as a guess.
-  get judged() { return this.test === "tell" ? this.heard.has("x") : this.heard.size > 0; }
+  // An answer without having listened would count as a guess, a preference before both were heard as one.
+  get judged() { return this.test === "tell" ? this.heard.has("x") : this.heard.size > 1; }
 }

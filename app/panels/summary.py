@@ -188,7 +188,7 @@ def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list
     gain = gain_at_best(status, run)
     last = status.metrics.get(run.monitor.metric)
     few = run.num_val_files < words.FEW_CHECKING and status.evidence is not None
-    error = status.evidence.best_give_or_take if few and status.evidence else None
+    error = status.evidence.best_standard_error if few and status.evidence else None
     (shown, meaning), found = _with_interval(best.raw, error, status.evidence, run), sweet_spot(status, run)
     assert found is not None
     optimism = optimism_note(shown, status.evidence, run.monitor)

@@ -37,7 +37,7 @@ _known: dict[Path, Changes] = {}
 
 
 class Changes(events.FileSystemEventHandler):
-    """Counts what happens in each entry of ``runs_dir``, from :meth:`start` to :meth:`close`."""
+    """Counts what happens in each entry of ``runs_dir``, from the first :meth:`told` to :meth:`close`."""
 
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = runs_dir

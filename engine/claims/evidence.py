@@ -62,8 +62,8 @@ def _since(history: MetricsHistory, monitor: Monitor, best: int) -> dict[str, An
     late = int(LATE_PART * (len(curve) - 1))
     return {
         "best": known(raw[at]),
-        "best_give_or_take": known(error[at]),
-        "give_or_take": known(error[-1]),
+        "best_standard_error": known(error[at]),
+        "standard_error": known(error[-1]),
         "worse_by": known(worse(level(raw, at), level(raw, len(raw) - 1), monitor)),
         "own_better_by": known(-worse(level(raw_own, at), level(raw_own, len(raw) - 1), monitor)),
         "late_gain": known(-worse(level(raw, late), level(raw, len(raw) - 1), monitor)),

@@ -97,7 +97,9 @@ def _behind_by_curve(evidence: Evidence) -> bool:
     by, best = evidence.worse_by, evidence.best
     if by is None or best is None or evidence.epoch - (evidence.best_epoch or 0) < PAST_EPOCHS:
         return False
-    return by > max(SIGMAS * evidence.noise, evidence.give_or_take or 0.0, CLEAR_PART * abs(best))
+    # Both epochs are checked with the same files, which err alike in both: their difference is surer than either
+    # figure, so one standard error of the figure does where two of the difference's own would.
+    return by > max(SIGMAS * evidence.noise, evidence.standard_error or 0.0, CLEAR_PART * abs(best))
 
 
 def own_improves(evidence: Evidence) -> bool:
@@ -164,7 +166,7 @@ def _worsens(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     best, pairs = evidence.best_epoch, _in_pairs(evidence)
     since = pairs.last if pairs else best
     by = amount((pairs.worse_by if pairs else evidence.worse_by) or 0.0, unit)
-    by += _give(interval(pairs.give_or_take, pairs.files) if pairs else None, unit, " ({})")
+    by += _give(interval(pairs.standard_error, pairs.files) if pairs else None, unit, " ({})")
     own = evidence.own_better_by or 0.0
     if own_improves(evidence):
         return say(
@@ -194,7 +196,8 @@ def _apart(evidence: Evidence, monitor: Monitor, over: bool) -> Finding | None:
         return None
     nouns, unit = monitor.nouns, monitor.unit
     apart = worse(evidence.own, evidence.now, monitor)
-    if evidence.give_or_take is not None and apart < SIGMAS * evidence.give_or_take:
+    # Its own are other files: nothing cancels, and two standard errors are the 95 % of many files.
+    if evidence.standard_error is not None and apart < SIGMAS * evidence.standard_error:
         return say(
             "gap_unsure",
             f"Its own {nouns.items} come out better than new ones {_by_now(evidence, over)} "
@@ -243,7 +246,7 @@ def _by_now(evidence: Evidence, over: bool) -> str:
 
 
 def _best(evidence: Evidence, monitor: Monitor, over: bool) -> str:
-    give = _give(interval(evidence.best_give_or_take, evidence.files), monitor.unit)
+    give = _give(interval(evidence.best_standard_error, evidence.files), monitor.unit)
     name = "best" if over else "best so far"
     pairs = _in_pairs(evidence)
     sweet = f", in a sweet range of {pairs.first} to {pairs.last}" if pairs and pairs.first < pairs.last else ""
@@ -256,7 +259,7 @@ def _give(by: float | None, unit: str, put: str = " {}") -> str:
 
 
 def _with_interval(evidence: Evidence, unit: str) -> str:
-    return give_or_take(evidence.now, interval(evidence.give_or_take, evidence.files), unit)
+    return give_or_take(evidence.now, interval(evidence.standard_error, evidence.files), unit)
 
 
 def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Finding]:

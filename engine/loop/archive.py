@@ -149,8 +149,9 @@ class Archive:
         made = list(takewhile(lambda preview: not stop(), self.task.previews(model, epoch)))
         if stop():
             return
-        for preview in made:
-            self._write_preview(preview, epoch, step)
+        written = [self._write_preview(preview, epoch, step) for preview in made]
+        if not all(written):
+            return  # without its snapshot the moment counts as missing
         data = serialise_snapshot(model, self.task.state_dict())
         path = self.writer.layout.snapshot(epoch, step)
         if self.writer.write_artefact(path, data, describe(data, path, step, epoch, figures)):
@@ -165,13 +166,14 @@ class Archive:
                 code="storage",
             )
 
-    def _write_preview(self, preview: Preview, epoch: int, step: int) -> None:
+    def _write_preview(self, preview: Preview, epoch: int, step: int) -> bool:
+        """Whether the disk took it."""
         layout = self.writer.layout
         names = {}
         for suffix, data in preview.files.items():
             path = layout.preview(epoch, step, preview.role, preview.index, suffix)
             if not self.writer.write_preview(path, data):
-                return
+                return False
             names[suffix] = path.relative_to(layout.root).as_posix()
         self.writer.event(
             "preview",
@@ -187,3 +189,4 @@ class Archive:
         )
         if preview.sample_rate is not None:
             self.callback(PreviewEvent(epoch=epoch, audio_path=names["wav"], sample_rate=preview.sample_rate))
+        return True

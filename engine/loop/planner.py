@@ -40,7 +40,7 @@ class Planner:
 
     def restore(self, tracker: TrackerState, more: More | None) -> None:
         """Go on from ``tracker``. more: in place of what was left; ``StorageError`` when that cannot be noted."""
-        # Of a run that had no minutes before it was extended, what all its sessions took.
+        # Of a run that no minutes held until here, what all its sessions took.
         clock = {"spent_s": tracker.elapsed_s} | tracker.clock
         if more is not None:
             self._extend(more, tracker.step, clock["spent_s"])

@@ -124,7 +124,8 @@ class SharedRanks(Ranks):
         with shared(lambda mean: self._mean(mean, weight)):
             metrics = _descend(task, own, knobs)
         gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in weights]
-        found = _flat([*gradients, torch.stack([value.detach().float() for value in metrics.values()])]) * weight
+        used = gradients[0].new_tensor([one.grad is not None for one in weights])
+        found = _flat([*gradients, used, torch.stack([value.detach().float() for value in metrics.values()])]) * weight
         self.group.collect(found)
         return self._spread(found, weights, metrics)
 
@@ -144,9 +145,11 @@ class SharedRanks(Ranks):
     def _spread(
         self, found: torch.Tensor, weights: list[torch.nn.Parameter], metrics: Mapping[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
-        """``found`` back into the gradients, those of weights that took no part left out, and into metrics."""
-        *gradients, values = torch.split(found, [*(one.numel() for one in weights), len(metrics)])
-        for weight, gradient in zip(weights, gradients, strict=True):
+        """``found`` back into the gradients, those of weights that took no part anywhere left out, and into metrics."""
+        *gradients, used, values = torch.split(found, [*(one.numel() for one in weights), len(weights), len(metrics)])
+        for weight, gradient, share in zip(weights, gradients, used.tolist(), strict=True):
+            if share and weight.grad is None:
+                weight.grad = torch.empty_like(weight)  # in the order of the weight: a fused optimiser reads both alike
             if weight.grad is not None:
                 weight.grad.copy_(gradient.view_as(weight))
         return dict(zip(metrics, values.unbind(), strict=True))

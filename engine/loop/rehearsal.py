@@ -10,6 +10,7 @@ import torch
 
 from engine.errors import ConfigError
 from engine.loop.ranks import ONE, Ranks, items_in
+from engine.loop.update import as_numbers
 from engine.printable import sweetspot
 from engine.task import Task
 
@@ -76,10 +77,11 @@ def _check_items(items: int, processes: int) -> None:
 
 
 def _gradient(task: Task, ranks: Ranks, knobs: Mapping[str, float]) -> tuple[torch.Tensor, float]:
-    """Of all weights in one vector on the CPU, and the seconds that it took."""
+    """Of all weights in one vector on the CPU, and the seconds until the device had computed it."""
     began = time.monotonic()
-    ranks.descend(task, 1, knobs)
+    as_numbers(ranks.descend(task, 1, knobs))
     seconds = time.monotonic() - began
-    parts = [one.grad.reshape(-1).cpu() for one in task.model.parameters() if one.grad is not None]
+    weights = task.model.parameters()
+    parts = [(torch.zeros_like(one) if one.grad is None else one.grad).reshape(-1).cpu() for one in weights]
     task.model.zero_grad(set_to_none=True)
     return torch.cat(parts), seconds

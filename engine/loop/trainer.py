@@ -226,11 +226,11 @@ class Trainer:
         return asked and may_end(range_now, self.tracker.values, progress, self.task.monitor.better)
 
     def _previews_if_due(self) -> None:
-        """At fixed early steps, every so many epochs and at the end; none that is there already."""
+        """At fixed early steps, every so many epochs and at the end, where a stop changes nothing; none twice."""
         step, epoch = self.tracker.step, self._epoch()
         at_epoch = self._ends_epoch() and epoch % self.planner.intervals.preview == 0
         due = step in EARLY_PREVIEWS or at_epoch or self._at_end()
-        if due and not self.stop() and not self.archive.has_previews(epoch, step):
+        if due and (self._at_end() or not self.stop()) and not self.archive.has_previews(epoch, step):
             self.writer.update(phase="preview")
             # Nobody would make those of the end another time.
             waited_for = (lambda: False) if self._at_end() else self.stop
@@ -248,7 +248,7 @@ class Trainer:
 
     def _save(self, reason: str) -> bool:
         self.writer.update(phase="save")
-        self.tracker.clock = self.planner.clock() or self.tracker.clock
+        self.tracker.clock = self.planner.clock()
         saved = self.archive.save(self.tracker, self._epoch(), reason, self._figures())
         self.planner.meter.tick("save")
         return saved

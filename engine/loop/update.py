@@ -30,7 +30,10 @@ def backward(
     task.model.train()
     metrics = ranks.descend(task, step, knobs)
     norm = torch.nn.utils.clip_grad_norm_(task.model.parameters(), task.config.regularization.gradient_clip_norm)
-    metrics["grad_norm"] = norm
-    # The one synchronisation with the device in a step.
+    return as_numbers(metrics | {"grad_norm": norm})
+
+
+def as_numbers(metrics: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    """``metrics`` of an update, once the device has computed them: the one moment of a step that waits for it."""
     values = torch.stack([value.detach().float() for value in metrics.values()]).tolist()
     return dict(zip(metrics, values, strict=True))

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from engine.config import TrainingConfig
-from engine.errors import ConfigError, ProcessLostError
+from engine.errors import ConfigError, ProcessLostError, lacks_memory
 from engine.process.failures import recognise
 from engine.process.job import Job
 from engine.process.session import Session
@@ -53,41 +53,50 @@ class TorchGroup:
         import torch
 
         data = torch.frombuffer(bytearray(message), dtype=torch.uint8)
-        self._do(self._dist.broadcast, torch.tensor([len(data)]), 0)
-        self._do(self._dist.broadcast, data, 0)
+        _do(self._dist.broadcast, torch.tensor([len(data)]), 0)
+        _do(self._dist.broadcast, data, 0)
 
     def hear(self) -> bytes:
         import torch
 
         length = torch.zeros(1, dtype=torch.int64)
-        self._do(self._dist.broadcast, length, 0)
+        _do(self._dist.broadcast, length, 0)
         data = torch.empty(int(length), dtype=torch.uint8)
-        self._do(self._dist.broadcast, data, 0)
+        _do(self._dist.broadcast, data, 0)
         return data.numpy().tobytes()
 
     def meet(self) -> None:
         import torch
 
-        self._do(self._dist.all_reduce, torch.zeros(1))
+        _do(self._dist.all_reduce, torch.zeros(1))
 
     def copy(self, tensor: torch.Tensor) -> None:
-        self._do(self._dist.broadcast, tensor, 0, group=self._updates)
+        _do(self._dist.broadcast, tensor, 0, group=self._updates)
 
     def add(self, tensor: torch.Tensor) -> None:
-        self._do(self._dist.all_reduce, tensor, group=self._updates)
+        _do(self._dist.all_reduce, tensor, group=self._updates)
 
     def collect(self, tensor: torch.Tensor) -> None:
-        self._do(self._dist.reduce, tensor, 0, group=self._updates)
+        _do(self._dist.reduce, tensor, 0, group=self._updates)
 
     def leave(self) -> None:
         with suppress(RuntimeError):
             self._dist.destroy_process_group()
 
-    def _do(self, exchange: Callable[..., object], *given: Any, **more: Any) -> None:
-        try:
-            exchange(*given, **more)
-        except RuntimeError as error:  # "Connection closed by peer", or the time limit
-            raise ProcessLostError from error
+
+def _do(exchange: Callable[..., object], *given: Any, **more: Any) -> None:
+    """``exchange`` with the others; ``ProcessLostError`` when one of them closed the connection, or the time is over.
+
+    What else torch finds wrong passes: most of all that its own memory ran out.
+    """
+    from torch.distributed import DistError
+
+    try:
+        exchange(*given, **more)
+    except RuntimeError as error:  # gloo's own have no type, and begin with its file: "[…/gloo/transport/tcp/pair.cc…"
+        if lacks_memory(error) or not (isinstance(error, DistError) or "gloo/" in str(error)):
+            raise
+        raise ProcessLostError from error
 
 
 def _has_cuda() -> bool:

@@ -28,8 +28,8 @@ class SweetRange:
     certainty."""
     worse_by: float | None = None
     """The mean paired difference, the present epoch's error minus that of ``best``, in the metric's unit."""
-    give_or_take: float | None = None
-    """Its standard error."""
+    standard_error: float | None = None
+    """Of ``worse_by``."""
     optimism: float | None = None
     """By how much the error of ``best`` flatters, for the files that measure it also chose it; None if uncertain."""
 
@@ -54,8 +54,8 @@ class Evidence(Record):
     smoothed: float
     own_smoothed: float | None = None
     best: float | None = Field(default=None, description="Of the best epoch, as its event has it.")
-    best_give_or_take: float | None = Field(default=None, description="Its standard error over the held-out files.")
-    give_or_take: float | None = Field(default=None, description="The standard error of ``now``.")
+    best_standard_error: float | None = Field(default=None, description="Its standard error over the held-out files.")
+    standard_error: float | None = Field(default=None, description="The standard error of ``now``.")
     worse_by: float | None = Field(
         default=None, description="How much worse than the best, by the curve alone; negative is better."
     )

@@ -184,15 +184,23 @@ def test_who_hears_which_is_x_is_told_that_it_was_no_chance(bench: Any) -> None:
         bench.get_by_role("button", name=f"X is {right}").click()
         bench.get_by_text(f"You were right at {answers} of {answers}.").wait_for()
         pass_by(bench)
-    assert "Guessing alone comes as far in 3 of 100 such tests." in bench.inner_text(".lb-said")
+    chance = "Guessing alone comes as far in 3 of 100 such tests, if you set out for 5 answers"
+    assert chance in bench.inner_text(".lb-said")
     assert state(bench) == "playing", "an answer stops nothing"
 
 
 def test_who_likes_one_blindly_is_told_which_and_how_often(bench: Any) -> None:
     bench.get_by_role("button", name="Which do I like?").click()
     assert bench.locator(".lb-lane img").count() == 0 and "Original" not in bench.inner_text(".lb-lanes")
+    answer = bench.get_by_role("button", name="I like the first")
+    assert answer.is_disabled() and bench.inner_text(".lb-ask") == "Listen to both, then say: I like"
     bench.keyboard.press("Space")
+    until(lambda: state(bench) == "playing")
     for answers in range(1, 5):
+        assert answer.is_disabled(), "one of them alone was heard"
+        bench.keyboard.press("b")
+        until(answer.is_enabled)
+        bench.keyboard.press("a")
         first = until(lambda: next((hz for hz in (COPY_HZ, ORIGINAL_HZ) if settled(bench, hz)), None))
         liked = "first" if first == ORIGINAL_HZ else "second"
         bench.get_by_role("button", name=f"I like the {liked}").click()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.claims.comparison import Checked, all_in_words, difference, in_words
 from engine.rundir.record import Monitor
+from engine.students_t import quantile
 
 DB = Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", files="val_recon_db_files")
 SCORE = Monitor(metric="accuracy", reference="own", unit="fraction", better="higher", files="by_file")
@@ -71,6 +73,16 @@ HISTORIES = {
         FIRST, moved("two", 1, math.nan, 1, 1, math.inf, 1),
         "*one* is 1.0 ± 0.0 dB better than *two* on the same 4 files.",
     ),
+    "one error in common that is a number": (
+        FIRST, moved("two", 1, *[math.nan] * 5),
+        "*one* and *two* cannot be compared in pairs: of the 6 files that both held out, 1 has an error that is a "
+        "number in both, and 3 are the least.",
+    ),
+    "none in common that is a number": (
+        moved("one", *[math.nan] * 3, 1, 1, 1), moved("two", 1, 1, 1, *[math.inf] * 3),
+        "*one* and *two* cannot be compared in pairs: of the 6 files that both held out, none have an error that is a "
+        "number in both, and 3 are the least.",
+    ),
     "no errors by file": (
         FIRST, NOTHING, "*one* and *two* cannot be compared in pairs: *two* keeps no error of each held-out item.",
     ),
@@ -98,10 +110,38 @@ def test_what_is_said_of_two_runs(case: str) -> None:
 def test_of_many_runs_the_best_is_held_against_each_other_one() -> None:
     runs = [moved("worst", *[2, 2.1, 2.2, 2.1, 2, 2.2]), FIRST, moved("near", 0, 0.1, -0.1, 0, 0.1, 0)]
     assert [one.split(" on ")[0] for one in all_in_words(runs)] == [
-        "*one* is 2.100 ± 0.094 dB better than *worst*",
+        "*one* is 2.10 ± 0.13 dB better than *worst*",
         "*one* and *near* cannot be told apart",
     ]
     assert all_in_words(runs[:1]) == []
+
+
+@pytest.mark.parametrize(("runs", "files"), [(2, 8), (3, 3), (10, 5)])
+@pytest.mark.parametrize("wild", [1, 5])
+def test_of_runs_that_are_alike_any_is_called_better_at_most_one_time_in_twenty(
+    runs: int, files: int, wild: float
+) -> None:
+    """wild: how many times as much the first of them scatters."""
+    draws = 200
+    drawn = np.random.default_rng(runs).normal(0.0, 0.2, (draws, runs, files))
+    drawn[:, 0] *= wild
+    errors = 5.0 + np.arange(files) + drawn
+    said = ([checked(str(at), *one) for at, one in enumerate(draw)] for draw in errors)
+    wrong = sum(any("better" in sentence for sentence in all_in_words(each)) for each in said) / draws
+    assert wrong <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / draws), "and three standard errors of the draws"
+
+
+def test_only_runs_that_can_be_compared_widen_the_interval() -> None:
+    runs = [FIRST, moved("two", 2, 2.1, 2.2, 2.1, 2, 2.2), NOTHING, moved("three", *[1] * 6, measure={})]
+    assert all_in_words(runs)[0] == in_words(*runs[:2])
+
+
+@pytest.mark.parametrize("intervals", [1, 3, 45])
+@pytest.mark.parametrize("freedom", [2, 3, 8, 19, 60])
+def test_how_far_chance_moves_a_mean_is_as_scipy_says(freedom: int, intervals: int) -> None:
+    from scipy.stats import t  # here, so that only the worker that asks takes a second to import it
+
+    assert quantile(freedom, intervals) == round(t.ppf(1 - 0.025 / intervals, freedom), 3)
 
 
 ERRORS = st.dictionaries(

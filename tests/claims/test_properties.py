@@ -69,8 +69,8 @@ def shown(evidence: Evidence, monitor: Monitor) -> set[str]:
     values = [
         value for value in (*recorded.values(), *(recorded["sweet_range"] or {}).values()) if isinstance(value, float)
     ]
-    errors = [(evidence.best_give_or_take, evidence.files), (evidence.give_or_take, evidence.files)]
-    errors += [(pairs.give_or_take, pairs.files)] if pairs else []
+    errors = [(evidence.best_standard_error, evidence.files), (evidence.standard_error, evidence.files)]
+    errors += [(pairs.standard_error, pairs.files)] if pairs else []
     values += [by for error in errors if (by := interval(*error)) is not None]
     said = [write(abs(value), monitor.unit) for value in values for write in (figure, amount)]
     for value in (evidence.best, evidence.now):
@@ -119,7 +119,7 @@ def test_what_is_worse_is_worse_beyond_noise_and_never_of_one_or_two(run: Run) -
     evidence, codes = run.evidence(), set(run.codes())
     if codes & WORSENS:
         assert evidence is not None and evidence.worse_by is not None and run.files not in (1, 2)
-        assert evidence.worse_by > SIGMAS * evidence.noise and evidence.worse_by > (evidence.give_or_take or 0.0)
+        assert evidence.worse_by > SIGMAS * evidence.noise and evidence.worse_by > (evidence.standard_error or 0.0)
 
 
 CONTRADICTIONS = [

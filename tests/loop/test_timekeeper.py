@@ -281,6 +281,27 @@ def test_a_run_that_was_stopped_before_its_first_update_can_be_extended(more: Mo
     assert Trainer(uneven(0, 0), FIRST, writer, lambda: False).planner.plans.last == longer.planner.plans.last
 
 
+def test_minutes_after_epochs_count_all_that_came_before(tmp_path: Path) -> None:
+    """The epochs between have no minutes to be held to; what they took is part of the run all the same."""
+    root = tmp_path / "run"
+    train(uneven(0, 0, checkpoint_interval=100), root)
+    for more in (More(epochs=5), More(minutes=0.02)):
+        with open_run(root, resume=True) as writer:
+            loaded, _ = load_newest(writer.layout)
+            longer = Trainer(uneven(0, 0, checkpoint_interval=100), FIRST, writer, lambda: False)
+            assert loaded is not None
+            longer.restore(loaded, [], more)
+            writer.go_on_after(longer.tracker.elapsed_s)
+            step, elapsed_s = longer.tracker.step, longer.tracker.elapsed_s
+            if more.minutes is not None:
+                break
+            longer.fit()
+    plan = RunReader(root).plans()[-1]
+    assert step == 450 and plan.overall_steps_per_s == pytest.approx(450 / elapsed_s)
+    assert longer.planner.timekeeper is not None and longer.planner.timekeeper.spent_s == pytest.approx(elapsed_s)
+    assert plan.minutes == pytest.approx(elapsed_s / 60 + 0.02)
+
+
 Load = Callable[[float], float]
 BUDGET_S = 120.0
 QUIET = Costs(step_s=0.5, epoch_s=0.6, preview_s=0.8, save_s=0.8)

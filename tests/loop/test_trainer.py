@@ -453,6 +453,28 @@ def test_a_run_begun_again_claims_nothing_of_what_was_lost(tmp_path: Path) -> No
         assert (writer.status.best, writer.status.evidence, writer.status.diagnosis) == (None, None, [])
 
 
+def test_a_stop_during_the_last_update_costs_no_preview(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run") as writer:
+        trainer = new_trainer(line(max_steps=45), writer)
+        trainer.stop = lambda: trainer.tracker.step >= 45
+        assert trainer.fit() is State.COMPLETED
+        assert trainer.archive.has_previews(epoch=6, step=45), "their snapshot too"
+    assert max(preview.step for preview in RunReader(tmp_path / "run").previews()) == 45
+
+
+def test_previews_that_the_disk_refused_count_as_missing(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run") as writer:
+        archive = new_trainer(line(), writer).archive
+        in_the_way = writer.layout.preview(1, 8, "sample", 0, "npy").parent
+        in_the_way.write_text("a file where the folder should be")
+        archive.write_previews(1, 8, {})
+        assert not archive.has_previews(1, 8)
+        in_the_way.unlink()
+        archive.write_previews(1, 8, {})
+        assert archive.has_previews(1, 8)
+    assert [preview.step for preview in RunReader(tmp_path / "run").previews()] == [8]
+
+
 class CountsFits(Line):
     """Keeps the mean of its weights as what belongs to them, and counts how often it was fitted."""
 

@@ -16,6 +16,7 @@ from engine.loop.rehearsal import rehearse
 from engine.process.torchrun import joined
 from engine.task import StepOutput
 from engine.whole_batch import over_batch
+from tests.branch import Branch
 from tests.toy import Line
 
 
@@ -62,7 +63,7 @@ class Other(Line):
     fingerprint = f"line {os.environ['RANK']}"
 
 
-KINDS = {kind.__name__: kind for kind in (Line, Sum, Norm, Log, OwnLog, Uneven, Other)}
+KINDS = {kind.__name__: kind for kind in (Line, Sum, Norm, Log, OwnLog, Uneven, Branch, Other)}
 
 
 def opened(job: Mapping[str, str]) -> Line:

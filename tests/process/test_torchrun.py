@@ -8,17 +8,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch.distributed import TCPStore
+from torch.distributed import HashStore, ProcessGroupGloo, TCPStore
 
+from engine.errors import OutOfMemoryError, ProcessLostError
 from engine.loop.checkpoint import load
 from engine.loop.ranks import items_in, part_of
 from engine.loop.rehearsal import Rehearsal
+from engine.process.failures import recognise
+from engine.process.torchrun import _do
 from engine.rundir import control
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -118,7 +123,7 @@ def test_only_what_gives_the_same_gradient_in_parts_is_shared() -> None:
         (code, said), (_, complaint), _ = ended(started)
     assert code == 0, said + complaint
     found = json.loads(said.splitlines()[-1])
-    assert found["Line"] == found["Log"] == "3 processes"
+    assert found["Line"] == found["Log"] == found["Branch"] == "3 processes"
     for kind in ("Sum", "Norm", "OwnLog"):
         assert "cannot be shared: a part of its batch" in found[kind], kind
     assert "do not hold equally many items" in found["Uneven"]
@@ -203,6 +208,24 @@ def test_a_training_that_fails_ends_all_with_its_own_sentence(drums: Path, tmp_p
     assert [code for code, _ in said] == [1, 0], said
     assert "The loss" in said[0][1] and not said[1][1]
     assert RunReader(root).status().state is State.FAILED
+
+
+def waits_in_vain() -> None:
+    """Two of a group, of which one never comes."""
+    store, limit = HashStore(), timedelta(seconds=0.5)
+    pool = ThreadPoolExecutor(2)
+    groups = list(pool.map(lambda rank: ProcessGroupGloo(store, rank, 2, limit), range(2)))
+    groups[0].allreduce([torch.zeros(1)]).wait()
+
+
+def test_only_what_the_connection_says_is_a_lost_process() -> None:
+    with pytest.raises(ProcessLostError):
+        _do(waits_in_vain)
+    with pytest.raises(RuntimeError) as caught:
+        _do(torch.empty, 1 << 60)
+    assert isinstance(recognise(caught.value), OutOfMemoryError), "with its own remedy and exit code"
+    with pytest.raises(RuntimeError, match="invalid for input of size 2"):
+        _do(torch.zeros(2).view, 3)
 
 
 def test_what_torchrun_did_not_start_says_what_is_missing(tmp_path: Path) -> None:

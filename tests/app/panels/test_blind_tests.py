@@ -9,20 +9,25 @@ from app.panels.blind_tests import MOST, Count, chance, said
 NAMES = ("epoch 85", "epoch 31")
 
 
+def guessing(often: str, answers: str) -> str:
+    """What pure chance comes to, and that it holds for a length that was set beforehand."""
+    until = f"if you set out for {answers}: who stops where it looks good is flattered."
+    return f"Guessing alone comes as far in {often} of 100 such tests, {until}"
+
+
 @pytest.mark.parametrize(
     ("test", "count", "words"),
     [
         ("like", Count(), ""),
-        ("like", Count(7, 8), "You chose epoch 85 at 7 of 8. Guessing alone comes as far in 7 of 100 such tests."),
-        ("like", Count(1, 8), "You chose epoch 31 at 7 of 8. Guessing alone comes as far in 7 of 100 such tests."),
+        ("like", Count(7, 8), f"You chose epoch 85 at 7 of 8. {guessing('7', '8 answers')}"),
+        ("like", Count(1, 8), f"You chose epoch 31 at 7 of 8. {guessing('7', '8 answers')}"),
         ("like", Count(4, 8), "You chose each at 4 of 8: your ears prefer neither so far."),
-        ("like", Count(1, 1), "You chose epoch 85 at 1 of 1. Guessing alone comes as far in 100 of 100 such tests."),
-        ("tell", Count(7, 8), "You were right at 7 of 8. Guessing alone comes as far in 4 of 100 such tests."),
-        ("tell", Count(0, 3), "You were right at 0 of 3. Guessing alone comes as far in 100 of 100 such tests."),
-        ("tell", Count(9, 9), "You were right at 9 of 9. "
-         "Guessing alone comes as far in fewer than 1 of 100 such tests."),
+        ("like", Count(1, 1), f"You chose epoch 85 at 1 of 1. {guessing('100', '1 answer')}"),
+        ("tell", Count(7, 8), f"You were right at 7 of 8. {guessing('4', '8 answers')}"),
+        ("tell", Count(0, 3), f"You were right at 0 of 3. {guessing('100', '3 answers')}"),
+        ("tell", Count(9, 9), f"You were right at 9 of 9. {guessing('fewer than 1', '9 answers')}"),
     ],
-)  # fmt: skip
+)
 def test_a_count_is_a_sentence_with_what_chance_makes_of_it(test: str, count: Count, words: str) -> None:
     assert said(test, count, NAMES) == words  # type: ignore[arg-type]
 

@@ -126,7 +126,8 @@ def test_osc_messages_come_in_over_udp_and_bad_ones_are_said_and_survived(player
         until(lambda: len(said) >= 6 and not player.block(RATE // 10).any())
     assert player.notes == 2 and player.spot == Spot((1.0, -2.5), ((2, 4),))
     words = ["no axis 9", "from -4 to 4, not 5", "not C4", "not 200", "/nix with 1 values", "not nan"]
-    assert all(word in sentence for word, sentence in zip(words, said, strict=False))
+    assert len(said) == len(words), said
+    assert all(word in sentence for word, sentence in zip(words, said, strict=True))
 
 
 def test_a_port_that_is_taken_and_a_place_that_is_none_are_told_apart(player: Player) -> None:
