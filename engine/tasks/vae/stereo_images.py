@@ -33,16 +33,14 @@ def check_images(images: torch.Tensor, sounds: int | None) -> torch.Tensor:
     return images.float()
 
 
-def image_near(
-    code: torch.Tensor, codes: torch.Tensor, images: torch.Tensor, neighbours: int = NEIGHBOURS
-) -> StereoImage:
-    """The image of a ``code`` [D, L]: a mean of those [N, 2, K] of the nearest of ``codes`` [N, D, L].
+def image_near(code: torch.Tensor, codes: torch.Tensor, images: torch.Tensor) -> StereoImage:
+    """The image of a ``code`` [D, L]: a mean of those [N, 2, K] of the three nearest of ``codes`` [N, D, L].
 
     Widths are averaged as powers. A code that ends earlier is compared as far as it goes.
     """
     frames = min(code.shape[-1], codes.shape[-1])
     distance = (codes[..., :frames] - code[..., :frames]).square().sum((1, 2)).sqrt().double()
-    near = distance.argsort(stable=True)[:neighbours]
+    near = distance.argsort(stable=True)[:NEIGHBOURS]
     weights = (distance[near] / distance[near].max().clamp_min(1e-9)).clamp_min(1e-6).pow(-NEARNESS)
     weights = weights / weights.sum()
     pan, width = images[near].double().unbind(1)

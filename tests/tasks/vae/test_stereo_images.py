@@ -11,10 +11,12 @@ import soundfile
 import torch
 from click.testing import CliRunner
 
+from engine import rng
 from engine.audio.levels import active_rms
 from engine.audio.stereo import BANDS, MONO, StereoImage, StereoMeter, laid_out
 from engine.commands.export import command as export_command
 from engine.commands.reconstruct import command as reconstruct_command
+from engine.tasks.vae.prior import nearer
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromFile, FromPrior, Making, SoundRequest
@@ -92,13 +94,24 @@ def test_a_new_sound_lies_as_one_recording_does_never_half_way_between_mono_and_
     learned = int(SoundGenerator(trained).map.file_codes.learned.sum())
     images = collection_images([LEFT if sound % 2 else None for sound in range(1, learned + 1)])
     generator = SoundGenerator(replace(trained, codec=replace(trained.codec, images=images)))
-    found = []
+    wide = 10 * np.log10((1.6**2 + 0.3**2) / (0.4**2 + 0.3**2))
+    found, expected = [], []
     for index in range(8):
         wave = generator.make(SoundRequest(origin=FromPrior(index=index), quality="fast")).wave
-        found.append(left_db(wave))
-    mono, wide = 0.0, 10 * np.log10((1.6**2 + 0.3**2) / (0.4**2 + 0.3**2))
-    assert {round(one) for one in found} <= {round(mono), round(wide)}, found
-    assert min(found) < 1 < max(found), "some lie as the one, some as the other"
+        found.append(round(left_db(wave)))
+        picks = rng.generator(0, "generate-place", index).random((1, 3), dtype=np.float32)
+        expected.append(round(wide) if int(nearer(learned, torch.from_numpy(picks))) % 2 == 0 else 0)
+    assert found == expected, "as the recording that it was drawn nearest to"
+    assert 0 < found.count(0) < 8, "some lie as the one, some as the other"
+
+
+def test_previews_lie_as_the_recordings_do_each_as_often_as_any_other(drum_run: Path) -> None:
+    codec = open_model(drum_run, None).codec
+    assert codec.prior is not None
+    learned = len(codec.prior.means)
+    _, beside = codec.sample_codes(400, 96, 0, 0.85)
+    counts = np.bincount(beside, minlength=learned)
+    assert counts.min() > 200 / learned and counts.max() < 800 / learned, counts
 
 
 def test_a_copy_lies_as_its_original_does_and_one_of_a_mono_sound_does_not(
