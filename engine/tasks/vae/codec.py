@@ -14,6 +14,7 @@ import torch
 
 from engine import rng
 from engine.audio import detail
+from engine.audio.hiss import shaped_noise
 from engine.audio.inversion import FAST, Quality, invert_mel
 from engine.audio.levels import beginning
 from engine.audio.mel import AudioSpectrogram, Scale
@@ -143,8 +144,17 @@ class Codec:
             power = self.scale.power(db.to(self.device))
             fine = detail.infer(power, self.config) if self.sharp_attacks else None
             wave = invert_mel(power, self.config, samples, phase.expand(len(db), -1, -1), quality, fine)
+            wave = wave + self._hiss(power, samples, variant)
         out: np.ndarray = wave.cpu().numpy()
         return out
+
+    def _hiss(self, power: torch.Tensor, samples: int, variant: int) -> torch.Tensor | float:
+        """What recordings have where ``power`` [B, M, F] was gated, [B, samples]: while something sounds, no longer."""
+        if self.residual is None:
+            return 0.0
+        gated = (power == 0) & (power > 0).any(1, keepdim=True)
+        gain = torch.where(gated, self.residual.hiss.to(power)[:, None], 0.0)
+        return shaped_noise(gain, self.transform, samples, rng.generator(variant, "hiss"))
 
     def sample_db(
         self, count: int, frames: int, seed: int, temperature: float, sound: int | None = None
