@@ -15,11 +15,11 @@ def shaped_noise(
     gain: torch.Tensor, transform: AudioSpectrogram, samples: int, generator: np.random.Generator
 ) -> torch.Tensor:
     """White noise of deviation 1 times amplitudes ``gain`` [B, M, F]: waves [B, samples], each from the same noise."""
-    config = transform.config
-    length = max(samples, config.n_fft)
+    config, window = transform.config, transform.window
+    n_fft, hop, length = config.n_fft, config.hop_length, max(samples, config.n_fft)
     white = torch.from_numpy(generator.standard_normal((1, length), dtype=np.float32)).to(gain.device)
-    sizes = {"n_fft": config.n_fft, "hop_length": config.hop_length, "window": transform.window}
-    spectrum = torch.stft(white, **sizes, pad_mode="constant", return_complex=True)
+    spectrum = torch.stft(white, n_fft, hop, window=window, pad_mode="constant", return_complex=True)
     of_bins = (transform.bank / transform.bank.sum(1, keepdim=True).clamp_min(1e-12)) @ gain
     missing = spectrum.shape[-1] - of_bins.shape[-1]
-    return torch.istft(spectrum * torch.nn.functional.pad(of_bins, (0, missing)), **sizes, length=length)[:, :samples]
+    shaped = spectrum * torch.nn.functional.pad(of_bins, (0, missing))
+    return torch.istft(shaped, n_fft, hop, window=window, length=length)[:, :samples]

@@ -25,7 +25,7 @@ from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, nearer, prior_state
 from engine.tasks.vae.refinement import refined
 from engine.tasks.vae.residual import Residual
-from engine.tasks.vae.stereo_images import check_images, image_near
+from engine.tasks.vae.stereo_images import check_images, image_near, image_of
 
 SHORTEST_FRAMES = 96
 AUDIBLE_DB = 60.0
@@ -39,8 +39,8 @@ class Codec:
     ceiling [M]: the loudest each band was in training, in dB. file_codes: where the collection's sounds lie. level:
     the median of the training sounds' active RMS (:func:`engine.audio.levels.active_rms`). Runs of an older version
     have neither of the two. end_db: how far below its loudest a new one-shot ends. sharp_attacks: whether inversion
-    infers a second picture (:mod:`engine.audio.detail`). images [N, 2, K]: how the learned sounds of ``file_codes`` lie
-    between two channels (:mod:`engine.tasks.vae.stereo_images`); none of a mono collection.
+    infers a second picture (:mod:`engine.audio.detail`). images [N, 2 K + 1]: how the learned sounds of ``file_codes``
+    lie between two channels (:mod:`engine.tasks.vae.stereo_images`); none of a mono collection.
     """
 
     model: ConvVAE
@@ -119,10 +119,7 @@ class Codec:
 
     def image_of(self, sound: int) -> StereoImage | None:
         """How a learned sound lies between two channels; None where the collection is mono."""
-        if self.images is None:
-            return None
-        pan, width = self.images[sound].tolist()
-        return StereoImage(tuple(pan), tuple(width))
+        return None if self.images is None else image_of(self.images, sound)
 
     def image(self, code: torch.Tensor) -> StereoImage | None:
         """How a sound of this code [D, L] lies between two channels, by the recordings near it; None where the

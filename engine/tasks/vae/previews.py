@@ -75,7 +75,7 @@ def _sounds(codec: Codec, codes: torch.Tensor, beside: list[int], samples: int, 
         return list(middles)
     others = codec.to_wave(codec.roughen(db, rng.generator(seed, "sample-side")), samples, variant=1)
     laid = zip(middles, others, images, strict=True)
-    return [laid_out(middle, other, image, codec.config.sample_rate) for middle, other, image in laid]
+    return [laid_out(middle, other, image, codec.config.sample_rate, whole=True) for middle, other, image in laid]
 
 
 def even_preview_level(held_out: np.ndarray, level: float) -> float:

@@ -179,7 +179,7 @@ class SoundGenerator:
             return middle
         other = self._voice(db, request, 1)
         image = self._image(code) if self.in_stereo else None
-        return laid_out(middle, other, image, self.rate) if image else finish.widen(middle, other, self.rate)
+        return laid_out(middle, other, image, self.rate, True) if image else finish.widen(middle, other, self.rate)
 
     def _image(self, code: _Code) -> StereoImage | None:
         """A new sound lies as the recording that it was drawn nearest to, so that all of them lie as the collection."""
