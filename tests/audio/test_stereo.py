@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,22 @@ def test_a_sound_is_laid_out_as_another_was_and_its_mean_stays() -> None:
     assert found is not None
     np.testing.assert_allclose(found.pan[1:-1], image.pan[1:-1], atol=0.15)
     np.testing.assert_allclose(found.width[1:-1], image.width[1:-1], atol=0.15)
+
+
+def test_a_sound_is_as_wide_as_another_was_though_it_is_loud_where_that_was_faint() -> None:
+    bands = StereoImage((0.2,) * BANDS, (0.1,) * (BANDS // 2) + (2.0,) * (BANDS // 2))
+    dark = np.where(np.arange(BANDS) < BANDS // 2, 1.0, 1e-3)
+    both = laid_out(noise(2), noise(3), replace(bands, side=bands.side_of(dark)), RATE, whole=True)
+    middle, side = both.mean(1), (both[:, 0] - both[:, 1]) / 2
+    assert 10 * np.log10(np.square(side).sum() / np.square(middle).sum()) == pytest.approx(-12.7, abs=0.5)
+    np.testing.assert_allclose(middle, noise(2), atol=1e-7)
+    found = measured(both)
+    assert found is not None
+    assert found.width[-3] / found.width[3] == pytest.approx(20, rel=0.3), "band beside band as it was"
+    left = StereoImage((1.0,) * BANDS, (0.0,) * BANDS, 2.0)
+    assert np.abs(laid_out(noise(2), noise(3), left, RATE, whole=True)[:, 1]).max() < 1e-5, (
+        "nothing lies beyond one channel"
+    )
 
 
 @needs_data

@@ -35,7 +35,7 @@ from engine.printable import escaped
 from engine.rundir.atomic import replace_bytes
 from engine.stamp import stamp_of
 
-VERSION = 12
+VERSION = 13
 DIGEST = 16  # bytes before a record: of what follows
 _BLOCK = 1 << 22
 KEEP_S, KEEP_HALF_S = 90 * 86_400.0, 86_400.0
@@ -77,7 +77,7 @@ class Facts:
         """From what ``asdict`` and JSON made of it. Raises TypeError or KeyError for anything else."""
         names = {field.name for field in fields(cls)}
         faults = tuple(Fault(**fault) for fault in values["faults"])
-        image = values["image"] and StereoImage(*(tuple(values["image"][part]) for part in ("pan", "width")))
+        image = (found := values["image"]) and StereoImage(tuple(found["pan"]), tuple(found["width"]), found["side"])
         made = {"notes": tuple(values["notes"]), "faults": faults, "image": image}
         return cls(**{name: values[name] for name in names} | made)
 

@@ -14,6 +14,7 @@ import torch
 
 from engine import rng
 from engine.audio import detail
+from engine.audio.hiss import shaped_noise
 from engine.audio.inversion import FAST, Quality, invert_mel
 from engine.audio.levels import beginning
 from engine.audio.mel import AudioSpectrogram, Scale
@@ -21,10 +22,10 @@ from engine.audio.settings import SpectrogramConfig
 from engine.audio.stereo import StereoImage, laid_out
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE, ConvVAE
-from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, prior_state
+from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, nearer, prior_state
 from engine.tasks.vae.refinement import refined
 from engine.tasks.vae.residual import Residual
-from engine.tasks.vae.stereo_images import NEIGHBOURS, check_images, image_near
+from engine.tasks.vae.stereo_images import check_images, image_near, image_of
 
 SHORTEST_FRAMES = 96
 AUDIBLE_DB = 60.0
@@ -38,8 +39,8 @@ class Codec:
     ceiling [M]: the loudest each band was in training, in dB. file_codes: where the collection's sounds lie. level:
     the median of the training sounds' active RMS (:func:`engine.audio.levels.active_rms`). Runs of an older version
     have neither of the two. end_db: how far below its loudest a new one-shot ends. sharp_attacks: whether inversion
-    infers a second picture (:mod:`engine.audio.detail`). images [N, 2, K]: how the learned sounds of ``file_codes`` lie
-    between two channels (:mod:`engine.tasks.vae.stereo_images`); none of a mono collection.
+    infers a second picture (:mod:`engine.audio.detail`). images [N, 2 K + 1]: how the learned sounds of ``file_codes``
+    lie between two channels (:mod:`engine.tasks.vae.stereo_images`); none of a mono collection.
     """
 
     model: ConvVAE
@@ -116,14 +117,18 @@ class Codec:
             return np.asarray(middle)
         return laid_out(middle, self.to_wave(db, samples, quality, variant=1)[0], image, self.config.sample_rate)
 
-    def image(self, code: torch.Tensor, nearest: bool = False) -> StereoImage | None:
-        """How a sound of this code [D, L] lies between two channels, by the recordings near it, or the nearest alone;
-        None where the collection is mono."""
+    def image_of(self, sound: int) -> StereoImage | None:
+        """How a learned sound lies between two channels; None where the collection is mono."""
+        return None if self.images is None else image_of(self.images, sound)
+
+    def image(self, code: torch.Tensor) -> StereoImage | None:
+        """How a sound of this code [D, L] lies between two channels, by the recordings near it; None where the
+        collection is mono."""
         if self.images is None or self.file_codes is None:
             return None
         place = code if isinstance(self.prior, OneShotPrior) else code.mean(-1, keepdim=True)
         known = self.file_codes.codes[self.file_codes.learned]
-        return image_near(place.cpu(), known, self.images, 1 if nearest else NEIGHBOURS)
+        return image_near(place.cpu(), known, self.images)
 
     def to_wave(self, db: torch.Tensor, samples: int, quality: Quality = FAST, variant: int = 0) -> np.ndarray:
         """Mel power in dB [B, M, F] to float32 waves [B, samples]. The same input gives the same wave.
@@ -136,20 +141,30 @@ class Codec:
             power = self.scale.power(db.to(self.device))
             fine = detail.infer(power, self.config) if self.sharp_attacks else None
             wave = invert_mel(power, self.config, samples, phase.expand(len(db), -1, -1), quality, fine)
+            wave = wave + self._hiss(power, samples, variant)
         out: np.ndarray = wave.cpu().numpy()
         return out
+
+    def _hiss(self, power: torch.Tensor, samples: int, variant: int) -> torch.Tensor | float:
+        """What recordings have where ``power`` [B, M, F] was gated, [B, samples]: while something sounds, no longer."""
+        if self.residual is None:
+            return 0.0
+        gated = (power == 0) & (power > 0).any(1, keepdim=True)
+        gain = torch.where(gated, self.residual.hiss.to(power)[:, None], 0.0)
+        return shaped_noise(gain, self.transform, samples, rng.generator(variant, "hiss"))
 
     def sample_db(
         self, count: int, frames: int, seed: int, temperature: float, sound: int | None = None
     ) -> torch.Tensor:
         """The sounds of :meth:`sample_codes`: mel power in dB [count, M, F], F at most ``frames`` for one-shots."""
-        codes = self.sample_codes(count, frames, seed, temperature, sound)
+        codes, _ = self.sample_codes(count, frames, seed, temperature, sound)
         return self.roughen(self.sounding(codes, frames), rng.generator(seed, "sample-texture"))
 
     def sample_codes(
         self, count: int, frames: int, seed: int, temperature: float, sound: int | None = None
-    ) -> torch.Tensor:
-        """Codes [count, D, L] of new sounds from the prior, of ``frames`` where they are textures.
+    ) -> tuple[torch.Tensor, list[int]]:
+        """Codes [count, D, L] of new sounds from the prior, of ``frames`` where they are textures, and the training
+        sound that each was drawn nearest to.
 
         sound: the training sound around whose mean code a texture moves; none: around one between two of them.
         """
@@ -160,8 +175,8 @@ class Codec:
         length = self.prior.frames if isinstance(self.prior, OneShotPrior) else -(-frames // STRIDE) + BURN_IN
         deviation = self.prior.deviate(normal(noise, (count, self.model.latent_dim, length)), temperature)
         if isinstance(self.prior, OneShotPrior) or sound is None:
-            return self.prior.new(deviation, picks)
-        return self.prior.means[sound][:, None] + deviation
+            return self.prior.new(deviation, picks), nearer(len(self.prior.means), picks).tolist()
+        return self.prior.means[sound][:, None] + deviation, [sound] * count
 
     def sounding(self, codes: torch.Tensor, frames: int) -> torch.Tensor:
         """Mel power in dB [B, M, F] of the codes [B, D, L] of new sounds, at most ``frames``, without roughness."""

@@ -54,25 +54,28 @@ def sample_wave(codec: Codec, samples: int, seed: int, temperature: float, sound
     row as fit."""
     rate = codec.config.sample_rate
     if not isinstance(codec.prior, OneShotPrior):
-        codes = codec.sample_codes(1, codec.config.frames(samples), seed, temperature, sound)
-        return finish.fade_edges(_sounds(codec, codes, samples, seed)[0], rate)
+        drawn = codec.sample_codes(1, codec.config.frames(samples), seed, temperature, sound)
+        return finish.fade_edges(_sounds(codec, *drawn, samples, seed)[0], rate)
     count = max(1, round(samples / (codec.frames_of(codec.prior.frames) * codec.config.hop_length)))
     cell = samples // count
-    codes = codec.sample_codes(count, codec.config.frames(cell), seed, temperature)
-    waves = [finish.one_shot_edges(wave, rate) for wave in _sounds(codec, codes, cell, seed)]
+    drawn = codec.sample_codes(count, codec.config.frames(cell), seed, temperature)
+    waves = [finish.one_shot_edges(wave, rate) for wave in _sounds(codec, *drawn, cell, seed)]
     return finish.lengthen(np.concatenate(waves), samples)
 
 
-def _sounds(codec: Codec, codes: torch.Tensor, samples: int, seed: int) -> list[np.ndarray]:
-    """Waves [samples], or [samples, 2] of a stereo collection, of the codes [B, D, L] of new sounds."""
+def _sounds(codec: Codec, codes: torch.Tensor, beside: list[int], samples: int, seed: int) -> list[np.ndarray]:
+    """Waves [samples], or [samples, 2] of a stereo collection, of the codes [B, D, L] of new sounds.
+
+    beside: the training sounds as which they lie.
+    """
     db = codec.sounding(codes, codec.config.frames(samples))
     middles = codec.to_wave(codec.roughen(db, rng.generator(seed, "sample-texture")), samples)
-    images = [image for code in codes if (image := codec.image(code, nearest=True))]
+    images = [image for sound in beside if (image := codec.image_of(sound))]
     if not images:
         return list(middles)
     others = codec.to_wave(codec.roughen(db, rng.generator(seed, "sample-side")), samples, variant=1)
     laid = zip(middles, others, images, strict=True)
-    return [laid_out(middle, other, image, codec.config.sample_rate) for middle, other, image in laid]
+    return [laid_out(middle, other, image, codec.config.sample_rate, whole=True) for middle, other, image in laid]
 
 
 def even_preview_level(held_out: np.ndarray, level: float) -> float:

@@ -115,13 +115,24 @@ class TexturePrior:
 
 def between(means: torch.Tensor, picks: torch.Tensor) -> torch.Tensor:
     """Places [count, ...] between two of ``means`` [N, ...] for draws [count, 3] from [0, 1): first, second, where."""
-    count = len(means)
-    first = (picks[:, 0] * count).long().clamp_max(count - 1)
-    others = max(1, count - 1)
-    second = (first + 1 + (picks[:, 1] * others).long().clamp_max(others - 1)) % count
+    first, second, weight = _two_of(len(means), picks)
+    return torch.lerp(means[first], means[second], weight.view(-1, *[1] * (means.ndim - 1)).to(means))
+
+
+def nearer(sounds: int, picks: torch.Tensor) -> torch.Tensor:
+    """Which of ``sounds`` [count] the places of :func:`between` were drawn nearer to, each as often as any other; 0
+    where there are none."""
+    first, second, weight = _two_of(max(1, sounds), picks)
+    return torch.where(weight < 0.5, first, second)
+
+
+def _two_of(sounds: int, picks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """First and second sound, and how far from the first to the second, each [count]."""
+    first = (picks[:, 0] * sounds).long().clamp_max(sounds - 1)
+    others = max(1, sounds - 1)
+    second = (first + 1 + (picks[:, 1] * others).long().clamp_max(others - 1)) % sounds
     low, high = BETWEEN
-    weight = (low + (high - low) * picks[:, 2]).view(-1, *[1] * (means.ndim - 1))
-    return torch.lerp(means[first], means[second], weight.to(means))
+    return first, second, low + (high - low) * picks[:, 2]
 
 
 Prior = OneShotPrior | TexturePrior

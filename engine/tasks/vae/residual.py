@@ -2,8 +2,9 @@
 
 A decoder answers with a mean. What the recordings have beyond it is, as far as it was measured, of two kinds: the grain
 of any spectrogram of noise, with that grain's memory from frame to frame and from band to band, nearly as strong as in
-white noise where no line stands out; and a colour that stays from a sound's beginning to its end. And where recordings
-begin at once, a mean of crops that do and crops that do not begins softly: by how much is the same in most of them.
+white noise where no line stands out; and a colour that stays from a sound's beginning to its end. Where recordings
+begin at once, a mean of crops that do and crops that do not begins softly: by how much is the same in most of them. And
+a spectrogram ends 80 dB below the loudest, where recordings hiss on.
 
 Letters: B batch, K sounds, N chunks, M mel bands, F frames.
 """
@@ -19,7 +20,7 @@ import torch
 from torch.nn.functional import avg_pool1d, pad
 
 from engine import rng
-from engine.audio.mel import AudioSpectrogram, power_to_db, to_power
+from engine.audio.mel import SILENCE_DB, AudioSpectrogram, power_to_db, to_power
 
 MOST_GRAIN = 1.5
 STEADY_FRAMES = 4
@@ -28,6 +29,7 @@ _STEADY_PART = 3
 _MEASURED_FRAMES = 2000
 _SMOOTH_BANDS = 5
 _NEAR_BANDS = 3
+SOUNDING_DB = 6.0  # above the floor
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class Residual:
 
     colours [K, M]: mean residuals of the training sounds in dB, such that their sums with standard normal weights have
     the recorded covariance. onset [8]: by how many dB the first frames of a recording are louder than the decoder's.
+    hiss [M]: amplitude, beside white noise of deviation 1, of what recordings have below the floor while they sound.
     """
 
     grain: torch.Tensor
     level: torch.Tensor
     colours: torch.Tensor
     onset: torch.Tensor
+    hiss: torch.Tensor
 
     @classmethod
     def measure(
@@ -52,17 +56,22 @@ class Residual:
         sounds: torch.Tensor,
         first: torch.Tensor,
         transform: AudioSpectrogram,
+        floor: float,
     ) -> Residual:
         """From chunks in dB [N, M, F] and what the decoder makes of them, where ``active``.
 
-        sounds [N]: whose chunk each is. first [N]: whether it is that sound's beginning.
+        sounds [N]: whose chunk each is. first [N]: whether it is that sound's beginning. floor: below it, in dB, the
+        decoder knows nothing.
         """
+        hiss_db, db = _hiss(db, floor), db.clamp_min(floor)
         left = db - decoded
         noise = white_noise_db(rng.generator(0, "grain"), 1, _MEASURED_FRAMES, transform)[0]
         pairs = active[..., 1:] & active[..., :-1]
         moved = torch.where(pairs, left.diff(dim=-1).abs(), 0.0).sum((0, 2)) / pairs.sum((0, 2)).clamp_min(1)
         grain = _smooth(moved / noise.diff(dim=-1).abs().mean(1), _SMOOTH_BANDS).clamp_max(MOST_GRAIN)
-        return cls(grain, noise.mean(1), _colours(left, active, sounds), _onset(db[first], decoded[first]))
+        level = noise.mean(1)
+        hiss = to_power((hiss_db - level) / 2)
+        return cls(grain, level, _colours(left, active, sounds), _onset(db[first], decoded[first]), hiss)
 
     def struck(self, db: torch.Tensor) -> torch.Tensor:
         """``db`` [B, M, F] of one-shots, whose sounds begin at once, with first frames as loud as recordings have."""
@@ -87,9 +96,9 @@ class Residual:
     @classmethod
     def load(cls, state: Mapping[str, Any]) -> Residual:
         """Take back what :meth:`state_dict` gave; ``ValueError`` when its shapes contradict one another."""
-        found = cls(*(state[name].float() for name in ("grain", "level", "colours", "onset")))
+        found = cls(*(state[name].float() for name in ("grain", "level", "colours", "onset", "hiss")))
         shapes = [tuple(part.shape) for part in asdict(found).values()]
-        if shapes[0] != shapes[1] or shapes[2][1:] != shapes[0] or shapes[3] != (ONSET_FRAMES,):
+        if {shapes[1], shapes[2][1:], shapes[4]} != {shapes[0]} or shapes[3] != (ONSET_FRAMES,):
             raise ValueError(f"a residual of shapes {shapes}")
         return found
 
@@ -113,6 +122,15 @@ def _colours(left: torch.Tensor, active: torch.Tensor, sounds: torch.Tensor) -> 
     heard = count >= STEADY_FRAMES
     means = torch.where(heard, total / count.clamp_min(1), 0.0)
     return means / heard.sum(0).clamp_min(1).sqrt()
+
+
+def _hiss(db: torch.Tensor, floor: float) -> torch.Tensor:
+    """[M]: mean of what lies below ``floor`` in chunks in dB [N, M, F] while something sounds; silence where a band is
+    seen there for less than four frames."""
+    below = (db <= floor) & (db > SILENCE_DB) & (db.amax(1, keepdim=True) > floor + SOUNDING_DB)
+    count = below.sum((0, 2))
+    means = torch.where(below, db, 0.0).sum((0, 2)) / count.clamp_min(1)
+    return torch.where(count >= STEADY_FRAMES, means, SILENCE_DB)
 
 
 def _onset(db: torch.Tensor, decoded: torch.Tensor) -> torch.Tensor:

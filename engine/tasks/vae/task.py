@@ -265,8 +265,9 @@ class VAETask:
         items = self.train_items
         output, _, _ = self._forward(model, codec.scale.standardise(items.db)[:, None])
         decoded, first = codec.scale.restore(output[:, 0]), torch.tensor([chunk.start == 0 for chunk in items.chunks])
-        heard = items.db.clamp_min(codec.scale.floor)
-        self.codec.residual = Residual.measure(heard, decoded, items.active, items.files, first, self.transform)
+        self.codec.residual = Residual.measure(
+            items.db, decoded, items.active, items.files, first, self.transform, codec.scale.floor
+        )
 
     def _codec_of(self, model: ConvVAE) -> Codec:
         codec = self.codec

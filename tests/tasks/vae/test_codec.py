@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engine import rng
 from engine.audio.files.io import read_wave
 from engine.audio.levels import amplitude_to_db, beginning, rms
-from engine.audio.mel import Scale
+from engine.audio.mel import SILENCE_DB, Scale
 from engine.audio.settings import SpectrogramConfig
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.prior import TexturePrior
+from engine.tasks.vae.residual import Residual, white_noise_db
 from engine.tasks.vae.sounds.load import open_model
 
 
@@ -48,6 +50,26 @@ def test_a_copy_begins_alike_after_any_silence() -> None:
     for silence in (300, 2400):
         later = codec().reconstruct(np.pad(stroke, (silence, 0)))
         np.testing.assert_array_equal(later, np.pad(copy, (silence, 0)))
+
+
+def test_what_is_too_quiet_for_the_spectrogram_hisses_on_while_a_sound_lasts() -> None:
+    # Silence there gave 26 copies of tabla strokes away in 94 cases of 100, inversion alone in 87.
+    hiss = torch.linspace(1e-7, 1e-6, 128)
+    residual = Residual(torch.zeros(128), torch.zeros(128), torch.zeros(1, 128), torch.zeros(8), hiss)
+    ours = codec()
+    db = torch.full((1, 128, 100), ours.scale.floor)
+    db[:, 60, :60] = 0
+    with_hiss, without = (one.to_wave(db, 40_000) for one in (replace(ours, residual=residual), ours))
+    added = ours.transform(torch.from_numpy(with_hiss - without))[0]
+    white = white_noise_db(rng.generator(1, "white"), 1, 500, ours.transform)[0].mean(1)
+    expected = white + 20 * torch.log10(hiss)
+    sounding = added[:, 4:56].mean(1) - expected
+    assert float(torch.cat([sounding[8:56], sounding[64:]]).abs().max()) < 2.5
+    assert float(sounding.abs().mean()) < 1
+    assert float(added[:, 66:].max()) <= SILENCE_DB + 1
+    assert np.array_equal(
+        replace(ours, residual=residual).to_wave(torch.full_like(db, ours.scale.floor), 900), np.zeros((1, 900))
+    )
 
 
 def test_a_copy_is_nearer_than_what_the_encoders_answer_decodes_to() -> None:

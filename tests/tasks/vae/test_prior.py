@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.tasks.vae.prior import BURN_IN, OneShotPrior, TexturePrior, between, is_texture, load_prior, prior_state
+from engine.tasks.vae.prior import (
+    BURN_IN,
+    OneShotPrior,
+    TexturePrior,
+    between,
+    is_texture,
+    load_prior,
+    nearer,
+    prior_state,
+)
 
 
 def test_a_one_shot_prior_gives_back_the_distribution_it_was_fitted_to() -> None:
@@ -29,6 +38,19 @@ def test_a_new_sound_lies_between_two_of_the_collection(count: int) -> None:
         assert not torch.isclose(places, places.round(), atol=1e-3).all(), "copies of single sounds"
     extremes = torch.tensor([[0.0, 0.0, 0.0], [0.9999999, 0.9999999, 1.0]])
     assert torch.isfinite(between(means, extremes)).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_every_sound_has_as_many_places_that_lie_nearer_to_it_than_to_the_other(count: int) -> None:
+    means = 10.0 ** torch.arange(float(count))[:, None]
+    picks = torch.rand(4000, 3, generator=torch.Generator().manual_seed(0))
+    found, places = nearer(count, picks), between(means, picks)
+    shares = torch.bincount(found, minlength=count) / len(picks)
+    torch.testing.assert_close(shares, torch.full((count,), 1 / count), atol=0.02, rtol=0)
+    first = (picks[:, 0] * count).long()
+    middle = picks[:, 2] == 0.5
+    to_first = (places - means[first]).abs()[:, 0] < (places - means[found]).abs()[:, 0]
+    assert not (to_first & ~middle).any(), "its own first sound is nearer than the one that was named"
 
 
 def test_a_prior_of_an_older_version_turns_around_the_mean() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine import rng
-from engine.audio.mel import AudioSpectrogram
+from engine.audio.mel import SILENCE_DB, AudioSpectrogram
 from engine.audio.settings import SpectrogramConfig
 from engine.tasks.vae.residual import Residual, white_noise_db
 
@@ -24,7 +24,7 @@ def recordings(offsets: np.ndarray | None = None) -> tuple[torch.Tensor, torch.T
 
 def measured(db: torch.Tensor, mean: torch.Tensor) -> Residual:
     everywhere, begins = torch.ones_like(db, dtype=torch.bool), torch.ones(CHUNKS, dtype=torch.bool)
-    return Residual.measure(db, mean, everywhere, torch.arange(CHUNKS), begins, TRANSFORM)
+    return Residual.measure(db, mean, everywhere, torch.arange(CHUNKS), begins, TRANSFORM, float(db.min()))
 
 
 def roughness(db: torch.Tensor) -> list[float]:
@@ -69,6 +69,19 @@ def test_one_shots_are_struck_as_hard_as_recordings_are() -> None:
     assert float((struck - mean)[..., :2].mean((0, 1)).abs().max()) < 1
     torch.testing.assert_close(struck[..., 8:], soft[..., 8:])
     assert measured(db, soft).struck(soft[..., :3]).shape[-1] == 3
+
+
+def test_the_hiss_below_the_floor_is_that_of_the_frames_that_sound() -> None:
+    db = white_noise_db(rng.generator(5, "recordings"), CHUNKS, FRAMES, TRANSFORM) - 20
+    db[:, 60] += 120
+    db[..., 90:] = SILENCE_DB
+    db[..., 80:90] -= 90
+    everywhere, begins = torch.ones_like(db, dtype=torch.bool), torch.ones(CHUNKS, dtype=torch.bool)
+    floor = float(db.max()) - 80
+    found = Residual.measure(db, db, everywhere, torch.arange(CHUNKS), begins, TRANSFORM, floor)
+    others = torch.arange(128) != 60
+    torch.testing.assert_close(found.hiss[others], torch.full((127,), 0.1), atol=0, rtol=0.1)
+    assert float(found.hiss[60]) < 1e-6, "never seen below the floor"
 
 
 def test_a_longer_picture_is_roughened_like_a_shorter_one_and_each_seed_otherwise() -> None:

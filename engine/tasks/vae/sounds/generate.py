@@ -18,11 +18,11 @@ from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
 from engine.audio.levels import beginning
 from engine.audio.mel import power_to_db
-from engine.audio.stereo import laid_out
+from engine.audio.stereo import StereoImage, laid_out
 from engine.errors import ConfigError
 from engine.tasks.vae.codec import AUDIBLE_DB, normal
 from engine.tasks.vae.model import STRIDE
-from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior
+from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, nearer
 from engine.tasks.vae.sounds.collection_codes import collection_codes
 from engine.tasks.vae.sounds.inputs import Given, open_sound
 from engine.tasks.vae.sounds.latent_map import LatentMap, fitted, too_far
@@ -50,13 +50,15 @@ class Made:
 class _Code:
     """values [W, D, L]: what is decoded. place [W, D, L]: the same by the encoder's answer, which the map knows.
 
-    samples: length of the sound it stands for; None: until that has died away. silence: samples before that.
+    samples: length of the sound it stands for; None: until that has died away. silence: samples before that. beside:
+    the training sound that a new one was drawn nearest to.
     """
 
     values: torch.Tensor
     place: torch.Tensor
     samples: int | None = None
     silence: int = 0
+    beside: int | None = None
 
 
 class SoundGenerator:
@@ -176,8 +178,12 @@ class SoundGenerator:
         if not (self.in_stereo if request.stereo is None else request.stereo):
             return middle
         other = self._voice(db, request, 1)
-        image = self.map.image(code.place, nearest=isinstance(_start(request), FromPrior)) if self.in_stereo else None
-        return laid_out(middle, other, image, self.rate) if image else finish.widen(middle, other, self.rate)
+        image = self._image(code) if self.in_stereo else None
+        return laid_out(middle, other, image, self.rate, True) if image else finish.widen(middle, other, self.rate)
+
+    def _image(self, code: _Code) -> StereoImage | None:
+        """A new sound lies as the recording that it was drawn nearest to, so that all of them lie as the collection."""
+        return self.map.image(code.place) if code.beside is None else self.codec.image_of(code.beside)
 
     def _voice(self, db: torch.Tensor, request: SoundRequest, variant: int) -> finish.Wave:
         # Variations of one sound share their roughness: at amount 0 they are one.
@@ -194,7 +200,7 @@ class SoundGenerator:
             step = self.map.move(origin.axes, code.place.shape[-1])
             remarks.extend(self.map.remarks(code.place + step))
             samples = code.samples if self.of_textures else None
-            return _Code(code.values + step, code.place + step, samples, code.silence)
+            return _Code(code.values + step, code.place + step, samples, code.silence, code.beside)
         if isinstance(origin, FromFile):
             return self._variation(origin, request)
         if isinstance(origin, Between):
@@ -209,8 +215,9 @@ class SoundGenerator:
 
     def _new(self, origin: FromPrior, request: SoundRequest) -> _Code:
         draws = rng.generator(request.seed, "generate-place", origin.index).random((1, 3), dtype=np.float32)
-        values = self.prior.new(self._wander(request)[None], torch.from_numpy(draws))
-        return _Code(values, values)
+        picks = torch.from_numpy(draws)
+        values = self.prior.new(self._wander(request)[None], picks)
+        return _Code(values, values, beside=int(nearer(len(self.prior.means), picks)))
 
     def _wander(self, request: SoundRequest, frames: int | None = None) -> torch.Tensor:
         """Deviations [D, L] as the prior draws them; of ``frames`` latent frames, or what the request asks for."""

@@ -163,9 +163,9 @@ class LatentMap:
             for item in order
         ]
 
-    def image(self, code: torch.Tensor, nearest: bool = False) -> StereoImage | None:
+    def image(self, code: torch.Tensor) -> StereoImage | None:
         """How a sound of this code [W, D, L] lies between two channels, see :meth:`Codec.image`."""
-        return self.codec.image(self._timed(code), nearest)
+        return self.codec.image(self._timed(code))
 
     def remarks(self, code: torch.Tensor) -> list[str]:
         """A word of warning where a code [W, D, L] is farther from everything learned than new sounds get."""

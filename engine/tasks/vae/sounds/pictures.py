@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.audio.files.io import read_stereo, read_wave, wave_bytes
+from engine.audio.files.io import AudioError, read_stereo, read_wave, wave_bytes
 from engine.audio.levels import CEILING_DB, from_db, peak
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_image, mel_png
@@ -97,21 +97,23 @@ def foretell(generator: SoundGenerator, requests: Sequence[SoundRequest]) -> lis
 
 
 def original(trained: Trained, name: str, out: Path) -> Copy:
-    """Write the first minute of the recording ``name`` into ``out`` as a 16-bit WAV with its peak at -1 dBFS.
+    """Write the first minute of the recording ``name`` into ``out`` as a 16-bit WAV with its peak at -1 dBFS, in two
+    channels where it has them.
 
     Only what the run learned from or checked with: ``DataError`` for anything else and when it is gone. Raises OSError.
     """
     if not any(row.path == name for row in trained.files):
         raise DataError(f"{name} is no sound of this collection.", "Name one as the map calls it.")
-    wave = open_sound(trained, name).wave
-    if wave is None:
+    given, rate = open_sound(trained, name), trained.codec.config.sample_rate
+    if given.wave is None:
         raise DataError(f"The recording {name} is not where it was.", "The model's own copy of it can still be heard.")
-    rate = trained.codec.config.sample_rate
-    shown = wave[: round(LONGEST_S * rate)]
+    shown = given.wave[: round(LONGEST_S * rate)]
+    if given.image is not None and (recording := find_sound(trained, name)) is not None:
+        shown = _both_channels(recording, rate)
     data = wave_bytes(shown * np.float32(from_db(CEILING_DB)), rate)
     path = out / f"original-{hashlib.sha256(data).hexdigest()[:16]}.wav"
     replace_bytes(path, data, durable=False)
-    return Copy(path, len(shown) / rate, len(shown) == len(wave))
+    return Copy(path, len(shown) / rate, len(shown) >= len(given.wave))
 
 
 def given_copy(trained: Trained, name: str, path: Path) -> Copy | None:
@@ -127,3 +129,13 @@ def given_copy(trained: Trained, name: str, path: Path) -> Copy | None:
         path, wave_bytes(shown / np.float32(peak(wave)) * np.float32(from_db(CEILING_DB)), rate), durable=False
     )
     return Copy(path, len(shown) / rate, len(shown) == len(wave))
+
+
+def _both_channels(path: Path, rate: int) -> np.ndarray:
+    """The first minute of a stereo file, [T, 2], its louder channel at peak 1. ``DataError`` when it cannot be read."""
+    try:
+        wave, _ = read_stereo(path, rate, LONGEST_S)
+    except (AudioError, OSError) as error:
+        raise DataError(f"{path} cannot be used: {error}.", "Leave it out or convert it to WAV.") from error
+    found: np.ndarray = wave[: round(LONGEST_S * rate)] / max(peak(wave), np.finfo(np.float32).tiny)
+    return found
