@@ -361,7 +361,7 @@ def test_two_minutes_stay_two_minutes_whatever_comes_and_goes_beside(name: str, 
     assert train_under(LOADS[name], tmp_path / "run", slow=slow) == pytest.approx(BUDGET_S, rel=0.05)
 
 
-@pytest.mark.parametrize("busy", [0, 45])
+@pytest.mark.parametrize("busy", [*later(0), 45])
 @pytest.mark.parametrize("at", [30, *later(60), 90])
 @pytest.mark.parametrize("held", ["step", "epoch", "preview", "save"])
 def test_one_part_that_is_held_up_is_not_the_price_of_every_other(

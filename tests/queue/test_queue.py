@@ -283,6 +283,7 @@ def test_a_second_worker_is_refused_with_a_sentence_and_one_that_waits_leaves_at
     assert first.wait(60) == 143 and Queue(runs).worker() == ""
 
 
+@pytest.mark.usefixtures("forked_starts")
 def test_a_worker_is_stopped_from_anywhere_with_a_checkpoint_and_the_next_one_is_not(
     queue: Engine, runs: Path, night: Night, tmp_path: Path
 ) -> None:
