@@ -23,7 +23,7 @@ from tests.audio.sounds import Write, chirp
 
 # The machine is shared: no test asserts a time.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared")
+settings.register_profile("few", parent=settings.get_profile("shared"), max_examples=25)
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -33,6 +33,11 @@ Make = Callable[[Path], object]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="Slow tests too, and every enumeration whole: what CI runs.")
     parser.addoption("--controls", action="store_true", help="Press every control in every state of a run.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What Hypothesis draws where a test does not say how much: a quarter of it without ``--all``."""
+    settings.load_profile("shared" if config.getoption("all") else "few")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -29,10 +29,13 @@ import weakref
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from subprocess import PIPE, CompletedProcess
+from subprocess import DEVNULL, PIPE, STDOUT, CompletedProcess
+from types import SimpleNamespace
 from typing import Any
 
 from filelock import FileLock
+
+from engine import child
 
 ROOT = Path(__file__).resolve().parents[1]
 IMPORTED = (
@@ -46,6 +49,11 @@ IMPORTED = (
     "engine.commands.generate",
     "engine.commands.instrument",
     "engine.claims.headline",
+    "engine.tasks.vae.datasets",
+    "engine.loop.rehearsal",
+    "PIL.BmpImagePlugin",  # these four: what saving the first picture would import
+    "PIL.GifImagePlugin",
+    "PIL.JpegImagePlugin",
     "PIL.PngImagePlugin",
     "sklearn.compose",  # what the task of tables imports when it needs it
     "sklearn.datasets",
@@ -62,6 +70,8 @@ APP = (
     "app.panels.summary",
 )  # what one who serves the app needs beside; imported when the first asks
 LARGEST = 1 << 18  # bytes of a message; the environment is in it
+STARTERS = ("engine.process.start", "engine.queue.start_check")  # what starts processes of the engine's own
+FORKED = "TESTS_FORKED_STARTS"  # the variable of a process that has what it starts forked, too
 PLACE = "TESTS_FORKSERVER"  # the variable that says in which folder those who share a server find it
 _STARTED: list[subprocess.Popen[bytes]] = []  # ends after those who ask, so nobody here waits for it
 
@@ -119,6 +129,25 @@ class Popen(subprocess.Popen[Any]):
         if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
             self.returncode = int(self._ended.recv(16, socket.MSG_PEEK))  # left there: two threads may wait
         return self.returncode
+
+
+def started(command: list[str], env: Mapping[str, str], **options: Any) -> Popen:
+    """What :class:`subprocess.Popen` does for one who starts a command of ``engine.child``."""
+    assert command[:3] == child.command("")[:3] and options.pop("close_fds", True)
+    options.pop("start_new_session", None)
+    return Popen(*command[3:], environment=env, **{"text": False} | options)
+
+
+def finished(command: list[str], *, capture_output: bool, **options: Any) -> CompletedProcess[str]:
+    """What :func:`subprocess.run` does for the same."""
+    assert capture_output
+    with started(command, stdout=PIPE, stderr=PIPE, **options) as process:
+        said = process.communicate()
+    return CompletedProcess(process.args, process.returncode, *said)
+
+
+# In a module that starts processes: in place of its ``subprocess``.
+FORKING = SimpleNamespace(Popen=started, run=finished, PIPE=PIPE, STDOUT=STDOUT, DEVNULL=DEVNULL)
 
 
 def stand_for(module: str) -> None:
@@ -244,6 +273,8 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     if request["folder"] is not None:
         os.chdir(request["folder"])
     sys.argv[1:] = request["arguments"]
+    for name in STARTERS if FORKED in os.environ else ():
+        importlib.import_module(name).subprocess = FORKING  # type: ignore[attr-defined]
     # That the module is there already is what this is for.
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
     try:

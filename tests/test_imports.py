@@ -131,10 +131,16 @@ def test_there_is_something_to_look_at() -> None:
 
 
 @cache
+def parsed(text: str) -> ast.Module:
+    """A program, parsed once: several tests look at each."""
+    return ast.parse(text)
+
+
+@cache
 def imported(text: str) -> frozenset[str]:
     """Modules that a program imports anywhere, inside functions too; of the project the very module, not its room."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -238,14 +244,15 @@ PROMISED = {
 }
 
 
-def texts(program: str) -> list[str]:
+@cache
+def texts(program: str) -> tuple[str, ...]:
     """The strings that a program works with: neither docstrings nor the help of settings and fields."""
-    tree = ast.parse(program)
+    tree = parsed(program)
     help_of = {id(word.value) for node in ast.walk(tree) if isinstance(node, ast.Call) for word in node.keywords
                if word.arg == "description"}  # fmt: skip
     told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)} | help_of
     constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told)
-    return [node.value for node in constants if isinstance(node.value, str)]
+    return tuple(node.value for node in constants if isinstance(node.value, str))
 
 
 @pytest.mark.parametrize("module", GENERAL)
@@ -287,9 +294,7 @@ def test_the_app_never_imports_torch_nor_a_task() -> None:
 def test_the_app_knows_neither_a_task_nor_what_it_measures() -> None:
     for module, path in modules("app").items():
         texts = {
-            node.value
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Constant)
+            node.value for node in ast.walk(parsed(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant)
         }
         assert not texts & {"dB", "vae", "mlp", "val_recon_db", "val_accuracy"}, module
 
@@ -307,7 +312,7 @@ def test_nothing_is_pickled() -> None:
         assert not roots & {"pickle", "marshal", "shelve", "joblib"}, module
         called = {
             f"{node.value.id}.{node.attr}"
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in ast.walk(parsed(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
         }
         assert not called & {"torch.save", "torch.load"}, module

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import streamlit as st
@@ -17,9 +14,9 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from app.runs import launch
-from engine import child
 from engine.process import start
 from engine.queue import start as queue_start
+from engine.queue import start_check
 from tests import forkserver
 from tests.conftest import ROOT
 
@@ -49,14 +46,8 @@ def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def forked_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the app starts is forked from a warm process. tests/browser has it start Python itself."""
 
-    def popen(command: list[str], env: dict[str, str], close_fds: bool, **options: Any) -> forkserver.Popen:
-        assert command[:3] == child.command("")[:3] and close_fds
-        options.pop("start_new_session", None)
-        return forkserver.Popen(*command[3:], environment=env, text=False, **options)
-
-    streams = {name: getattr(subprocess, name) for name in ("PIPE", "STDOUT", "DEVNULL")}
-    for starts in (launch, start, queue_start):  # what makes sounds, a training, the worker of a queue
-        monkeypatch.setattr(starts, "subprocess", SimpleNamespace(Popen=popen, **streams))
+    for starts in (launch, start, queue_start, start_check):  # what makes sounds, a training, a queue's worker, a look
+        monkeypatch.setattr(starts, "subprocess", forkserver.FORKING)
 
 
 @pytest.fixture

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import forkserver
 from tests.bench.features import diversity, features, frechet, onset_s, seam
 from tests.bench.scoring import RATE, mel_power, relative_db, score
-from tests.conftest import ROOT
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
@@ -64,9 +62,8 @@ def test_chunks_set_end_to_end_have_a_seam_and_one_pass_has_none() -> None:
 
 @pytest.mark.slow
 def test_the_bench_trains_and_prints_one_line_of_figures(drums: Path) -> None:
-    program = [sys.executable, "-m", "tests.bench", "quality", "--data", str(drums), "--steps", "4", "--threads", "1"]
-    program += ["--samples", "4", "--", "--channels", "8", "--batch-size", "2"]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True)
+    options = ("--steps", 4, "--threads", 1, "--samples", 4, "--", "--channels", 8, "--batch-size", 2)
+    done = forkserver.run("tests.bench", "quality", "--data", drums, *options, timeout=500)
     assert done.returncode == 0, done.stderr
     line = json.loads(done.stdout.splitlines()[-1])
     assert line["inversion"]["active_db"] < 2 < line["gated"]["active_db"]
@@ -92,10 +89,10 @@ def test_the_bench_of_lengths_keeps_what_it_measured_and_goes_on(drums: Path, tm
     (data / "sonicpi").mkdir(parents=True)
     for number, path in enumerate(sorted(drums.iterdir())):
         (data / "sonicpi" / f"drum_{number}{path.suffix}").write_bytes(path.read_bytes())
-    options = ["--data", str(data), "--set", "drums", "--out", str(out)]
-    program = [sys.executable, "-m", "tests.bench", "lengths", *options]
+    options = ("--data", data, "--set", "drums", "--out", out)
     for wanted in (["--steps", "2"], ["--steps", "2", "--steps", "3"]):
-        subprocess.run([*program, *wanted], cwd=ROOT, capture_output=True, text=True, check=True)
+        done = forkserver.run("tests.bench", "lengths", *options, *wanted, timeout=500)
+        assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert [line["steps"] for line in lines] == [2, 3], "what stands there is not trained again"
     assert all(line["files"] == 10 and line["best_db"] > 0 and line["constant_db"] > 0 for line in lines)

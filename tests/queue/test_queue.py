@@ -94,6 +94,12 @@ def night(runs: Path) -> Iterator[Night]:
 
 
 @pytest.fixture
+def forked_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is started is forked from a warm process. Where a worker is killed with all of its own, it starts Python."""
+    monkeypatch.setenv(forkserver.FORKED, "1")
+
+
+@pytest.fixture
 def queue(engine: Engine, runs: Path) -> Engine:
     """``sweetspot queue WORD …`` on this test's runs."""
     return lambda word, *arguments: engine("queue", word, *arguments, "--runs-dir", runs)
@@ -164,6 +170,7 @@ def test_a_request_is_begun_with_the_settings_it_was_added_with(queue: Engine, r
         ([], "nothing to train on"),
     ],
 )
+@pytest.mark.usefixtures("forked_starts")
 def test_what_cannot_be_trained_is_refused_when_it_is_added(
     queue: Engine, runs: Path, arguments: list[str], told: str
 ) -> None:
@@ -186,6 +193,7 @@ def test_what_waits_is_removed_and_no_worker_finds_it(queue: Engine, runs: Path,
     assert "Nothing waits" in queue("list").stdout
 
 
+@pytest.mark.usefixtures("forked_starts")
 def test_a_run_that_waited_is_told_of_by_the_queues_command_and_sees_the_gpus_of_its_worker(
     queue: Engine, runs: Path, night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +204,7 @@ def test_a_run_that_waited_is_told_of_by_the_queues_command_and_sees_the_gpus_of
     assert until(lambda: heard(root)) == ["done: GPU 7"]
 
 
+@pytest.mark.usefixtures("forked_starts")
 def test_each_slot_has_a_gpu_of_its_own_and_what_wants_none_takes_none(
     queue: Engine, runs: Path, night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +219,7 @@ def test_each_slot_has_a_gpu_of_its_own_and_what_wants_none_takes_none(
     assert f"{roots[2].name} begins (pid {night.trainers()[roots[2].name]}, GPU 5)" in night.said.read_text()
 
 
+@pytest.mark.usefixtures("forked_starts")
 def test_no_text_of_a_request_is_taken_for_an_option(queue: Engine, runs: Path, night: Night, tmp_path: Path) -> None:
     root = added(queue, table(tmp_path / "table.csv"), "--target", "kind", "--max-epochs", 1, "--threads", 1)
     path = Queue(runs).requests()[0].path
@@ -274,6 +284,7 @@ def test_a_second_worker_is_refused_with_a_sentence_and_one_that_waits_leaves_at
     assert first.wait(60) == 143 and Queue(runs).worker() == ""
 
 
+@pytest.mark.usefixtures("forked_starts")
 def test_a_worker_is_stopped_from_anywhere_with_a_checkpoint_and_the_next_one_is_not(
     queue: Engine, runs: Path, night: Night, tmp_path: Path
 ) -> None:
@@ -405,6 +416,7 @@ def test_a_stop_that_cannot_be_taken_away_is_named(queue: Engine, runs: Path) ->
     assert done.returncode == 2 and f"{runs / '.queue' / 'stop'} asks every worker to end" in done.stderr
 
 
+@pytest.mark.usefixtures("forked_starts")
 def test_a_worker_whose_queue_was_replaced_ends_with_its_trainings_and_says_so(
     queue: Engine, night: Night, runs: Path, tmp_path: Path
 ) -> None:
@@ -545,6 +557,7 @@ def test_a_turn_that_changes_while_a_worker_begins_it_brings_nothing_back(runs: 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_starts")
 def test_the_next_to_train_is_the_one_that_was_put_in_front(runs: Path, night: Night) -> None:
     a, b, c = asked(runs, *"abc")
     Queue(runs).train_next([c])

@@ -1,17 +1,21 @@
 """``python -m tests.reliability.crash_points FOLDER PART PARTS ONE_IN [MINUTES]``: die anywhere, resume, compare: JSON.
 
-A program, because forking is for a process without other threads. ``points``: deaths that were tried. ``wrong``: what
-was not as it must be, in words; empty when every promise held. A death leaves a directory and nothing else: of places
-that leave the same one, to the bit, one is tried. With MINUTES the run has that limit, and is planned anew three times.
+A program, because forking is for a process without other threads. ``points``: places that were resumed from. ``wrong``:
+what was not as it must be, in words; empty when every promise held. A death leaves a directory and nothing else: the
+disk in memory lays it out from the operations of one session, so no session need run up to there again. That a session
+that really dies there leaves the same is asked of some. Of places that leave the same one, to the bit, one is tried.
+With MINUTES the run has that limit, and is planned anew three times.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -31,17 +35,34 @@ from tests.reliability.sessions import (
 from tests.sampling import sample
 
 RECOVERIES = 2  # first deaths of each part whose recovery is killed as well, at each of its operations
+REAL = 16  # of so many deaths one is died by a session of its own
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Place:
+    """A directory that a death or a power cut leaves, and its name in words. death: where a session can die so."""
+
+    words: str
+    contents: Mapping[str, bytes]
+    folders: frozenset[str]
+    death: Death | None = None
+
+    def lay_out(self, root: Path) -> None:
+        shutil.rmtree(root, ignore_errors=True)
+        if self.contents or self.folders:
+            root.mkdir()
+        Disk(folders=set(self.folders)).write(root, self.contents)
 
 
 class Crashes:
     """The deaths of one part of ``parts``, against one uninterrupted run; of them one in so many is tried."""
 
     def __init__(self, folder: Path, part: int, parts: int, one_in: int, minutes: int = 0) -> None:
-        self.folder, self.part, self.parts, self.one_in = folder, part, parts, one_in
+        self.root, self.part, self.parts, self.one_in = folder / f"run-{part}", part, parts, one_in
         self.settings = {"max_minutes": minutes} if minutes else {}
         self.points = 0
         self.wrong: list[str] = []
-        self.left_by_cuts: list[tuple[dict[str, bytes], set[str]]] = []
         prepare()
         if minutes:
             plan_by_step()
@@ -56,97 +77,95 @@ class Crashes:
             self.wrong.append(f"the engine writes past the shim: {shim.past}")
 
     def run(self) -> None:
-        mine = sample(list(deaths(self.operations))[self.part :: self.parts], self.one_in)
-        for death in mine:
-            root = self._died(death)
-            self._resume(root, self._words(death, self.operations))
-        for death in mine[len(mine) // 2 : -1 : max(1, len(mine) // 2 // RECOVERIES)]:
-            self._die_in_recovery(death)
-        moved = [number for number, one in enumerate(self.operations, 1) if one.kind in ("replace", "unlink", "mkdir")]
-        for cut in sample(moved[self.part :: self.parts], self.one_in):
-            self._cut_power(cut)
+        died = list(deaths(self.operations))
+        mine = sample(distinct([*died, *cuts(self.operations)])[self.part :: self.parts], self.one_in)
+        for place in mine:
+            place.lay_out(self.root)
+            self._resume(place.words)
+        mine = [place for place in mine if place.death]
+        for place in mine[len(mine) // 2 :: REAL]:
+            self._really_die(place)
+        for place in mine[len(mine) // 2 : -1 : max(1, len(mine) // 2 // RECOVERIES)]:
+            self._die_in_recovery(place)  # in the second half of the run: all that recovery does is then in it
 
-    def _died(self, death: Death) -> Path:
-        """A directory whose session died there."""
-        root = self.folder / f"run-{self.part}"
-        shutil.rmtree(root, ignore_errors=True)
-        self._kill(root, death)
-        return root
-
-    def _kill(self, root: Path, death: Death) -> bool:
-        """Whether the session got as far as to die."""
+    def _resume(self, what: str) -> None:
         self.points += 1
-        code, said = fork(lambda: session(self.table, root, Shim(root, death), **self.settings))
-        if code not in (KILLED, 0):
-            self.wrong.append(f"{death}: ended with {code} instead of dying: {said}")
-        return code == KILLED
-
-    def _resume(self, root: Path, what: str) -> None:
-        code, said = fork(lambda: session(self.table, root, **self.settings))
+        code, said = fork(lambda: session(self.table, self.root, **self.settings))
         if code:
             self.wrong.append(f"{what}: resuming ended with {code}: {said}")
             return
-        self.wrong += [f"{what}: {complaint}" for complaint in self.whole.complaints(root)]
+        self.wrong += [f"{what}: {complaint}" for complaint in self.whole.complaints(self.root)]
 
-    def _die_in_recovery(self, first: Death) -> None:
+    def _really_die(self, place: Place, before: Place | None = None) -> None:
+        """A session that dies there, begun in ``before``, leaves what is said to be left, and is resumed like it."""
+        assert place.death is not None
+        shutil.rmtree(self.root, ignore_errors=True)
+        if before is not None:
+            before.lay_out(self.root)
+        code, said = fork(lambda: session(self.table, self.root, Shim(self.root, place.death), **self.settings))
+        if code != (0 if place.death.number == len(self.operations) and before is None else KILLED):
+            self.wrong.append(f"{place.words}: ended with {code} instead of dying: {said}")
+        if _named(names(self.root)) != _named(place.contents):
+            self.wrong.append(f"{place.words}: {_named(names(self.root))} is there, not {_named(place.contents)}")
+        self._resume(f"{place.words}, really")
+
+    def _die_in_recovery(self, first: Place) -> None:
         """Die again at the operations of the session that recovers from ``first``."""
-        died = self._died(first)  # in the second half of the run: all that recovery does is then in it
-        kept, root = died.with_name(f"died-{self.part}"), died
-        shutil.rmtree(kept, ignore_errors=True)
-        died.rename(kept)
-        shim = Shim(root)
-        shutil.copytree(kept, root)
-        assert session(self.table, root, shim, **self.settings) == 0
-        whole = [death for death in deaths(shim.operations, _contents(kept)) if not death.half]
-        for death in whole[:: self.one_in]:
-            shutil.rmtree(root, ignore_errors=True)
-            shutil.copytree(kept, root)
-            again = f"then before operation {death.number} of the recovery"
-            if self._kill(root, death):
-                self._resume(root, f"{self._words(first, self.operations)}, {again}")
-            elif death.number < len(shim.operations):
-                self.wrong.append(f"{self._words(first, self.operations)}, {again}: it was not reached")
-
-    def _cut_power(self, cut: int) -> None:
-        """The power goes after ``cut`` operations: what was not flushed is gone, new names of files kept or gone."""
-        disk = Disk.after(self.operations[:cut])
-        for how, contents in (("names kept", disk.names_kept()), ("names lost", disk.names_lost())):
-            if (contents, disk.folders) in self.left_by_cuts:
-                continue
-            self.left_by_cuts.append((contents, disk.folders))
-            self.points += 1
-            root = self.folder / f"run-{self.part}"
-            shutil.rmtree(root, ignore_errors=True)
-            root.mkdir()
-            disk.write(root, contents)
-            last = self.operations[cut - 1]
-            self._resume(root, f"power cut after operation {cut - 1}, {last.kind} {last.name}, {how}")
-
-    @staticmethod
-    def _words(death: Death, operations: list[Operation]) -> str:
-        if death.number >= len(operations):
-            return "after the last operation"
-        operation = operations[death.number]
-        half = "half way through" if death.half else "before"
-        return f"{half} operation {death.number}, {operation.kind} {operation.name}"
+        first.lay_out(self.root)
+        shim = Shim(self.root)
+        assert session(self.table, self.root, shim, **self.settings) == 0
+        died = deaths(shim.operations, first.contents, first.folders)
+        again = [place for place in distinct(died) if place.death and not place.death.half]
+        for place in again[:: self.one_in]:
+            place.lay_out(self.root)
+            self._resume(f"{first.words}, then {place.words} of the recovery")
+        self._really_die(again[len(again) // 2], first)
 
 
-def deaths(operations: list[Operation], contents: Mapping[str, bytes] = MappingProxyType({})) -> list[Death]:
-    """Before each operation, and half way through where there is a half. After one is before the next.
+def deaths(
+    operations: list[Operation], contents: Mapping[str, bytes] = NOTHING, folders: frozenset[str] = frozenset()
+) -> Iterator[Place]:
+    """What is left by one before each operation, and half way through where there is a half. After one is before the
+    next.
 
-    Not after what changed nothing in a directory that began with ``contents``: a flush, a file cut where it ended.
+    contents, folders: what was in the directory when the operations began.
     """
-    disk, left = Disk.holding(contents), None
-    found = []
+    disk = Disk.holding(contents)
+    disk.folders |= folders
     for number, operation in enumerate(operations):
-        now = disk.contents(), set(disk.folders)
-        if now != left:
-            found.append(Death(number))
-        left = now
+        words = f"operation {number}, {operation.kind} {operation.name}"
+        yield Place(f"before {words}", disk.contents(), frozenset(disk.folders), Death(number))
         if operation.kind == "write":
-            found.append(Death(number, half=True))
+            halfway = disk.contents()
+            halfway[operation.name] += operation.detail[: len(operation.detail) // 2]
+            yield Place(f"half way through {words}", halfway, frozenset(disk.folders), Death(number, half=True))
         disk.do(operation)
-    return [*found, Death(len(operations))]
+    yield Place("after the last operation", disk.contents(), frozenset(disk.folders), Death(len(operations)))
+
+
+def cuts(operations: list[Operation]) -> Iterator[Place]:
+    """The power goes after a name has moved: what was not flushed is gone, new names of files are kept or gone."""
+    disk = Disk()
+    for number, operation in enumerate(operations):
+        disk.do(operation)
+        if operation.kind in ("replace", "unlink", "mkdir"):
+            words = f"power cut after operation {number}, {operation.kind} {operation.name}"
+            folders = frozenset(disk.folders)
+            yield Place(f"{words}, names kept", disk.names_kept(), folders)
+            yield Place(f"{words}, names lost", disk.names_lost(), folders)
+
+
+def distinct(places: Iterable[Place]) -> list[Place]:
+    """Without those that leave, to the bit, what one before them left."""
+    found: dict[tuple[frozenset[tuple[str, bytes]], frozenset[str]], Place] = {}
+    for place in places:
+        found.setdefault((frozenset(place.contents.items()), place.folders), place)
+    return list(found.values())
+
+
+def _named(files: Iterable[str]) -> list[str]:
+    """Their names, but for what tells one process's temporaries from another's."""
+    return sorted(re.sub(r"[\d-]+(?=\.tmp$)", "", name) for name in files)
 
 
 def _contents(root: Path) -> dict[str, bytes]:

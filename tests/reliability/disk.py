@@ -80,7 +80,7 @@ class Disk:
         """After a power cut that lost every change of names since their directory was flushed, and those bytes."""
         return {name: file.flushed for name, file in self.durable.items()}
 
-    def write(self, root: Path, contents: dict[str, bytes]) -> None:
+    def write(self, root: Path, contents: Mapping[str, bytes]) -> None:
         """Lay ``contents`` out as a directory."""
         for name in sorted(self.folders):
             (root / name).mkdir(parents=True, exist_ok=True)

@@ -73,10 +73,8 @@ def add_sound(root: Path, epoch: int, role: str = "sample", seconds: float = 0.5
     Image.new("RGB", (64, 16), "navy").save(place.preview(epoch, 10 * epoch, role, 0, "png"))
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
+def done_run(root: Path) -> Path:
     """A done run with an original, copies and sounds."""
-    root = tmp_path / "library" / "drums-1"
     write(root, name=MARKUP)
     add_sound(root, 0, "reference")
     for epoch in (0, 5, 10, 12, 20):
@@ -85,8 +83,20 @@ def run(tmp_path: Path) -> Path:
     return root
 
 
-def test_the_page_says_all_there_is_and_plays_it(run: Path, tmp_path: Path) -> None:
-    page = Elements(report(run, tmp_path / "report.html"))
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return done_run(tmp_path / "library" / "drums-1")
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of such a run, made once."""
+    place = tmp_path_factory.mktemp("made")
+    return report(done_run(place / "library" / "drums-1"), place / "report.html")
+
+
+def test_the_page_says_all_there_is_and_plays_it(text: str) -> None:
+    page = Elements(text)
     for said in ("Done", "epoch 12", "new sounds", "Learning rate", "Settings", "Checkpoints", "14", "to check with"):
         assert said in page.said, said
     assert "Written" not in page.said
@@ -103,8 +113,7 @@ def test_the_page_says_all_there_is_and_plays_it(run: Path, tmp_path: Path) -> N
             assert picture.size == (64, 16)
 
 
-def test_the_page_fetches_nothing_and_runs_nothing(run: Path, tmp_path: Path) -> None:
-    text = report(run, tmp_path / "report.html")
+def test_the_page_fetches_nothing_and_runs_nothing(text: str) -> None:
     page = Elements(text)
     assert not {name for name, _ in page.found} & {"script", "iframe", "object", "embed", "base", "form", "a"}
     addresses = [
@@ -121,8 +130,7 @@ def test_the_page_fetches_nothing_and_runs_nothing(run: Path, tmp_path: Path) ->
     assert policy and str(policy[0]).startswith("default-src 'none'")
 
 
-def test_names_from_a_run_are_never_markup(run: Path, tmp_path: Path) -> None:
-    text = report(run, tmp_path / "report.html")
+def test_names_from_a_run_are_never_markup(text: str) -> None:
     assert "<script" not in text and MARKUP in Elements(text).said
 
 

@@ -16,6 +16,7 @@ from engine.rundir.status import State
 from tests.app.library import write
 
 
+@pytest.mark.usefixtures("forked_starts")
 def test_what_could_not_begin_is_refused_when_it_is_added(tmp_path: Path) -> None:
     queue = Queue(tmp_path)
     with pytest.raises(ConfigError, match="There is no device cuda:7 here"):

@@ -50,6 +50,7 @@ def address(app: AppTest) -> dict[str, str]:
     return {name: value if isinstance(value, str) else value[0] for name, value in dict(app.query_params).items()}
 
 
+@pytest.mark.usefixtures("forked_starts")
 def test_any_epoch_whose_weights_were_kept_can_be_chosen_and_used(visit: Visit, run: RunReader) -> None:
     app = visit("run", run="drums")
     choice = proposed(app)
