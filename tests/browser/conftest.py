@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
-from tests import forkserver
 from tests.browser.chromium import Server, chromium, executable, server
 from tests.conftest import SMALL, until
 
@@ -70,20 +68,14 @@ def open_page(browser: Any) -> Iterator[Callable[[str], Any]]:
 
 
 @pytest.fixture
-def training(runs_dir: Path, drums: Path) -> Iterator[Callable[..., RunReader]]:
-    """A trainer at work on ten drums, in the library, which rests after each update; back once it has made some."""
-    started: list[forkserver.Popen] = []
+def training(runs_dir: Path, drums: Path, start: Callable[..., Any]) -> Callable[..., RunReader]:
+    """A trainer at work on ten drums, in the library; back once it has made its first updates."""
 
     def begin(name: str = "drums", *options: str, step: int = 3) -> RunReader:
         root = runs_dir / name
-        asked = ("--run-dir", root, "--name", name, *SMALL, "--max-epochs", "400", *options)
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        started.append(forkserver.Popen("tests.browser.unhurried", "train", drums, *asked, **quiet))
+        start("train", drums, "--run-dir", root, "--name", name, *SMALL, "--max-epochs", "400", *options)
         reader = RunReader(root)
         until(lambda: (status := reader.status()) is not None and status.step >= step)
         return reader
 
-    yield begin
-    for process in started:
-        process.kill()
-        process.wait()
+    return begin
