@@ -16,8 +16,8 @@ from tests.tasks.vae.test_task import task
 
 # What hands a value to Python or to the processor's memory, or makes a tensor whose shape follows from values.
 WAITS = {
-    "tolist", "item", "cpu", "numpy", "nonzero", "masked_select", "unique", "equal", "allclose", "__bool__", "__float__",
-    "__int__", "__index__", "__contains__", "is_nonzero", "argwhere", "bincount", "repeat_interleave",
+    "tolist", "item", "cpu", "numpy", "nonzero", "masked_select", "unique", "equal", "allclose", "__bool__",
+    "__float__", "__int__", "__index__", "__contains__", "is_nonzero", "argwhere", "bincount", "repeat_interleave",
 }  # fmt: skip
 
 
