@@ -228,13 +228,22 @@ class TrainingConfig(Settings):
         5,
         ge=1,
         title="Epochs between previews",
-        description="Epochs from one preview to the next: fewer let you follow it closer, and take room on the disk.",
+        description="Epochs from one preview to the next: fewer let you follow it closer, and take time and room on "
+        "the disk. Set by you, it is obeyed whatever they cost.",
     )
     preview_interval_short: int = Field(
         2,
         ge=1,
         title="Epochs between previews, short runs",
         description="The same in runs shorter than 50 epochs.",
+    )
+    preview_share: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        title="Part of the time for previews",
+        description="Most of a run's time that previews may take: where they cost more, fewer come, close together at "
+        "first and eight moments at least; automatic: 0.02, or 1 (no bound) where you set the epochs between them.",
     )
     device: str = Field(
         "auto",

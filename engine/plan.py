@@ -31,10 +31,14 @@ class BatchLayout:
 
 @dataclass(frozen=True)
 class Length:
-    """How many updates a run has, and how many of them are an epoch."""
+    """How many updates a run has, and how many of them are an epoch.
+
+    preview_every: epochs between previews as their cost allows (:mod:`engine.loop.intervals`); None: not decided.
+    """
 
     steps_per_epoch: int
     total_steps: int
+    preview_every: int | None = None
 
     @property
     def total_epochs(self) -> int:

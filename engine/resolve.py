@@ -10,6 +10,9 @@ from engine.run_length import automatic_steps, batch_size, pass_steps, variants
 
 _S = TypeVar("_S", bound=Settings)
 
+PREVIEW_INTERVALS = {"preview_interval", "preview_interval_short"}
+PREVIEW_SHARE = 0.02  # of a run's time
+
 
 def resolve(config: TrainingConfig, file_count: int, num_train: int | None = None) -> TrainingConfig:
     """``config`` with every field its user did not set filled in: from the preset, the files and the training items.
@@ -25,6 +28,7 @@ def resolve(config: TrainingConfig, file_count: int, num_train: int | None = Non
     num_train = num_train or max(1, file_count - round(fraction * file_count))
     items = num_train * variants(values["regularization"]["augmentation_expansion"], num_train)
     values["batch_size"] = config.batch_size or batch_size(items)
+    values["preview_share"] = config.preview_share or _preview_share(config)
     values["max_steps"] = _most_steps(config, num_train, pass_steps(items, values["batch_size"]))
     return TrainingConfig.model_validate(values)
 
@@ -68,7 +72,12 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 def _is_resolved(config: TrainingConfig) -> bool:
     whole = config.model_dump(exclude_unset=True) == config.model_dump()
-    return whole and config.batch_size is not None and config.val_fraction is not None
+    return whole and None not in (config.batch_size, config.val_fraction, config.preview_share)
+
+
+def _preview_share(config: TrainingConfig) -> float:
+    """Whoever set an interval gets the previews they asked for."""
+    return 1.0 if PREVIEW_INTERVALS & config.model_fields_set else PREVIEW_SHARE
 
 
 def _most_steps(config: TrainingConfig, num_train: int, once: int) -> int | None:

@@ -175,7 +175,7 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
 
     check_same_data(writer, record, task.fingerprint, files)
     check_space(writer.root, reserve_bytes(task.model))
-    return Length(record.steps_per_epoch, record.total_steps)
+    return Length(record.steps_per_epoch, record.total_steps, record.preview_every)
 
 
 @click.command("train", cls=Sectioned, fitting=fitting)

@@ -12,14 +12,14 @@ from typing import Any
 import torch
 
 from engine.claims.advice import Kept, kept
-from engine.errors import StorageError
-from engine.loop.checkpoint import WeightAverage, describe, prune, steps_saved, training_state
+from engine.errors import RunDirectoryError, StorageError
+from engine.loop.checkpoint import WeightAverage, describe, load, prune, steps_saved, training_state
 from engine.loop.disk_space import free_bytes, reserve_bytes
 from engine.loop.snapshot import serialise_snapshot, thin_snapshots
 from engine.loop.state_file import serialise
 from engine.loop.tracker import TrackerState
 from engine.metrics import MetricsCallback, PreviewEvent
-from engine.rundir.artefacts import find_checkpoints, find_snapshots
+from engine.rundir.artefacts import find_checkpoints, find_snapshots, manifests_of
 from engine.rundir.layout import manifest
 from engine.rundir.protocol import PROTOCOL
 from engine.rundir.reading import own_file
@@ -103,9 +103,7 @@ class Archive:
         best = tracker.best_record()
         if self._best is None or best is None:
             return
-        model = copy.deepcopy(self.average.model)
-        model.load_state_dict(self._best)
-        self._prepare(model)
+        self._prepare(self._with(self._best))
         data = serialise({"protocol": PROTOCOL, "average": self._best, "task": self.task.state_dict()})
         path = self.writer.layout.best
         if self.writer.write_artefact(path, data, describe(data, path, best.step, best.epoch, {best.metric: best.raw})):
@@ -129,14 +127,33 @@ class Archive:
         """Whether the previews of this moment were all written: their snapshot comes last."""
         return own_file(manifest(self.writer.layout.snapshot(epoch, step)))
 
+    def best_model(self, step: int) -> torch.nn.Module | None:
+        """The best state's, of update ``step``; None where it is no longer on a disk that can be read."""
+        if self._best is not None:
+            return self._with(self._best)
+        path = self.writer.layout.best
+        with suppress(OSError, RunDirectoryError):
+            if any(known.step == step for known in manifests_of(path)):
+                return self._with(load(path)["average"])
+        return None
+
+    def _with(self, weights: dict[str, Any]) -> torch.nn.Module:
+        model = copy.deepcopy(self.average.model)
+        model.load_state_dict(weights)
+        return model
+
     def write_previews(
-        self, epoch: int, step: int, figures: dict[str, float], stop: Callable[[], bool] = lambda: False
+        self,
+        model: torch.nn.Module,
+        epoch: int,
+        step: int,
+        figures: dict[str, float],
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Something to hear or see, and the averaged weights that made it; not from the space checkpoints need.
 
         stop: whether somebody waits for the end. Nothing of this moment is written then: who goes on from it makes it.
         """
-        model = self.average.model
         free = free_bytes(self.writer.root)
         if free is not None and free < reserve_bytes(model):
             self.writer.warn(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from engine.config import get_effective_preview_interval
 from engine.errors import StorageError
+from engine.loop.intervals import Intervals
 from engine.loop.snapshot import MOST_SNAPSHOTS
 from engine.plan import Length
 from engine.quantities import size
@@ -30,7 +30,7 @@ def reserve_bytes(model: nn.Module) -> int:
 
 def needed_bytes(task: Task, length: Length) -> int:
     """About what a whole run writes, previews aside: how large a sound is, the task knows."""
-    moments = 4 + length.total_epochs // get_effective_preview_interval(task.config, length.total_epochs)
+    moments = Intervals.of(task.config, length).moments(length.total_epochs)
     snapshots = min(MOST_SNAPSHOTS, moments) * _weight_bytes(task.model) // 2
     checkpoints = task.config.max_checkpoints * checkpoint_bytes(task.model)
     return checkpoints + reserve_bytes(task.model) + snapshots + length.total_steps * _LINE_BYTES

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from engine.config import TrainingConfig, get_effective_preview_interval
 from engine.loop.checkpoint import WeightAverage
+from engine.loop.intervals import EARLY_PREVIEWS, Intervals, preview_every
 from engine.loop.plan_history import PlanSegment
 from engine.loop.ranks import ONE, Ranks
 from engine.loop.state_file import serialise
@@ -19,7 +20,6 @@ from engine.plan import UNLIMITED, Length
 from engine.run_length import MOST_STEPS_PER_EPOCH
 from engine.task import Task
 
-EARLY_PREVIEWS = (0, 50, 200)
 WARM_STEPS = 3
 MOST_STEPS = 15
 MOST_SECONDS = 6.0
@@ -36,18 +36,6 @@ class Costs:
     save_s: float = 0.0
 
 
-@dataclass(frozen=True)
-class Intervals:
-    """Epochs between previews and between checkpoints."""
-
-    preview: int
-    save: int
-
-    @classmethod
-    def of(cls, config: TrainingConfig, total_epochs: int) -> Intervals:
-        return cls(get_effective_preview_interval(config, total_epochs), config.checkpoint_interval)
-
-
 def lay_out(task: Task, check: Callable[[], None], ranks: Ranks = ONE) -> tuple[Length, Costs]:
     """How long a run is to be, and what its parts cost. ``check`` raises when it is to stop meanwhile."""
     length = Length.of(task.config, task.num_train)
@@ -55,7 +43,19 @@ def lay_out(task: Task, check: Callable[[], None], ranks: Ranks = ONE) -> tuple[
     check()
     if task.config.max_minutes is not None:
         length = Length.of(task.config, task.num_train, steps_for_minutes(task.config, task.num_train, costs))
-    return length, costs
+    return spaced(length, task.config, costs), costs
+
+
+def spaced(length: Length, config: TrainingConfig, costs: Costs) -> Length:
+    """``length`` with the epochs between its previews that keep them within their share; where their cost was not
+    measured, or any is allowed, those that ``config`` asks for."""
+    asked, share = get_effective_preview_interval(config, length.total_epochs), config.preview_share or 1.0
+    if share == 1.0 or costs.preview_s == 0.0:
+        return replace(length, preview_every=asked)
+    silent = replace(costs, preview_s=0.0)
+    usual_s = seconds_to_end(PlanSegment.first(length), 0, Intervals(asked, config.checkpoint_interval), silent)
+    affordable = share / (1 - share) * usual_s / costs.preview_s
+    return replace(length, preview_every=preview_every(asked, length.total_epochs, affordable))
 
 
 def seconds_to_end(segment: PlanSegment, step: int, intervals: Intervals, costs: Costs) -> float:
@@ -65,8 +65,9 @@ def seconds_to_end(segment: PlanSegment, step: int, intervals: Intervals, costs:
     """
     done = segment.epoch_of(step) - (0 if step == 0 or segment.ends_epoch(step) else 1)
     last = segment.total_epochs
-    previews = last // intervals.preview - done // intervals.preview
-    previews += last % intervals.preview > 0 and step < segment.total_steps
+    previews = intervals.previews_to(last) - intervals.previews_to(done)
+    if step < segment.total_steps:
+        previews += 1 + (not intervals.heard(last))  # the best epoch's, and the end's
     previews += sum(step < early < segment.total_steps for early in EARLY_PREVIEWS) + (step == 0)
     saves = last // intervals.save - done // intervals.save + (last % intervals.save > 0)
     counted = (segment.total_steps - step, costs.step_s), (last - done, costs.epoch_s)
@@ -75,8 +76,7 @@ def seconds_to_end(segment: PlanSegment, step: int, intervals: Intervals, costs:
 
 def planned_seconds(length: Length, config: TrainingConfig, costs: Costs) -> float:
     """What a whole run takes."""
-    segment = PlanSegment.first(length)
-    return seconds_to_end(segment, 0, Intervals.of(config, length.total_epochs), costs)
+    return seconds_to_end(PlanSegment.first(length), 0, Intervals.of(config, length), costs)
 
 
 def steps_for_minutes(config: TrainingConfig, num_train: int, costs: Costs) -> int:
@@ -84,7 +84,7 @@ def steps_for_minutes(config: TrainingConfig, num_train: int, costs: Costs) -> i
     assert config.max_minutes is not None
 
     def seconds(steps: int) -> float:
-        return planned_seconds(Length.of(config, num_train, steps), config, costs)
+        return planned_seconds(spaced(Length.of(config, num_train, steps), config, costs), config, costs)
 
     low = most_that_fit(seconds, 60 * config.max_minutes, 1, costs.step_s)
     # A last epoch of a few updates would check for little: end on a whole one when one is near.

@@ -10,7 +10,8 @@ from engine.config import TrainingConfig
 from engine.errors import StorageError
 from engine.loop.cost_meter import CostMeter
 from engine.loop.extension import More
-from engine.loop.pace import Costs, Intervals, seconds_to_end
+from engine.loop.intervals import Intervals
+from engine.loop.pace import Costs, seconds_to_end
 from engine.loop.plan_history import PlanHistory, PlanSegment
 from engine.loop.timekeeper import Timekeeper
 from engine.loop.tracker import TrackerState
@@ -29,7 +30,7 @@ class Planner:
     def __init__(self, config: TrainingConfig, first: Length, writer: RunWriter, costs: Costs) -> None:
         self.config, self.writer = config, writer
         self.plans = PlanHistory(first, RunReader(writer.root).plans())
-        self.intervals = Intervals.of(config, first.total_epochs)
+        self.intervals = Intervals.of(config, first)
         self.timekeeper = self._new_timekeeper(costs)
         self.meter = self.timekeeper or CostMeter(costs)
         self._began = (time.monotonic(), 0)

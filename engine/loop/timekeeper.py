@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from engine.config import TrainingConfig
 from engine.loop.cost_meter import DECAY_S, CostMeter
-from engine.loop.pace import Costs, Intervals, most_that_fit, seconds_to_end
+from engine.loop.intervals import Intervals
+from engine.loop.pace import Costs, most_that_fit, seconds_to_end
 from engine.loop.plan_history import PlanSegment
 from engine.plan import UNLIMITED
 

@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from torch import nn
+
 from engine.claims import advice
 from engine.errors import ProcessLostError, StorageError, TrainingFailedError
 from engine.loop.archive import Archive
 from engine.loop.checkpoint import Loaded, WeightAverage, begin, must_fit, restore
 from engine.loop.extension import More
-from engine.loop.pace import EARLY_PREVIEWS, Costs
+from engine.loop.intervals import EARLY_PREVIEWS
+from engine.loop.pace import Costs
 from engine.loop.plan_history import PlanSegment
 from engine.loop.planner import Planner
 from engine.loop.ranks import ONE, Ranks
@@ -226,15 +229,27 @@ class Trainer:
         return asked and may_end(range_now, self.tracker.values, progress, self.task.monitor.better)
 
     def _previews_if_due(self) -> None:
-        """At fixed early steps, every so many epochs and at the end, where a stop changes nothing; none twice."""
-        step, epoch = self.tracker.step, self._epoch()
-        at_epoch = self._ends_epoch() and epoch % self.planner.intervals.preview == 0
-        due = step in EARLY_PREVIEWS or at_epoch or self._at_end()
-        if due and (self._at_end() or not self.stop()) and not self.archive.has_previews(epoch, step):
+        """At fixed early steps, after some epochs, and at the end, where a stop changes nothing, then of the best too;
+        none that is there already."""
+        at_epoch = self._ends_epoch() and self.planner.intervals.heard(self._epoch())
+        if self._at_end():
+            self._previews_of_best()
+        if self.tracker.step in EARLY_PREVIEWS or at_epoch or self._at_end():
+            self._preview(self.archive.average.model, self._epoch(), self.tracker.step, self._figures())
+
+    def _previews_of_best(self) -> None:
+        """What one would miss: its moment may lie between two that are heard. Before the end's, which has the last
+        word on what new sounds are like."""
+        best = self.tracker.best
+        if best is not None and best.step < self.tracker.step and (model := self.archive.best_model(best.step)):
+            self._preview(model, best.epoch, best.step, {best.metric: best.raw})
+
+    def _preview(self, model: nn.Module, epoch: int, step: int, figures: dict[str, float]) -> None:
+        # Nobody would make those of the end another time.
+        stop: Callable[[], bool] = (lambda: False) if self._at_end() else self.stop
+        if not stop() and not self.archive.has_previews(epoch, step):
             self.writer.update(phase="preview")
-            # Nobody would make those of the end another time.
-            waited_for = (lambda: False) if self._at_end() else self.stop
-            self.archive.write_previews(epoch, step, self._figures(), waited_for)
+            self.archive.write_previews(model, epoch, step, figures, stop)
             self.planner.meter.tick("preview")
 
     def _save_if_due(self) -> None:

@@ -23,7 +23,7 @@ from engine.printable import printable, sweetspot
 from engine.process.origin import Origin
 from engine.registry import Resolved, check_data, find_source
 from engine.regular_file import read_regular
-from engine.resolve import merged
+from engine.resolve import PREVIEW_INTERVALS, merged
 from engine.rundir.encoding import too_deep, unseal
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -163,6 +163,7 @@ def run_record(job: Job, task: Task, length: Length, planned_s: float, parent: P
         steps_per_epoch=length.steps_per_epoch,
         total_steps=length.total_steps,
         total_epochs=length.total_epochs,
+        preview_every=length.preview_every,
         planned_s=round(planned_s, 1),
         metrics=list(task.metrics),
         monitor=task.monitor,
@@ -172,9 +173,11 @@ def run_record(job: Job, task: Task, length: Length, planned_s: float, parent: P
 
 
 def without_limits(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """``below`` as it is, but for its limits where ``above`` names one of its own: that one alone is meant."""
-    named = any(limit in above for limit in LIMITS)
-    return {key: value for key, value in below.items() if not (named and key in LIMITS)}
+    """``below`` as it is, but for its limits where ``above`` names one of its own: that one alone is meant. So is an
+    interval between previews, without what bounded them before."""
+    gone = {*LIMITS} if any(limit in above for limit in LIMITS) else set()
+    gone |= {"preview_share"} if PREVIEW_INTERVALS & above.keys() else set()
+    return {key: value for key, value in below.items() if key not in gone}
 
 
 def saved_config(file: Path | None) -> dict[str, dict[str, Any]]:

@@ -286,7 +286,7 @@ class Queue:
         return self.folder / "stop"
 
     def _sorted(self, states: Sequence[QueueState]) -> list[Queued]:
-        by_id = {one.id: one for state in states for one in self._in(state)}
+        by_id = {one.id: one for one in self._in(*states)}
         turns = self._turns.places()
 
         def key(one: Queued) -> tuple[int, float, float, str]:
@@ -312,12 +312,14 @@ class Queue:
         found = (self.folder / state / name for name in names_in(self.folder / state, ".json"))
         return [path for path in found if is_run_id(path.stem)]
 
-    def _in(self, state: QueueState) -> Iterator[Queued]:
-        jobs = self.jobs.holders()
-        for path in self._files(state):
-            request = read_record(path, Request)
-            if request is not None:
-                yield Queued(path.stem, state, path, self.runs_dir / path.stem, request, jobs.get(path.stem, ""))
+    def _in(self, *states: QueueState) -> list[Queued]:
+        found = [(state, path, read_record(path, Request)) for state in states for path in self._files(state)]
+        jobs = self.jobs.holders()  # after the requests: a job that took one meanwhile is seen
+        return [
+            Queued(path.stem, state, path, self.runs_dir / path.stem, request, jobs.get(path.stem, ""))
+            for state, path, request in found
+            if request is not None
+        ]
 
 
 def cancelling(one: Queued) -> str:

@@ -133,6 +133,12 @@ class RunRecord(Record):
     steps_per_epoch: int
     total_steps: int = Field(description="As planned first; plans.jsonl has what was planned later.")
     total_epochs: int
+    preview_every: int | None = Field(
+        default=None,
+        ge=1,
+        description="Epochs between previews: those of the settings, or more where their cost allowed no more when it "
+        "began.",
+    )
     planned_s: float | None = Field(default=None, description="About how long it was to take, when it began.")
     metrics: list[MetricSpec]
     monitor: Monitor

@@ -21,7 +21,7 @@ def command(rounds: int) -> None:
     with begun() as trainer:
         epochs, model = itertools.count(1), trainer.average.model
         parts = {
-            "preview": lambda: cpu_s(lambda: trainer.archive.write_previews(next(epochs), 7, {})),
+            "preview": lambda: cpu_s(lambda: trainer.archive.write_previews(model, next(epochs), 7, {})),
             "of it fitting": lambda: cpu_s(lambda: trainer.task.prepare_snapshot(model)),
             "of it making": lambda: cpu_s(lambda: list(trainer.task.previews(model, 1))),
         }

@@ -5,10 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from engine.loop.pace import Costs, Intervals, seconds_to_end
+from engine.loop.intervals import Intervals
+from engine.loop.pace import Costs, seconds_to_end, spaced
 from engine.loop.trainer import Trainer
+from engine.plan import Length
 from tests.bench.ratios import Samples, cpu_s, median
 from tests.bench.training import train_step, training
 
@@ -35,10 +38,12 @@ def usual(trainer: Trainer) -> dict[str, Callable[[], float]]:
 
 
 def share(trainer: Trainer, found: Samples, part: str) -> float:
-    """Of the time of the whole run, what ``part`` ("preview" or "save") takes."""
-    segment = trainer.plans.last
-    intervals = Intervals.of(trainer.config, segment.total_epochs)
-    usual_s = seconds_to_end(segment, 0, intervals, Costs(step_s=median(found, "step"), epoch_s=median(found, "check")))
+    """Of the time of the whole run, what ``part`` ("preview" or "save") takes, as often as a run has it here."""
+    segment, usual = trainer.plans.last, Costs(step_s=median(found, "step"), epoch_s=median(found, "check"))
+    measured = replace(usual, preview_s=median(found, part)) if part == "preview" else usual
+    length = spaced(Length(segment.steps_per_epoch, segment.total_steps), trainer.config, measured)
+    intervals = Intervals.of(trainer.config, length)
+    usual_s = seconds_to_end(segment, 0, intervals, usual)
     costs = Costs(preview_s=median(found, part)) if part == "preview" else Costs(save_s=median(found, part))
     extra_s = seconds_to_end(segment, 0, intervals, costs)
     return extra_s / (usual_s + extra_s)

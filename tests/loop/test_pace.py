@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from engine.config import TrainingConfig
-from engine.loop.pace import Costs, Intervals, measure, seconds_to_end, steps_for_minutes
+from engine.loop.intervals import Intervals
+from engine.loop.pace import Costs, measure, seconds_to_end, steps_for_minutes
 from engine.loop.plan_history import PlanSegment
 from engine.plan import Length
 from tests.toy import Line
@@ -69,8 +70,9 @@ def test_what_is_left_counts_checks_previews_saves_and_the_end() -> None:
     segment = PlanSegment(step=0, total_steps=20, progress=0.0, epoch=0, epoch_ends=0, steps_per_epoch=8)
     costs = Costs(step_s=1.0, epoch_s=100.0, preview_s=1000.0, save_s=10_000.0)
     every = Intervals(preview=2, save=1)
-    # Three epochs (8, 16, 20), previews before the first step, after the second epoch and at the end, three saves.
-    assert seconds_to_end(segment, 0, every, costs) == 20 + 3 * 100 + 3 * 1000 + 3 * 10_000
-    assert seconds_to_end(segment, 8, every, costs) == 12 + 2 * 100 + 2 * 1000 + 2 * 10_000
-    assert seconds_to_end(segment, 9, every, costs) == 11 + 2 * 100 + 2 * 1000 + 2 * 10_000
-    assert seconds_to_end(segment, 16, every, costs) == pytest.approx(4 + 100 + 1000 + 10_000)
+    # Three epochs (8, 16, 20), previews before the first step, after the second epoch, at the end and
+    # of the best one, three saves.
+    assert seconds_to_end(segment, 0, every, costs) == 20 + 3 * 100 + 4 * 1000 + 3 * 10_000
+    assert seconds_to_end(segment, 8, every, costs) == 12 + 2 * 100 + 3 * 1000 + 2 * 10_000
+    assert seconds_to_end(segment, 9, every, costs) == 11 + 2 * 100 + 3 * 1000 + 2 * 10_000
+    assert seconds_to_end(segment, 16, every, costs) == pytest.approx(4 + 100 + 2000 + 10_000)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from engine.config import TrainingConfig
-from engine.loop.pace import Costs, Intervals
+from engine.loop.intervals import Intervals
+from engine.loop.pace import Costs
 from engine.loop.plan_history import PlanHistory, PlanSegment
 from engine.loop.timekeeper import Timekeeper
 from engine.plan import Length

@@ -494,7 +494,7 @@ def test_what_belongs_to_weights_is_fitted_once_for_all_that_is_kept_of_them(tmp
     with open_run(tmp_path / "run") as writer:
         trainer = new_trainer(task, writer)
         archive, tracker, model = trainer.archive, trainer.tracker, trainer.average.model
-        archive.write_previews(1, 1, {})
+        archive.write_previews(archive.average.model, 1, 1, {})
         tracker.step = 1
         assert task.fits == 1 and archive.save(tracker, 1, "test", {}) and task.fits == 1
         with torch.no_grad():

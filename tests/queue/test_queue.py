@@ -575,3 +575,18 @@ def test_turns_that_many_change_at_once_are_changed_one_after_the_other(runs: Pa
     others = [subprocess.Popen([sys.executable, "-c", program, runs, one]) for one in ids[:2]]
     assert [one.wait(240) for one in others] == [0, 0]
     assert waiting(runs)[0] == "c", "a change of one that another had not seen would have been undone"
+
+
+def test_who_has_what_is_read_once_for_all_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = Queue(tmp_path)
+    listed: list[str] = []
+    scandir = os.scandir
+
+    def counting(path: Any = ".") -> Any:
+        listed.append(Path(os.fsdecode(path)).name)
+        return scandir(path)
+
+    queue.jobs.folder.mkdir(parents=True)
+    monkeypatch.setattr(os, "scandir", counting)
+    assert queue.requests() == []
+    assert listed.count("jobs") == 1

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch.nn.functional import avg_pool1d, pad
 
 from engine import rng
 from engine.audio.mel import SILENCE_DB, AudioSpectrogram, power_to_db, to_power
+from engine.audio.settings import SpectrogramConfig
 
 MOST_GRAIN = 1.5
 STEADY_FRAMES = 4
@@ -65,7 +67,7 @@ class Residual:
         """
         hiss_db, db = _hiss(db, floor), db.clamp_min(floor)
         left = db - decoded
-        noise = white_noise_db(rng.generator(0, "grain"), 1, _MEASURED_FRAMES, transform)[0]
+        noise = _measured_noise(transform.config, transform.window.device)
         pairs = active[..., 1:] & active[..., :-1]
         moved = torch.where(pairs, left.diff(dim=-1).abs(), 0.0).sum((0, 2)) / pairs.sum((0, 2)).clamp_min(1)
         grain = _smooth(moved / noise.diff(dim=-1).abs().mean(1), _SMOOTH_BANDS).clamp_max(MOST_GRAIN)
@@ -111,6 +113,12 @@ def white_noise_db(
     wave = torch.from_numpy(generator.standard_normal((count, samples), dtype=np.float32))
     db: torch.Tensor = transform(wave.to(transform.window.device), padded=True).cpu()
     return db
+
+
+@lru_cache(maxsize=1)  # the same for all weights of a run: a sixth of what fitting to them takes
+def _measured_noise(config: SpectrogramConfig, device: torch.device) -> torch.Tensor:
+    """White noise to compare with, in dB [M, 2000]."""
+    return white_noise_db(rng.generator(0, "grain"), 1, _MEASURED_FRAMES, AudioSpectrogram(config).to(device))[0]
 
 
 def _colours(left: torch.Tensor, active: torch.Tensor, sounds: torch.Tensor) -> torch.Tensor:
