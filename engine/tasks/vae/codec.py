@@ -23,13 +23,12 @@ from engine.audio.stereo import StereoImage, laid_out
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, nearer, prior_state
-from engine.tasks.vae.refinement import refined
-from engine.tasks.vae.residual import Residual
+from engine.tasks.vae.refinement import Refined, refined
+from engine.tasks.vae.residual import SOUNDING_DB, Residual, coloured
 from engine.tasks.vae.stereo_images import check_images, image_near, image_of
 
 SHORTEST_FRAMES = 96
 AUDIBLE_DB = 60.0
-_SILENT_DB = 6.0
 
 
 @dataclass
@@ -64,15 +63,18 @@ class Codec:
         """A wave [T] of peak 1 to posterior mean and log-variance [windows, D, L]; a temporal code is one window."""
         return self.model.encode(self._heard(wave))
 
-    @torch.inference_mode()
     def fit_code(self, wave: torch.Tensor) -> torch.Tensor:
-        """The code [windows, D, L] of a given wave [T] of peak 1: :meth:`encode`'s mean, refined to fit that wave.
+        """The code [windows, D, L] of a given wave [T] of peak 1: :meth:`encode`'s mean, refined to fit that wave."""
+        return self._fit(wave, self.ceiling.new_zeros(0, len(self.ceiling))).code
 
-        One vector for a chunk stays as it was encoded: refined, it was not measured.
-        """
+    @torch.inference_mode()
+    def _fit(self, wave: torch.Tensor, shades: torch.Tensor) -> Refined:
+        """One vector for a chunk stays as it was encoded, without a colour: refined, it was not measured."""
         heard = self._heard(wave)
         mean, _ = self.model.encode(heard)
-        return mean if self.model.vector else refined(self.model, self.scale, heard, mean)
+        if self.model.vector:
+            return Refined(mean, mean.new_zeros(self.config.n_mels))
+        return refined(self.model, self.scale, heard, mean, shades.to(mean), self._begun)
 
     @torch.inference_mode()
     def decode(self, codes: torch.Tensor, frames: int | None = None) -> torch.Tensor:
@@ -90,9 +92,18 @@ class Codec:
         return STRIDE * frames
 
     def reconstruct_db(self, wave: torch.Tensor) -> torch.Tensor:
-        """A wave [T] of peak 1 through the model: mel power in dB [M, F]."""
-        frames = self.config.frames(len(wave))
-        return torch.cat(list(self.decode(self.fit_code(wave))), dim=-1)[:, :frames]
+        """A wave [T] of peak 1 through the model: mel power in dB [M, F].
+
+        It has the colour of that wave, where a new sound's is drawn: one number a band beside its code.
+        """
+        if self.residual is None:
+            return self._joined(self.fit_code(wave), len(wave))
+        fitted = self._fit(wave, self.residual.shades())
+        return coloured(self._joined(fitted.code, len(wave)), fitted.colour, self.scale.floor)
+
+    def _joined(self, codes: torch.Tensor, samples: int) -> torch.Tensor:
+        """Codes [windows, D, L] of one sound to its mel power in dB [M, F]."""
+        return torch.cat(list(self.decode(codes)), dim=-1)[:, : self.config.frames(samples)]
 
     def reconstruct(self, wave: np.ndarray, quality: Quality = FAST, image: StereoImage | None = None) -> np.ndarray:
         """Any wave [T], or the middle of a stereo one, through the model and back: same length, same level; [T, 2] and
@@ -106,8 +117,7 @@ class Codec:
         if peak > 0.0:
             sound = wave[(start := beginning(wave)) :]
             db = self.reconstruct_db(torch.from_numpy(sound / peak))[None].cpu()
-            db = self.struck(db) if isinstance(self.prior, OneShotPrior) else db
-            out[start:] = self.lying(db, len(sound), image, quality) * peak
+            out[start:] = self.lying(self._begun(db), len(sound), image, quality) * peak
         return out
 
     def lying(self, db: torch.Tensor, samples: int, image: StereoImage | None, quality: Quality = FAST) -> np.ndarray:
@@ -180,21 +190,24 @@ class Codec:
 
     def sounding(self, codes: torch.Tensor, frames: int) -> torch.Tensor:
         """Mel power in dB [B, M, F] of the codes [B, D, L] of new sounds, at most ``frames``, without roughness."""
-        db = self.decode(codes.to(self.device)).cpu()[..., :frames]
+        return self._begun(self.decode(codes.to(self.device)).cpu()[..., :frames])
+
+    def _begun(self, db: torch.Tensor) -> torch.Tensor:
+        """``db`` [..., M, F] that was decoded, struck where the model's sounds are one-shots."""
         return self.struck(db) if isinstance(self.prior, OneShotPrior) else db
 
     def struck(self, db: torch.Tensor) -> torch.Tensor:
         """``db`` [B, M, F] of one-shots that begin at once, first frames as much louder as recordings' are than it."""
         if self.residual is None:
             return db
-        return torch.where(db > self.scale.floor + _SILENT_DB, self.residual.struck(db), db)
+        return torch.where(db > self.scale.floor + SOUNDING_DB, self.residual.struck(db), db)
 
     def roughen(self, db: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
         """``db`` [B, M, F] with what the model's output lacks, where there is sound."""
         if self.residual is None:
             return db
         return torch.where(
-            db > self.scale.floor + _SILENT_DB, db + self.residual.draw(db, self.transform, generator), db
+            db > self.scale.floor + SOUNDING_DB, db + self.residual.draw(db, self.transform, generator), db
         )
 
     def _heard(self, wave: torch.Tensor) -> torch.Tensor:

@@ -32,6 +32,8 @@ _MEASURED_FRAMES = 2000
 _SMOOTH_BANDS = 5
 _NEAR_BANDS = 3
 SOUNDING_DB = 6.0  # above the floor
+_ALIKE_BANDS = 4.0
+_OWN_VARIANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,20 @@ class Residual:
     def struck(self, db: torch.Tensor) -> torch.Tensor:
         """``db`` [B, M, F] of one-shots, whose sounds begin at once, with first frames as loud as recordings have."""
         frames = min(ONSET_FRAMES, db.shape[-1])
-        return db + pad(self.onset[:frames], (0, db.shape[-1] - frames))
+        return db + pad(self.onset[:frames], (0, db.shape[-1] - frames)).to(db)
+
+    def shades(self) -> torch.Tensor:
+        """[M, M]: what the colour of a given sound is made of. With standard normal weights their sums have the
+        recorded covariance of bands that are near one another.
+
+        A few sounds seem to say how distant bands go together, and know it not: their covariance is made to fade over
+        four bands (localisation, Houtekamer and Mitchell 2001). So any colour can be said.
+        """
+        bands = torch.arange(self.colours.shape[1], device=self.colours.device)
+        near = torch.exp(-0.5 * ((bands[:, None] - bands) / _ALIKE_BANDS).square())
+        covariance = near * (self.colours.T @ self.colours)
+        found: torch.Tensor = torch.linalg.cholesky(covariance + _OWN_VARIANCE * torch.eye(len(bands)).to(near)).T
+        return found
 
     def draw(self, db: torch.Tensor, transform: AudioSpectrogram, generator: np.random.Generator) -> torch.Tensor:
         """A residual in dB [B, M, F] for pictures ``db`` of that shape. A longer picture's begins like a shorter one's.
@@ -103,6 +118,11 @@ class Residual:
         if {shapes[1], shapes[2][1:], shapes[4]} != {shapes[0]} or shapes[3] != (ONSET_FRAMES,):
             raise ValueError(f"a residual of shapes {shapes}")
         return found
+
+
+def coloured(db: torch.Tensor, colour: torch.Tensor, floor: float) -> torch.Tensor:
+    """``db`` [..., M, F] with a ``colour`` [M] in dB, where there is sound: more than 6 dB above the ``floor``."""
+    return torch.where(db > floor + SOUNDING_DB, db + colour[:, None], db)
 
 
 def white_noise_db(

@@ -82,6 +82,21 @@ def test_a_copy_is_nearer_than_what_the_encoders_answer_decodes_to() -> None:
     assert near < 0.97 * far
 
 
+def test_a_copy_has_the_colour_of_its_original(drum_run: Path, drums: Path) -> None:
+    # What lies beyond a decoder's mean from a sound's beginning to its end.
+    ours = open_model(drum_run).codec
+    assert ours.residual is not None
+    nearer = []
+    for path in sorted(drums.iterdir())[:4]:
+        wave = torch.from_numpy(read_wave(path, ours.config.sample_rate))
+        wanted = ours.transform(wave[None])[0].clamp_min(ours.scale.floor)
+        copies = [one.reconstruct_db(wave) for one in (replace(ours, residual=None), ours)]
+        heard = wanted > wanted.max() - 60
+        far, near = (float((db - wanted)[heard].abs().mean()) for db in copies)
+        nearer.append(near / far)
+    assert max(nearer) < 1, nearer
+
+
 def test_a_copy_of_a_stroke_is_struck_and_one_of_a_texture_is_not(drum_run: Path, drums: Path) -> None:
     # A decoder begins softly what begins at once.
     ours = open_model(drum_run).codec

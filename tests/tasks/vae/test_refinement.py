@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from engine.audio.mel import Scale
+from engine.audio.mel import Scale, to_power
 from engine.tasks.vae.model import ConvVAE
-from engine.tasks.vae.refinement import refined
+from engine.tasks.vae.refinement import Refined, refined
+from engine.tasks.vae.residual import coloured
 
 SCALE = Scale(0.0, -40.0, 20.0)
+NO_SHADES = torch.zeros(0, 128)
+
+
+def unchanged(db: torch.Tensor) -> torch.Tensor:
+    return db
 
 
 def network() -> ConvVAE:
@@ -24,10 +30,10 @@ def test_a_code_comes_nearer_to_what_it_is_to_say_and_the_weights_stay() -> None
     wanted = torch.randn(1, 16, 6, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():  # as sounds are made
         x, begin = model.decode(wanted, 96), torch.zeros_like(wanted)
-        found = refined(model, SCALE, x, begin)
+        found = refined(model, SCALE, x, begin, NO_SHADES, unchanged).code
         far, near = ((model.decode(code, 96) - x).square().mean() for code in (begin, found))
     assert near < 0.5 * far
-    assert torch.equal(found, refined(model, SCALE, x, begin)) and not begin.any()
+    assert torch.equal(found, refined(model, SCALE, x, begin, NO_SHADES, unchanged).code) and not begin.any()
     assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
     assert all(weight.grad is None for weight in model.parameters())
 
@@ -39,10 +45,58 @@ class Flat(ConvVAE):
         return z[:, :1, None, :frames].expand(-1, -1, 128, -1)
 
 
-def test_the_levels_of_frames_count_beside_their_bands() -> None:
+def test_what_is_loud_counts_beside_the_mean_of_decibels() -> None:
     # The mean of its decibels is quieter than noise is.
     noise = torch.randn(1, 1, 128, 96, generator=torch.Generator().manual_seed(2)) / 2
     begin = torch.zeros(1, 16, 96)
     begin[:, 0] = noise.mean((1, 2))
-    found = refined(Flat(128, 16, 8, "local", 94), SCALE, noise, begin)
-    assert 0.2 < float((found - begin)[:, 0].mean()) * SCALE.std < 2.0
+    found = refined(Flat(128, 16, 8, "local", 94), SCALE, noise, begin, NO_SHADES, unchanged).code
+    assert 0.2 < float((found - begin)[:, 0].mean()) * SCALE.std < 4.0
+
+
+def lined(frames: int = 96) -> torch.Tensor:
+    """A line in band 40, 30 dB above the others, standardised: it dies away, and flat frames cannot say it."""
+    db = torch.full((1, 1, 128, frames), -40.0) - torch.linspace(0, 20, frames)
+    db[:, :, 40] += 30
+    return (db - SCALE.mean) / SCALE.std
+
+
+def fitted(x: torch.Tensor, shades: torch.Tensor) -> Refined:
+    return refined(Flat(128, 16, 8, "local", 94), SCALE, x, torch.zeros(1, 16, x.shape[-1]), shades, unchanged)
+
+
+def test_a_line_that_the_decoder_cannot_say_is_in_the_colour() -> None:
+    x = lined()
+    found = fitted(x, 5 * torch.eye(128))
+    db = (x * SCALE.std + SCALE.mean)[0, 0]
+    plain = (found.code[0, :1] * SCALE.std + SCALE.mean).expand(128, -1)
+    assert float(found.colour[40] - found.colour[60]) > 20
+    assert spectral_convergence(coloured(plain, found.colour, SCALE.floor), db) < 0.25
+    alone = fitted(x, NO_SHADES)
+    assert spectral_convergence((alone.code[0, :1] * SCALE.std + SCALE.mean).expand(128, -1), db) > 0.5
+    assert not alone.colour.any()
+
+
+def test_silence_after_a_sound_changes_neither_its_code_nor_its_colour() -> None:
+    x = lined()
+    silence = (SCALE.floor - SCALE.mean) / SCALE.std
+    longer = torch.nn.functional.pad(x, (0, 300), value=silence)
+    begin = torch.cat([torch.zeros(1, 16, 96), torch.full((1, 16, 300), silence)], dim=-1)
+    shades = 5 * torch.eye(128)
+    short, long = fitted(x, shades), refined(Flat(128, 16, 8, "local", 94), SCALE, longer, begin, shades, unchanged)
+    torch.testing.assert_close(long.colour, short.colour, atol=0.01, rtol=0.01)
+    torch.testing.assert_close(long.code[:, 0, :96], short.code[:, 0], atol=0.01, rtol=0.01)
+
+
+def test_a_code_counts_on_how_its_beginning_is_struck() -> None:
+    x = torch.full((1, 1, 128, 96), 1.0)
+    begin = torch.full((1, 16, 96), 1.0)
+    harder = torch.nn.functional.pad(torch.full((2,), 6.0), (0, 94))
+    model = Flat(128, 16, 8, "local", 94)
+    found = refined(model, SCALE, x, begin, NO_SHADES, lambda db: db + harder).code[0, 0] * SCALE.std
+    assert 4 < float(found[2:].mean() - found[:2].mean()) < 8
+
+
+def spectral_convergence(db: torch.Tensor, wanted: torch.Tensor) -> float:
+    found, magnitudes = to_power(db / 2), to_power(wanted / 2)
+    return float((found - magnitudes).norm() / magnitudes.norm())

@@ -9,7 +9,7 @@ import torch
 from engine import rng
 from engine.audio.mel import SILENCE_DB, AudioSpectrogram
 from engine.audio.settings import SpectrogramConfig
-from engine.tasks.vae.residual import Residual, white_noise_db
+from engine.tasks.vae.residual import Residual, coloured, white_noise_db
 
 TRANSFORM = AudioSpectrogram(SpectrogramConfig())
 CHUNKS, FRAMES = 6, 120
@@ -59,6 +59,21 @@ def test_a_colour_stays_through_a_sound_and_has_the_recorded_spread() -> None:
     halves = drawn[:, :, :20].mean((1, 2)), drawn[:, :, 20:].mean((1, 2))
     assert float(torch.cat(halves).std()) == pytest.approx(float(np.sqrt(np.square(offsets).mean())), rel=0.15)
     assert float((halves[0] - halves[1]).abs().max()) < 1
+
+
+def test_the_shades_of_a_colour_have_the_recorded_covariance_of_near_bands_alone() -> None:
+    # From six sounds all bands seem to go together.
+    residual = measured(*recordings(np.array([-9.0, -6.0, -3.0, 3.0, 6.0, 9.0])))
+    recorded, shades = residual.colours.T @ residual.colours, residual.shades()
+    found = shades.T @ shades
+    torch.testing.assert_close(found.diagonal(), recorded.diagonal(), atol=0.1, rtol=0.01)
+    assert float((found / recorded)[50, 52]) > 0.8 and float(recorded[50, 90]) > 30
+    assert abs(float(found[50, 90])) < 0.01
+
+
+def test_a_colour_is_heard_where_there_is_sound() -> None:
+    db, colour = torch.tensor([[-75.0, -73.0], [-20.0, -79.0]]), torch.tensor([3.0, -4.0])
+    assert coloured(db, colour, -80.0).tolist() == [[-75.0, -70.0], [-24.0, -79.0]]
 
 
 def test_one_shots_are_struck_as_hard_as_recordings_are() -> None:
