@@ -179,7 +179,7 @@ class Archive:
             thin_snapshots(self.writer.layout)
         except OSError as error:
             self.writer.warn(
-                f"No snapshot is removed for now: it is not known which have a star. {StorageError.of(error)}",
+                f"No snapshot is removed for now: it is not known which somebody wants kept. {StorageError.of(error)}",
                 code="storage",
             )
 

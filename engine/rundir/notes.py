@@ -124,7 +124,7 @@ def notes_doubt(layout: Layout) -> str:
     except OSError as error:
         what = Path(error.filename).name if error.filename else layout.notes.name
         return (
-            f"{what} cannot be read: {error.strerror or error}. Whatever name, tags, words and stars it holds are not "
+            f"{what} cannot be read: {error.strerror or error}. Whatever it holds, wishes to keep too, is not "
             f"shown, and no snapshot is removed while it is so. {next_step(error)}."
         )
     return ""

@@ -38,7 +38,7 @@ def standing_names(folder: Path) -> frozenset[str]:
 @contextmanager
 def while_starred(folder: Path) -> Iterator[frozenset[str]]:
     """As a context: :func:`starred_names`, which nobody changes meanwhile. ``StorageError`` as :func:`alone` says."""
-    with alone(folder / "stars.lock"):
+    with alone((folder / STARS).with_suffix(".lock")):
         yield starred_names(folder)
 
 
@@ -49,7 +49,7 @@ def star(sound: Path, on: bool) -> None:
     ``StorageError`` as :func:`alone` says.
     """
     folder = sound.parent
-    with alone(folder / "stars.lock"):
+    with alone((folder / STARS).with_suffix(".lock")):
         there = frozenset(name for name in _standing(folder) if is_there(folder / name)) - {sound.name}
         names = sorted(there | {sound.name} if on else there)
         replace_bytes(folder / STARS, encode({"starred": names}, indent=1), durable=True)
@@ -66,4 +66,4 @@ def _standing(folder: Path) -> frozenset[str]:
 
 
 def _damaged(folder: Path) -> Path:
-    return folder / "stars.damaged.json"
+    return (folder / STARS).with_suffix(".damaged.json")

@@ -534,7 +534,7 @@ def test_snapshots_stay_and_it_is_said_while_nobody_knows_which_have_a_star(tmp_
     reader = RunReader(tmp_path / "run")
     assert len(reader.snapshots()) > MOST_SNAPSHOTS
     status = reader.status()
-    assert status is not None and any("not known which have a star" in one for one in status.warnings)
+    assert status is not None and any("not known which somebody wants kept" in one for one in status.warnings)
 
 
 class Stopped(Line):
