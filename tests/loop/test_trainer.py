@@ -467,10 +467,10 @@ def test_previews_that_the_disk_refused_count_as_missing(tmp_path: Path) -> None
         archive = new_trainer(line(), writer).archive
         in_the_way = writer.layout.preview(1, 8, "sample", 0, "npy").parent
         in_the_way.write_text("a file where the folder should be")
-        archive.write_previews(1, 8, {})
+        archive.write_previews(archive.average.model, 1, 8, {})
         assert not archive.has_previews(1, 8)
         in_the_way.unlink()
-        archive.write_previews(1, 8, {})
+        archive.write_previews(archive.average.model, 1, 8, {})
         assert archive.has_previews(1, 8)
     assert [preview.step for preview in RunReader(tmp_path / "run").previews()] == [8]
 
