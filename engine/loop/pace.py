@@ -24,6 +24,7 @@ WARM_STEPS = 3
 MOST_STEPS = 15
 MOST_SECONDS = 6.0
 SHORT_RUN_STEPS = 200
+PREVIEW_PART = 0.1  # of the time left of a run with minutes: what previews may take that are not its last
 
 
 @dataclass(frozen=True)
@@ -38,23 +39,31 @@ class Costs:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Epochs between previews and between checkpoints."""
+    """Epochs between previews and between checkpoints. timed: the run has minutes, which dear previews must not eat."""
 
     preview: int
     save: int
+    timed: bool = False
 
     @classmethod
     def of(cls, config: TrainingConfig, total_epochs: int) -> Intervals:
-        return cls(get_effective_preview_interval(config, total_epochs), config.checkpoint_interval)
+        often = get_effective_preview_interval(config, total_epochs)
+        return cls(often, config.checkpoint_interval, config.max_minutes is not None)
 
 
-def lay_out(task: Task, check: Callable[[], None], ranks: Ranks = ONE) -> tuple[Length, Costs]:
-    """How long a run is to be, and what its parts cost. ``check`` raises when it is to stop meanwhile."""
+def lay_out(
+    task: Task, check: Callable[[], None], ranks: Ranks = ONE, elapsed_s: Callable[[], float] = lambda: 0.0
+) -> tuple[Length, Costs]:
+    """How long a run is to be, and what its parts cost. ``check`` raises when it is to stop meanwhile.
+
+    elapsed_s: how long the run has been prepared for; asked at the end, as measuring is part of that.
+    """
     length = Length.of(task.config, task.num_train)
     costs = measure(task, length, ranks)
     check()
     if task.config.max_minutes is not None:
-        length = Length.of(task.config, task.num_train, steps_for_minutes(task.config, task.num_train, costs))
+        steps = steps_for_minutes(task.config, task.num_train, costs, elapsed_s())
+        length = Length.of(task.config, task.num_train, steps)
     return length, costs
 
 
@@ -66,11 +75,25 @@ def seconds_to_end(segment: PlanSegment, step: int, intervals: Intervals, costs:
     done = segment.epoch_of(step) - (0 if step == 0 or segment.ends_epoch(step) else 1)
     last = segment.total_epochs
     previews = last // intervals.preview - done // intervals.preview
+    final = int(step < segment.total_steps)
     previews += last % intervals.preview > 0 and step < segment.total_steps
     previews += sum(step < early < segment.total_steps for early in EARLY_PREVIEWS) + (step == 0)
     saves = last // intervals.save - done // intervals.save + (last % intervals.save > 0)
-    counted = (segment.total_steps - step, costs.step_s), (last - done, costs.epoch_s)
-    return sum(count * each for count, each in (*counted, (previews, costs.preview_s), (saves, costs.save_s)))
+    counted = (segment.total_steps - step, costs.step_s), (last - done, costs.epoch_s), (saves, costs.save_s)
+    least = sum(count * each for count, each in (*counted, (final, costs.preview_s)))
+    if intervals.timed and not affordable(costs.preview_s, least):
+        return least
+    return least + (previews - final) * costs.preview_s
+
+
+def affordable(preview_s: float, left_s: float) -> bool:
+    """Whether a run with minutes that has ``left_s`` makes previews that are not its last."""
+    return preview_s <= PREVIEW_PART * left_s
+
+
+def seconds_to_train(minutes_s: float, prepared_s: float) -> float:
+    """What ``minutes_s`` leave after a preparation of ``prepared_s``: half of them at least, or nothing is learnt."""
+    return max(minutes_s - prepared_s, minutes_s / 2)
 
 
 def planned_seconds(length: Length, config: TrainingConfig, costs: Costs) -> float:
@@ -79,14 +102,15 @@ def planned_seconds(length: Length, config: TrainingConfig, costs: Costs) -> flo
     return seconds_to_end(segment, 0, Intervals.of(config, length.total_epochs), costs)
 
 
-def steps_for_minutes(config: TrainingConfig, num_train: int, costs: Costs) -> int:
-    """The most updates whose run takes ``config.max_minutes`` of wall time with all that belongs to it; at least 1."""
+def steps_for_minutes(config: TrainingConfig, num_train: int, costs: Costs, prepared_s: float = 0.0) -> int:
+    """The most updates whose run takes ``config.max_minutes`` of wall time with all that belongs to it, as
+    :func:`seconds_to_train` divides them; at least 1."""
     assert config.max_minutes is not None
 
     def seconds(steps: int) -> float:
         return planned_seconds(Length.of(config, num_train, steps), config, costs)
 
-    low = most_that_fit(seconds, 60 * config.max_minutes, 1, costs.step_s)
+    low = most_that_fit(seconds, seconds_to_train(60 * config.max_minutes, prepared_s), 1, costs.step_s)
     # A last epoch of a few updates would check for little: end on a whole one when one is near.
     size = Length.of(config, num_train, low).steps_per_epoch
     rest = low % size

@@ -124,8 +124,8 @@ class Trainer:
             self._save_if_due()
 
             # when the pace has moved: another end, so that the minutes hold
-            if not self._ended_early:
-                self.planner.plan_anew_if_due(self.tracker.step)
+            if not self._ended_early and (plan := self.planner.plan_anew_if_due(self.tracker.step)) is not None:
+                self.reporter.planned(plan)
         self._save_last("end")
         self.reporter.complete(self._epoch(), self.tracker)
         return State.COMPLETED
@@ -229,7 +229,7 @@ class Trainer:
         """At fixed early steps, every so many epochs and at the end; none that is there already."""
         step, epoch = self.tracker.step, self._epoch()
         at_epoch = self._ends_epoch() and epoch % self.planner.intervals.preview == 0
-        due = step in EARLY_PREVIEWS or at_epoch or self._at_end()
+        due = ((step in EARLY_PREVIEWS or at_epoch) and self.planner.affords_previews()) or self._at_end()
         if due and not self.stop() and not self.archive.has_previews(epoch, step):
             self.writer.update(phase="preview")
             self.archive.write_previews(epoch, step, self._figures())
