@@ -16,7 +16,7 @@ DECAY_S = 15.0
 LEAST_DECAY = 8  # updates: slow ones must not outweigh each other
 STALL = 5.0  # times the usual: a single update that takes longer was held up, and says little of those to come
 AGREED, APART = 5, 1.4  # so many updates in a row, each so many times quicker than the mean: they are the pace now
-LEAST_AGREED_S, MOST_AGREED_S = 1.0, 5.0  # that those updates take together, in between a fifteenth of the decay
+LEAST_AGREED_S, MOST_AGREED_S = 0.5, 5.0  # that those updates take together, in between a fifteenth of the decay
 MOST_BEFORE_S = 5.0  # of updates: what a measurement before the run weighs at most
 KEPT = 5  # of each part: one that was held up is not what the next one costs
 

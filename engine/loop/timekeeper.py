@@ -17,13 +17,13 @@ from engine.loop.pace import Costs, Intervals, affordable, most_that_fit, second
 from engine.loop.plan_history import PlanSegment
 from engine.plan import UNLIMITED
 
-TOLERANCE, MOST_OFF_S, LEAST_OFF_S = 0.05, 20.0, 3.0  # how far from its minutes a run may end
+TOLERANCE, MOST_OFF_S = 0.05, 20.0  # how far from its minutes a run may end
 SLACK_PART = 0.4  # of the tolerance: what may stay uncorrected to the end
 # Of the time left: what need not be corrected yet. A run that is behind its plan can be shortened later, while in one
 # that is ahead the schedules run away.
 BEHIND_PART, AHEAD_PART = 0.15, 0.04
 DECAY_PART, LEAST_DECAY_S = 0.25, 3.0  # of the time left: as far as it lies ahead, half as far does it look back
-NOTABLE = 0.1  # of the updates left: how many more or fewer make a new plan
+NOTABLE = 0.2  # of the updates left: how many more or fewer make a new plan
 SETTLED_STEPS = 5
 
 
@@ -33,7 +33,7 @@ class Timekeeper(CostMeter):
     def __init__(self, config: TrainingConfig, intervals: Intervals, costs: Costs) -> None:
         assert config.max_minutes is not None
         self.budget_s = 60 * config.max_minutes
-        self.tolerance_s = max(LEAST_OFF_S, min(TOLERANCE * self.budget_s, MOST_OFF_S))
+        self.tolerance_s = min(TOLERANCE * self.budget_s, MOST_OFF_S)
         self.intervals, self.ceiling = replace(intervals, timed=True), config.max_epochs
         self.most_steps = config.max_steps or UNLIMITED
         super().__init__(costs, max(LEAST_DECAY_S, DECAY_PART * self.budget_s))

@@ -172,7 +172,9 @@ def test_minutes_hold_and_the_rate_keeps_up_with_the_clock(
     off_s = max(3.0, min(20.0, 0.05 * budget_s))
     assert abs(told.spent_s - budget_s) <= off_s, f"{told.spent_s:.1f} s of {budget_s:.0f}"
     assert len(told.plans) <= (6 if name in STEADY else 12), [(one.step, one.total_steps) for one in told.plans]
-    assert told.high_part > 0.35, "half of the peak is held for half of the time where nothing happens"
+    # Of a constant pace it is half. What a machine does that becomes eight times faster at once is seen in the next
+    # five updates, which in a plan of thirty are a sixth of the schedule.
+    assert told.high_part > (0.4 if name in STEADY else 0.25)
     assert told.rates[WARMUP_STEPS:] == sorted(told.rates[WARMUP_STEPS:], reverse=True), "it never rises again"
 
 
