@@ -24,6 +24,7 @@ SLACK_PART = 0.4  # of the tolerance: what may stay uncorrected to the end
 BEHIND_PART, AHEAD_PART = 0.15, 0.04
 DECAY_PART, LEAST_DECAY_S = 0.25, 3.0  # of the time left: as far as it lies ahead, half as far does it look back
 NOTABLE = 0.2  # of the updates left: how many more or fewer make a new plan
+MOST_PREVIEW_PART = 0.25  # of the whole: what is kept free for the last previews, or nothing is learnt to be heard
 SETTLED_STEPS = 5
 
 
@@ -61,6 +62,10 @@ class Timekeeper(CostMeter):
         """Before it began this session has taken ``seconds`` already: of what was left, at most half."""
         left_s = max(0.0, self.budget_s - self._spent_before)
         self._spent_before += left_s - seconds_to_train(left_s, seconds)
+
+    def costs_at(self, step_s: float) -> Costs:
+        costs = super().costs_at(step_s)
+        return replace(costs, preview_s=min(costs.preview_s, MOST_PREVIEW_PART * self.budget_s))
 
     def tick(self, part: Part) -> None:
         self.decay_s = max(LEAST_DECAY_S, DECAY_PART * (self.budget_s - self.spent_s))
