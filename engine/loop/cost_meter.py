@@ -15,8 +15,8 @@ Part = Literal["step", "epoch", "preview", "save"]
 DECAY_S = 15.0
 LEAST_DECAY = 8  # updates: slow ones must not outweigh each other
 STALL = 5.0  # times the usual: a single update that takes longer was held up, and says little of those to come
-AGREED, APART = 5, 1.4  # so many updates in a row, each so many times quicker than the mean: they are the pace now
-LEAST_AGREED_S, MOST_AGREED_S = 0.5, 5.0  # that those updates take together, in between a fifteenth of the decay
+LAST = 5  # updates at least, whose mean is the pace of now
+LEAST_LAST_S, MOST_LAST_S = 0.5, 5.0  # that they take together; in between a fifteenth of the decay
 MOST_BEFORE_S = 5.0  # of updates: what a measurement before the run weighs at most
 KEPT = 5  # of each part: one that was held up is not what the next one costs
 
@@ -55,10 +55,10 @@ class CostMeter:
 
     @property
     def quick_step_s(self) -> float:
-        """Seconds of an update: of the last ones where all of them are clearly quicker than the mean, else the mean."""
+        """Seconds of an update: of the last ones where they are quicker than the mean, else the mean."""
         step_s, recent = self.costs.step_s, self._recent
-        agreed = len(recent) >= AGREED and sum(recent) >= self._agreed_s and max(recent) < step_s / APART
-        return sum(recent) / len(recent) if agreed else step_s
+        settled = len(recent) >= LAST and sum(recent) >= self._last_s
+        return min(step_s, sum(recent) / len(recent)) if settled else step_s
 
     def costs_at(self, step_s: float) -> Costs:
         """What everything costs where an update takes ``step_s``."""
@@ -88,8 +88,8 @@ class CostMeter:
             self._in_steps[part].append(seconds / now_s)
 
     @property
-    def _agreed_s(self) -> float:
-        return min(MOST_AGREED_S, max(LEAST_AGREED_S, self.decay_s / 15))
+    def _last_s(self) -> float:
+        return min(MOST_LAST_S, max(LEAST_LAST_S, self.decay_s / 15))
 
     def _step(self, seconds: float) -> None:
         """An update took ``seconds``: into the fading mean, and among the last ones."""
@@ -99,5 +99,5 @@ class CostMeter:
         self._time, self._steps = self._time * faded + seconds, self._steps * faded + 1
         self._squares = self._squares * faded + seconds**2
         self._recent.append(seconds)
-        while len(self._recent) > AGREED and sum(self._recent) - self._recent[0] >= self._agreed_s:
+        while len(self._recent) > LAST and sum(self._recent) - self._recent[0] >= self._last_s:
             self._recent.popleft()

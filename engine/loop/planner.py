@@ -148,7 +148,7 @@ class Planner:
 def _why(before_s: float, now_s: float, *, shorter: bool) -> str:
     """Why a plan follows another: seconds of an update that the one before was made for, and of this one."""
     slower = now_s > before_s
-    if not before_s or slower != shorter:
+    if not before_s or slower != shorter or abs(now_s / before_s - 1) < 0.1:
         return f"{'less' if shorter else 'more'} time left than planned"
     now, before = (f"{1 / each:.{1 if each > 0.1 else 0}f}" for each in (now_s, before_s))
     return f"{'slower' if slower else 'faster'} than planned: {now} updates a second, not {before}"

@@ -111,7 +111,7 @@ class Timekeeper(CostMeter):
             self.hurry()
         left_s = self._left_s
         behind_s = self._needed_s(segment, step) - left_s
-        if -self._slack_s(AHEAD_PART, left_s) <= behind_s <= self._slack_s(BEHIND_PART, left_s):
+        if -self._slack_s(AHEAD_PART, left_s - self._ending_s) <= behind_s <= self._slack_s(BEHIND_PART, left_s):
             return None
         return self._fitting(segment, step, self.costs.step_s if behind_s > 0 else self.quick_step_s)
 
