@@ -178,7 +178,8 @@ class TrainingConfig(Settings):
         None,
         gt=0,
         title="Most minutes",
-        description="Minutes by the clock from the first update, everything included; planned anew as the pace moves.",
+        description="Minutes by the clock, everything included; of them training has half at least. Planned anew as "
+        "the pace moves.",
     )
     stop_after_sweet_spot: bool = Field(
         False,

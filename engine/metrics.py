@@ -82,7 +82,15 @@ class TrainingCompleteEvent(_Metrics):
     best_epoch: int
 
 
-MetricsCallback = Callable[[StepMetrics | EpochMetrics | PreviewEvent | TrainingCompleteEvent], None]
+class PlannedAnew(_Metrics):
+    """The rest of a run with minutes was planned anew, and why."""
+
+    total_epochs: int
+    total_steps: int
+    reason: str
+
+
+MetricsCallback = Callable[[StepMetrics | EpochMetrics | PreviewEvent | PlannedAnew | TrainingCompleteEvent], None]
 
 
 def compute_overfitting_gap(train: float, val: float, better: str = "lower") -> float:

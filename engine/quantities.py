@@ -28,13 +28,14 @@ def plural(value: float, one: str, many: str | None = None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time, as coarse as one would say it: "40 s", "12 min", "3 h 20 min", "2 d 4 h"."""
+    """A length of time, as coarse as one would say it: "40 s", "1 min 35 s", "12 min", "3 h 20 min", "2 d 4 h"."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
     if seconds < 1:
         return "under 1 s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 10:
+        return " ".join(f"{count} {unit}" for count, unit in ((minutes, "min"), (rest, "s")) if count)
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"
@@ -46,7 +47,7 @@ def duration(seconds: float | None) -> str:
 
 
 def long_duration(seconds: float) -> str:
-    """The same in a sentence: "40 seconds", "12 minutes", "3 hours 20 minutes"."""
+    """The same in a sentence: "40 seconds", "1 minute 35 seconds", "12 minutes", "3 hours 20 minutes"."""
     words = {"s": "second", "min": "minute", "h": "hour", "d": "day"}
     parts = duration(seconds).removeprefix("under ").split()
     said = [counted(int(n), words[unit]) for n, unit in zip(parts[::2], parts[1::2], strict=True) if n.isdigit()]

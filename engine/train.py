@@ -161,10 +161,13 @@ def _plan(
     from engine.loop.disk_space import check_space, needed_bytes
     from engine.loop.pace import lay_out, planned_seconds
 
-    first, costs = lay_out(task, session.check, ranks)
+    first, costs = lay_out(task, session.check, ranks, lambda: session.writer.session_s)
     check_space(session.writer.root, needed_bytes(task, first))
     parent = beginning.parent if beginning is not None else None
-    record = run_record(job, task, first, planned_seconds(first, task.config, costs), parent)
+    seconds = planned_seconds(first, task.config, costs)
+    if task.config.max_minutes is not None:  # which hold what came before, too
+        seconds = min(60 * task.config.max_minutes, seconds + session.writer.session_s)
+    record = run_record(job, task, first, seconds, parent)
     session.writer.write_run(record)
     return record, first, costs
 

@@ -13,7 +13,8 @@ from engine.quantities import counted, duration, long_duration, plural, size, so
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0.2, "under 1 s"), (40, "40 s"), (89.4, "89 s"), (720, "12 min"), (3599, "1 h"), (12_000, "3 h 20 min"),
+    [(0.2, "under 1 s"), (40, "40 s"), (59.6, "1 min"), (60, "1 min"), (95, "1 min 35 s"), (129.8, "2 min 10 s"),
+     (599.4, "9 min 59 s"), (599.6, "10 min"), (720, "12 min"), (3599, "1 h"), (12_000, "3 h 20 min"),
      (187_200, "2 d 4 h"), (None, "–"), (float("nan"), "–")],
 )  # fmt: skip
 def test_a_duration_is_as_coarse_as_one_would_say_it(seconds: float | None, said: str) -> None:
@@ -22,6 +23,7 @@ def test_a_duration_is_as_coarse_as_one_would_say_it(seconds: float | None, said
 
 def test_long_durations_are_words() -> None:
     assert long_duration(600) == "10 minutes"
+    assert long_duration(95) == "1 minute 35 seconds"
     assert long_duration(3660) == "1 hour 1 minute"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from engine.rundir.protocol import PlanRecord
 Kind = Literal["preview", "checkpoint", "resumed", "planned"]
 # Of those in sight; zooming in shows the others, and the lists beside the chart have them all. A new plan has a rule
 # through the curves as well.
-MOST: dict[Kind, int] = {"preview": 40, "checkpoint": 40, "resumed": 40, "planned": 8}
+MOST: dict[Kind, int] = {"preview": 40, "checkpoint": 40, "resumed": 40, "planned": 20}
 NOTABLE = 0.1  # of a run: what its end has to move by for a new plan to be shown
 LEGEND: dict[Kind, str] = {
     "preview": "▲ preview",
@@ -60,8 +59,8 @@ def add_marks(rows: Rows, marks: Sequence[Mark], at: XAxis, window: Window) -> N
         inside = (seen >= window[0]) & (seen <= window[1])
         seen, first = seen[inside], first[inside]
         if len(seen):
-            every = slice(None, None, math.ceil(len(seen) / MOST[kind]))
-            rows.add(kind, "base", x=seen[every], t=[str(steps[place]) for place in first[every]])
+            few = np.unique(np.linspace(0, len(seen) - 1, MOST[kind]).round().astype(int))  # the first and last too
+            rows.add(kind, "base", x=seen[few], t=[str(steps[place]) for place in first[few]])
     if kinds:
         rows.add("legend", "base", x=0.0, t="\u2003".join(LEGEND[kind] for kind in kinds))
 

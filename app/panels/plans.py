@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.runs.library import Library
 from engine.claims.length import beyond_need, in_words
@@ -17,7 +18,15 @@ from engine.tasks import task_config
 
 # Of the default model with one thread of a machine of two cores: what is said before anything has run here.
 USUAL_STEPS_PER_S = 12.0
+GUESS_OFF = 3  # times: how far a machine may be from it, or another load
 LOOKED_BACK = 10
+
+
+class Pace(NamedTuple):
+    """Updates a second, None while nothing is known of them. measured: by a run of this computer."""
+
+    steps_per_s: float | None
+    measured: bool
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,7 @@ class Coming:
     """The plan of a run that has not begun. ``length`` is exact but where minutes decide its length.
 
     steps_per_s: None while nothing is known of it. beyond: how far it goes beyond what is needed, as a sentence.
+    measured: whether a run of this computer told of it; else it is a guess, and updates are said as a range.
     """
 
     length: Length
@@ -32,6 +42,7 @@ class Coming:
     ceiling: int | None
     steps_per_s: float | None
     beyond: str | None = None
+    measured: bool = True
 
     def __str__(self) -> str:
         epochs, steps = self.length.total_epochs, self.length.total_steps
@@ -41,6 +52,8 @@ class Coming:
             return f"{duration(60 * self.minutes)}, as many updates as they hold."
         most = f" (at most {number(self.ceiling)})" if self.ceiling else ""
         about = f"about {_rounded(steps)} updates in about {counted(epochs, 'epoch')}{most}"
+        if not self.measured:
+            about = f"{_rounded(steps // GUESS_OFF)} to {_rounded(steps * GUESS_OFF)} updates, as fast as it is here"
         said = f"{duration(60 * self.minutes)}, {about}."
         return f"{said} {self.beyond}" if self.beyond else said
 
@@ -53,29 +66,38 @@ class Coming:
         return f"An epoch is {counted(steps, 'update')} here, about {duration(steps / self.steps_per_s)}."
 
 
-def coming(config: TrainingConfig, own: TaskConfig, files: Sequence[FileRow], steps_per_s: float | None) -> Coming:
+def coming(
+    config: TrainingConfig,
+    own: TaskConfig,
+    files: Sequence[FileRow],
+    steps_per_s: float | None,
+    measured: bool = True,
+) -> Coming:
     """The plan for a collection whose files were looked at. config, own: what would be sent, of training and task."""
     usable = sum(row.verdict != "skipped" for row in files)
-    return _laid_out(config, own, max(1, usable), own.num_items(files), steps_per_s)
+    return _laid_out(config, own, max(1, usable), own.num_items(files), Pace(steps_per_s, measured))
 
 
-def coming_of_rows(config: TrainingConfig, own: TaskConfig, rows: int, steps_per_s: float | None) -> Coming:
+def coming_of_rows(
+    config: TrainingConfig, own: TaskConfig, rows: int, steps_per_s: float | None, measured: bool = True
+) -> Coming:
     """The plan for a table of ``rows``: to a row a class, as classes are divided one by one."""
     learned = rows - round((config.val_fraction or get_adaptive_split(rows)) * rows)
-    return _laid_out(own.adapted(config), own, rows, max(1, learned), steps_per_s)
+    return _laid_out(own.adapted(config), own, rows, max(1, learned), Pace(steps_per_s, measured))
 
 
-def _laid_out(config: TrainingConfig, own: TaskConfig, usable: int, items: int, steps_per_s: float | None) -> Coming:
-    config = resolve(config, usable, items)
+def _laid_out(config: TrainingConfig, own: TaskConfig, usable: int, items: int, pace: Pace) -> Coming:
+    config, steps_per_s = resolve(config, usable, items), pace.steps_per_s
     timed = config.max_minutes is not None
     within = max(1, round(60 * config.max_minutes * steps_per_s)) if config.max_minutes and steps_per_s else None
     length = Length.of(config, items, within)
     by_time = timed and length.total_steps == (within or UNLIMITED)
-    beyond = beyond_need(length.total_steps, items) if by_time and own.need_measured else None
-    return Coming(length, config.max_minutes if by_time else None, config.max_epochs, steps_per_s, beyond)
+    beyond = beyond_need(length.total_steps, items) if by_time and own.need_measured and pace.measured else None
+    minutes = config.max_minutes if by_time else None
+    return Coming(length, minutes, config.max_epochs, steps_per_s, beyond, pace.measured)
 
 
-def pace_here(library: Library, task: str) -> float | None:
+def pace_here(library: Library, task: str) -> Pace:
     """Updates a second of the newest run of ``task`` that this computer trained.
 
     Before there is any: the usual ones for sounds; None for what comes in all sizes.
@@ -84,8 +106,8 @@ def pace_here(library: Library, task: str) -> float | None:
         run, status, sessions = reader.run(), reader.status(), reader.sessions()
         known = run is not None and run.task == task and bool(sessions) and is_here(sessions[-1])
         if known and status is not None and status.steps_per_s:
-            return status.steps_per_s
-    return USUAL_STEPS_PER_S if task_config(task).can.make_sounds else None
+            return Pace(status.steps_per_s, measured=True)
+    return Pace(USUAL_STEPS_PER_S if task_config(task).can.make_sounds else None, measured=False)
 
 
 def _rounded(steps: int) -> str:

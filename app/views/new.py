@@ -125,9 +125,9 @@ def _said_plan(library: Library, chosen: Chosen, settings: Mapping[str, Any]) ->
     own = _settled(task_config(chosen.task), chosen.task_defaults, settings)
     pace = plans.pace_here(library, chosen.task)
     if chosen.checked is None:
-        style.line(f"*The plan:* {plans.coming_of_rows(config, own, chosen.num_items, pace)}")
+        style.line(f"*The plan:* {plans.coming_of_rows(config, own, chosen.num_items, *pace)}")
         return {}
-    coming = plans.coming(config, own, chosen.checked.health.files, pace)
+    coming = plans.coming(config, own, chosen.checked.health.files, *pace)
     style.line(f"*The plan:* {coming}")
     if coming.too_short:
         style.note("yellow", "timer", "Too short for one epoch.", f"{coming.too_short} Give it more time.")
@@ -192,7 +192,7 @@ def _usual_minutes(chosen: Chosen | None) -> int:
 
 
 def _minutes(minutes: float) -> str:
-    return "no limit" if not minutes else "1 min" if minutes == 1 else duration(minutes * 60.0)
+    return duration(minutes * 60.0) if minutes else "no limit"
 
 
 def _start(library: Library, wanted: str, name: str, settings: Mapping[str, Any]) -> None:

@@ -60,10 +60,10 @@ def what_is_kept(files: Kept) -> str:
     """One sentence, true of the files as they lie there now."""
     if files.best is not None and files.newest is not None and files.newest != files.best:
         return f"Kept are the best state, of epoch {files.best}, and the last save, of epoch {files.newest}."
-    if files.newest is not None:
-        return f"The last save, of epoch {files.newest}, is kept."
     if files.best is not None and not files.usable:
         return f"The best state, of epoch {files.best}, is kept."
+    if files.newest is not None:
+        return f"The last save, of epoch {files.newest}, is kept."
     if files.best is not None:
         none = "No checkpoint is kept to go on from, but the best state"
         return f"{none}, of epoch {files.best}, is. {_what_is_usable(files)}"

@@ -15,7 +15,9 @@ Part = Literal["step", "epoch", "preview", "save"]
 DECAY_S = 15.0
 LEAST_DECAY = 8  # updates: slow ones must not outweigh each other
 STALL = 5.0  # times the usual: a single update that takes longer was held up, and says little of those to come
-AGREED, APART = 5, 1.4  # so many updates in a row, each so many times off the pace: it has moved, and is theirs
+LAST = 5  # updates at least, whose mean is the pace of now
+LEAST_LAST_S, MOST_LAST_S = 0.5, 5.0  # that they take together; in between a fifteenth of the decay
+MOST_BEFORE_S = 5.0  # of updates: what a measurement before the run weighs at most
 KEPT = 5  # of each part: one that was held up is not what the next one costs
 
 
@@ -32,9 +34,10 @@ class CostMeter:
         self._take(costs)
 
     def _take(self, costs: Costs) -> None:
-        """Begin with ``costs``, which weigh as much as a third of a decay time."""
-        self._time = self.decay_s / 3 if costs.step_s > 0 else 0.0
+        """Begin with ``costs``, which weigh as much as a third of a decay time, or five seconds."""
+        self._time = min(self.decay_s / 3, MOST_BEFORE_S) if costs.step_s > 0 else 0.0
         self._steps = self._time / costs.step_s if costs.step_s > 0 else 0.0
+        self._squares = self._time * costs.step_s
         each = {"epoch": costs.epoch_s, "preview": costs.preview_s, "save": costs.save_s}
         # In updates, so that all of them follow a load that is seen in the updates first.
         known = {
@@ -48,14 +51,31 @@ class CostMeter:
 
     @property
     def costs(self) -> Costs:
-        step_s = self._time / self._steps if self._steps else 0.0
+        return self.costs_at(self._time / self._steps if self._steps else 0.0)
+
+    @property
+    def quick_step_s(self) -> float:
+        """Seconds of an update: of the last ones where they are quicker than the mean, else the mean."""
+        step_s, recent = self.costs.step_s, self._recent
+        settled = len(recent) >= LAST and sum(recent) >= self._last_s
+        return min(step_s, sum(recent) / len(recent)) if settled else step_s
+
+    def costs_at(self, step_s: float) -> Costs:
+        """What everything costs where an update takes ``step_s``."""
         usual = {part: median_low(seen) if seen else 0.0 for part, seen in self._in_steps.items()}
         return Costs(step_s, **{f"{part}_s": count * step_s for part, count in usual.items()})
+
+    @property
+    def unevenness(self) -> float:
+        """How much slower than the mean update is that of a moment picked by the clock, 1 where all take as long: slow
+        moments last longer, and what is done once falls into one moment."""
+        return max(1.0, self._squares * self._steps / self._time**2) if self._time > 0 else 1.0
 
     def hurry(self) -> None:
         """Take the pace of the last check or previews, if faster than usual: no update has told of that yet."""
         faster = [seen[-1] / median_low(seen) for seen in self._in_steps.values() if seen and median_low(seen) > 0]
-        self._time *= min([1.0, *faster])
+        times = min([1.0, *faster])
+        self._time, self._squares = self._time * times, self._squares * times**2
 
     def tick(self, part: Part) -> None:
         """All time since the last tick went into one ``part``."""
@@ -64,22 +84,20 @@ class CostMeter:
         if part == "step":
             self._step(seconds)
         elif self._time > 0:
-            self._in_steps[part].append(seconds * self._steps / self._time)
+            now_s = sum(self._recent) / len(self._recent) if self._recent else self._time / self._steps
+            self._in_steps[part].append(seconds / now_s)
+
+    @property
+    def _last_s(self) -> float:
+        return min(MOST_LAST_S, max(LEAST_LAST_S, self.decay_s / 15))
 
     def _step(self, seconds: float) -> None:
-        """An update took ``seconds``: into the fading mean, or the beginning of a new one."""
+        """An update took ``seconds``: into the fading mean, and among the last ones."""
         if self._time > 0:
-            seconds = min(seconds, max(STALL * self._time / self._steps, self.decay_s / STALL))
+            seconds = min(seconds, STALL * self._time / self._steps)
         faded = math.exp(-min(seconds / self.decay_s, 1 / LEAST_DECAY))
         self._time, self._steps = self._time * faded + seconds, self._steps * faded + 1
-        if self._moved(seconds):
-            self._time, self._steps = sum(self._recent), len(self._recent)
-
-    def _moved(self, seconds: float) -> bool:
-        """Whether the updates of a third of the decay, and at least five, all say that the pace is another."""
-        recent, step_s = self._recent, self._time / self._steps
-        recent.append(seconds)
-        while len(recent) > AGREED and sum(recent) - recent[0] >= self.decay_s / 3:
-            recent.popleft()
-        whole = len(recent) >= AGREED and sum(recent) >= self.decay_s / 3
-        return whole and (min(recent) > step_s * APART or max(recent) < step_s / APART)
+        self._squares = self._squares * faded + seconds**2
+        self._recent.append(seconds)
+        while len(self._recent) > LAST and sum(self._recent) - self._recent[0] >= self._last_s:
+            self._recent.popleft()

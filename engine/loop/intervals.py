@@ -20,19 +20,22 @@ class Intervals:
     """Epochs between previews and between checkpoints.
 
     eager: whether previews come more often at first, when what one hears changes most: after a quarter of ``preview``,
-    then twice as late each time until they are ``preview`` apart.
+    then twice as late each time until they are ``preview`` apart. timed: whether the run has minutes, which dear
+    previews must not eat. best: whether the best epoch is heard beside the end, where it is another.
     """
 
     preview: int
     save: int
     eager: bool = False
+    timed: bool = False
+    best: bool = True
 
     @classmethod
     def of(cls, config: TrainingConfig, length: Length) -> Intervals:
         """As ``config`` asks; where ``length`` says that fewer previews can be afforded, those."""
         asked = get_effective_preview_interval(config, length.total_epochs)
         every = max(asked, length.preview_every or 0)
-        return cls(every, config.checkpoint_interval, eager=every > asked)
+        return cls(every, config.checkpoint_interval, every > asked, config.max_minutes is not None)
 
     @cached_property
     def _first(self) -> list[int]:

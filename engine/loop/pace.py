@@ -24,6 +24,7 @@ WARM_STEPS = 3
 MOST_STEPS = 15
 MOST_SECONDS = 6.0
 SHORT_RUN_STEPS = 200
+PREVIEW_PART = 0.1  # of the time left of a run with minutes: what previews may take that are not its last
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,19 @@ class Costs:
     save_s: float = 0.0
 
 
-def lay_out(task: Task, check: Callable[[], None], ranks: Ranks = ONE) -> tuple[Length, Costs]:
-    """How long a run is to be, and what its parts cost. ``check`` raises when it is to stop meanwhile."""
+def lay_out(
+    task: Task, check: Callable[[], None], ranks: Ranks = ONE, elapsed_s: Callable[[], float] = lambda: 0.0
+) -> tuple[Length, Costs]:
+    """How long a run is to be, and what its parts cost. ``check`` raises when it is to stop meanwhile.
+
+    elapsed_s: how long the run has been prepared for; asked at the end, as measuring is part of that.
+    """
     length = Length.of(task.config, task.num_train)
     costs = measure(task, length, ranks)
     check()
     if task.config.max_minutes is not None:
-        length = Length.of(task.config, task.num_train, steps_for_minutes(task.config, task.num_train, costs))
+        steps = steps_for_minutes(task.config, task.num_train, costs, elapsed_s())
+        length = Length.of(task.config, task.num_train, steps)
     return spaced(length, task.config, costs), costs
 
 
@@ -66,12 +73,25 @@ def seconds_to_end(segment: PlanSegment, step: int, intervals: Intervals, costs:
     done = segment.epoch_of(step) - (0 if step == 0 or segment.ends_epoch(step) else 1)
     last = segment.total_epochs
     previews = intervals.previews_to(last) - intervals.previews_to(done)
-    if step < segment.total_steps:
-        previews += 1 + (not intervals.heard(last))  # the best epoch's, and the end's
+    final = (1 + intervals.best) * int(step < segment.total_steps)  # the end's and the best epoch's
+    previews += final - (intervals.heard(last) and final > 0)
     previews += sum(step < early < segment.total_steps for early in EARLY_PREVIEWS) + (step == 0)
     saves = last // intervals.save - done // intervals.save + (last % intervals.save > 0)
-    counted = (segment.total_steps - step, costs.step_s), (last - done, costs.epoch_s)
-    return sum(count * each for count, each in (*counted, (previews, costs.preview_s), (saves, costs.save_s)))
+    counted = (segment.total_steps - step, costs.step_s), (last - done, costs.epoch_s), (saves, costs.save_s)
+    least = sum(count * each for count, each in (*counted, (final, costs.preview_s)))
+    if intervals.timed and not affordable(costs.preview_s, least):
+        return least
+    return least + (previews - final) * costs.preview_s
+
+
+def affordable(preview_s: float, left_s: float) -> bool:
+    """Whether a run with minutes that has ``left_s`` makes previews that are not its last."""
+    return preview_s <= PREVIEW_PART * left_s
+
+
+def seconds_to_train(minutes_s: float, prepared_s: float) -> float:
+    """What ``minutes_s`` leave after a preparation of ``prepared_s``: half of them at least, or nothing is learnt."""
+    return max(minutes_s - prepared_s, minutes_s / 2)
 
 
 def planned_seconds(length: Length, config: TrainingConfig, costs: Costs) -> float:
@@ -79,14 +99,15 @@ def planned_seconds(length: Length, config: TrainingConfig, costs: Costs) -> flo
     return seconds_to_end(PlanSegment.first(length), 0, Intervals.of(config, length), costs)
 
 
-def steps_for_minutes(config: TrainingConfig, num_train: int, costs: Costs) -> int:
-    """The most updates whose run takes ``config.max_minutes`` of wall time with all that belongs to it; at least 1."""
+def steps_for_minutes(config: TrainingConfig, num_train: int, costs: Costs, prepared_s: float = 0.0) -> int:
+    """The most updates whose run takes ``config.max_minutes`` of wall time with all that belongs to it, as
+    :func:`seconds_to_train` divides them; at least 1."""
     assert config.max_minutes is not None
 
     def seconds(steps: int) -> float:
         return planned_seconds(spaced(Length.of(config, num_train, steps), config, costs), config, costs)
 
-    low = most_that_fit(seconds, 60 * config.max_minutes, 1, costs.step_s)
+    low = most_that_fit(seconds, seconds_to_train(60 * config.max_minutes, prepared_s), 1, costs.step_s)
     # A last epoch of a few updates would check for little: end on a whole one when one is near.
     size = Length.of(config, num_train, low).steps_per_epoch
     rest = low % size
@@ -103,7 +124,8 @@ def most_that_fit(seconds: Callable[[int], float], budget_s: float, least: int, 
 
 
 def measure(task: Task, length: Length, ranks: Ranks = ONE) -> Costs:
-    """What the parts of a run cost now; of one too short for more to matter, only its updates.
+    """What the parts of a run cost now; of one too short for more to matter, only its updates. Of one with minutes no
+    previews: on a busy machine they take a quarter of one, and those before its first update tell, with sounds to hear.
 
     The task is left as it was: every draw is a function of the step, and weights and state are put back.
     """
@@ -114,7 +136,8 @@ def measure(task: Task, length: Length, ranks: Ranks = ONE) -> Costs:
         average = WeightAverage(task.model)
         epoch_s = _seconds(lambda: (task.evaluate(average.model, "train"), task.evaluate(average.model, "val")))
         prepare_s = _seconds(lambda: task.prepare_snapshot(average.model))
-        preview_s = prepare_s + _seconds(lambda: list(task.previews(average.model, 1)))
+        timed = task.config.max_minutes is not None
+        preview_s = 0.0 if timed else prepare_s + _seconds(lambda: list(task.previews(average.model, 1)))
         save_s = 2 * prepare_s + _seconds(lambda: [serialise(task.model.state_dict()) for _ in range(4)])
         costs = Costs(costs.step_s, epoch_s, preview_s, save_s)
     task.model.load_state_dict(before)

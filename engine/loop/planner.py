@@ -61,8 +61,10 @@ class Planner:
         self.meter = self.timekeeper or self.meter
 
     def begin(self) -> None:
-        """The clock starts: what comes next is part of the run."""
+        """The clock starts; of the minutes, what this session took to prepare counts too."""
         self.meter.begin()
+        if self.timekeeper is not None:
+            self.timekeeper.prepared(self.writer.session_s)
 
     def count_from(self, step: int) -> None:
         """The pace is that of the updates after ``step``, from now on."""
@@ -72,19 +74,23 @@ class Planner:
         """What a later session needs to know of the time that was spent; empty for a run without minutes."""
         return {} if self.timekeeper is None else self.timekeeper.state()
 
-    def plan_anew_if_due(self, step: int) -> None:
+    def plan_anew_if_due(self, step: int) -> PlanRecord | None:
         """Once the plans of earlier sessions are behind: what they decided comes again at the same steps."""
         keeper = self.timekeeper
         if keeper is None or step <= self.plans.last.step:
-            return
+            return None
+        before_s = keeper.planned_step_s
         segment = keeper.better(self.plans.last, step)
         if segment is None:
-            return
-        how = "slower" if segment.total_steps < self.plans.last.total_steps else "faster"
-        record = self._record(segment, f"{how} than planned", steps_per_s=1 / keeper.costs.step_s)
-        if self.writer.plan_anew(record):
-            self.plans.follow(record)
-            self.say(step)
+            return None
+        shorter = segment.total_steps < self.plans.last.total_steps
+        reason = _why(before_s, keeper.planned_step_s, shorter=shorter)
+        record = self._record(segment, reason, steps_per_s=1 / keeper.planned_step_s)
+        if not self.writer.plan_anew(record):
+            return None
+        self.plans.follow(record)
+        self.say(step)
+        return record
 
     def _record(self, segment: PlanSegment, reason: str, **more: Any) -> PlanRecord:
         return PlanRecord(
@@ -112,6 +118,14 @@ class Planner:
         now = {"total_steps": ahead.total_steps, "total_epochs": ahead.total_epochs, "planned_s": planned_s}
         return record.model_copy(update={"config": config, **now})
 
+    def affords_previews(self) -> bool:
+        """Whether previews that are not the last ones leave enough of the minutes."""
+        return self.timekeeper is None or self.timekeeper.affords_previews
+
+    def affords_best(self) -> bool:
+        """Whether its best epoch can be heard beside its end."""
+        return self.timekeeper is None or self.timekeeper.affords_best
+
     def say(self, step: int) -> None:
         """Where it ends, as things stand, into the status."""
         ahead = self.plans.ahead(step)
@@ -134,3 +148,12 @@ class Planner:
             return None
         planned_s = seconds_to_end(self.plans.ahead(step), step, self.intervals, self.meter.costs)
         return planned_s if self.timekeeper is None else min(planned_s, self.timekeeper.most_left_s)
+
+
+def _why(before_s: float, now_s: float, *, shorter: bool) -> str:
+    """Why a plan follows another: seconds of an update that the one before was made for, and of this one."""
+    slower = now_s > before_s
+    if not before_s or slower != shorter or abs(now_s / before_s - 1) < 0.1:
+        return f"{'less' if shorter else 'more'} time left than planned"
+    now, before = (f"{1 / each:.{1 if each > 0.1 else 0}f}" for each in (now_s, before_s))
+    return f"{'slower' if slower else 'faster'} than planned: {now} updates a second, not {before}"

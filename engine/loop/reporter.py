@@ -9,7 +9,15 @@ from engine.claims.evidence import gather
 from engine.loop.diagnosis import diagnose, newly_true
 from engine.loop.planner import Planner
 from engine.loop.tracker import TrackerState
-from engine.metrics import EpochMetrics, MetricsCallback, MetricsHistory, StepMetrics, TrainingCompleteEvent
+from engine.metrics import (
+    EpochMetrics,
+    MetricsCallback,
+    MetricsHistory,
+    PlannedAnew,
+    StepMetrics,
+    TrainingCompleteEvent,
+)
+from engine.rundir.protocol import PlanRecord
 from engine.rundir.writer import RunWriter
 from engine.task import Task
 
@@ -64,6 +72,12 @@ class Reporter:
         findings = diagnose(evidence, monitor, self.task.diagnose(self.history), over=over)
         # The best too: what a killed session found after its last checkpoint is not kept.
         self.writer.update(evidence=evidence, diagnosis=findings, best=tracker.best_record())
+
+    def planned(self, record: PlanRecord) -> None:
+        """The rest was planned anew, as ``record`` says."""
+        self.callback(
+            PlannedAnew(total_epochs=record.total_epochs, total_steps=record.total_steps, reason=record.reason)
+        )
 
     def complete(self, epoch: int, tracker: TrackerState) -> None:
         """The run has come to its end."""

@@ -127,8 +127,8 @@ class Trainer:
             self._save_if_due()
 
             # when the pace has moved: another end, so that the minutes hold
-            if not self._ended_early:
-                self.planner.plan_anew_if_due(self.tracker.step)
+            if not self._ended_early and (plan := self.planner.plan_anew_if_due(self.tracker.step)) is not None:
+                self.reporter.planned(plan)
         self._save_last("end")
         self.reporter.complete(self._epoch(), self.tracker)
         return State.COMPLETED
@@ -232,9 +232,10 @@ class Trainer:
         """At fixed early steps, after some epochs, and at the end, where a stop changes nothing, then of the best too;
         none that is there already."""
         at_epoch = self._ends_epoch() and self.planner.intervals.heard(self._epoch())
-        if self._at_end():
+        due = self.tracker.step in EARLY_PREVIEWS or at_epoch
+        if self._at_end() and self.planner.affords_best():
             self._previews_of_best()
-        if self.tracker.step in EARLY_PREVIEWS or at_epoch or self._at_end():
+        if (due and self.planner.affords_previews()) or self._at_end():
             self._preview(self.archive.average.model, self._epoch(), self.tracker.step, self._figures())
 
     def _previews_of_best(self) -> None:

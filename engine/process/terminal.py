@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from engine.claims.length import beyond_need, in_words
-from engine.metrics import EpochMetrics, StepMetrics, TrainingCompleteEvent
+from engine.metrics import EpochMetrics, PlannedAnew, StepMetrics, TrainingCompleteEvent
 from engine.printable import escaped, sweetspot
 from engine.quantities import duration
 from engine.rundir.layout import checkpoint_step
@@ -67,7 +67,8 @@ class Terminal:
         with suppress(OSError):
             if self._live:
                 print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
-            print(f"plan: {in_words(record.total_epochs, record.total_steps, record.planned_s)}", flush=True)
+            words = in_words(record.total_epochs, record.total_steps, record.planned_s)
+            print(f"plan: {words}{' at the pace of now' if _by_time(record) else ''}", flush=True)
             if beyond := _beyond_need(record):
                 print(beyond, flush=True)
             if self._live:
@@ -98,6 +99,8 @@ class Terminal:
                 self._step(event)
             elif isinstance(event, EpochMetrics):
                 self._epoch(event)
+            elif isinstance(event, PlannedAnew):
+                self._line(f"planned anew: {in_words(event.total_epochs, event.total_steps, None)} ({event.reason})")
             elif isinstance(event, TrainingCompleteEvent):
                 self._line(f"done in {duration(event.total_time_s)}, best at epoch {event.best_epoch}")
                 self._close()
@@ -145,10 +148,10 @@ class Terminal:
 
 def _beyond_need(record: RunRecord) -> str | None:
     """Of a run whose minutes alone decide its length, where what it needs was measured."""
+    known = _by_time(record) and task_config(record.task).need_measured
+    return beyond_need(record.total_steps, record.num_train) if known else None
+
+
+def _by_time(record: RunRecord) -> bool:
     training = record.config.training
-    by_time = training.get("max_minutes") is not None and training.get("max_steps") is None
-    return (
-        beyond_need(record.total_steps, record.num_train)
-        if by_time and task_config(record.task).need_measured
-        else None
-    )
+    return training.get("max_minutes") is not None and training.get("max_steps") is None

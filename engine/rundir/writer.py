@@ -140,7 +140,12 @@ class RunWriter:
     @property
     def elapsed_s(self) -> float:
         """Seconds of training in all sessions so far."""
-        return self._elapsed_before_s + time.monotonic() - self._began
+        return self._elapsed_before_s + self.session_s
+
+    @property
+    def session_s(self) -> float:
+        """Seconds since this session began, of which the first prepare it."""
+        return time.monotonic() - self._began
 
     def go_on_after(self, elapsed_s: float) -> None:
         """Count on from the seconds of training in earlier sessions, unless status.json told of more: what a crash

@@ -11,8 +11,10 @@ from engine.errors import RunDirectoryError, StorageError
 from engine.rundir.entry import holds_run
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import refuse_living
-from engine.rundir.lock import RunLock
+from engine.rundir.lock import RunLock, holder_of
 
+PATIENCE_S = 2.0
+_DELETES = "being deleted"
 _GONE = ".deleted-"  # No run's name begins with a dot: a directory of this name is listed nowhere.
 
 
@@ -28,7 +30,9 @@ def delete_run(root: Path) -> None:
         raise nothing
     refuse_living(layout)
     try:
-        lock = RunLock(layout.lock, "being deleted")
+        # Somebody who deletes it too is faster, or leaves it. Who has only just taken the lock has not yet said
+        # that he does.
+        lock = RunLock.within(layout.lock, _DELETES, PATIENCE_S, worth=lambda: holder_of(layout.lock) in ("", _DELETES))
     except FileNotFoundError:  # another app was faster
         raise nothing from None
     except OSError as error:

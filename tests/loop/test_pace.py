@@ -27,14 +27,20 @@ class Slow(Line):
         return super().evaluate(model, part)
 
 
-def line(kind: type[Line] = Line, **settings: float) -> Line:
+def line(kind: type[Line] = Line, **settings: object) -> Line:
     """A pass is eight steps."""
     wish = {"batch_size": 8, "max_minutes": 0.1, "regularization": {"augmentation_expansion": 1}}
     return kind(TrainingConfig.model_validate(wish | settings))
 
 
-def test_every_part_of_a_run_is_measured() -> None:
+def test_of_a_run_with_minutes_all_but_the_previews_is_measured() -> None:
     task = line(Slow)
+    costs = measure(task, Length.of(task.config, task.num_train))
+    assert costs.step_s >= 0.01 and costs.epoch_s >= 0.05 and costs.preview_s == 0 and costs.save_s > 0
+
+
+def test_of_one_without_every_part_is_measured() -> None:
+    task = line(Slow, max_minutes=None, max_steps=400)
     costs = measure(task, Length.of(task.config, task.num_train))
     assert costs.step_s >= 0.01 and costs.epoch_s >= 0.05 and costs.preview_s > 0 and costs.save_s > 0
 

@@ -62,8 +62,8 @@ OWN_S = 0.009  # FIRST takes the minutes that uneven() has
 @pytest.fixture(scope="module", autouse=True)
 def own_clock() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("timekeeper", "cost_meter", "planner"):
-            patch.setattr(f"engine.loop.{module}.time", CLOCK)
+        for module in ("loop.timekeeper", "loop.cost_meter", "loop.planner", "rundir.writer"):
+            patch.setattr(f"engine.{module}.time", CLOCK)
         yield
 
 
@@ -120,7 +120,10 @@ def slowed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_that_becomes_slower_plans_an_earlier_end(slowed: Path) -> None:
     reader = RunReader(slowed)
     plans, status = reader.plans(), reader.status()
-    assert any(plan.reason == "slower than planned" for plan in plans) and plans[-1].total_steps < FIRST.total_steps
+    assert (
+        any(plan.reason.startswith("slower than planned: ") for plan in plans)
+        and plans[-1].total_steps < FIRST.total_steps
+    )
     assert status is not None and status.step == plans[-1].total_steps
     assert (
         (status.total_steps, status.total_epochs)
@@ -132,17 +135,19 @@ def test_a_run_that_becomes_slower_plans_an_earlier_end(slowed: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("most", [None, 200])
 def test_no_more_time_is_said_to_be_left_than_its_minutes_leave(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    most: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.loop.planner.KNOWN_S", 0.0)
     told: list[tuple[float, float]] = []
+    task, first = uneven(after=8.0 if most is None else 0.0, max_steps=most), replace(FIRST, total_steps=most or 400)
     with open_run(tmp_path / "run") as writer:
-        trainer = Trainer(uneven(), FIRST, writer, lambda: False, lambda _: told.append(left_of(writer, trainer)))
+        trainer = Trainer(task, first, writer, lambda: False, lambda _: told.append(left_of(writer, trainer)))
         trainer.fit()
     known = [(said, left) for said, left in told if not math.isnan(said)]
     assert known and all(said <= max(left, 0.0) for said, left in known), "its end takes no time of its own here"
-    assert any(said < left for said, left in known), "what the plan takes, where it is less"
+    assert most is None or all(said < left for said, left in known), "what the plan takes, where it is less"
 
 
 def left_of(writer: RunWriter, trainer: Trainer) -> tuple[float, float]:
@@ -159,7 +164,7 @@ def test_a_run_that_becomes_faster_makes_use_of_it_within_the_ceiling(tmp_path: 
     train(task, tmp_path / "run")
     reader = RunReader(tmp_path / "run")
     status, plans = reader.status(), reader.plans()
-    assert status is not None and any(plan.reason == "faster than planned" for plan in plans)
+    assert status is not None and any(plan.reason.startswith("faster than planned: ") for plan in plans)
     assert status.step == status.total_steps and status.epoch <= 3
     assert max(plan.steps_per_epoch for plan in plans) > FIRST.steps_per_epoch, "epochs grew instead of their number"
     ends = [event["epoch"] for event in reader.all_of("epoch")]

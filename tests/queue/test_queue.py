@@ -580,13 +580,13 @@ def test_turns_that_many_change_at_once_are_changed_one_after_the_other(runs: Pa
 def test_who_has_what_is_read_once_for_all_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = Queue(tmp_path)
     listed: list[str] = []
-    scandir = os.scandir
+    listdir = os.listdir
 
     def counting(path: Any = ".") -> Any:
         listed.append(Path(os.fsdecode(path)).name)
-        return scandir(path)
+        return listdir(path)
 
     queue.jobs.folder.mkdir(parents=True)
-    monkeypatch.setattr(os, "scandir", counting)
+    monkeypatch.setattr(os, "listdir", counting)
     assert queue.requests() == []
     assert listed.count("jobs") == 1

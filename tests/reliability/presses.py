@@ -49,8 +49,8 @@ class App:
         return [one.id for one in self.queue.to_train() if one.state == "waiting"]
 
     def turn(self, number: int) -> None:
-        for name in self.random.sample(self._waiting(), 1) if self._waiting() else ():
-            self.queue.move(name, self.random.choice([-2, -1, 1, 2]))
+        if waiting := self._waiting():
+            self.queue.move(self.random.choice(waiting), self.random.choice([-2, -1, 1, 2]))
 
     def next(self, number: int) -> None:
         self.queue.train_next(self._waiting()[-1:])

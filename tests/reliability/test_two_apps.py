@@ -58,7 +58,7 @@ def test_what_two_apps_and_two_workers_do_at_once_is_done_once(tmp_path: Path, o
         finished(runs / f"old-{number}")
     started = begin("app", "app", "worker", "worker", runs=runs, presses=presses)
     said = [one.communicate(timeout=500)[0] for one in started]  # the workers are asked to leave after both apps
-    assert [one.returncode for one in started] == [0] * 4, said
+    assert [one.returncode for one in started] == [0] * 4, "\n".join(one[-2000:] for one in said)
     told = Counter(tuple(json.loads(line)) for lines in said for line in lines.splitlines())
     assert not [line for line, times in told.items() if line[0] != "refused" and times > 1], "done twice"
     done = {what: {name for kind, name in told if kind == what} for what in {kind for kind, _ in told}}

@@ -207,6 +207,12 @@ def test_marks_beyond_forty_come_with_the_zoom(tmp_path: Path) -> None:
     assert of(zoomed, "checkpoint") == list(range(20, 31))
 
 
+def test_of_many_marks_the_last_is_among_those_that_are_seen(tmp_path: Path) -> None:
+    marks = [Mark("planned", step, "planned anew") for step in range(10, 45)]
+    seen = of(chart(tmp_path / "all.jsonl", marks=marks, settings=ChartSettings("step")), "planned")
+    assert (seen[0], seen[-1]) == (10, 44) and len(seen) == 20
+
+
 def test_of_many_plans_those_are_marked_that_moved_the_end_or_were_asked_for() -> None:
     def plan(step: int, total: int, extends: bool = False) -> PlanRecord:
         return PlanRecord(

@@ -75,6 +75,11 @@ def test_minutes_are_said_with_about_how_much_fits_and_the_ceiling() -> None:
     assert str(told).startswith("20 min, about 12,000 updates in about ") and "(at most 100)" in str(told)
 
 
+def test_before_anything_ran_here_updates_are_a_range() -> None:
+    told = coming(TrainingConfig(max_minutes=2.0), VAEConfig(), ROWS, steps_per_s=12.0, measured=False)
+    assert str(told) == "2 min, 480 to 4,300 updates, as fast as it is here."
+
+
 def test_time_that_goes_beyond_what_is_needed_is_said_to_be_used_up() -> None:
     need = resolve(TrainingConfig(), 10, VAEConfig().num_items(ROWS)).max_steps
     assert need is not None

@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import StorageError
 from engine.rundir.layout import Layout
-from engine.rundir.reading import starred_names
 from engine.tasks.vae.instrument.stars import starred_in
 
 
-@pytest.mark.parametrize("content", ["", "5", "[]", '{"starred": 5}', '{"starred": [7, null]}', "[" * 200_000])
-def test_a_file_of_stars_that_says_nothing_stars_nothing(content: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["", "5", "[]", '{"starred": 5}', "[" * 200_000])
+def test_an_instrument_of_stars_that_cannot_be_read_is_refused(content: str, tmp_path: Path) -> None:
     place = Layout(tmp_path)
     place.sounds.mkdir()
     place.stars.write_text(content)
-    assert starred_names(place.stars) == frozenset() and starred_in(tmp_path) == []
+    with pytest.raises(StorageError, match=r"stars\.json"):
+        starred_in(tmp_path)
+
+
+def test_what_is_no_name_in_a_file_of_stars_stars_nothing(tmp_path: Path) -> None:
+    place = Layout(tmp_path)
+    place.sounds.mkdir()
+    place.stars.write_text('{"starred": [7, null, "../gone.wav"]}')
+    assert starred_in(tmp_path) == []
