@@ -19,7 +19,7 @@ from engine.commands.reconstruct import command as reconstruct_command
 from engine.tasks.vae.prior import nearer
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
-from engine.tasks.vae.sounds.request import FromFile, FromPrior, Making, SoundRequest
+from engine.tasks.vae.sounds.request import FromFile, FromPrior, Making, Moved, SoundRequest
 from engine.tasks.vae.sounds.resynthesis import resynthesise
 from engine.tasks.vae.stereo_images import check_images, collection_images, image_near, image_of
 from tests.conftest import train_small
@@ -98,6 +98,22 @@ def test_sounds_are_in_stereo_where_the_model_says_so_unless_asked_otherwise(dru
         middle = both.mean(1)
         assert alone.ndim == 1
         np.testing.assert_allclose(middle / np.abs(middle).max(), alone / np.abs(alone).max(), atol=1e-4)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_variation_lies_as_the_sound_that_it_varies(moved: bool, drum_run: Path, drums: Path, tmp_path: Path) -> None:
+    """One that the run has never had, laid to the right, where all that it learned lies to the left."""
+    mono, rate = soundfile.read(sorted(drums.iterdir())[0], dtype="float32")
+    other = np.random.default_rng(0).permutation(mono)
+    given = tmp_path / "given.wav"
+    soundfile.write(given, laid_out(mono, other, RIGHT, rate) / 4, rate, subtype="FLOAT")
+    trained = open_model(drum_run, None)
+    learned = int(SoundGenerator(trained).map.file_codes.learned.sum())
+    images = collection_images([LEFT] * learned)
+    generator = SoundGenerator(replace(trained, codec=replace(trained.codec, images=images)))
+    origin = FromFile(file=str(given), amount=0.3)
+    wish = SoundRequest(quality="fast", origin=Moved(of=origin, axes={1: 0.2}) if moved else origin)
+    assert np.median(seen(generator.make(wish).wave).pan) < -0.4
 
 
 def test_a_new_sound_lies_as_one_recording_does_never_half_way_between_mono_and_wide(drum_run: Path) -> None:

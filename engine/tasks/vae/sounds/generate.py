@@ -7,7 +7,7 @@ W windows (1 but for codes that are one vector), T samples.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -51,7 +51,7 @@ class _Code:
     """values [W, D, L]: what is decoded. place [W, D, L]: the same by the encoder's answer, which the map knows.
 
     samples: length of the sound it stands for; None: until that has died away. silence: samples before that. beside:
-    the training sound that a new one was drawn nearest to.
+    the training sound that a new one was drawn nearest to. image: how the given sound lies that it is a variation of.
     """
 
     values: torch.Tensor
@@ -59,6 +59,7 @@ class _Code:
     samples: int | None = None
     silence: int = 0
     beside: int | None = None
+    image: StereoImage | None = None
 
 
 class SoundGenerator:
@@ -182,7 +183,10 @@ class SoundGenerator:
         return laid_out(middle, other, image, self.rate, True) if image else finish.widen(middle, other, self.rate)
 
     def _image(self, code: _Code) -> StereoImage | None:
-        """A new sound lies as the recording that it was drawn nearest to, so that all of them lie as the collection."""
+        """A new sound lies as the recording that it was drawn nearest to, so that all of them lie as the collection; a
+        variation as the stereo sound that it varies."""
+        if code.image is not None:
+            return code.image
         return self.map.image(code.place) if code.beside is None else self.codec.image_of(code.beside)
 
     def _voice(self, db: torch.Tensor, request: SoundRequest, variant: int) -> finish.Wave:
@@ -200,7 +204,7 @@ class SoundGenerator:
             step = self.map.move(origin.axes, code.place.shape[-1])
             remarks.extend(self.map.remarks(code.place + step))
             samples = code.samples if self.of_textures else None
-            return _Code(code.values + step, code.place + step, samples, code.silence, code.beside)
+            return replace(code, values=code.values + step, place=code.place + step, samples=samples)
         if isinstance(origin, FromFile):
             return self._variation(origin, request)
         if isinstance(origin, Between):
@@ -242,7 +246,7 @@ class SoundGenerator:
         fresh = self._fresh(origin, request, centre, own.shape[-1])
         kept = (1 - origin.amount**2) ** 0.5
         values, place = centre + kept * (own - centre) + origin.amount * fresh
-        return _Code(values, place, given.samples, silence)
+        return _Code(values, place, given.samples, silence, image=given.image)
 
     def _fresh(self, origin: FromFile, request: SoundRequest, centre: torch.Tensor, frames: int) -> torch.Tensor:
         """What a new sound of ``frames`` latent frames differs by from ``centre``; of a texture, its motion alone."""
@@ -276,7 +280,7 @@ class SoundGenerator:
         if self.of_textures or given.wave is None:
             return given, 0
         start = beginning(given.wave)
-        return Given(given.samples - start, given.wave[start:]), start
+        return replace(given, samples=given.samples - start, wave=given.wave[start:]), start
 
     def _encode(self, given: Given, request: SoundRequest, samples: int = 0) -> torch.Tensor:
         """Codes [2, W, D, L] of a given sound, silence after it up to ``samples``: fitted to it, and the encoder's."""
