@@ -190,6 +190,7 @@ def plan_by_step() -> None:
 
     def better(keeper: Timekeeper, segment: PlanSegment, step: int) -> PlanSegment | None:
         end = NEW_ENDS.get(step, segment.total_steps)
+        keeper.planned_step_s = 1.0  # what the keeper's own plan would be made for, as its reason tells
         return None if end == segment.total_steps else segment.ending(step, end)
 
     Timekeeper.better = better  # type: ignore[method-assign]
