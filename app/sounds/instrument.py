@@ -25,6 +25,7 @@ def offer(model: Model, wish: Mapping[str, Any]) -> None:
     """Draw the panel. wish: how sounds are to be, as the page asks for them."""
     with st.expander("Instrument", icon=":material/piano:", key="instrument"):
         style.quiet("Sounds on keys, for SFZ, DecentSampler, Bitwig, Studio One and SoundFont players: one ZIP.")
+        style.quiet(f"Seed, length and quality as above: {wish['quality']} now. “Best quality” is under Advanced.")
         starred = [str(one.path) for one in model.made.sounds() if one.starred]
         source = st.segmented_control(
             "Which sounds", [NEW, STARRED], default=NEW, key=f"kit-source-{model.id}", required=True,

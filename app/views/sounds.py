@@ -39,7 +39,7 @@ def page() -> None:
         pressed = st.button(
             f"Make {more}", type="primary", icon=":material/graphic_eq:", width="stretch", key="make-now"
         )
-        style.quiet("A moment for each. The same seed and number is always the same sound.")
+        style.quiet("A moment for each. The same seed, number and quality always make the same sound.")
     with left:
         own_sound.offer(model, wish)
         instrument.offer(model, wish)

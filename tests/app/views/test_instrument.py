@@ -40,7 +40,7 @@ def test_one_press_makes_a_kit_to_download(visit: Visit, trained: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None and "drums/drums.sf2" in archive.namelist()
         assert json.loads(archive.read("drums/kit.json"))["request"]["quality"] == "fast", "as the page makes sounds"
-    assert "2 sounds, C2 to C#2" in said(app)
+    assert "2 sounds, C2 to C#2" in said(app) and "Seed, length and quality as above: fast now." in said(app)
     assert set(trained.rglob("*")) == before, "nothing of it is kept in the run"
 
 
