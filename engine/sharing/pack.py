@@ -73,8 +73,7 @@ def contents(reader: RunReader, *, checkpoints: bool = True) -> Iterator[tuple[s
     status, run, dataset = reader.status(), reader.run(), reader.dataset()
     if run is not None:
         called = read_notes(layout).name or run.name
-        kept = run.model_dump() | {"name": called, "source": run.source.model_dump() | {"path": None}}
-        yield layout.run.name, seal(scrub.value(kept))
+        yield layout.run.name, seal(scrub.run(run.model_copy(update={"name": called})).model_dump())
     if status is not None:
         yield layout.status.name, encode(scrub.value(status.model_dump()), indent=1)
     if dataset is not None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from app.report.contents import gather
 from engine.commands.pack import command
 from engine.rundir.annotate import annotate
 from engine.rundir.layout import manifest
@@ -78,6 +79,25 @@ def test_no_byte_of_it_names_a_path_a_host_or_a_user(talkative: Path, tmp_path: 
                 assert not secret or secret.encode() not in data, (info.filename, secret)
         log = archive.read("drums-1/log.txt").decode()
     assert "snare one.wav" in log and "…/nn.py" in log and "https://example.org/a/b" in log
+
+
+@pytest.mark.parametrize("name", ["train", "val", "sample", "best", "auto", "step", "audio", "val_recon_db", "root"])
+def test_a_user_or_host_called_as_the_program_calls_something_breaks_nothing(
+    name: str, drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "node", lambda: name)
+    for variable in ("LOGNAME", "USER"):
+        monkeypatch.setenv(variable, name)
+    pack(drum_run, tmp_path / "run.zip")
+    ours, theirs = RunReader(drum_run), unpacked(tmp_path / "run.zip", tmp_path / "there")
+    run, status, dataset = theirs.require_run(), theirs.status(), theirs.dataset()
+    known, before = ours.run(), ours.status()
+    assert known and before and status and dataset and dataset == ours.dataset()
+    assert (run.config, run.metrics, run.monitor) == (known.config, known.metrics, known.monitor)
+    assert (status.state, status.phase, status.last_checkpoint) == (before.state, before.phase, before.last_checkpoint)
+    assert theirs.events().events == ours.events().events
+    assert all(one.verified for one in (*theirs.checkpoints(), *theirs.snapshots()))
+    assert gather(ours).dataset == dataset
 
 
 @pytest.mark.parametrize(
