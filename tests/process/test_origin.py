@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from app.panels.details import basic_facts
 from engine.collection.split import split_files
+from engine.errors import DataError
 from engine.loop.checkpoint import load
-from engine.process.origin import known_sides
+from engine.process.origin import Beginning, known_sides
 from engine.rundir.reader import RunReader
-from engine.rundir.record import Side
+from engine.rundir.record import FileRow, Parent, Side
 from engine.rundir.status import State
 from tests import forkserver
 from tests.conftest import SMALL, until
@@ -37,6 +38,20 @@ def test_files_keep_their_sides_when_others_come(groups: list[int], more: list[i
     assert after[: len(before)] == before
     for group in set(groups + more):
         assert len({side for one, side in zip([*groups, *more], after, strict=True) if one == group}) == 1
+
+
+def test_a_recording_that_joins_two_makes_both_learned_from_and_nothing_learned_checks() -> None:
+    """Two known sounds, one of each side, of which a new recording shows that they are the same."""
+    known: list[Side | None] = ["train", "val", "train", "val", None]
+    sides = split_files([0, 0, 1, 2, 0], 0.2, 42, known)
+    assert sides == ["train", "train", "train", "val", "train"]
+    rows = [FileRow(path=f"{index}.wav", verdict="used", split=side) for index, side in enumerate(sides)]
+    before = {row.path: side for row, side in zip(rows, known, strict=True) if side is not None}
+    begun = Beginning(Parent(run="old", uuid="", checkpoint="best"), {}, before, "then")
+    begun.check(rows, "now")
+    rows[2] = rows[2].model_copy(update={"split": "val"})
+    with pytest.raises(DataError, match=r"2\.wav would change sides, and old would check what it learned from"):
+        begun.check(rows, "now")
 
 
 @pytest.fixture(scope="module")
