@@ -17,7 +17,7 @@ from engine.errors import SweetspotError
 from engine.quantities import counted, duration, number
 from engine.queue.files import Queue, Queued
 from engine.queue.listing import OVER, UNDER_WAY, Listed
-from engine.queue.standing import QueueRow, Standing, take_out
+from engine.queue.standing import QueueRow, Standing, take_out_all
 
 _AT_AN_END = {"earlier": "It comes first already", "later": "It comes last already"}
 TURNS = "turn-"  # what the keys of the buttons that move a card begin with
@@ -142,10 +142,12 @@ def _move(queue: Queue, name: str, by: int) -> None:
 def _take_out(queue: Queue, rows: Sequence[QueueRow]) -> None:
     """Runs before the page is drawn again."""
     try:
-        for row in rows:
-            take_out(queue, row.queued)
+        _, refused = take_out_all(queue, [row.queued for row in rows])
+        complaint = str(refused[0]) if refused else ""
     except SweetspotError as error:
-        st.session_state["complaint"] = str(error)
+        complaint = str(error)
+    if complaint:
+        st.session_state["complaint"] = complaint
 
 
 def _facts(row: QueueRow) -> list[str]:

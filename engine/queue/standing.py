@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -109,6 +110,18 @@ def take_out(queue: Queue, one: Queued) -> None:
     if one.state == "begun" and (queue.worker() or (view is not None and view.state.live)):
         raise RunDirectoryError(f"{one.id} is under way.", f"End it with: {cancelling(one)}")
     queue.remove(one)
+
+
+def take_out_all(queue: Queue, those: Iterable[Queued]) -> tuple[list[Queued], list[RunDirectoryError]]:
+    """Those that are out now, and why others are not: a worker may take the first in line meanwhile. Raises OSError."""
+    out, refused = [], []
+    for one in those:
+        try:
+            take_out(queue, one)
+            out.append(one)
+        except RunDirectoryError as error:
+            refused.append(error)
+    return out, refused
 
 
 def best_so_far(status: Status | None, run: RunRecord | None) -> str:

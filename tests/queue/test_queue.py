@@ -21,7 +21,7 @@ from engine.errors import RunDirectoryError
 from engine.process.job import asked_job
 from engine.queue.files import Queue, Queued
 from engine.queue.request import Outcome
-from engine.queue.standing import Standing, row_of
+from engine.queue.standing import Standing, row_of, take_out_all
 from engine.queue.training import was_stopped
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -478,6 +478,16 @@ def test_those_who_take_requests_out_at_once_wait_for_each_other_and_are_no_work
     with ThreadPoolExecutor(len(begun)) as hands:
         list(hands.map(take_out, begun))
     assert len(names) == len(begun) and one.requests() == []
+
+
+def test_what_a_worker_has_begun_meanwhile_keeps_no_other_in_the_queue(runs: Path) -> None:
+    names, queue = asked(runs, "first", "second", "third"), Queue(runs)
+    seen = queue.requests()
+    queue.begin(seen[0])
+    with queue.as_worker():
+        out, refused = take_out_all(queue, seen)
+    assert [one.id for one in out] == names[1:] and [one.id for one in queue.requests()] == names[:1]
+    assert len(refused) == 1
 
 
 def test_who_asks_for_the_worker_within_its_own_process_takes_nothing_from_it(queue: Engine, runs: Path) -> None:
