@@ -36,10 +36,10 @@ class Codec:
     """Model, scale and prior together.
 
     ceiling [M]: the loudest each band was in training, in dB. file_codes: where the collection's sounds lie. level:
-    the median of the training sounds' active RMS (:func:`engine.audio.levels.active_rms`). Runs of an older version
-    have neither of the two. end_db: how far below its loudest a new one-shot ends. sharp_attacks: whether inversion
-    infers a second picture (:mod:`engine.audio.detail`). images [N, 2 K + 1]: how the learned sounds of ``file_codes``
-    lie between two channels (:mod:`engine.tasks.vae.stereo_images`); none of a mono collection.
+    how loud new sounds are, from the training sounds' (:func:`engine.audio.levels.even_level`). Runs of an older
+    version have neither of the two. end_db: how far below its loudest a new one-shot ends. sharp_attacks: whether
+    inversion infers a second picture (:mod:`engine.audio.detail`). images [N, 2 K + 1]: how the learned sounds of
+    ``file_codes`` lie between two channels (:mod:`engine.tasks.vae.stereo_images`); none of a mono collection.
     """
 
     model: ConvVAE
