@@ -102,10 +102,12 @@ def _noted(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
 
 
 def _few_to_check(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
-    check = sum(row.split == "val" for row in rows)
+    held_out = [row for row in rows if row.split == "val"]
+    check = different_sounds(held_out)
     if not 0 < check < FEW_TO_CHECK:
         return None
-    only = f"Only {counted(check, 'file')} to check with"
+    files, sounds = counted(len(held_out), "file"), counted(check, "sound")
+    only = f"Only {files if check == len(held_out) else f'{sounds}, in {files},'} to check with"
     message = f"{only}: the validation curve says little. Trust your ears, or add sounds."
     return Diagnosis(code="few_to_check", severity="warning", message=message)
 
