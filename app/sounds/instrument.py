@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.look import style
-from app.sounds.made_sounds import MOST_ZIPPED
+from app.sounds.files import MOST_ZIPPED
 from app.sounds.model import Model
 from engine.errors import SweetspotError, next_step
 from engine.quantities import counted, size

@@ -36,10 +36,10 @@ def test_one_press_makes_a_kit_to_download(visit: Visit, trained: Path) -> None:
     app.button(key="make-kit").click().run()
     assert not app.exception
     _, name, data, answer = app.session_state["kit"]
-    assert name.startswith("drums-kit-") and answer["samples"] == 2
+    assert name.startswith("ten-drums-kit-") and answer["samples"] == 2
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert archive.testzip() is None and "drums/drums.sf2" in archive.namelist()
-        assert json.loads(archive.read("drums/kit.json"))["request"]["quality"] == "fast", "as the page makes sounds"
+        assert archive.testzip() is None and "ten-drums/ten-drums.sf2" in archive.namelist()
+        assert json.loads(archive.read("ten-drums/kit.json"))["request"]["quality"] == "fast", "as the page makes sounds"
     assert "2 sounds, C2 to C#2" in said(app) and "Seed, length and quality as above: fast now." in said(app)
     assert set(trained.rglob("*")) == before, "nothing of it is kept in the run"
 
