@@ -141,7 +141,7 @@ def _rows(model: Model) -> None:
             "Which", list(groups), key="which", required=True, label_visibility="collapsed",
             format_func=lambda name: f"{name}: {len(groups[name])}",
         )  # fmt: skip
-        chosen = groups[shown]
+        chosen = groups[str(shown)]
         with st.container(horizontal=True, horizontal_alignment="right"):
             _download(model, chosen)
     if shown == PASSING:
