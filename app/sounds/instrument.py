@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from app.charts import latent_map
 from app.look import style
 from app.sounds.files import MOST_ZIPPED
 from app.sounds.model import Model
@@ -58,10 +59,17 @@ def _which(model: Model, source: str, starred: list[str]) -> dict[str, Any]:
     """Which sounds, as the keys of a request. Raises SweetspotError where there is no map."""
     if source == STARRED:
         return {"source": "starred", "starred": starred[:KEYS], "sounds": len(starred[:KEYS])}
-    most = min(KEYS, len(model.known("map")["points"])) if source == PLACES else KEYS
+    points = [] if source == NEW else model.known("map")["points"]
+    most = min(KEYS, len(points)) if source == PLACES else KEYS
     count = int(st.number_input("Keys", 1, most, min(most, USUAL_KEYS), key=f"kit-keys-{source}"))
-    if source != REGION:
-        return {"source": "places" if source == PLACES else "new", "sounds": count}
+    if source == REGION:
+        return {"source": "region", "region": _region(model, points), "sounds": count}
+    return {"source": "places" if source == PLACES else "new", "sounds": count}
+
+
+def _region(model: Model, points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Which part of the map. points: of the map, to begin with a twelfth of what it spans."""
+    wide = max(high - low for low, high in latent_map.extent(points))
     here = st.session_state.get("here") if st.session_state.get("explored", ("",))[0] == model.id else None
     across, up = here or (0.0, 0.0)
     left, middle, right = st.columns(3)
@@ -69,9 +77,10 @@ def _which(model: Model, source: str, starred: list[str]) -> dict[str, Any]:
     x = left.number_input("Across", value=float(across), step=0.5, format="%.3g", key=f"kit-x-{spot}")
     y = middle.number_input("Up", value=float(up), step=0.5, format="%.3g", key=f"kit-y-{spot}")
     radius = right.number_input(
-        "Radius", 0.01, value=1.0, step=0.5, format="%.3g", key="kit-radius", help="In the unit of the map."
-    )
-    return {"source": "region", "region": {"x": x, "y": y, "radius": radius}, "sounds": count}
+        "Radius", 0.01, value=max(0.01, float(f"{wide / 12:.1g}")), step=0.5, format="%.3g",
+        key=f"kit-radius-{model.id}", help=f"In the unit of the map, which spans {wide:.3g}.",
+    )  # fmt: skip
+    return {"x": x, "y": y, "radius": radius}
 
 
 def _manner() -> dict[str, Any]:
@@ -84,6 +93,7 @@ def _manner() -> dict[str, Any]:
         "Velocity layers", 1, MOST_LAYERS, 1, key="kit-layers",
         help="Steps from soft to loud: a softer stroke is duller, as far as the map knows the way.",
     )  # fmt: skip
+    left, right = st.columns(2)
     first = left.text_input("First key", key="kit-first", placeholder="C2", help="As 36 or C2; 60 is C4.").strip()
     choke = right.text_input(
         "Choke groups", key="kit-choke", placeholder="F#2,A#2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,12 @@ from typing import Any
 from app.sounds.made_sounds import MORPHED, NEW, OWN, VARIED, Sound
 from engine.claims.figures import percent
 from engine.rundir.layout import snapshot_moment
+
+_IN_WORDS = {
+    NEW: "a new sound", VARIED: "a variation", MORPHED: "a morph", OWN: "one in grains", "place": "a place",
+    "moved": "a moved one",
+}  # fmt: skip
+_MADE = re.compile(rf"({'|'.join(_IN_WORDS)})-[0-9a-f]{{16}}")
 
 
 def label(origin: Mapping[str, Any]) -> str:
@@ -75,8 +82,10 @@ def shown(coordinate: float) -> str:
 
 
 def stem(name: object) -> str:
-    """A sound's file without its folder and its ending."""
-    return Path(str(name)).stem
+    """A sound's file without its folder and its ending; of one that was made here, what it is."""
+    path = Path(str(name))
+    made = _MADE.match(path.stem) if path.is_absolute() else None
+    return _IN_WORDS[made[1]] if made else path.stem
 
 
 def _number(value: object) -> float:

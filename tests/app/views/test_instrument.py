@@ -59,6 +59,9 @@ def test_what_can_be_asked_of_an_instrument_is_asked_in_the_panel(visit: Visit, 
     app.segmented_control(key="kit-source-drums").set_value(instrument.REGION).run()
     assert [app.number_input(key=f"kit-{name}-drums-0.500--0.250").value for name in "xy"] == [0.5, -0.25]
     app.number_input(key="kit-keys-Around a place").set_value(2).run()
+    spans = float(app.number_input(key="kit-radius-drums").help.split()[-1].rstrip("."))
+    assert app.number_input(key="kit-radius-drums").value == pytest.approx(spans / 12, rel=0.5)
+    app.number_input(key="kit-radius-drums").set_value(1.0).run()
     app.toggle(key="kit-care").set_value(False).run()
     app.number_input(key="kit-turns").set_value(2).run()
     app.number_input(key="kit-layers").set_value(2).run()

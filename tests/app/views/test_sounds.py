@@ -98,10 +98,18 @@ def test_variations_and_morphs_are_made_kept_and_named(visit: Visit, trained: Pa
     plain = [one.replace("_", "-") for one in (first, second)]
     assert named[0] == f"drums-dry-001-variation-1-{plain[0]}-best.wav"
     assert named[5] == f"drums-dry-006-morph-{'-'.join(plain)}-best.wav"
+    app.segmented_control(key="relatives-kind-drums").set_value(relatives.VARY).run()
+    chosen = app.selectbox(key="relatives-Sound-drums")
+    assert chosen.options[-1] == f"Variation 1, 50 % from {first}, no. 1", "the newest first, after the recordings"
+    chosen.select_index(len(chosen.options) - 1).run()
+    app.slider(key="relatives-amount-drums").set_value(20).run()
+    app.button(key="make-relatives").click().run()
+    assert "20 % from a variation" in said(app)
+    assert file_name("d", sounds.sounds()[-1]) == "d-008-variation-2-a-variation-best.wav"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.sounds.made_sounds.MOST_PASSING", 0)
         sounds.prune()
-    assert len(made(trained)) == 6, "they pass as little as new ones"
+    assert len(made(trained)) == 8, "they pass as little as new ones"
 
 
 def test_what_explore_made_is_listed_and_said_to_pass(visit: Visit, trained: Path) -> None:
