@@ -21,6 +21,7 @@ ENGINE = (
     "engine.errors",
     "engine.printable",
     "engine.quantities",
+    "engine.piano_keys",
     "engine.home",
     "engine.regular_file",
     "engine.child",

@@ -260,7 +260,7 @@ def test_sounds_and_explore_by_keys_alone(app: Server, drum_run: Path, open_page
     page.locator("audio").wait_for(state="attached")
     settle(page)
     names = check(walk(page))
-    order = ("Epoch", "How many", "Temperature", "Advanced", "Make one more", "Instrument", "All: 1", "Play New 1")
+    order = ("Epoch", "How many", "Temperature", "Advanced", "Make one more", "Instrument", "Kept: 1", "Play New 1")
     in_order(names, (*order, "Give it a star", "Download", "Where they lie"))
     focus(page, "Give it a star")
     page.keyboard.press("Enter")

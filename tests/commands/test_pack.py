@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import sys
 import zipfile
@@ -147,6 +148,20 @@ def test_checkpoints_can_stay_and_damaged_ones_do(drum_run: Path, tmp_path: Path
     names = [one.path.name for one in theirs.snapshots()]
     assert [one.path.name for one in theirs.checkpoints()] == ["best.safetensors"] and names and first.name not in names
     assert not manifest(theirs.layout.snapshots / first.name).exists()
+
+
+def test_the_weights_of_single_epochs_can_stay_too_and_what_takes_the_room_is_said(
+    drum_run: Path, tmp_path: Path
+) -> None:
+    said = pack(drum_run, tmp_path / "whole.zip", "--without-checkpoints").stdout
+    small = pack(drum_run, tmp_path / "run.zip", "--without-checkpoints", "--without-snapshots").stdout
+    assert "snapshots " in said and "snapshots " not in small and "previews " in small
+    parts = [float(found) for found in re.findall(r"([0-9.]+) MB[,)]", said)]
+    whole, *_ = (float(found) for found in re.findall(r"files, ([0-9.]+) MB", said))
+    assert parts == sorted(parts, reverse=True) and sum(parts) == pytest.approx(whole, abs=0.3)
+    theirs = unpacked(tmp_path / "run.zip", tmp_path / "there")
+    assert not theirs.snapshots() and [one.path.name for one in theirs.checkpoints()] == ["best.safetensors"]
+    assert [one.files for one in theirs.previews()] == [one.files for one in RunReader(drum_run).previews()]
 
 
 def test_a_live_run_is_packed_whole_and_called_live(tmp_path: Path) -> None:

@@ -187,6 +187,6 @@ def test_one_with_a_star_goes_on_a_key_as_it_is(drum_run: Path, drums: Path, tmp
     deliver(generator, wanted, FileRequest(), tmp_path, "kept")
     stars = read_stars([tmp_path / "kept.wav"])
     request = InstrumentRequest(source="starred", round_robins=2)
-    kit = make_kit(generator, request, stars, lambda done, total: None)
+    kit = make_kit(generator, "drums", request, stars, lambda done, total: None)
     (sample,) = kit.samples.values()
     assert np.array_equal(sample.wave, soundfile.read(tmp_path / "kept.wav", dtype="float32")[0])

@@ -32,6 +32,13 @@ def test_all_previews_of_a_run_are_equally_loud(drum_run: Path) -> None:
     assert max(tops) < CEILING_DB + 0.01
 
 
+def test_new_one_shots_end_where_they_are_heard_no_more(drum_run: Path) -> None:
+    for path in drum_run.glob("previews/*sample*.wav"):
+        wave = read_wave(path, RATE)
+        last = np.flatnonzero(np.abs(wave) >= peak(wave) / 1000)[-1]
+        assert len(wave) - last < 0.12 * RATE, f"{path.name} ends in {len(wave) - last} samples of silence"
+
+
 def test_the_record_names_the_file_that_a_copy_is_of(drum_run: Path) -> None:
     reader = RunReader(drum_run)
     named = {(one["role"], one.get("file")) for one in reader.all_of("preview")}
