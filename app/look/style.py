@@ -129,6 +129,8 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-table a{color:inherit}
 .ss-swatch{display:inline-block;width:1.15rem;border-top:3px solid;margin-right:.45rem;vertical-align:.28em}
 .ss-swatch.ss-dashed{border-top-style:dashed}.ss-mark .ss-swatch{display:block;margin-bottom:.45rem}
+[class*=st-key-queued-][draggable=true]{cursor:grab}
+[data-queue-drop]{outline:2px solid light-dark(#0B7466,#5CCFB8);outline-offset:2px}
 [class*=st-key-queue-buttons-]{flex-wrap:nowrap!important}
 :is([class*=st-key-queue-buttons-first-] [class*=st-key-turn-earlier-],
   [class*=st-key-queue-buttons-last-] [class*=st-key-turn-later-]) button{opacity:.45}
