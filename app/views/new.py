@@ -39,9 +39,9 @@ FROM_DATA = ("val_fraction", "batch_size", "max_steps")
 def page() -> None:
     style.head()
     library = open_library()
-    if st.query_params.get("from") == "folder":  # the link of an empty library promises it
+    if st.query_params.get("from") == "own":  # the link of an empty library promises it
         del st.query_params["from"]
-        st.session_state["source"] = source.FOLDER
+        st.session_state["source"] = source.DROPPED  # three clicks to the first sound: the link, the start, the player
     st.title("New run", anchor=False)
     begins = fork.asked(library)
     model = begins.record if begins is not None else _copied(library)

@@ -19,13 +19,13 @@ from engine.rundir.view import RunView, ShownState
 
 class Standing(StrEnum):
     """What the list calls a request. Submitted: a job of a cluster has it, and the cluster alone knows whether that job
-    waits or computes. Stopped: it was begun, nobody trains it now, and the next worker goes on."""
+    waits or computes. Interrupted: it was begun, nobody trains it now, and the next worker goes on."""
 
     WAITING = "waiting"
     SUBMITTED = "submitted"
     STARTING = "starting"
     RUNNING = "running"
-    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
     DONE = "done"
     CANCELLED = "cancelled"
     FAILED = "failed"
@@ -92,7 +92,7 @@ def row_of(one: Queued, *, worked: bool) -> QueueRow:
     if one.job:
         return QueueRow(one, Standing.SUBMITTED, "", view)
     begins = worked and (view is None or _starts(one, view))
-    return QueueRow(one, Standing.STARTING if begins else Standing.STOPPED, "", view)
+    return QueueRow(one, Standing.STARTING if begins else Standing.INTERRUPTED, "", view)
 
 
 def _starts(one: Queued, view: RunView) -> bool:

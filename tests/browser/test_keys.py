@@ -238,9 +238,12 @@ def test_the_queue_by_keys_alone(app: Server, drums: Path, open_page: Open) -> N
     page.keyboard.press("Enter")
     until(lambda: cards.all_inner_texts() == ["a", "b"])
     until(lambda: has_focus(page, "Train a earlier"))
+    page.locator("[class*=st-key-queued-]", has_text="b").first.drag_to(cards.first)
+    until(lambda: cards.all_inner_texts() == ["b", "a"])  # the mouse does the same
+    assert not page.locator("[data-queue-drop]").count()
     focus(page, "Take out")
     page.keyboard.press("Space")
-    until(lambda: cards.all_inner_texts() == ["b"])
+    until(lambda: cards.all_inner_texts() == ["a"])
 
 
 @pytest.mark.controls

@@ -252,12 +252,12 @@ def test_a_run_that_a_worker_has_just_gone_on_with_starts_until_it_has_opened_it
     assert one is not None
     files.starts(one)
     write(one.root, state=State.INTERRUPTED, done=3)
-    assert row_of(one, worked=True).state is Standing.STOPPED, "it was opened, and has ended since"
+    assert row_of(one, worked=True).state is Standing.INTERRUPTED, "it was opened, and has ended since"
     files.starts(one)
     assert row_of(one, worked=True).state is Standing.STARTING
-    assert row_of(one, worked=False).state is Standing.STOPPED, "whoever began it is gone too"
+    assert row_of(one, worked=False).state is Standing.INTERRUPTED, "whoever began it is gone too"
     files.set_aside(one)
-    assert row_of(one, worked=True).state is Standing.STOPPED
+    assert row_of(one, worked=True).state is Standing.INTERRUPTED
 
 
 def test_forgetting_a_request_leaves_what_was_said_to_a_worker(queue: Engine, runs: Path, tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_a_worker_is_stopped_from_anywhere_with_a_checkpoint_and_the_next_one_is
     assert worker.wait(120) == 0, night.said.read_text()
     status = RunReader(root).status()
     assert status is not None and status.last_checkpoint is not None and status.last_checkpoint.step == status.step
-    assert states(queue) == ["stopped"]
+    assert states(queue) == ["interrupted"]
     later = night.work()
     until(lambda: len(PID.findall(night.said.read_text())) == 2)
     later.send_signal(signal.SIGTERM)
@@ -321,7 +321,7 @@ def test_killed_whole_in_the_night_it_goes_on_with_the_same_bits_and_a_failure_s
     worker.kill()
     worker.wait()
     night.kill_trainers()
-    assert states(queue) == ["failed", "stopped", "stopped"], night.said.read_text()
+    assert states(queue) == ["failed", "interrupted", "interrupted"], night.said.read_text()
     assert night.work("--slots", 2, "--notify", HEAR).wait(300) == 0, night.said.read_text()
     found = {Path(one["run_dir"]): one for one in listed(queue)}
     assert [found[root]["state"] for root in (first, missing, last)] == ["done", "failed", "done"]
@@ -359,7 +359,7 @@ def test_a_training_that_outlives_its_worker_is_neither_begun_twice_nor_left_alo
     status = RunReader(root).status()
     assert status is not None and status.state is State.INTERRUPTED and len(RunReader(root).sessions()) == 1
     assert status.last_checkpoint is not None and status.last_checkpoint.step == status.step
-    assert states(queue) == ["stopped"]
+    assert states(queue) == ["interrupted"]
     assert queue("remove", root.name).returncode == 0 and listed(queue) == [] and Layout(root).run.exists()
 
 

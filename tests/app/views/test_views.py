@@ -474,9 +474,9 @@ def test_a_table_is_read_before_anything_starts(visit: Visit, tmp_path: Path) ->
     assert not app.exception and not app.button(key="start").disabled
 
 
-def test_the_link_of_an_empty_library_leads_to_the_folder(visit: Visit) -> None:
-    app = visit("new", **{"from": "folder"})
-    assert app.segmented_control(key="source").value == "A folder on this computer"
+def test_the_link_of_an_empty_library_leads_to_where_sounds_are_dropped(visit: Visit) -> None:
+    app = visit("new", **{"from": "own"})
+    assert app.segmented_control(key="source").value == "Drop sounds"
 
 
 @pytest.mark.parametrize("pasted", ['"{}"', "'{}'", "  {} ", "file://{}"])
