@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.csv
 
 from app.runs.columns import MAX_STEPS, MOST_COLUMNS, Floats
-from app.runs.jsonl import columns, parse
+from app.runs.jsonl import parse
+from app.runs.step_lines import columns
 from engine.rundir.reading import own_file
 
-BLOCK = 1 << 23
+BLOCK = 1 << 21
 FORMULA = tuple("=+-@\t\r")  # A name that a spreadsheet would take for one, in a file from a stranger, is none of ours.
 
 Table = dict[str, Floats]

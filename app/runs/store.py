@@ -16,12 +16,13 @@ import streamlit as st
 
 from app.runs.changes import told
 from app.runs.columns import MOST_COLUMNS, Columns, Floats
-from app.runs.jsonl import Parsed, columns, is_number, parse
+from app.runs.jsonl import Parsed, parse
+from app.runs.step_lines import columns, is_number
 from engine.rundir.layout import Layout
 from engine.rundir.reading import own_file
 
 Result = TypeVar("Result")
-BLOCK = 1 << 23
+BLOCK = 1 << 21
 THIN_BYTES = 1 << 28  # About a million steps. Of a longer run that is read at once, every so many are enough to draw.
 WORKERS = 4
 FARTHEST = 1e39  # beyond single precision
@@ -127,7 +128,7 @@ class MetricsStore:
                     self._take(parsed.result())
 
     def _blocks(self, file: BinaryIO, size: int) -> Iterator[bytes]:
-        """What was added, as blocks of whole lines; the last line may still be under way."""
+        """What was added, as blocks that begin with a line; what follows their last newline comes again, when whole."""
         while self._offset < size:
             file.seek(self._offset)
             block = file.read(min(BLOCK, size - self._offset))
@@ -135,7 +136,7 @@ class MetricsStore:
             if not whole:
                 return
             self._offset += whole
-            yield block[:whole]
+            yield block
 
     def _take(self, parsed: Parsed) -> None:
         self.damaged += parsed.damaged

@@ -18,7 +18,7 @@ from engine.queue.standing import found
 from engine.threads import MOST_AUTOMATIC_THREADS
 
 if TYPE_CHECKING:
-    from submitit.core.core import PicklingExecutor
+    from submitit.core.core import Job, PicklingExecutor
 
     from engine.queue.cluster_training import ClusterTraining
 
@@ -56,20 +56,41 @@ def hand_over(
     """Make a job of every request that is not over and has none; how many. For who holds the queue's lock.
 
     threads: of those that name none; None: four. What one that stopped had learned its job goes on with.
-    ``SweetspotError`` when the cluster refuses; ``StorageError``.
+    ``SweetspotError`` when the cluster refuses. ``StorageError``: what jobs could not be noted were taken back.
     """
-    left = _left(queue, executor, tell)
+    try:
+        left = _left(queue, executor, tell)
+    except OSError as error:
+        raise StorageError.of(error) from error
     if not left:
         return 0
     threads = threads or MOST_AUTOMATIC_THREADS
     _ask_for_cores(executor, max(one.request.training.get("threads") or threads for one in left))
-    for one, job in zip(left, _submitted(executor, _trainings(queue, left, threads, notify)), strict=True):
-        tell(f"{one.id} is job {queue.jobs.take(one.id, job)}")
-    going_on = {one.id for one in queue.unfinished()}
-    for one in left:
-        if one.id not in going_on:  # over before its job was noted
-            queue.jobs.release(one.id)
+    jobs = _submitted(executor, _trainings(queue, left, threads, notify))
+    try:
+        _note(queue, {one.id: job for one, job in zip(left, jobs, strict=True)}, tell)
+    finally:
+        going_on = {one.id for one in queue.unfinished()}
+        for one in left:
+            if one.id not in going_on:  # over before its job was noted
+                queue.jobs.release(one.id)
     return len(left)
+
+
+def _note(queue: Queue, jobs: Mapping[str, Job[str]], tell: Callable[[str], None]) -> None:
+    """Note the job of each request. One that the disk refuses to note is taken back from the cluster, for the next
+    submitter would not know of it; then, after all others, ``StorageError``."""
+    refused: StorageError | None = None
+    for name, job in jobs.items():
+        try:
+            tell(f"{name} is job {queue.jobs.take(name, job.job_id)}")
+        except (OSError, StorageError) as error:
+            refused = StorageError.of(error) if isinstance(error, OSError) else error
+            with contextlib.suppress(OSError):  # without scancel it begins, and takes its request unless one is faster
+                job.cancel(check=False)
+            tell(f"{name} is no job: {job.job_id} could not be noted and was taken back")
+    if refused is not None:
+        raise refused
 
 
 def _trainings(queue: Queue, left: Sequence[Queued], threads: int, notify: str | None) -> list[ClusterTraining]:
@@ -98,14 +119,14 @@ def _left(queue: Queue, executor: PicklingExecutor, tell: Callable[[str], None])
     return left
 
 
-def _submitted(executor: PicklingExecutor, trainings: Sequence[ClusterTraining]) -> list[str]:
-    """The number of each job, in order: an array, where there are several."""
+def _submitted(executor: PicklingExecutor, trainings: Sequence[ClusterTraining]) -> list[Job[str]]:
+    """The job of each, in order: an array, where there are several."""
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):  # it would say it twice
-            return [job.job_id for job in executor.submit_array(trainings)]
+            return list(executor.submit_array(trainings))
     except (FailedJobError, FailedSubmissionError) as error:
         why = " ".join(str(error).split())
         raise SweetspotError(f"The cluster took no job: {why}", "See what it asks for: --minutes, --sbatch.") from error

@@ -11,21 +11,26 @@ from itertools import pairwise, takewhile
 import psutil
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+_ORDER = "CUDA_DEVICE_ORDER"
 _LISTED = re.compile(r"^( *)\S+ .*\(UUID: ([^)]+)\)$", re.MULTILINE)
 _LIST_LIMIT_S = 20.0
 
 
 @dataclass(frozen=True)
 class Gpus:
-    """The GPUs that CUDA shows the worker, by the names ``CUDA_VISIBLE_DEVICES`` takes: numbers, or UUIDs."""
+    """The GPUs that CUDA shows the worker, by the names ``CUDA_VISIBLE_DEVICES`` takes: numbers, or UUIDs.
+
+    by_bus: they are in the order of ``nvidia-smi``, by their place on the bus; CUDA's own has the fastest one first.
+    """
 
     names: tuple[str, ...]
+    by_bus: bool = False
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Gpus:
         """Those that ``environment`` lets be seen, else all that ``nvidia-smi`` lists; none without it."""
         given = environment.get(VISIBLE)
-        return cls(listed(_nvidia_smi()) if given is None else allowed(given))
+        return cls(listed(_nvidia_smi()), _ORDER not in environment) if given is None else cls(allowed(given))
 
     def taken_by(self, device: str, under_way: Sequence[str]) -> str:
         """The one for a training on ``device``; "" where it needs none, or there is no choice.
@@ -41,8 +46,13 @@ class Gpus:
         return min(self.names, key=list(under_way).count)
 
     def environment(self, device: str, gpu: str) -> dict[str, str]:
-        """What a training on ``device`` is started with to see ``gpu`` alone; nothing where it names one by number."""
-        return {VISIBLE: gpu} if gpu and ":" not in device else {}
+        """What a training on ``device`` is started with to see ``gpu`` alone; one that names it by number sees them
+        all, numbered as here."""
+        if not gpu:
+            return {}
+        if ":" in device:
+            return {_ORDER: "PCI_BUS_ID"} if self.by_bus else {}
+        return {VISIBLE: gpu}
 
     def of_process(self, pid: int) -> str:
         """The one that an earlier worker gave to the process ``pid``; "" where that is not known."""

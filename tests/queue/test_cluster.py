@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import json
 import os
 import re
@@ -15,8 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.errors import ConfigError, RunDirectoryError
-from engine.queue.cluster import slurm
+from engine.errors import ConfigError, RunDirectoryError, StorageError
+from engine.queue.cluster import hand_over, slurm
 from engine.queue.cluster_training import ClusterSignals
 from engine.queue.files import Queue
 from engine.queue.jobs import Jobs
@@ -257,6 +259,7 @@ class Slurm:
         self._place = place
         place.mkdir()
         self._put("srun", "exit 0")
+        self._put("scancel", f'echo "$@" >> {place}/cancelled')
         self._put(
             "sbatch", f'cp "$1" {place}/script; cat {place}/answer; cat {place}/refusal >&2; test ! -s {place}/refusal'
         )
@@ -267,6 +270,11 @@ class Slurm:
     def answers(self, job: int, refusal: str = "") -> None:
         (self._place / "answer").write_text("" if refusal else f"Submitted batch job {job}\n")
         (self._place / "refusal").write_text(refusal)
+
+    @property
+    def cancelled(self) -> list[str]:
+        found = self._place / "cancelled"
+        return found.read_text().split() if found.exists() else []
 
     def says(self, states: str) -> None:
         (self._place / "states").write_text(states)
@@ -327,6 +335,38 @@ def test_a_cluster_that_refuses_is_quoted_in_a_sentence_and_nothing_is_lost(
         "Error: The cluster took no job: sbatch: error: invalid partition specified: gpus "
         "See what it asks for: --minutes, --sbatch.\n"
     )
+
+
+@pytest.mark.parametrize("after", ["stage", "link"])
+def test_a_job_that_cannot_be_noted_is_taken_back_and_the_others_stand(
+    runs: Path, cluster: Slurm, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    a, b, c = asked(runs, *"abc")
+    one, lines = Queue(runs), list[str]()
+    hand = functools.partial(hand_over, one, slurm(one, 30, None, {}), 1, None, lines.append)
+    taken = Jobs.take
+
+    def full(jobs: Jobs, name: str, job: str) -> str:
+        holder = taken(jobs, name, job) if name != b or after == "link" else ""
+        if name == b:
+            raise OSError(errno.ENOSPC, "No space left on device", str(jobs.folder / f"{b}.json"))
+        return holder
+
+    monkeypatch.setattr(Jobs, "take", full)
+    with pytest.raises(StorageError, match=rf"{b}\.json cannot be written or read: no space left"):
+        hand()
+    assert lines == [
+        f"{a} is job 4711_0",
+        f"{b} is no job: 4711_1 could not be noted and was taken back",
+        f"{c} is job 4711_2",
+    ]
+    assert cluster.cancelled == ["4711_1"]
+    monkeypatch.setattr(Jobs, "take", taken)
+    cluster.says("4711_0|PENDING|\n4711_1|CANCELLED by 7|\n4711_2|PENDING|\n")
+    cluster.answers(4712)
+    lines.clear()
+    assert hand() == 1 and lines == [f"{a} is job 4711_0 already", f"{c} is job 4711_2 already", f"{b} is job 4712"]
+    assert one.jobs.holders() == {a: "4711_0", b: "4712", c: "4711_2"}
 
 
 def test_a_shared_folder_that_cannot_be_read_is_named(queue: Engine, runs: Path, cluster: Slurm) -> None:

@@ -74,6 +74,28 @@ def test_without_the_variable_the_driver_is_asked_and_one_that_is_not_there_has_
     assert Gpus.of({}).names == listed(TWO)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}),
+        ({"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}, {}),
+        ({VISIBLE: "1,0"}, {}),
+    ],
+    ids=["as the driver lists them", "the user's own order", "the user's own list"],
+)
+def test_a_number_means_the_gpu_that_the_worker_counts_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: dict[str, str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f'#!/bin/sh\necho "{TWO}"\n')
+    program.chmod(0o755)
+    gpus = Gpus.of(given)
+    taken = gpus.taken_by("cuda:1", [])
+    assert taken == gpus.names[1] and gpus.environment("cuda:1", taken) == told
+    assert gpus.environment("auto", taken) == {VISIBLE: taken}, "a UUID means one GPU in any order"
+
+
 def test_what_an_earlier_worker_gave_is_known_from_the_process() -> None:
     own = os.environ.get(VISIBLE)
     assert Gpus(("a", "b")).of_process(os.getpid()) == (own if own in ("a", "b") else "")
