@@ -49,7 +49,10 @@ def found_by(process: forkserver.Popen) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("minutes", [(), (60,)], ids=["updates", "minutes"])
+MINUTES = [pytest.param((), id="updates"), pytest.param((60,), id="minutes", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("minutes", MINUTES)
 def test_wherever_it_dies_a_resumed_run_ends_with_the_same_bits(
     minutes: tuple[int, ...], place: Path, one_in: OneIn
 ) -> None:

@@ -442,6 +442,7 @@ def exported(
     return Path(shutil.copy(made_once("exported", export) / "of_drums.zip", runs_dir))
 
 
+@pytest.mark.slow
 def test_an_exported_model_makes_sounds_and_has_its_map(visit: Visit, exported: Path, tmp_path: Path) -> None:
     app = visit("sounds")
     assert not app.exception, app.exception
