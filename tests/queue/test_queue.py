@@ -392,6 +392,7 @@ def test_a_queue_writes_through_no_link(queue: Engine, runs: Path, tmp_path: Pat
     assert elsewhere.is_dir() or elsewhere.read_text() == "precious"
 
 
+@pytest.mark.slow
 def test_no_single_request_ends_the_worker(queue: Engine, runs: Path, tmp_path: Path) -> None:
     names = [added(queue, "iris", "--max-epochs", 1, "--name", name).name for name in ("nul", "other", "shut", "good")]
     nul, other, shut, good = names
