@@ -157,6 +157,7 @@ def test_textures_loop_on_their_keys(wind_run: Path, tmp_path: Path) -> None:
     assert np.abs(sound[-4_800:]).max() < 0.01 * np.abs(sound).max()
 
 
+@pytest.mark.slow
 def test_the_places_of_the_collection_are_a_kit_under_their_names(drum_run: Path, drums: Path, tmp_path: Path) -> None:
     said = kit(drum_run, tmp_path / "kit.zip", "--places")
     names = [Path(one["samples"][0]).stem.partition("-")[2] for one in said["instruments"][0]["sounds"]]

@@ -135,7 +135,7 @@ def test_a_run_that_becomes_slower_plans_an_earlier_end(slowed: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("most", [None, 200])
+@pytest.mark.parametrize("most", [None, *later(200)])
 def test_no_more_time_is_said_to_be_left_than_its_minutes_leave(
     most: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

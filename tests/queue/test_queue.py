@@ -204,6 +204,7 @@ def test_a_run_that_waited_is_told_of_by_the_queues_command_and_sees_the_gpus_of
     assert until(lambda: heard(root)) == ["done: GPU 7"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("forked_starts")
 def test_each_slot_has_a_gpu_of_its_own_and_what_wants_none_takes_none(
     queue: Engine, runs: Path, night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -114,6 +114,7 @@ def test_one_sound_has_no_map(visit: Visit, drums: Path, runs_dir: Path, tmp_pat
     assert app.button(key="file-hear") and not [one for one in app.slider if (one.key or "").startswith("axis-")]
 
 
+@pytest.mark.slow
 def test_a_place_far_from_everything_is_warned_of(visit: Visit, trained: Path) -> None:
     app = visit("explore", run="drums")
     app.number_input(key="place-x").set_value(500.0).run()
