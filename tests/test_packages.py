@@ -11,6 +11,8 @@ from functools import cache
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 OWN = {"engine", "app", "tests", "website"}
@@ -93,6 +95,7 @@ def test_the_site_declares_what_builds_it() -> None:
     assert found == DOCS and DOCS <= TESTING
 
 
+@pytest.mark.slow
 def test_the_tests_declare_what_they_import_and_import_what_they_declare() -> None:
     found = imported("tests")
     assert not {name: path for name, path in found.items() if name not in RUNNING | TESTING}

@@ -192,6 +192,7 @@ def assert_same_run(expected: Path, got: Path) -> None:
     assert not equal(earliest["model"], states[0]["model"]), "the weights never moved, so nothing was compared"
 
 
+@pytest.mark.slow
 def test_cancel_is_acknowledged_and_leaves_a_checkpoint_to_resume_from(
     whole: Path, drums: Path, tmp_path: Path, engine: Engine
 ) -> None:
@@ -227,8 +228,8 @@ def test_save_now_writes_a_checkpoint_and_training_goes_on(drums: Path, tmp_path
 @pytest.mark.parametrize(
     ("number", "code"),
     [
-        (signal.SIGTERM, 143),
         (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
         pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),  # they come in test_signals too
         pytest.param(signal.SIGUSR1, 138, marks=pytest.mark.slow),
     ],
@@ -361,6 +362,7 @@ def test_fewer_than_two_usable_files_are_refused(engine: Engine, drums: Path, tm
     assert RunReader(tmp_path / "run").status().state is State.FAILED
 
 
+@pytest.mark.slow
 def test_a_saved_configuration_trains_the_same_run_again(whole: Path, drums: Path, tmp_path: Path) -> None:
     root = tmp_path / "again"
     result = forkserver.run("engine.train", drums, "--run-dir", root, "--config", whole / "run.json")

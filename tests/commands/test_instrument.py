@@ -17,7 +17,6 @@ import torch
 from click.testing import CliRunner, Result
 
 from engine.audio.pitch import clear_pitch
-from engine.commands.export import command as export
 from engine.commands.generate import command as generate
 from engine.commands.instrument import command
 from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
@@ -194,6 +193,7 @@ def test_textures_loop_on_their_keys(wind_run: Path, tmp_path: Path) -> None:
     assert np.abs(sound[-4_800:]).max() < 0.01 * np.abs(sound).max()
 
 
+@pytest.mark.slow
 def test_the_places_of_the_collection_are_a_kit_under_their_names(drum_run: Path, drums: Path, tmp_path: Path) -> None:
     said = kit(drum_run, tmp_path / "kit.zip", "--places")
     names = [Path(one["samples"][0]).stem.partition("-")[2] for one in said["instruments"][0]["sounds"]]
@@ -267,16 +267,14 @@ def test_a_sample_with_a_clear_pitch_says_its_root_note(starred: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_an_exported_model_makes_the_same_kit(drum_run: Path, tmp_path: Path) -> None:
-    model = tmp_path / "model.zip"
-    assert CliRunner().invoke(export, [str(drum_run), "--out", str(model)]).exit_code == 0
-    for name, source in (("a.zip", drum_run), ("b.zip", model)):
+def test_an_exported_model_makes_the_same_kit(drum_run: Path, drum_model: Path, tmp_path: Path) -> None:
+    for name, source in (("a.zip", drum_run), ("b.zip", drum_model)):
         kit(source, tmp_path / name, "--sounds", 1)
     with zipfile.ZipFile(tmp_path / "a.zip") as one, zipfile.ZipFile(tmp_path / "b.zip") as other:
         names = ((one, "ten-drums"), (other, "model"))
         waves = [archive.read(f"{name}/samples/001.wav")[44:50_000] for archive, name in names]
     assert waves[0] == waves[1]
-    error = refused(model, tmp_path / "c.zip", "--starred")
+    error = refused(drum_model, tmp_path / "c.zip", "--starred")
     assert isinstance(error, DataError) and "knows no stars" in str(error)
 
 

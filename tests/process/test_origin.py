@@ -110,6 +110,7 @@ def test_more_sounds_come_beside_those_it_knows(parent: Path, drums: Path, tmp_p
     assert status is not None and status.state is State.COMPLETED and known_sides(RunReader(root)) == after
 
 
+@pytest.mark.slow
 def test_a_run_whose_first_weights_are_gone_does_not_begin_with_others(parent: Path, tmp_path: Path) -> None:
     root = tmp_path / "run"
     assert forkserver.run("engine.train", "--from", parent, "--run-dir", root, *FORK).returncode == 0
@@ -122,24 +123,24 @@ def test_a_run_whose_first_weights_are_gone_does_not_begin_with_others(parent: P
 
 
 @pytest.mark.parametrize("damaged", [True, False])
-def test_weights_of_unknown_files_are_not_begun_with(parent: Path, tmp_path: Path, damaged: bool) -> None:
-    origin = Path(shutil.copytree(parent, tmp_path / "origin"))
+def test_weights_of_unknown_files_are_not_begun_with(drum_run: Path, tmp_path: Path, damaged: bool) -> None:
+    origin = Path(shutil.copytree(drum_run, tmp_path / "origin"))
     (origin / "dataset.json").write_text("{") if damaged else (origin / "dataset.json").unlink()
     refused = forkserver.run("engine.train", "--from", origin, "--run-dir", tmp_path / "run", "--seed", 3, *FORK)
     assert refused.returncode == 2 and "nothing says which files these weights were learned from" in refused.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"origin"}
 
 
-def test_what_does_not_fit_is_said(parent: Path, tmp_path: Path) -> None:
-    wider = forkserver.run("engine.train", "--from", parent, "--run-dir", tmp_path / "wider", "--channels", 32, *FORK)
+def test_what_does_not_fit_is_said(drum_run: Path, tmp_path: Path) -> None:
+    wider = forkserver.run("engine.train", "--from", drum_run, "--run-dir", tmp_path / "wider", "--channels", 32, *FORK)
     assert wider.returncode == 2 and "does not fit this run's model" in wider.stderr
-    table = forkserver.run("engine.train", "iris", "--from", parent, "--run-dir", tmp_path / "table")
-    assert table.returncode == 2 and "is nothing that parent could learn from" in table.stderr
+    table = forkserver.run("engine.train", "iris", "--from", drum_run, "--run-dir", tmp_path / "table")
+    assert table.returncode == 2 and "is nothing that drums could learn from" in table.stderr
     nothing = forkserver.run("engine.train", "--from", tmp_path / "nothing", "--run-dir", tmp_path / "b")
     assert nothing.returncode == 2 and "holds no run" in nothing.stderr
     alone = forkserver.run("engine.train", "iris", "--checkpoint", "best", "--run-dir", tmp_path / "c")
     assert alone.returncode == 2 and "--from RUN_DIR" in alone.stderr
-    never = forkserver.run("engine.train", "--from", parent, "--checkpoint", "epoch-999", "--run-dir", tmp_path / "d")
+    never = forkserver.run("engine.train", "--from", drum_run, "--checkpoint", "epoch-999", "--run-dir", tmp_path / "d")
     assert never.returncode == 2 and "were not kept" in never.stderr
     assert {path.name for path in tmp_path.iterdir()} <= {"wider"}
 

@@ -204,6 +204,7 @@ def test_a_run_that_waited_is_told_of_by_the_queues_command_and_sees_the_gpus_of
     assert until(lambda: heard(root)) == ["done: GPU 7"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("forked_starts")
 def test_each_slot_has_a_gpu_of_its_own_and_what_wants_none_takes_none(
     queue: Engine, runs: Path, night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -392,6 +393,7 @@ def test_a_queue_writes_through_no_link(queue: Engine, runs: Path, tmp_path: Pat
     assert elsewhere.is_dir() or elsewhere.read_text() == "precious"
 
 
+@pytest.mark.slow
 def test_no_single_request_ends_the_worker(queue: Engine, runs: Path, tmp_path: Path) -> None:
     names = [added(queue, "iris", "--max-epochs", 1, "--name", name).name for name in ("nul", "other", "shut", "good")]
     nul, other, shut, good = names

@@ -478,20 +478,13 @@ def test_a_state_that_cannot_be_used_leaves_the_choice_of_another(visit: Visit, 
 
 
 @pytest.fixture
-def exported(
-    drum_run: Path, runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made_once: Callable[..., Path]
-) -> Path:
+def exported(drum_model: Path, runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An exported model among the runs, and nothing else there."""
     monkeypatch.setenv("SWEETSPOT_DATA", str(tmp_path / "data"))
-
-    def export(place: Path) -> None:
-        place.mkdir()
-        done = forkserver.run("engine", "export", drum_run, "--out", place / "of_drums.zip")
-        assert done.returncode == 0, done.stderr
-
-    return Path(shutil.copy(made_once("exported", export) / "of_drums.zip", runs_dir))
+    return Path(shutil.copy(drum_model, runs_dir / "of_drums.zip"))
 
 
+@pytest.mark.slow
 def test_an_exported_model_makes_sounds_and_has_its_map(visit: Visit, exported: Path, tmp_path: Path) -> None:
     app = visit("sounds")
     assert not app.exception, app.exception

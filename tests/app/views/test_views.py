@@ -517,6 +517,7 @@ def test_starting_begins_one_real_trainer(visit: Visit, drums: Path, runs_dir: P
     started[0].process.wait()
 
 
+@pytest.mark.slow
 def test_what_was_found_can_be_heard_and_only_when_asked_for(visit: Visit, folder: Path) -> None:
     for seed in range(4):
         soundfile.write(folder / f"{seed}.wav", chirp(seed), 48_000)

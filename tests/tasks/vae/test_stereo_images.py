@@ -116,6 +116,7 @@ def test_a_variation_lies_as_the_sound_that_it_varies(moved: bool, drum_run: Pat
     assert np.median(seen(generator.make(wish).wave).pan) < -0.4
 
 
+@pytest.mark.slow
 def test_a_new_sound_lies_as_one_recording_does_never_half_way_between_mono_and_wide(drum_run: Path) -> None:
     trained = open_model(drum_run, None)
     learned = int(SoundGenerator(trained).map.file_codes.learned.sum())
