@@ -58,14 +58,15 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Slow tests are left to ``--all``, those of every control to ``--controls``, and both to whoever names one.
+    """Slow tests are left to ``--all``, those of every control to ``--controls``, and each to whoever names it.
 
     The longest, which have a time limit of their own, come first with every
     worker: none is left at the end.
     """
     if not any("::" in argument for argument in config.args):
         asked = {"slow": config.getoption("all"), "controls": config.getoption("controls")}
-        left = [item for item in items if any(item.get_closest_marker(name) and not asked[name] for name in asked)]
+        marks = {item: [name for name in asked if item.get_closest_marker(name)] for item in items}
+        left = [item for item in items if marks[item] and not any(asked[name] for name in marks[item])]
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
     items[:] = _shares(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))

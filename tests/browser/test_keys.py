@@ -6,7 +6,7 @@ The run page and the bench are walked with all tests; the others are left to ``-
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ import pytest
 from playwright.sync_api import TimeoutError
 
 from tests import forkserver
-from tests.browser.chromium import Server, server
+from tests.browser.chromium import Server
 from tests.browser.pressing import settle
 from tests.conftest import SMALL, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 Open = Callable[[str], Any]
 MOST_STOPS = 400
 # A ring, a shadow or a border in the colour of the theme, on what has the focus or close around it.
@@ -43,12 +43,6 @@ class Stop:
     role: str
     name: str
     seen: bool
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Server]:
-    with server(tmp_path / "runs", forked=True) as running:
-        yield running
 
 
 def named(page: Any, reader: Any) -> tuple[str, str, str] | None:
@@ -121,6 +115,7 @@ def has_focus(page: Any, name: str) -> bool:
     return bool(until(lambda: now.evaluate_all("found => found.includes(document.activeElement)")))
 
 
+@pytest.mark.slow
 def test_the_page_of_a_run_by_keys_alone(app: Server, drum_run: Path, open_page: Open) -> None:
     shutil.copytree(drum_run, app.runs_dir / "drums")
     page = open_page(f"{app.url}/run?run=drums")
@@ -145,6 +140,7 @@ def test_the_page_of_a_run_by_keys_alone(app: Server, drum_run: Path, open_page:
     page.get_by_text("Logarithmic").first.wait_for(state="hidden")
 
 
+@pytest.mark.slow
 def test_the_bench_by_keys_alone(app: Server, drum_run: Path, open_page: Open) -> None:
     shutil.copytree(drum_run, app.runs_dir / "drums")
     page = open_page(f"{app.url}/listen?run=drums")

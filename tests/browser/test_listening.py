@@ -18,7 +18,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
-from tests.browser.chromium import Server, server
+from tests.browser.chromium import Server
 from tests.conftest import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -42,12 +42,6 @@ HOLD = """(() => { const { fetch } = window, held = new Promise(release => { win
     return fetch(what, ...rest) } })()"""
 PLAYED = "window.tap.context.currentTime"  # seconds
 MARKS = f".{specs.HEAR}_marks path"
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Server]:
-    with server(tmp_path / "runs", forked=True) as running:
-        yield running
 
 
 @pytest.fixture
