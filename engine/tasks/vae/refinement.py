@@ -81,8 +81,8 @@ def begun_as(db: torch.Tensor, wanted: torch.Tensor, floor: float) -> torch.Tens
     """
     frames = min(ONSET_FRAMES, db.shape[-1])
     bands = db.shape[-2] // ONSET_PARTS
-    parts = (part[..., :frames].unflatten(-2, (ONSET_PARTS, bands)) for part in (wanted.clamp_min(floor), db))
-    ours, theirs = (power_to_db(to_power(part).sum(-2)) for part in parts)
+    powers = (to_power(part[..., :frames]) for part in (wanted.clamp_min(floor), db))
+    ours, theirs = (power_to_db(torch.stack(torch.split(power, bands, dim=-2), -3).sum(-2)) for power in powers)
     fade = (torch.arange(ONSET_FRAMES, 0, -1).to(db) / (ONSET_FADE_FRAMES + 1)).clamp_max(1)[:frames]
     louder = ((ours - theirs) * fade).clamp_max(MOST_LOUDER_DB).repeat_interleave(bands, -2)
     louder = torch.nn.functional.pad(louder, (0, db.shape[-1] - frames))
