@@ -113,7 +113,8 @@ def _check_size(path: Path, most: int) -> None:
 
 def _anywhere(session: SessionRecord) -> dict[str, object]:
     """The session without what names its machine, so that no viewer takes the copy for a run of its own machine."""
-    return session.model_dump() | {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE, "directory": ""}
+    nowhere = {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE, "directory": "", "since_boot_s": None}
+    return session.model_dump() | nowhere
 
 
 def _artefact(reader: RunReader, found: Artefact, scrub: Scrubber) -> Iterator[tuple[str, bytes]]:
