@@ -25,8 +25,8 @@ STEPS = 30
 RATE = 0.3
 SOFTEST, LOUDEST = 0.5, 2.5  # how much a bin counts at the floor and 80 dB above it
 MAGNITUDE_WEIGHT = 4.0
-# Of a longer sound the gradient is summed over parts of so many latent frames (95 s), each decoded with as many around
-# it as a frame can depend on: the same numbers, in memory that does not follow the sound's length.
+# Of a longer sound the gradient is summed over parts of so many latent frames (87 s at 48 kHz), each decoded with as
+# many around it as a frame can depend on: the same numbers, and what the decoder remembers fits into memory.
 PART, AROUND = 512, 2
 
 
@@ -53,7 +53,7 @@ def refined(
     Thirty steps of Adam, which shorten to nothing. The error of a bin is as likely as in training at its best
     (a Gaussian of 3 dB, see :mod:`engine.tasks.vae.losses`), and so are code and weights of the shades (standard
     normal). Deterministic. Costs what 30 updates on one sound of this length cost, 0.2 s a second of sound on one core,
-    and the memory of an update on 95 s of it.
+    and the memory of an update on 87 s of it.
     """
     with torch.inference_mode(False), torch.enable_grad():
         wanted = x.clone() * scale.std + scale.mean
@@ -70,7 +70,8 @@ def refined(
                 # Silence is for the code to say: of a decoder that cannot yet, all colours would be dark.
                 heard = part.of(wanted) > scale.floor + SOUNDING_DB
                 tinted = torch.where(heard, coloured(decoded, weights @ shades, scale.floor), decoded)
-                likely.nats(struck(tinted) if part.first == 0 else tinted, part).backward(inputs=[code, weights])
+                nats = likely.nats(struck(tinted) if part.first == 0 else tinted, part)
+                torch.autograd.backward(nats, inputs=[code, weights])
             descent.step()
         return Refined(code.detach(), (weights @ shades).detach())
 
