@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from engine.audio.mel import Scale, to_power
-from engine.tasks.vae.model import ConvVAE
-from engine.tasks.vae.refinement import Refined, begun_as, refined
+from engine.tasks.vae import refinement
+from engine.tasks.vae.model import STRIDE, ConvVAE
+from engine.tasks.vae.refinement import AROUND, Refined, begun_as, refined
 from engine.tasks.vae.residual import coloured
 
 SCALE = Scale(0.0, -40.0, 20.0)
@@ -109,6 +111,38 @@ def test_a_copy_begins_as_loud_as_its_original_in_each_quarter_of_the_bands() ->
     assert float((found - db)[0, 100, 1]) == 12, "no louder than that"
     assert torch.equal(found[..., 8:], db[..., 8:]) and torch.equal(found[:, 40], db[:, 40]), "silence stays silence"
     assert torch.equal(begun_as(db[..., :3], wanted[..., :3], SCALE.floor), found[..., :3])
+
+
+def test_a_long_sound_is_fitted_in_parts_to_what_it_is_fitted_to_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, latent_frames = network(), 37
+    wanted = torch.randn(1, 16, latent_frames, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        x = model.decode(wanted, 16 * latent_frames - 5)
+    harder = torch.full((6,), 6.0)
+
+    def struck(db: torch.Tensor) -> torch.Tensor:
+        return db + torch.nn.functional.pad(harder, (0, db.shape[-1] - len(harder)))
+
+    def found() -> Refined:
+        return refined(model, SCALE, x, torch.zeros_like(wanted), 5 * torch.eye(128), struck)
+
+    whole = found()
+    for part in (8, 12, 36):
+        monkeypatch.setattr(refinement, "PART", part)
+        parts = found()
+        torch.testing.assert_close(parts.code, whole.code, atol=1e-3, rtol=0)
+        torch.testing.assert_close(parts.colour, whole.colour, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("code", ["local", "temporal"])
+def test_a_frame_depends_on_no_latent_frame_farther_off_than_parts_look(code: str) -> None:
+    torch.manual_seed(0)
+    model = ConvVAE(128, 16, 8, code, 94).eval()
+    z = torch.randn(1, 16, 16, requires_grad=True)
+    for frame in range(8 * STRIDE, 9 * STRIDE):
+        (gradient,) = torch.autograd.grad(model.decode(z, 16 * STRIDE)[..., frame].sum(), z)
+        reached = gradient[0].any(0).nonzero().flatten()
+        assert int(reached.min()) >= 8 - AROUND and int(reached.max()) <= 8 + AROUND
 
 
 def spectral_convergence(db: torch.Tensor, wanted: torch.Tensor) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -75,27 +75,40 @@ def perform(
         opened.callback(ahead.end)
         opened.enter_context(listening(player, inputs, tell, warn))
         play = _into(output, tell) if isinstance(output, Path) else opened.enter_context(_onto(player, output, tell))
-        render.warm_up()
-        for slot in range(keyboard.slots):
-            if stopped():
-                return player
-            sounds.put(slot, Spot(), render(slot, Spot()))
+        if not _make_first(render, sounds, keyboard.slots, stopped):
+            return player
         for line in _about(generator, inputs, keyboard, render):
             tell(line)
         rendering = pool.submit(ahead.run)
         player.begin()
         tell("Ready; Ctrl-C ends it.")
         fed = opened.enter_context(feeding(player, inputs, warn))
-
-        def ended() -> bool:
-            if rendering.done():
-                rendering.result()  # raises what ended it
-            return stopped() or (fed() and not player.sounding)
-
-        play(player, ended)
+        play(player, _ended(player, rendering, fed, stopped))
     tell(_summary(player))
     _warn_of_clipping(player, warn)
     return player
+
+
+def _make_first(render: Renderer, sounds: RenderedSounds, slots: int, stopped: Stopped) -> bool:
+    """Make what each key plays before an axis is moved; False when stopped before the last one."""
+    render.warm_up()
+    for slot in range(slots):
+        if stopped():
+            return False
+        sounds.put(slot, Spot(), render(slot, Spot()))
+    return True
+
+
+def _ended(player: Player, rendering: Future[None], fed: Stopped, stopped: Stopped) -> Stopped:
+    """Whether playing is over: stopped, or all that was to come in has come and sounded. Raises what ended
+    ``rendering``."""
+
+    def ended() -> bool:
+        if rendering.done():
+            rendering.result()
+        return stopped() or (fed() and not player.sounding)
+
+    return ended
 
 
 def _into(out: Path, tell: Tell) -> Play:
