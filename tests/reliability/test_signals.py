@@ -157,6 +157,7 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
         assert process.stdout.read() == ""
 
 
+@pytest.mark.slow
 def test_two_presses_of_ctrl_c_in_one_breath_still_leave_a_checkpoint(drums: Path, tmp_path: Path) -> None:
     root = tmp_path / "run"
     command = ("engine.train", *arguments(drums, root), "--max-steps", "100000")
