@@ -21,6 +21,7 @@ from engine.queue.standing import QueueRow, Standing, take_out_all
 from engine.rundir.view import ShownState
 
 TURNS = "turn-"  # what the keys of the buttons that move a card begin with
+_THERE = "queue-there"  # what a press at an end of the queue has to be told
 MOST_SHOWN = 30  # of each kind: every row has buttons
 _BADGES = {
     Standing.WAITING: Badge("Waiting", "hourglass_top", "gray"),
@@ -147,12 +148,14 @@ def _turn_buttons(queue: Queue, one: Queued, ends: Mapping[str, str]) -> None:
             plain(f"Train {one.request.name} {word}"), icon=f":material/{icon}:", key=f"{TURNS}{word}-{one.id}",
             type="tertiary", on_click=_move, args=(queue, one.id, by, there), help=there or f"Train it {word}",
         )  # fmt: skip
+    if there := st.session_state.pop(_THERE, ""):
+        st.toast(f"{there}.", icon=":material/info:")
 
 
 def _move(queue: Queue, name: str, by: int, there: str) -> None:
-    """Runs before the page is drawn again. there: why the press leads nowhere, if it does."""
+    """Runs before the page is drawn again, which alone may show anything. there: why the press leads nowhere, if so."""
     if there:
-        st.toast(f"{there}.", icon=":material/info:")
+        st.session_state[_THERE] = there
         return
     try:
         queue.move(name, by)
