@@ -40,7 +40,10 @@ def follow(config: _S, preset: str) -> _S:
 
 
 def preset_for(file_count: int) -> OverfittingPreset:
-    """The smaller the collection, the stronger the guard: conservative below 50 usable files, aggressive from 200."""
+    """The smaller the collection, the stronger the guard: conservative below 50 sounds, aggressive from 200.
+
+    file_count: usable files, those with one sound counted once.
+    """
     if file_count < 50:
         return OverfittingPreset.CONSERVATIVE
     return OverfittingPreset.BALANCED if file_count < 200 else OverfittingPreset.AGGRESSIVE

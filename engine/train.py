@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,7 @@ from engine.printable import escaped
 from engine.process.asking import beginnings, every_setting, fitting
 from engine.process.data_changes import check_same_data
 from engine.process.ending import run as run_command
-from engine.process.job import Job, asked_job, new_root, resumed_job, run_record
+from engine.process.job import Job, asked_job, placed, resumed_job, run_record
 from engine.process.notify import Notices
 from engine.process.notify import option as notify_option
 from engine.process.origin import Beginning, known_sides
@@ -231,7 +230,8 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
     )  # fmt: skip
     for note in job.notes:  # not on stdout, whose first line is the run directory
         click.echo(escaped(note), err=True)
-    return _run_in(runs_dir, job, notify, ranks) if run_dir is None else run(job, notify, ranks)
+    with placed(job, runs_dir if run_dir is None else None) as begun:
+        return run(begun, notify, ranks)
 
 
 def _check_onward(given: set[str]) -> None:
@@ -256,16 +256,6 @@ def _check_new(given: set[str], run_dir: Path | None) -> None:
         raise ConfigError(
             f"{run_dir.name!r} cannot name a run.", "Use 1 to 64 letters, digits, dots, dashes or underscores."
         )
-
-
-def _run_in(runs_dir: Path, job: Job, notify: str | None, ranks: Ranks | None) -> int:
-    """Run ``job`` in a directory of its own among ``runs_dir``, which goes again where nothing was written into it."""
-    root = new_root(runs_dir, job.name)
-    try:
-        return run(replace(job, root=root), notify, ranks)
-    finally:
-        with suppress(OSError):  # nothing was written: it did not begin
-            root.rmdir()
 
 
 def _resume(

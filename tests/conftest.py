@@ -22,8 +22,8 @@ from tests import forkserver
 from tests.audio.sounds import Write, chirp
 
 # The machine is shared: no test asserts a time.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("few", parent=settings.get_profile("shared"), max_examples=25)
+settings.register_profile("many", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+settings.register_profile("few", parent=settings.get_profile("many"), max_examples=25)
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -36,8 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What Hypothesis draws where a test does not say how much: a quarter of it without ``--all``."""
-    settings.load_profile("shared" if config.getoption("all") else "few")
+    """What Hypothesis draws where a test does not say how much: half of it without ``--all``."""
+    settings.load_profile("many" if config.getoption("all") else "few")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -58,14 +58,15 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Slow tests are left to ``--all``, those of every control to ``--controls``, and both to whoever names one.
+    """Slow tests are left to ``--all``, those of every control to ``--controls``, and each to whoever names it.
 
     The longest, which have a time limit of their own, come first with every
     worker: none is left at the end.
     """
     if not any("::" in argument for argument in config.args):
         asked = {"slow": config.getoption("all"), "controls": config.getoption("controls")}
-        left = [item for item in items if any(item.get_closest_marker(name) and not asked[name] for name in asked)]
+        marks = {item: [name for name in asked if item.get_closest_marker(name)] for item in items}
+        left = [item for item in items if marks[item] and not any(asked[name] for name in marks[item])]
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
     items[:] = _shares(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
@@ -184,6 +185,20 @@ def train_small(source: Path, root: Path, *more: str) -> Path:
 def drum_run(drums: Path, made_once: Callable[[str, Make], Path]) -> Path:
     """A run of one-shots. Nobody writes into it."""
     return made_once("drums", lambda root: train_small(drums, root))
+
+
+MODEL_WORDS = ("--licence", "CC0 1.0", "--notes", "Ten drums, recorded in a kitchen.")
+
+
+@pytest.fixture(scope="session")
+def drum_model(drum_run: Path, made_once: Callable[[str, Make], Path]) -> Path:
+    """The exported model of that run. Nobody writes into it."""
+
+    def export(out: Path) -> None:
+        done = forkserver.run("engine", "export", drum_run, "--out", out, *MODEL_WORDS)
+        assert done.returncode == 0, done.stderr
+
+    return made_once("model.zip", export)
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.rundir.reader import RunReader, run_names, trained_at
+from engine.rundir.order import trained_last_first
+from engine.rundir.reader import RunReader, last_session, run_names
 
 
 def list_runs(runs_dir: Path) -> list[RunReader]:
     """The runs in a directory, the one trained last first. What is no run is passed over."""
-    readers = [RunReader(runs_dir / name) for name in run_names(runs_dir)]
-    found = [(at, reader.id, reader) for reader in readers if (at := trained_at(reader)) is not None]
-    return [reader for _, _, reader in sorted(found, key=lambda one: one[:2], reverse=True)]
+    readers = {name: RunReader(runs_dir / name) for name in run_names(runs_dir)}
+    found = {name: last_session(reader) for name, reader in readers.items() if reader.exists}
+    return [readers[name] for name in trained_last_first(found)]

@@ -122,6 +122,7 @@ def test_a_ctrl_c_ends_it_with_what_it_has() -> None:
     assert [metric.finished for metric in session.metrics] == [True, False]
 
 
+@pytest.mark.slow
 def test_two_trainings_give_the_same_figures() -> None:
     first, second = (TrainingEngine("iris", config=SHORT).train() for _ in range(2))
 

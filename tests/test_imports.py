@@ -21,6 +21,7 @@ ENGINE = (
     "engine.errors",
     "engine.printable",
     "engine.quantities",
+    "engine.piano_keys",
     "engine.home",
     "engine.regular_file",
     "engine.child",
@@ -131,6 +132,12 @@ def test_there_is_something_to_look_at() -> None:
 
 
 @cache
+def programs() -> dict[str, str]:
+    """Every module of the engine and the app by its name, read once."""
+    return {module: path.read_text(encoding="utf-8") for module, path in KNOWN.items()}
+
+
+@cache
 def parsed(text: str) -> ast.Module:
     """A program, parsed once: several tests look at each."""
     return ast.parse(text)
@@ -168,10 +175,9 @@ def upward(module: str, text: str) -> set[str]:
     return {name for name in inside if floor(name) > floor(module)}
 
 
-@pytest.mark.parametrize("module", sorted(KNOWN))
-def test_a_module_looks_down_only(module: str) -> None:
-    above = upward(module, KNOWN[module].read_text(encoding="utf-8"))
-    assert not above, f"{module} imports {sorted(above)} from above"
+def test_every_module_looks_down_only() -> None:
+    above = {module: upward(module, text) for module, text in programs().items()}
+    assert not {module: found for module, found in above.items() if found}
 
 
 def circles(imports: dict[str, set[str]]) -> list[frozenset[str]]:
@@ -188,8 +194,7 @@ def circles(imports: dict[str, set[str]]) -> list[frozenset[str]]:
 
 
 def test_no_modules_import_one_another() -> None:
-    programs = {module: path.read_text(encoding="utf-8") for module, path in KNOWN.items()}
-    assert not circles({module: imported(text) & KNOWN.keys() - {module} for module, text in programs.items()})
+    assert not circles({module: imported(text) & KNOWN.keys() - {module} for module, text in programs().items()})
 
 
 def test_modules_that_import_one_another_are_found() -> None:
@@ -255,13 +260,13 @@ def texts(program: str) -> tuple[str, ...]:
     return tuple(node.value for node in constants if isinstance(node.value, str))
 
 
-@pytest.mark.parametrize("module", GENERAL)
-def test_the_general_layer_knows_no_task(module: str) -> None:
-    program = KNOWN[module].read_text(encoding="utf-8")
-    assert not {
-        name for name in imported(program) if name.startswith(("engine.tasks.", "engine.audio", "engine.collec"))
-    }
-    assert not {text for text in texts(program) if OF_A_TASK.search(text)} - PROMISED.get(module, set())
+def test_the_general_layer_knows_no_task() -> None:
+    for module in GENERAL:
+        program = programs()[module]
+        rooms = ("engine.tasks.", "engine.audio", "engine.collec")
+        assert not {name for name in imported(program) if name.startswith(rooms)}, module
+        said = {text for text in texts(program) if OF_A_TASK.search(text)}
+        assert not said - PROMISED.get(module, set()), module
 
 
 @pytest.mark.parametrize("word", ["repeats", "val_recon_db", "its sounds", "kl"])
@@ -284,35 +289,31 @@ for name in {TORCH_FREE}:
 
 
 def test_the_app_never_imports_torch_nor_a_task() -> None:
-    for module, path in modules("app").items():
-        heavy = {
-            name for name in imported(path.read_text(encoding="utf-8")) if name.split(".")[0] in ("torch", "torchaudio")
-        }
+    for module in modules("app"):
+        heavy = {name for name in imported(programs()[module]) if name.split(".")[0] in ("torch", "torchaudio")}
         assert not heavy, f"{module} imports {heavy}"
 
 
 def test_the_app_knows_neither_a_task_nor_what_it_measures() -> None:
-    for module, path in modules("app").items():
-        texts = {
-            node.value for node in ast.walk(parsed(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant)
-        }
+    for module in modules("app"):
+        texts = {node.value for node in ast.walk(parsed(programs()[module])) if isinstance(node, ast.Constant)}
         assert not texts & {"dB", "vae", "mlp", "val_recon_db", "val_accuracy"}, module
 
 
 def test_the_engine_knows_no_user_interface() -> None:
-    for module, path in modules("engine").items():
-        roots = {name.split(".")[0] for name in imported(path.read_text(encoding="utf-8"))}
+    for module in modules("engine"):
+        roots = {name.split(".")[0] for name in imported(programs()[module])}
         assert not roots & {"streamlit", "altair", "app"}, module
 
 
 def test_nothing_is_pickled() -> None:
     """A pickle is a program: whoever wrote it would run it here."""
-    for module, path in KNOWN.items():
-        roots = {name.split(".")[0] for name in imported(path.read_text(encoding="utf-8"))}
+    for module, program in programs().items():
+        roots = {name.split(".")[0] for name in imported(program)}
         assert not roots & {"pickle", "marshal", "shelve", "joblib"}, module
         called = {
             f"{node.value.id}.{node.attr}"
-            for node in ast.walk(parsed(path.read_text(encoding="utf-8")))
+            for node in ast.walk(parsed(program))
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
         }
         assert not called & {"torch.save", "torch.load"}, module
@@ -324,8 +325,8 @@ FILES = tuple(
 )
 
 
-@pytest.mark.parametrize("module", sorted(name for name in KNOWN if not name.startswith("engine.rundir.")))
-def test_only_the_run_directory_knows_its_files_names(module: str) -> None:
+def test_only_the_run_directory_knows_its_files_names() -> None:
     """A sentence may name one for people, a program that opens one asks the layout."""
-    strings = texts(KNOWN[module].read_text(encoding="utf-8"))
-    assert not {text for text in strings if text.rpartition("/")[2] in FILES}
+    for module, program in programs().items():
+        if not module.startswith("engine.rundir."):
+            assert not {text for text in texts(program) if text.rpartition("/")[2] in FILES}, module

@@ -11,6 +11,8 @@ from functools import cache
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 OWN = {"engine", "app", "tests", "website"}
@@ -24,6 +26,7 @@ RUNNING = declared(PROJECT["project"]["dependencies"])
 EXTRAS = {name: declared(needed) for name, needed in PROJECT["project"]["optional-dependencies"].items()}
 TESTING = EXTRAS.pop("test")
 DOCS = EXTRAS.pop("docs")
+BENCH = EXTRAS.pop("bench")  # not among what tests need: it compiles a library
 OPTIONAL = set().union(*EXTRAS.values())
 
 
@@ -54,8 +57,9 @@ _installed = cache(packages_distributions)  # it reads the record of every packa
 @cache
 def _distribution(module: str) -> str:
     names = {name.lower() for name in _installed().get(module, [])}
+    names |= {name for name in BENCH if name.startswith(module)}
     assert names, f"{module} is imported and comes from no installed package"
-    known = names & (RUNNING | OPTIONAL | TESTING)
+    known = names & (RUNNING | OPTIONAL | TESTING | BENCH)
     return min(known or names)
 
 
@@ -93,8 +97,10 @@ def test_the_site_declares_what_builds_it() -> None:
     assert found == DOCS and DOCS <= TESTING
 
 
+@pytest.mark.slow
 def test_the_tests_declare_what_they_import_and_import_what_they_declare() -> None:
     found = imported("tests")
-    assert not {name: path for name, path in found.items() if name not in RUNNING | TESTING}
+    assert not {name: path for name, path in found.items() if name not in RUNNING | TESTING | BENCH}
+    assert found.keys() >= BENCH
     unused = {name for name in TESTING - found.keys() - RUNNING - DOCS if not _runs_in_tests(name)}
     assert not unused - OPTIONAL, f"declared for tests, used by none: {unused}"

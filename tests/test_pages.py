@@ -331,14 +331,18 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_the_tree_and_the_reading_order_of_the_readme_are_there() -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     tree = page.split("## The house")[1].split("```")[1]
-    place, found = "", []
+    place, rooms, found = "", [""], []
     for line in tree.strip().splitlines():
         if line[0] != " ":
             place = line.split()[0]
         names = [place] if line[0] != " " else [place + name for name in line[:22].split()]
         found += names
+        rooms = names or rooms
+        for told in re.findall(r"(?<![\w/])\w+\.py", line[22:]):
+            near = [ROOT / (room if room.endswith("/") else place) for room in rooms]
+            assert any(next(folder.rglob(told), None) for folder in near), f"{told} is not in {rooms}"
     assert len(found) > 15 and [name for name in found if not (ROOT / name).exists()] == []
     order = re.findall(r"`([^`]+)`", page.split("**Read it**")[1].split("**Add a task**")[0])
     assert [name for name in order if not ((ROOT / name).exists() or (ROOT / "engine" / name).exists())] == []
-    rooms = {path.name for path in (ROOT / "engine").iterdir() if (path / "__init__.py").exists()} - {"tasks"}
-    assert {room for room in rooms if f"engine/{room}/" not in found} == set()
+    there = {path.name for path in (ROOT / "engine").iterdir() if (path / "__init__.py").exists()} - {"tasks"}
+    assert {room for room in there if f"engine/{room}/" not in found} == set()

@@ -108,11 +108,13 @@ def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Com
             yield from commands(inner, f"{path} {name}")
 
 
+@pytest.mark.slow
 def test_every_link_leads_somewhere(site: Path) -> None:
     assert len(list(site.glob("*.html"))) > 20
     assert broken(site) == []
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched_from_the_net(site: Path) -> None:
     for path in site.rglob("*.html"):
         page = path.read_text(encoding="utf-8")
@@ -122,6 +124,7 @@ def test_nothing_is_fetched_from_the_net(site: Path) -> None:
         assert not re.search(r"(url\(|@import )['\"]?(https?:)?//", path.read_text(encoding="utf-8")), path.name
 
 
+@pytest.mark.slow
 def test_every_command_and_option_is_on_the_page_of_commands(site: Path) -> None:
     page = (site / "commands.html").read_text(encoding="utf-8")
     sections = dict(re.findall(r"<h[2-4] id=\"(sweetspot[^\"]*)\">(.*?)(?=<h[2-4] id|</article>)", page, re.DOTALL))
@@ -138,12 +141,14 @@ def test_every_command_and_option_is_on_the_page_of_commands(site: Path) -> None
                 assert " ".join(first.split()) in " ".join(said.split()), f"{path}: {param.name}"
 
 
+@pytest.mark.slow
 def test_the_search_knows_every_page(site: Path) -> None:
     index = (site / "search" / "search_index.json").read_text(encoding="utf-8")
     pages = {path.name for path in site.glob("*.html")} - {"404.html"}
     assert {name for name in pages if f'"{name}' not in index} == set()
 
 
+@pytest.mark.slow
 def test_light_and_dark_are_both_there(site: Path) -> None:
     page = (site / "index.html").read_text(encoding="utf-8")
     assert 'data-md-color-media="(prefers-color-scheme: dark)"' in page

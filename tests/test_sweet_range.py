@@ -177,6 +177,7 @@ def replays() -> list[Replay]:
     return [replay(name, errors) for name, errors in recorded()]
 
 
+@pytest.mark.slow
 def test_the_recording_holds_twenty_runs_from_one_file_to_many(replays: list[Replay]) -> None:
     assert len(replays) >= 20
     assert min(one.files for one in replays) == 1 and max(one.files for one in replays) >= 30

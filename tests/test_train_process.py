@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.claims.advice import Kept
+from engine.claims.headline import headline
 from engine.errors import DataError
 from engine.loop.checkpoint import load
 from engine.process.job import new_root, resumed_job
@@ -27,6 +29,7 @@ from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import Liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
+from engine.rundir.view import ShownState
 from engine.tasks.vae.sounds.load import open_model
 from tests import forkserver
 from tests.conftest import DATA, ROOT, SMALL, train_small
@@ -189,6 +192,7 @@ def assert_same_run(expected: Path, got: Path) -> None:
     assert not equal(earliest["model"], states[0]["model"]), "the weights never moved, so nothing was compared"
 
 
+@pytest.mark.slow
 def test_cancel_is_acknowledged_and_leaves_a_checkpoint_to_resume_from(
     whole: Path, drums: Path, tmp_path: Path, engine: Engine
 ) -> None:
@@ -224,8 +228,8 @@ def test_save_now_writes_a_checkpoint_and_training_goes_on(drums: Path, tmp_path
 @pytest.mark.parametrize(
     ("number", "code"),
     [
-        (signal.SIGTERM, 143),
         (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
         pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),  # they come in test_signals too
         pytest.param(signal.SIGUSR1, 138, marks=pytest.mark.slow),
     ],
@@ -358,6 +362,7 @@ def test_fewer_than_two_usable_files_are_refused(engine: Engine, drums: Path, tm
     assert RunReader(tmp_path / "run").status().state is State.FAILED
 
 
+@pytest.mark.slow
 def test_a_saved_configuration_trains_the_same_run_again(whole: Path, drums: Path, tmp_path: Path) -> None:
     root = tmp_path / "again"
     result = forkserver.run("engine.train", drums, "--run-dir", root, "--config", whole / "run.json")
@@ -419,6 +424,31 @@ def test_a_folder_whose_name_is_no_utf8_trains_and_goes_on(drums: Path, tmp_path
     shutil.rmtree(folder)
     with pytest.raises(DataError, match=r"no longer in .*caf\\xe9"):
         resumed_job(root, None)
+
+
+@pytest.mark.parametrize("option", ["--runs-dir", "--run-dir"])
+def test_a_refused_folder_leaves_nothing_where_nothing_was(drums: Path, tmp_path: Path, option: str) -> None:
+    folder = tmp_path / "one"
+    folder.mkdir()
+    shutil.copy(min(drums.iterdir()), folder)
+    place = tmp_path / "runs"
+    done = forkserver.run("engine.train", folder, option, place if option == "--runs-dir" else place / "first")
+    assert done.returncode == 2 and "1 file found, 1 usable: training needs at least 2" in done.stderr
+    assert not list(place.rglob("*")), "nobody finds a run that never was"
+
+
+def test_a_refused_folder_says_why_in_a_directory_that_somebody_watches(drums: Path, tmp_path: Path) -> None:
+    """As the app and the queue begin a run: they made its directory before, and show what stands in it."""
+    folder = tmp_path / "one"
+    folder.mkdir()
+    shutil.copy(min(drums.iterdir()), folder)
+    root = new_root(tmp_path / "runs", "one")
+    done = forkserver.run("engine.train", folder, "--run-dir", root)
+    assert done.returncode == 2
+    view = RunReader(root).view()
+    said = headline(view, Kept)
+    assert view.state is ShownState.FAILED and said is not None
+    assert "It failed before its first update: 1 file found, 1 usable" in said.message
 
 
 def test_a_name_in_other_letters_names_a_directory_that_can_be_read(tmp_path: Path) -> None:

@@ -130,11 +130,12 @@ def main_drawing(
     monitor = run.monitor
     settings = settings.fitting(store.epochs.get(monitor.metric), store.epochs.get(monitor.reference))
     best_range = sweet_spot(status, run)
-    files = status.evidence.files if status is not None and status.evidence is not None else 0
+    evidence = status.evidence if status is not None else None
+    files = evidence.files if evidence is not None else 0
 
     def made() -> pa.Table:
         happened = marks(root, store, run, preview_steps)
-        uncertain = words.uncertain(run)
+        uncertain = words.uncertain(run, evidence)
         measured = Measured(store.epochs, monitor, _names(run), best_range, happened, uncertain, files, chosen)
         return main_rows(measured, Sight(x_axis_of(store, run, settings), settings, window, height))
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import altair as alt
 
+from app.charts.inherited import inherited
+
 Spec = dict[str, Any]
 RUNS = [f"run-{number}" for number in range(1, 11)]  # beside one another
 ROLES = ["train", "val", "sweet", "base", "done", "track", *RUNS]
@@ -76,7 +78,7 @@ def _finish(chart: Any, height: int, padding: dict[str, int]) -> Spec:
     spec.pop("datasets", None)
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     spec["padding"] = padding
-    return spec
+    return inherited(spec)
 
 
 def _end_labels() -> Any:

@@ -44,10 +44,16 @@ class Rows:
             self._texts[name] += [text] * size if isinstance(text, str) else list(text)
 
     def table(self) -> pa.Table:
-        """Numbers that are not finite become null, which Vega leaves out."""
-        numbers = {name: np.concatenate(parts) for name, parts in self._numbers.items()}
+        """Numbers that are not finite become null, which Vega leaves out.
+
+        A chart is sent whole whenever it is drawn, so its rows are small: numbers have the seven digits that no pixel
+        exceeds, kinds and roles are entries of a dictionary.
+        """
+        numbers = {name: np.concatenate(parts).astype(np.float32) for name, parts in self._numbers.items()}
         columns = {name: pa.array(values, mask=~np.isfinite(values)) for name, values in numbers.items()}
-        return pa.table(columns | {name: pa.array(texts, pa.string()) for name, texts in self._texts.items()})
+        texts = {name: pa.array(one, pa.string()) for name, one in self._texts.items()}
+        coded = {name: texts[name].dictionary_encode() for name in ("k", "s")}
+        return pa.table(columns | texts | coded)
 
 
 def nice_range(low: float, high: float, ticks: int = 4, from_zero: bool = False) -> tuple[float, float]:

@@ -30,7 +30,7 @@ class Note:
 
 
 READY = Badge("Getting ready", "hourglass_top", "gray")
-_BADGES = {
+BADGES = {
     ShownState.STARTING: READY,
     ShownState.RUNNING: Badge("Learning", "graphic_eq", "green"),
     ShownState.STOPPING: Badge("Stopping", "stop_circle", "gray"),
@@ -42,7 +42,7 @@ _BADGES = {
     ShownState.UNKNOWN: Badge("Unknown", "question_mark", "gray"),
 }
 READ_ONLY = Badge("Read only", "lock", "gray")
-ALL_LABELS = {badge.label: badge.colour for badge in (*_BADGES.values(), READ_ONLY)}
+ALL_LABELS = {badge.label: badge.colour for badge in (*BADGES.values(), READ_ONLY)}
 
 
 def getting_ready(view: RunView) -> bool:
@@ -62,7 +62,7 @@ def badges(view: RunView) -> list[Badge]:
     elif view.state is ShownState.UNKNOWN and view.read_only:
         shown = []
     else:
-        shown = [_BADGES[view.state]]
+        shown = [BADGES[view.state]]
     return [*shown, READ_ONLY] if view.read_only and not view.state.live else shown
 
 

@@ -128,7 +128,12 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-table thead th{font-weight:400;font-size:.87rem;opacity:.78}.ss-table tbody th{font-weight:600}
 .ss-table a{color:inherit}
 .ss-swatch{display:inline-block;width:1.15rem;border-top:3px solid;margin-right:.45rem;vertical-align:.28em}
-.ss-swatch.ss-dashed{border-top-style:dashed}
+.ss-swatch.ss-dashed{border-top-style:dashed}.ss-mark .ss-swatch{display:block;margin-bottom:.45rem}
+[class*=st-key-queued-][draggable=true]{cursor:grab}
+[data-queue-drop]{outline:2px solid light-dark(#0B7466,#5CCFB8);outline-offset:2px}
+[class*=st-key-queue-buttons-]{flex-wrap:nowrap!important}
+:is([class*=st-key-queue-buttons-first-] [class*=st-key-turn-earlier-],
+  [class*=st-key-queue-buttons-last-] [class*=st-key-turn-later-]) button{opacity:.45}
 .ss-tag{display:inline-block;padding:.05rem .5rem;margin:0 .35rem .2rem 0;border-radius:8px;font-size:.87rem;
   background:light-dark(#EDEAE3,#2A2C30);color:light-dark(#5C5851,#B5B2A9);overflow-wrap:anywhere}
 .ss-note-text{white-space:pre-line;overflow-wrap:anywhere;line-height:1.5;max-height:6rem;overflow-y:auto}

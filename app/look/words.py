@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from engine.claims.verdict import gain_of
 from engine.quantities import long_duration, number, size
+from engine.rundir.findings import Evidence
 from engine.rundir.record import Nouns, RunRecord
 from engine.rundir.status import Memory, Status
 
@@ -44,9 +45,10 @@ def better_than_average(status: Status, run: RunRecord) -> float | None:
     return gain_of(value, run.monitor)
 
 
-def uncertain(run: RunRecord) -> str | None:
-    """The metric that says how sure the monitored one is, where so few files check that it matters."""
-    return run.monitor.standard_error if run.num_val_files < FEW_CHECKING else None
+def uncertain(run: RunRecord, evidence: Evidence | None) -> str | None:
+    """The metric that says how sure the monitored one is, where so few sounds check that it matters."""
+    checks = run.num_val_files if evidence is None else evidence.files  # of copies of a sound ``evidence`` counts one
+    return run.monitor.standard_error if checks < FEW_CHECKING else None
 
 
 def where(status: Status, live: bool) -> str:

@@ -55,7 +55,7 @@ class Bench {
   key(event) {
     const at = document.activeElement, inside = this.root.contains(at);
     if (event.ctrlKey || event.metaKey || event.altKey || !(inside || at === document.body)) return;
-    const side = { a: "a", b: "b", x: "x" }[event.key.toLowerCase()];
+    const side = { a: "a", b: "b", x: "x", 1: "a", 2: "b" }[event.key.toLowerCase()];
     if (event.key === " " && !(inside && at.matches("button"))) this.toggle();
     else if (side && !this.lane(side).hidden) this.choose(side);
     else return;

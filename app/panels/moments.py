@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 from app.panels.previews import Caption, moment_parts, sort_previews
 from engine.rundir.artefacts import PreviewSet
 
-Kind = Literal["new", "copy", "original", "recording"]
 _NAMES: dict[str, str] = {"new": "New sound", "copy": "Copy", "original": "Original", "recording": "Nearest recording"}
 
 

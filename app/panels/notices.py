@@ -12,6 +12,7 @@ from typing import NamedTuple
 import streamlit as st
 from streamlit.components import v2
 
+from app.look import states
 from app.look.plain import plain
 from engine.process.notify import Event, events
 from engine.quantities import counted
@@ -46,7 +47,8 @@ def of_run(view: RunView, name: str) -> list[Notice]:
     found = []
     for event, said in events(view.status):
         which = f"{view.id} {event}" if event in _TURNS else f"{view.id} {event} {view.status.session}"
-        found.append(Notice(which, event, f"{_SAID[event][0]}: {name}", said))
+        word = states.badges(view)[0].label if event == "stopped" else _SAID[event][0]  # by its user, or interrupted
+        found.append(Notice(which, event, f"{word}: {name}", said))
     return found
 
 

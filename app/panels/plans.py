@@ -13,7 +13,7 @@ from engine.plan import UNLIMITED, Length
 from engine.quantities import counted, duration, number
 from engine.resolve import get_adaptive_split, resolve
 from engine.rundir.liveness import is_here
-from engine.rundir.record import FileRow
+from engine.rundir.record import FileRow, different_sounds
 from engine.tasks import task_config
 
 # Of the default model with one thread of a machine of two cores: what is said before anything has run here.
@@ -74,8 +74,7 @@ def coming(
     measured: bool = True,
 ) -> Coming:
     """The plan for a collection whose files were looked at. config, own: what would be sent, of training and task."""
-    usable = sum(row.verdict != "skipped" for row in files)
-    return _laid_out(config, own, max(1, usable), own.num_items(files), Pace(steps_per_s, measured))
+    return _laid_out(config, own, max(1, different_sounds(files)), own.num_items(files), Pace(steps_per_s, measured))
 
 
 def coming_of_rows(
@@ -86,8 +85,8 @@ def coming_of_rows(
     return _laid_out(own.adapted(config), own, rows, max(1, learned), Pace(steps_per_s, measured))
 
 
-def _laid_out(config: TrainingConfig, own: TaskConfig, usable: int, items: int, pace: Pace) -> Coming:
-    config, steps_per_s = resolve(config, usable, items), pace.steps_per_s
+def _laid_out(config: TrainingConfig, own: TaskConfig, count: int, items: int, pace: Pace) -> Coming:
+    config, steps_per_s = resolve(config, count, items), pace.steps_per_s
     timed = config.max_minutes is not None
     within = max(1, round(60 * config.max_minutes * steps_per_s)) if config.max_minutes and steps_per_s else None
     length = Length.of(config, items, within)

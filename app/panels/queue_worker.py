@@ -45,9 +45,9 @@ def _says(queue: Queue, found: Listed) -> str:
         return "*Nothing waits.* Add a run under New run."
     if not found.to_begin:
         return f"*With the cluster.* {left} left. Each goes on there, whatever becomes of this page."
-    stopped = len(found.of(Standing.STOPPED))
-    again = f" {counted(stopped, 'run')} of them {plural(stopped, 'goes', 'go')} on where it stood."
-    return f"*Nobody works.* {left} to be trained.{again if stopped else ''}"
+    interrupted = len(found.of(Standing.INTERRUPTED))
+    again = f" {counted(interrupted, 'run')} of them {plural(interrupted, 'goes', 'go')} on where it stood."
+    return f"*Nobody works.* {left} to be trained.{again if interrupted else ''}"
 
 
 def _button(queue: Queue, found: Listed) -> None:

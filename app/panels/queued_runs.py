@@ -1,13 +1,13 @@
-"""The requests of the queue: what trains, what waits, what is over; those of one wish stand together."""
+"""The requests of the queue: what trains, what waits, what is over; those of one sweep stand together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import streamlit as st
 
-from app.look import style
+from app.look import states, style
 from app.look.plain import plain
 from app.look.states import Badge
 from app.runs.compared import FEWEST, MOST
@@ -17,20 +17,20 @@ from engine.errors import SweetspotError
 from engine.quantities import counted, duration, number
 from engine.queue.files import Queue, Queued
 from engine.queue.listing import OVER, UNDER_WAY, Listed
-from engine.queue.standing import QueueRow, Standing, take_out
+from engine.queue.standing import QueueRow, Standing, take_out_all
+from engine.rundir.view import ShownState
 
-_AT_AN_END = {"earlier": "It comes first already", "later": "It comes last already"}
 TURNS = "turn-"  # what the keys of the buttons that move a card begin with
 MOST_SHOWN = 30  # of each kind: every row has buttons
 _BADGES = {
     Standing.WAITING: Badge("Waiting", "hourglass_top", "gray"),
     Standing.STARTING: Badge("Getting ready", "hourglass_top", "gray"),
     Standing.SUBMITTED: Badge("With the cluster", "hourglass_top", "gray"),
-    Standing.RUNNING: Badge("Learning", "graphic_eq", "green"),
-    Standing.STOPPED: Badge("Stopped", "pause_circle", "gray"),
-    Standing.DONE: Badge("Done", "check_circle", "green"),
-    Standing.CANCELLED: Badge("Cancelled", "stop_circle", "gray"),
-    Standing.FAILED: Badge("Failed", "error", "red"),
+    Standing.RUNNING: states.BADGES[ShownState.RUNNING],
+    Standing.INTERRUPTED: states.BADGES[ShownState.INTERRUPTED],
+    Standing.DONE: states.BADGES[ShownState.COMPLETED],
+    Standing.CANCELLED: states.BADGES[ShownState.CANCELLED],
+    Standing.FAILED: states.BADGES[ShownState.FAILED],
 }
 
 
@@ -73,12 +73,12 @@ def _section(
 
 
 def _heading(title: str, one: QueueRow, found: Listed) -> None:
-    """Over those of one wish: how far it is, and the way to Compare once two can be held beside one another."""
-    wish = found.sweep(one.queued.request)
-    done = sum(row.state is Standing.DONE for row in wish)
-    begun = [row.queued.id for row in wish if row.view is not None and row.view.run is not None]
+    """Over those of one sweep: how far it is, and the way to Compare once two can be held beside one another."""
+    sweep = found.sweep(one.queued.request)
+    done = sum(row.state is Standing.DONE for row in sweep)
+    begun = [row.queued.id for row in sweep if row.view is not None and row.view.run is not None]
     with st.container(horizontal=True, vertical_alignment="center"):
-        style.head_words(f"{len(wish)} runs of one wish, {done} done")
+        style.head_words(f"{len(sweep)} runs added together, {done} done")
         if len(begun) >= FEWEST:
             st.page_link(
                 "views/compare.py", label="Compare them", icon=":material/compare_arrows:", width="content",
@@ -88,21 +88,37 @@ def _heading(title: str, one: QueueRow, found: Listed) -> None:
 
 
 def _row(row: QueueRow, queue: Queue, found: Listed) -> None:
-    one, badge = row.queued, _BADGES[row.state]
+    one, badge = row.queued, _badge(row)
     with st.container(border=True, key=f"queued-{one.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
                 style.name(row.view.name if row.view is not None else one.request.name, small=True)
                 st.badge(badge.label, icon=f":material/{badge.icon}:", color=badge.colour)  # type: ignore[arg-type]
-            with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-                _buttons(row, queue, found)
+            _buttons(row, queue, found)
         style.quiet(" · ".join(filter(None, _facts(row))))
+
+
+def _badge(row: QueueRow) -> Badge:
+    """Of a run that was begun its own, as every other page has it; else what only the queue knows of the request."""
+    if row.view is None or row.state in (Standing.STARTING, Standing.SUBMITTED, Standing.FAILED):
+        return _BADGES[row.state]
+    return states.badges(row.view)[0]
 
 
 def _buttons(row: QueueRow, queue: Queue, found: Listed) -> None:
     one = row.queued
-    if row.state is Standing.WAITING and writable(queue):
-        _turn_buttons(queue, one, found)
+    ends = _ends(found)  # there the style sheet dims what leads nowhere
+    place = next((f"{end}-" for end, name in ends.items() if name == one.id), "")
+    with st.container(
+        horizontal=True, horizontal_alignment="right", vertical_alignment="center", key=f"queue-buttons-{place}{one.id}"
+    ):
+        if row.state is Standing.WAITING and ends and writable(queue):
+            _turn_buttons(queue, one, ends)
+        _other_buttons(row, queue, found)
+
+
+def _other_buttons(row: QueueRow, queue: Queue, found: Listed) -> None:
+    one = row.queued
     under_way = row.state in (Standing.RUNNING, Standing.STARTING) or (
         one.state == "begun" and bool(found.worker or one.job)
     )
@@ -116,23 +132,28 @@ def _buttons(row: QueueRow, queue: Queue, found: Listed) -> None:
         st.switch_page("views/run.py", query_params={"run": one.id})
 
 
-def _turn_buttons(queue: Queue, one: Queued, found: Listed) -> None:
-    """Earlier and later; at an end the one that leads nowhere stays, so that nothing moves under a finger. It can be
-    pressed all the same: disabled it would lose the focus of who moves a run by keys to the end."""
+def _ends(found: Listed) -> dict[str, str]:
+    """Which request is trained first and which last of those that wait; none where there is nothing to reorder."""
     waiting = [row.queued.id for row in found.of(Standing.WAITING)]
-    if len(waiting) < 2:
-        return
-    ends = {"earlier": waiting[0], "later": waiting[-1]}
-    for word, icon, by in (("earlier", "arrow_upward", -1), ("later", "arrow_downward", 1)):
+    return {"first": waiting[0], "last": waiting[-1]} if len(waiting) > 1 else {}
+
+
+def _turn_buttons(queue: Queue, one: Queued, ends: Mapping[str, str]) -> None:
+    """Earlier and later; at an end the one that leads nowhere stays, so that nothing moves under a finger. It can be
+    pressed all the same, and says so: disabled it would lose the focus of who moves a run by keys to the end."""
+    for word, end, icon, by in (("earlier", "first", "arrow_upward", -1), ("later", "last", "arrow_downward", 1)):
+        there = f"It comes {end} already" if one.id == ends[end] else ""
         st.button(
             plain(f"Train {one.request.name} {word}"), icon=f":material/{icon}:", key=f"{TURNS}{word}-{one.id}",
-            type="tertiary", on_click=_move, args=(queue, one.id, by),
-            help=_AT_AN_END[word] if one.id == ends[word] else f"Train it {word}",
+            type="tertiary", on_click=_move, args=(queue, one.id, by, there), help=there or f"Train it {word}",
         )  # fmt: skip
 
 
-def _move(queue: Queue, name: str, by: int) -> None:
-    """Runs before the page is drawn again."""
+def _move(queue: Queue, name: str, by: int, there: str) -> None:
+    """Runs before the page is drawn again. there: why the press leads nowhere, if it does."""
+    if there:
+        st.toast(f"{there}.", icon=":material/info:")
+        return
     try:
         queue.move(name, by)
     except SweetspotError as error:
@@ -142,10 +163,12 @@ def _move(queue: Queue, name: str, by: int) -> None:
 def _take_out(queue: Queue, rows: Sequence[QueueRow]) -> None:
     """Runs before the page is drawn again."""
     try:
-        for row in rows:
-            take_out(queue, row.queued)
+        _, refused = take_out_all(queue, [row.queued for row in rows])
+        complaint = str(refused[0]) if refused else ""
     except SweetspotError as error:
-        st.session_state["complaint"] = str(error)
+        complaint = str(error)
+    if complaint:
+        st.session_state["complaint"] = complaint
 
 
 def _facts(row: QueueRow) -> list[str]:

@@ -55,8 +55,9 @@ class Chosen:
         return task_config(self.task).can.make_sounds
 
     @property
-    def usable(self) -> int:
-        return self.checked.usable if self.checked else 0
+    def different(self) -> int:
+        """Sounds that differ; 0 where no sounds were looked at."""
+        return self.checked.different if self.checked else 0
 
     @property
     def ready(self) -> bool:

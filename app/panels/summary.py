@@ -161,7 +161,7 @@ def _error(status: Status, run: RunRecord | None) -> Card:
         return Card(label, "–", "after the first epoch")
     if not math.isfinite(value):
         return Card(label, figure(value, run.monitor.unit), "not a number", "red")
-    error = status.metrics.get(words.uncertain(run) or "", math.nan)
+    error = status.metrics.get(words.uncertain(run, status.evidence) or "", math.nan)
     shown, meaning = _with_interval(value, error, status.evidence, run)
     if status.best is None or status.best.epoch >= status.epoch:
         return Card(label, shown, "the best so far", "green", meaning)
@@ -187,7 +187,7 @@ def _with_interval(
 def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list[Card]:
     gain = gain_at_best(status, run)
     last = status.metrics.get(run.monitor.metric)
-    few = run.num_val_files < words.FEW_CHECKING and status.evidence is not None
+    few = words.uncertain(run, status.evidence) is not None
     error = status.evidence.best_standard_error if few and status.evidence else None
     (shown, meaning), found = _with_interval(best.raw, error, status.evidence, run), sweet_spot(status, run)
     assert found is not None

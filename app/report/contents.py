@@ -76,10 +76,8 @@ def _panel(root: Path, view: RunView, found: list[PreviewSet]) -> Panel:
 def _anonymous(view: RunView, scrub: Scrubber) -> RunView:
     """The view for somebody else: whether it could be trained on from here is no matter to them."""
     run = view.run
-    if run is not None:
-        run = _clean(run.model_copy(update={"source": run.source.model_copy(update={"path": None})}), scrub)
     status = _clean(view.status, scrub) if view.status else None
-    return replace(view, name=scrub.text(view.name), run=run, status=status, read_only=False)
+    return replace(view, name=scrub.text(view.name), run=run and scrub.run(run), status=status, read_only=False)
 
 
 def _clean(record: _AnyRecord, scrub: Scrubber) -> _AnyRecord:

@@ -20,7 +20,9 @@ from engine.home import expanded
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.layout import is_run_id
 from engine.rundir.liveness import HeartbeatWatch, Liveness, process_liveness
-from engine.rundir.reader import RunReader, run_names, trained_at
+from engine.rundir.order import trained_last_first
+from engine.rundir.protocol import SessionRecord
+from engine.rundir.reader import RunReader, last_session, run_names
 from engine.rundir.view import RunView
 
 SETTLED_S = 2.0
@@ -35,7 +37,7 @@ class Library:
     runs_dir: Path
     _watches: dict[str, HeartbeatWatch] = field(default_factory=dict)
     _names: tuple[int | None, list[str]] = (None, [])
-    _begun: dict[str, tuple[int | None, float | None]] = field(default_factory=dict)
+    _trained: dict[str, tuple[int | None, bool, SessionRecord | None]] = field(default_factory=dict)
     _views: dict[str, _Seen] = field(default_factory=dict)
     _sizes: dict[str, tuple[int | None, float, int]] = field(default_factory=dict)
     _listings: dict[str, tuple[int | None, int, list[PreviewSet]]] = field(default_factory=dict)
@@ -59,17 +61,19 @@ class Library:
             for name in names:
                 self.changes.entered(name)
             self._names = told, names
-        begun = {name: self._trained_at(name) for name in self._names[1]}
-        found = sorted(((at, name) for name, at in begun.items() if at is not None), reverse=True)
-        return [RunReader(self.runs_dir / name) for _, name in found]
+        looked = {name: self._last_session(name) for name in self._names[1]}
+        found = {name: session for name, (holds_run, session) in looked.items() if holds_run}
+        return [RunReader(self.runs_dir / name) for name in trained_last_first(found)]
 
-    def _trained_at(self, name: str) -> float | None:
-        """When its last session began; None when it holds no run."""
+    def _last_session(self, name: str) -> tuple[bool, SessionRecord | None]:
+        """Whether it holds a run, and who trained that last."""
         told = self.changes.told(name)
-        known = self._begun.get(name)
+        known = self._trained.get(name)
         if told is None or known is None or known[0] != told:
-            known = self._begun[name] = told, trained_at(RunReader(self.runs_dir / name))
-        return known[1]
+            reader = RunReader(self.runs_dir / name)
+            exists = reader.exists
+            known = self._trained[name] = told, exists, last_session(reader) if exists else None
+        return known[1:]
 
     def find(self, run_id: str | None) -> RunReader | None:
         """The run called ``run_id``, looked up in the listing: an address is never joined to a path."""

@@ -46,6 +46,11 @@ class Checked:
         return self.health.usable
 
     @property
+    def different(self) -> int:
+        """Sounds that differ: by these, not by their files, a run is fitted to its collection."""
+        return self.health.different
+
+    @property
     def ready(self) -> bool:
         return self.health.ready
 

@@ -12,8 +12,8 @@ import streamlit as st
 from app.charts.latent_map import axis_words
 from app.look import style
 from app.look.plain import plain
-from app.sounds.made_sounds import shown, stem
 from app.sounds.model import Model
+from app.sounds.words import shown, stem
 from engine.errors import SweetspotError
 
 STOPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations

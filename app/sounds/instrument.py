@@ -3,58 +3,118 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from app.charts import latent_map
 from app.look import style
-from app.sounds.made_sounds import MOST_ZIPPED
+from app.sounds.files import MOST_ZIPPED
 from app.sounds.model import Model
 from engine.errors import SweetspotError, next_step
+from engine.piano_keys import KEYS, asked_key, asked_keys
 from engine.quantities import counted, size
 
-MOST_KEYS, USUAL_KEYS = 64, 16
+USUAL_KEYS = 16
+MOST_TURNS, MOST_LAYERS = 16, 8
 MAKING_S = 600.0
-NEW, STARRED = "New sounds", "With a star"
-_WISHED = ("seed", "duration_s", "temperature", "quality", "stereo")
+NEW, REGION, PLACES, STARRED = "New sounds", "Around a place", "Recordings", "With a star"
+_WISHED = ("seed", "duration_s", "temperature", "stereo")
+_SAYS = {
+    REGION: "New sounds from a place of the map outwards: the last one heard on Explore, or another.",
+    PLACES: "Each recording as the model knows it, where it lies on the map.",
+}
 
 
 def offer(model: Model, wish: Mapping[str, Any]) -> None:
     """Draw the panel. wish: how sounds are to be, as the page asks for them."""
     with st.expander("Instrument", icon=":material/piano:", key="instrument"):
         style.quiet("Sounds on keys, for SFZ, DecentSampler, Bitwig, Studio One and SoundFont players: one ZIP.")
-        style.quiet(f"Seed, length and quality as above: {wish['quality']} now. “Best quality” is under Advanced.")
         starred = [str(one.path) for one in model.made.sounds() if one.starred]
         source = st.segmented_control(
-            "Which sounds", [NEW, STARRED], default=NEW, key=f"kit-source-{model.id}", required=True,
+            "Which sounds", [NEW, REGION, PLACES, STARRED], default=NEW, key=f"kit-source-{model.id}", required=True,
             label_visibility="collapsed",
             format_func=lambda name: f"{name}: {len(starred)}" if name == STARRED else name,
         )  # fmt: skip
         if source == STARRED and not starred:
             style.quiet("None has a star yet. Give one to what you want on a key.")
             return
-        asked = _asked(source, starred)
-        count = asked.get("sounds", len(starred))
-        label = f"Instrument with {counted(count, 'key')}"
+        if source in _SAYS:
+            style.quiet(_SAYS[source])
+        try:
+            asked = {**_which(model, source, starred), **_manner(), **{name: wish[name] for name in _WISHED}}
+        except SweetspotError as error:
+            style.note("yellow", "piano_off", error.cause, error.remedy)
+            return
+        label = f"Instrument with {counted(asked['sounds'], 'key')}"
         if st.button(label, icon=":material/piano:", width="stretch", key="make-kit"):
-            _make(model, {**asked, **{name: wish[name] for name in _WISHED}})
+            _make(model, asked)
+        style.quiet("Seed, length, temperature and channels as above.")
         _made(model)
 
 
-def _asked(source: str, starred: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {"source": "starred", "starred": starred[:MOST_KEYS]}
-    if source == NEW:
-        found = {"source": "new", "sounds": int(st.number_input("Keys", 1, MOST_KEYS, USUAL_KEYS, key="kit-keys"))}
-    turns = st.number_input(
-        "Variations of each", 1, 8, 1, key="kit-turns", help="They take turns when a key is played again."
+def _which(model: Model, source: str, starred: list[str]) -> dict[str, Any]:
+    """Which sounds, as the keys of a request. Raises SweetspotError where there is no map."""
+    if source == STARRED:
+        return {"source": "starred", "starred": starred[:KEYS], "sounds": len(starred[:KEYS])}
+    points = [] if source == NEW else model.known("map")["points"]
+    most = min(KEYS, len(points)) if source == PLACES else KEYS
+    count = int(st.number_input("Keys", 1, most, min(most, USUAL_KEYS), key=f"kit-keys-{source}"))
+    if source == REGION:
+        return {"source": "region", "region": _region(model, points), "sounds": count}
+    return {"source": "places" if source == PLACES else "new", "sounds": count}
+
+
+def _region(model: Model, points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Which part of the map. points: of the map, to begin with a twelfth of what it spans."""
+    wide = max(high - low for low, high in latent_map.extent(points))
+    here = st.session_state.get("here") if st.session_state.get("explored", ("",))[0] == model.id else None
+    across, up = here or (0.0, 0.0)
+    left, middle, right = st.columns(3)
+    spot = f"{model.id}-{across:.3f}-{up:.3f}"
+    x = left.number_input("Across", value=float(across), step=0.5, format="%.3g", key=f"kit-x-{spot}")
+    y = middle.number_input("Up", value=float(up), step=0.5, format="%.3g", key=f"kit-y-{spot}")
+    radius = right.number_input(
+        "Radius", 0.01, value=max(0.01, float(f"{wide / 12:.1g}")), step=0.5, format="%.3g",
+        key=f"kit-radius-{model.id}", help=f"In the unit of the map, which spans {wide:.3g}.",
+    )  # fmt: skip
+    return {"x": x, "y": y, "radius": radius}
+
+
+def _manner() -> dict[str, Any]:
+    """How they lie on the keys. Raises SweetspotError for a key that is none."""
+    left, right = st.columns(2)
+    turns = left.number_input(
+        "Variations of each", 1, MOST_TURNS, 1, key="kit-turns", help="They take turns when a key is played again."
     )
+    layers = right.number_input(
+        "Velocity layers", 1, MOST_LAYERS, 1, key="kit-layers",
+        help="Steps from soft to loud: a softer stroke is duller, as far as the map knows the way.",
+    )  # fmt: skip
+    left, right = st.columns(2)
+    first = left.text_input("First key", key="kit-first", placeholder="C2", help="As 36 or C2; 60 is C4.").strip()
+    choke = right.text_input(
+        "Choke groups", key="kit-choke", placeholder="F#2,A#2",
+        help="Keys that cut one another off, as open and closed hats do. A space begins another group.",
+    )  # fmt: skip
     spread = st.toggle(
         "Pitched sounds over the whole keyboard", key="kit-chromatic",
         help="Each sound with a clear pitch becomes an instrument of its own, in tune.",
     )  # fmt: skip
-    return {**found, "round_robins": int(turns), "keys": "chromatic" if spread else "kit"}
+    care = st.toggle(
+        "Best quality", True, key="kit-care",
+        help="As “sweetspot instrument” makes them: more care for phases. Off: as the page's own list, in less time.",
+    )  # fmt: skip
+    return {
+        "round_robins": int(turns),
+        "velocity_layers": int(layers),
+        "first_key": asked_key(first, "First key") if first else None,
+        "choke": [asked_keys(group, "Choke group") for group in choke.split()],
+        "keys": "chromatic" if spread else "kit",
+        "quality": "best" if care else "fast",
+    }
 
 
 def _make(model: Model, asked: dict[str, Any]) -> None:

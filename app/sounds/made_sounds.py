@@ -1,16 +1,11 @@
-"""The sounds that were made with a run's model: where they lie, which have a star, what they are called elsewhere."""
+"""The sounds that were made with a run's model: where they lie, which have a star, which of them pass."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-import re
-import tempfile
 import threading
-import unicodedata
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,22 +16,18 @@ import soundfile
 import streamlit as st
 
 from app.runs.dropped import clean
-from engine.claims.figures import percent
 from engine.errors import StorageError, SweetspotError, next_step
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
-from engine.rundir.layout import is_run_id, snapshot_moment
+from engine.rundir.layout import is_run_id
 from engine.rundir.reader import RunReader
 from engine.rundir.reading import own_file, read_object
 from engine.rundir.stars import standing_names, star, starred_names, while_starred
 from engine.rundir.view import RunView
 
-NEW, OWN = "prior", "resynthesis"
-LASTING = (NEW, OWN)  # made on the page Sounds, and kept; what Explore makes passes
+NEW, VARIED, MORPHED, OWN = "prior", "file", "between", "resynthesis"
 MOST_PASSING = 60  # Sounds of Explore without a star: the oldest go.
-MOST_ZIPPED = 512 << 20  # The browser takes a download whole.
 GIVEN = "given"  # the folder of sounds that were dropped
-_IN_TIME = re.compile(r"-[0-9.]+bpm-[0-9a-z-]+$")
 
 
 @dataclass(frozen=True)
@@ -64,6 +55,11 @@ class Sound:
     @property
     def kind(self) -> str:
         return str(self.origin.get("kind", ""))
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it stays without a star. What a click on the map makes passes: a place, a move, a copy of a file."""
+        return self.kind in (NEW, MORPHED, OWN) or (self.kind == VARIED and bool(self.origin.get("amount")))
 
     @property
     def seed(self) -> int:
@@ -94,6 +90,15 @@ class MadeSounds:
                         Sound(path, len(found) + 1, facts[0], size, asked["origin"], state, asked, name in stars)
                     )
             return found
+
+    def arrived(self, paths: Sequence[Path]) -> None:
+        """``paths`` are those made last, in this order, whatever the clock says: their time of change comes after all
+        others', which where a clock was ahead lies in a time to come."""
+        for path in paths:
+            newest = max((stat.st_mtime_ns for other, stat in self._files() if other != path), default=0)
+            with suppress(OSError):  # a place that takes no more keeps what is there in the order it has
+                if path.stat().st_mtime_ns <= newest:
+                    os.utime(path, ns=(newest + 1_000, newest + 1_000))
 
     def star(self, name: str, on: bool) -> None:
         """Give a sound its star or take it away. ``StorageError`` when the disk refuses."""
@@ -128,7 +133,7 @@ class MadeSounds:
         Nobody gives one a star meanwhile, in another app neither.
         """
         with suppress(OSError, StorageError), while_starred(self.place) as stars:
-            passing = [one for one in self.sounds() if one.kind not in LASTING and one.path.name not in stars]
+            passing = [one for one in self.sounds() if not one.lasting and one.path.name not in stars]
             for one in passing[:-MOST_PASSING]:
                 for path in (one.path, one.picture, one.path.with_suffix(".json")):
                     path.unlink(missing_ok=True)
@@ -209,104 +214,3 @@ def _own_data() -> Path:
 def made_sounds_at(place: str) -> MadeSounds:
     """The sounds in one directory, shared by all tabs."""
     return MadeSounds(Path(place))
-
-
-def label(origin: Mapping[str, Any]) -> str:
-    """What a sound is, in a word or two."""
-    kind = origin.get("kind")
-    if kind == NEW:
-        return f"New {_whole(origin.get('index')) + 1}"
-    if kind == "file":
-        return "Variation" if origin.get("amount") else "Copy"
-    return {"place": "Place", "between": "Morph", "moved": "Moved", OWN: "In grains"}.get(str(kind), "Sound")
-
-
-def detail(origin: Mapping[str, Any]) -> str:
-    """Where it comes from."""
-    kind = origin.get("kind")
-    if kind in ("file", OWN):
-        return stem(origin.get("file"))
-    if kind == "between":
-        far = percent(_number(origin.get("position")))
-        return f"{far} {stem(origin.get('first'))} → {stem(origin.get('second'))}"
-    if kind == "place":
-        return f"{shown(_number(origin.get('x')))}, {shown(_number(origin.get('y')))}"
-    inner = origin.get("of")
-    return f"from {label(inner).lower()} {detail(inner)}".strip() if isinstance(inner, dict) else ""
-
-
-def differences(sounds: Sequence[Sound]) -> dict[str, str]:
-    """By file name, what tells a sound from those of the same name, seed and state: "temperature 1.5, a loop"."""
-    alike: dict[tuple[str, ...], list[Sound]] = {}
-    for one in sounds:
-        alike.setdefault((label(one.origin), detail(one.origin), str(one.seed), state_words(one.state)), []).append(one)
-    said = {}
-    for group in alike.values():
-        apart = [name for name in _MANNER if len({_asked(one, name) for one in group}) > 1]
-        for one in group:
-            said[one.path.name] = ", ".join(_MANNER[name](one.request.get(name)) for name in apart)
-    return {name: text for name, text in said.items() if text}
-
-
-def _asked(sound: Sound, name: str) -> str:
-    return repr(sound.request.get(name))
-
-
-_MANNER: dict[str, Callable[[Any], str]] = {
-    "temperature": lambda value: f"temperature {_number(value):g}",
-    "duration_s": lambda value: f"{_number(value):g} s" if value else "its own length",
-    "loop": lambda value: "loop" if value else "no loop",
-    "stereo": lambda value: "as recorded" if value is None else "stereo" if value else "mono",
-    "quality": lambda value: "best quality" if value == "best" else "fast quality",
-}
-
-
-def state_words(state: str) -> str:
-    """Which state of the model: "epoch 59", "best", "last"."""
-    moment = snapshot_moment(state)
-    return f"epoch {moment[0]}" if moment else "best" if state.startswith("best") else "last"
-
-
-def shown(coordinate: float) -> str:
-    """One coordinate of the map."""
-    return f"{coordinate:.1f}".replace("-", "−")
-
-
-def stem(name: object) -> str:
-    """A sound's file without its folder and its ending."""
-    return Path(str(name)).stem
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
-
-
-def _whole(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def file_name(run: str, sound: Sound, digits: int = 3) -> str:
-    """A name that sorts in the order of making, and that every system and audio workstation takes."""
-    what = {NEW: f"seed{sound.seed}-{label(sound.origin).split()[-1]}"}.get(sound.kind, label(sound.origin))
-    time = _IN_TIME.search(sound.path.stem)
-    name = f"{_plain(run)}-{sound.number:0{digits}d}-{_plain(what)}-{_plain(state_words(sound.state))}"
-    return f"{name}{time[0] if time else ''}.wav"
-
-
-def _plain(text: str) -> str:
-    ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9]+", "-", ascii_only).strip("-").lower() or "sound"
-
-
-def bundle(run: str, sounds: Sequence[Sound]) -> io.RawIOBase:
-    """A ZIP of sounds with their recipes, on disk and open at its beginning; gone when it is closed. Raises OSError."""
-    digits = max(3, len(str(max((one.number for one in sounds), default=0))))
-    # Unbuffered, because the download button takes no other kind of file that can also be written.
-    out = tempfile.TemporaryFile(buffering=0, prefix="sweetspot-", suffix=".zip")  # noqa: SIM115
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
-        for one in sounds:
-            name = file_name(run, one, digits)
-            archive.write(one.path, name)
-            archive.write(one.path.with_suffix(".json"), f"recipes/{Path(name).with_suffix('.json')}")
-    out.seek(0)
-    return out

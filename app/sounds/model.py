@@ -37,7 +37,10 @@ class Model:
 
     def ask(self, op: str, **values: Any) -> dict[str, Any]:
         """A request for sounds or pictures, which go to the made sounds. Raises SweetspotError."""
-        return self.client.ask(op, checkpoint=self.checkpoint, out=str(self.made.place), picture=True, **values)
+        place = str(self.made.place)
+        answer = self.client.ask(op, checkpoint=self.checkpoint, out=place, picture=True, **values)
+        self.made.arrived([Path(sound["path"]) for sound in answer.get("sounds", ())])
+        return answer
 
     def known(self, op: str) -> dict[str, Any]:
         """What does not change while the state stays the same. Raises SweetspotError."""

@@ -11,7 +11,9 @@ import streamlit as st
 from app.look import download, newest_first, style
 from app.panels import star
 from app.runs import media
-from app.sounds.made_sounds import MadeSounds, Sound, detail, differences, file_name, label, state_words
+from app.sounds.files import file_name
+from app.sounds.made_sounds import MadeSounds, Sound
+from app.sounds.words import detail, differences, label, state_words
 from engine.errors import SweetspotError
 from engine.quantities import counted, sound_length
 from engine.rundir.reading import own_file

@@ -12,8 +12,8 @@ from app.charts import latent_map, specs
 from app.look import newest_first, style
 from app.panels import actions
 from app.sounds import directions, players
-from app.sounds.made_sounds import shown, stem
 from app.sounds.model import Model, choose_state, open_model
+from app.sounds.words import shown, stem
 from engine.errors import SweetspotError
 from engine.quantities import sound_length
 

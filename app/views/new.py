@@ -39,9 +39,9 @@ FROM_DATA = ("val_fraction", "batch_size", "max_steps")
 def page() -> None:
     style.head()
     library = open_library()
-    if st.query_params.get("from") == "folder":  # the link of an empty library promises it
+    if st.query_params.get("from") == "own":  # the link of an empty library promises it
         del st.query_params["from"]
-        st.session_state["source"] = source.FOLDER
+        st.session_state["source"] = source.DROPPED  # three clicks to the first sound: the link, the start, the player
     st.title("New run", anchor=False)
     begins = fork.asked(library)
     model = begins.record if begins is not None else _copied(library)
@@ -70,7 +70,7 @@ def _decide(library: Library, chosen: Chosen | None, model: RunRecord | None, be
     task = chosen.task if chosen else get_dataset("demo").task
     settings: dict[str, Any] = {}
     if begins is None and (chosen is None or chosen.of_sounds):
-        settings["preset"] = _preset(chosen.usable if chosen else 0, model)
+        settings["preset"] = _preset(chosen.different if chosen else 0, model)
     settings["max_minutes"] = _limit(chosen, model)
     st.session_state.setdefault("name", "")
     usual = begins.name if begins else chosen.name if chosen else ""
@@ -106,8 +106,8 @@ def _decide(library: Library, chosen: Chosen | None, model: RunRecord | None, be
 def _follows(settings: Mapping[str, Any], chosen: Chosen | None, own: TaskConfig) -> TrainingConfig:
     """What fields that are left empty will be; open where it follows from the data, until they are known."""
     decided = _settled(TrainingConfig, _below(chosen, settings) if chosen else {}, settings)
-    if chosen and chosen.usable:
-        return resolve(decided, chosen.usable)
+    if chosen and chosen.different:
+        return resolve(decided, chosen.different)
     resolved = resolve(own.adapted(decided), 1)
     return resolved.model_copy(update={name: getattr(decided, name) for name in FROM_DATA})
 
@@ -150,13 +150,13 @@ def _promise(chosen: Chosen | None, errors: bool) -> str:
     return ("First sound within a minute. " if chosen.of_sounds else "") + "Stop whenever you like, nothing is lost."
 
 
-def _preset(usable: int, model: RunRecord | None) -> str:
+def _preset(sounds: int, model: RunRecord | None) -> str:
     presets = [str(one) for one in OverfittingPreset]
-    fitting = str(preset_for(usable)) if usable else None
+    fitting = str(preset_for(sounds)) if sounds else None
     captions = []
     for one in presets:
-        epochs = resolve(TrainingConfig(preset=one), max(1, usable)).max_epochs
-        fits = f"Fits your {usable} sounds" if one == fitting else _FITS[one]
+        epochs = resolve(TrainingConfig(preset=one), max(1, sounds)).max_epochs
+        fits = f"Fits your {sounds} sounds" if one == fitting else _FITS[one]
         captions.append(f"{_GUARD[one]} guard, at most {epochs} epochs. {fits}")
     wanted = str(model.config.training.get("preset")) if model else fitting
     index = presets.index(wanted) if wanted in presets else 0

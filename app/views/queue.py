@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.look import kept_focus, style
 from app.look.fragments import fragment
-from app.panels import actions, notices, queue_worker, queued_runs
+from app.panels import actions, notices, queue_drag, queue_worker, queued_runs
 from app.runs.launch import launcher
 from app.runs.library import open_library
 from engine.errors import StorageError
@@ -26,6 +26,7 @@ def page() -> None:
         return
     fragment(_moving, run_every=LOOK_S)(Queue(library.runs_dir))
     kept_focus.keep(queued_runs.TURNS)
+    queue_drag.listen(Queue(library.runs_dir))
 
 
 def _moving(queue: Queue) -> None:

@@ -164,8 +164,8 @@ def _empty(library: Library) -> None:
         if st.button("Start the demo", type="primary", icon=":material/play_arrow:", key="demo"):
             _start_demo(library)
         st.page_link(
-            "views/new.py", label="or learn from a folder of your own", icon=":material/folder_open:",
-            query_params={"from": "folder"},
+            "views/new.py", label="or learn from sounds of your own", icon=":material/folder_open:",
+            query_params={"from": "own"},
         )  # fmt: skip
 
 

@@ -10,15 +10,15 @@ import streamlit as st
 from app.look import download, style
 from app.look.fragments import fragment
 from app.panels import actions
-from app.sounds import instrument, own_sound, players
-from app.sounds.made_sounds import LASTING, MOST_ZIPPED, NEW, Sound, bundle
+from app.sounds import instrument, making, own_sound, players, relatives
+from app.sounds.files import MOST_ZIPPED, bundle, in_file_name
+from app.sounds.made_sounds import MOST_PASSING, NEW, Sound
 from app.sounds.model import Model, choose_state, open_model, others
-from engine.errors import SweetspotError
 from engine.quantities import counted, plural, size, small
 
 MOST_AT_ONCE = 64
 LONGEST_S = 60.0
-ALL, STARRED = "All", "With a star"
+KEPT, STARRED, PASSING = "Kept", "With a star", "From the map"
 AS_RECORDED = "As recorded"
 CHANNELS = {AS_RECORDED: None, "Stereo": True, "Mono": False}
 
@@ -33,7 +33,7 @@ def page() -> None:
     with left, st.container(border=True, key="make"):
         choose_state(model)
         wish = _wish(model)
-        first = _next(model, wish)
+        first = making.next_number(model, wish, {"kind": NEW})
         count = int(st.session_state.get("count", 8))
         more = f"{small(count)} {'more' if first else plural(count, 'sound')}"
         pressed = st.button(
@@ -41,13 +41,16 @@ def page() -> None:
         )
         style.quiet("A moment for each. The same seed, number and quality always make the same sound.")
     with left:
+        asked = relatives.offer(model, wish, count)
         own_sound.offer(model, wish)
         instrument.offer(model, wish)
         others(model)
     with right:
         slot = st.empty()
         if pressed:
-            _make(model, wish, first, count, slot)
+            asked = [("generate", {"first": first + number, **wish}) for number in range(count)]
+        if asked:
+            making.make(model, asked, slot)
         _remarks()
         fragment(_list)(model, _stars(model))
 
@@ -111,35 +114,6 @@ def _in_time() -> dict[str, Any]:
     return {} if bars is None else {"bars": int(bars), "bpm": float(bpm), "beats_per_bar": int(beats)}
 
 
-def _next(model: Model, wish: dict[str, Any]) -> int:
-    """The number of the first sound of this wish that is not made yet."""
-    made = [
-        int(one.origin.get("index", -1))
-        for one in model.made.sounds()
-        if one.kind == NEW
-        and one.state == model.facts["state"]
-        and all(one.request.get(name) == value for name, value in wish.items())
-        and one.request.get("bars") == wish.get("bars")
-    ]
-    return max(made, default=-1) + 1
-
-
-def _make(model: Model, wish: dict[str, Any], first: int, count: int, slot: Any) -> None:
-    """One by one: each is there as soon as it is made, and another window may ask in between."""
-    st.session_state["made"] = True
-    try:
-        for number in range(count):
-            slot.progress(number / count, f"Making sound {number + 1} of {count}")
-            answer = model.ask("generate", first=first + number, **wish)
-    except SweetspotError as error:
-        slot.empty()
-        style.note("red", "error", error.cause, error.remedy)
-        return
-    slot.empty()
-    st.session_state["remarks"] = answer["sounds"][0]["remarks"]
-    st.rerun()  # what the button says next follows from what there is now
-
-
 def _remarks() -> None:
     remarks = st.session_state.pop("remarks", None)
     if remarks:
@@ -156,22 +130,23 @@ def _list(model: Model, drawn: frozenset[str]) -> None:
 def _rows(model: Model) -> None:
     if doubt := model.made.doubt:
         style.note("yellow", "info", "Stars cannot be read.", doubt)
-    everything = [one for one in model.made.sounds() if one.kind in LASTING or one.starred]
-    if not everything:
+    groups = _groups(model)
+    if not any(groups.values()):
         _empty()
         return
-    starred = [one for one in everything if one.starred]
-    if st.session_state.pop("made", False) or "which" not in st.session_state:
-        st.session_state["which"] = ALL  # what is new has no star
+    if st.session_state.pop("made", False) or st.session_state.get("which") not in groups:
+        st.session_state["which"] = next(iter(groups))  # what is new has no star
     with st.container(horizontal=True, vertical_alignment="center", key="sounds-head"):
         shown = st.segmented_control(
-            "Which", [ALL, STARRED], key="which", required=True, label_visibility="collapsed",
-            format_func=lambda name: f"{name}: {len(starred if name == STARRED else everything)}",
+            "Which", list(groups), key="which", required=True, label_visibility="collapsed",
+            format_func=lambda name: f"{name}: {len(groups[name])}",
         )  # fmt: skip
-        chosen = starred if shown == STARRED else everything
+        chosen = groups[str(shown)]
         with st.container(horizontal=True, horizontal_alignment="right"):
             _download(model, chosen)
-    if not chosen:
+    if shown == PASSING:
+        style.quiet(f"Heard on Explore. The newest {MOST_PASSING} of these stay; a star keeps one.")
+    elif not chosen:
         style.quiet("None has a star yet. Give one to what you want to keep.")
     players.rows(model.name, model.made, chosen, f"{model.id}-{shown}")
     with st.expander("Where they lie", key="where"):
@@ -181,6 +156,15 @@ def _rows(model: Model) -> None:
         st.code(str(model.made.place), language=None, wrap_lines=True)
 
 
+def _groups(model: Model) -> dict[str, list[Sound]]:
+    """What can be listed, by what it is called; of those that pass only where there are some."""
+    sounds = model.made.sounds()
+    kept = [one for one in sounds if one.lasting or one.starred]
+    passing = [one for one in sounds if not one.lasting and not one.starred]
+    groups = {KEPT: kept, STARRED: [one for one in kept if one.starred], PASSING: passing}
+    return {name: found for name, found in groups.items() if found or (kept and name != PASSING)}
+
+
 def _download(model: Model, chosen: Sequence[Sound]) -> None:
     total = sum(one.bytes for one in chosen)
     if total > MOST_ZIPPED:
@@ -188,8 +172,8 @@ def _download(model: Model, chosen: Sequence[Sound]) -> None:
         return
     download.button(
         f"{counted(len(chosen), 'sound')} as ZIP", lambda: bundle(model.name, chosen),
-        f"{model.id}-sounds.zip", "application/zip", icon=":material/folder_zip:", key="zip", disabled=not chosen,
-        help=f"{size(total)}, named in the order they were made",
+        f"{in_file_name(model.name)}-sounds.zip", "application/zip", icon=":material/folder_zip:", key="zip",
+        disabled=not chosen, help=f"{size(total)}, named in the order they were made",
     )  # fmt: skip
 
 

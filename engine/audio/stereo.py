@@ -52,7 +52,7 @@ class StereoImage:
         return float(np.sqrt(energy @ beside / max(energy.sum(), np.finfo(float).tiny)))
 
 
-MONO = StereoImage((0.0,) * BANDS, (0.0,) * BANDS)
+MONO = StereoImage((0.0,) * BANDS, (0.0,) * BANDS, 0.0)
 
 
 class StereoMeter:

@@ -18,7 +18,7 @@ from engine.quantities import counted
 from engine.resolve import get_adaptive_split, preset_for
 from engine.rundir.findings import Diagnosis
 from engine.rundir.protocol import Record
-from engine.rundir.record import FileRow
+from engine.rundir.record import FileRow, different_sounds
 
 FEW_TO_CHECK = 3
 SHORT_S = 10.0
@@ -32,6 +32,7 @@ class Health(Record):
 
     files: list[FileRow]
     usable: int
+    different: int = Field(description="Sounds in them, copies counted once: preset and part held out follow these.")
     skipped: int
     total_duration_s: float = Field(description="Of the usable files.")
     median_duration_s: float | None
@@ -45,8 +46,8 @@ class Health(Record):
 
 def examine(collection: Collection, val_fraction: float | None = None, split_seed: int = 42) -> Health:
     """The health of a collection (opened with ``minimum=0``). val_fraction: None for the one its size asks for."""
-    count = len(collection.sounds)
-    fraction = val_fraction if val_fraction is not None else get_adaptive_split(count)
+    count, different = len(collection.sounds), different_sounds(collection.rows)
+    fraction = val_fraction if val_fraction is not None else get_adaptive_split(different)
     rows, blocker = collection.rows, None
     try:
         rows = assign_sides(collection.rows, split_files(collection.groups, fraction, split_seed))
@@ -58,12 +59,13 @@ def examine(collection: Collection, val_fraction: float | None = None, split_see
     return Health(
         files=rows,
         usable=count,
+        different=different,
         skipped=len(rows) - count,
         total_duration_s=sum(durations),
         median_duration_s=float(np.median(durations)) if durations else None,
         learn=sides.count("train"),
         check=sides.count("val"),
-        preset=preset_for(count),
+        preset=preset_for(different),
         val_fraction=fraction,
         ready=blocker is None,
         findings=[blocker, *findings] if blocker else findings,
@@ -100,10 +102,12 @@ def _noted(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
 
 
 def _few_to_check(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
-    check = sum(row.split == "val" for row in rows)
+    held_out = [row for row in rows if row.split == "val"]
+    check = different_sounds(held_out)
     if not 0 < check < FEW_TO_CHECK:
         return None
-    only = f"Only {counted(check, 'file')} to check with"
+    files, sounds = counted(len(held_out), "file"), counted(check, "sound")
+    only = f"Only {files if check == len(held_out) else f'{sounds}, in {files},'} to check with"
     message = f"{only}: the validation curve says little. Trust your ears, or add sounds."
     return Diagnosis(code="few_to_check", severity="warning", message=message)
 

@@ -10,6 +10,7 @@ import click
 
 from engine import completion
 from engine.errors import ConfigError, DataError
+from engine.piano_keys import asked_key, asked_keys
 from engine.process.path_type import UserPath
 from engine.regular_file import refuse_what_is_there
 from engine.tasks.vae.instrument.request import InstrumentRequest
@@ -24,10 +25,14 @@ _SAYS = {name: field.description for name, field in InstrumentRequest.model_fiel
 @click.option("--sounds", type=int, help=_SAYS["sounds"])
 @click.option("--starred", "source", flag_value="starred", help="Sounds that have a star in the app, no new ones.")
 @click.option("--places", "source", flag_value="places", help="The collection's own sounds, as the model knows them.")
+@click.option("--region", type=float, nargs=3, metavar="X Y RADIUS",
+              help=f"{_SAYS['region']} The app's page Explore shows where things lie.")  # fmt: skip
 @click.option("--keys", type=click.Choice(["kit", "chromatic"]), default="kit", show_default=True, help=_SAYS["keys"])
+@click.option("--first-key", metavar="KEY", help=f"{_SAYS['first_key']} Named as 36 or C2.")
 @click.option("--round-robins", type=int, default=1, show_default=True, help=_SAYS["round_robins"])
 @click.option("--velocity-layers", type=int, default=1, show_default=True, help=_SAYS["velocity_layers"])
-@click.option("--choke", multiple=True, metavar="KEY,KEY", help=f"{_SAYS['choke']} May be named several times.")
+@click.option("--choke", multiple=True, metavar="KEY,KEY",
+              help=f"{_SAYS['choke']} Keys as 42 or F#2; may be named several times.")  # fmt: skip
 @click.option("--duration", "duration_s", type=float, metavar="S", help=_SAYS["duration_s"])
 @click.option("--seed", type=int, default=0, show_default=True, help=_SAYS["seed"])
 @click.option("--temperature", type=float, help=_SAYS["temperature"])
@@ -39,8 +44,8 @@ _SAYS = {name: field.description for name, field in InstrumentRequest.model_fiel
 )
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
 def command(
-    run_dir: Path, out: Path, source: str | None, choke: tuple[str, ...], checkpoint: str | None, threads: int | None,
-    **options: Any,
+    run_dir: Path, out: Path, source: str | None, region: tuple[float, float, float] | None, first_key: str | None,
+    choke: tuple[str, ...], checkpoint: str | None, threads: int | None, **options: Any,
 ) -> None:  # fmt: skip
     """Make a playable instrument of a trained model.
 
@@ -48,7 +53,9 @@ def command(
     Studio One (.multisample) and SoundFont 2 (.sf2). The same model and seed give the same bytes. Nothing is
     overwritten.
     """
-    asked = {"source": source or "new", "choke": [_keys(group) for group in choke], **options}
+    asked = {**_which(source, region), "choke": [asked_keys(group, "--choke") for group in choke], **options}
+    if first_key is not None:
+        asked["first_key"] = asked_key(first_key, "--first-key")
     request: InstrumentRequest = validated(InstrumentRequest, asked)
     refuse_what_is_there(out)
     from engine.device import choose
@@ -57,14 +64,14 @@ def command(
     from engine.tasks.vae.instrument.make import make_kit
     from engine.tasks.vae.instrument.stars import starred_in
     from engine.tasks.vae.sounds.generate import SoundGenerator
-    from engine.tasks.vae.sounds.load import open_model
+    from engine.tasks.vae.sounds.load import name_of, open_model
 
     choose("cpu", threads)
     generator = SoundGenerator(open_model(run_dir, checkpoint))
     if request.source == "starred" and run_dir.is_file():
         raise DataError(f"{run_dir.name} is an exported model and knows no stars.", "Name the run it came from.")
     stars = starred_in(run_dir) if request.source == "starred" else []
-    kit = make_kit(generator, request, stars, _told)
+    kit = make_kit(generator, name_of(run_dir), request, stars, _told)
     write_zip(out, members(kit, request))
     for one in kit.instruments:
         low, high = min(zone.low_key for zone in one.zones), max(zone.high_key for zone in one.zones)
@@ -80,8 +87,9 @@ def _told(done: int, total: int) -> None:
         click.echo(f"\r{done} of {total} samples" + ("\n" if done == total else ""), err=True, nl=False)
 
 
-def _keys(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise ConfigError(f"--choke {text} names no keys.", "Name MIDI notes, as in --choke 42,44,46.") from error
+def _which(source: str | None, region: tuple[float, float, float] | None) -> dict[str, Any]:
+    if region is None:
+        return {"source": source or "new"}
+    if source is not None:
+        raise ConfigError(f"--{source} says nothing beside --region.", "Leave one of them out.")
+    return {"source": "region", "region": dict(zip(("x", "y", "radius"), region, strict=True))}

@@ -24,7 +24,7 @@ from engine.quantities import counted
 from engine.queue.cluster import hand_over, slurm
 from engine.queue.files import Queue, Queued
 from engine.queue.listing import Listed, listed
-from engine.queue.standing import QueueRow, Standing, best_so_far, take_out
+from engine.queue.standing import QueueRow, Standing, best_so_far, take_out_all
 from engine.queue.sweep import add_all, asked_jobs
 from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
@@ -217,9 +217,11 @@ def remove(ids: tuple[str, ...], runs_dir: Path, waiting: bool, ended: bool) -> 
     for path in (damaged[Path(name).name] for name in ids if Path(name).name in damaged):
         queue.remove_damaged(path)
         click.echo(f"{path.stem} is out of the queue.")
-    for one in asked:
-        take_out(queue, one)
+    out, refused = take_out_all(queue, asked)
+    for one in out:
         click.echo(f"{one.id} is out of the queue.")
+    if refused:
+        raise refused[0]
 
 
 def _find(queue: Queue, name: str) -> Queued:

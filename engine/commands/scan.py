@@ -11,7 +11,7 @@ from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
 from engine.collection.health import Health, examine
 from engine.config import TrainingConfig
-from engine.errors import SweetspotError
+from engine.errors import DataError, SweetspotError
 from engine.printable import escaped, printable
 from engine.process.path_type import UserPath
 from engine.quantities import sound_length
@@ -46,8 +46,8 @@ _SIDES = {"train": "learn", "val": "check", None: ""}
 def command(folder: Path, as_json: bool, min_duration_s: float, val_fraction: float | None, split_seed: int) -> None:
     """Say which sounds of a folder can be trained on.
 
-    And whether they suffice, and what to do where they do not. Ends with 0 also when files are skipped, with 2 when
-    the folder has no sounds or cannot be read.
+    And whether they suffice, and what to do where they do not. Ends with 0 where a training could begin, also when
+    files are skipped; with 2 where none could: too few sounds, none that differ, or a folder that cannot be read.
     """
     try:
         settings: DecodeSettings = validated(DecodeSettings, {"min_duration_s": min_duration_s})
@@ -60,6 +60,8 @@ def command(folder: Path, as_json: bool, min_duration_s: float, val_fraction: fl
         sys.exit(error.exit_code)
     _clear()
     click.echo(health.model_dump_json(indent=2) if as_json else _page(folder, health))
+    if not health.ready:
+        sys.exit(DataError.exit_code)
 
 
 def _report(phase: str, done: int, total: int) -> None:

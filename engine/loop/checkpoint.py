@@ -85,9 +85,14 @@ def training_state(
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "average": average.model.state_dict(),
-        "tracker": asdict(tracker),
+        "tracker": _with_curves_of_files(asdict(tracker)),
         "task": task,
     }
+
+
+def _with_curves_of_files(tracker: dict[str, Any]) -> dict[str, Any]:
+    """An error for each epoch and held-out file may be millions of numbers: a tensor [epochs, files], not words."""
+    return tracker | {"files": torch.tensor(tracker["files"], dtype=torch.float64)}
 
 
 def restore(
@@ -103,6 +108,8 @@ def restore(
         remembered = _fitting(state["optimizer"], optimizer)
         known = {item.name for item in fields(TrackerState)}
         values = {name: value for name, value in state["tracker"].items() if name in known}
+        if isinstance(files := values.get("files"), torch.Tensor):  # a list of lists in runs of version 0.1.0
+            values["files"] = files.tolist()
         tracker = TypeAdapter(TrackerState).validate_python(values)
         model.load_state_dict(state["model"])
         average.model.load_state_dict(state["average"])

@@ -81,7 +81,7 @@ class Trainer:
             self._ended_early = self._may_end(self.tracker.sweet_range(self.task.monitor.better))
 
     def begin_from(self, state: Mapping[str, Any]) -> None:
-        """Begin with the weights of another run's ``state``, kept at once as step 0: whatever comes, they are here.
+        """Begin with the weights of another run's ``state``, saved at once as step 0: the other is needed no more.
 
         The optimiser and its schedule begin anew. ``RunDirectoryError`` when they do not fit, ``StorageError``.
         """

@@ -6,7 +6,8 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from anyascii import anyascii
 
 from engine.config import TaskConfig, TrainingConfig
-from engine.errors import ConfigError, DataError, StorageError
+from engine.errors import ConfigError, DataError, StorageError, SweetspotError
 from engine.flags import collect, leaves
 from engine.home import expanded
 from engine.plan import BatchLayout, Length
@@ -28,6 +29,7 @@ from engine.rundir.encoding import too_deep, unseal
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.record import Parent, RunConfig, RunRecord, Source
+from engine.sharing.delete import delete_run
 from engine.tasks import task_config
 from engine.validation import validated
 
@@ -219,6 +221,28 @@ def new_root(runs_dir: Path, name: str) -> Path:
             f"{runs_dir} takes no new run: {error.strerror or error}.",
             "Free some space, check its rights, or name another place with --runs-dir.",
         ) from error
+
+
+@contextmanager
+def placed(job: Job, runs_dir: Path | None) -> Iterator[Job]:
+    """``job`` with a directory of its own among ``runs_dir``, or as it is where that is None.
+
+    A directory that was not there before goes again where no run came of it: nothing was written into it, or what was
+    asked cannot be trained on, which who asked is told.
+    """
+    root = job.root if runs_dir is None else new_root(runs_dir, job.name)
+    fresh = runs_dir is not None or not root.exists()
+    try:
+        yield replace(job, root=root)
+    except (ConfigError, DataError):
+        if fresh and not Layout(root).run.exists():
+            with suppress(SweetspotError):
+                delete_run(root)
+        raise
+    finally:
+        if fresh:
+            with suppress(OSError):
+                root.rmdir()
 
 
 def _made(root: Path) -> bool:

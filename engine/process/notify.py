@@ -107,11 +107,11 @@ def events(status: Status) -> list[tuple[Event, str]]:
 
 
 class Notices:
-    """What a training tells of itself by ``command``: its end, and each turn for the worse once in a run's life."""
+    """What a training tells of itself by ``command``: its end, and each turn for the worse once a session."""
 
     def __init__(self, command: str, writer: RunWriter) -> None:
         self._command, self._writer = command, writer
-        self._told = {event for event, _ in _turns(writer.status)}  # a resumed run has said so before
+        self._told = {event for event, _ in _turns(writer.status)}  # what stands when it is resumed was said before
 
     def epoch(self) -> None:
         """An epoch is over, and the status says what it showed."""

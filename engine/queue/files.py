@@ -67,7 +67,7 @@ class Queue:
     def add(self, job: Job, source: str | None, sweep: str | None = None) -> Queued:
         """Put ``job`` at the end. ``StorageError`` when the disk refuses; ``ConfigError`` for a path that is no UTF-8.
 
-        source: as its user named it. sweep: what all requests of one wish have in common.
+        source: as its user named it. sweep: what all requests of one sweep have in common.
         """
         self._refuse_links()
         request = request_of(job, source, self._next_moment(), sweep)

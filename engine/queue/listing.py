@@ -10,7 +10,7 @@ from engine.queue.files import Queue
 from engine.queue.request import Request
 from engine.queue.standing import QueueRow, Standing, row_of
 
-UNDER_WAY = (Standing.RUNNING, Standing.STARTING, Standing.SUBMITTED, Standing.STOPPED)
+UNDER_WAY = (Standing.RUNNING, Standing.STARTING, Standing.SUBMITTED, Standing.INTERRUPTED)
 OVER = (Standing.DONE, Standing.CANCELLED, Standing.FAILED)
 
 
@@ -37,7 +37,7 @@ class Listed:
         return self.left - len(self.of(Standing.SUBMITTED))
 
     def sweep(self, request: Request) -> list[QueueRow]:
-        """All that were asked for with ``request`` in one wish; empty for one that was asked for alone."""
+        """All that were asked for with ``request`` as one sweep; empty for one that was asked for alone."""
         return [row for row in self.rows if request.sweep is not None and row.queued.request.sweep == request.sweep]
 
 

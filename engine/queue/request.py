@@ -33,7 +33,7 @@ class Request(Record):
     source: str | None = Field(description="A full path, or a data set's name; None: what ``origin`` learned from.")
     origin: str | None = Field(default=None, description="The run directory whose weights it begins with.")
     checkpoint: str | None = None
-    sweep: str | None = Field(default=None, description="What it has in common with the others of one wish.")
+    sweep: str | None = Field(default=None, description="What it has in common with the others of its sweep.")
     training: dict[str, Any]
     task: dict[str, Any]
     outcome: Outcome | None = None

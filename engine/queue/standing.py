@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -18,13 +19,13 @@ from engine.rundir.view import RunView, ShownState
 
 class Standing(StrEnum):
     """What the list calls a request. Submitted: a job of a cluster has it, and the cluster alone knows whether that job
-    waits or computes. Stopped: it was begun, nobody trains it now, and the next worker goes on."""
+    waits or computes. Interrupted: it was begun, nobody trains it now, and the next worker goes on."""
 
     WAITING = "waiting"
     SUBMITTED = "submitted"
     STARTING = "starting"
     RUNNING = "running"
-    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
     DONE = "done"
     CANCELLED = "cancelled"
     FAILED = "failed"
@@ -91,7 +92,7 @@ def row_of(one: Queued, *, worked: bool) -> QueueRow:
     if one.job:
         return QueueRow(one, Standing.SUBMITTED, "", view)
     begins = worked and (view is None or _starts(one, view))
-    return QueueRow(one, Standing.STARTING if begins else Standing.STOPPED, "", view)
+    return QueueRow(one, Standing.STARTING if begins else Standing.INTERRUPTED, "", view)
 
 
 def _starts(one: Queued, view: RunView) -> bool:
@@ -109,6 +110,18 @@ def take_out(queue: Queue, one: Queued) -> None:
     if one.state == "begun" and (queue.worker() or (view is not None and view.state.live)):
         raise RunDirectoryError(f"{one.id} is under way.", f"End it with: {cancelling(one)}")
     queue.remove(one)
+
+
+def take_out_all(queue: Queue, those: Iterable[Queued]) -> tuple[list[Queued], list[RunDirectoryError]]:
+    """Those that are out now, and why others are not: a worker may take the first in line meanwhile. Raises OSError."""
+    out, refused = [], []
+    for one in those:
+        try:
+            take_out(queue, one)
+            out.append(one)
+        except RunDirectoryError as error:
+            refused.append(error)
+    return out, refused
 
 
 def best_so_far(status: Status | None, run: RunRecord | None) -> str:

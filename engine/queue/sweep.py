@@ -1,4 +1,4 @@
-"""The runs of one wish, as it is asked for and put into the queue: one, or each preset with each seed. No torch."""
+"""A sweep as it is asked for and put into the queue: one run, or each preset with each seed. No torch."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def asked_jobs(
 
 
 def add_all(queue: Queue, jobs: Sequence[Job], source: str | None) -> list[Queued]:
-    """Put ``jobs``, all found good, at the end; several are known as one wish. ``StorageError`` by the disk."""
+    """Put ``jobs``, all found good, at the end; several are known as one sweep. ``StorageError`` by the disk."""
     together = uuid.uuid4().hex if len(jobs) > 1 else None
     return [queue.add(job, source, together) for job in jobs]
 

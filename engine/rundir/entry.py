@@ -16,6 +16,7 @@ from engine.rundir.encoding import decode, seal
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import this_process
 from engine.rundir.lock import identity
+from engine.rundir.order import since_boot_s
 from engine.rundir.protocol import PROTOCOL, SessionRecord, other_protocol
 from engine.rundir.reading import links, read_own, read_record
 from engine.rundir.record import DatasetRecord, RunRecord
@@ -90,6 +91,7 @@ def new_session(
         session=str(uuid.uuid4()),
         directory=identity(layout.root),
         started_at=time.time(),
+        since_boot_s=since_boot_s(),
         device=device,
         threads=threads,
         processes=processes,

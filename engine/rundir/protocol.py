@@ -61,6 +61,10 @@ class SessionRecord(Record):
         default="", description="Device and inode of the run directory: a copy has others, a renamed one the same."
     )
     started_at: float
+    since_boot_s: float | None = Field(
+        default=None,
+        description="Linux: the same moment in seconds since boot, which no change of the wall clock moves.",
+    )
     device: str
     threads: int
     processes: int = Field(default=1, description="That shared each update; this one is the first of them.")

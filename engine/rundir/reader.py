@@ -246,12 +246,10 @@ def _is_directory(path: Path) -> bool:
         return False
 
 
-def trained_at(reader: RunReader) -> float | None:
-    """When the last session of a run began, as a Unix time (0 when unknown); None when there is no run."""
-    if not reader.exists:
-        return None
+def last_session(reader: RunReader) -> SessionRecord | None:
+    """Who trained a run last; None when that is not known."""
     sessions = reader.sessions()
-    return sessions[-1].started_at if sessions else 0.0
+    return sessions[-1] if sessions else None
 
 
 def _whole_lines(path: Path, offset: int, limit_bytes: int) -> Lines:

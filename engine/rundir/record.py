@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -168,6 +169,11 @@ class FileRow(Record):
     )
     same_as: str | None = Field(default=None, description="An earlier file with the same sound: both stay on one side.")
     faults: list[FileFault] = Field(default_factory=list)
+
+
+def different_sounds(files: Iterable[FileRow]) -> int:
+    """How many sounds a collection has: its usable files, each sound counted once however many files hold it."""
+    return sum(row.verdict != "skipped" and row.same_as is None for row in files)
 
 
 class DatasetRecord(Record):

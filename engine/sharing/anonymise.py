@@ -8,11 +8,16 @@ from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
 from engine.home import home, user_name
+from engine.rundir.layout import names_artefact, preview_name
 from engine.rundir.liveness import host
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.record import RunRecord
 
 ELSEWHERE = "another computer"
+_NOBODY = {"", "root"}  # whoever works in a container
+# What somebody named stands under these keys. Under others a word alone is one of the program's own: "train", "val".
+_NAMED = {"name", "path", "file", "same_as"}
+_FOLDERS = ("checkpoints", "snapshots", "previews")
 # A path from its root on; the last part is what a reader of the text needs. Addresses on the web have no such root.
 # A folder's name may be of up to four words; one with a dot ends a name, or prose behind a file would be taken for it.
 _WORD, _FIRST = r"[^\s\\/\"'`,;:()<>|]+", r"[^\s\\/\"'`,;:()<>|.]+"
@@ -35,7 +40,7 @@ class Scrubber:
         self._places = sorted(known.items(), key=lambda item: -len(item[0]))
         names = {session.host for session in sessions} | {host(), host().partition(".")[0]}
         self._hosts = _words(names - {"", ELSEWHERE})
-        self._user = _words({user_name() or ""})
+        self._user = _words({user_name() or ""} - _NOBODY)
 
     def text(self, text: str) -> str:
         for place, word in self._places:
@@ -46,13 +51,28 @@ class Scrubber:
                 text = pattern.sub(word, text)
         return text
 
-    def value(self, value: Any) -> Any:
-        """The same for every text in a JSON value; keys are our own."""
+    def value(self, value: Any, key: str = "") -> Any:
+        """The same for every text in the JSON value under ``key``; keys are our own, and so are names of artefacts."""
         if isinstance(value, str):
-            return self.text(value)
+            return value if _is_own(value, key) else self.text(value)
         if isinstance(value, Mapping):
-            return {key: self.value(item) for key, item in value.items()}
-        return [self.value(item) for item in value] if isinstance(value, list) else value
+            return {name: self.value(item, name) for name, item in value.items()}
+        return [self.value(item, key) for item in value] if isinstance(value, list) else value
+
+    def run(self, run: RunRecord) -> RunRecord:
+        """The record without where its data lay; what its task calls its metrics is nobody's name."""
+        source = run.source.model_copy(update={"path": None, "path_hex": None})
+        told = self.value(run.model_copy(update={"source": source}).model_dump(exclude={"metrics", "monitor"}))
+        return RunRecord.model_validate(told | {"metrics": run.metrics, "monitor": run.monitor})
+
+
+def _is_own(text: str, key: str) -> bool:
+    """Whether ``text`` under ``key`` is a word of the program's own, which a user may be called too."""
+    if key not in _NAMED and re.fullmatch(r"\w*", text):
+        return True
+    folder, name = PurePath(text).parent, PurePath(text).name
+    ours = names_artefact(name) or preview_name(name) is not None
+    return ours and folder.as_posix() in (".", *_FOLDERS)
 
 
 def _pure(path: str) -> PurePath:

@@ -33,13 +33,13 @@ class Packed:
     members: int
 
 
-def pack(reader: RunReader, out: Path, *, checkpoints: bool = True) -> Packed:
+def pack(reader: RunReader, out: Path, *, checkpoints: bool = True, snapshots: bool = True) -> Packed:
     """Write a copy of the run to ``out``, in one folder named after it; a run that still trains as it stands now.
 
     Whole lines, and only checkpoints and snapshots that match their manifests. Left out: commands, the lock, made
     sounds and their stars, notes (but for the name they give), the source's path, what belongs to no run, and, unless
-    ``checkpoints``, those that only resuming needs (the best state stays). ``RunDirectoryError`` when there is no
-    run, or it goes meanwhile; raises OSError.
+    ``checkpoints``, those that only resuming needs (the best state stays), and, unless ``snapshots``, the weights of
+    single epochs. ``RunDirectoryError`` when there is no run, or it goes meanwhile; raises OSError.
     """
     if not reader.exists:
         raise RunDirectoryError(f"{reader.root} holds no run.", "Name a run's directory.")
@@ -49,7 +49,7 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True) -> Packed:
     names: list[str] = []
 
     def members() -> Iterator[tuple[str, bytes]]:
-        for name, data in contents(reader, checkpoints=checkpoints):
+        for name, data in contents(reader, checkpoints=checkpoints, snapshots=snapshots):
             names.append(name)
             yield f"{reader.id}/{name}", data
         if live:
@@ -60,8 +60,8 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True) -> Packed:
     return Packed(live, step, len(names))
 
 
-def contents(reader: RunReader, *, checkpoints: bool = True) -> Iterator[tuple[str, bytes]]:
-    """Each file of a run as a pack holds it, without what names its machine.
+def contents(reader: RunReader, *, checkpoints: bool = True, snapshots: bool = True) -> Iterator[tuple[str, bytes]]:
+    """Each file of a run as :func:`pack` holds it, without what names its machine.
 
     Status before lines before files: what an earlier one names, a later one has. ``DataError`` where a file is larger
     than any of a run, as one that is a hole may claim to be; ``RunDirectoryError`` at the end where the run has gone
@@ -73,8 +73,7 @@ def contents(reader: RunReader, *, checkpoints: bool = True) -> Iterator[tuple[s
     status, run, dataset = reader.status(), reader.run(), reader.dataset()
     if run is not None:
         called = read_notes(layout).name or run.name
-        kept = run.model_dump() | {"name": called, "source": run.source.model_dump() | {"path": None}}
-        yield layout.run.name, seal(scrub.value(kept))
+        yield layout.run.name, seal(scrub.run(run.model_copy(update={"name": called})).model_dump())
     if status is not None:
         yield layout.status.name, encode(scrub.value(status.model_dump()), indent=1)
     if dataset is not None:
@@ -92,7 +91,7 @@ def contents(reader: RunReader, *, checkpoints: bool = True) -> Iterator[tuple[s
             if (data := _read(reader.root / name, _MOST_PREVIEW)) is not None:
                 yield name, data
     states = [one for one in reader.checkpoints() if checkpoints or one.path == layout.best]
-    for found in (*reader.snapshots(), *states):
+    for found in (*(reader.snapshots() if snapshots else ()), *states):
         yield from _artefact(reader, found, scrub)
     if identity(reader.root) != before:
         raise RunDirectoryError(f"{reader.root} was removed or moved while it was packed.", "Nothing is kept of it.")
@@ -114,7 +113,8 @@ def _check_size(path: Path, most: int) -> None:
 
 def _anywhere(session: SessionRecord) -> dict[str, object]:
     """The session without what names its machine, so that no viewer takes the copy for a run of its own machine."""
-    return session.model_dump() | {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE, "directory": ""}
+    nowhere = {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE, "directory": "", "since_boot_s": None}
+    return session.model_dump() | nowhere
 
 
 def _artefact(reader: RunReader, found: Artefact, scrub: Scrubber) -> Iterator[tuple[str, bytes]]:

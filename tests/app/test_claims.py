@@ -72,6 +72,7 @@ def test_one_run_is_told_alike_everywhere(visit: Visit, runs_dir: Path, drum_run
         assert "is learning" not in text and "so far" not in text, place
 
 
+@pytest.mark.slow
 def test_a_run_that_died_is_told_in_the_past_whatever_its_last_status_says(
     visit: Visit, runs_dir: Path, drum_run: Path
 ) -> None:

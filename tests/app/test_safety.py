@@ -80,6 +80,7 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+@pytest.mark.slow
 def test_the_app_imports_no_torch() -> None:
     files = [path.relative_to(ROOT) for path in (ROOT / "app").rglob("*.py") if path.stem not in ("__init__", "main")]
     modules = [".".join(path.with_suffix("").parts) for path in files if "views" not in path.parts]

@@ -29,6 +29,7 @@ def tone(hertz: float, seconds: float = 1.0) -> torch.Tensor:
     return torch.sin(2 * math.pi * hertz * time) * torch.exp(-3 * time)
 
 
+@pytest.mark.slow
 def test_the_mel_scale_is_torchaudios_whether_or_not_its_compiled_part_loads() -> None:
     """As beside another build of torch, wherever this runs: its loader is made to fail."""
     program = (

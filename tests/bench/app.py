@@ -171,6 +171,7 @@ def open_compare(browser: Any, app: Server, roots: list[Path]) -> float:
     """Seconds until the curves of all of ``roots`` stand over one another, nothing of them read before."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()
+    page.set_default_timeout(120_000)
     page.goto(f"{app.url}/new")  # which reads no run
     page.wait_for_selector(".ss-brand")
     page.wait_for_timeout(2000)

@@ -31,9 +31,10 @@ from engine.tasks.vae.prior import TexturePrior
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import Trained, open_model
 from engine.tasks.vae.sounds.request import FromPrior, SoundRequest
-from tests.bench.attack import compare, distributions, led_in
+from tests.bench import visqol
+from tests.bench.attack import distributions
+from tests.bench.copies import attack_scores
 from tests.bench.features import WINDOW, diversity, features, frechet, onset_s, quartiles, seam
-from tests.bench.inversion import from_mel
 from tests.bench.memorisation import measure_memorisation, nearest_pieces
 from tests.bench.scoring import RATE, best_constants, error_db, mean_score, mel_power, relative_db, score
 from tests.bench.two_sample import LONGEST_S, two_sample
@@ -96,19 +97,6 @@ def without_gate(codec: Codec, db: torch.Tensor, samples: int) -> np.ndarray:
     shape = (1, codec.config.n_fft // 2 + 1, db.shape[-1])
     phase = torch.from_numpy(rng.generator(0, "phase").random(shape, dtype=np.float32))
     return invert_mel(to_power(db[None]), codec.config, samples, phase, BEST)[0].numpy()
-
-
-def attack_scores(codec: Codec, held_out: Sounds) -> dict[str, list[dict[str, float]]]:
-    """How copies of held-out sounds begin, and what inversion alone makes of them: see :mod:`tests.bench.attack`.
-
-    50 ms of silence before each sound, and 3 s of it.
-    """
-    waves = [led_in(wave[: round(LONGEST_S * RATE)]).astype(np.float32) for wave in held_out.waves]
-    inverse = from_mel(codec.config, BEST)
-    return {
-        "attack": [compare(wave, codec.reconstruct(wave, BEST)) for wave in waves],
-        "inversion_attack": [compare(wave, inverse(wave)) for wave in waves],
-    }
 
 
 def inversion_scores(codec: Codec, held_out: Sounds, quality: Quality = BEST) -> list[dict[str, float]]:
@@ -223,7 +211,9 @@ def long_figures(codec: Codec, held_out: Sounds, seed: int) -> dict[str, list[fl
     return result
 
 
-def figures(run_dir: Path, folder: Path, seed: int, samples: int, keep: Path | None) -> dict[str, object]:
+def figures(
+    run_dir: Path, folder: Path, seed: int, samples: int, keep: Path | None, listen: bool = False
+) -> dict[str, object]:
     """All that is measured of one run, on its best state."""
     trained = open_model(run_dir)
     codec = trained.codec
@@ -233,7 +223,7 @@ def figures(run_dir: Path, folder: Path, seed: int, samples: int, keep: Path | N
         "constant": constant_scores(train_side, held_out),
         "nearest_window": nearest_scores(train_side, held_out),
         "inversion": inversion_scores(codec, held_out),
-        **attack_scores(codec, held_out),
+        **attack_scores(codec, held_out.waves, listen),
     }
     ours = [item["active_db"] for item in scores["gated"]]
     nearest = [item["active_db"] for item in controls["nearest_window"]]
@@ -272,13 +262,16 @@ def chosen(folder: Path, pattern: str, place: Path) -> Path:
 @click.option("--threads", default=2, show_default=True)
 @click.option("--samples", default=32, show_default=True, help="New sounds to judge; 0: none.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the run and the sounds in this directory.")
+@click.option("--visqol", "listen", is_flag=True, help="Also what ViSQOL hears (needs the extra bench).")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def command(
     data: Path, pattern: str, minutes: float | None, steps: int | None, seed: int, split_seed: int, threads: int,
-    samples: int, keep: Path | None, options: tuple[str, ...],
+    samples: int, keep: Path | None, listen: bool, options: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Train on --data and measure the result as sound. OPTIONS go to the training process: -- --channels 24."""
     torch.set_num_threads(threads)
+    if listen:
+        visqol.required()
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         folder = chosen(data, pattern, place / "sounds")
@@ -286,7 +279,7 @@ def command(
         limit = ["--max-steps", str(steps)] if steps else ["--max-minutes", str(minutes)] if minutes else []
         fixed = ["--seed", str(seed), "--split-seed", str(split_seed), "--threads", str(threads)]
         wall_s = train(folder, run_dir, [*limit, *fixed, *options])
-        result = figures(run_dir, folder, seed, samples, keep)
+        result = figures(run_dir, folder, seed, samples, keep, listen)
         status, run = RunReader(run_dir).status(), RunReader(run_dir).run()
     facts = {"set": pattern if pattern != "*" else data.name, "seed": seed, "split_seed": split_seed}
     assert status is not None and run is not None

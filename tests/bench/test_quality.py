@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from tests import forkserver
+from tests.bench import visqol
 from tests.bench.features import diversity, features, frechet, onset_s, seam
+from tests.bench.quality import command
 from tests.bench.scoring import RATE, mel_power, relative_db, score
 
 
@@ -96,3 +99,18 @@ def test_the_bench_of_lengths_keeps_what_it_measured_and_goes_on(drums: Path, tm
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert [line["steps"] for line in lines] == [2, 3], "what stands there is not trained again"
     assert all(line["files"] == 10 and line["best_db"] > 0 and line["constant_db"] > 0 for line in lines)
+
+
+def test_what_visqol_needs_is_asked_for_before_anything_is_trained(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(visqol, "find_spec", lambda name: None)
+    done = CliRunner().invoke(command, ["--data", str(tmp_path), "--visqol"])
+    assert done.exit_code == 1 and 'pip install -e ".[bench]"' in done.output
+
+
+def test_visqol_hears_short_sounds_and_what_is_wrong_with_them() -> None:
+    pytest.importorskip("visqol", reason="the extra bench is not installed")
+    sound = noise(0.3) * np.linspace(1, 0, round(0.3 * RATE))
+    same, worse = (visqol.quality(sound, other) for other in (sound, sound + 0.3 * noise(0.3, 1)))
+    assert 4.5 < same < 5 and worse < same - 0.3

@@ -52,7 +52,7 @@ class Server:
     """``streamlit run app/main.py`` on a free port of this machine. log: where what it prints goes.
 
     program: the module that does it, and what it is given first. forked: from a process that has imported all that
-    streamlit needs, rather than a Python of its own.
+    streamlit needs, rather than a Python of its own. script: another app.
     """
 
     def __init__(
@@ -61,12 +61,13 @@ class Server:
         log: int | IO[bytes] = subprocess.DEVNULL,
         program: tuple[str, ...] = ("streamlit",),
         forked: bool = False,
+        script: str = "app/main.py",
     ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.runs_dir = runs_dir
-        arguments = ["run", "app/main.py", "--server.port", str(self.port), "--", "--runs-dir", str(runs_dir)]
+        arguments = ["run", script, "--server.port", str(self.port), "--", "--runs-dir", str(runs_dir)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self.process: subprocess.Popen[Any]
         if forked:
@@ -112,9 +113,10 @@ def server(
     log: int | IO[bytes] = subprocess.DEVNULL,
     program: tuple[str, ...] = ("streamlit",),
     forked: bool = False,
+    script: str = "app/main.py",
 ) -> Iterator[Server]:
     """The app over ``runs_dir``; gone at the end."""
-    running = Server(runs_dir, log, program, forked)
+    running = Server(runs_dir, log, program, forked, script)
     try:
         yield running
     finally:

@@ -14,6 +14,8 @@ import pytest
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
 from tests.browser.chromium import Server, chromium, executable, server
+from tests.browser.faults import CALM
+from tests.browser.states import emptied
 from tests.conftest import SMALL, until
 
 
@@ -27,44 +29,65 @@ def browser() -> Iterator[Any]:
         yield found
 
 
-@pytest.fixture
-def runs_dir(tmp_path: Path) -> Iterator[Path]:
-    """The library of one test. Trainers that still run in it are ended afterwards, also those the app started."""
-    place = tmp_path / "runs"
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app that the tests of one worker share, one after the other: to start it costs more than most of them."""
+    place = tmp_path_factory.mktemp("standing") / "runs"
     place.mkdir()
-    yield place
-    for root in place.glob("[!.]*"):  # a hidden folder there is no run
-        deadline = time.monotonic() + 120  # one that is still starting has told nobody its pid yet
-        while not RunReader(root).sessions() and time.monotonic() < deadline:
-            time.sleep(0.2)
-        for session in RunReader(root).sessions():
-            if process_liveness(session) is Liveness.ALIVE:
-                os.kill(session.pid, signal.SIGKILL)
-
-
-@pytest.fixture
-def app(runs_dir: Path) -> Iterator[Server]:
-    with server(runs_dir, forked=True) as running:
+    with server(place, forked=True) as running:
         yield running
 
 
 @pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[[str], Any]]:
-    """Open an address in a window of its own."""
-    contexts = []
+def app(standing: Server) -> Iterator[Server]:
+    """The app over a library that is empty, and is again afterwards."""
+    yield standing
+    empty(standing.runs_dir)
+
+
+@pytest.fixture
+def runs_dir(app: Server) -> Path:
+    """The library of one test."""
+    return app.runs_dir
+
+
+def empty(library: Path) -> None:
+    """End the trainers that still run there, also those that the app started, and remove all."""
+    for root in library.glob("[!.]*"):  # a hidden folder there is no run
+        deadline = time.monotonic() + 120  # one that is still starting has told nobody its pid yet
+        while not RunReader(root).sessions() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        for session in RunReader(root).sessions():
+            if session.pid != os.getpid() and process_liveness(session) is Liveness.ALIVE:
+                os.kill(session.pid, signal.SIGKILL)
+    until(lambda: emptied(library))
+
+
+@pytest.fixture(scope="session")
+def windows(browser: Any) -> Iterator[Any]:
+    """Where pages are opened: what they have in common, Streamlit itself above all, is loaded and compiled once."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.add_init_script(CALM)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_page(windows: Any) -> Iterator[Callable[[str], Any]]:
+    """Open an address in a page of its own."""
+    pages = []
 
     def opened(url: str) -> Any:
-        context = browser.new_context(viewport={"width": 1400, "height": 900})
-        contexts.append(context)
-        page = context.new_page()
+        page = windows.new_page()
+        pages.append(page)
         page.set_default_timeout(90_000)
         page.goto(url)
         page.wait_for_selector(".ss-brand")
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 @pytest.fixture

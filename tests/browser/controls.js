@@ -1,6 +1,7 @@
 // Everything on the page that can be pressed, turned, typed into or played, or could be if it were not disabled, in the
 // order of the page. A dialog hides the rest. Each control gets a number in data-control, by which it is found again at
-// once. Of equal ones in the rows of a list (same kind, name and key but for its numbers) two are listed.
+// once. Of equal ones in the rows of a list (same kind, name and key but for its numbers) two are to be pressed; the
+// others are listed as alike.
 () => {
   const QUERY = 'a[href], button, input:not([type=hidden]), select, textarea, summary, audio, video, [role=tab],' +
     '[role=button], [role=slider], [role=radio], [role=checkbox], [role=switch], [role=combobox], [role=menuitem],' +
@@ -8,6 +9,7 @@
   // What hands a file over: the answer is no change of the page.
   const DOWNLOADS = '.stDownloadButton, [class*="st-key-take-"], [class*="st-key-save-"], [class*="st-key-csv-"], .st-key-zip, .st-key-export-epoch';
   for (const one of document.querySelectorAll('[data-control]')) delete one.dataset.control;
+  for (const one of document.querySelectorAll('[data-alike]')) delete one.dataset.alike;
   const dialog = [...document.querySelectorAll('[role=dialog]')].filter(one => one.checkVisibility()).pop();
   const text = one => {
     const copy = one?.cloneNode(true);
@@ -47,9 +49,11 @@
   return [...(dialog || document.body).querySelectorAll(QUERY)].flatMap((one, number) => {
     const what = kind(one);
     const pressed = what === 'radio' || what === 'toggle' ? one.closest('label') || one : one;
-    const hidden = !pressed.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+    // A link that cannot be seen may be one for keys alone, which shows itself once it has the focus.
+    const hidden = !pressed.checkVisibility({ opacityProperty: what !== 'link', visibilityProperty: true });
     const box = pressed.getBoundingClientRect();
-    if (hidden || box.width < 4 || box.height < 4 || one.closest('[aria-hidden=true], [inert]')) return [];
+    const small = what !== 'link' && (box.width < 4 || box.height < 4);
+    if (hidden || small || one.closest('[aria-hidden=true], [inert]')) return [];
     // What Streamlit and Vega build inside a chart or a table is pressed with it.
     if (one.parentElement.closest('.stVegaLiteChart, .stDataFrame') && what !== 'tool') return [];
     // Of an open list, for screen readers alone: Escape closes it.
@@ -62,8 +66,9 @@
     const disabled = Boolean(one.disabled) || one.getAttribute('aria-disabled') === 'true';
     const equal = `${sign} | ${disabled}`;
     seen[equal] = (seen[equal] || 0) + 1;
-    if (seen[equal] > (what === 'tool' ? 1 : 2)) return [];
-    pressed.dataset.control = number;
-    return [{ number, kind: what, name: name(one), disabled, sign: sign + (seen[equal] > 1 ? ` | ${seen[equal]}` : '') }];
+    const alike = seen[equal] > (what === 'tool' ? 1 : 2);
+    pressed.dataset[alike ? 'alike' : 'control'] = number;
+    const numberedSign = sign + (seen[equal] > 1 ? ` | ${seen[equal]}` : '');
+    return [{ number, kind: what, name: name(one), disabled, alike, sign: numberedSign }];
   });
 }

@@ -16,6 +16,8 @@ from typing import Any
 
 import click
 
+from app.runs.queueing import add
+from engine.queue.files import Queue
 from engine.registry import find_source
 from engine.rundir import control
 from engine.rundir.layout import Layout
@@ -61,6 +63,13 @@ def make_runs(runs: Path, source: Path, minutes: float) -> None:
             train(runs / name, name).wait()
     if not (runs / "studio-mac").exists():
         _copy_from_elsewhere(runs / "rain-40", runs / "studio-mac")
+
+
+def _queue(queue: Queue, source: Path) -> None:
+    """One alone, and three presets with two seeds."""
+    if not queue.requests():
+        add(queue, str(source), "alone", {"max_epochs": 40})
+        add(queue, str(source), "drums, dry", {"max_minutes": 10}, sweep=True)
 
 
 def _copy_from_elsewhere(source: Path, target: Path) -> None:
@@ -183,6 +192,7 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
     wrong.mkdir(exist_ok=True)
     (wrong / "broken.wav").write_bytes(b"no sound")
     (wrong / "empty.flac").write_bytes(b"")
+    _queue(Queue(runs_dir), path)
     live = runs_dir / "drums-20"
     shutil.rmtree(live, ignore_errors=True)
     shutil.rmtree(Layout(runs_dir / "kitchen-field").sounds, ignore_errors=True)
@@ -193,7 +203,8 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
         "new": ("/new", None),
         "new-advanced": ("/new", _advanced),
         "new-folder": ("/new", _folder(path)),
-        "new-nothing": ("/new?from=folder", None),
+        "new-nothing": ("/new", lambda page: page.get_by_text("A folder on this computer").click()),
+        "new-drop": ("/new?from=own", None),
         "new-wrong": ("/new", _folder(wrong)),
         "new-table": ("/new", _table),
         "run-iris": ("/run?run=iris", None),
@@ -211,6 +222,10 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
         "run-curves": ("/run?run=kitchen-field", _tab("More curves")),
         "run-memory": ("/run?run=kitchen-field", _tab("Memory")),
         "run-none": ("/run?run=nothing", None),
+        "compare": ("/compare?runs=kitchen-field,voices-a,bells-low,rain-40", None),
+        "compare-none": ("/compare", None),
+        "bench": ("/listen?run=kitchen-field", None),
+        "queue": ("/queue", None),
         "sounds-empty": ("/sounds?run=kitchen-field", None),
         "sounds": ("/sounds?run=kitchen-field", _make),
         "sounds-tables": ("/sounds?run=iris", None),
@@ -223,6 +238,7 @@ def main(out: Path, runs_dir: Path, source: str, minutes: float, only: str | Non
         if only is None or "runs-empty".startswith(only):
             with server(nothing) as app:
                 take(browser, app.url, out, "runs-empty")
+                take(browser, f"{app.url}/queue", out, "queue-empty")
         with server(runs_dir) as app:
             live.mkdir()
             limits = ("--name", "drums-20", "--threads", "1", "--max-minutes", "12")

@@ -43,10 +43,15 @@ class Place:
         return self.app.runs_dir / "drums"
 
     @contextlib.contextmanager
-    def holding(self, state: str) -> Iterator[None]:
-        """The one run of the library is in that state, or the queue; there is none afterwards."""
+    def holding(self, state: str, beside: bool = False) -> Iterator[None]:
+        """The one run of the library is in that state, or the queue; there is none afterwards.
+
+        beside: with another run that is done.
+        """
         try:
             self._put(state)
+            if beside and state != "empty":
+                shutil.copytree(self.sounds, self.app.runs_dir / "others")
             yield
         finally:
             self._clear()
@@ -108,7 +113,7 @@ class Place:
             trainer.wait()
         while self._writers:
             self._writers.pop().close()
-        until(lambda: _emptied(self.app.runs_dir))
+        until(lambda: emptied(self.app.runs_dir))
 
 
 def _at_work(app: Server) -> Iterator[psutil.Process]:
@@ -148,7 +153,7 @@ def _session(root: Path, **changes: Any) -> None:
     Layout(root).sessions.write_text("".join(f"{line}\n" for line in lines))
 
 
-def _emptied(folder: Path) -> bool:
+def emptied(folder: Path) -> bool:
     """Whether it could be: a trainer that is being killed may still write or remove something."""
     for root in folder.iterdir():
         shutil.rmtree(root, ignore_errors=True)

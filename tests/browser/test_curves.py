@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,40 +12,56 @@ import pytest
 from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests.app.library import write
-from tests.browser.chromium import Server, server
+from tests.browser.chromium import Server
 from tests.conftest import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[[str], Any]
-MAIN = ".st-key-main .stVegaLiteChart"
+MAIN, LOSS = ".st-key-main .stVegaLiteChart", ".st-key-zoom-loss-step-drums .stVegaLiteChart"
 AXES = """place => { const axes = [...document.querySelectorAll(place + ' .role-axis-label')];
   return axes.map(axis => [...axis.querySelectorAll('text')].map(one => Number(one.textContent))) }"""
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Server]:
-    with server(tmp_path / "runs", forked=True) as running:
-        yield running
-
-
-def axes(page: Any) -> tuple[list[float], list[float]] | None:
+def axes(page: Any, place: str = MAIN) -> tuple[list[float], list[float]] | None:
     """The figures along x and along y, from the lowest: the browser has them in the order of their coming.
 
     None for the moment in which the chart is drawn anew.
     """
-    found = page.evaluate(AXES, MAIN)
+    found = page.evaluate(AXES, place)
     return (sorted(found[0]), sorted(found[1])) if len(found) == 2 and all(found) else None
 
 
-def settled(page: Any) -> tuple[list[float], list[float]]:
+def settled(page: Any, place: str = MAIN) -> tuple[list[float], list[float]]:
     """The axes once they have stayed as they are for half a second."""
 
     def unmoved() -> tuple[list[float], list[float]] | None:
-        before = axes(page)
+        before = axes(page, place)
         page.wait_for_timeout(500)
-        return before if before == axes(page) else None
+        return before if before == axes(page, place) else None
 
     return cast(tuple[list[float], list[float]], until(unmoved))
+
+
+def zoom(page: Any, across: float, down: float) -> None:
+    """Into what lies there."""
+    page.mouse.move(across, down)
+    page.keyboard.down("Shift")
+    for _ in range(5):
+        page.mouse.wheel(0, -240)
+    page.keyboard.up("Shift")
+
+
+def zoomed_loss(page: Any) -> list[float]:
+    """The figures along x of the loss of every step, once they are fewer than all."""
+    chart = page.locator(LOSS)
+    chart.scroll_into_view_if_needed()
+    whole = settled(page, LOSS)[0]
+    box = chart.bounding_box()
+    zoom(page, box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
+    until(lambda: (now := axes(page, LOSS)) and now[0][-1] < whole[-1])
+    near = settled(page, LOSS)[0]
+    page.locator(MAIN).scroll_into_view_if_needed()
+    return near
 
 
 def epoch(writer: RunWriter, number: int) -> None:
@@ -60,6 +76,7 @@ def test_the_mouse_tells_all_curves_zooms_pans_and_resets_while_rows_come(app: S
     page = open_page(f"{app.url}/run?run=drums&x=step")
     chart = page.locator(MAIN)
     chart.wait_for()
+    near_loss = zoomed_loss(page)
     whole = settled(page)
     assert whole[0][-1] == 400
     box = chart.bounding_box()
@@ -74,16 +91,14 @@ def test_the_mouse_tells_all_curves_zooms_pans_and_resets_while_rows_come(app: S
     assert lines[0].startswith("update ") and [one.rsplit(" ", 2)[0] for one in lines[1:]] == [
         "new sounds", "its own sounds",
     ]  # fmt: skip
-    page.keyboard.down("Shift")
-    for _ in range(5):
-        page.mouse.wheel(0, -240)
-    page.keyboard.up("Shift")
+    zoom(page, across, down)
     until(lambda: (now := axes(page)) and now[0][-1] < 300 and now[1][-1] < whole[1][-1])
     near = settled(page)
     for number in (41, 42):
         epoch(writer, number)
     until(lambda: page.get_by_text("step 420").count())
     assert settled(page)[0] == near[0], "the zoom was lost"
+    assert settled(page, LOSS)[0] == near_loss, "the zoom of the loss was lost"
     page.mouse.down()
     page.mouse.move(across - 90, down, steps=5)
     page.mouse.up()

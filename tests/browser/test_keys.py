@@ -6,7 +6,7 @@ The run page and the bench are walked with all tests; the others are left to ``-
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ import pytest
 from playwright.sync_api import TimeoutError
 
 from tests import forkserver
-from tests.browser.chromium import Server, server
+from tests.browser.chromium import Server
 from tests.browser.pressing import settle
 from tests.conftest import SMALL, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 Open = Callable[[str], Any]
 MOST_STOPS = 400
 # A ring, a shadow or a border in the colour of the theme, on what has the focus or close around it.
@@ -43,12 +43,6 @@ class Stop:
     role: str
     name: str
     seen: bool
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Server]:
-    with server(tmp_path / "runs", forked=True) as running:
-        yield running
 
 
 def named(page: Any, reader: Any) -> tuple[str, str, str] | None:
@@ -121,6 +115,7 @@ def has_focus(page: Any, name: str) -> bool:
     return bool(until(lambda: now.evaluate_all("found => found.includes(document.activeElement)")))
 
 
+@pytest.mark.slow
 def test_the_page_of_a_run_by_keys_alone(app: Server, drum_run: Path, open_page: Open) -> None:
     shutil.copytree(drum_run, app.runs_dir / "drums")
     page = open_page(f"{app.url}/run?run=drums")
@@ -145,6 +140,7 @@ def test_the_page_of_a_run_by_keys_alone(app: Server, drum_run: Path, open_page:
     page.get_by_text("Logarithmic").first.wait_for(state="hidden")
 
 
+@pytest.mark.slow
 def test_the_bench_by_keys_alone(app: Server, drum_run: Path, open_page: Open) -> None:
     shutil.copytree(drum_run, app.runs_dir / "drums")
     page = open_page(f"{app.url}/listen?run=drums")
@@ -238,9 +234,12 @@ def test_the_queue_by_keys_alone(app: Server, drums: Path, open_page: Open) -> N
     page.keyboard.press("Enter")
     until(lambda: cards.all_inner_texts() == ["a", "b"])
     until(lambda: has_focus(page, "Train a earlier"))
+    page.locator("[class*=st-key-queued-]", has_text="b").first.drag_to(cards.first)
+    until(lambda: cards.all_inner_texts() == ["b", "a"])  # the mouse does the same
+    assert not page.locator("[data-queue-drop]").count()
     focus(page, "Take out")
     page.keyboard.press("Space")
-    until(lambda: cards.all_inner_texts() == ["b"])
+    until(lambda: cards.all_inner_texts() == ["a"])
 
 
 @pytest.mark.controls
@@ -260,7 +259,7 @@ def test_sounds_and_explore_by_keys_alone(app: Server, drum_run: Path, open_page
     page.locator("audio").wait_for(state="attached")
     settle(page)
     names = check(walk(page))
-    order = ("Epoch", "How many", "Temperature", "Advanced", "Make one more", "Instrument", "All: 1", "Play New 1")
+    order = ("Epoch", "How many", "Temperature", "Advanced", "Make one more", "Instrument", "Kept: 1", "Play New 1")
     in_order(names, (*order, "Give it a star", "Download", "Where they lie"))
     focus(page, "Give it a star")
     page.keyboard.press("Enter")

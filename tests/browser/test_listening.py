@@ -18,7 +18,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
-from tests.browser.chromium import Server, server
+from tests.browser.chromium import Server
 from tests.conftest import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -42,12 +42,6 @@ HOLD = """(() => { const { fetch } = window, held = new Promise(release => { win
     return fetch(what, ...rest) } })()"""
 PLAYED = "window.tap.context.currentTime"  # seconds
 MARKS = f".{specs.HEAR}_marks path"
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[Server]:
-    with server(tmp_path / "runs", forked=True) as running:
-        yield running
 
 
 @pytest.fixture
@@ -198,9 +192,9 @@ def test_who_likes_one_blindly_is_told_which_and_how_often(bench: Any) -> None:
     until(lambda: state(bench) == "playing")
     for answers in range(1, 5):
         assert answer.is_disabled(), "one of them alone was heard"
-        bench.keyboard.press("b")
+        bench.keyboard.press("2")
         until(answer.is_enabled)
-        bench.keyboard.press("a")
+        bench.keyboard.press("1")
         first = until(lambda: next((hz for hz in (COPY_HZ, ORIGINAL_HZ) if settled(bench, hz)), None))
         liked = "first" if first == ORIGINAL_HZ else "second"
         bench.get_by_role("button", name=f"I like the {liked}").click()

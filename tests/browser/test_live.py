@@ -6,7 +6,8 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
-from tests.browser.chromium import Server
+from tests.browser.chromium import Server, server
+from tests.browser.conftest import empty
 from tests.conftest import until
 
 pytestmark = pytest.mark.browser
@@ -61,36 +63,7 @@ def test_the_curve_and_the_words_of_a_live_run_move_without_a_reload(
 
 
 @pytest.mark.slow
-def test_a_link_without_the_page_opens_the_run(app: Server, training: Training, open_page: Open) -> None:
-    reader = training()
-    page = open_page(f"{app.url}/?run={reader.id}")
-    page.locator("h1.ss-name", has_text="drums").wait_for()
-
-
-@pytest.mark.slow
-def test_a_link_to_a_run_is_the_same_app_for_the_first_visitor(app: Server, open_page: Open) -> None:
-    page = open_page(f"{app.url}/run?run=nothing")
-    page.get_by_text("There is no run of this name here").wait_for()
-    page.get_by_role("link", name="Runs", exact=False).first.click()
-    page.get_by_role("button", name="Start the demo").wait_for()
-    assert page.url.rstrip("/") == app.url, "the pages were run without main.py"
-
-
-@pytest.mark.slow
-def test_the_browser_asks_no_other_computer_for_anything(app: Server, training: Training, open_page: Open) -> None:
-    reader = training()
-    page = open_page(app.url)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    for place in ("/", "/new", f"/run?run={reader.id}"):
-        page.goto(app.url + place)
-        page.wait_for_selector(".ss-brand")
-        page.wait_for_timeout(2000)
-    assert asked and not [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
-
-
-@pytest.mark.slow
-def test_a_preview_plays_on_through_two_new_ones_and_nothing_plays_by_itself(
+def test_previews_come_newest_first_and_one_plays_on_through_two_new_ones_while_nothing_plays_by_itself(
     app: Server, training: Training, open_page: Open
 ) -> None:
     reader = training("drums", "--preview-interval", "1", "--preview-interval-short", "1", step=40)
@@ -98,20 +71,6 @@ def test_a_preview_plays_on_through_two_new_ones_and_nothing_plays_by_itself(
     page.locator("audio").first.wait_for(state="attached")
     page.wait_for_timeout(1500)
     assert page.evaluate("[...document.querySelectorAll('audio')].every(a => a.paused)")
-    sounds = page.evaluate("[...document.querySelectorAll('audio')].map(a => a.src)")
-    newest = page.locator(".st-key-timeline audio").first
-    newest.evaluate("a => { a.loop = true; a.muted = true; a.dataset.mine = 'yes'; return a.play() }")
-    made = len(reader.previews())
-    until(lambda: len(reader.previews()) >= made + 4)
-    until(lambda: len(page.evaluate("[...document.querySelectorAll('audio')].map(a => a.src)")) > len(sounds) + 1)
-    playing = page.evaluate("[...document.querySelectorAll('audio')].filter(a => !a.paused).map(a => a.dataset.mine)")
-    assert playing == ["yes"]
-
-
-@pytest.mark.slow
-def test_the_newest_preview_is_on_top_of_the_list(app: Server, training: Training, open_page: Open) -> None:
-    reader = training("drums", "--preview-interval", "1", "--preview-interval-short", "1", step=40)
-    page = open_page(f"{app.url}/run?run={reader.id}")
     rows = page.locator(".st-key-timeline .ss-mark")
     until(lambda: rows.count() >= 3)
     # In one go: while rows are asked one by one a new one may come and move them all.
@@ -123,98 +82,18 @@ def test_the_newest_preview_is_on_top_of_the_list(app: Server, training: Trainin
         return "untrained" in from_top[-1] and len(epochs) > 1 and epochs == sorted(epochs, reverse=True)
 
     until(in_order)  # a row that has just come is drawn before it is in its place
-
-
-@pytest.mark.slow
-def test_a_zoom_survives_new_rows(app: Server, training: Training, open_page: Open) -> None:
-    reader = training(step=30)
-    page = open_page(f"{app.url}/run?run={reader.id}&x=step")
-    title = page.locator(".ss-head", has_text=re.compile("^Loss"))
-    title.wait_for()
-    index = until(lambda: _chart_below(page, "Loss") + 1) - 1
-    chart = page.locator(".stVegaLiteChart").nth(index)
-    chart.scroll_into_view_if_needed()
-    whole = until(lambda: _labels(page, index))
-    box = chart.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
-    page.keyboard.down("Shift")
-    for _ in range(4):
-        page.mouse.wheel(0, -240)
-        page.wait_for_timeout(150)
-    page.keyboard.up("Shift")
-    until(lambda: (labels := _labels(page, index)) and labels[-1] < whole[-1])
-    zoomed = until(lambda: _unmoved(page, index))  # the last turn of the wheel is drawn as well
-    step = shown_step(page)
-    until(lambda: shown_step(page) > step + 10)
-    assert until(lambda: _labels(page, index)) == zoomed  # for a moment, while it is drawn anew, there are none
-    assert zoomed and zoomed[-1] < step, f"it was not zoomed at all: {zoomed}"
-
-
-def _chart_below(page: Any, title: str) -> int:
-    return int(
-        page.evaluate(
-            """t => { const head = [...document.querySelectorAll('.ss-head')].find(h => h.innerText.startsWith(t));
-            if (!head) return -1; const charts = [...document.querySelectorAll('.stVegaLiteChart')];
-            return charts.findIndex(c => head.compareDocumentPosition(c) & Node.DOCUMENT_POSITION_FOLLOWING) }""",
-            title,
-        )
-    )
-
-
-def _unmoved(page: Any, index: int) -> list[float]:
-    """The same once they stay as they are for two seconds and a half; none before."""
-    before = _labels(page, index)
-    page.wait_for_timeout(2500)
-    return before if _labels(page, index) == before else []
-
-
-def _labels(page: Any, index: int) -> list[float]:
-    """The numbers along the x axis of a chart."""
-    texts = page.evaluate(
-        """n => { const c = document.querySelectorAll('.stVegaLiteChart')[n];
-        const axis = c && c.querySelector('.role-axis-label');
-        return !axis ? [] : [...axis.querySelectorAll('text')].map(t => t.textContent) }""",
-        index,
-    )
-    return [float(text.replace(",", "").replace("k", "e3")) for text in texts if text]
-
-
-@pytest.mark.slow
-def test_save_now_is_requested_acknowledged_and_done_and_cancel_ends_the_run(
-    app: Server, training: Training, open_page: Open
-) -> None:
-    reader = training()
-    page = open_page(f"{app.url}/run?run={reader.id}")
-    page.get_by_role("button", name="Save now").click()
-    page.get_by_role("button", name="Saved").wait_for()
-    until(lambda: _answers(reader) == ["acknowledged", "done"])
-    assert reader.checkpoints()
-    page.get_by_role("button", name="Stop and keep").click()
-    page.get_by_text("as you asked").wait_for()
-    badge(page, "Stopped").wait_for()
-    assert reader.view().state == State.CANCELLED
+    sounds = page.evaluate("[...document.querySelectorAll('audio')].map(a => a.src)")
+    newest = page.locator(".st-key-timeline audio").first
+    newest.evaluate("a => { a.loop = true; a.muted = true; a.dataset.mine = 'yes'; return a.play() }")
+    made = len(reader.previews())
+    until(lambda: len(reader.previews()) >= made + 4)
+    until(lambda: len(page.evaluate("[...document.querySelectorAll('audio')].map(a => a.src)")) > len(sounds) + 1)
+    playing = page.evaluate("[...document.querySelectorAll('audio')].filter(a => !a.paused).map(a => a.dataset.mine)")
+    assert playing == ["yes"]
 
 
 def _answers(reader: RunReader) -> list[str]:
     return [event["result"] for event in reader.events().events if event["event"] == "control"]
-
-
-@pytest.mark.slow
-def test_a_stopped_run_resumes_after_a_summary_and_a_confirming_click(
-    app: Server, training: Training, open_page: Open
-) -> None:
-    reader = training()
-    page = open_page(f"{app.url}/run?run={reader.id}")
-    page.get_by_role("button", name="Stop and keep").click()
-    page.get_by_role("button", name=re.compile("^.*Resume from")).click()
-    page.get_by_text("Steps left").wait_for()
-    assert len(reader.sessions()) == 1, "nothing starts before it is confirmed"
-    before = reader.status().step
-    page.get_by_role("button", name="Resume now").click()
-    page.locator("button:disabled", has_text="Starting…").wait_for()  # at once, while the trainer is not there yet
-    until(lambda: len(reader.sessions()) == 2)
-    badge(page, "Learning").wait_for(timeout=180_000)
-    until(lambda: (reader.status().step or 0) > before)
 
 
 # Once a notice and the button for what comes next are there: the buttons beneath the notice.
@@ -232,19 +111,50 @@ COVERED = """() => {
 
 
 @pytest.mark.slow
-def test_what_is_told_at_the_end_covers_no_button(app: Server, training: Training, open_page: Open) -> None:
+def test_a_run_is_saved_stopped_resumed_and_killed_and_two_windows_say_so(
+    app: Server, training: Training, open_page: Open
+) -> None:
     reader = training()
-    page = open_page(f"{app.url}/run?run={reader.id}")
-    badge(page, "Learning").wait_for()
-    page.get_by_role("button", name="Stop and keep").click()
-    assert page.wait_for_function(COVERED).json_value() == []
+    first = open_page(f"{app.url}/?run={reader.id}")  # a link without the page opens the run
+    asked: list[str] = []
+    first.on("request", lambda request: asked.append(request.url))
+    first.locator("h1.ss-name", has_text="drums").wait_for()
+    second = open_page(f"{app.url}/run?run={reader.id}")
+    first.get_by_role("button", name="Save now").click()
+    first.get_by_role("button", name="Saved").wait_for()
+    until(lambda: _answers(reader) == ["acknowledged", "done"])
+    assert reader.checkpoints()
+    first.get_by_role("button", name="Stop and keep").click()
+    assert first.wait_for_function(COVERED).json_value() == []
+    for page in (first, second):
+        page.get_by_text("as you asked").wait_for()
+        badge(page, "Stopped").wait_for()
+    assert reader.view().state == State.CANCELLED
+    second.close()
+    _resume(first, reader)
+    _killed(first, reader)
+    for place in ("/", "/new", f"/run?run={reader.id}"):
+        first.goto(app.url + place)
+        first.wait_for_selector(".ss-brand")
+        first.wait_for_timeout(2000)
+    assert asked and not [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
 
 
-@pytest.mark.slow
-def test_a_killed_trainer_shows_as_crashed(app: Server, training: Training, open_page: Open) -> None:
-    reader = training()
-    page = open_page(f"{app.url}/run?run={reader.id}")
-    badge(page, "Learning").wait_for()
+def _resume(page: Any, reader: RunReader) -> None:
+    """A stopped run goes on after a summary and a confirming click."""
+    page.get_by_role("button", name=re.compile("^.*Resume from")).click()
+    page.get_by_text("Steps left").wait_for()
+    assert len(reader.sessions()) == 1, "nothing starts before it is confirmed"
+    before = reader.status().step
+    page.get_by_role("button", name="Resume now").click()
+    page.locator("button:disabled", has_text="Starting…").wait_for()  # at once, while the trainer is not there yet
+    until(lambda: len(reader.sessions()) == 2)
+    badge(page, "Learning").wait_for(timeout=180_000)
+    until(lambda: (reader.status().step or 0) > before)
+
+
+def _killed(page: Any, reader: RunReader) -> None:
+    """A killed trainer shows as crashed."""
     began = time.monotonic()
     os.kill(reader.sessions()[-1].pid, signal.SIGKILL)
     badge(page, "Crashed").wait_for()
@@ -252,33 +162,27 @@ def test_a_killed_trainer_shows_as_crashed(app: Server, training: Training, open
     page.get_by_text("It ended without a word").wait_for()
 
 
-@pytest.mark.slow
-def test_a_second_window_sees_the_same(app: Server, training: Training, open_page: Open) -> None:
-    reader = training()
-    first, second = (open_page(f"{app.url}/run?run={reader.id}") for _ in range(2))
-    first.get_by_role("button", name="Stop and keep").click()
-    for page in (first, second):
-        page.get_by_text("as you asked").wait_for()
+@pytest.fixture
+def own_app(tmp_path: Path) -> Iterator[Server]:
+    """An app that nobody has visited yet."""
+    place = tmp_path / "runs"
+    place.mkdir()
+    with server(place, forked=True) as running:
+        yield running
+    empty(place)
 
 
 @pytest.mark.slow
-def test_the_trainer_survives_the_end_of_the_app(app: Server, runs_dir: Any, drums: Any, open_page: Open) -> None:
-    page = open_page(f"{app.url}/new")
-    _fill(page, drums)
-    page.get_by_role("button", name="Start learning").click()
-    reader = until(
-        lambda: next((RunReader(path) for path in runs_dir.iterdir() if RunReader(path).sessions()), None), 60
-    )
-    until(lambda: (status := reader.status()) and status.step > 0)
-    app.stop()
-    session, step = reader.sessions()[-1], reader.status().step
-    until(lambda: reader.status().step > step)
-    assert process_liveness(session) is Liveness.ALIVE
-
-
-@pytest.mark.slow
-def test_two_windows_that_press_start_make_one_run(app: Server, runs_dir: Any, drums: Any, open_page: Open) -> None:
-    pages = [open_page(f"{app.url}/new") for _ in range(2)]
+def test_two_windows_of_a_new_app_that_press_start_make_one_run_which_survives_the_end_of_the_app(
+    own_app: Server, drums: Path, open_page: Open
+) -> None:
+    pages = [open_page(f"{own_app.url}/run?run=nothing")]
+    pages[0].get_by_text("There is no run of this name here").wait_for()
+    pages[0].get_by_role("link", name="Runs", exact=False).first.click()
+    pages[0].get_by_role("button", name="Start the demo").wait_for()
+    assert pages[0].url.rstrip("/") == own_app.url, "the pages were run without main.py"
+    pages[0].goto(f"{own_app.url}/new")
+    pages.append(open_page(f"{own_app.url}/new"))
     for page in pages:
         _fill(page, drums)
     for page in pages:
@@ -286,7 +190,14 @@ def test_two_windows_that_press_start_make_one_run(app: Server, runs_dir: Any, d
     for page in pages:
         page.wait_for_url(re.compile(r"/run\?run="))
     assert pages[0].url == pages[1].url
-    assert len(list(runs_dir.iterdir())) == 1
+    roots = list(own_app.runs_dir.iterdir())
+    assert len(roots) == 1
+    reader = RunReader(roots[0])
+    until(lambda: (status := reader.status()) and status.step > 0)
+    own_app.stop()
+    session, step = reader.sessions()[-1], reader.status().step
+    until(lambda: reader.status().step > step)
+    assert process_liveness(session) is Liveness.ALIVE
 
 
 def _fill(page: Any, folder: Any) -> None:

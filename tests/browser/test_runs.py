@@ -18,7 +18,7 @@ from tests.run_list import list_runs
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_a_press_opens_the_run_of_its_row_and_an_arrow_key_none(
+def test_a_press_opens_the_run_of_its_row_and_back_leads_to_all_runs_and_from_a_comparison_to_its_run(
     app: Server, drum_run: Path, runs_dir: Path, open_page: Callable[[str], Any]
 ) -> None:
     page, box = _listening(app, drum_run, runs_dir, open_page)
@@ -26,16 +26,8 @@ def test_a_press_opens_the_run_of_its_row_and_an_arrow_key_none(
     for _ in range(2):
         page.keyboard.press("ArrowDown")
     page.wait_for_timeout(1500)
-    assert "/run" not in page.url
+    assert "/run" not in page.url, "neither a press beside the button nor an arrow key opens one"
     page.mouse.click(box["x"] + 80, box["y"] + 100)  # the second row's button
-    page.wait_for_url("**/run?run=hat-*")
-
-
-def test_back_leads_from_a_run_to_all_runs_and_from_a_comparison_to_its_run(
-    app: Server, drum_run: Path, runs_dir: Path, open_page: Callable[[str], Any]
-) -> None:
-    page, box = _listening(app, drum_run, runs_dir, open_page)
-    page.mouse.click(box["x"] + 80, box["y"] + 100)
     page.wait_for_url("**/run?run=hat-*")
     name = page.locator("h1.ss-name")
     name.get_by_text("drums").wait_for()

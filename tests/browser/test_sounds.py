@@ -32,6 +32,15 @@ def trained(drum_run: Path, runs_dir: Path) -> Path:
     return Path(shutil.copytree(drum_run, runs_dir / "drums"))
 
 
+def _plays_after_a_click(page: Any, player: Any) -> bool:
+    """Clicked where its button is; a preview that came in that moment has moved it, and it is clicked again."""
+    player.scroll_into_view_if_needed()
+    box = player.bounding_box()
+    page.mouse.click(box["x"] + 20, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(2_000)
+    return bool(page.evaluate("[...document.querySelectorAll('audio')].some(one => one.currentTime > 0)"))
+
+
 def lengths(page: Any) -> list[float]:
     """Of all players that know theirs, from the oldest on."""
     found = page.evaluate("[...document.querySelectorAll('audio')].map(a => a.duration)")
@@ -102,13 +111,14 @@ def test_a_click_on_the_map_makes_that_place_sound(app: Server, trained: Path, o
     page.get_by_text("Original").wait_for()
 
 
-def test_a_folder_is_dropped_and_learned_from_under_its_name(
+def test_a_folder_is_dropped_learned_from_under_its_name_and_heard_after_three_clicks(
     app: Server, open_page: Callable[[str], Any], drums: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "my kit" / "deep"
     shutil.copytree(drums, folder)
-    page = open_page(f"{app.url}/new")
-    page.get_by_text("Drop sounds").click()
+    page = open_page(app.url)
+    page.evaluate("window.clicks = 0; addEventListener('click', event => { clicks += event.isTrusted }, true)")
+    page.get_by_role("link", name="or learn from sounds of your own").click()
     page.locator(".st-key-drop-folder input[type=file]").set_input_files(str(tmp_path / "my kit"))
     page.get_by_text("Good to go").wait_for()
     count = len(list(drums.iterdir()))
@@ -116,3 +126,9 @@ def test_a_folder_is_dropped_and_learned_from_under_its_name(
     page.get_by_placeholder("my kit").wait_for()
     kept = list((app.runs_dir / ".dropped").glob("*/my kit/deep/*"))
     assert len(kept) == count
+    page.get_by_role("button", name="Start learning").click()
+    player = page.locator(".st-key-timeline audio").first
+    player.wait_for(timeout=SLOW_MS)
+    settle(page)
+    assert page.evaluate("clicks") == 2
+    assert until(lambda: _plays_after_a_click(page, player)), "the third: a player keeps its clicks to itself"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,27 +11,26 @@ import pytest
 from engine.rundir.findings import Diagnosis
 from engine.rundir.status import State
 from tests.app.library import write
-from tests.browser.chromium import server
+from tests.browser.chromium import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TITLE = "title => document.title === title"
 
 
-def test_the_title_follows_a_run_and_one_notice_tells_its_end(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
-    writer = write(tmp_path / "drums", name="my *drums*", state=State.RUNNING, epochs=20, done=15, close=False)
-    with server(tmp_path, forked=True) as app:
-        page = open_page(f"{app.url}/run?run=drums")
-        page.wait_for_function(TITLE, arg="75 % · my *drums*")
-        writer.update(step=160)
-        page.wait_for_function(TITLE, arg="80 % · my *drums*")
-        writer.state(State.COMPLETED)
-        writer.close()
-        page.wait_for_function(TITLE, arg="Done · my *drums*")
-        notice = page.locator("[data-testid=stToast]")
-        notice.get_by_text("Done: my *drums*").wait_for()
-        assert notice.count() <= 1  # none where it has gone again
-        page.get_by_role("link", name=re.compile("New run")).click()
-        page.wait_for_function(TITLE, arg="New run · Sweetspot")
+def test_the_title_follows_a_run_and_one_notice_tells_its_end(app: Server, open_page: Callable[[str], Any]) -> None:
+    writer = write(app.runs_dir / "drums", name="my *drums*", state=State.RUNNING, epochs=20, done=15, close=False)
+    page = open_page(f"{app.url}/run?run=drums")
+    page.wait_for_function(TITLE, arg="75 % · my *drums*")
+    writer.update(step=160)
+    page.wait_for_function(TITLE, arg="80 % · my *drums*")
+    writer.state(State.COMPLETED)
+    writer.close()
+    page.wait_for_function(TITLE, arg="Done · my *drums*")
+    notice = page.locator("[data-testid=stToast]")
+    notice.get_by_text("Done: my *drums*").wait_for()
+    assert notice.count() <= 1  # none where it has gone again
+    page.get_by_role("link", name=re.compile("New run")).click()
+    page.wait_for_function(TITLE, arg="New run · Sweetspot")
 
 
 DESKTOP = """
@@ -49,59 +47,49 @@ MEMORISES = Diagnosis(
 )
 
 
-def test_the_desktop_is_told_what_comes_after_a_press_allowed_it(tmp_path: Path, browser: Any) -> None:
-    writer = write(tmp_path / "drums", name="drums", state=State.RUNNING, epochs=20, done=15, close=False)
+def test_the_desktop_is_told_what_comes_after_a_press_allowed_it(app: Server, browser: Any) -> None:
+    writer = write(app.runs_dir / "drums", name="drums", state=State.RUNNING, epochs=20, done=15, close=False)
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     context.add_init_script(DESKTOP)
     page = context.new_page()
     page.set_default_timeout(90_000)
-    with server(tmp_path) as app:
-        page.goto(f"{app.url}/run?run=drums")
-        button = page.locator("button.nt")
-        button.get_by_text("Notify me").wait_for()
-        writer.update(step=160)
-        page.wait_for_function(TITLE, arg="80 % · drums")
-        assert page.evaluate("[asked, notices.length]") == [0, 0], "nobody is asked who pressed nothing"
-        button.click()
-        button.get_by_text("Notices are on").wait_for()
-        assert button.get_attribute("aria-pressed") == "true" and page.evaluate("asked") == 1
-        writer.update(diagnosis=[MEMORISES])
-        page.wait_for_function("notices.length === 1")
-        page.locator("[data-testid=stToast]").get_by_text("Memorising: drums. It repeats a recording.").wait_for()
-        writer.state(State.COMPLETED)
-        writer.close()
-        page.wait_for_function("notices.length === 2")
-        assert [one[0] for one in page.evaluate("notices")] == ["Memorising: drums", "Done: drums"]
-        page.reload()
-        page.wait_for_function(TITLE, arg="Done · drums")
-        page.locator(".st-key-details").wait_for()
-        assert page.evaluate("notices.length") == 0 and not button.is_visible(), "what was before is known"
+    page.goto(f"{app.url}/run?run=drums")
+    button = page.locator("button.nt")
+    button.get_by_text("Notify me").wait_for()
+    writer.update(step=160)
+    page.wait_for_function(TITLE, arg="80 % · drums")
+    assert page.evaluate("[asked, notices.length]") == [0, 0], "nobody is asked who pressed nothing"
+    button.click()
+    button.get_by_text("Notices are on").wait_for()
+    assert button.get_attribute("aria-pressed") == "true" and page.evaluate("asked") == 1
+    writer.update(diagnosis=[MEMORISES])
+    page.wait_for_function("notices.length === 1")
+    page.locator("[data-testid=stToast]").get_by_text("Memorising: drums. It repeats a recording.").wait_for()
+    writer.state(State.COMPLETED)
+    writer.close()
+    page.wait_for_function("notices.length === 2")
+    assert [one[0] for one in page.evaluate("notices")] == ["Memorising: drums", "Done: drums"]
+    page.reload()
+    page.wait_for_function(TITLE, arg="Done · drums")
+    page.locator(".st-key-details").wait_for()
+    assert page.evaluate("notices.length") == 0 and not button.is_visible(), "what was before is known"
+    assert page.locator("[data-testid=stToast]").count() == 0, "nor is it told on the page to who comes after the end"
     context.close()
 
 
-def test_where_notices_are_blocked_the_remedy_is_said_to_a_screen_reader_too(tmp_path: Path, browser: Any) -> None:
-    writer = write(tmp_path / "drums", name="drums", state=State.RUNNING, epochs=20, done=15, close=False)
+def test_where_notices_are_blocked_the_remedy_is_said_to_a_screen_reader_too(app: Server, browser: Any) -> None:
+    writer = write(app.runs_dir / "drums", name="drums", state=State.RUNNING, epochs=20, done=15, close=False)
     context = browser.new_context()
     context.add_init_script(DESKTOP.replace('permission = "default"', 'permission = "denied"'))
     page = context.new_page()
     page.set_default_timeout(90_000)
-    with server(tmp_path, forked=True) as app:
-        page.goto(f"{app.url}/run?run=drums")
-        button = page.locator("button.nt")
-        button.get_by_text("Notices are blocked").wait_for()
-        told = page.locator(f"#{button.get_attribute('aria-describedby')}")
-        assert "Allow them there" in (told.text_content() or "")
-        button.focus()
-        page.keyboard.press("Enter")
-        assert button.evaluate("one => one === document.activeElement") and page.evaluate("asked") == 0
+    page.goto(f"{app.url}/run?run=drums")
+    button = page.locator("button.nt")
+    button.get_by_text("Notices are blocked").wait_for()
+    told = page.locator(f"#{button.get_attribute('aria-describedby')}")
+    assert "Allow them there" in (told.text_content() or "")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert button.evaluate("one => one === document.activeElement") and page.evaluate("asked") == 0
     context.close()
     writer.close()
-
-
-def test_who_comes_after_the_end_gets_no_notice(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
-    write(tmp_path / "drums")
-    with server(tmp_path, forked=True) as app:
-        page = open_page(f"{app.url}/run?run=drums")
-        page.wait_for_function(TITLE, arg="Done · drums")
-        page.locator(".st-key-details").wait_for()
-        assert page.locator("[data-testid=stToast]").count() == 0

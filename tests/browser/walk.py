@@ -22,15 +22,6 @@ from tests.browser.pressing import LONGEST_MS, act, settle, tip
 LISTED = (Path(__file__).with_name("controls.js")).read_text()
 MOST_PRESSES = 400
 MOST_TRIES = 3  # A question that was answered is asked again for each of its answers.
-PATIENCE_MS = 30_000  # for one try
-# An exception is noticed also where the next run of the script takes it away at once.
-WATCH = """new MutationObserver(() => { for (const one of document.querySelectorAll('[data-testid=stException]'))
-  if (!one.dataset.told) { one.dataset.told = 'yes'; console.error('stException: ' + one.innerText) } })
-  .observe(document, { childList: true, subtree: true })"""
-# Nothing glides or pulses: drawn without a graphics card, that costs more than all else that a page does.
-CALM = """addEventListener('DOMContentLoaded', () => { const style = document.createElement('style');
-  style.textContent = '*, *::before, *::after { animation: none !important; transition: none !important }';
-  document.head.append(style) })"""
 # Of these many are pressed one after the other before the server's answer is waited for.
 AT_ONCE = ("help", "player", "download", "text", "number", "slider", "step")
 ORDER = ["tool", *AT_ONCE, "chart", "choice", "list", "toggle", "button", "expander", "radio", "tab", "table", "link"]
@@ -40,13 +31,14 @@ OPENED = {"tab": "[role=tabpanel]:not([hidden])", "expander": "details[open]"}
 
 @dataclass(frozen=True)
 class Control:
-    """One thing to press. number: by which it is found in the page as it was listed."""
+    """One thing to press. number: by which it is found in the page as it was listed. alike: to two that are."""
 
     number: int
     kind: str
     name: str
     sign: str
     disabled: bool
+    alike: bool
 
 
 @dataclass
@@ -68,6 +60,7 @@ class Walk:
     pressed: list[Control] = field(default_factory=list)
     found: dict[str, Control | None] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    alike: set[str] = field(default_factory=set)
     _again: Counter[str] = field(default_factory=Counter)
     _missed: Counter[str] = field(default_factory=Counter)
     _unsettled: bool = False
@@ -80,7 +73,9 @@ class Walk:
             assert len(self.pressed) < MOST_PRESSES, f"it does not end: {[one.sign for one in self.pressed[-20:]]}"
             self._press(control)
             if self.ends and re.search(self.ends, control.sign):
-                return
+                break
+        if self.pressed:
+            self.arrived(self.page, "body")
 
     @property
     def gone(self) -> list[str]:
@@ -103,7 +98,9 @@ class Walk:
     def _note(self) -> list[Control]:
         """What can be pressed now; it came with the last press. What cannot is asked why, once."""
         opener = self.pressed[-1] if self.pressed else None
-        shown = [Control(**one) for one in self.page.evaluate(LISTED)]
+        listed = [Control(**one) for one in self.page.evaluate(LISTED)]
+        self.alike |= {one.sign for one in listed if one.alike}
+        shown = [one for one in listed if not one.alike]
         for one in shown:
             if not one.disabled:
                 self.found.setdefault(one.sign, opener)

@@ -96,6 +96,24 @@ def test_copies_alone_are_not_enough(write: Write, folder: Path) -> None:
     assert found.findings[0].message.startswith("All 2 usable files hold the same sound")
 
 
+def test_copies_of_ten_sounds_are_a_collection_of_ten(write: Write, folder: Path) -> None:
+    for seed in range(9):
+        for copy in range(6):
+            write(f"{seed}-{copy}.wav", seed, duration_s=0.2, gain=1 - 0.1 * copy)
+    found = health(folder)
+    assert (found.usable, found.different) == (54, 9)
+    assert (found.preset, found.val_fraction) == ("conservative", 0.5), "what nine sounds get"
+    assert (found.learn, found.check) == (30, 24), "five and four of them"
+
+
+def test_copies_that_check_are_told_as_the_few_sounds_they_are(write: Write, folder: Path) -> None:
+    for seed in range(5):
+        for copy in range(3):
+            write(f"{seed}-{copy}.wav", seed, duration_s=0.2, gain=1 - 0.2 * copy)
+    said = [one.message for one in health(folder).findings if one.code == "few_to_check"]
+    assert [one.split(":")[0] for one in said] == ["Only 2 sounds, in 6 files, to check with"]
+
+
 @pytest.mark.parametrize(("gain", "code"), [(0.6, "levels_even"), (0.3, "levels_apart")])
 def test_levels_are_even_within_a_factor_of_two(write: Write, folder: Path, gain: float, code: str) -> None:
     for seed in range(4):

@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +26,19 @@ from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.export.programs import decoder_program, encoder_program
 from engine.tasks.vae.sounds.load import build_codec, open_model
 from engine.tasks.vae.sounds.model_file import WEIGHTS, read_model, write_model
-from tests import forkserver
-from tests.conftest import ROOT, Make
+from tests.conftest import MODEL_WORDS, ROOT
 from tests.tasks.vae.test_codec import codec as small_codec
 
-WORDS = ("--licence", "CC0 1.0", "--notes", "Ten drums, recorded in a kitchen.")
 
-
-@pytest.fixture(scope="session")
-def model(drum_run: Path, made_once: Callable[[str, Make], Path]) -> Path:
-    def make(out: Path) -> None:
-        result = CliRunner().invoke(command, [str(drum_run), "--out", str(out), *WORDS])
-        assert result.exit_code == 0, result.output
-
-    return made_once("model.zip", make)
+@pytest.fixture
+def model(drum_model: Path) -> Path:
+    return drum_model
 
 
 @pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes_in_another_process(model: Path, drum_run: Path, tmp_path: Path) -> None:
-    done = forkserver.run("engine", "export", drum_run, "--out", tmp_path / "again.zip", *WORDS)
-    assert done.returncode == 0, done.stderr
+    result = CliRunner().invoke(command, [str(drum_run), "--out", str(tmp_path / "again.zip"), *MODEL_WORDS])
+    assert result.exit_code == 0, result.output
     assert (tmp_path / "again.zip").read_bytes() == model.read_bytes()
 
 

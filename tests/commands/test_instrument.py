@@ -17,12 +17,13 @@ import torch
 from click.testing import CliRunner, Result
 
 from engine.audio.pitch import clear_pitch
-from engine.commands.export import command as export
 from engine.commands.generate import command as generate
 from engine.commands.instrument import command
 from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
 from engine.rundir.layout import Layout
 from engine.tasks.vae.instrument.make import moved, softer
+from engine.tasks.vae.instrument.request import Region
+from engine.tasks.vae.instrument.wishes import spread
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromPrior, Moved
@@ -57,15 +58,15 @@ def refused(run: Path, out: Path, *options: object) -> SweetspotError:
 def test_a_kit_of_new_sounds_plays_in_real_samplers(drum_run: Path, tmp_path: Path) -> None:
     said = kit(drum_run, tmp_path / "kit.zip", "--sounds", 3, "--choke", "36,37")
     assert [one["keys"] for one in said["instruments"][0]["sounds"]] == [[36, 36], [37, 37], [38, 38]]
-    place = tmp_path / "kit" / "drums"
+    place = tmp_path / "kit" / "ten-drums"
     assert sorted(path.name for path in (place / "samples").iterdir()) == ["001.wav", "002.wav", "003.wav"]
     assert {path.suffix for path in place.iterdir()} >= {".sfz", ".sf2", ".dspreset", ".multisample", ".json"}
-    assert Sfizz(place / "drums.sfz").keys == [36, 37, 38]
+    assert Sfizz(place / "ten-drums.sfz").keys == [36, 37, 38]
     for key in (36, 38):
         sample, rate = soundfile.read(place / "samples" / f"{key - 35:03d}.wav")
         seconds = len(sample) / rate + 0.5
-        sfizz = Sfizz(place / "drums.sfz").play([Note(key)], seconds)
-        fluid = by_fluidsynth(place / "drums.sf2", [Note(key)], seconds)
+        sfizz = Sfizz(place / "ten-drums.sfz").play([Note(key)], seconds)
+        fluid = by_fluidsynth(place / "ten-drums.sf2", [Note(key)], seconds)
         assert likeness(sfizz.mean(1), sample) > 0.99
         # It interpolates with four points, which dulls hiss, and is a decibel a second quieter once its key is let go.
         assert likeness(below_6_khz(fluid.mean(1), rate), below_6_khz(sample, rate)) > 0.95
@@ -93,7 +94,7 @@ def test_a_kit_is_the_generated_sounds_and_the_same_bytes_twice(drum_run: Path, 
     sounds = ["--count", "2", "--seed", "3", "--quality", "fast", "--threads", "1"]
     CliRunner().invoke(generate, [str(drum_run), "--out", str(tmp_path / "sounds"), *sounds])
     for number in (1, 2):
-        sample = soundfile.read(tmp_path / "a" / "drums" / "samples" / f"00{number}-r1.wav")[0]
+        sample = soundfile.read(tmp_path / "a" / "ten-drums" / "samples" / f"00{number}-r1.wav")[0]
         assert np.array_equal(sample, soundfile.read(tmp_path / "sounds" / f"drums-seed3-00{number}.wav")[0])
     other = kit(drum_run, tmp_path / "c.zip", "--sounds", 2, "--seed", 4)
     assert other["request"]["seed"] == 4
@@ -101,7 +102,7 @@ def test_a_kit_is_the_generated_sounds_and_the_same_bytes_twice(drum_run: Path, 
 
 def test_variations_differ_less_than_sounds_do(drum_run: Path, tmp_path: Path) -> None:
     kit(drum_run, tmp_path / "kit.zip", "--sounds", 2, "--round-robins", 3)
-    place = tmp_path / "kit" / "drums" / "samples"
+    place = tmp_path / "kit" / "ten-drums" / "samples"
     first, again, third = (soundfile.read(place / f"001-r{turn}.wav")[0] for turn in (1, 2, 3))
     other = soundfile.read(place / "002-r1.wav")[0]
     assert 1 > likeness(first, again) > likeness(first, other) and not np.array_equal(again, third)
@@ -114,9 +115,9 @@ def test_velocity_layers_lead_to_the_sound_itself(
     said = kit(drum_run, tmp_path / "layers.zip", "--sounds", 1, "--velocity-layers", 3)
     kit(drum_run, tmp_path / "plain.zip", "--sounds", 1)
     assert said["instruments"][0]["sounds"][0]["samples"] == ["001-v1.wav", "001-v2.wav", "001-v3.wav"]
-    place = tmp_path / "layers" / "drums" / "samples"
+    place = tmp_path / "layers" / "ten-drums" / "samples"
     soft, middle, loud = (soundfile.read(place / f"001-v{layer}.wav")[0] for layer in (1, 2, 3))
-    assert np.array_equal(loud, soundfile.read(tmp_path / "plain" / "drums" / "samples" / "001.wav")[0])
+    assert np.array_equal(loud, soundfile.read(tmp_path / "plain" / "ten-drums" / "samples" / "001.wav")[0])
     assert 1 > likeness(middle, loud) > likeness(soft, loud)
 
 
@@ -140,6 +141,40 @@ def test_where_no_way_is_known_velocity_changes_the_level_alone_and_that_is_said
     assert any("velocity changes the level and nothing else" in remark for remark in said["remarks"])
 
 
+def test_a_region_of_the_map_is_a_kit_from_its_middle_outwards(drum_run: Path, tmp_path: Path) -> None:
+    (place, *_) = SoundGenerator(open_model(drum_run)).map.points()
+    kit(drum_run, tmp_path / "wide.zip", "--region", place.x, place.y, 3, "--sounds", 3, "--first-key", "C1")
+    said = kit(drum_run, tmp_path / "small.zip", "--region", place.x, place.y, 1e-6, "--sounds", 3)
+    assert [one["keys"] for one in said["instruments"][0]["sounds"]] == [[36, 36], [37, 37], [38, 38]]
+    wide, small = (
+        [soundfile.read(tmp_path / name / "ten-drums" / "samples" / f"00{number}.wav")[0] for number in (1, 2, 3)]
+        for name in ("wide", "small")
+    )
+    assert np.array_equal(wide[0], small[0]), "the middle, whatever the radius"
+    assert likeness(small[0], small[2]) > likeness(wide[0], wide[2]), "farther out it is another sound"
+    sheet = json.loads((tmp_path / "wide" / "ten-drums" / "kit.json").read_text())
+    assert [one["names"] for one in sheet["instruments"][0]["sounds"]] == ["C1", "C#1", "D1"]
+    assert sheet["request"]["region"] == {"x": place.x, "y": place.y, "radius": 3.0}
+
+
+def test_places_of_a_region_lie_evenly_over_it() -> None:
+    spots = list(spread(Region(x=3.0, y=-1.0, radius=2.0), 100))
+    far = np.array([np.hypot(spot.x - 3.0, spot.y + 1.0) for spot in spots])
+    assert far[0] == 0 and (np.diff(far) > 0).all() and far[-1] < 2.0
+    for inside in (0.25, 0.5, 0.75):
+        assert abs(np.mean(far < 2.0 * inside**0.5) - inside) <= 0.02, "as many as its area"
+    quarters = [(spot.x > 3.0, spot.y > -1.0) for spot in spots[1:]]
+    assert all(20 <= quarters.count(one) <= 30 for one in set(quarters)) and len(set(quarters)) == 4
+
+
+def test_a_kit_is_called_as_its_run_is(drum_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(drum_run, tmp_path / "x-2026"))
+    Layout(run).notes.write_text(json.dumps({"name": "Drums, très dry"}))
+    kit(run, tmp_path / "kit.zip", "--sounds", 1)
+    assert {path.name for path in (tmp_path / "kit").iterdir()} == {"Drums-tres-dry"}
+    assert (tmp_path / "kit" / "Drums-tres-dry" / "Drums-tres-dry.sf2").is_file()
+
+
 def test_moves_add_up_and_stay_within_reach() -> None:
     here = FromPrior(index=3)
     assert moved(here, {}) == here and moved(here, {1: 0.0}) == here
@@ -149,15 +184,16 @@ def test_moves_add_up_and_stay_within_reach() -> None:
 
 def test_textures_loop_on_their_keys(wind_run: Path, tmp_path: Path) -> None:
     kit(wind_run, tmp_path / "kit.zip", "--sounds", 2, "--duration", 0.7)
-    place = tmp_path / "kit" / "winds"
+    place = tmp_path / "kit" / "six-winds"
     info = soundfile.info(place / "samples" / "001.wav")
     assert info.frames == round(0.7 * info.samplerate)
-    assert f"loop_start=0 loop_end={info.frames - 1}" in (place / "winds.sfz").read_text()
-    sound = Sfizz(place / "winds.sfz").play([Note(36, held=2.5)], 3.5)
+    assert f"loop_start=0 loop_end={info.frames - 1}" in (place / "six-winds.sfz").read_text()
+    sound = Sfizz(place / "six-winds.sfz").play([Note(36, held=2.5)], 3.5)
     assert np.abs(sound[96_000:115_000]).max() > 0.3 * np.abs(sound[:48_000]).max(), "it goes on past its end"
     assert np.abs(sound[-4_800:]).max() < 0.01 * np.abs(sound).max()
 
 
+@pytest.mark.slow
 def test_the_places_of_the_collection_are_a_kit_under_their_names(drum_run: Path, drums: Path, tmp_path: Path) -> None:
     said = kit(drum_run, tmp_path / "kit.zip", "--places")
     names = [Path(one["samples"][0]).stem.partition("-")[2] for one in said["instruments"][0]["sounds"]]
@@ -212,7 +248,7 @@ def test_starred_sounds_are_a_kit_and_those_of_another_state_come_as_they_are(st
     assert keys == [[36, 36], [37, 37], [38, 38], [39, 39]], "two of one name are two sounds"
     assert any("2 of them came from another state" in remark for remark in said["remarks"])
     for sample, sound in (("001-seed0-1-r1", "001"), ("002-seed0-3", "003")):
-        taken = soundfile.read(tmp_path / "kit" / "drums" / "samples" / f"{sample}.wav")[0]
+        taken = soundfile.read(tmp_path / "kit" / "ten-drums" / "samples" / f"{sample}.wav")[0]
         assert np.array_equal(taken, soundfile.read(Layout(starred).sounds / f"drums-seed0-{sound}.wav")[0])
 
 
@@ -223,7 +259,7 @@ def test_a_sample_with_a_clear_pitch_says_its_root_note(starred: Path, tmp_path:
     soundfile.write(Layout(starred).sounds / "drums-seed0-003.wav", tone, rate)
     os.utime(Layout(starred).sounds / "drums-seed0-003.wav", (1_001, 1_001))
     kit(starred, tmp_path / "kit.zip", "--starred")
-    samples = tmp_path / "kit" / "drums" / "samples"
+    samples = tmp_path / "kit" / "ten-drums" / "samples"
     assert sampler_marks(samples / "002-seed0-3.wav") == SamplerMarks(45, None)
     other, rate = soundfile.read(samples / "001-seed0-1.wav")
     found = clear_pitch(other, rate)
@@ -231,15 +267,14 @@ def test_a_sample_with_a_clear_pitch_says_its_root_note(starred: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_an_exported_model_makes_the_same_kit(drum_run: Path, tmp_path: Path) -> None:
-    model = tmp_path / "model.zip"
-    assert CliRunner().invoke(export, [str(drum_run), "--out", str(model)]).exit_code == 0
-    for name, source in (("a.zip", drum_run), ("b.zip", model)):
+def test_an_exported_model_makes_the_same_kit(drum_run: Path, drum_model: Path, tmp_path: Path) -> None:
+    for name, source in (("a.zip", drum_run), ("b.zip", drum_model)):
         kit(source, tmp_path / name, "--sounds", 1)
     with zipfile.ZipFile(tmp_path / "a.zip") as one, zipfile.ZipFile(tmp_path / "b.zip") as other:
-        waves = [archive.read("drums/samples/001.wav")[44:50_000] for archive in (one, other)]
+        names = ((one, "ten-drums"), (other, "model"))
+        waves = [archive.read(f"{name}/samples/001.wav")[44:50_000] for archive, name in names]
     assert waves[0] == waves[1]
-    error = refused(model, tmp_path / "c.zip", "--starred")
+    error = refused(drum_model, tmp_path / "c.zip", "--starred")
     assert isinstance(error, DataError) and "knows no stars" in str(error)
 
 
@@ -251,8 +286,12 @@ def test_an_exported_model_makes_the_same_kit(drum_run: Path, tmp_path: Path) ->
         (("--round-robins", 17), "round_robins = 17"),
         (("--velocity-layers", -1), "velocity_layers = -1"),
         (("--sounds", 128, "--round-robins", 16), "2048 samples"),
-        (("--choke", "hat,36"), "names no keys"),
-        (("--choke", "36,200"), "200"),
+        (("--choke", "hat,36"), "names no key"),
+        (("--choke", "36,200"), "--choke 200 names no key"),
+        (("--first-key", "H2"), "--first-key H2 names no key"),
+        (("--first-key", "F#9"), "16 sounds from key 126"),
+        (("--region", 0, 0, 0), "region.radius = 0"),
+        (("--region", 0, 0, 1, "--places"), "--places says nothing beside --region"),
         (("--sounds", 2, "--choke", "60"), "Key 60 plays no sound"),
         (("--temperature", "nan"), "temperature = nan"),
         (("--starred",), "No sound has a star"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import sys
 import zipfile
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from app.report.contents import gather
 from engine.commands.pack import command
 from engine.rundir.annotate import annotate
 from engine.rundir.layout import manifest
@@ -80,6 +82,25 @@ def test_no_byte_of_it_names_a_path_a_host_or_a_user(talkative: Path, tmp_path: 
     assert "snare one.wav" in log and "…/nn.py" in log and "https://example.org/a/b" in log
 
 
+@pytest.mark.parametrize("name", ["train", "val", "sample", "best", "auto", "step", "audio", "val_recon_db", "root"])
+def test_a_user_or_host_called_as_the_program_calls_something_breaks_nothing(
+    name: str, drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "node", lambda: name)
+    for variable in ("LOGNAME", "USER"):
+        monkeypatch.setenv(variable, name)
+    pack(drum_run, tmp_path / "run.zip")
+    ours, theirs = RunReader(drum_run), unpacked(tmp_path / "run.zip", tmp_path / "there")
+    run, status, dataset = theirs.require_run(), theirs.status(), theirs.dataset()
+    known, before = ours.run(), ours.status()
+    assert known and before and status and dataset and dataset == ours.dataset()
+    assert (run.config, run.metrics, run.monitor) == (known.config, known.metrics, known.monitor)
+    assert (status.state, status.phase, status.last_checkpoint) == (before.state, before.phase, before.last_checkpoint)
+    assert theirs.events().events == ours.events().events
+    assert all(one.verified for one in (*theirs.checkpoints(), *theirs.snapshots()))
+    assert gather(ours).dataset == dataset
+
+
 @pytest.mark.parametrize(
     ("text", "left"),
     [
@@ -127,6 +148,20 @@ def test_checkpoints_can_stay_and_damaged_ones_do(drum_run: Path, tmp_path: Path
     names = [one.path.name for one in theirs.snapshots()]
     assert [one.path.name for one in theirs.checkpoints()] == ["best.safetensors"] and names and first.name not in names
     assert not manifest(theirs.layout.snapshots / first.name).exists()
+
+
+def test_the_weights_of_single_epochs_can_stay_too_and_what_takes_the_room_is_said(
+    drum_run: Path, tmp_path: Path
+) -> None:
+    said = pack(drum_run, tmp_path / "whole.zip", "--without-checkpoints").stdout
+    small = pack(drum_run, tmp_path / "run.zip", "--without-checkpoints", "--without-snapshots").stdout
+    assert "snapshots " in said and "snapshots " not in small and "previews " in small
+    parts = [float(found) for found in re.findall(r"([0-9.]+) MB[,)]", said)]
+    whole, *_ = (float(found) for found in re.findall(r"files, ([0-9.]+) MB", said))
+    assert parts == sorted(parts, reverse=True) and sum(parts) == pytest.approx(whole, abs=0.3)
+    theirs = unpacked(tmp_path / "run.zip", tmp_path / "there")
+    assert not theirs.snapshots() and [one.path.name for one in theirs.checkpoints()] == ["best.safetensors"]
+    assert [one.files for one in theirs.previews()] == [one.files for one in RunReader(drum_run).previews()]
 
 
 def test_a_live_run_is_packed_whole_and_called_live(tmp_path: Path) -> None:

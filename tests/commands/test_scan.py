@@ -78,6 +78,29 @@ def test_a_folder_that_cannot_be_scanned_ends_with_2_and_one_sentence(tmp_path: 
     assert scan(tmp_path / "bare").returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("kept", "sentence"),
+    [
+        (("a.wav", "empty.wav"), "1 usable file: training needs at least 2"),
+        (("empty.wav",), "No usable file: training needs at least 2"),
+        (("a.wav", "again.wav"), "All 2 usable files hold the same sound"),
+    ],
+)
+def test_a_folder_that_nothing_could_train_on_shows_its_table_says_why_and_ends_with_2(
+    folder: Path, kept: tuple[str, ...], sentence: str
+) -> None:
+    (folder / "again.wav").write_bytes((folder / "a.wav").read_bytes())
+    for path in folder.iterdir():
+        if path.name not in kept:
+            path.unlink()
+    done, as_json = scan(folder), scan(folder, "--json")
+    assert (done.returncode, as_json.returncode) == (2, 2)
+    assert all(name in done.stdout for name in kept) and f"  x {sentence}" in done.stdout
+    said = json.loads(as_json.stdout)
+    assert [row["path"] for row in said["files"]] == sorted(kept) and said["ready"] is False
+    assert said["findings"][0]["message"].startswith(sentence)
+
+
 def test_a_setting_out_of_range_ends_with_2(folder: Path) -> None:
     done = scan(folder, "--min-duration-s", "-1")
     assert done.returncode == 2 and "min_duration_s = -1.0" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from ctypes.util import find_library
 from pathlib import Path
@@ -25,6 +26,7 @@ from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FromPrior, Moved, SoundRequest
 from tests import forkserver
 from tests.conftest import until
+from tests.tasks.vae.instrument.players import need
 
 ALSA = Path("/usr/share/alsa/alsa.conf")  # reads .asoundrc in the home directory
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -90,22 +92,23 @@ def test_a_texture_sounds_until_its_key_is_let_go(wind_run: Path, song: Path, tm
     assert min(level) > 0.01 and len(take) > 1.2 * rate, "it went round, and faded after the end of the file"
 
 
-def ready(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """The port that it listens on, and what it said until it could be played."""
+def ready(process: subprocess.Popen[str]) -> str:
+    """What it said until it could be played."""
     assert process.stdout is not None
     said = ""
     while "Ready" not in said:
         line = process.stdout.readline()
         assert line, said
         said += line
-    return int(re.findall(r"OSC on 127\.0\.0\.1:(\d+)", said)[0]), said
+    return said
 
 
 def test_osc_is_played_as_it_comes_and_a_signal_ends_it_whole(drum_run: Path, start: Start, tmp_path: Path) -> None:
     out = tmp_path / "take.wav"
     options = ["--osc", 0, "--out", out, "--threads", 1, "--sounds", 2, "--duration", 0.2]
     process = start("serve", drum_run, *options)
-    port, said = ready(process)
+    said = ready(process)
+    port = int(re.findall(r"OSC on 127\.0\.0\.1:(\d+)", said)[0])
     assert "2 sounds on the keys 36 (C2) to 37 (C#2)" in said and "Latency: at most a block of 256 samples" in said
     assert re.search(r"axis 1, controller 1: .*%", said) and "A moved axis is heard" in said
     client = SimpleUDPClient("127.0.0.1", port)
@@ -137,6 +140,77 @@ def test_a_midi_file_beside_osc_is_played_in_time(drum_run: Path, song: Path, st
     until(lambda: out.exists() and heard(out, from_s=0.9) > 0.05)  # its third note
     process.terminate()
     assert "3 notes" in process.communicate(timeout=120)[0] and process.returncode == 0
+
+
+@pytest.fixture
+def keyboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """A keyboard that is another process, with a MIDI port of its own: what it is told, it plays. Its ports are those
+    of JACK, whose server needs neither a sound card nor a sequencer in the kernel."""
+    need("jackd")
+    rtmidi = pytest.importorskip("rtmidi", reason="python-rtmidi is not there")
+    if rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
+        pytest.skip("this python-rtmidi knows no JACK")
+    server = f"sweetspot-{os.getpid()}"
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", server)
+    monkeypatch.setenv("MIDO_BACKEND", "mido.backends.rtmidi/UNIX_JACK")
+    with (tmp_path / "jackd.log").open("wb") as log:
+        command = ["jackd", "--no-realtime", "-n", server, "-d", "dummy", "-r", "48000", "-p", "256"]
+        jack = subprocess.Popen(command, stdout=log, stderr=log)
+        plays = subprocess.Popen(
+            [sys.executable, "-c", KEYBOARD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+    try:
+        assert plays.stdin is not None and plays.stdout is not None
+        assert plays.stdout.readline() == "there\n", (tmp_path / "jackd.log").read_text()
+
+        def play(message: str) -> None:
+            assert plays.stdin is not None
+            plays.stdin.write(f"{message}\n")
+            plays.stdin.flush()
+
+        yield play
+    finally:
+        for one in (plays, jack):
+            one.kill()
+            one.communicate()
+
+
+KEYBOARD = """
+import sys, time, mido
+for _ in range(300):  # until the server answers
+    try:
+        port = mido.open_output("keys", virtual=True, client_name="Launchkey")
+        break
+    except OSError:
+        time.sleep(0.1)
+print("there", flush=True)
+for line in sys.stdin:
+    port.send(mido.Message.from_str(line.strip()))
+"""
+
+
+def test_a_keyboard_at_a_midi_port_is_played_as_it_comes(
+    keyboard: Callable[[str], None], drum_run: Path, start: Start, tmp_path: Path
+) -> None:
+    out = tmp_path / "take.wav"
+    process = start("serve", drum_run, "--midi", "launchk", "--out", out, "--threads", 1, "--sounds", 2, "--seed", 3,
+                    "--duration", 0.4)  # fmt: skip
+    said = ready(process)
+    assert "MIDI from Launchkey:keys" in said
+    keyboard("control_change control=20 value=1")
+    keyboard("note_on note=37 velocity=127")
+    until(lambda: out.exists() and heard(out) > 0.05)
+    keyboard("control_change control=120 value=0")
+    process.terminate()
+    rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 0 and "1 note, first samples handed out after" in rest
+    assert "Controller 20 moves nothing" in rest
+    options = ["--out", str(tmp_path), "--seed", "3", "--count", "2", "--duration", "0.4", "--quality", "fast"]
+    generate.main([str(drum_run), *options, "--threads", "1"], standalone_mode=False)
+    take, sound = soundfile.read(out)[0][:, 0], soundfile.read(tmp_path / "drums-seed3-002.wav")[0]
+    begins = int(np.flatnonzero(take)[0]) - int(np.flatnonzero(sound)[0])
+    length = min(len(sound), len(take) - begins, 4_800)
+    np.testing.assert_allclose(take[begins:][:length], HEADROOM * sound[:length], atol=1e-5)
 
 
 @pytest.mark.skipif(not (find_library("portaudio") and ALSA.exists()), reason="needs PortAudio over ALSA")

@@ -76,6 +76,26 @@ def test_updates_go_on_with_the_same_bits(name: str, optimizer: Any) -> None:
     assert serialise(training_state(*resumed, tracker, {})) == serialise(training_state(*whole, tracker, {}))
 
 
+def test_a_long_run_over_many_recordings_is_saved_and_comes_back() -> None:
+    """Ten thousand epochs of a hundred held-out files, some of which are never judged."""
+    new, _ = MODELS["tied"]
+    whole, resumed = parts_of(new, torch.optim.AdamW), parts_of(new, torch.optim.AdamW)
+    rows = [[1 / (epoch + 1), *([float("nan")] * 3), *(float(file) for file in range(96))] for epoch in range(10_000)]
+    tracker = TrackerState(epochs=[*range(10_000)], values=[1.0] * 10_000, files=rows)
+    data = serialise(training_state(*whole, tracker, {}))
+    back = restore(parse(data), *resumed)
+    assert repr(back) == repr(tracker) and len(data) < 9_000_000
+
+
+def test_the_curves_of_files_as_version_0_1_0_wrote_them_are_read() -> None:
+    new, _ = MODELS["tied"]
+    parts = parts_of(new, torch.optim.AdamW)
+    tracker = TrackerState(epochs=[1, 2], values=[3.0, 2.0], files=[[1.0, 5.0], [1.0, 3.0]])
+    state = training_state(*parts, tracker, {})
+    state["tracker"]["files"] = tracker.files
+    assert restore(parse(serialise(state)), *parts) == tracker
+
+
 def test_before_the_first_update_there_is_nothing_to_remember() -> None:
     new, shape = MODELS["tied"]
     fresh, resumed = parts_of(new, torch.optim.AdamW), parts_of(new, torch.optim.AdamW)

@@ -89,6 +89,7 @@ def test_a_finished_run_goes_on_and_each_step_is_that_of_one_that_was_stopped_in
     assert len(RunReader(again).sessions()) == 2
 
 
+@pytest.mark.slow
 def test_minutes_count_from_where_it_stands_and_a_run_without_a_limit_gets_one(again: Path) -> None:
     spent = RunReader(again).status()
     assert spent is not None
@@ -122,10 +123,11 @@ def test_extending_twice_where_it_stands_follows_the_later_one() -> None:
         (("--runs-dir", "elsewhere"), "from its newest checkpoint. Give only --source"),
     ],
 )
-def test_what_cannot_be_meant_is_said(again: Path, options: tuple[object, ...], said: str) -> None:
-    refused = forkserver.run("engine.train", "--resume", again, *options)
+def test_what_cannot_be_meant_is_said(drum_run: Path, tmp_path: Path, options: tuple[object, ...], said: str) -> None:
+    root = shutil.copytree(drum_run, tmp_path / "run")
+    refused = forkserver.run("engine.train", "--resume", root, *options)
     assert refused.returncode == 2 and said in refused.stderr
-    assert RunReader(again).plans() == []
+    assert RunReader(root).plans() == []
 
 
 @pytest.mark.parametrize("option", [("--more-epochs", 2), ("--source", "/no/such/place")])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as some
@@ -94,6 +95,7 @@ def train(root: Path, length: Length, stop_at: int | None = None, *, resume: boo
     return trainer
 
 
+@pytest.mark.slow
 def test_a_resumed_run_hears_the_epochs_that_were_decided_whatever_a_preview_costs_now(tmp_path: Path) -> None:
     length = spaced(LENGTH, line(max_steps=320).config, Costs(0.01, 0.01, 0.005, 0.01))
     assert length.preview_every != 2, "not what the settings say"

@@ -96,6 +96,7 @@ def digests() -> set[str]:
     return {hashlib.sha256(serialise(state)).hexdigest() for _ in range(20)}
 
 
+@pytest.mark.slow
 def test_the_same_state_gives_the_same_bytes() -> None:
     """Twenty times here, and twenty times in a process that hashes in another order."""
     program = "from tests.loop.test_state_file import digests; print(*digests())"

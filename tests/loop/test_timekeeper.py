@@ -135,7 +135,7 @@ def test_a_run_that_becomes_slower_plans_an_earlier_end(slowed: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("most", [None, 200])
+@pytest.mark.parametrize("most", [None, *later(200)])
 def test_no_more_time_is_said_to_be_left_than_its_minutes_leave(
     most: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +287,7 @@ def test_a_run_that_was_stopped_before_its_first_update_can_be_extended(more: Mo
     assert Trainer(uneven(0, 0), FIRST, writer, lambda: False).planner.plans.last == longer.planner.plans.last
 
 
+@pytest.mark.slow
 def test_minutes_after_epochs_count_all_that_came_before(tmp_path: Path) -> None:
     """The epochs between have no minutes to be held to; what they took is part of the run all the same."""
     root = tmp_path / "run"

@@ -526,6 +526,7 @@ def test_a_best_state_and_the_checkpoint_beside_it_each_keep_what_belongs_to_the
     assert loaded.state["task"]["mean"] == float(sum(weight.sum() for weight in model.parameters()))
 
 
+@pytest.mark.slow
 def test_snapshots_stay_and_it_is_said_while_nobody_knows_which_have_a_star(tmp_path: Path) -> None:
     task = line(max_steps=8 * (MOST_SNAPSHOTS + 4), preview_interval=1, preview_interval_short=1)
     with open_run(tmp_path / "run") as writer:

@@ -10,18 +10,24 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.panels.actions import _stage
+from app.runs.library import Library
+from app.sounds.made_sounds import MadeSounds
 from engine.audio.files.cache import Cache
+from engine.audio.files.io import write_wave
 from engine.process.job import asked_job
 from engine.queue.files import Queue
 from engine.rundir.protocol import HandledCommand
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State, Status
 from engine.rundir.view import ShownState
+from engine.rundir.writer import RunWriter
 from engine.sharing.staging import staging
 from tests import forkserver
+from tests.app.library import record
 from tests.conftest import SMALL, until
 
 YEAR_S = 366 * 86_400.0
@@ -59,6 +65,28 @@ def test_what_is_asked_for_later_waits_longer_though_the_clock_was_set_back(
         monkeypatch.setattr(time, "time", lambda shift=shift: real() + shift)
         queue.add(asked_job({"max_epochs": 2}, tmp_path, source="iris", name=f"run {number}", **blank), "iris")
     assert [one.request.name for one in queue.to_train()] == [f"run {number}" for number in range(4)]
+
+
+def test_what_was_trained_later_stands_before_what_was_trained_while_the_clock_was_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = time.time
+    for number, shift in enumerate((0.0, YEAR_S, -86_400.0, 0.0)):
+        monkeypatch.setattr(time, "time", lambda shift=shift: real() + shift)
+        with RunWriter.open(tmp_path / f"run-{number}", device="cpu", threads=1, versions={}) as writer:
+            writer.write_run(record(f"run {number}"))
+    assert [reader.id for reader in Library(tmp_path).readers()] == [f"run-{number}" for number in (3, 2, 1, 0)]
+
+
+def test_a_sound_that_is_made_now_is_the_newest_beside_those_of_a_clock_that_was_ahead(tmp_path: Path) -> None:
+    made, now = MadeSounds(tmp_path), time.time()
+    for number, shift in enumerate((0.0, YEAR_S, -86_400.0, 0.0)):
+        path = tmp_path / f"prior-{number}.wav"
+        write_wave(path, np.zeros(4_800, np.float32), 48_000)
+        path.with_suffix(".json").write_text('{"sound": {"origin": {"kind": "prior"}}}')
+        os.utime(path, (now + shift,) * 2)
+        made.arrived([path])
+    assert [sound.path.stem for sound in made.sounds()] == [f"prior-{number}" for number in range(4)]
 
 
 def test_what_the_cache_holds_from_a_time_to_come_goes_like_the_rest(

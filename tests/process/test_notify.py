@@ -205,7 +205,7 @@ def worse(writer: RunWriter) -> None:
     writer.update(evidence=evidence, diagnosis=[past, repeats])
 
 
-def test_each_turn_for_the_worse_is_told_once_in_a_runs_life(tmp_path: Path) -> None:
+def test_each_turn_for_the_worse_is_told_once_and_not_again_by_a_resume_while_it_stands(tmp_path: Path) -> None:
     root = tmp_path / "run"
     with opened(root) as writer:
         notices = Notices(HEAR, writer)

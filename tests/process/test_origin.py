@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from app.panels.details import basic_facts
 from engine.collection.split import split_files
+from engine.errors import DataError
 from engine.loop.checkpoint import load
-from engine.process.origin import known_sides
+from engine.process.origin import Beginning, known_sides
 from engine.rundir.reader import RunReader
-from engine.rundir.record import Side
+from engine.rundir.record import FileRow, Parent, Side
 from engine.rundir.status import State
 from tests import forkserver
 from tests.conftest import SMALL, until
@@ -37,6 +38,20 @@ def test_files_keep_their_sides_when_others_come(groups: list[int], more: list[i
     assert after[: len(before)] == before
     for group in set(groups + more):
         assert len({side for one, side in zip([*groups, *more], after, strict=True) if one == group}) == 1
+
+
+def test_a_recording_that_joins_two_makes_both_learned_from_and_nothing_learned_checks() -> None:
+    """Two known sounds, one of each side, of which a new recording shows that they are the same."""
+    known: list[Side | None] = ["train", "val", "train", "val", None]
+    sides = split_files([0, 0, 1, 2, 0], 0.2, 42, known)
+    assert sides == ["train", "train", "train", "val", "train"]
+    rows = [FileRow(path=f"{index}.wav", verdict="used", split=side) for index, side in enumerate(sides)]
+    before = {row.path: side for row, side in zip(rows, known, strict=True) if side is not None}
+    begun = Beginning(Parent(run="old", uuid="", checkpoint="best"), {}, before, "then")
+    begun.check(rows, "now")
+    rows[2] = rows[2].model_copy(update={"split": "val"})
+    with pytest.raises(DataError, match=r"2\.wav would change sides, and old would check what it learned from"):
+        begun.check(rows, "now")
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +110,7 @@ def test_more_sounds_come_beside_those_it_knows(parent: Path, drums: Path, tmp_p
     assert status is not None and status.state is State.COMPLETED and known_sides(RunReader(root)) == after
 
 
+@pytest.mark.slow
 def test_a_run_whose_first_weights_are_gone_does_not_begin_with_others(parent: Path, tmp_path: Path) -> None:
     root = tmp_path / "run"
     assert forkserver.run("engine.train", "--from", parent, "--run-dir", root, *FORK).returncode == 0
@@ -107,24 +123,24 @@ def test_a_run_whose_first_weights_are_gone_does_not_begin_with_others(parent: P
 
 
 @pytest.mark.parametrize("damaged", [True, False])
-def test_weights_of_unknown_files_are_not_begun_with(parent: Path, tmp_path: Path, damaged: bool) -> None:
-    origin = Path(shutil.copytree(parent, tmp_path / "origin"))
+def test_weights_of_unknown_files_are_not_begun_with(drum_run: Path, tmp_path: Path, damaged: bool) -> None:
+    origin = Path(shutil.copytree(drum_run, tmp_path / "origin"))
     (origin / "dataset.json").write_text("{") if damaged else (origin / "dataset.json").unlink()
     refused = forkserver.run("engine.train", "--from", origin, "--run-dir", tmp_path / "run", "--seed", 3, *FORK)
     assert refused.returncode == 2 and "nothing says which files these weights were learned from" in refused.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"origin"}
 
 
-def test_what_does_not_fit_is_said(parent: Path, tmp_path: Path) -> None:
-    wider = forkserver.run("engine.train", "--from", parent, "--run-dir", tmp_path / "wider", "--channels", 32, *FORK)
+def test_what_does_not_fit_is_said(drum_run: Path, tmp_path: Path) -> None:
+    wider = forkserver.run("engine.train", "--from", drum_run, "--run-dir", tmp_path / "wider", "--channels", 32, *FORK)
     assert wider.returncode == 2 and "does not fit this run's model" in wider.stderr
-    table = forkserver.run("engine.train", "iris", "--from", parent, "--run-dir", tmp_path / "table")
-    assert table.returncode == 2 and "is nothing that parent could learn from" in table.stderr
+    table = forkserver.run("engine.train", "iris", "--from", drum_run, "--run-dir", tmp_path / "table")
+    assert table.returncode == 2 and "is nothing that drums could learn from" in table.stderr
     nothing = forkserver.run("engine.train", "--from", tmp_path / "nothing", "--run-dir", tmp_path / "b")
     assert nothing.returncode == 2 and "holds no run" in nothing.stderr
     alone = forkserver.run("engine.train", "iris", "--checkpoint", "best", "--run-dir", tmp_path / "c")
     assert alone.returncode == 2 and "--from RUN_DIR" in alone.stderr
-    never = forkserver.run("engine.train", "--from", parent, "--checkpoint", "epoch-999", "--run-dir", tmp_path / "d")
+    never = forkserver.run("engine.train", "--from", drum_run, "--checkpoint", "epoch-999", "--run-dir", tmp_path / "d")
     assert never.returncode == 2 and "were not kept" in never.stderr
     assert {path.name for path in tmp_path.iterdir()} <= {"wider"}
 

@@ -21,7 +21,7 @@ from engine.errors import RunDirectoryError
 from engine.process.job import asked_job
 from engine.queue.files import Queue, Queued
 from engine.queue.request import Outcome
-from engine.queue.standing import Standing, row_of
+from engine.queue.standing import Standing, row_of, take_out_all
 from engine.queue.training import was_stopped
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -204,6 +204,7 @@ def test_a_run_that_waited_is_told_of_by_the_queues_command_and_sees_the_gpus_of
     assert until(lambda: heard(root)) == ["done: GPU 7"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("forked_starts")
 def test_each_slot_has_a_gpu_of_its_own_and_what_wants_none_takes_none(
     queue: Engine, runs: Path, night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -252,12 +253,12 @@ def test_a_run_that_a_worker_has_just_gone_on_with_starts_until_it_has_opened_it
     assert one is not None
     files.starts(one)
     write(one.root, state=State.INTERRUPTED, done=3)
-    assert row_of(one, worked=True).state is Standing.STOPPED, "it was opened, and has ended since"
+    assert row_of(one, worked=True).state is Standing.INTERRUPTED, "it was opened, and has ended since"
     files.starts(one)
     assert row_of(one, worked=True).state is Standing.STARTING
-    assert row_of(one, worked=False).state is Standing.STOPPED, "whoever began it is gone too"
+    assert row_of(one, worked=False).state is Standing.INTERRUPTED, "whoever began it is gone too"
     files.set_aside(one)
-    assert row_of(one, worked=True).state is Standing.STOPPED
+    assert row_of(one, worked=True).state is Standing.INTERRUPTED
 
 
 def test_forgetting_a_request_leaves_what_was_said_to_a_worker(queue: Engine, runs: Path, tmp_path: Path) -> None:
@@ -297,7 +298,7 @@ def test_a_worker_is_stopped_from_anywhere_with_a_checkpoint_and_the_next_one_is
     assert worker.wait(120) == 0, night.said.read_text()
     status = RunReader(root).status()
     assert status is not None and status.last_checkpoint is not None and status.last_checkpoint.step == status.step
-    assert states(queue) == ["stopped"]
+    assert states(queue) == ["interrupted"]
     later = night.work()
     until(lambda: len(PID.findall(night.said.read_text())) == 2)
     later.send_signal(signal.SIGTERM)
@@ -321,7 +322,7 @@ def test_killed_whole_in_the_night_it_goes_on_with_the_same_bits_and_a_failure_s
     worker.kill()
     worker.wait()
     night.kill_trainers()
-    assert states(queue) == ["failed", "stopped", "stopped"], night.said.read_text()
+    assert states(queue) == ["failed", "interrupted", "interrupted"], night.said.read_text()
     assert night.work("--slots", 2, "--notify", HEAR).wait(300) == 0, night.said.read_text()
     found = {Path(one["run_dir"]): one for one in listed(queue)}
     assert [found[root]["state"] for root in (first, missing, last)] == ["done", "failed", "done"]
@@ -359,7 +360,7 @@ def test_a_training_that_outlives_its_worker_is_neither_begun_twice_nor_left_alo
     status = RunReader(root).status()
     assert status is not None and status.state is State.INTERRUPTED and len(RunReader(root).sessions()) == 1
     assert status.last_checkpoint is not None and status.last_checkpoint.step == status.step
-    assert states(queue) == ["stopped"]
+    assert states(queue) == ["interrupted"]
     assert queue("remove", root.name).returncode == 0 and listed(queue) == [] and Layout(root).run.exists()
 
 
@@ -392,6 +393,7 @@ def test_a_queue_writes_through_no_link(queue: Engine, runs: Path, tmp_path: Pat
     assert elsewhere.is_dir() or elsewhere.read_text() == "precious"
 
 
+@pytest.mark.slow
 def test_no_single_request_ends_the_worker(queue: Engine, runs: Path, tmp_path: Path) -> None:
     names = [added(queue, "iris", "--max-epochs", 1, "--name", name).name for name in ("nul", "other", "shut", "good")]
     nul, other, shut, good = names
@@ -478,6 +480,16 @@ def test_those_who_take_requests_out_at_once_wait_for_each_other_and_are_no_work
     with ThreadPoolExecutor(len(begun)) as hands:
         list(hands.map(take_out, begun))
     assert len(names) == len(begun) and one.requests() == []
+
+
+def test_what_a_worker_has_begun_meanwhile_keeps_no_other_in_the_queue(runs: Path) -> None:
+    names, queue = asked(runs, "first", "second", "third"), Queue(runs)
+    seen = queue.requests()
+    queue.begin(seen[0])
+    with queue.as_worker():
+        out, refused = take_out_all(queue, seen)
+    assert [one.id for one in out] == names[1:] and [one.id for one in queue.requests()] == names[:1]
+    assert len(refused) == 1
 
 
 def test_who_asks_for_the_worker_within_its_own_process_takes_nothing_from_it(queue: Engine, runs: Path) -> None:

@@ -34,7 +34,7 @@ from tests.reliability.sessions import (
 )  # fmt: skip
 from tests.sampling import sample
 
-RECOVERIES = 2  # first deaths of each part whose recovery is killed as well, at each of its operations
+RECOVERIES = 1  # of each part so many first deaths whose recovery is killed as well, at each of its operations
 REAL = 16  # of so many deaths one is died by a session of its own
 NOTHING: Mapping[str, bytes] = MappingProxyType({})
 

@@ -89,6 +89,7 @@ def test_ten_thousand_commands_are_each_obeyed_once_beside_torn_lines(root: Path
     assert sum(line.startswith(b'{"id":"torn"') for line in lines) > 10
 
 
+@pytest.mark.slow
 def test_a_real_training_obeys_a_few_hundred(tmp_path: Path, start: Callable[..., Popen[str]]) -> None:
     table, place = tmp_path / "table.csv", tmp_path / "run"
     table.write_text("a,b\n" + "".join(f"{number},{2 * number}\n" for number in range(40)))

@@ -53,6 +53,7 @@ def test_a_run_is_packed_and_reported_by_a_user_whom_the_system_does_not_know(
         assert (tmp_path / out).stat().st_size > 10_000
 
 
+@pytest.mark.slow
 @posix
 def test_training_without_a_home_says_what_to_name(drums: Path, tmp_path: Path) -> None:
     done = as_nobody("engine.train", drums, "--run-dir", tmp_path / "run", "--max-steps", "1", SWEETSPOT_CACHE="")

@@ -250,6 +250,7 @@ def test_a_step_far_beyond_the_file_claims_no_memory(tmp_path: Path) -> None:
     assert len(store.steps.names()) == MOST_COLUMNS
 
 
+@pytest.mark.slow
 def test_the_app_shows_a_run_full_of_absurd_figures(visit: Visit, runs_dir: Path) -> None:  # noqa: F811
     root = runs_dir / "absurd"
     writer = write(root, close=False)

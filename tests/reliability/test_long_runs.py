@@ -48,6 +48,7 @@ def test_a_million_steps_later_the_writer_holds_no_more(tmp_path: Path) -> None:
     assert abs(later_size - size) < 500  # the memory in use may have come in meanwhile
 
 
+@pytest.mark.slow
 def test_a_thinned_reading_follows_the_full_one(long: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = Layout(long).metrics
     full = MetricsStore(path)

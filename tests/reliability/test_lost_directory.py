@@ -71,6 +71,7 @@ def test_a_renamed_run_stops_with_the_reason_and_keeps_every_step(train: Train, 
     assert not point.changed and not root.exists()
 
 
+@pytest.mark.slow
 def test_a_removed_run_stops_with_the_reason_and_writes_nothing_more(train: Train, tmp_path: Path) -> None:
     root = tmp_path / "runs" / "run"
     with train(root) as process:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.audio.files.cache import default_cache
 from engine.audio.files.io import write_wave
 from engine.errors import DataError
 from engine.rundir.encoding import seal
@@ -21,6 +22,7 @@ from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.pictures import original
 from engine.tasks.vae.sounds.server import RequestHandler
 from tests.app.conftest import runs_dir, said, visit  # noqa: F401  (fixtures)
+from tests.bits import flip
 
 ELSEWHERE = {"machine_id": "f" * 32, "boot_id": "another", "host": "elsewhere"}
 
@@ -78,6 +80,19 @@ def test_a_name_on_the_map_leads_to_no_place_outside_the_collection(run: Path, d
     trained.codec.file_codes = type(file_codes)((str(diary), *file_codes.paths[1:]), file_codes.sides, file_codes.codes)
     assert find_sound(trained, str(diary)) is None
     assert open_sound(trained, str(diary)).wave is None, "what is heard is the model's own memory of it"
+
+
+def test_a_sound_whose_cached_samples_are_damaged_or_gone_is_decoded_anew(run: Path) -> None:
+    trained = open_model(run)
+    name = trained.files[0].path
+    before, cache = open_sound(trained, name).wave, default_cache()
+    path = find_sound(trained, name)
+    assert before is not None and path is not None
+    samples = cache.pcm(cache.key(path, trained.codec.config.sample_rate))
+    for damage in (lambda: flip(samples, 4_001), samples.unlink):
+        damage()
+        again = open_sound(trained, name).wave
+        assert again is not None and len(again) == len(before) and np.abs(again - before).max() < 1e-3
 
 
 def test_the_folder_that_a_strangers_run_names_is_not_read(run: Path, diary: Path) -> None:

@@ -49,7 +49,10 @@ def found_by(process: forkserver.Popen) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("minutes", [(), (60,)], ids=["updates", "minutes"])
+MINUTES = [pytest.param((), id="updates"), pytest.param((60,), id="minutes", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("minutes", MINUTES)
 def test_wherever_it_dies_a_resumed_run_ends_with_the_same_bits(
     minutes: tuple[int, ...], place: Path, one_in: OneIn
 ) -> None:
@@ -60,6 +63,7 @@ def test_wherever_it_dies_a_resumed_run_ends_with_the_same_bits(
     assert sum(report["points"] for report in found) > 2 * found[0]["operations"] / few
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_bits(place: Path, one_in: OneIn) -> None:
     few = one_in(4)
     found = reports("sudden_kills", place, 12 // few)
@@ -67,7 +71,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(place: Path, one_in
 
 
 def test_a_disk_that_refuses_costs_no_checkpoint_and_no_bit(place: Path, one_in: OneIn) -> None:
-    few = one_in(20)
+    few = one_in(40)
     found = reports_in_parts("storage_faults", place, few)
     for code in ("0", "74"):
         assert sum(report["ends"][code] for report in found) > 20 / few, "both ends must be met"

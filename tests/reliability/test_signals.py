@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals
 ROUNDS = 50
 STEPS = 10
 LINES = 30  # of metrics.jsonl in such a run
+HITS = 5  # of one run
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
@@ -65,8 +67,16 @@ def hold(root: Path, cache: Path, code: int, number: signal.Signals, sessions: i
     assert not [path for path in root.rglob("*") if path.name.startswith(".")]
 
 
-def wait_for_moment(draw: random.Random, root: Path, process: forkserver.Popen) -> None:
-    """Until a line is written that is drawn among those a session may still write, and a little longer.
+def moments(draw: random.Random) -> Iterator[list[int]]:
+    """Of each run the lines at which it is hit, in order: over all runs each line comes equally often."""
+    while True:
+        lines = draw.sample(range(LINES), LINES)
+        for first in range(0, LINES, HITS):
+            yield sorted(lines[first : first + HITS])
+
+
+def wait_for_moment(draw: random.Random, wanted: int, root: Path, process: forkserver.Popen) -> None:
+    """Until line ``wanted`` is written, and a little longer.
 
     Counted in lines, not seconds: a busy machine must not move all moments to the beginning or behind the end. Before
     the first update there are few lines and much time.
@@ -76,7 +86,6 @@ def wait_for_moment(draw: random.Random, root: Path, process: forkserver.Popen) 
     def lines() -> int:
         return metrics.read_bytes().count(b"\n") if metrics.exists() else 0
 
-    wanted = lines() + draw.randrange(LINES)
     deadline = time.monotonic() + 120
     while lines() < wanted and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -96,25 +105,37 @@ def test_signals_at_fifty_moments_of_a_life_leave_what_they_promise(drums: Path,
         (sounds / path.name).write_bytes(path.read_bytes())
     assert start(tmp_path / "cache", *arguments(sounds, tmp_path / "whole")).wait() == 0
     whole = comparable(tmp_path / "whole")
-    hits = runs = 0
-    while hits < ROUNDS:
-        runs += 1
-        root, cache, sessions = tmp_path / f"run-{runs}", tmp_path / f"cache-{runs // 3}", 1
-        process = start(cache, *arguments(sounds, root))
-        while True:
-            wait_for_moment(draw, root, process)
-            number = draw.choice(SIGNALS)
+    hits = completed = 0
+    for number, lines in enumerate(moments(draw)):
+        if hits >= ROUNDS:
+            break
+        root, cache = tmp_path / f"run-{number}", tmp_path / f"cache-{number // 3}"
+        hits += live(draw, lines, sounds, root, cache)
+        status = RunReader(root).status()
+        if status is not None and status.state is State.COMPLETED:
+            completed += 1
+            assert comparable(root) == whole
+    assert completed > ROUNDS // HITS // 2, "most were lost before they had begun"
+
+
+def live(draw: random.Random, lines: list[int], sounds: Path, root: Path, cache: Path) -> int:
+    """A run that is hit at each of ``lines``, resumed each time, and at last left alone; how often it was hit."""
+    hits, sessions = 0, 1
+    process = start(cache, *arguments(sounds, root))
+    for wanted in [*lines, None]:
+        number = draw.choice(SIGNALS)
+        if wanted is not None:
+            wait_for_moment(draw, wanted, root, process)
             if process.poll() is None:
                 process.send_signal(number)
                 hits += 1
-            hold(root, cache, process.wait(), number, sessions)
-            status = RunReader(root).status()
-            if status is None or RunReader(root).run() is None or status.state is State.COMPLETED:
-                break
-            sessions = len(RunReader(root).sessions()) + 1
-            process = start(cache, "--resume", root)
-        if status is not None and status.state is State.COMPLETED:
-            assert comparable(root) == whole
+        hold(root, cache, process.wait(), number, sessions)
+        status = RunReader(root).status()
+        if status is None or RunReader(root).run() is None or status.state is State.COMPLETED:
+            break
+        sessions = len(RunReader(root).sessions()) + 1
+        process = start(cache, "--resume", root)
+    return hits
 
 
 def test_a_second_ctrl_c_leaves_at_once() -> None:

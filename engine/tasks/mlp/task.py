@@ -73,13 +73,13 @@ class MLPTask:
     ) -> None:
         self.table, self.device, self.fingerprint = table, device, table.fingerprint
         self.regression = table.task_type == "regression"
-        rows = len(table.target)
-        sides = split_rows(table, config.val_fraction or get_adaptive_split(rows), config.split_seed)
+        count = len(table.target) if table.groups is None else len(set(table.groups))
+        sides = split_rows(table, config.val_fraction or get_adaptive_split(count), config.split_seed)
         own = np.array([side == "train" for side in sides])
         self.preparation = None if table.numeric else Preparation.fit(table, own)
         inputs = table.features if self.preparation is None else self.preparation.apply(table.features)
         context.on_files(_files(table, sides, inputs.shape[1], unseen(table, own)))
-        self.config = resolve(task_config.adapted(config), rows, int(own.sum()))
+        self.config = resolve(task_config.adapted(config), count, int(own.sum()))
         self.task_config = _fitted(task_config, table, inputs.shape[1], self.config.regularization.dropout)
         measures = None if self.preparation is None else self.preparation.measures
         self.standard = Standard.measure(inputs[own], table.target[own], self.regression, measures)

@@ -23,7 +23,7 @@ from engine.audio.stereo import StereoImage, laid_out
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, nearer, prior_state
-from engine.tasks.vae.refinement import Refined, refined
+from engine.tasks.vae.refinement import Refined, begun_as, refined
 from engine.tasks.vae.residual import SOUNDING_DB, Residual, coloured
 from engine.tasks.vae.stereo_images import check_images, image_near, image_of
 
@@ -36,10 +36,10 @@ class Codec:
     """Model, scale and prior together.
 
     ceiling [M]: the loudest each band was in training, in dB. file_codes: where the collection's sounds lie. level:
-    the median of the training sounds' active RMS (:func:`engine.audio.levels.active_rms`). Runs of an older version
-    have neither of the two. end_db: how far below its loudest a new one-shot ends. sharp_attacks: whether inversion
-    infers a second picture (:mod:`engine.audio.detail`). images [N, 2 K + 1]: how the learned sounds of ``file_codes``
-    lie between two channels (:mod:`engine.tasks.vae.stereo_images`); none of a mono collection.
+    how loud new sounds are, from the training sounds' (:func:`engine.audio.levels.even_level`). Runs of an older
+    version have neither of the two. end_db: how far below its loudest a new one-shot ends. sharp_attacks: whether
+    inversion infers a second picture (:mod:`engine.audio.detail`). images [N, 2 K + 1]: how the learned sounds of
+    ``file_codes`` lie between two channels (:mod:`engine.tasks.vae.stereo_images`); none of a mono collection.
     """
 
     model: ConvVAE
@@ -115,9 +115,9 @@ class Codec:
         peak = float(np.abs(wave).max(initial=0.0))
         out = np.zeros_like(wave) if image is None else np.zeros((len(wave), 2), wave.dtype)
         if peak > 0.0:
-            sound = wave[(start := beginning(wave)) :]
-            db = self.reconstruct_db(torch.from_numpy(sound / peak))[None].cpu()
-            out[start:] = self.lying(self._begun(db), len(sound), image, quality) * peak
+            sound = torch.from_numpy(wave[(start := beginning(wave)) :] / peak)
+            db = self._begun_as(self.reconstruct_db(sound)[None].cpu(), sound)
+            out[start:] = self.lying(db, len(sound), image, quality) * peak
         return out
 
     def lying(self, db: torch.Tensor, samples: int, image: StereoImage | None, quality: Quality = FAST) -> np.ndarray:
@@ -195,6 +195,16 @@ class Codec:
     def _begun(self, db: torch.Tensor) -> torch.Tensor:
         """``db`` [..., M, F] that was decoded, struck where the model's sounds are one-shots."""
         return self.struck(db) if isinstance(self.prior, OneShotPrior) else db
+
+    def _begun_as(self, db: torch.Tensor, wave: torch.Tensor) -> torch.Tensor:
+        """``db`` [1, M, F] of a copy of ``wave`` [T], which begins as that does where the model's sounds are one-shots.
+
+        One vector for a chunk stays as it was decoded, as in :meth:`_fit`.
+        """
+        begun = self._begun(db)
+        if self.model.vector or not isinstance(self.prior, OneShotPrior):
+            return begun
+        return begun_as(begun, self.transform(wave.to(self.device)[None]).cpu(), self.scale.floor)
 
     def struck(self, db: torch.Tensor) -> torch.Tensor:
         """``db`` [B, M, F] of one-shots that begin at once, first frames as much louder as recordings' are than it."""

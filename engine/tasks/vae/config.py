@@ -113,7 +113,7 @@ class VAEConfig(TaskConfig):
         ge=0.5,
         le=30,
         title="Length of a preview, seconds",
-        description="How long a preview is, in seconds.",
+        description="How long a preview is at most, in seconds; new one-shots end where they have died away.",
     )
     temperature: float = Field(
         0.85,

@@ -15,6 +15,7 @@ import torch
 from engine import rng
 from engine.audio import finish, levels
 from engine.audio.files.io import AudioError, read_stereo, wave_bytes
+from engine.audio.levels import beginning
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_png
 from engine.audio.settings import SpectrogramConfig
@@ -25,6 +26,7 @@ from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.prior import OneShotPrior
 
 HEADROOM_DB = 6.0
+SILENT_DB, AFTER_S = 60.0, 0.1  # one-shots end where nothing is heard any more, and a moment later
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class HeldOut:
 
 
 def sample_wave(codec: Codec, samples: int, seed: int, temperature: float, sound: int) -> np.ndarray:
-    """New sound [samples], or [samples, 2] of a stereo collection: a texture in one piece, or as many one-shots in a
-    row as fit."""
+    """New sound [T], or [T, 2] of a stereo collection: a texture in one piece of ``samples``, or as many one-shots in a
+    row as fit in there, until the last of them has died away."""
     rate = codec.config.sample_rate
     if not isinstance(codec.prior, OneShotPrior):
         drawn = codec.sample_codes(1, codec.config.frames(samples), seed, temperature, sound)
@@ -60,7 +62,13 @@ def sample_wave(codec: Codec, samples: int, seed: int, temperature: float, sound
     cell = samples // count
     drawn = codec.sample_codes(count, codec.config.frames(cell), seed, temperature)
     waves = [finish.one_shot_edges(wave, rate) for wave in _sounds(codec, *drawn, cell, seed)]
-    return finish.lengthen(np.concatenate(waves), samples)
+    return _until_silent(np.concatenate(waves), rate)
+
+
+def _until_silent(wave: np.ndarray, rate: int) -> np.ndarray:
+    """``wave`` without the silence at its end: of a drum that is heard for 0.7 s there were 3.3 s of it."""
+    heard = len(wave) - beginning(np.abs(wave).max(axis=1)[::-1] if wave.ndim > 1 else wave[::-1], SILENT_DB)
+    return wave[: heard + round(AFTER_S * rate)]
 
 
 def _sounds(codec: Codec, codes: torch.Tensor, beside: list[int], samples: int, seed: int) -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 What an encoder learned on a few sounds falls short on others, though the decoder could say them (the amortisation gap:
 Cremer, Li and Duvenaud 2018). A sound that is given is there to compare with, so its code is moved by a few steps of
 gradient descent while the weights stay (Kim et al. 2018). Different here: louder bins count more, their magnitudes
-beside their decibels, and a colour is fitted beside the code.
+beside their decibels, a colour is fitted beside the code, and a copy's first frames are as loud as its original's.
 
 Letters: B windows, M mel bands, F frames, D latent_dim, L latent frames.
 """
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.audio.mel import RANGE_DB, Scale, to_power
+from engine.audio.mel import RANGE_DB, Scale, power_to_db, to_power
 from engine.eager_optimizer import eager
 from engine.tasks.vae.losses import OVERLAP, SIGMA_FLOOR_DB
 from engine.tasks.vae.model import STRIDE, ConvVAE
-from engine.tasks.vae.residual import SOUNDING_DB, coloured
+from engine.tasks.vae.residual import ONSET_FRAMES, SOUNDING_DB, coloured
 
 STEPS = 30
 RATE = 0.3
@@ -28,6 +28,9 @@ MAGNITUDE_WEIGHT = 4.0
 # Of a longer sound the gradient is summed over parts of so many latent frames (87 s at 48 kHz), each decoded with as
 # many around it as a frame can depend on: the same numbers, and what the decoder remembers fits into memory.
 PART, AROUND = 512, 2
+ONSET_PARTS = 4
+ONSET_FADE_FRAMES = 4
+MOST_LOUDER_DB = 12.0
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,23 @@ def _parts(latent_frames: int, frames: int) -> list[_Part]:
         )
         for first in range(0, latent_frames, PART)
     ]
+
+
+def begun_as(db: torch.Tensor, wanted: torch.Tensor, floor: float) -> torch.Tensor:
+    """``db`` [..., M, F] of a copy, where there is sound, with first frames as loud as those of ``wanted`` [..., M, F].
+
+    A code stands for sixteen frames, and a soft beginning before a stroke is one or two of them, which count little in
+    its fit: they came out up to 14 dB too loud. So eight frames get the levels of ``wanted`` in each quarter of the
+    bands, the last four less and less, none more than 12 dB louder than it was.
+    """
+    frames = min(ONSET_FRAMES, db.shape[-1])
+    bands = db.shape[-2] // ONSET_PARTS
+    powers = (to_power(part[..., :frames]) for part in (wanted.clamp_min(floor), db))
+    ours, theirs = (power_to_db(torch.stack(torch.split(power, bands, dim=-2), -3).sum(-2)) for power in powers)
+    fade = (torch.arange(ONSET_FRAMES, 0, -1).to(db) / (ONSET_FADE_FRAMES + 1)).clamp_max(1)[:frames]
+    louder = ((ours - theirs) * fade).clamp_max(MOST_LOUDER_DB).repeat_interleave(bands, -2)
+    louder = torch.nn.functional.pad(louder, (0, db.shape[-1] - frames))
+    return torch.where(db > floor + SOUNDING_DB, db + louder, db)
 
 
 class _Likelihood:

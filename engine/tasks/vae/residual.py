@@ -41,8 +41,9 @@ class Residual:
     """grain [M]: how much a residual moves from frame to frame, 1: as white noise. level [M]: of that noise in dB.
 
     colours [K, M]: mean residuals of the training sounds in dB, such that their sums with standard normal weights have
-    the recorded covariance. onset [8]: by how many dB the first frames of a recording are louder than the decoder's.
-    hiss [M]: amplitude, beside white noise of deviation 1, of what recordings have below the floor while they sound.
+    the recorded second moment, about the decoder's answer: their own mean is mostly chance (docs/model.md). onset [8]:
+    by how many dB the first frames of a recording are louder than the decoder's. hiss [M]: amplitude, beside white
+    noise of deviation 1, of what recordings have below the floor while they sound.
     """
 
     grain: torch.Tensor
@@ -84,15 +85,15 @@ class Residual:
 
     def shades(self) -> torch.Tensor:
         """[M, M]: what the colour of a given sound is made of. With standard normal weights their sums have the
-        recorded covariance of bands that are near one another.
+        recorded second moment of bands that are near one another.
 
-        A few sounds seem to say how distant bands go together, and know it not: their covariance is made to fade over
+        A few sounds seem to say how distant bands go together, and know it not: that moment is made to fade over
         four bands (localisation, Houtekamer and Mitchell 2001). So any colour can be said.
         """
         bands = torch.arange(self.colours.shape[1], device=self.colours.device)
         near = torch.exp(-0.5 * ((bands[:, None] - bands) / _ALIKE_BANDS).square())
-        covariance = near * (self.colours.T @ self.colours)
-        found: torch.Tensor = torch.linalg.cholesky(covariance + _OWN_VARIANCE * torch.eye(len(bands)).to(near)).T
+        moment = near * (self.colours.T @ self.colours)
+        found: torch.Tensor = torch.linalg.cholesky(moment + _OWN_VARIANCE * torch.eye(len(bands)).to(near)).T
         return found
 
     def draw(self, db: torch.Tensor, transform: AudioSpectrogram, generator: np.random.Generator) -> torch.Tensor:

@@ -5,7 +5,6 @@ Letters: N learned sounds, K bands, D latent_dim, L latent frames.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -17,12 +16,13 @@ NEARNESS = 8  # power of the inverse distance: at a sound's own code its own ima
 
 
 def collection_images(images: Sequence[StereoImage | None]) -> torch.Tensor | None:
-    """Pan, width and side [N, 2 K + 1] of the sounds of a collection; None where most of them are mono."""
+    """Pan, width and side [N, 2 K + 1] of the sounds of a collection, each of one recording; None where most of them
+    are mono."""
     stereo = sum(image is not None for image in images)
     if 2 * stereo < len(images):
         return None
     parts = ((one.pan, one.width, one.side) for one in (one or MONO for one in images))
-    return torch.tensor([[*pan, *width, math.nan if side is None else side] for pan, width, side in parts])
+    return torch.tensor([[*pan, *width, side] for pan, width, side in parts])
 
 
 def check_images(images: torch.Tensor, sounds: int | None) -> torch.Tensor:
@@ -38,7 +38,7 @@ def check_images(images: torch.Tensor, sounds: int | None) -> torch.Tensor:
 def image_of(images: torch.Tensor, sound: int) -> StereoImage:
     """That of one learned sound."""
     *bands, side = images[sound].tolist()
-    return StereoImage(tuple(bands[:BANDS]), tuple(bands[BANDS:]), None if math.isnan(side) else side)
+    return StereoImage(tuple(bands[:BANDS]), tuple(bands[BANDS:]), side)
 
 
 def image_near(code: torch.Tensor, codes: torch.Tensor, images: torch.Tensor) -> StereoImage:

@@ -21,6 +21,7 @@ from engine.device import first_weights, onto
 from engine.metrics import MetricsHistory
 from engine.plan import BatchLayout
 from engine.resolve import follow, get_adaptive_split, resolve
+from engine.rundir.record import different_sounds
 from engine.schedule import warmed_cosine
 from engine.task import Batch, Finding, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
@@ -78,7 +79,8 @@ class VAETask:
         self.device = device
         self.fingerprint = collection.fingerprint
         sounds = collection.sounds
-        fraction = config.val_fraction or get_adaptive_split(len(sounds))
+        different = different_sounds(collection.rows)  # copies of ten sounds are a collection of ten
+        fraction = config.val_fraction or get_adaptive_split(different)
         known = [context.sides.get(sound.path) for sound in sounds]
         sides = split_files(collection.groups, fraction, config.split_seed, known)
         context.on_files(assign_sides(collection.rows, sides))
@@ -93,7 +95,7 @@ class VAETask:
         self.train, self.val = parts["train"], parts["val"]
         self.num_train = len(self.train.chunks)
         self.num_train_files, self.num_val_files = len(self.train.sounds), len(self.val.sounds)
-        self.config = resolve(config, len(sounds), self.num_train)
+        self.config = resolve(config, different, self.num_train)
         self.task_config = follow(task_config, self.config.preset)
         self._prepare(context)
 

@@ -108,7 +108,8 @@ def test_the_strip_turns_orange_only_past_the_range() -> None:
     def rows(spot: SweetSpot) -> pa.Table:
         return strip_rows(0.5, spot, lambda epoch: epoch / 10, previews=[])
 
-    assert spans(rows(BEHIND), "range") == [(0.2, 0.4)] and spans(rows(BEHIND), "done")[0] == (0.0, 0.4)
+    assert spans(rows(BEHIND), "range") == [pytest.approx((0.2, 0.4))]
+    assert spans(rows(BEHIND), "done")[0] == pytest.approx((0.0, 0.4))
     assert spans(rows(BEHIND), "past") == [(0.0, 0.5)]
     assert not spans(rows(SweetSpot(3, "best so far", band=(2, 5))), "past")
     assert not spans(rows(SweetSpot(3, "best so far")), "past"), "worse since, and nobody knows whether by chance"

@@ -9,11 +9,12 @@ import pytest
 
 from app.charts import specs
 from app.charts.pictures import chart, picture
+from tests.sampling import later
 
 NAME = "a\x01b\x1b\u202e<i>"
 
 
-@pytest.mark.parametrize("kind", ["png", "svg"])
+@pytest.mark.parametrize("kind", [*later("png"), "svg"])
 def test_a_strangers_text_does_not_end_the_process(kind: Literal["png", "svg"]) -> None:
     rows = pa.table({"k": ["a\x01"], "s": [NAME], "t": [NAME]})
     spec = specs.main_chart("epoch", NAME, 200)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.look.states import badges
 from app.panels.notices import of_queue, of_run
 from app.runs.queueing import add
 from engine.queue.files import Queue
@@ -25,6 +26,14 @@ def test_a_run_tells_its_end_by_its_name_with_the_cause(tmp_path: Path) -> None:
     write(tmp_path / "again", state=State.COMPLETED, best=20)
     (done,) = of_run(RunReader(tmp_path / "again").view(), "again")
     assert done.event == "done" and done.id.startswith("again done ") and done.body
+
+
+def test_a_notice_calls_an_end_what_every_page_calls_it(tmp_path: Path) -> None:
+    for state, word in ((State.CANCELLED, "Stopped"), (State.INTERRUPTED, "Interrupted")):
+        write(tmp_path / word, state=state)
+        view = RunReader(tmp_path / word).view()
+        assert [one.title for one in of_run(view, "drums") if one.event == "stopped"] == [f"{word}: drums"]
+        assert badges(view)[0].label == word
 
 
 def test_a_run_that_learns_has_nothing_to_tell(tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ def test_a_run_without_a_limit_is_said_as_it_is_planned() -> None:
     assert f"{told.length.total_epochs} epochs, {steps:,} updates, about {round(steps / 600)} minutes" in str(told)
 
 
+def test_copies_of_a_sound_do_not_make_the_collection_that_is_planned_for_larger() -> None:
+    copies = [row.model_copy(update={"path": f"{n}-{row.path}", "same_as": row.path}) for n in range(5) for row in ROWS]
+    told = coming(TrainingConfig(), VAEConfig(), [*ROWS, *copies], steps_per_s=10.0)
+    assert told.ceiling == coming(TrainingConfig(), VAEConfig(), ROWS, steps_per_s=10.0).ceiling == 100
+
+
 def test_minutes_that_hold_no_epoch_are_said_to_be_too_few(visit: Visit, runs_dir: Path) -> None:
     slow = coming(TrainingConfig(max_minutes=3.0), VAEConfig(), ROWS, steps_per_s=0.01)
     need = slow.length.steps_per_epoch / 0.6

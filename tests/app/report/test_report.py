@@ -199,6 +199,7 @@ def test_a_rate_that_mp3_has_not_is_heard_all_the_same(run: Path, tmp_path: Path
     assert len(waves) == 9 and {rate for _, rate in waves} == {RATE}
 
 
+@pytest.mark.slow
 def test_what_is_no_preview_is_left_out_with_a_sentence(run: Path, tmp_path: Path) -> None:
     place = Layout(run)
     place.preview(20, 200, "sample", 0, "wav").write_bytes(b"RIFF\x24\0\0\0WAVEjunk")
@@ -210,6 +211,7 @@ def test_what_is_no_preview_is_left_out_with_a_sentence(run: Path, tmp_path: Pat
         assert said in page.said
 
 
+@pytest.mark.slow
 def test_a_run_of_tables_shows_pictures(tmp_path: Path) -> None:
     root = tmp_path / "iris"
     specs = [
@@ -231,8 +233,7 @@ def test_a_run_of_tables_shows_pictures(tmp_path: Path) -> None:
     ("state", "changes", "said"),
     [
         (State.FAILED, {"error": ErrorInfo(kind="x", cause="The loss became NaN.", remedy="Lower it.")}, "Lower it."),
-        (State.RUNNING, {}, "It ended without a word"),
-        *later((State.CANCELLED, {}, "as you asked")),
+        *later((State.RUNNING, {}, "It ended without a word"), (State.CANCELLED, {}, "as you asked")),
         (State.RUNNING, {"done": 0, "best": 99}, "The curve begins when the first epoch is over."),
     ],
 )
@@ -276,6 +277,7 @@ def test_what_cannot_be_done_is_said_with_its_code(
     assert not (tmp_path / "x.html").exists()
 
 
+@pytest.mark.slow
 def test_previews_too_large_for_any_page_leave_one_that_opens(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -122,6 +123,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An X server without a monitor."""
     missing = [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
     if missing:
+        assert "SWEETSPOT_REQUIRE_SCREEN" not in os.environ, f"there is no {' and no '.join(missing)} here"
         pytest.skip(f"there is no {' and no '.join(missing)} here (apt-get install xvfb xdotool)")
     pytest.importorskip("tkinter", reason="this Python has no tkinter")
     words = ["Xvfb", "-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp"]

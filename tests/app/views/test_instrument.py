@@ -16,6 +16,8 @@ from streamlit.testing.v1 import AppTest, local_script_runner
 
 from app.sounds import instrument
 from engine.rundir.layout import Layout
+from engine.tasks.vae.instrument.request import InstrumentRequest
+from tests import forkserver
 from tests.app.conftest import said
 
 Visit = Callable[..., AppTest]
@@ -28,20 +30,54 @@ def trained(drum_run: Path, runs_dir: Path) -> Path:
     return Path(shutil.copytree(drum_run, runs_dir / "drums"))
 
 
-def test_one_press_makes_a_kit_to_download(visit: Visit, trained: Path) -> None:
+def test_one_press_makes_a_kit_to_download(visit: Visit, trained: Path, tmp_path: Path) -> None:
     before = set(trained.rglob("*"))
     app = visit("sounds", run="drums")
     assert app.button(key="make-kit").label == "Instrument with 16 keys" and not app.get("download_button")
-    app.number_input(key="kit-keys").set_value(2).run()
+    app.number_input(key="kit-keys-New sounds").set_value(2).run()
     app.button(key="make-kit").click().run()
     assert not app.exception
     _, name, data, answer = app.session_state["kit"]
-    assert name.startswith("drums-kit-") and answer["samples"] == 2
+    assert name.startswith("ten-drums-kit-") and answer["samples"] == 2
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert archive.testzip() is None and "drums/drums.sf2" in archive.namelist()
-        assert json.loads(archive.read("drums/kit.json"))["request"]["quality"] == "fast", "as the page makes sounds"
-    assert "2 sounds, C2 to C#2" in said(app) and "Seed, length and quality as above: fast now." in said(app)
+        assert archive.testzip() is None and "ten-drums/ten-drums.sf2" in archive.namelist()
+        kept = archive.read("ten-drums/samples/001.wav")
+    assert "2 sounds, C2 to C#2" in said(app)
     assert set(trained.rglob("*")) == before, "nothing of it is kept in the run"
+    terminal = forkserver.run("engine", "instrument", trained, "--out", tmp_path / "kit.zip", "--sounds", 1)
+    assert terminal.returncode == 0, terminal.stderr
+    with zipfile.ZipFile(tmp_path / "kit.zip") as archive:
+        assert archive.read("ten-drums/samples/001.wav") == kept, "as good as from a terminal, and the same"
+
+
+def test_what_can_be_asked_of_an_instrument_is_asked_in_the_panel(visit: Visit, trained: Path) -> None:
+    app = visit("sounds", run="drums")
+    app.segmented_control(key="kit-source-drums").set_value(instrument.PLACES).run()
+    assert app.number_input(key="kit-keys-Recordings").max == 10, "as many as there are"
+    app.number_input(key="kit-keys-Recordings").set_value(1).run()
+    app.session_state["explored"], app.session_state["here"] = ("drums", ""), (0.5, -0.25)
+    app.segmented_control(key="kit-source-drums").set_value(instrument.REGION).run()
+    assert [app.number_input(key=f"kit-{name}-drums-0.500--0.250").value for name in "xy"] == [0.5, -0.25]
+    app.number_input(key="kit-keys-Around a place").set_value(2).run()
+    spans = float(app.number_input(key="kit-radius-drums").help.split()[-1].rstrip("."))
+    assert app.number_input(key="kit-radius-drums").value == pytest.approx(spans / 12, rel=0.5)
+    app.number_input(key="kit-radius-drums").set_value(1.0).run()
+    app.toggle(key="kit-care").set_value(False).run()
+    app.number_input(key="kit-turns").set_value(2).run()
+    app.number_input(key="kit-layers").set_value(2).run()
+    app.text_input(key="kit-choke").set_value("F#2,H2").run()
+    assert "Choke group H2 names no key" in said(app) and all(one.key != "make-kit" for one in app.button)
+    app.text_input(key="kit-choke").set_value("C3,C#3").run()
+    app.text_input(key="kit-first").set_value("c3").run()
+    app.button(key="make-kit").click().run()
+    assert not app.exception
+    with zipfile.ZipFile(io.BytesIO(app.session_state["kit"][2])) as archive:
+        asked = json.loads(archive.read("ten-drums/kit.json"))["request"]
+        sfz = archive.read("ten-drums/ten-drums.sfz").decode()
+    assert asked["region"] == {"x": 0.5, "y": -0.25, "radius": 1.0} and asked["choke"] == [[48, 49]]
+    assert (asked["sounds"], asked["first_key"], asked["round_robins"], asked["velocity_layers"]) == (2, 48, 2, 2)
+    assert asked["quality"] == "fast" and sfz.count("group=1 ") == 2 and sfz.count("<region>") == 8
+    assert set(asked) == set(InstrumentRequest.model_fields), "no field without a control here"
 
 
 def test_without_a_star_the_panel_says_how_one_comes(visit: Visit, trained: Path) -> None:
@@ -81,7 +117,7 @@ def test_the_panel_counts_the_stars_that_the_list_shows(
 
 def test_what_cannot_be_made_is_said_and_offers_nothing(visit: Visit, trained: Path) -> None:
     app = visit("sounds", run="drums")
-    app.number_input(key="kit-keys").set_value(1).run()
+    app.number_input(key="kit-keys-New sounds").set_value(1).run()
     Layout(trained).best.write_bytes(b"damaged")
     app.button(key="make-kit").click().run()
     assert not app.exception and "kit" not in app.session_state

@@ -110,6 +110,7 @@ def test_before_anything_is_kept_it_says_so(visit: Visit, runs_dir: Path) -> Non
     assert "No weights are kept." in told and "The first are kept" not in told, "nothing is promised that never comes"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("forked_starts")
 def test_a_new_run_begins_from_an_epoch_with_changed_settings(visit: Visit, run: RunReader, runs_dir: Path) -> None:
     app = visit("run", run="drums")

@@ -97,7 +97,21 @@ def test_what_waits_trains_and_is_over_stands_in_its_order_each_with_what_can_be
     assert dict(app.query_params)["run"] in (now.id, [now.id]) and not app.exception
 
 
-def test_those_of_one_wish_stand_together_and_lead_to_compare(visit: Visit, queue: Queue, runs_dir: Path) -> None:
+def test_a_run_is_called_in_the_queue_what_every_other_page_calls_it(visit: Visit, queue: Queue) -> None:
+    words = {State.COMPLETED: "Done", State.CANCELLED: "Stopped", State.INTERRUPTED: "Interrupted"}
+    for state in words:
+        add(queue, "iris", state, {"max_epochs": 3})
+    for one, state in zip(queue.requests(), words, strict=True):
+        begun = queue.begin(one)
+        assert begun is not None
+        write(begun.root, name=state, state=state)
+    shown = badges(visit("queue"))
+    assert sorted(shown) == sorted(words.values())
+    runs = visit("runs")
+    assert sorted(label for labels in runs.dataframe[0].value["State"] for label in labels) == sorted(shown)
+
+
+def test_those_of_one_sweep_stand_together_and_lead_to_compare(visit: Visit, queue: Queue, runs_dir: Path) -> None:
     assert add(queue, "iris", "flowers", {"max_epochs": 3}, sweep=True) == 6
     add(queue, "iris", "alone", {"max_epochs": 3})
     wish = queue.requests()[:6]
@@ -106,12 +120,12 @@ def test_those_of_one_wish_stand_together_and_lead_to_compare(visit: Visit, queu
         "flowers conservative seed 1",
     ]  # fmt: skip
     app = visit("queue")
-    assert said(app).count("6 runs of one wish, 0 done") == 1 and "Compare them" not in links(app)
+    assert said(app).count("6 runs added together, 0 done") == 1 and "Compare them" not in links(app)
     for one in wish[:2]:
         queue.begin(one)
         write(one.root, name=one.request.name).close()
     app = visit("queue")
-    assert said(app).count("6 runs of one wish, 2 done") == 2, "over those that wait, and over those that are done"
+    assert said(app).count("6 runs added together, 2 done") == 2, "over those that wait, and over those that are done"
     assert unquote(links(app)["Compare them"]) == f"compare?runs={wish[0].id},{wish[1].id}"
     app.button(key="queue-Waiting").click().run()
     assert [one.state for one in queue.requests()] == ["begun", "begun"] and not app.exception
@@ -164,7 +178,7 @@ def test_a_run_added_under_new_run_is_trained_by_a_worker_that_the_page_starts_a
     app.button(key="queue-stop").click().run()
     assert "queue-stop" not in keys(app)
     until(lambda: "1 run of them goes on where it stood." in said(app.run()))
-    assert badges(app) == ["Stopped", "Done"]
+    assert badges(app) == ["Interrupted", "Done"]
 
 
 @pytest.mark.slow
@@ -204,6 +218,7 @@ def test_what_waits_is_put_earlier_and_later(visit: Visit, queue: Queue) -> None
     assert turns[f"turn-earlier-{first}"] == "It comes first already"
     app.button(key=f"turn-earlier-{first}").click().run()
     assert [one.id for one in queue.to_train()] == [first, second, third] and not app.exception
+    assert [one.value for one in app.toast] == ["It comes first already."]
     app.button(key=f"turn-earlier-{third}").click().run()
     assert [one.id for one in queue.to_train()] == [first, third, second]
     app.button(key=f"turn-later-{first}").click().run()

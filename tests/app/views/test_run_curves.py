@@ -36,6 +36,7 @@ def test_the_address_says_how_all_curves_of_a_run_are_drawn(visit: Visit, runs_d
     assert any('"type": "log"' in json.dumps(one) for one in drawn)
 
 
+@pytest.mark.slow
 def test_the_menu_of_the_curves_is_drawn_while_it_is_open_and_its_choices_go_into_the_address(
     visit: Visit, runs_dir: Path
 ) -> None:

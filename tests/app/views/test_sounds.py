@@ -17,9 +17,11 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
-from app.sounds import made_sounds
+from app.sounds import made_sounds, relatives
 from app.sounds.client import Client, client_of
-from app.sounds.made_sounds import MadeSounds, bundle, differences, file_name
+from app.sounds.files import bundle, file_name
+from app.sounds.made_sounds import MadeSounds
+from app.sounds.words import differences
 from engine.audio.files.io import write_wave
 from engine.audio.picture import mel_png
 from engine.claims.headline import best_name
@@ -73,13 +75,61 @@ def test_sounds_are_made_and_what_gets_a_star_keeps_it(visit: Visit, trained: Pa
     assert len(again.get("audio")) == 1
 
 
+def test_variations_and_morphs_are_made_kept_and_named(visit: Visit, trained: Path) -> None:
+    app = visit("sounds", run="drums")
+    assert all(one.key != "make-relatives" for one in app.button), "closed it costs nothing"
+    app.session_state["relatives"] = True
+    app.number_input(key="count").set_value(2).run()
+    first, second = app.selectbox(key="relatives-Sound-drums").options[:2]
+    for label in ("Make two variations",) * 2:
+        assert app.button(key="make-relatives").label == label
+        app.button(key="make-relatives").click().run()
+        assert not app.exception, app.exception
+    assert [one for one in ("Variation 1", "Variation 4", f"50 % from {first}") if one not in said(app)] == []
+    assert len(app.get("audio")) == len(made(trained)) == 4, "the second press goes on where the first stopped"
+    app.slider(key="relatives-amount-drums").set_value(0).run()
+    assert app.button(key="make-relatives").label == "Make one variation", "all copies are one"
+    app.segmented_control(key="relatives-kind-drums").set_value(relatives.MORPH).run()
+    assert app.selectbox(key="relatives-To-drums").value != app.selectbox(key="relatives-From-drums").value
+    app.button(key="make-relatives").click().run()
+    assert f"0 % {first} → {second}" in said(app) and f"100 % {first} → {second}" in said(app)
+    sounds = MadeSounds(Layout(trained).sounds)
+    named = [file_name("Drums, dry", one) for one in sounds.sounds()]
+    plain = [one.replace("_", "-") for one in (first, second)]
+    assert named[0] == f"drums-dry-001-variation-1-{plain[0]}-best.wav"
+    assert named[5] == f"drums-dry-006-morph-{'-'.join(plain)}-best.wav"
+    app.segmented_control(key="relatives-kind-drums").set_value(relatives.VARY).run()
+    chosen = app.selectbox(key="relatives-Sound-drums")
+    assert chosen.options[-1] == f"Variation 1, 50 % from {first}, no. 1", "the newest first, after the recordings"
+    chosen.select_index(len(chosen.options) - 1).run()
+    app.slider(key="relatives-amount-drums").set_value(20).run()
+    app.button(key="make-relatives").click().run()
+    assert "20 % from a variation" in said(app)
+    assert file_name("d", sounds.sounds()[-1]) == "d-008-variation-2-a-variation-best.wav"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.sounds.made_sounds.MOST_PASSING", 0)
+        sounds.prune()
+    assert len(made(trained)) == 8, "they pass as little as new ones"
+
+
+def test_what_explore_made_is_listed_and_said_to_pass(visit: Visit, trained: Path) -> None:
+    app = visit("explore", run="drums")
+    app.button(key="place-hear").click().run()
+    page = visit("sounds", run="drums")
+    assert "which" in page.session_state and page.segmented_control(key="which").options == ["From the map: 1"]
+    assert "Heard on Explore. The newest 60 of these stay; a star keeps one." in said(page)
+    page = make(page, 1)
+    assert page.segmented_control(key="which").options == ["Kept: 1", "With a star: 0", "From the map: 1"]
+    assert page.segmented_control(key="which").value == "Kept" and len(page.get("audio")) == 1
+
+
 def test_what_is_new_is_shown_also_where_only_starred_ones_were(visit: Visit, trained: Path) -> None:
     app = make(visit("sounds", run="drums"), 1)
     app.segmented_control(key="which").set_value("With a star").run()
     assert not app.get("audio")
     app = make(app, 1)
     which = app.segmented_control(key="which")
-    assert which.value == "All" and which.proto.set_value, "the browser is told, too"
+    assert which.value == "Kept" and which.proto.set_value, "the browser is told, too"
     assert len(app.get("audio")) == 2
     which.set_value("With a star").run()
     assert not app.get("audio"), "once, not for good"
@@ -136,7 +186,7 @@ def test_a_sound_of_ones_own_is_made_of_the_collections_grains_and_kept(
     (sound,) = MadeSounds(Layout(trained).sounds).sounds()
     assert sound.duration_s == pytest.approx(1.0, abs=0.001) and soundfile.info(sound.given).duration == 1.0
     assert len(app.get("audio")) == 2, "and what it was made of"
-    assert file_name("Drums", sound) == "drums-001-in-grains-best.wav"
+    assert file_name("Drums", sound) == "drums-001-in-grains-my-voice-best.wav"
     app = make(app, 1)
     assert len(app.get("audio")) == 3
     MadeSounds(Layout(trained).sounds).prune()
@@ -428,20 +478,13 @@ def test_a_state_that_cannot_be_used_leaves_the_choice_of_another(visit: Visit, 
 
 
 @pytest.fixture
-def exported(
-    drum_run: Path, runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made_once: Callable[..., Path]
-) -> Path:
+def exported(drum_model: Path, runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An exported model among the runs, and nothing else there."""
     monkeypatch.setenv("SWEETSPOT_DATA", str(tmp_path / "data"))
-
-    def export(place: Path) -> None:
-        place.mkdir()
-        done = forkserver.run("engine", "export", drum_run, "--out", place / "of_drums.zip")
-        assert done.returncode == 0, done.stderr
-
-    return Path(shutil.copy(made_once("exported", export) / "of_drums.zip", runs_dir))
+    return Path(shutil.copy(drum_model, runs_dir / "of_drums.zip"))
 
 
+@pytest.mark.slow
 def test_an_exported_model_makes_sounds_and_has_its_map(visit: Visit, exported: Path, tmp_path: Path) -> None:
     app = visit("sounds")
     assert not app.exception, app.exception

@@ -474,9 +474,9 @@ def test_a_table_is_read_before_anything_starts(visit: Visit, tmp_path: Path) ->
     assert not app.exception and not app.button(key="start").disabled
 
 
-def test_the_link_of_an_empty_library_leads_to_the_folder(visit: Visit) -> None:
-    app = visit("new", **{"from": "folder"})
-    assert app.segmented_control(key="source").value == "A folder on this computer"
+def test_the_link_of_an_empty_library_leads_to_where_sounds_are_dropped(visit: Visit) -> None:
+    app = visit("new", **{"from": "own"})
+    assert app.segmented_control(key="source").value == "Drop sounds"
 
 
 @pytest.mark.parametrize("pasted", ['"{}"', "'{}'", "  {} ", "file://{}"])
@@ -517,6 +517,7 @@ def test_starting_begins_one_real_trainer(visit: Visit, drums: Path, runs_dir: P
     started[0].process.wait()
 
 
+@pytest.mark.slow
 def test_what_was_found_can_be_heard_and_only_when_asked_for(visit: Visit, folder: Path) -> None:
     for seed in range(4):
         soundfile.write(folder / f"{seed}.wav", chirp(seed), 48_000)

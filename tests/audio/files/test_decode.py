@@ -90,6 +90,7 @@ def test_a_child_that_bursts_costs_the_file_it_was_at(write: Write, folder: Path
     assert failures == [None] * 3 + ["breaks the decoder: reading it ends the process"] + [None] * 3
 
 
+@pytest.mark.slow
 def test_one_burst_from_outside_costs_nothing(write: Write, folder: Path) -> None:
     paths = [write(f"{seed}.wav", seed, duration_s=20.0) for seed in range(6)]
     killed: list[int] = []

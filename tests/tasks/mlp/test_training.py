@@ -102,6 +102,7 @@ def test_classification_tells_accuracy_as_a_fraction(tmp_path: Path) -> None:
     assert last["val_loss"] < 0.6 and "val_r2" not in last and "kl_divergence" not in last
 
 
+@pytest.mark.slow
 def test_of_epochs_with_as_many_right_the_one_with_the_least_loss_is_best(tmp_path: Path) -> None:
     task = new_task("iris", max_steps=400, regularization={"dropout": 0.0})
     with open_run(tmp_path) as writer:
@@ -289,6 +290,7 @@ def write_messy(path: Path, rows: int = 150) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_messy_table_killed_and_gone_on_with_comes_to_the_same_bits(
     tmp_path: Path, engine: Engine, start: Callable[..., Popen[str]]
 ) -> None:

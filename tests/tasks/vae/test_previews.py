@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from engine.audio.files.io import read_wave
 from engine.audio.levels import CEILING_DB, active_rms, amplitude_to_db, peak
 from engine.audio.settings import DecodeSettings
 from engine.collection.collection import open_collection
 from engine.rundir.reader import RunReader
-from engine.tasks.vae.previews import HEADROOM_DB, HeldOut, even_preview_level, previews
+from engine.tasks.vae.codec import Codec
+from engine.tasks.vae.previews import HEADROOM_DB, HeldOut, even_preview_level, previews, sample_wave
 from engine.tasks.vae.sounds.load import open_model
 
 RATE = 48_000
@@ -30,6 +32,22 @@ def test_all_previews_of_a_run_are_equally_loud(drum_run: Path) -> None:
     levels, tops = zip(*found, strict=True)
     assert max(levels) - min(levels) < 0.1
     assert max(tops) < CEILING_DB + 0.01
+
+
+@pytest.mark.parametrize("shape", [(), (2,)], ids=["mono", "stereo"])
+def test_new_one_shots_end_where_they_are_heard_no_more(
+    drum_run: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+) -> None:
+    def strokes(codec: Codec, codes: torch.Tensor, beside: list[int], samples: int, seed: int) -> list[np.ndarray]:
+        wave = np.zeros((samples, *shape), np.float32)
+        wave[:4_800] = 0.5
+        wave[4_800:9_600] = 0.0004  # 62 dB below
+        return [wave] * len(codes)
+
+    monkeypatch.setattr("engine.tasks.vae.previews._sounds", strokes)
+    long = sample_wave(open_model(drum_run).codec, 4 * RATE, 0, 0.85, 0)
+    last = np.flatnonzero(np.abs(long).reshape(len(long), -1).max(axis=1) >= 0.0005)[-1]
+    assert len(long) - last == pytest.approx(0.1 * RATE, abs=2), "what lies 62 dB below is heard no more"
 
 
 def test_the_record_names_the_file_that_a_copy_is_of(drum_run: Path) -> None:

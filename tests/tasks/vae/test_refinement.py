@@ -8,7 +8,7 @@ import torch
 from engine.audio.mel import Scale, to_power
 from engine.tasks.vae import refinement
 from engine.tasks.vae.model import STRIDE, ConvVAE
-from engine.tasks.vae.refinement import AROUND, Refined, refined
+from engine.tasks.vae.refinement import AROUND, Refined, begun_as, refined
 from engine.tasks.vae.residual import coloured
 
 SCALE = Scale(0.0, -40.0, 20.0)
@@ -129,6 +129,20 @@ def test_a_frame_depends_on_no_latent_frame_farther_off_than_parts_look(code: st
         (gradient,) = torch.autograd.grad(model.decode(z, 16 * STRIDE)[..., frame].sum(), z)
         reached = gradient[0].any(0).nonzero().flatten()
         assert int(reached.min()) >= 8 - AROUND and int(reached.max()) <= 8 + AROUND
+
+
+def test_a_copy_begins_as_loud_as_its_original_in_each_quarter_of_the_bands() -> None:
+    wanted = torch.full((1, 128, 20), -20.0)
+    wanted[:, :32, 0] -= 25
+    wanted[:, 96:, 1] += 30
+    db = torch.full((1, 128, 20), -20.0) + torch.linspace(-4, 4, 128)[:, None]
+    db[:, 40] = SCALE.floor
+    found = begun_as(db, wanted, SCALE.floor)
+    levels = [to_power(one.unflatten(1, (4, 32))).sum(2).log10() * 10 for one in (found, wanted)]
+    torch.testing.assert_close(levels[0][0, :, 0], levels[1][0, :, 0], atol=0.3, rtol=0)
+    assert float((found - db)[0, 100, 1]) == 12, "no louder than that"
+    assert torch.equal(found[..., 8:], db[..., 8:]) and torch.equal(found[:, 40], db[:, 40]), "silence stays silence"
+    assert torch.equal(begun_as(db[..., :3], wanted[..., :3], SCALE.floor), found[..., :3])
 
 
 def spectral_convergence(db: torch.Tensor, wanted: torch.Tensor) -> float:

@@ -51,6 +51,15 @@ def test_sounds_without_a_limit_are_trained_as_long_as_they_need(drums: Path) ->
     assert again.config == config and Length.of(again.config, again.num_train) == length
 
 
+def test_what_a_run_gets_follows_its_sounds_and_not_their_copies(tmp_path: Path) -> None:
+    for seed in range(7):
+        for copy in range(8):
+            write_wave(tmp_path / f"{seed}-{copy}.wav", (1 - 0.1 * copy) * chirp(seed, 0.2), 48_000)
+    opened = task(tmp_path, "one-shots", TrainingConfig())
+    assert (opened.config.preset, opened.config.val_fraction) == ("conservative", 0.5), "56 files, seven sounds"
+    assert (opened.num_train_files, opened.num_val_files) == (24, 32)
+
+
 def test_a_sound_and_its_copies_check_as_one(tmp_path: Path) -> None:
     """Half as loud and later: no error of a copy equals that of the sound to the bit."""
     for seed in range(8):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from engine.piano_keys import key_name
 from engine.rundir.encoding import encode
 from engine.tasks.vae.instrument.decent_sampler import dspreset
-from engine.tasks.vae.instrument.model import Instrument, Kit, key_name
+from engine.tasks.vae.instrument.model import Instrument, Kit
 from engine.tasks.vae.instrument.multisample import multisample
 from engine.tasks.vae.instrument.naming import plain
 from engine.tasks.vae.instrument.request import InstrumentRequest

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from engine.audio.pitch import Pitch
 from engine.errors import ConfigError
-from engine.tasks.vae.instrument.model import FASTEST, KEYS, Instrument, Loop, Zone, key_name
+from engine.piano_keys import KEYS, key_name
+from engine.tasks.vae.instrument.model import FASTEST, Instrument, Loop, Zone
 
 FIRST_KEY = 36
 
@@ -34,21 +35,36 @@ class Voice:
         return self.takes[-1][0].pitch
 
 
-def lay_out(name: str, voices: Sequence[Voice], keys: str, choke: Sequence[Sequence[int]]) -> tuple[Instrument, ...]:
-    """The instruments of a kit. ``ConfigError`` for a choke group of keys that play nothing.
+def lay_out(
+    name: str, voices: Sequence[Voice], keys: str, choke: Sequence[Sequence[int]], first_key: int | None = None
+) -> tuple[Instrument, ...]:
+    """The instruments of a kit. ``ConfigError`` for a choke group of keys that play nothing, and for more sounds than
+    there are keys from ``first_key`` on.
 
     keys: "kit" puts each sound on a key of its own. "chromatic" makes an instrument of each that has a clear pitch,
-    over all keys; the others sit on keys of their own in the first instrument.
+    over all keys; the others sit on keys of their own in the first instrument. first_key: of the first of those; None:
+    C2, or as much lower as they need.
     """
     spread = [voice for voice in voices if keys == "chromatic" and voice.pitch is not None]
     single = [voice for voice in voices if voice not in spread]
-    first = min(FIRST_KEY, KEYS - len(single))
+    first = _first(first_key, len(single))
     groups = _groups(choke, range(first, first + len(single)))
     found = []
     if single:
         zones = [zone for key, voice in enumerate(single, first) for zone in _on_key(voice, key, groups.get(key, 0))]
         found.append(Instrument(name, tuple(zones)))
     return (*found, *(Instrument(f"{name} {voice.name}", tuple(_over_all(voice))) for voice in spread))
+
+
+def _first(wanted: int | None, sounds: int) -> int:
+    lowest = KEYS - sounds
+    if wanted is not None and wanted > lowest:
+        where = f"{wanted} ({key_name(wanted)})"
+        raise ConfigError(
+            f"{sounds} sounds from key {where} on reach beyond the last one, {KEYS - 1} ({key_name(KEYS - 1)}).",
+            f"Begin at {lowest} ({key_name(lowest)}) or lower, or ask for fewer.",
+        )
+    return min(FIRST_KEY, lowest) if wanted is None else wanted
 
 
 def _on_key(voice: Voice, key: int, choke: int) -> Iterator[Zone]:

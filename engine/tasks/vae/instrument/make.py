@@ -11,8 +11,9 @@ from engine.audio.files.encode import encode_sound
 from engine.audio.files.marks import Marks
 from engine.audio.pitch import clear_pitch
 from engine.errors import ConfigError
+from engine.piano_keys import key_name
 from engine.tasks.vae.instrument.layout import Take, Voice, lay_out
-from engine.tasks.vae.instrument.model import Kit, Loop, Sample, key_name
+from engine.tasks.vae.instrument.model import Kit, Loop, Sample
 from engine.tasks.vae.instrument.naming import plain
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import Star
@@ -30,11 +31,14 @@ SOFTEST = 0.4  # along the way that the layers take
 Progress = Callable[[int, int], None]
 
 
-def make_kit(generator: SoundGenerator, request: InstrumentRequest, stars: Sequence[Star], progress: Progress) -> Kit:
-    """The kit that ``request`` describes; the same for the same model, request and number of threads.
+def make_kit(
+    generator: SoundGenerator, called: str, request: InstrumentRequest, stars: Sequence[Star], progress: Progress
+) -> Kit:
+    """The kit that ``request`` describes; the same for the same model, name, request and number of threads.
 
-    stars: the sounds with a star, where those are asked for. progress: told after each sample how many there are, and
-    of how many. ``ConfigError`` for what cannot be together, ``DataError`` where there is nothing to make it of.
+    called: what its run is called. stars: the sounds with a star, where those are asked for. progress: told after each
+    sample how many there are, and of how many. ``ConfigError`` for what cannot be together, ``DataError`` where there
+    is nothing to make it of.
     """
     wishes = wishes_for(generator, request, stars)
     remarks: list[str] = []
@@ -49,8 +53,9 @@ def make_kit(generator: SoundGenerator, request: InstrumentRequest, stars: Seque
     maker = _Maker(generator, request, layers, about, lambda done: progress(done, total))
     voices = [maker.voice(number, wish) for number, wish in enumerate(wishes, 1)]
     remarks += _remarks(voices, wishes, request, maker.strange)
-    name = plain(generator.trained.run)
-    return Kit(name, about, lay_out(name, voices, request.keys, request.choke), maker.samples, tuple(remarks))
+    name = plain(called)
+    instruments = lay_out(name, voices, request.keys, request.choke, request.first_key)
+    return Kit(name, about, instruments, maker.samples, tuple(remarks))
 
 
 class _Maker:

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-KEYS = 128
 FASTEST = 127
 ATTACK_S = 0.005  # of a loop, which begins anywhere in its sound
 RELEASE_S = 0.3
-_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,3 @@ class Kit:
     instruments: tuple[Instrument, ...]
     samples: Mapping[str, Sample] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
-
-
-def key_name(key: int) -> str:
-    """A key as musicians call it: 60 is C4."""
-    return f"{_NAMES[key % 12]}{key // 12 - 1}"

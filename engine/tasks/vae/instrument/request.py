@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from engine.config import Settings
 from engine.tasks.vae.sounds.request import Making
 
 Key = Annotated[int, Field(ge=0, le=127)]
+
+
+class Region(Settings):
+    """A round part of the map of the collection. x, y: its middle. radius: how far it reaches, in the map's unit."""
+
+    x: float
+    y: float
+    radius: float = Field(gt=0)
 
 
 class InstrumentRequest(Making):
@@ -17,8 +26,16 @@ class InstrumentRequest(Making):
     sounds: int | None = Field(
         None, ge=1, le=128, description="How many; automatic: 16 new ones, else all that there are, at most 128."
     )
-    source: Literal["new", "starred", "places"] = Field(
-        "new", description="New sounds, those with a star, or the places of the collection's own on the map."
+    source: Literal["new", "starred", "places", "region"] = Field(
+        "new",
+        description="New sounds, those with a star, the places of the collection's own on the map, or places of a "
+        "region of it.",
+    )
+    region: Region | None = Field(
+        None, description="A region of the map: sounds from its middle outwards, evenly spread, however many there are."
+    )
+    first_key: Key | None = Field(
+        None, description="The key of the first sound; automatic: C2 (36), lower where more than 92 must fit."
     )
     keys: Literal["kit", "chromatic"] = Field(
         "kit",
@@ -32,3 +49,9 @@ class InstrumentRequest(Making):
     choke: tuple[tuple[Key, ...], ...] = Field(
         (), max_length=16, description="Groups of keys that cut one another off, as open and closed hats do."
     )
+
+    @model_validator(mode="after")
+    def _of_a_region(self) -> Self:
+        if (self.source == "region") != (self.region is not None):
+            raise ValueError("source is region where there is a region, and nowhere else")
+        return self

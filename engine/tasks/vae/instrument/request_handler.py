@@ -13,6 +13,7 @@ from engine.tasks.vae.instrument.kit_zip import members, sheet
 from engine.tasks.vae.instrument.make import make_kit
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import read_stars
+from engine.tasks.vae.sounds.load import name_of
 from engine.tasks.vae.sounds.server import Answer, Request, RequestHandler
 from engine.tasks.vae.sounds.wire import Ask, checked, folder, taken
 
@@ -34,7 +35,7 @@ class KitRequestHandler(RequestHandler):
         ask = checked(_InstrumentAsk, request)
         generator, out = self.models.generator(ask.checkpoint), folder(ask.out)
         stars = read_stars([Path(path) for path in ask.starred])
-        kit = make_kit(generator, wanted, stars, lambda done, total: None)
+        kit = make_kit(generator, name_of(self.path), wanted, stars, lambda done, total: None)
         parts = (generator.trained.weights, wanted.model_dump_json(), *(star.recipe.sha256 for star in stars))
         name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
         path = out / f"{kit.name}-kit-{name}.zip"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,9 @@ from engine import __version__
 from engine.tasks.vae.instrument.model import ATTACK_S, RELEASE_S, Instrument, Kit, Loop, Sample, Zone
 
 _MONO, _RIGHT, _LEFT = 1, 2, 4
+_SUFFIX = {_MONO: "", _RIGHT: "_R", _LEFT: "_L"}
 _SILENCE = 46  # samples of zero that must follow each
+_LETTERS = 19  # of a name, and a zero
 _AROUND = 8  # samples of the loop that must lie on either side of it, for who interpolates
 _LONGEST_RELEASE = 8_000  # timecents: 102 s for 100 dB
 
@@ -84,10 +87,11 @@ def _with_surroundings(wave: np.ndarray, loop: Loop | None) -> tuple[np.ndarray,
 def _pool(sides: Sequence[_Side]) -> tuple[bytes, bytes]:
     """All samples one after the other, and the chunk that says where each lies."""
     parts, headers, place = [], [], 0
-    for side in sides:
+    names = _names(side.name.removesuffix(".wav") + _SUFFIX[side.kind] for side in sides)
+    for side, name in zip(sides, names, strict=True):
         end = place + len(side.data)
         places = (place, end, place + side.loop.start, place + side.loop.end)
-        headers.append(struct.pack("<20s5IBbHH", _name(side.name), *places, side.rate, 60, 0, side.link, side.kind))
+        headers.append(struct.pack("<20s5IBbHH", name, *places, side.rate, 60, 0, side.link, side.kind))
         parts += [side.data.tobytes(), bytes(2 * _SILENCE)]
         place = end + _SILENCE
     headers.append(struct.pack("<20s5IBbHH", b"EOS", *[0] * 9))
@@ -97,7 +101,8 @@ def _pool(sides: Sequence[_Side]) -> tuple[bytes, bytes]:
 def _presets(instruments: Sequence[Instrument]) -> Iterator[bytes]:
     """phdr, pbag, pmod and pgen: preset n of bank 0 is instrument n."""
     count = len(instruments)
-    heads = [struct.pack("<20sHHHIII", _name(one.name), n, 0, n, 0, 0, 0) for n, one in enumerate(instruments)]
+    names = _names(one.name for one in instruments)
+    heads = [struct.pack("<20sHHHIII", name, n, 0, n, 0, 0, 0) for n, name in enumerate(names)]
     heads.append(struct.pack("<20sHHHIII", b"EOP", 0, 0, count, 0, 0, 0))
     yield _chunk(b"phdr", b"".join(heads))
     yield _chunk(b"pbag", b"".join(struct.pack("<HH", n, 0) for n in range(count + 1)))
@@ -112,8 +117,8 @@ def _instruments(
     heads: list[bytes] = []
     bags: list[bytes] = []
     generators = bytearray()
-    for one in instruments:
-        heads.append(struct.pack("<20sH", _name(one.name), len(bags)))
+    for one, name in zip(instruments, _names(one.name for one in instruments), strict=True):
+        heads.append(struct.pack("<20sH", name, len(bags)))
         for zone in one.zones:
             if zone.position > 1:
                 continue
@@ -150,9 +155,19 @@ def _timecents(seconds: float) -> int:
     return round(1_200 * math.log2(seconds))
 
 
-def _name(text: str) -> bytes:
-    """At most 19 letters of ASCII, and a zero."""
-    return text.removesuffix(".wav").encode("ascii", "replace")[:19]
+def _names(texts: Iterable[str]) -> list[bytes]:
+    """Each as at most 19 letters of ASCII, no two alike: of those that begin alike the ends, which tell them apart."""
+    whole = [text.encode("ascii", "replace") for text in texts]
+    begun = Counter(text[:_LETTERS] for text in whole)
+    names = [text[-_LETTERS:] if begun[text[:_LETTERS]] > 1 else text[:_LETTERS] for text in whole]
+    taken: set[bytes] = set()
+    for place, name in enumerate(names):
+        number = 1
+        while names[place] in taken:
+            number += 1
+            names[place] = name[: _LETTERS - 1 - len(str(number))] + b"-%d" % number
+        taken.add(names[place])
+    return names
 
 
 def _text(text: str, most: int = 255) -> bytes:

@@ -1,8 +1,9 @@
-"""Which sounds an instrument is made of: new ones, those with a star, the places of the collection's own."""
+"""Which sounds an instrument is made of: new ones, those with a star, the collection's own places, or a region's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import soundfile
 
 from engine.audio.segments import evenly
 from engine.errors import DataError
-from engine.tasks.vae.instrument.model import KEYS
-from engine.tasks.vae.instrument.request import InstrumentRequest
+from engine.piano_keys import KEYS
+from engine.tasks.vae.instrument.request import InstrumentRequest, Region
 from engine.tasks.vae.instrument.stars import Star
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.inputs import in_collection
@@ -29,6 +30,7 @@ from engine.tasks.vae.sounds.request import (
 )
 
 USUAL = 16
+_GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,17 @@ def wishes_for(generator: SoundGenerator, request: InstrumentRequest, stars: Seq
         places = [(Path(point.path).stem, MapPoint(x=point.x, y=point.y)) for point in points]
         return [Wish(name, sound.model_copy(update={"origin": place})) for name, place in places]
     count = request.sounds or USUAL
+    if request.region is not None:
+        spots = spread(request.region, count)
+        return [Wish("", sound.model_copy(update={"origin": spot})) for spot in spots]
     return [Wish("", sound.model_copy(update={"origin": FromPrior(index=index)})) for index in range(count)]
+
+
+def spread(region: Region, count: int) -> Iterator[MapPoint]:
+    """``count`` places all over a region, the first in its middle, each farther out: a sunflower's (Vogel 1979)."""
+    for number in range(count):
+        far, turned = region.radius * math.sqrt(number / count), number * _GOLDEN_ANGLE
+        yield MapPoint(x=region.x + far * math.cos(turned), y=region.y + far * math.sin(turned))
 
 
 def _starred(generator: SoundGenerator, star: Star) -> Wish:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.piano_keys import KEYS, key_name
 from engine.tasks.vae.instrument.layout import FIRST_KEY
-from engine.tasks.vae.instrument.model import FASTEST, KEYS, key_name
+from engine.tasks.vae.instrument.model import FASTEST
 
 MIDDLE_KEY = 60  # plays a sound without a clear pitch as it is
 

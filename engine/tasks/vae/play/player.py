@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.errors import ConfigError
-from engine.tasks.vae.instrument.model import KEYS
+from engine.piano_keys import KEYS
 from engine.tasks.vae.play.keyboard import Keyboard, gain
 from engine.tasks.vae.play.rendered import Rendered
 from engine.tasks.vae.play.spot import Spot

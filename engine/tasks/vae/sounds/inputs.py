@@ -87,11 +87,14 @@ def _stays_inside(name: str) -> bool:
 
 
 def _cached(path: Path, rate: int) -> tuple[np.ndarray, StereoImage | None] | None:
-    """What the cache of decoded sounds knows of a file, as :func:`read_usable` would tell it."""
+    """What the cache of decoded sounds knows of a file, as :func:`read_usable` would tell it; None if it is damaged."""
     cache = default_cache()
     key = cache.key(path, rate)
-    facts = cache.load(key)
-    if facts is None or facts.failure is not None:
+    try:
+        facts = cache.load(key)
+        if facts is None or facts.failure is not None:
+            return None
+        wave = np.asarray(cache.open(key, facts.num_samples), dtype=np.float32) / np.float32(32767)
+    except (ValueError, OSError):  # damaged, or cleared in this moment: the file itself is there
         return None
-    wave = np.asarray(cache.open(key, facts.num_samples), dtype=np.float32) / np.float32(32767)
     return wave, facts.image

@@ -81,6 +81,11 @@ def _own_folder(reader: RunReader, record: RunRecord) -> Path | None:
     return Path(path) if path and reader.is_own else None
 
 
+def name_of(place: Path) -> str:
+    """What the run or the exported model in ``place`` is called now, as the app calls it."""
+    return place.stem if place.is_file() else RunReader(place).view().name
+
+
 def traces(place: Path) -> object:
     """Inode, size and time of change of every file that :func:`open_model` may read: equal ones, equal models.
 

@@ -27,7 +27,6 @@ MOST_FRAMES = 2_000  # of a picture that is 640 pixels wide
 BLOCK_S = 20.0
 SMALL = (256, 96)  # pixels of a picture among many
 LONGEST_S = 60.0
-PEAK = 10 ** (-1 / 20)
 
 
 @dataclass(frozen=True)

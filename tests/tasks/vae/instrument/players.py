@@ -41,7 +41,7 @@ def by_fluidsynth(soundfont: Path, notes: Sequence[Note], seconds: float, preset
 
 
 def need(program: str) -> None:
-    """Skip the test where ``program`` is not installed; fail it where players are asked for."""
+    """Skip the test where ``program`` is not installed; fail it where players and what they play on are asked for."""
     if shutil.which(program) is None:
         if os.environ.get("SWEETSPOT_REQUIRE_PLAYERS"):
             pytest.fail(f"there is no {program} here, and SWEETSPOT_REQUIRE_PLAYERS asks for one")

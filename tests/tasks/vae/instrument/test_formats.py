@@ -137,7 +137,7 @@ def test_a_soundfont_says_the_first_of_each_turn(read_back: Any) -> None:
     for bag, zone in zip(bags, expected, strict=True):
         assert tuple(bag.key_range) == (zone.low_key, zone.high_key)
         assert tuple(bag.velocity_range) == (zone.low_velocity, zone.high_velocity)
-        assert bag.base_note == zone.root and bag.sample.name == zone.sample.removesuffix(".wav")
+        assert bag.base_note == zone.root and bag.sample.name.removesuffix("_L").removesuffix("_R") == zone.sample[:-4]
         assert bool(bag.sample_loop) == (zone.loop is not None)
         assert generator(bag, 57) == zone.choke
     (one,) = [bag for bag in tuned.bags if bag.sample is not None]
@@ -162,7 +162,7 @@ def test_a_soundfont_holds_the_samples_with_silence_after_each(read_back: Any) -
         for column in WAVES[name].reshape(len(WAVES[name]), -1).T
     ]
     for one, (name, wave) in zip(samples, wanted, strict=True):
-        assert one.sample_rate == 48_000 and one.name == name.removesuffix(".wav")
+        assert one.sample_rate == 48_000 and one.name.removesuffix("_L").removesuffix("_R") == name[:-4]
         assert np.abs(pool[one.start : one.start + len(wave)] / 2**15 - wave).max() <= 0.5 / 2**15 + 1e-7
         assert not pool[one.end : one.end + 46].any()
     looped = samples[4]
@@ -203,3 +203,16 @@ def test_names_are_of_plain_letters_and_short_where_a_format_wants_it() -> None:
     one = Kit("drums", "tones", (Instrument("日本 C#3", (zone,)),), {zone.sample: KIT.samples["001.wav"]})
     assert parsed(soundfont(one)).samples[0].name == "a-very-long-name-th"
     assert "drums/RiBen-Cs3.sfz" in dict(members(one, InstrumentRequest()))
+
+
+@pytest.mark.parametrize("stem", ["demo-20261122-194046", "x" * 40])
+def test_no_two_of_a_soundfont_bear_one_name(stem: str) -> None:
+    """Presets of one run begin alike, and a name has nineteen letters."""
+    voices = [f"{number:02} {note}" for number, note in enumerate(("A2", "A3", "C#4", "A2"), 1)]
+    tuned = [Instrument(f"{stem} {voice}", (Zone("005.wav", voice, 69, 0, 127),)) for voice in voices]
+    same = Instrument(tuned[0].name, (Zone("006.wav", "again", 69, 0, 127),))
+    found = parsed(soundfont(Kit(stem, "tones", (*tuned, same), KIT.samples)))
+    for names in ([one.name for one in rows] for rows in (found.presets, found.instruments, found.samples)):
+        assert len(set(names)) == len(names)
+    presets = [one.name for one in found.presets]
+    assert [name.endswith(voice) for name, voice in zip(presets, voices, strict=False)].count(True) >= 3

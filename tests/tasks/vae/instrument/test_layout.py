@@ -6,8 +6,9 @@ import pytest
 
 from engine.audio.pitch import Pitch
 from engine.errors import ConfigError
+from engine.piano_keys import KEYS, key_name, key_of
 from engine.tasks.vae.instrument.layout import Take, Voice, lay_out
-from engine.tasks.vae.instrument.model import Instrument, key_name
+from engine.tasks.vae.instrument.model import Instrument
 
 
 def voice(name: str, hz: float | None = None, layers: int = 1, turns: int = 1) -> Voice:
@@ -33,13 +34,28 @@ def test_a_kit_begins_at_c2_with_one_key_a_sound_that_plays_it_as_it_is() -> Non
         (36, 36, 36, 0.0),
         (37, 37, 37, 0.0),
     ]
+
+
+def test_a_key_is_found_by_its_number_and_by_its_name() -> None:
     assert key_name(36) == "C2" and key_name(60) == "C4" and key_name(70) == "A#4"
+    assert [key_of(key_name(key)) for key in range(KEYS)] == [key_of(str(key)) for key in range(KEYS)] == [*range(KEYS)]
+    assert key_of(" gb2 ") == key_of("F#2") == 42 and key_of("Cb4") == 59
+    assert [key_of(text) for text in ("128", "-1", "h2", "C", "C10", "G#9", "Cb-1", "", "2C", "1.5")] == [None] * 10
 
 
 @pytest.mark.parametrize(("count", "first"), [(1, 36), (92, 36), (93, 35), (128, 0)])
 def test_a_large_kit_begins_lower_so_that_all_keys_are_there(count: int, first: int) -> None:
     (kit,) = lay_out("kit", [voice(str(number)) for number in range(count)], "kit", ())
     assert [zone.root for zone in kit.zones] == list(range(first, first + count))
+
+
+def test_a_kit_begins_at_the_key_that_is_asked_for_or_is_refused() -> None:
+    voices = [voice(name) for name in "abcd"]
+    (kit,) = lay_out("kit", voices, "kit", [(0, 3)], 0)
+    assert [zone.root for zone in kit.zones] == [0, 1, 2, 3] and [zone.choke for zone in kit.zones] == [1, 0, 0, 1]
+    assert [zone.root for zone in lay_out("kit", voices, "kit", (), 124)[0].zones] == [124, 125, 126, 127]
+    with pytest.raises(ConfigError, match=r"4 sounds from key 125 \(F9\) on reach .* Begin at 124 \(E9\) or lower"):
+        lay_out("kit", voices, "kit", (), 125)
 
 
 @pytest.mark.parametrize("layers", range(1, 9))

@@ -1,0 +1,96 @@
+"""What made sounds are called on a page: what each is, where it comes from, and what tells it from its like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from app.sounds.made_sounds import MORPHED, NEW, OWN, VARIED, Sound
+from engine.claims.figures import percent
+from engine.rundir.layout import snapshot_moment
+
+_IN_WORDS = {
+    NEW: "a new sound", VARIED: "a variation", MORPHED: "a morph", OWN: "one in grains", "place": "a place",
+    "moved": "a moved one",
+}  # fmt: skip
+_MADE = re.compile(rf"({'|'.join(_IN_WORDS)})-[0-9a-f]{{16}}")
+
+
+def label(origin: Mapping[str, Any]) -> str:
+    """What a sound is, in a word or two."""
+    kind = origin.get("kind")
+    if kind == NEW:
+        return f"New {_whole(origin.get('index')) + 1}"
+    if kind == VARIED:
+        return f"Variation {_whole(origin.get('index')) + 1}" if origin.get("amount") else "Copy"
+    return {"place": "Place", MORPHED: "Morph", "moved": "Moved", OWN: "In grains"}.get(str(kind), "Sound")
+
+
+def detail(origin: Mapping[str, Any]) -> str:
+    """Where it comes from."""
+    kind = origin.get("kind")
+    if kind == VARIED and (amount := _number(origin.get("amount"))):
+        return f"{percent(amount)} from {stem(origin.get('file'))}"
+    if kind in (VARIED, OWN):
+        return stem(origin.get("file"))
+    if kind == MORPHED:
+        far = percent(_number(origin.get("position")))
+        return f"{far} {stem(origin.get('first'))} → {stem(origin.get('second'))}"
+    if kind == "place":
+        return f"{shown(_number(origin.get('x')))}, {shown(_number(origin.get('y')))}"
+    inner = origin.get("of")
+    return f"from {label(inner).lower()} {detail(inner)}".strip() if isinstance(inner, dict) else ""
+
+
+def differences(sounds: Sequence[Sound]) -> dict[str, str]:
+    """By file name, what tells a sound from those of the same name, seed and state: "temperature 1.5, a loop"."""
+    alike: dict[tuple[str, ...], list[Sound]] = {}
+    for one in sounds:
+        alike.setdefault((label(one.origin), detail(one.origin), str(one.seed), state_words(one.state)), []).append(one)
+    said = {}
+    for group in alike.values():
+        apart = [name for name in _MANNER if len({_asked(one, name) for one in group}) > 1]
+        for one in group:
+            said[one.path.name] = ", ".join(_MANNER[name](one.request.get(name)) for name in apart)
+    return {name: text for name, text in said.items() if text}
+
+
+def _asked(sound: Sound, name: str) -> str:
+    return repr(sound.request.get(name))
+
+
+_MANNER: dict[str, Callable[[Any], str]] = {
+    "temperature": lambda value: f"temperature {_number(value):g}",
+    "duration_s": lambda value: f"{_number(value):g} s" if value else "its own length",
+    "loop": lambda value: "loop" if value else "no loop",
+    "stereo": lambda value: "as recorded" if value is None else "stereo" if value else "mono",
+    "quality": lambda value: "best quality" if value == "best" else "fast quality",
+}
+
+
+def state_words(state: str) -> str:
+    """Which state of the model: "epoch 59", "best", "last"."""
+    moment = snapshot_moment(state)
+    return f"epoch {moment[0]}" if moment else "best" if state.startswith("best") else "last"
+
+
+def shown(coordinate: float) -> str:
+    """One coordinate of the map."""
+    return f"{coordinate:.1f}".replace("-", "−")
+
+
+def stem(name: object) -> str:
+    """A sound's file without its folder and its ending; of one that was made here, what it is."""
+    path = Path(str(name))
+    made = _MADE.match(path.stem) if path.is_absolute() else None
+    return _IN_WORDS[made[1]] if made else path.stem
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
