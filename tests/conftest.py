@@ -60,8 +60,7 @@ def pytest_collection() -> Iterator[None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Slow tests are left to ``--all``, those of every control to ``--controls``, and each to whoever names it.
 
-    The longest, which have a time limit of their own, come first with every
-    worker: none is left at the end.
+    The dearest come first with every worker: none is left at the end.
     """
     if not any("::" in argument for argument in config.args):
         asked = {"slow": config.getoption("all"), "controls": config.getoption("controls")}
@@ -73,20 +72,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _shares(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
-    """``items`` in an order in which each of the equal parts that xdist gives to its workers begins with long ones.
+    """``items`` in an order in which each of the equal parts that xdist gives to its workers begins with dear modules.
 
-    Those of one module stay together: they share what is dear about them.
+    First those with a time limit of their own, then those with slow tests. The tests of a module stay together: they
+    share what is dear about them.
     """
-    long = [item for item in items if item.get_closest_marker("timeout")]
-    short = [item for item in items if not item.get_closest_marker("timeout")]
-    modules = [list(found) for _, found in itertools.groupby(long, lambda item: item.path)]
+    modules = [list(found) for _, found in itertools.groupby(items, lambda item: item.path)]
+    dear: list[list[pytest.Item]] = []
+    for name in ("timeout", "slow"):
+        dear += [one for one in modules if one not in dear and any(item.get_closest_marker(name) for item in one)]
+    cheap = [item for module in modules if module not in dear for item in module]
+    firsts: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for module in dear:
+        min(firsts, key=len).extend(module)
     ordered: list[pytest.Item] = []
-    for number in range(workers):
-        first = [item for module in modules[number::workers] for item in module]
-        end = len(items) * (number + 1) // workers - len(ordered) - len(first)
-        ordered += first + short[: max(0, end)]
-        del short[: max(0, end)]
-    return ordered + short
+    for number, first in enumerate(firsts, 1):
+        end = len(items) * number // workers - len(ordered) - len(first)
+        ordered += first + cheap[: max(0, end)]
+        del cheap[: max(0, end)]
+    return ordered + cheap
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

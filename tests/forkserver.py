@@ -135,7 +135,7 @@ def started(command: list[str], env: Mapping[str, str], **options: Any) -> Popen
     """What :class:`subprocess.Popen` does for one who starts a command of ``engine.child``."""
     assert command[:3] == child.command("")[:3] and options.pop("close_fds", True)
     options.pop("start_new_session", None)
-    return Popen(*command[3:], environment=env, **{"text": False} | options)
+    return Popen(*command[3:], environment=env, **{"text": False, "cwd": str(Path.cwd())} | options)
 
 
 def finished(command: list[str], *, capture_output: bool, **options: Any) -> CompletedProcess[str]:

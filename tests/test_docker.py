@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 from dockerfile_parse import DockerfileParser
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SMALL
 
 FILES = [ROOT / "docker" / "Dockerfile", ROOT / "docker" / "Dockerfile.cuda"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -201,7 +201,7 @@ def entry(image: Image) -> str:
 def test_the_steps_of_a_recipe_train_in_a_bare_environment(image: Image) -> None:
     assert image.call([*USER, "id", "--user"]).strip() == str(UID)
     run = f"{image.root}/runs/demo"
-    image.call([*USER, entry(image), "train", "demo", "--run-dir", run, "--max-steps", "4", "--threads", "1"])
+    image.call([*USER, entry(image), "train", "demo", "--run-dir", run, "--max-steps", "4", *SMALL])
     assert json.loads((Path(run) / "status.json").read_text())["state"] == "completed"
     assert any((image.root / "cache").rglob("*.pcm")), "the cache is the volume's"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SMALL
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +82,7 @@ def test_the_wheel_trains_reports_and_shows(installed: Path, tmp_path: Path) -> 
     assert str(ROOT) not in where and where.count("site-packages") == 2
     others = "from importlib.util import find_spec; print([find_spec(name) for name in ('pytest', 'sklearn', 'scipy')])"
     assert _run([str(installed / "python"), "-c", others], tmp_path).strip() == "[None, None, None]"
-    _run([sweetspot, "train", "demo", "--run-dir", "runs/demo", "--max-steps", "4", "--threads", "1"], tmp_path)
+    _run([sweetspot, "train", "demo", "--run-dir", "runs/demo", "--max-steps", "4", *SMALL], tmp_path)
     _run([sweetspot, "report", "runs/demo", "--out", "report.html"], tmp_path)
     assert "<svg" in (tmp_path / "report.html").read_text()
     with _app(sweetspot, tmp_path) as url, urllib.request.urlopen(url) as answer:

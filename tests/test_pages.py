@@ -90,7 +90,7 @@ class Reader:
         self.environment = {name: value for name, value in os.environ.items() if name not in own} | {
             "HOME": str(home), "PYTHONPATH": str(ROOT), "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
             "STREAMLIT_SERVER_HEADLESS": "true", "STREAMLIT_SERVER_PORT": free_port(),
-            "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+            "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false", forkserver.FORKED: "1",
         }  # fmt: skip
 
     def read(self, page: Path) -> None:

@@ -48,8 +48,12 @@ def _zoom() -> alt.Parameter:
 
 
 def _x_axis(title: str | None = None) -> alt.Axis:
-    """Whole numbers in full: Vega rounds a general format to the digits of its steps, so that 10 becomes 1e+1."""
+    """Whole numbers alone, for parts of the first epoch would each be called 0.
+
+    They are written in full: Vega rounds a general format to the digits of its steps, so that 10 becomes 1e+1.
+    """
     return alt.Axis(
+        labelExpr="datum.value === round(datum.value) ? datum.label : ''",
         domain=False, ticks=False, grid=False, tickCount=6, tickMinStep=1, labelFontSize=12, labelFlush=False,
         labelBound=False, labelPadding=6, format=",d", title=title, titleAnchor="start", titlePadding=6,
         titleFontSize=12, titleFontWeight="normal",

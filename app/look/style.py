@@ -41,6 +41,8 @@ CSS = """<style>
 .st-key-run>:has(>.st-key-aside){grid-column:2;grid-row:2}
 [data-testid=stToastContainer]{inset:auto auto 1rem 1rem!important;pointer-events:none}
 [data-testid=stToastContainer] *{pointer-events:auto}
+@media(min-width:1100px){.st-key-title{flex-wrap:wrap!important}.st-key-buttons{flex-wrap:nowrap!important}
+  .st-key-title>:has(>.st-key-buttons){flex:1 0 max-content!important;width:auto!important}}
 @media(max-width:640px){.st-key-above-earlier{flex-direction:column!important;align-items:stretch!important}
   .st-key-above-earlier>*{flex:none!important;width:100%!important}
   .st-key-beside-earlier{flex-wrap:nowrap!important;overflow-x:auto}.st-key-beside-earlier>*{flex:none!important}

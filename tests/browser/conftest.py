@@ -15,7 +15,7 @@ from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
 from tests.browser.chromium import Server, chromium, executable, server
 from tests.browser.faults import CALM
-from tests.browser.states import emptied
+from tests.browser.states import STARTING_S, emptied
 from tests.conftest import SMALL, until
 
 
@@ -98,7 +98,7 @@ def training(runs_dir: Path, drums: Path, start: Callable[..., Any]) -> Callable
         root = runs_dir / name
         start("train", drums, "--run-dir", root, "--name", name, *SMALL, "--max-epochs", "400", *options)
         reader = RunReader(root)
-        until(lambda: (status := reader.status()) is not None and status.step >= step)
+        until(lambda: (status := reader.status()) is not None and status.step >= step, STARTING_S)
         return reader
 
     return begin

@@ -10,13 +10,13 @@ from playwright.sync_api import TimeoutError
 
 BUSY = """() => [document.querySelector('.stApp')?.dataset.testConnectionState,
   ...[...document.querySelectorAll('[data-testid=stSpinner], [data-testid=stProgress], [data-testid=stSkeleton]')]
-    .map(one => one.outerHTML.slice(0, 200))].filter(one => one !== 'CONNECTED')"""
+    .map(one => one.innerText || one.outerHTML.slice(0, 200))].filter(one => one !== 'CONNECTED')"""
 RESTS = """() => { const size = document.querySelectorAll('*').length;
   const idle = document.querySelector('.stApp').dataset.testScriptState === 'notRunning';
   const rests = idle && window.walkSize === size;
   window.walkSize = idle ? size : -1;
   return rests }"""
-LONGEST_MS, UNREST_MS, LOOK_MS = 120_000, 5_000, 70
+LONGEST_MS, UNREST_MS, LOOK_MS = 600_000, 5_000, 70
 # Where the tooltip of a control hangs: on itself, or on the sign of help beside its label.
 TIP = "[data-testid=stTooltipHoverTarget], [data-testid=stTooltipIcon]"
 

@@ -23,6 +23,7 @@ from tests.conftest import SMALL, Make, train_small, until
 
 # In "live" nothing moves: a writer holds the run, and no trainer is at work. In "training" one is.
 STATES = ("done", "live", "training", "cancelled", "crashed", "failed", "read-only", "table", "empty")
+STARTING_S = 400  # on a busy machine a trainer may be long in coming
 QUEUED = "queued"  # no run: three requests wait, and nobody works
 
 
@@ -79,7 +80,7 @@ class Place:
         trainer = start_trainer(str(self.folder), "--run-dir", str(self.run), "--name", "drums", *SMALL, *often)
         self._trainers.append(trainer)
         reader = RunReader(self.run)
-        until(reader.checkpoints)
+        until(reader.checkpoints, STARTING_S)
         psutil.Process(trainer.pid).nice(19)
 
     def _write(self, state: str) -> None:

@@ -34,10 +34,11 @@ def trained(drum_run: Path, runs_dir: Path) -> Path:
 
 def _plays_after_a_click(page: Any, player: Any) -> bool:
     """Clicked where its button is; a preview that came in that moment has moved it, and it is clicked again."""
-    player.scroll_into_view_if_needed()
-    box = player.bounding_box()
-    page.mouse.click(box["x"] + 20, box["y"] + box["height"] / 2)
-    page.wait_for_timeout(2_000)
+    if page.evaluate("[...document.querySelectorAll('audio')].every(one => one.paused && !one.currentTime)"):
+        player.scroll_into_view_if_needed()
+        box = player.bounding_box()
+        page.mouse.click(box["x"] + 20, box["y"] + box["height"] / 2)
+        page.wait_for_timeout(500)
     return bool(page.evaluate("[...document.querySelectorAll('audio')].some(one => one.currentTime > 0)"))
 
 

@@ -147,6 +147,7 @@ def test_a_limit_that_is_no_number_is_refused(cache_place: Path, named: str, mon
         Cache(cache_place).prune()
 
 
+@pytest.mark.slow
 def test_a_start_beside_one_that_clears_ends_well_or_says_what_happened(sounds: Path, cache_place: Path) -> None:
     cache, done = Cache(cache_place), threading.Event()
 

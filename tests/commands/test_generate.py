@@ -198,6 +198,7 @@ def test_a_variation_of_nothing_is_the_sound_and_more_goes_away_from_it(
     assert np.array_equal(soundfile.read(named)[0], waves[0][0])
 
 
+@pytest.mark.slow
 def test_a_morph_begins_at_one_sound_and_ends_at_the_other(drum_run: Path, drums: Path, tmp_path: Path) -> None:
     first, second = sorted(drums.iterdir())[:2]
     way = [soundfile.read(path)[0] for path in made(drum_run, tmp_path, "--between", first, second, "--steps", 3)]
@@ -208,12 +209,14 @@ def test_a_morph_begins_at_one_sound_and_ends_at_the_other(drum_run: Path, drums
     assert not np.array_equal(way[0][:4800], way[2][:4800])
 
 
+@pytest.mark.slow
 def test_textures_vary_and_morph_too(wind_run: Path, tmp_path: Path) -> None:
     varied = made(wind_run, tmp_path, "--from", "wind-1.wav", "--amount", 1, "--count", 1, "--duration", 5)[0]
     assert soundfile.info(varied).frames == 5 * 48_000
     assert len(made(wind_run, tmp_path, "--between", "wind-0.wav", "wind-5.wav", "--steps", 2, "--duration", 1)) == 2
 
 
+@pytest.mark.slow
 def test_a_recipe_makes_its_sound_again(drum_run: Path, tmp_path: Path) -> None:
     options = ("--count", 2, "--stereo", "--loop", "--duration", 0.4, "--temperature", 0.5, "--checkpoint", "last")
     sound = made(drum_run, tmp_path / "first", *options, "--format", "flac")[1]

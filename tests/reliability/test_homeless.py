@@ -85,7 +85,7 @@ def test_a_home_that_nobody_has_is_refused_and_no_folder_made_of_its_name(drums:
 @pytest.mark.parametrize("closed", [*later("2>&-"), "<&- >&- 2>&-"])
 @pytest.mark.slow
 def test_training_goes_on_where_nobody_hears_it(closed: str, drums: Path, tmp_path: Path) -> None:
-    options = "--max-steps 2 --channels 8 --batch-size 4 --threads 1"
+    options = "--max-steps 2 --channels 8 --batch-size 4 --threads 1 --preview-duration-s 0.5"
     command = f"{sys.executable} -m engine.train {drums} --run-dir {tmp_path / 'run'} {options} {closed}"
     assert subprocess.run(["sh", "-c", command], cwd=ROOT, timeout=300).returncode == 0
     for path in (tmp_path / "run").rglob("*.json*"):

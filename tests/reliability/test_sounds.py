@@ -65,6 +65,7 @@ def test_copies_of_a_sound_stand_on_one_side_of_the_split(said: dict[str, Any]) 
     assert {row["split"] for row in used.values()} == {"train", "val"}
 
 
+@pytest.mark.slow
 def test_nothing_in_a_name_reaches_the_terminal_as_a_command(folder: Path) -> None:
     page = scan(folder)
     assert "\\x1b[31mred" in page and "\\u202egpj" in page

@@ -22,6 +22,7 @@ from engine.rundir.writer import RunWriter
 from tests.rundir.conftest import REPOSITORY, StartTrainer, open_writer
 
 
+@pytest.mark.slow
 def test_of_the_commands_of_four_processes_none_is_lost_and_none_obeyed_twice(
     root: Path, start_trainer: StartTrainer
 ) -> None:

@@ -25,12 +25,12 @@ STEPS = 30
 RATE = 0.3
 SOFTEST, LOUDEST = 0.5, 2.5  # how much a bin counts at the floor and 80 dB above it
 MAGNITUDE_WEIGHT = 4.0
-# Of a longer sound the gradient is summed over parts of so many latent frames (87 s at 48 kHz), each decoded with as
-# many around it as a frame can depend on: the same numbers, and what the decoder remembers fits into memory.
-PART, AROUND = 512, 2
 ONSET_PARTS = 4
 ONSET_FADE_FRAMES = 4
 MOST_LOUDER_DB = 12.0
+# Of a longer sound the gradient is summed over parts of so many latent frames (87 s at 48 kHz), each decoded with as
+# many around it as a frame can depend on: the same numbers, and what the decoder remembers fits into memory.
+PART, AROUND = 512, 2
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,23 @@ def refined(
         return Refined(code.detach(), (weights @ shades).detach())
 
 
+def begun_as(db: torch.Tensor, wanted: torch.Tensor, floor: float) -> torch.Tensor:
+    """``db`` [..., M, F] of a copy, where there is sound, with first frames as loud as those of ``wanted`` [..., M, F].
+
+    A code stands for sixteen frames, and a soft beginning before a stroke is one or two of them, which count little in
+    its fit: they came out up to 14 dB too loud. So eight frames get the levels of ``wanted`` in each quarter of the
+    bands, the last four less and less, none more than 12 dB louder than it was.
+    """
+    frames = min(ONSET_FRAMES, db.shape[-1])
+    bands = db.shape[-2] // ONSET_PARTS
+    powers = (to_power(part[..., :frames]) for part in (wanted.clamp_min(floor), db))
+    ours, theirs = (power_to_db(torch.stack(torch.split(power, bands, dim=-2), -3).sum(-2)) for power in powers)
+    fade = (torch.arange(ONSET_FRAMES, 0, -1).to(db) / (ONSET_FADE_FRAMES + 1)).clamp_max(1)[:frames]
+    louder = ((ours - theirs) * fade).clamp_max(MOST_LOUDER_DB).repeat_interleave(bands, -2)
+    louder = torch.nn.functional.pad(louder, (0, db.shape[-1] - frames))
+    return torch.where(db > floor + SOUNDING_DB, db + louder, db)
+
+
 @dataclass(frozen=True)
 class _Part:
     """A part of a sound, from its latent frame ``first`` on, decoded from those between ``begin`` and ``end``; its
@@ -113,23 +130,6 @@ def _parts(latent_frames: int, frames: int) -> list[_Part]:
         )
         for first in range(0, latent_frames, PART)
     ]
-
-
-def begun_as(db: torch.Tensor, wanted: torch.Tensor, floor: float) -> torch.Tensor:
-    """``db`` [..., M, F] of a copy, where there is sound, with first frames as loud as those of ``wanted`` [..., M, F].
-
-    A code stands for sixteen frames, and a soft beginning before a stroke is one or two of them, which count little in
-    its fit: they came out up to 14 dB too loud. So eight frames get the levels of ``wanted`` in each quarter of the
-    bands, the last four less and less, none more than 12 dB louder than it was.
-    """
-    frames = min(ONSET_FRAMES, db.shape[-1])
-    bands = db.shape[-2] // ONSET_PARTS
-    powers = (to_power(part[..., :frames]) for part in (wanted.clamp_min(floor), db))
-    ours, theirs = (power_to_db(torch.stack(torch.split(power, bands, dim=-2), -3).sum(-2)) for power in powers)
-    fade = (torch.arange(ONSET_FRAMES, 0, -1).to(db) / (ONSET_FADE_FRAMES + 1)).clamp_max(1)[:frames]
-    louder = ((ours - theirs) * fade).clamp_max(MOST_LOUDER_DB).repeat_interleave(bands, -2)
-    louder = torch.nn.functional.pad(louder, (0, db.shape[-1] - frames))
-    return torch.where(db > floor + SOUNDING_DB, db + louder, db)
 
 
 class _Likelihood:

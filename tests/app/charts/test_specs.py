@@ -81,6 +81,14 @@ def test_an_axis_says_whole_numbers_in_full(name: str, last: int) -> None:
     assert f">{last:,}</text>" in svg and not re.search(r">[\d.]+(e[+−-]?\d+|k|m)</text>", svg)
 
 
+@pytest.mark.parametrize("name", ["main", "small", "overlay"])
+def test_an_axis_within_the_first_epoch_has_one_0_and_nothing_beside(name: str) -> None:
+    rows = Rows()
+    rows.add("frame", x=np.array([0.0, 0.3]), y=np.array([5.0, 25.0]))
+    svg = vl_convert.vegalite_to_svg(filled(CHARTS[name](), rows.table()))
+    assert re.findall(r"<text[^>]*>(0[\d.]*)</text>", svg) == ["0"]
+
+
 @pytest.mark.parametrize("name", CHARTS)
 def test_no_mark_is_told_to_a_screen_reader_without_a_name(name: str) -> None:
     svg = vl_convert.vegalite_to_svg(filled(CHARTS[name](), frame_only()))
