@@ -42,7 +42,8 @@ def sounds(data: Path | None) -> list[np.ndarray]:
 
 
 def _faster(wave: np.ndarray, times: float) -> np.ndarray:
-    return np.interp(np.arange(0, len(wave) - 1, times), np.arange(len(wave)), wave).astype(np.float32)
+    read: np.ndarray = np.interp(np.arange(0, len(wave) - 1, times), np.arange(len(wave)), wave).astype(np.float32)
+    return read
 
 
 def make_files(folder: Path, waves: Waves, hours: int) -> None:
@@ -50,8 +51,8 @@ def make_files(folder: Path, waves: Waves, hours: int) -> None:
     for number in range(hours * FILES_AN_HOUR):
         draws, parts, left = np.random.default_rng(number), list[np.ndarray](), FILE_S * RATE
         while left > 0:
-            part = _faster(waves[draws.integers(len(waves))], 2 ** draws.uniform(-0.5, 0.5)) * draws.uniform(0.3, 0.9)
-            parts.append(part[:left])
+            part = _faster(waves[int(draws.integers(len(waves)))], 2 ** draws.uniform(-0.5, 0.5))
+            parts.append(part[:left] * draws.uniform(0.3, 0.9))
             left -= len(part)
         soundfile.write(folder / f"{number:03}.wav", np.concatenate(parts), RATE, subtype="PCM_16")
 
