@@ -53,6 +53,7 @@ def test_the_end_of_a_run_is_told_with_its_facts_and_what_is_printed_is_in_its_l
 def test_a_failure_is_told_with_its_reason(write: Write, folder: Path, tmp_path: Path) -> None:
     write("alone.wav", 1)
     root = tmp_path / "run"
+    root.mkdir()  # as the queue makes one: what was not there before goes again, and what was heard with it
     assert forkserver.run("engine.train", folder, "--run-dir", root, "--notify", HEAR).returncode == 2
     (line,) = until(lambda: heard(root))
     error = RunReader(root).status().error
