@@ -60,7 +60,8 @@ def test_wherever_it_dies_a_resumed_run_ends_with_the_same_bits(
     few = max(one_in(32), 4 if minutes else 1)  # of the second run one in four: most of it is the first one again
     found = reports_in_parts("crash_points", place, few, *minutes)
     assert all(report["operations"] > 150 for report in found)
-    assert sum(report["points"] for report in found) > 2 * found[0]["operations"] / few
+    # A death at each operation, one in so many, and half as many in what recovers from two of them.
+    assert sum(report["points"] for report in found) > 1.5 * found[0]["operations"] / few
 
 
 @pytest.mark.slow

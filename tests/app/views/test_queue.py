@@ -173,8 +173,8 @@ def test_a_run_added_under_new_run_is_trained_by_a_worker_that_the_page_starts_a
     app.button(key="queue-start").click().run()
     assert "queue-start" not in keys(app) and not app.exception
     until(lambda: [row.state for row in listed(queue).rows] == [Standing.DONE, Standing.RUNNING])
-    app.run()
-    assert badges(app) == ["Learning", "Done"] and "<b>Working.</b> 1 run left." in said(app)
+    until(lambda: badges(app.run()) == ["Learning", "Done"])  # a run that is getting ready says so
+    assert "<b>Working.</b> 1 run left." in said(app)
     app.button(key="queue-stop").click().run()
     assert "queue-stop" not in keys(app)
     until(lambda: "1 run of them goes on where it stood." in said(app.run()))
