@@ -59,7 +59,7 @@ def _gaps(reader: Any) -> list[str]:
 
 
 def _usable(node: dict[str, Any]) -> bool:
-    """By its role, or since the focus can come to it."""
+    """By its role, or since the focus can come to it; a tab's panel takes it where nothing in it does."""
     focusable = any(one["name"] == "focusable" and one["value"]["value"] for one in node.get("properties", []))
     role = node.get("role", {}).get("value")
-    return role in ROLES or (focusable and role not in ("RootWebArea", "main"))
+    return role in ROLES or (focusable and role not in ("RootWebArea", "main", "tabpanel"))

@@ -59,7 +59,7 @@ SAMPLED = (("Run", ("table",)), ("Runs", ("done",)), ("Queue", (QUEUED, "empty")
 HEAD = frozenset(f"link | {title} | head" for title in ("Runs", "New run", "Queue", "Sounds", "Explore"))
 # What ends the state that is walked.
 LAST = (
-    "Start the demo|Start learning|Start the queue|Resume|Begin again",
+    "Start the demo|Start learning|Start the queue|Resume|Train longer|Begin again",
     "Try three presets",
     "Stop and keep|Stop the queue|Take all out",
     "Delete",
@@ -124,7 +124,8 @@ def _walk(title: str, state: str, place: Place, watched: Watched, before: frozen
     address = place.app.url + (EMPTY if state == "empty" else PAGES)[title]
     typed = {"Folder": str(place.folder), **TYPED}
     ends = "Stop and keep" if state == "training" and title == "Run" else None
-    walk = Walk(watched.page, address, typed, LAST, judge, ends, before)
+    begins = LAST[0] if title == "Run" and state != "training" else "(?!)"
+    walk = Walk(watched.page, address, typed, LAST, judge, ends, begins, before)
     walk.run()
     return walk
 

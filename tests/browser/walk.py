@@ -46,8 +46,9 @@ class Walk:
     """Press all of one page. address: where it stands. typed: what goes into fields, by their name.
 
     last: what ends the state that is walked, in this order after all else. ends: after a control of this sign there is
-    nothing more to press. arrived: called on the page as it opens, and with a selector of what was opened by an
-    expander, a tab or a question. before: the signs of what was pressed in another walk, and need not be again.
+    nothing more to press. begins: the sign of what begins a training on this page. arrived: called on the page as it
+    opens, and with a selector of what was opened by an expander, a tab or a question. before: the signs of what was
+    pressed in another walk, and need not be again.
     """
 
     page: Any
@@ -56,12 +57,14 @@ class Walk:
     last: Sequence[str]
     arrived: Callable[[Any, str], None]
     ends: str | None = None
+    begins: str = "(?!)"
     before: frozenset[str] = frozenset()
     pressed: list[Control] = field(default_factory=list)
     found: dict[str, Control | None] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     alike: set[str] = field(default_factory=set)
     _again: Counter[str] = field(default_factory=Counter)
+    _shut: Counter[str] = field(default_factory=Counter)
     _missed: Counter[str] = field(default_factory=Counter)
     _unsettled: bool = False
 
@@ -79,13 +82,22 @@ class Walk:
 
     @property
     def gone(self) -> list[str]:
-        """The signs of what was listed and never pressed, since it was not found again."""
-        return sorted(self.found.keys() - self._done())
+        """The signs of what was listed and never pressed, since it was not found again.
+
+        Not of what came with a training that was begun: it is over at some time, and walked in a state of its own.
+        """
+        begun = max((place for place, one in enumerate(self.pressed) if re.search(self.begins, one.sign)), default=None)
+        late = set(self.pressed[begun:]) if begun is not None else set()
+        return sorted(sign for sign in self.found.keys() - self._done() if self.found[sign] not in late)
 
     @property
     def disabled(self) -> dict[str, str]:
-        """By the sign of what could never be pressed what its tooltip says."""
-        return {sign: said for sign, said in self.reasons.items() if sign not in self.found and sign not in self.before}
+        """By the sign of what could never be pressed what its tooltip says.
+
+        What was shut in a single look says nothing: all fields are while a page gets its connection again.
+        """
+        known = self.found.keys() | self.before
+        return {sign: said for sign, said in self.reasons.items() if sign not in known and self._shut[sign] > 1}
 
     def _done(self) -> frozenset[str]:
         return self.before.union(one.sign for one in self.pressed)
@@ -104,7 +116,9 @@ class Walk:
         for one in shown:
             if not one.disabled:
                 self.found.setdefault(one.sign, opener)
-            elif one.sign not in self.reasons and not self._left():
+                continue
+            self._shut[one.sign] += 1
+            if one.sign not in self.reasons and not self._left():
                 with suppress(TimeoutError):  # on a page that moves it may have gone since: it is asked again
                     self.reasons[one.sign] = "" if one.kind == "step" else tip(self.page, self._element(one))
         return [one for one in shown if not one.disabled]

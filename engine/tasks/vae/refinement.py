@@ -79,19 +79,27 @@ def refined(
         return Refined(code.detach(), (weights @ shades).detach())
 
 
+def _quieter_after(wanted: torch.Tensor, db: torch.Tensor) -> torch.Tensor:
+    """By how many dB a copy [..., M, F] is too quiet after its beginning, at least 0; 0 of one all beginning."""
+    after = [power_to_db(to_power(one[..., ONSET_FRAMES:]).sum((-2, -1), keepdim=True)) for one in (wanted, db)]
+    return (after[0] - after[1]).clamp_min(0)
+
+
 def begun_as(db: torch.Tensor, wanted: torch.Tensor, floor: float) -> torch.Tensor:
     """``db`` [..., M, F] of a copy, where there is sound, with first frames as loud as those of ``wanted`` [..., M, F].
 
     A code stands for sixteen frames, and a soft beginning before a stroke is one or two of them, which count little in
     its fit: they came out up to 14 dB too loud. So eight frames get the levels of ``wanted`` in each quarter of the
-    bands, the last four less and less, none more than 12 dB louder than it was.
+    bands, the last four less and less, none more than 12 dB louder than it was; less by what the copy is too quiet
+    after them, or it would be spikier than its original, and could not be as loud without clipping.
     """
     frames = min(ONSET_FRAMES, db.shape[-1])
     bands = db.shape[-2] // ONSET_PARTS
     powers = (to_power(part[..., :frames]) for part in (wanted.clamp_min(floor), db))
     ours, theirs = (power_to_db(torch.stack(torch.split(power, bands, dim=-2), -3).sum(-2)) for power in powers)
     fade = (torch.arange(ONSET_FRAMES, 0, -1).to(db) / (ONSET_FADE_FRAMES + 1)).clamp_max(1)[:frames]
-    louder = ((ours - theirs) * fade).clamp_max(MOST_LOUDER_DB).repeat_interleave(bands, -2)
+    lacks = ours - theirs - _quieter_after(wanted.clamp_min(floor), db)
+    louder = (lacks * fade).clamp_max(MOST_LOUDER_DB).repeat_interleave(bands, -2)
     louder = torch.nn.functional.pad(louder, (0, db.shape[-1] - frames))
     return torch.where(db > floor + SOUNDING_DB, db + louder, db)
 
