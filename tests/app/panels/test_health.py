@@ -28,7 +28,8 @@ def _card(folder: str) -> None:
     noted = {"verdict": "used_with_note", "reason": "cut off: 0.20 s of 3.00 s could be read", "same_as": None}
     rows[1] = rows[1].model_copy(update=noted)
     found = Health(
-        files=rows, usable=len(rows), different=len(rows), skipped=0, total_duration_s=1000, median_duration_s=0.2, learn=4500, check=500,
+        files=rows, usable=len(rows), different=len(rows), skipped=0, total_duration_s=1000, median_duration_s=0.2,
+        learn=4500, check=500,
         preset=OverfittingPreset.AGGRESSIVE, val_fraction=0.1, ready=True, findings=[],
     )  # fmt: skip
     st.session_state.setdefault("to-hear", True)
