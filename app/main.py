@@ -46,5 +46,7 @@ chosen = st.navigation(
 )
 if chosen.url_path != "run":  # its title follows the run
     st.set_page_config(page_title=f"{chosen.title} · Sweetspot")
+st.session_state["arrived"] = st.session_state.get("page") != chosen.url_path  # in this run, and in none after it
+st.session_state["page"] = chosen.url_path
 st.session_state["entered"] = "entered" in st.session_state  # not yet in the first run: then a link led here
 chosen.run()

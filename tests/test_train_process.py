@@ -359,7 +359,7 @@ def test_fewer_than_two_usable_files_are_refused(engine: Engine, drums: Path, tm
     result = engine("train", folder, "--run-dir", tmp_path / "run")
     assert result.returncode == 2
     assert "2 files found, 1 usable: training needs at least 2" in result.stderr
-    assert RunReader(tmp_path / "run").status().state is State.FAILED
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

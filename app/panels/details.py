@@ -191,7 +191,9 @@ def _settings(reader: RunReader, view: RunView) -> None:
 
 def chosen(run: RunRecord) -> dict[str, str]:
     """Every setting as the form calls it, and its value."""
-    return {label(name): _plain(value) for name, value in changed(run.task, run.config.model_dump()).items()}
+    named = {label(name): _plain(value) for name, value in changed(run.task, run.config.model_dump()).items()}
+    minutes = run.config.training.get("max_minutes")  # the form of a new run has a slider of its own for it
+    return ({} if minutes is None else {label("max_minutes"): _plain(minutes)}) | named
 
 
 def basic_facts(run: RunRecord) -> dict[str, str]:

@@ -20,7 +20,6 @@ from engine.claims.figures import figure
 from engine.claims.headline import best_epoch, best_name
 from engine.quantities import counted, number
 from engine.rundir.artefacts import PreviewSet
-from engine.rundir.status import Best
 from engine.rundir.view import RunView
 
 LABEL_PX = 74
@@ -71,27 +70,40 @@ def captions(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tup
     """What stands beside each preview: its epoch, how well the model did there, and which is nearest the sweet spot."""
     store = metrics_of(root)
     store.refresh()
-    run, best = view.run, best_epoch(view.status, view.run)
+    run = view.run
     notes = view.notes
-    moments = sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
-    sweet = min(moments, key=lambda at: abs(at[1] - best.step), default=None) if best else None
+    sweet, called = nearest_best(view, found)
     curve = store.epochs.get(run.monitor.metric) if run else np.empty(0)
     ends, unit = _ends(store.epochs.get("step")), run.monitor.unit if run else ""
     own = own_errors(root, store, run) if run else np.empty(0)
     evidence = view.status.evidence if view.status else None
     checks = evidence.files if evidence else run.num_val_files if run else 0
     said = {}
-    for epoch, step in moments:
+    for epoch, step in _moments(found):
         label, detail = _where(epoch, step, ends, curve, unit)
         copied = _where(epoch, step, ends, own, unit)[1] if _measured(epoch, step, ends, own) else ""
         if not copied and run is not None and _measured(epoch, step, ends, curve):
             copied = f"{detail}, the mean of {checks}" if checks > 1 else detail
-        near = _sweetness(epoch, step, best, best_name(view.status)) if (epoch, step) == sweet else ""
+        near = called if (epoch, step) == sweet else ""
         starred, words = step in notes.starred, notes.remarks.get(step, "")
         said[epoch, step] = Caption(
             label, detail, near, copied=copied or detail, starred=starred, words=words
         )  # fmt: skip
     return said
+
+
+def nearest_best(view: RunView, found: Sequence[PreviewSet]) -> tuple[tuple[int, int] | None, str]:
+    """The epoch and update of the previews nearest the best epoch, and what they are called for that."""
+    best = best_epoch(view.status, view.run)
+    sweet = min(_moments(found), key=lambda at: abs(at[1] - best.step), default=None) if best else None
+    if best is None or sweet is None or sweet[1] == 0:
+        return sweet, ""
+    name = best_name(view.status)
+    return sweet, name if sweet[0] == best.epoch else f"nearest the {name}"
+
+
+def _moments(found: Sequence[PreviewSet]) -> list[tuple[int, int]]:
+    return sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
 
 
 def _measured(epoch: int, step: int, ends: Mapping[int, int], curve: np.ndarray) -> bool:
@@ -114,12 +126,6 @@ def _where(epoch: int, step: int, ends: dict[int, int], curve: np.ndarray, unit:
     before = epoch - 1
     measured = f"{figure(float(curve[before - 1]), unit)} at epoch {before}" if 0 < before <= len(curve) else ""
     return f"step {number(step)}", measured or f"in epoch {epoch}"
-
-
-def _sweetness(epoch: int, step: int, best: Best | None, name: str) -> str:
-    if best is None or step == 0:
-        return ""
-    return name if epoch == best.epoch else f"nearest the {name}"
 
 
 def listen(

@@ -65,8 +65,9 @@ class Chosen:
 
 
 def begin_with(reader: RunReader, record: RunRecord) -> None:
-    """Fill in the source of a run that is copied, once; what a stranger's run names is not looked into unasked."""
-    if st.session_state.get("copied") == reader.id:
+    """Fill in the source of a run that is copied, whenever one comes to the page for it; what a stranger's run names
+    is not looked into unasked."""
+    if st.session_state.get("copied") == reader.id and not st.session_state.get("arrived"):
         return
     st.session_state["copied"] = reader.id
     source = record.source

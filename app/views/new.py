@@ -44,11 +44,11 @@ def page() -> None:
         st.session_state["source"] = source.DROPPED  # three clicks to the first sound: the link, the start, the player
     st.title("New run", anchor=False)
     begins = fork.asked(library)
-    model = begins.record if begins is not None else _copied(library)
+    model, called = (begins.record, begins.of) if begins is not None else _copied(library)
     if begins is not None:
         fork.say(begins)
     elif model is not None:
-        style.quiet(f"With the data and the settings of {model.name}. Change what you like.")
+        style.quiet(f"With the data and the settings of {called}. Change what you like.")
     left, right = st.columns([5, 3], gap="large")
     with left:
         chosen = source.choose()
@@ -56,13 +56,14 @@ def page() -> None:
         _decide(library, fork.based(chosen, begins) if chosen and begins else chosen, model, begins)
 
 
-def _copied(library: Library) -> RunRecord | None:
-    """The run to begin from, when the page was opened to copy one."""
+def _copied(library: Library) -> tuple[RunRecord | None, str]:
+    """The run to begin from, when the page was opened to copy one, and what it is called now."""
     reader = library.find(st.query_params.get("copy"))
     record = reader.run() if reader else None
-    if record is not None and reader is not None:
-        source.begin_with(reader, record)
-    return record
+    if record is None or reader is None:
+        return None, ""
+    source.begin_with(reader, record)
+    return record, library.view(reader).name
 
 
 def _decide(library: Library, chosen: Chosen | None, model: RunRecord | None, begins: Fork | None) -> None:

@@ -22,7 +22,7 @@ from engine.rundir.view import RunView, ShownState
 LIVE_S, DETAILS_S = 1.0, 4.0
 CLICKED, MOVING = "clicked", "moving"
 TELLS = "its end, and when its sweet range lies behind or it memorises"
-Signature = tuple[bool, bool, int]
+Signature = tuple[bool, bool, int, object]
 
 
 def page() -> None:
@@ -81,7 +81,7 @@ def _may_move(view: RunView) -> bool:
 
 def _signature(view: RunView, preview_sets: list[PreviewSet]) -> Signature:
     """What the whole page is drawn anew for; everything else its fragments do."""
-    return _may_move(view), states.getting_ready(view), len(preview_sets)
+    return _may_move(view), states.getting_ready(view), len(preview_sets), previews.nearest_best(view, preview_sets)
 
 
 def _moving(library: Library, reader: RunReader, drawn: Signature, family: Family | None) -> None:

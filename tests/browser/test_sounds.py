@@ -52,7 +52,7 @@ def test_sounds_are_made_heard_starred_and_taken_along(
     app: Server, trained: Path, open_page: Open, tmp_path: Path
 ) -> None:
     page = open_page(f"{app.url}/run?run=drums")
-    page.get_by_role("button", name="Make sounds").click()
+    page.get_by_role("button", name="Make sounds", exact=True).click()
     page.get_by_text("No sounds yet.").wait_for(timeout=SLOW_MS)
     many = page.get_by_role("spinbutton", name="How many")
     many.fill("2")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.panels.previews import Caption, captions
+from app.panels.previews import Caption, captions, nearest_best
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.reader import RunReader
 from engine.rundir.record import FileRow
+from engine.rundir.status import Best, State
 from tests.app.library import record, write
 
 
@@ -69,3 +70,19 @@ def test_an_error_stands_beside_a_preview_only_where_it_was_measured(tmp_path: P
     assert (said[3, 25].label, said[3, 25].detail) == ("step 25", f"{curve[1]:.1f} dB at epoch 2")
     assert (said[1, 5].label, said[1, 5].detail) == ("step 5", "in epoch 1"), "nothing was measured before it"
     assert (said[9, 85].label, said[9, 85].detail) == ("step 85", "in epoch 9"), "nor of what the record lacks"
+
+
+def test_the_previews_nearest_the_best_epoch_are_called_so_as_it_moves(tmp_path: Path) -> None:
+    writer = write(tmp_path / "drums", done=4, state=State.RUNNING, close=False)  # epochs of ten updates
+    reader = RunReader(tmp_path / "drums")
+    found = [PreviewSet(epoch, 10 * epoch, "sample", 0) for epoch in (0, 2, 4)]
+
+    def called(best: int) -> object:
+        writer.update(best=Best(metric="val_recon_db", value=1.0, raw=1.0, epoch=best, step=10 * best))
+        writer._publish()
+        return nearest_best(reader.view(), found)
+
+    assert called(2) == ((2, 20), "best so far")
+    assert called(3) == ((2, 20), "nearest the best so far")
+    assert called(4) == ((4, 40), "best so far")
+    writer.close()

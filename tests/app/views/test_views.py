@@ -20,14 +20,18 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
+from app.panels.details import chosen
 from app.panels.forms import check, fields
+from app.panels.source import FOLDER, NAMED
 from app.runs.launch import flags
+from engine.rundir.annotate import annotate
 from engine.rundir.layout import Layout
+from engine.rundir.reader import RunReader
 from engine.rundir.record import FileRow, Monitor, RunConfig
 from engine.rundir.status import ErrorInfo, Memory, PhaseProgress, State
 from engine.tasks.vae.task import METRICS
 from tests.app.conftest import said
-from tests.app.library import write
+from tests.app.library import record, write
 from tests.audio.sounds import chirp
 from tests.conftest import ROOT
 
@@ -264,6 +268,34 @@ def test_a_copy_begins_with_all_settings_of_its_run(visit: Visit, runs_dir: Path
     assert {name: fields[f"setting-{name}"] for name in given} == {name: f"{value:g}" for name, value in given.items()}
     assert fields["setting-channels"] == "24" and fields["folder"] == "/nowhere/drums"
     assert app.select_slider[0].value == 0, "its run had no limit in minutes"
+
+
+def test_a_copy_is_of_its_run_each_time_one_comes_for_it_and_called_as_that_is_now(
+    visit: Visit, runs_dir: Path
+) -> None:
+    """Whatever was chosen on the page before one left it: it would be learned from under that run's name."""
+    write(runs_dir / "drums", config=RunConfig(training={"preset": "conservative"}, task={"channels": 24}))
+    annotate(RunReader(runs_dir / "drums"), name="Drums & bells")
+    app = visit("new", copy="drums")
+    for _ in range(2):
+        assert "With the data and the settings of Drums &amp; bells." in said(app)
+        assert app.session_state["source"] == FOLDER and app.session_state["folder"] == "/nowhere/drums"
+        app.session_state["source"] = NAMED
+        app.run()
+        assert app.session_state["source"] == NAMED, "one may choose another"
+        app.switch_page("views/runs.py").run()
+        app.switch_page("views/new.py")
+        app.query_params["copy"] = "drums"
+        app.session_state["source"] = NAMED  # as the browser may remember it
+        app.run()
+        assert not app.exception, app.exception
+
+
+def test_the_settings_of_a_run_name_its_minutes(visit: Visit, runs_dir: Path) -> None:
+    for minutes, named in ((2.5, {"Most minutes": "2.5"}), (None, {})):
+        config = RunConfig(training={"preset": "conservative", "max_minutes": minutes}, task={})
+        assert named.items() <= (shown := chosen(record("drums", config=config))).items()
+        assert minutes or "Most minutes" not in shown
 
 
 def test_the_copy_of_a_run_with_a_time_limit_keeps_the_other_limits_that_were_named(
