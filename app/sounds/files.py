@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.sounds.made_sounds import NEW, Sound
 from app.sounds.words import label, state_words, stem
+from engine.claims.figures import percent
 
 MOST_ZIPPED = 512 << 20  # The browser takes a download whole.
 MOST_LETTERS = 64  # of what a sound is, in the name of its file
@@ -30,7 +31,8 @@ def _what(sound: Sound) -> str:
     if sound.kind == NEW:
         return f"seed{sound.seed}-{label(sound.origin).split()[-1]}"
     files = " ".join(stem(sound.origin[name]) for name in ("file", "first", "second") if name in sound.origin)
-    return in_file_name(f"{label(sound.origin)} {files}")[:MOST_LETTERS].rstrip("-")
+    amount = percent(share) if isinstance(share := sound.origin.get("amount"), float) and share else ""
+    return in_file_name(f"{label(sound.origin)} {amount} {files}")[:MOST_LETTERS].rstrip("-")
 
 
 def in_file_name(text: str) -> str:

@@ -25,7 +25,9 @@ def label(origin: Mapping[str, Any]) -> str:
         return f"New {_whole(origin.get('index')) + 1}"
     if kind == VARIED:
         return f"Variation {_whole(origin.get('index')) + 1}" if origin.get("amount") else "Copy"
-    return {"place": "Place", MORPHED: "Morph", "moved": "Moved", OWN: "In grains"}.get(str(kind), "Sound")
+    if kind == MORPHED:
+        return f"Morph {percent(_number(origin.get('position')))}"
+    return {"place": "Place", "moved": "Moved", OWN: "In grains"}.get(str(kind), "Sound")
 
 
 def detail(origin: Mapping[str, Any]) -> str:
@@ -36,12 +38,18 @@ def detail(origin: Mapping[str, Any]) -> str:
     if kind in (VARIED, OWN):
         return stem(origin.get("file"))
     if kind == MORPHED:
-        far = percent(_number(origin.get("position")))
-        return f"{far} {stem(origin.get('first'))} → {stem(origin.get('second'))}"
+        return f"{stem(origin.get('first'))} → {stem(origin.get('second'))}"
     if kind == "place":
         return f"{shown(_number(origin.get('x')))}, {shown(_number(origin.get('y')))}"
     inner = origin.get("of")
-    return f"from {label(inner).lower()} {detail(inner)}".strip() if isinstance(inner, dict) else ""
+    begun = f"from {label(inner).lower()} {detail(inner)}".strip() if isinstance(inner, dict) else ""
+    return ", ".join(filter(None, (_moves(origin.get("axes")), begun)))
+
+
+def _moves(axes: object) -> str:
+    """How far along which directions: "direction 2 by −2.0"; those of the map's title, by their number."""
+    moves = axes.items() if isinstance(axes, Mapping) else ()
+    return ", ".join(f"direction {axis} by {shown(_number(far))}" for axis, far in moves if _number(far))
 
 
 def differences(sounds: Sequence[Sound]) -> dict[str, str]:

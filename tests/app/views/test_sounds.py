@@ -21,7 +21,7 @@ from app.sounds import made_sounds, relatives
 from app.sounds.client import Client, client_of
 from app.sounds.files import bundle, file_name
 from app.sounds.made_sounds import MadeSounds
-from app.sounds.words import differences
+from app.sounds.words import detail, differences
 from engine.audio.files.io import write_wave
 from engine.audio.picture import mel_png
 from engine.claims.headline import best_name
@@ -92,12 +92,12 @@ def test_variations_and_morphs_are_made_kept_and_named(visit: Visit, trained: Pa
     app.segmented_control(key="relatives-kind-drums").set_value(relatives.MORPH).run()
     assert app.selectbox(key="relatives-To-drums").value != app.selectbox(key="relatives-From-drums").value
     app.button(key="make-relatives").click().run()
-    assert f"0 % {first} → {second}" in said(app) and f"100 % {first} → {second}" in said(app)
+    assert f"{first} → {second}" in said(app) and "Morph 0 %" in said(app) and "Morph 100 %" in said(app)
     sounds = MadeSounds(Layout(trained).sounds)
     named = [file_name("Drums, dry", one) for one in sounds.sounds()]
     plain = [one.replace("_", "-") for one in (first, second)]
-    assert named[0] == f"drums-dry-001-variation-1-{plain[0]}-best.wav"
-    assert named[5] == f"drums-dry-006-morph-{'-'.join(plain)}-best.wav"
+    assert named[0] == f"drums-dry-001-variation-1-50-{plain[0]}-best.wav"
+    assert named[5] == f"drums-dry-006-morph-100-{'-'.join(plain)}-best.wav"
     app.segmented_control(key="relatives-kind-drums").set_value(relatives.VARY).run()
     chosen = app.selectbox(key="relatives-Sound-drums")
     assert chosen.options[-1] == f"Variation 1, 50 % from {first}, no. 1", "the newest first, after the recordings"
@@ -105,7 +105,7 @@ def test_variations_and_morphs_are_made_kept_and_named(visit: Visit, trained: Pa
     app.slider(key="relatives-amount-drums").set_value(20).run()
     app.button(key="make-relatives").click().run()
     assert "20 % from a variation" in said(app)
-    assert file_name("d", sounds.sounds()[-1]) == "d-008-variation-2-a-variation-best.wav"
+    assert file_name("d", sounds.sounds()[-1]) == "d-008-variation-2-20-a-variation-best.wav"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.sounds.made_sounds.MOST_PASSING", 0)
         sounds.prune()
@@ -506,3 +506,9 @@ def test_a_damaged_model_says_so_and_another_archive_is_none(visit: Visit, expor
     with zipfile.ZipFile(exported.with_name("photos.zip"), "w") as archive:
         archive.writestr("a.txt", "no model")
     assert "No such run" in said(visit("sounds", run="photos.zip"))
+
+
+def test_two_that_were_moved_from_one_place_are_told_apart() -> None:
+    place = {"kind": "place", "x": -6.4, "y": 2.0}
+    said = [detail({"kind": "moved", "axes": axes, "of": place}) for axes in ({"2": -2.0}, {"1": 0.5, "3": 0.0})]
+    assert said == ["direction 2 by −2.0, from place −6.4, 2.0", "direction 1 by 0.5, from place −6.4, 2.0"]
