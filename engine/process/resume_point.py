@@ -24,7 +24,7 @@ from engine.metrics import EpochMetrics
 from engine.printable import sweetspot
 from engine.quantities import counted, duration, plural
 from engine.rundir.layout import Layout, checkpoint_step, manifest
-from engine.rundir.liveness import is_here
+from engine.rundir.liveness import is_here, is_packed
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.reading import own_file
@@ -176,6 +176,19 @@ def more_of_it(root: Path) -> str:
     except RunDirectoryError as error:
         return str(error)
     return "Train it longer with --more-epochs N."
+
+
+def refuse_packed(root: Path) -> None:
+    """``RunDirectoryError`` of a run that was packed, or taken in from elsewhere: it is looked at and never trained.
+
+    One that was only copied names the computer that began it, and goes on where it lies.
+    """
+    sessions = RunReader(root).sessions()
+    if sessions and is_packed(sessions[-1]):
+        raise RunDirectoryError(
+            f"{root} comes from another computer: it can be looked at and listened to here, not trained.",
+            f"Begin a new run from it: {sweetspot('train', 'SOURCE', '--from', root)}",
+        )
 
 
 def finished_epochs(layout: Layout, step: int) -> list[EpochMetrics]:

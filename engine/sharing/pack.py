@@ -11,6 +11,7 @@ from engine.printable import escaped, printable
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.encoding import encode, seal
 from engine.rundir.layout import manifest
+from engine.rundir.liveness import PACKED
 from engine.rundir.lock import identity
 from engine.rundir.notes import read_notes
 from engine.rundir.protocol import SessionRecord
@@ -20,7 +21,6 @@ from engine.sharing.anonymise import ELSEWHERE, Scrubber
 from engine.sharing.deterministic_zip import write_zip
 
 NOTE = "PACKED.txt"
-NOWHERE = "packed"
 _MOST_LINES, _MOST_LOG, _MOST_PREVIEW = 2 << 30, 64 << 20, 32 << 20  # bytes, far beyond what any run writes
 
 
@@ -113,7 +113,7 @@ def _check_size(path: Path, most: int) -> None:
 
 def _anywhere(session: SessionRecord) -> dict[str, object]:
     """The session without what names its machine, so that no viewer takes the copy for a run of its own machine."""
-    nowhere = {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE, "directory": "", "since_boot_s": None}
+    nowhere = {"host": ELSEWHERE, "boot_id": PACKED, "machine_id": PACKED, "directory": "", "since_boot_s": None}
     return session.model_dump() | nowhere
 
 

@@ -1,4 +1,4 @@
-"""Lost checkpoints: what was learnt is not begun over, and a complete run stays so."""
+"""Lost checkpoints: what was learnt is not begun over, and a complete run stays so. A stranger's is not trained."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import pytest
 
 from engine.errors import RunDirectoryError
 from engine.loop.checkpoint import steps_saved
-from engine.process.resume_point import resume_point
+from engine.process.resume_point import refuse_packed, resume_point
 from engine.rundir.artefacts import manifest_of, write_artefact
 from engine.rundir.layout import Layout, manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
+from engine.sharing.unpack import take_in
 from tests import forkserver
 from tests.bits import flip
 from tests.reliability.sessions import session, write_table
@@ -161,6 +162,26 @@ def test_a_complete_run_stays_complete_and_is_recommended_what_can_be_done(
     assert f"sweetspot train --from {complete}" in done.stdout and "--more-epochs" not in done.stdout
     status = RunReader(complete).status()
     assert status is not None and status.state is State.COMPLETED
+
+
+@pytest.mark.parametrize("name", ["stopped", "complete"])
+def test_a_run_that_was_taken_in_is_never_trained(name: str, trained: Path, tmp_path: Path) -> None:
+    root = take_in(trained / name, tmp_path / "runs")
+    for options in ((), ("--more-epochs", 1), ("--source", trained / "table.csv")):
+        said = refused(root, *options)
+        assert "comes from another computer" in said and f"sweetspot train SOURCE --from {root}" in said
+    assert RunReader(root).view().read_only
+    command = ("engine.train", trained / "table.csv", "--from", root, "--run-dir", tmp_path / "new")
+    done = forkserver.run(*command, "--max-steps", 3)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_run_that_was_copied_from_another_machine_goes_on(stopped: Path) -> None:
+    sessions = Layout(stopped).sessions
+    one = json.loads(sessions.read_text())
+    sessions.write_text(json.dumps(one | {"host": "another", "boot_id": "another", "machine_id": "another"}) + "\n")
+    refuse_packed(stopped)
+    assert "it ran on another machine" in str(resume_point(stopped))
 
 
 def test_the_page_says_the_same(stopped: Path) -> None:
