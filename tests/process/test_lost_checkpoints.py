@@ -176,6 +176,15 @@ def test_a_run_that_was_taken_in_is_never_trained(name: str, trained: Path, tmp_
     assert done.returncode == 0, done.stderr
 
 
+def test_a_stranger_that_does_not_say_who_trained_it_is_not_trained_either(
+    trained: Path, stopped: Path, tmp_path: Path
+) -> None:
+    Layout(stopped).sessions.write_text("{")
+    root = take_in(stopped, tmp_path / "runs")
+    assert "comes from another computer" in refused(root, "--source", trained / "table.csv")
+    assert RunReader(root).view().read_only
+
+
 def test_a_run_that_was_copied_from_another_machine_goes_on(stopped: Path) -> None:
     sessions = Layout(stopped).sessions
     one = json.loads(sessions.read_text())
