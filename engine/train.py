@@ -30,7 +30,7 @@ from engine.process.notify import Notices
 from engine.process.notify import option as notify_option
 from engine.process.origin import Beginning, known_sides
 from engine.process.path_type import UserPath
-from engine.process.resume_point import git_commit, resume_point, versions
+from engine.process.resume_point import git_commit, more_of_it, refuse_packed, resume_point, versions
 from engine.process.session import Session, Stopped, open_task, restore_newest
 from engine.process.signals import SignalFlag
 from engine.process.sleep_inhibitor import kept_awake
@@ -271,17 +271,20 @@ def _resume(
     if more_epochs is not None and more_minutes is not None:
         raise ConfigError("A run goes on for epochs or for minutes.", "Give one of --more-epochs and --more-minutes.")
     more = None if more_epochs is None and more_minutes is None else More(more_epochs, more_minutes)
+    refuse_packed(root)
     refuse_living(Layout(root))
     job = resumed_job(root, moved)
     status = RunReader(root).status()
     if status is not None and status.state is State.COMPLETED and more is None:
-        click.echo(f"{root} is complete: {reason_done(status)}. Train it longer with --more-epochs N.")
+        click.echo(f"{root} is complete: {reason_done(status)}. {more_of_it(root)}")
         return 0
     from engine import device as devices
 
     point = resume_point(
         root, devices.choose(job.training.device, job.training.threads).name, ranks.size if ranks else 1
     )
+    if more is not None and (point is None or point.file is None):
+        raise ConfigError("Nothing of it was saved yet.", "Go on with --resume alone, or start a new run.")
     click.echo(point)
     if more is not None:
         click.echo(f"From there for {more}, whatever was planned.")

@@ -68,8 +68,8 @@ def what_is_kept(files: Kept) -> str:
         none = "No checkpoint is kept to go on from, but the best state"
         return f"{none}, of epoch {files.best}, is. {_what_is_usable(files)}"
     if files.usable:
-        none = "No checkpoint verifies" if files.damaged else "No checkpoint is kept"
-        return f"{none}: training begins again at its start. {_what_is_usable(files)}"
+        none = "No checkpoint verifies" if files.damaged else "No checkpoint is kept to go on from"
+        return f"{none}. {_what_is_usable(files)}"
     if files.damaged:
         return "Nothing that was saved verifies: nothing is kept."
     return "Nothing is kept yet: it failed before anything was saved."

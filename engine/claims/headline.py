@@ -31,7 +31,8 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
     if status is None:
         return _say("unreadable", "info", "Its status cannot be read. What else is here is shown below.")
     if view.state is ShownState.CRASHED:
-        said = f"It ended without a word {_place(status)}. {_after_a_crash(status, kept())}"
+        files = kept()
+        said = f"It ended without a word {_place(status, files.newest)}. {_after_a_crash(status, files)}"
         return _say("crashed", "warning", said)
     if view.state is ShownState.UNKNOWN:
         return _say(
@@ -143,8 +144,13 @@ def _failed(status: Status | None, files: Kept) -> Diagnosis:
     return _say("failed", "error", f"It failed{where}: {cause}.{left} {error.remedy}".rstrip())
 
 
-def _place(status: Status) -> str:
-    """Where it stands: at the end of an epoch, or in one whose check has not come yet."""
+def _place(status: Status, saved: int | None = None) -> str:
+    """Where it stands: at the end of an epoch, or in one whose check has not come yet.
+
+    saved: the epoch of its last save. That of a process that was killed may be ahead of its last word.
+    """
+    if saved is not None and saved > status.epoch:
+        return f"in epoch {saved}"
     if not status.epoch:
         return "at the very beginning"
     checked = status.evidence.epoch if status.evidence else 0
@@ -154,8 +160,10 @@ def _place(status: Status) -> str:
 def _after_a_crash(status: Status, files: Kept) -> str:
     if files.step is not None:
         return f"The last save is of step {files.step:,}, in epoch {files.newest}: resume from there."
-    if files.usable or files.best is not None:
+    if files.usable or files.best is not None or files.damaged:
         return what_is_kept(files)
+    if status.last_checkpoint is not None:
+        return "What it had saved is gone."
     return "Nothing is saved: resuming begins at the start." if status.step else "It had not begun to learn."
 
 

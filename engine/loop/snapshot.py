@@ -99,13 +99,25 @@ def find(layout: Layout, which: str | None) -> tuple[str, dict[str, Any]]:
     if which in (None, "best") and manifest(layout.best).is_file():
         return layout.best.name, _usable(layout.best.name, load(layout.best))
     if which == "best":
-        raise DataError("This run has no best checkpoint yet.", "Let it finish an epoch and save, or use last.")
+        raise DataError(
+            "This run has no best checkpoint.", _instead(layout, "Let it finish an epoch and save, or use last.")
+        )
     if which in (None, "last"):
         newest, _ = load_newest(layout)
         if newest is None:
-            raise DataError("This run has no checkpoint that can be read.", "Train it longer, or use save-now.")
+            raise DataError(
+                "This run has no checkpoint that can be read.", _instead(layout, "Train it longer, or use save-now.")
+            )
         return newest.file, _usable(newest.file, newest.state)
     return _find_moment(layout, str(which))
+
+
+def _instead(layout: Layout, otherwise: str) -> str:
+    """What can be used where no state is that was asked for; ``otherwise`` where nothing verifies. Reads all whole."""
+    reader = RunReader(layout.root)
+    whole = [item.manifest for item in (*reader.checkpoints(), *reader.snapshots()) if item.verified]
+    epochs = sorted({record.epoch for record in whole if record is not None})
+    return f"The weights of epoch {_list(epochs)} were kept: --checkpoint epoch-{epochs[-1]}" if epochs else otherwise
 
 
 def _load_named(layout: Layout, name: str) -> dict[str, Any]:

@@ -18,14 +18,18 @@ from pathlib import Path
 from pydantic import ValidationError
 
 import engine
+from engine.claims.advice import kept
 from engine.errors import RunDirectoryError
 from engine.metrics import EpochMetrics
-from engine.quantities import counted, duration
-from engine.rundir.layout import Layout, checkpoint_step
-from engine.rundir.liveness import is_here
+from engine.printable import sweetspot
+from engine.quantities import counted, duration, plural
+from engine.rundir.layout import Layout, checkpoint_step, manifest
+from engine.rundir.liveness import is_here, is_packed
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
+from engine.rundir.reading import own_file
 from engine.rundir.record import RunRecord
+from engine.rundir.status import State
 
 _BITS = ("torch", "torchaudio", "numpy", "soundfile", "soxr")
 
@@ -93,7 +97,7 @@ def git_commit() -> str | None:
 def resume_point(root: Path, device: str | None = None, processes: int = 1) -> ResumePoint | None:
     """Where the run in ``root`` would go on; None when it has no run.json, so that there is nothing to go on with.
 
-    ``RunDirectoryError`` when that is damaged.
+    ``RunDirectoryError`` when that is damaged, or :func:`lost_checkpoints` has a reason.
 
     device: what it would compute on, as sessions name it; None when that is not known yet. processes: how many would
     share an update.
@@ -107,6 +111,8 @@ def resume_point(root: Path, device: str | None = None, processes: int = 1) -> R
     sessions = reader.sessions()
     steps = [item for item in reversed(reader.checkpoints()) if checkpoint_step(item.path.name) is not None]
     newest = next((item.manifest for item in steps if item.verified), None)
+    if newest is None and (lost := lost_checkpoints(reader, record)) is not None:
+        raise lost
     status, plans = reader.status(), reader.plans()
     present = plans[-1] if plans else record
     return ResumePoint(
@@ -122,6 +128,67 @@ def resume_point(root: Path, device: str | None = None, processes: int = 1) -> R
         )
         or ([] if sessions else ["what trained it until now cannot be read (sessions.jsonl)"]),
     )
+
+
+def lost_checkpoints(reader: RunReader, record: RunRecord) -> RunDirectoryError | None:
+    """Why a run, no checkpoint of which can be read, does not begin at step 1: it had one, or the weights of another.
+
+    What it has learnt would be written over. None where it had none: a process killed before its first checkpoint may
+    leave a best state and snapshots, and whoever begins again makes the same.
+    """
+    status = reader.status()
+    steps = [one.path for one in reader.checkpoints() if checkpoint_step(one.path.name) is not None]
+    damaged = [path.name for path in steps if own_file(manifest(path))]  # without one, a kill left it half written
+    saved = status is not None and (status.last_checkpoint is not None or status.state is State.COMPLETED)
+    had = damaged or saved or next(reader.all_of("checkpoint"), None) is not None
+    remedy = _from_what_is_left(reader) if had else ""
+    if not remedy and record.parent is not None:
+        return RunDirectoryError(
+            f"The weights of {record.parent.run} that this run began with are not here, or damaged.",
+            "Begin again from that run: sweetspot train --from RUN_DIR.",
+        )
+    if not had:
+        return None
+    why = f"{', '.join(damaged)} {plural(len(damaged), 'is', 'are')} damaged" if damaged else "those it saved are gone"
+    return RunDirectoryError(
+        f"No checkpoint of {reader.root} can be gone on from: {why}.",
+        remedy or "Start a new run: nothing else is left.",
+    )
+
+
+def _from_what_is_left(reader: RunReader) -> str:
+    """How weights that verify can begin another run; "" where none do."""
+    files = kept(reader.checkpoints(), reader.snapshots())
+    if files.best is not None:
+        command = sweetspot("train", "--from", reader.root)
+        return f"Its best state, of epoch {files.best}, can begin a new run: {command}"
+    if files.usable:
+        epoch = files.usable[-1]
+        command = sweetspot("train", "--from", reader.root, "--checkpoint", f"epoch-{epoch}")
+        return f"Its weights of epoch {epoch} can begin a new run: {command}"
+    return ""
+
+
+def more_of_it(root: Path) -> str:
+    """How the completed run in ``root`` can be trained longer; where it cannot, why, and what can be done instead."""
+    try:
+        resume_point(root)
+    except RunDirectoryError as error:
+        return str(error)
+    return "Train it longer with --more-epochs N."
+
+
+def refuse_packed(root: Path) -> None:
+    """``RunDirectoryError`` of a run that was packed, or taken in from elsewhere: it is looked at and never trained.
+
+    One that was only copied names the computer that began it, and goes on where it lies.
+    """
+    sessions = RunReader(root).sessions()
+    if sessions and is_packed(sessions[-1]):
+        raise RunDirectoryError(
+            f"{root} comes from another computer: it can be looked at and listened to here, not trained.",
+            f"Begin a new run from it: {sweetspot('train', 'SOURCE', '--from', root)}",
+        )
 
 
 def finished_epochs(layout: Layout, step: int) -> list[EpochMetrics]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.errors import ConfigError, RunDirectoryError, SweetspotError
+from engine.errors import SweetspotError
 from engine.metrics import EpochMetrics
 from engine.process.failures import recognise
 from engine.process.job import Job
 from engine.process.notify import Notices
-from engine.process.resume_point import finished_epochs
+from engine.process.resume_point import finished_epochs, lost_checkpoints
 from engine.process.signals import SignalFlag
 from engine.process.terminal import Terminal
 from engine.rundir.reader import RunReader
@@ -120,7 +120,7 @@ def open_task(job: Job, device: Device, session: Session, sides: Mapping[str, Si
 def restore_newest(trainer: Trainer, session: Session, job: Job) -> None:
     """Bring ``trainer`` to the newest checkpoint that is whole, and let it go on from there for what ``job`` asks.
 
-    It stays at its beginning where there is none, but for a run that cannot begin again or is to be trained longer.
+    It stays at its beginning where there never was one; ``RunDirectoryError`` where those that were are lost.
     """
     from engine.loop.checkpoint import load_newest
 
@@ -131,13 +131,5 @@ def restore_newest(trainer: Trainer, session: Session, job: Job) -> None:
     if loaded is not None:
         trainer.restore(loaded, finished_epochs(writer.layout, loaded.step), job.more)
         writer.go_on_after(trainer.tracker.elapsed_s)
-    elif job.record is not None and job.record.parent is not None:
-        parent = job.record.parent
-        raise RunDirectoryError(
-            f"The weights of {parent.run} that this run began with are not here, or damaged.",
-            "Begin again from that run: sweetspot train --from RUN_DIR.",
-        )
-    elif job.more is not None:
-        raise ConfigError(
-            "Nothing was saved yet that could be trained longer.", "Go on with --resume alone, or start a new run."
-        )
+    elif job.record is not None and (lost := lost_checkpoints(RunReader(writer.root), job.record)) is not None:
+        raise lost  # also of one that verified and does not parse, which was not known before

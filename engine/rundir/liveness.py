@@ -37,6 +37,7 @@ START_TOLERANCE_S = 2.0  # psutil derives the start from the wall clock, which m
 HEARTBEAT_PATIENCE_S = 5.0  # the writer beats at least once a second
 _BEAT_PATIENCE_S = 2.5
 _LOOK_S = 0.1
+PACKED = "packed"  # stands for the boot and the machine where a run was stripped of what names its own
 
 
 class Liveness(StrEnum):
@@ -82,6 +83,11 @@ def is_here(session: SessionRecord) -> bool:
     if session.machine_id and machine_id():
         return session.machine_id == machine_id()
     return not session.boot_id and not boot_id() and session.host == host()
+
+
+def is_packed(session: SessionRecord) -> bool:
+    """Whether ``session`` is one of a packed run, or of one that was taken in: it names no machine at all."""
+    return session.boot_id == PACKED
 
 
 def of_this_boot(session: SessionRecord) -> bool:

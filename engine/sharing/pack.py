@@ -11,16 +11,17 @@ from engine.printable import escaped, printable
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.encoding import encode, seal
 from engine.rundir.layout import manifest
+from engine.rundir.liveness import PACKED
 from engine.rundir.lock import identity
 from engine.rundir.notes import read_notes
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.reading import own_file, read_own
+from engine.rundir.status import Status
 from engine.sharing.anonymise import ELSEWHERE, Scrubber
 from engine.sharing.deterministic_zip import write_zip
 
 NOTE = "PACKED.txt"
-NOWHERE = "packed"
 _MOST_LINES, _MOST_LOG, _MOST_PREVIEW = 2 << 30, 64 << 20, 32 << 20  # bytes, far beyond what any run writes
 
 
@@ -78,7 +79,10 @@ def contents(reader: RunReader, *, checkpoints: bool = True, snapshots: bool = T
         yield layout.status.name, encode(scrub.value(status.model_dump()), indent=1)
     if dataset is not None:
         yield layout.dataset.name, seal(scrub.value(dataset.model_dump()))
-    yield layout.sessions.name, b"".join(encode(scrub.value(_anywhere(one))) for one in reader.sessions())
+    yield (
+        layout.sessions.name,
+        b"".join(encode(scrub.value(_anywhere(one))) for one in reader.sessions() or [_nobody(status)]),
+    )
     plans = reader.plans()
     if plans:
         yield layout.plans.name, b"".join(encode(scrub.value(one.model_dump())) for one in plans)
@@ -113,8 +117,17 @@ def _check_size(path: Path, most: int) -> None:
 
 def _anywhere(session: SessionRecord) -> dict[str, object]:
     """The session without what names its machine, so that no viewer takes the copy for a run of its own machine."""
-    nowhere = {"host": ELSEWHERE, "boot_id": NOWHERE, "machine_id": NOWHERE, "directory": "", "since_boot_s": None}
+    nowhere = {"host": ELSEWHERE, "boot_id": PACKED, "machine_id": PACKED, "directory": "", "since_boot_s": None}
     return session.model_dump() | nowhere
+
+
+def _nobody(status: Status | None) -> SessionRecord:
+    """Stands for sessions that cannot be read: without any, the copy would count as one's own."""
+    session = status.session if status is not None else ""
+    return SessionRecord(
+        session=session, pid=0, process_started_at=0.0, boot_id="", host="", started_at=0.0, device="unknown",
+        threads=1, versions={},
+    )  # fmt: skip
 
 
 def _artefact(reader: RunReader, found: Artefact, scrub: Scrubber) -> Iterator[tuple[str, bytes]]:

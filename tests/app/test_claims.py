@@ -110,7 +110,7 @@ def test_what_was_saved_is_kept_as_long_as_it_verifies(visit: Visit, runs_dir: P
     for text in everywhere(visit, root).values():
         assert "kept. Wait." in text and "Nothing" not in text.split("Wait.")[0][-90:]
     for directory, now in (
-        (Layout(root).checkpoints, "No checkpoint verifies: training begins again at its start. What it had learnt by"),
+        (Layout(root).checkpoints, "No checkpoint verifies. What it had learnt by"),
         (Layout(root).snapshots, "Nothing that was saved verifies: nothing is kept. Wait."),
     ):
         for path in directory.glob("*.safetensors"):

@@ -17,7 +17,7 @@ from engine.claims.quality import quality
 from engine.rundir.findings import Diagnosis, SweetRange
 from engine.rundir.liveness import Liveness
 from engine.rundir.protocol import SessionRecord
-from engine.rundir.status import Best, ErrorInfo, State, Status
+from engine.rundir.status import Best, CheckpointRef, ErrorInfo, State, Status
 from engine.rundir.view import RunView, ShownState
 from engine.tasks.mlp.nouns import NUMBERS
 from tests.app.library import record
@@ -166,3 +166,18 @@ def test_a_run_that_was_stopped_within_an_epoch_says_up_to_where_it_is_kept(chec
     ):
         found = headline(view(state, status), lambda: files)
         assert found is not None and found.message.startswith(words)
+
+
+def test_a_save_after_the_last_word_of_a_killed_run_says_how_far_it_came() -> None:
+    """The status is written once a second, a checkpoint at once."""
+    status = STATUS.model_copy(update={"epoch": 326, "step": 2608})
+    found = headline(view(ShownState.CRASHED, status), lambda: Kept(newest=330, step=2640))
+    assert found is not None and found.message.startswith("It ended without a word in epoch 330. The last save is of")
+
+
+def test_a_killed_run_whose_saves_are_lost_is_not_said_to_begin_again() -> None:
+    saved = CheckpointRef(file="step-00000080.safetensors", step=80, epoch=4, at=1.0)
+    status = STATUS.model_copy(update={"epoch": 4, "step": 80, "last_checkpoint": saved})
+    for files, words in ((Kept(), "What it had saved is gone."), (Kept(damaged=1), "Nothing that was saved verifies")):
+        found = headline(view(ShownState.CRASHED, status), lambda files=files: files)
+        assert found is not None and words in found.message and "resuming" not in found.message

@@ -46,7 +46,7 @@ def test_a_run_without_checkpoints_says_which_epochs_can_be_used(root: Path) -> 
         writer.write_artefact(place, data, manifest)
         writer.state(State.FAILED, error=ErrorInfo(kind="x", cause="The disk refused.", remedy="Free some space."))
     said = CliRunner().invoke(command, [str(root)]).output
-    assert "training begins again at its start. What it had learnt by epoch 2 can be used." in said
+    assert "No checkpoint is kept to go on from. What it had learnt by epoch 2 can be used." in said
     place.write_bytes(b"weighty")
     assert "can be used" not in CliRunner().invoke(command, [str(root)]).output
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from engine.rundir.layout import Layout, manifest
 from engine.rundir.protocol import PROTOCOL
 from engine.rundir.status import Best, State
 from engine.rundir.writer import RunWriter
+from tests.bits import flip
 
 TASK = {"names": {"0": "low"}, "mean": torch.arange(3.0), "scale": 2.5}
 
@@ -139,9 +141,18 @@ def test_a_moment_is_found_by_its_epoch(tmp_path: Path) -> None:
         find(layout, "epoch-3")
     with pytest.raises(DataError, match="names no checkpoint"):
         find(layout, "tomorrow")
+
+
+def test_where_no_checkpoint_is_left_it_is_said_what_can_be_used(tmp_path: Path) -> None:
+    layout = keep(tmp_path / "run", [2, 20, 45])
+    flip(layout.snapshot(4, 45), 100)
     for name in (None, "last", "best"):
-        with pytest.raises(DataError, match="no"):
+        with pytest.raises(DataError, match=r"no .*checkpoint.* The weights of epoch 0, 2 were kept: --checkpoint epo"):
             find(layout, name)
+    assert find(layout, "epoch-2")[0] == layout.snapshot(2, 20).name
+    shutil.rmtree(layout.snapshots)
+    with pytest.raises(DataError, match="Train it longer, or use save-now"):
+        find(layout, None)
 
 
 def test_a_damaged_snapshot_is_refused(tmp_path: Path) -> None:

@@ -115,6 +115,7 @@ def test_a_run_whose_first_weights_are_gone_does_not_begin_with_others(parent: P
     root = tmp_path / "run"
     assert forkserver.run("engine.train", "--from", parent, "--run-dir", root, *FORK).returncode == 0
     shutil.rmtree(root / "checkpoints")
+    shutil.rmtree(root / "snapshots")
     status = root / "status.json"
     status.unlink()
     refused = forkserver.run("engine.train", "--resume", root)

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from engine.errors import RunDirectoryError
+from engine.loop.checkpoint import steps_saved
 from engine.process.job import asked_job
 from engine.queue.files import Queue, Queued
 from engine.queue.request import Outcome
@@ -28,7 +29,9 @@ from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from tests import forkserver
 from tests.app.library import write
+from tests.bits import flip
 from tests.conftest import until
+from tests.reliability.sessions import session, write_table
 from tests.run_list import list_runs
 from tests.test_train_process import comparable, step_of
 
@@ -510,6 +513,24 @@ def test_a_training_that_was_killed_before_it_went_on_was_not_stopped(
     (one,) = Queue(runs).to_train()
     write(one.root, state=State.INTERRUPTED)  # as the session before left it
     assert was_stopped(one, code) is stopped
+
+
+def test_a_run_whose_checkpoints_are_damaged_is_given_up_and_not_begun_over(
+    queue: Engine, runs: Path, tmp_path: Path
+) -> None:
+    source = write_table(tmp_path / "table.csv")
+    root = added(queue, source)
+    (one,) = Queue(runs).to_train()
+    Queue(runs).begin(one)
+    assert session(source, root, stop_at=9) == 143
+    for step in steps_saved(Layout(root)):
+        flip(Layout(root).checkpoint(step), 500)
+    done = queue("run", "--threads", 1)
+    assert done.returncode == 1, done.stdout
+    (found,) = listed(queue)
+    assert found["state"] == "failed" and "step-00000009.safetensors" in found["reason"]
+    assert f"can begin a new run: sweetspot train --from {root}" in found["reason"]
+    assert done.stdout.count("goes on") == 1 and step_of(root) == 9 and len(RunReader(root).sessions()) == 1
 
 
 def test_what_was_killed_while_it_noted_an_end_is_over_and_stays_so(queue: Engine, runs: Path) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from tests import forkserver
 from tests.app.conftest import forked_starts, runs_dir, said, visit
 from tests.app.library import write
+from tests.bits import flip
 from tests.conftest import until
 
 __all__ = ["forked_starts", "runs_dir", "visit"]
@@ -56,3 +58,15 @@ def test_one_that_was_stopped_says_what_it_replaces(visit: Visit, runs_dir: Path
     assert "in place of what was left." in said(app) and "learning rate rises" not in said(app)
     app.button(key="longer-not").click().run()
     assert "in place of what was left." not in said(app) and not RunReader(runs_dir / "drums").plans()
+
+
+@pytest.mark.parametrize(("button", "said_first"), [("longer", "trained longer"), ("resume", "resumed")])
+def test_one_whose_checkpoints_are_damaged_says_so_and_offers_nothing(
+    visit: Visit, runs_dir: Path, button: str, said_first: str
+) -> None:
+    write(runs_dir / "drums", state=State.CANCELLED, done=15)
+    flip(Layout(runs_dir / "drums").checkpoint(100), 2)
+    app = visit("run", run="drums")
+    app.button(key=button).click().run()
+    assert f"It cannot be {said_first}." in said(app) and "step-00000100.safetensors is damaged" in said(app)
+    assert f"{button}-now" not in [one.key for one in app.button] and not app.exception
