@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.look import style
+from app.look.plain import plain
 from app.panels.source import as_path
 from app.runs.library import Library
 from engine.errors import SweetspotError
@@ -15,6 +16,7 @@ from engine.home import expanded
 from engine.sharing.unpack import take_in
 
 LARGEST_MB = 2_000
+_MISSING = "missing-of-taken-in"
 
 
 def offer(library: Library) -> None:
@@ -48,9 +50,16 @@ def offer(library: Library) -> None:
 def _open(source: Path, library: Library) -> None:
     try:
         with st.spinner("Reading it."):
-            root = take_in(source, library.runs_dir)
+            taken = take_in(source, library.runs_dir)
     except SweetspotError as error:
         style.note("red", "error", error.cause, error.remedy)
         return
     library.changes.forget()
-    st.switch_page("views/run.py", query_params={"run": root.name})
+    st.session_state[_MISSING] = [*taken.sentences]
+    st.switch_page("views/run.py", query_params={"run": taken.root.name})
+
+
+def tell_what_is_missing() -> None:
+    """Once, on the page of the run that was just taken in: what was damaged, or belongs to no run."""
+    for sentence in st.session_state.pop(_MISSING, ()):
+        st.toast(plain(sentence), icon=":material/warning:", duration="infinite")

@@ -10,7 +10,7 @@ from app.charts import plots, small_plots
 from app.look import states, style, words
 from app.look.fragments import fragment
 from app.look.plain import plain
-from app.panels import actions, chart_menu, details, families, notices, previews, run_notes, summary
+from app.panels import actions, chart_menu, details, families, notices, open_run, previews, run_notes, summary
 from app.panels.families import Family
 from app.panels.refusals import view_or_refusal
 from app.runs.launch import Launch, launcher
@@ -40,6 +40,7 @@ def page() -> None:
         else:
             _missing()
         return
+    open_run.tell_what_is_missing()
     view = view_or_refusal(library, reader)
     if view is not None:
         _show(library, reader, view)

@@ -10,7 +10,7 @@ import click
 
 from engine.process.path_type import UserPath
 from engine.rundir.reader import RunReader
-from engine.sharing.pack import pack
+from engine.sharing.pack import damaged_sentence, pack
 
 
 @click.command("pack")
@@ -28,6 +28,8 @@ def command(run_dir: Path, out: Path, without_checkpoints: bool, without_snapsho
     out.parent.mkdir(parents=True, exist_ok=True)
     packed = pack(RunReader(run_dir), out, checkpoints=not without_checkpoints, snapshots=not without_snapshots)
     click.echo(f"{out}: {packed.members} files, {out.stat().st_size / 1e6:.1f} MB ({_parts(out)})")
+    if packed.damaged:
+        click.echo(f"{damaged_sentence(packed.damaged)}.", err=True)
     if packed.live:
         click.echo(f"It may still be training: this is how it stood at step {packed.step}.", err=True)
 

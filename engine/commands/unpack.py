@@ -19,9 +19,13 @@ from engine.sharing.unpack import take_in
 def command(source: Path, runs_dir: Path) -> None:
     """Take in a run from elsewhere: what "sweetspot pack" wrote, or a run's directory.
 
-    It is read as a stranger's: what a run does not consist of is refused, nothing in it is believed, and it is looked
-    at, listened to and makes sounds, but is never trained here. Prints the directory of the copy.
+    It is read as a stranger's: an archive with a name that leads out of a run's directory is refused, what else a
+    packed run does not consist of is passed over, and what is damaged is left out and named. Nothing in it is believed,
+    and it is looked at, listened to and makes sounds, but is never trained here. Prints the directory of the copy.
     """
     if not expanded(source).exists():
         raise DataError(f"{source} is not there.", "Name what “sweetspot pack” wrote, or a run's directory.")
-    click.echo(take_in(expanded(source), expanded(runs_dir)))
+    taken = take_in(expanded(source), expanded(runs_dir))
+    click.echo(taken.root)
+    for sentence in taken.sentences:
+        click.echo(sentence, err=True)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DataError, RunDirectoryError
 from engine.printable import escaped, printable
+from engine.quantities import counted
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.encoding import encode, seal
 from engine.rundir.layout import manifest
 from engine.rundir.liveness import PACKED
 from engine.rundir.lock import identity
 from engine.rundir.notes import read_notes
-from engine.rundir.protocol import SessionRecord
+from engine.rundir.protocol import Manifest, SessionRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.reading import own_file, read_own
 from engine.rundir.status import Status
@@ -22,16 +23,19 @@ from engine.sharing.anonymise import ELSEWHERE, Scrubber
 from engine.sharing.deterministic_zip import write_zip
 
 NOTE = "PACKED.txt"
+_MOST_NAMED = 6  # damaged files in a sentence
 _MOST_LINES, _MOST_LOG, _MOST_PREVIEW = 2 << 30, 64 << 20, 32 << 20  # bytes, far beyond what any run writes
 
 
 @dataclass(frozen=True)
 class Packed:
-    """What a pack holds. live: the run may still have been training, and stood at ``step``."""
+    """What a pack holds. live: the run may still have been training, and stood at ``step``; damaged: the files,
+    by their paths in the run, that could not be read as what they are, or do not match their manifests: not in it."""
 
     live: bool
     step: int
     members: int
+    damaged: tuple[str, ...]
 
 
 def pack(reader: RunReader, out: Path, *, checkpoints: bool = True, snapshots: bool = True) -> Packed:
@@ -48,9 +52,10 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True, snapshots: b
     live = view.session_may_live
     step = view.status.step if view.status else 0
     names: list[str] = []
+    damaged: list[str] = []
 
     def members() -> Iterator[tuple[str, bytes]]:
-        for name, data in contents(reader, checkpoints=checkpoints, snapshots=snapshots):
+        for name, data in contents(reader, damaged, checkpoints=checkpoints, snapshots=snapshots):
             names.append(name)
             yield f"{reader.id}/{name}", data
         if live:
@@ -58,11 +63,21 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True, snapshots: b
             yield f"{reader.id}/{NOTE}", said.encode()
 
     write_zip(out, members())
-    return Packed(live, step, len(names))
+    return Packed(live, step, len(names), tuple(damaged))
 
 
-def contents(reader: RunReader, *, checkpoints: bool = True, snapshots: bool = True) -> Iterator[tuple[str, bytes]]:
+def damaged_sentence(damaged: Sequence[str]) -> str:
+    """ "2 files were damaged and left out: checkpoints/best.safetensors, snapshots/…", for who expects them."""
+    shown = ", ".join(damaged[:_MOST_NAMED]) + (", …" if len(damaged) > _MOST_NAMED else "")
+    return f"{counted(len(damaged), 'file was', 'files were')} damaged and left out: {shown}"
+
+
+def contents(
+    reader: RunReader, damaged: list[str], *, checkpoints: bool = True, snapshots: bool = True
+) -> Iterator[tuple[str, bytes]]:
     """Each file of a run as :func:`pack` holds it, without what names its machine.
+
+    damaged: takes the paths in the run of those that are left out because they are damaged.
 
     Status before lines before files: what an earlier one names, a later one has. ``DataError`` where a file is larger
     than any of a run, as one that is a hole may claim to be; ``RunDirectoryError`` at the end where the run has gone
@@ -71,18 +86,9 @@ def contents(reader: RunReader, *, checkpoints: bool = True, snapshots: bool = T
     before = identity(reader.root)
     scrub = Scrubber(reader.root, reader.run(), reader.sessions())
     layout = reader.layout
-    status, run, dataset = reader.status(), reader.run(), reader.dataset()
-    if run is not None:
-        called = read_notes(layout).name or run.name
-        yield layout.run.name, seal(scrub.run(run.model_copy(update={"name": called})).model_dump())
-    if status is not None:
-        yield layout.status.name, encode(scrub.value(status.model_dump()), indent=1)
-    if dataset is not None:
-        yield layout.dataset.name, seal(scrub.value(dataset.model_dump()))
-    yield (
-        layout.sessions.name,
-        b"".join(encode(scrub.value(_anywhere(one))) for one in reader.sessions() or [_nobody(status)]),
-    )
+    yield from _records(reader, scrub, damaged)
+    sessions = reader.sessions() or [_nobody(reader.status())]
+    yield layout.sessions.name, b"".join(encode(scrub.value(_anywhere(one))) for one in sessions)
     plans = reader.plans()
     if plans:
         yield layout.plans.name, b"".join(encode(scrub.value(one.model_dump())) for one in plans)
@@ -95,10 +101,25 @@ def contents(reader: RunReader, *, checkpoints: bool = True, snapshots: bool = T
             if (data := _read(reader.root / name, _MOST_PREVIEW)) is not None:
                 yield name, data
     states = [one for one in reader.checkpoints() if checkpoints or one.path == layout.best]
-    for found in (*(reader.snapshots() if snapshots else ()), *states):
-        yield from _artefact(reader, found, scrub)
+    yield from _artefacts(reader, (*(reader.snapshots() if snapshots else ()), *states), scrub, damaged)
     if identity(reader.root) != before:
         raise RunDirectoryError(f"{reader.root} was removed or moved while it was packed.", "Nothing is kept of it.")
+
+
+def _records(reader: RunReader, scrub: Scrubber, damaged: list[str]) -> Iterator[tuple[str, bytes]]:
+    layout = reader.layout
+    there = [path for path in (layout.run, layout.status, layout.dataset) if own_file(path)]
+    status, run, dataset = reader.status(), reader.run(), reader.dataset()
+    found = {}
+    if run is not None:
+        called = read_notes(layout).name or run.name
+        found[layout.run] = seal(scrub.run(run.model_copy(update={"name": called})).model_dump())
+    if status is not None:
+        found[layout.status] = encode(scrub.value(status.model_dump()), indent=1)
+    if dataset is not None:
+        found[layout.dataset] = seal(scrub.value(dataset.model_dump()))
+    yield from ((path.name, data) for path, data in found.items())
+    damaged += [path.name for path in there if path not in found]
 
 
 def _read(path: Path, most: int) -> bytes | None:
@@ -130,10 +151,25 @@ def _nobody(status: Status | None) -> SessionRecord:
     )  # fmt: skip
 
 
-def _artefact(reader: RunReader, found: Artefact, scrub: Scrubber) -> Iterator[tuple[str, bytes]]:
-    whole = read_verified(found.path)
-    if whole is None:  # damaged, or thinned out since it was listed
-        return
+def _artefacts(
+    reader: RunReader, listed: Sequence[Artefact], scrub: Scrubber, damaged: list[str]
+) -> Iterator[tuple[str, bytes]]:
+    doubtful = []
+    for found in listed:
+        if whole := read_verified(found.path):
+            yield from _with_manifest(reader, found, whole, scrub)
+        else:
+            doubtful.append(found)
+    for found in doubtful:  # again, last: what was being written has its manifest by now, what was thinned out is gone
+        if whole := read_verified(found.path):
+            yield from _with_manifest(reader, found, whole, scrub)
+        elif own_file(found.path):
+            damaged.append(found.path.relative_to(reader.root).as_posix())
+
+
+def _with_manifest(
+    reader: RunReader, found: Artefact, whole: tuple[bytes, Manifest], scrub: Scrubber
+) -> Iterator[tuple[str, bytes]]:
     name = found.path.relative_to(reader.root).as_posix()
     yield name, whole[0]
     yield manifest(found.path).relative_to(reader.root).as_posix(), seal(scrub.value(whole[1].model_dump()))

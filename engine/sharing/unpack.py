@@ -10,15 +10,17 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from engine.errors import DataError, StorageError
 from engine.printable import escaped, printable
-from engine.rundir.layout import is_run_id
+from engine.quantities import counted, plural
+from engine.rundir.layout import is_run_id, manifest
 from engine.rundir.reader import RunReader
 from engine.sharing.deterministic_zip import read_zip
-from engine.sharing.pack import contents
+from engine.sharing.pack import NOTE, contents, damaged_sentence
 from engine.sharing.staging import staging
 
 MOST_BYTES = 4 << 30
@@ -27,29 +29,53 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{,99}")
 _SHOWN = 60  # letters of a name in a sentence
 
 
-def take_in(source: Path, runs_dir: Path) -> Path:
-    """Put a copy of the run in ``source``, a packed run or a run's directory, below ``runs_dir``; where it lies then.
+@dataclass(frozen=True)
+class TakenIn:
+    """A run that was taken in. root: where it lies.
+
+    Not in it are the files that were damaged, by their paths in the run, and those of an archive, ``passed`` in number,
+    that belong to no packed run.
+    """
+
+    root: Path
+    damaged: tuple[str, ...]
+    passed: int
+
+    @property
+    def sentences(self) -> Iterator[str]:
+        """What is missing, for who expects it; none where nothing is."""
+        if self.damaged:
+            yield f"{damaged_sentence(self.damaged)}."
+        if self.passed:
+            were = plural(self.passed, "was", "were")
+            yield f"{counted(self.passed, 'file')} that no packed run consists of {were} passed over."
+
+
+def take_in(source: Path, runs_dir: Path) -> TakenIn:
+    """Put a copy of the run in ``source``, a packed run or a run's directory, below ``runs_dir``.
 
     ``DataError``, ``RunDirectoryError`` for what is no run or holds what belongs to none; ``StorageError`` by the disk.
     """
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
         with staging(runs_dir) as place:
-            given = source if source.is_dir() else _unpacked(source, place / "given")
+            given, names = (source, set[str]()) if source.is_dir() else _unpacked(source, place / "given")
             reader = RunReader(given)
             if not reader.exists or reader.run() is None:
                 raise DataError(
                     f"{escaped(printable(source))} holds no run.", "Name a run's directory, or what pack wrote."
                 )
             staged = place / "run"
-            _write(staged, _bounded(contents(reader)))
-            return _placed(staged, runs_dir, given.name)
+            damaged: list[str] = []
+            written = _write(staged, _bounded(contents(reader, damaged)))
+            known = {*written, *damaged, *(manifest(Path(name)).as_posix() for name in damaged), NOTE}
+            return TakenIn(_placed(staged, runs_dir, given.name), tuple(damaged), len(names - known))
     except OSError as error:
         raise StorageError.of(error) from error
 
 
-def _unpacked(source: Path, place: Path) -> Path:
-    """The one folder of an archive, below ``place``."""
+def _unpacked(source: Path, place: Path) -> tuple[Path, set[str]]:
+    """The one folder of an archive, below ``place``, and the names in it."""
     members = read_zip(source, MOST_BYTES)
     holders = {parent.as_posix() for name in members for parent in PurePosixPath(name).parents}
     for name in members:
@@ -60,7 +86,8 @@ def _unpacked(source: Path, place: Path) -> Path:
     if len(folders) != 1:
         raise DataError(f"{escaped(source.name)} holds no run.", "Give what “sweetspot pack” wrote.")
     _write(place, members.items())
-    return place / folders.pop()
+    folder = folders.pop()
+    return place / folder, {name.removeprefix(f"{folder}/") for name in members}
 
 
 def _check(name: str) -> None:
@@ -88,12 +115,16 @@ def _bounded(members: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]
         yield name, data
 
 
-def _write(place: Path, members: Iterable[tuple[str, bytes]]) -> None:
+def _write(place: Path, members: Iterable[tuple[str, bytes]]) -> set[str]:
+    """Put ``members`` below ``place``, which is made; their names."""
     place.mkdir(parents=True)
+    names = set()
     for name, data in members:
         path = place / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+        names.add(name)
+    return names
 
 
 def _placed(staged: Path, runs_dir: Path, name: str) -> Path:

@@ -143,11 +143,28 @@ def test_checkpoints_can_stay_and_damaged_ones_do(drum_run: Path, tmp_path: Path
     shutil.copytree(drum_run, run)
     first = RunReader(run).snapshots()[0].path
     first.write_bytes(first.read_bytes()[:-1])
-    pack(run, tmp_path / "run.zip", "--without-checkpoints")
+    told = pack(run, tmp_path / "run.zip", "--without-checkpoints").stderr
+    assert told == f"1 file was damaged and left out: snapshots/{first.name}.\n"
     theirs = unpacked(tmp_path / "run.zip", tmp_path / "there")
     names = [one.path.name for one in theirs.snapshots()]
     assert [one.path.name for one in theirs.checkpoints()] == ["best.safetensors"] and names and first.name not in names
     assert not manifest(theirs.layout.snapshots / first.name).exists()
+
+
+def test_what_is_damaged_is_named_also_the_best_weights_and_a_record_and_a_whole_run_has_nothing_to_say(
+    drum_run: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(drum_run, tmp_path / "drums-1"))
+    assert not pack(run, tmp_path / "whole.zip").stderr
+    best, snapshot = RunReader(run).layout.best, RunReader(run).snapshots()[-1].path
+    for path in (best, run / "dataset.json"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    manifest(snapshot).unlink()
+    told = pack(run, tmp_path / "run.zip").stderr
+    said = f"dataset.json, snapshots/{snapshot.name}, checkpoints/best.safetensors"
+    assert told == f"3 files were damaged and left out: {said}.\n"
 
 
 def test_the_weights_of_single_epochs_can_stay_too_and_what_takes_the_room_is_said(

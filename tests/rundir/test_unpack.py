@@ -38,7 +38,7 @@ def put(path: Path, *members: tuple[str, bytes]) -> Path:
 def test_a_packed_run_and_a_directory_are_looked_at_and_not_trained(drum_run: Path, runs: Path, tmp_path: Path) -> None:
     packed = tmp_path / "drums.zip"
     pack(RunReader(drum_run), packed)
-    first, second = take_in(packed, runs), take_in(drum_run, runs)
+    first, second = take_in(packed, runs).root, take_in(drum_run, runs).root
     assert [first.name, second.name] == [drum_run.name, f"{drum_run.name}-2"] and not list(runs.glob(".*"))
     for root in (first, second):
         reader = RunReader(root)
@@ -54,7 +54,7 @@ def test_what_claims_to_be_of_this_machine_is_not_believed(drum_run: Path, runs:
     own = Path(shutil.copytree(drum_run, tmp_path / "own"))
     members = [(f"own/{path.relative_to(own).as_posix()}", path.read_bytes()) for path in own.rglob("*")
                if path.is_file() and not path.name.startswith(".")]  # fmt: skip
-    root = take_in(put(tmp_path / "own.zip", *members), runs)
+    root = take_in(put(tmp_path / "own.zip", *members), runs).root
     assert not RunReader(root).is_own and RunReader(root).view().read_only
     source = RunReader(root).run().source  # type: ignore[union-attr]
     assert source.path is None
@@ -102,7 +102,9 @@ def test_a_bomb_a_link_and_what_holds_no_run_are_refused(runs: Path, tmp_path: P
 def test_a_run_with_as_many_previews_as_it_likes_comes_back(drum_run: Path, runs: Path, tmp_path: Path) -> None:
     pack(RunReader(drum_run), tmp_path / "drums.zip")
     many = {f"{drum_run.name}/previews/more-{number}.npy": b"" for number in range(4200)}
-    root = take_in(put(tmp_path / "many.zip", *read_zip(tmp_path / "drums.zip", 1 << 30).items(), *many.items()), runs)
+    root = take_in(
+        put(tmp_path / "many.zip", *read_zip(tmp_path / "drums.zip", 1 << 30).items(), *many.items()), runs
+    ).root
     assert RunReader(root).previews() and RunReader(root).run() is not None
 
 
@@ -128,7 +130,7 @@ def test_a_directory_whose_files_lead_out_brings_nothing_from_there(drum_run: Pa
     preview.symlink_to(tmp_path / "secret")
     Layout(hostile).log.unlink(missing_ok=True)
     Layout(hostile).log.symlink_to(tmp_path / "secret")
-    root = take_in(hostile, runs)
+    root = take_in(hostile, runs).root
     assert not [path for path in root.rglob("*") if path.is_file() and path.read_bytes() == b"secret"]
 
 

@@ -22,4 +22,4 @@ def test_a_hostile_line_harms_no_reader(drum_run: Path, tmp_path: Path, word: by
     assert RunReader(hostile).metrics_tail(1) == before[-1:]
     pack(RunReader(hostile), tmp_path / "hostile.zip")
     for source in (hostile, tmp_path / "hostile.zip"):
-        assert len(RunReader(take_in(source, tmp_path / "runs")).events().events) == len(before)
+        assert len(RunReader(take_in(source, tmp_path / "runs").root).events().events) == len(before)

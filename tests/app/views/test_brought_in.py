@@ -68,6 +68,21 @@ def test_a_packed_run_is_opened_to_look_at(visit: Visit, runs_dir: Path, drum_ru
     assert any("Read only" in one.value for one in app.markdown), [one.value for one in app.markdown]
 
 
+def test_what_was_damaged_in_it_is_said_once_where_it_opens(
+    visit: Visit, runs_dir: Path, drum_run: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(drum_run, tmp_path / "drums-1"))
+    best = RunReader(run).layout.best
+    best.write_bytes(best.read_bytes()[:-1])
+    app = visit()
+    app.session_state["elsewhere"], app.session_state["run-place"] = True, str(run)
+    app.run()
+    app.button(key="open-elsewhere").click().run()
+    assert not app.exception and (runs_dir / run.name / "run.json").exists()
+    assert [one.value for one in app.toast] == ["1 file was damaged and left out: checkpoints/best.safetensors."]
+    assert not app.run().toast
+
+
 def test_what_is_no_run_is_refused_and_nothing_is_kept(visit: Visit, runs_dir: Path, tmp_path: Path) -> None:
     write(runs_dir / "mine")
     app = visit()
