@@ -17,13 +17,14 @@ from engine.errors import RunDirectoryError
 from engine.printable import escaped
 from engine.process.path_type import UserPath
 from engine.quantities import counted, duration
-from engine.rundir.artefacts import Artefact
+from engine.rundir.artefacts import Artefact, saved_states
 from engine.rundir.encoding import encode
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.notes import Notes, notes_doubt
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
+_UNVERIFIED = "NOT VERIFIED, it will not be loaded"
 _SHOWN = [
     "phase",
     "epoch",
@@ -50,7 +51,7 @@ _SHOWN = [
 def command(run_dir: Path, as_json: bool) -> None:
     """Show where a run stands and whether what it saved is whole.
 
-    Every checkpoint is read whole and held against its manifest; one that does not verify is shown as such.
+    All weights are read whole and held against their manifests; what does not verify is shown as such.
     """
     reader = RunReader(run_dir)
     if not reader.exists:
@@ -63,7 +64,10 @@ def inspect(reader: RunReader) -> dict[str, Any]:
     """All that ``--json`` prints. Missing or damaged parts are null or empty."""
     view = reader.view()
     last_epoch = reader.metrics_tail(1, "epoch")
-    said = headline(view, lambda: kept(reader.checkpoints(), reader.snapshots()))
+    checkpoints, snapshots = reader.checkpoints(), reader.snapshots()
+    whole = [found for found in snapshots if found.verified]
+    usable = saved_states([found for found in checkpoints if found.verified], whole)
+    said = headline(view, lambda: kept(checkpoints, snapshots))
     return {
         **_identity(view),
         **_standing(view),
@@ -72,9 +76,10 @@ def inspect(reader: RunReader) -> dict[str, Any]:
         "headline": said.message if said else None,
         "quality": _quality(view),
         "last_epoch": last_epoch[0] if last_epoch else None,
-        "checkpoints": [_artefact(found) for found in reader.checkpoints()],
-        "snapshots": [found.path.name for found in reader.snapshots()],
-        "usable": [{"name": one.name, "epoch": one.epoch, "step": one.step} for one in reader.saved_states()],
+        "checkpoints": [_artefact(found) for found in checkpoints],
+        "snapshots": [found.path.name for found in snapshots],
+        "damaged_snapshots": [found.path.name for found in snapshots if found not in whole],
+        "usable": [{"name": one.name, "epoch": one.epoch, "step": one.step} for one in usable],
         "heard": heard(reader, view.notes),
         "previews": sum(found.role != "reference" for found in reader.previews()),
         "sessions": len(reader.sessions()),
@@ -170,9 +175,10 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     if facts["usable"]:
         epochs = sorted({one["epoch"] for one in facts["usable"]})
         yield f"  to use with --checkpoint epoch-N: {', '.join(map(str, epochs))}"
+    yield from (f"    {name}: {_UNVERIFIED}" for name in facts["damaged_snapshots"])
     for found in facts["checkpoints"]:
         step = "" if found["step"] is None else f", step {found['step']}"
-        yield f"    {found['file']}{step}: {'verified' if found['verified'] else 'NOT VERIFIED, it will not be loaded'}"
+        yield f"    {found['file']}{step}: {'verified' if found['verified'] else _UNVERIFIED}"
 
 
 def _saved_best(usable: list[dict[str, Any]], best: int) -> Iterator[str]:

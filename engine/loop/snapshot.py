@@ -11,7 +11,7 @@ from torch import nn
 from engine.errors import DataError, RunDirectoryError
 from engine.loop.checkpoint import load, load_newest
 from engine.loop.state_file import UnreadableError, parse, serialise
-from engine.rundir.artefacts import Artefact, read_verified, remove_artefact
+from engine.rundir.artefacts import Artefact, manifest_of, read_verified, remove_artefact
 from engine.rundir.layout import Layout, checkpoint_step, manifest, snapshot_moment
 from engine.rundir.protocol import PROTOCOL
 from engine.rundir.reader import RunReader
@@ -141,7 +141,7 @@ def _find_moment(layout: Layout, which: str) -> tuple[str, dict[str, Any]]:
             f"The weights of {word} {int(number)} were not kept.",
             f"Those of {word} {_list(known)} were." if known else "Nothing was saved yet.",
         )
-    path = fitting[-1]
+    path = next((one for one in reversed(fitting) if Artefact(one, manifest_of(one)).verified), fitting[-1])
     state = _load_named(layout, path.name)
     if path == layout.best and _moments(layout).get(path) != moments[path]:  # it moved on while it was read
         return _find_moment(layout, which)

@@ -47,8 +47,13 @@ def test_a_run_without_checkpoints_says_which_epochs_can_be_used(root: Path) -> 
         writer.state(State.FAILED, error=ErrorInfo(kind="x", cause="The disk refused.", remedy="Free some space."))
     said = CliRunner().invoke(command, [str(root)]).output
     assert "No checkpoint is kept to go on from. What it had learnt by epoch 2 can be used." in said
+    assert "to use with --checkpoint epoch-N: 2" in said and "NOT VERIFIED" not in said
     place.write_bytes(b"weighty")
-    assert "can be used" not in CliRunner().invoke(command, [str(root)]).output
+    told = CliRunner().invoke(command, [str(root)]).output
+    assert "can be used" not in told and "to use with" not in told
+    assert f"{place.name}: NOT VERIFIED, it will not be loaded" in told
+    facts = json.loads(CliRunner().invoke(command, [str(root), "--json"]).stdout)
+    assert (facts["damaged_snapshots"], facts["usable"]) == ([place.name], [])
 
 
 def test_json_is_one_strict_object(root: Path) -> None:

@@ -129,6 +129,8 @@ def test_the_best_epoch_and_a_checkpoint_are_found_by_their_moments(tmp_path: Pa
     assert find(layout, "epoch-8")[0] == layout.checkpoint(80).name
     keep_state(layout, layout.checkpoint(45), 45)
     assert find(layout, "epoch-4")[0] == layout.snapshot(4, 40).name, "what was heard, not what came after it"
+    layout.snapshot(4, 40).write_bytes(b"damaged")
+    assert find(layout, "epoch-4")[0] == layout.checkpoint(45).name, "the whole one, which inspect lists"
     with pytest.raises(DataError, match="Those of epoch 2, 4, 7, 8 were"):
         find(layout, "epoch-5")
 
