@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from socketserver import UDPServer
 from typing import Any
 
 from engine.errors import ConfigError, SweetspotError
+from engine.quantities import number
 from engine.tasks.vae.play.midi import INSTALL, Tell
 from engine.tasks.vae.play.player import Player
 from engine.tasks.vae.sounds.request import AXES_REACH
@@ -53,14 +57,59 @@ def parsed(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
+class _Unreadable:
+    """Says of the first message that cannot be read that it was left out, and at the end how many there were.
+
+    Anybody may send them, as fast as the net takes them.
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._count = 0
+
+    def __call__(self, *_: object) -> None:
+        self._count += 1
+        if self._count == 1:
+            self._tell("OSC: a message that cannot be read was left out.")
+
+    def instead_of_log(self, record: logging.LogRecord) -> bool:
+        """False for what python-osc logs, bytes as they came: of a part of a bundle, or of a value, that it skips."""
+        ours = Path(record.pathname).parent.name != "pythonosc"
+        if not ours and record.module == "osc_bundle":  # a message with too few values is told like any other
+            self()
+        return ours
+
+    def sum_up(self) -> None:
+        if self._count > 1:
+            self._tell(f"OSC: {number(self._count)} messages that cannot be read were left out.")
+
+
 @contextmanager
 def listen(host: str, port: int, player: Player, tell: Tell) -> Iterator[str]:
     """Take messages for ``player`` on a thread; where it listens, as HOST:PORT. port: 0 takes one that is free.
 
-    tell: told what is wrong with a message. ``ConfigError`` when python-osc is not installed or the port is not free.
+    tell: told what is wrong with a message; of those that cannot be read the first, and at the end how many there were.
+    ``ConfigError`` when python-osc is not installed or the port is not free.
     """
+    unreadable, root = _Unreadable(tell), logging.getLogger()
+    server = _server(host, port, player, tell, unreadable)
+    root.addFilter(unreadable.instead_of_log)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="osc")
+    thread.start()
+    try:
+        yield "{}:{}".format(*server.server_address[:2])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        root.removeFilter(unreadable.instead_of_log)
+        unreadable.sum_up()
+
+
+def _server(host: str, port: int, player: Player, tell: Tell, unreadable: _Unreadable) -> UDPServer:
     try:
         from pythonosc.dispatcher import Dispatcher
+        from pythonosc.osc_packet import OscPacket, ParseError
         from pythonosc.osc_server import BlockingOSCUDPServer
     except ImportError as error:
         raise ConfigError("python-osc is not installed.", INSTALL) from error
@@ -71,22 +120,25 @@ def listen(host: str, port: int, player: Player, tell: Tell) -> Iterator[str]:
         except SweetspotError as error:
             tell(f"OSC: {error}")
 
-    # What is dated ahead is played at once: waiting for it would hold up all that comes after.
-    messages = Dispatcher(strict_timing=False)
-    messages.set_default_handler(take)
+    class Messages(Dispatcher):
+        def call_handlers_for_packet(self, data: bytes, client_address: tuple[str, int]) -> list[Any]:
+            """Take all of a packet, what is dated ahead at once: waiting for it would hold up all that comes after."""
+            try:
+                packet = OscPacket(data)
+            except ParseError:
+                unreadable()
+                return []
+            for one in packet.messages:
+                take(one.message.address, *one.message.params)
+            return []
+
     try:
-        server = BlockingOSCUDPServer((host, port), messages)
+        server = BlockingOSCUDPServer((host, port), Messages())
     except OSError as error:
         raise _refused(host, port, error) from error
-    server.handle_error = lambda *_: tell("OSC: a message that cannot be read was left out.")  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="osc")
-    thread.start()
-    try:
-        yield "{}:{}".format(*server.server_address[:2])
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    server.handle_error = lambda *_: unreadable()  # type: ignore[method-assign]
+    server.verify_request = lambda *_: True  # type: ignore[method-assign] # or what is no message is dropped in silence
+    return server
 
 
 def _refused(host: str, port: int, error: OSError) -> ConfigError:

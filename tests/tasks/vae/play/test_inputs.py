@@ -123,11 +123,36 @@ def test_osc_messages_come_in_over_udp_and_bad_ones_are_said_and_survived(player
             client.send_message(address, values)
         client._sock.sendto(b"/note\0\0\0,i\0\0\0", (client._address, client._port))
         client.send_message("/off", [])
-        until(lambda: len(said) >= 6 and not player.block(RATE // 10).any())
+        until(lambda: len(said) >= 7 and not player.block(RATE // 10).any())
     assert player.notes == 2 and player.spot == Spot((1.0, -2.5), ((2, 4),))
     words = ["no axis 9", "from -4 to 4, not 5", "not C4", "not 200", "/nix with 1 values", "not nan"]
+    words += ["a message that cannot be read was left out"]
     assert len(said) == len(words), said
     assert all(word in sentence for word, sentence in zip(words, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b"/note\0\0\0,i\0\0\0",  # cut
+        b"\x0e\x1b[2J",  # no message
+        b"#bundle\0" + bytes(7) + b"\1" + b"\0\0\0\4\x0e\x1b[2",  # of a part that is none
+        b"/note\0\0\0,s\0\0\xff\xff\xff\0",  # a text that is none
+    ],
+)
+def test_messages_that_cannot_be_read_are_said_once_counted_at_the_end_and_no_byte_of_them_is_shown(
+    datagram: bytes, player: Player, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    with osc.listen("127.0.0.1", 0, player, said.append) as place:
+        client = SimpleUDPClient("127.0.0.1", int(place.rpartition(":")[2]))
+        for _ in range(3):
+            client._sock.sendto(datagram, (client._address, client._port))
+        client.send_message("/note", [60, 127])
+        until(lambda: player.notes, 30)
+        assert said == ["OSC: a message that cannot be read was left out."]
+    assert said[1:] == ["OSC: 3 messages that cannot be read were left out."]
+    assert not caplog.records and capfd.readouterr() == ("", "")
 
 
 def test_a_port_that_is_taken_and_a_place_that_is_none_are_told_apart(player: Player) -> None:
