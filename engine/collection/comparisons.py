@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
+from engine.audio.files.cache import make_way, read_kept
 from engine.rundir.atomic import replace_bytes
 
 _VERSION = 2  # of what makes two waves the same
@@ -44,6 +45,7 @@ class Comparisons:
         raw = np.array([pair | level for pair, level in kept], "<u8").tobytes()
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_way(self._path)
             replace_bytes(self._path, xxh3_128_digest(raw) + raw, durable=False)
         self._added = False
 
@@ -56,8 +58,8 @@ def pair_key(one: str, other: str, sample_rate: int, limited: bool) -> int:
 
 def _read(path: Path) -> list[int]:
     try:
-        raw = path.read_bytes()
-    except OSError:
+        raw = read_kept(path, _DIGEST + 8 * _MOST) or b""
+    except ValueError:
         return []
     whole = xxh3_128_digest(raw[_DIGEST:]) == raw[:_DIGEST] and len(raw) % 8 == 0
     return np.frombuffer(raw[_DIGEST:], "<u8").tolist() if whole else []

@@ -19,12 +19,13 @@ _AT_ONCE = 32  # files that a thread looks up before it says so
 
 @dataclass(frozen=True)
 class Entry:
-    """A file, and what is known of it. damaged: the cache had it, and not as it was written."""
+    """A file, and what is known of it. damaged: the cache had it, and not as it was written; was_sound: as usable."""
 
     file: Found
     key: str = ""
     facts: Facts | None = None
     damaged: bool = False
+    was_sound: bool = False
 
 
 def look_up_all(
@@ -83,16 +84,20 @@ def _look_up(file: Found, cache: Cache, sample_rate: int) -> Entry:
     try:
         return Entry(file, key, cache.load(key))
     except ValueError:
-        return Entry(file, key, damaged=True)
+        return Entry(file, key, damaged=True, was_sound=cache.had_sound(key))
+
+
+def _is_usable(entry: Entry) -> bool:
+    return entry.facts is not None and entry.facts.failure is None
 
 
 def _tell_damaged(entries: Sequence[Entry], warn: Callable[[str], None]) -> None:
-    """Say which of the entries, all decoded just now, the cache had damaged."""
+    """Say which of the entries, all decoded just now, the cache had damaged; what was never usable is nobody's loss."""
     for again in (True, False):
         names = [
             escaped(entry.file.shown)
             for entry in entries
-            if entry.damaged and (entry.facts is not None and entry.facts.failure is None) is again
+            if entry.damaged and _is_usable(entry) is again and (again or entry.was_sound)
         ]
         if not names:
             continue

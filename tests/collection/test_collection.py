@@ -203,6 +203,56 @@ def test_what_was_damaged_and_cannot_be_decoded_again_is_left_out_with_its_reaso
     assert second.fingerprint != first.fingerprint
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs, no /dev/zero")
+@pytest.mark.parametrize("suffix", [".pcm", ".facts"])
+@pytest.mark.parametrize(
+    "put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to(path)]
+)
+def test_what_is_no_file_in_the_cache_is_damage_not_waited_for_and_replaced(
+    put: Callable[[Path], None], suffix: str, write: Write, folder: Path
+) -> None:
+    for seed in range(3):
+        write(f"{seed}.wav", seed)
+    first = open_collection(folder, SETTINGS)
+    entry = first.sounds[1].cache.pcm(first.sounds[1].key).with_suffix(suffix)
+    entry.unlink()
+    put(entry)
+    told: list[str] = []
+    for _ in range(2):
+        assert open_collection(folder, SETTINGS, warn=told.append).fingerprint == first.fingerprint
+    assert told == ["What the cache held of 1.wav was damaged and has been decoded again."]
+    assert entry.is_file() and not entry.is_symlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
+def test_what_was_computed_of_a_collection_and_is_no_file_any_more_is_computed_again(
+    write: Write, folder: Path
+) -> None:
+    for seed in range(2):
+        write(f"{seed}.wav", seed)
+    root = open_collection(folder, SETTINGS).sounds[0].cache.root
+    memos = list(root.glob("??/*.memo"))
+    for put in (os.mkfifo, Path.mkdir):
+        for path in (*memos, root / "comparisons"):
+            path.unlink(missing_ok=True)
+            put(path)
+        assert len(open_collection(folder, SETTINGS).sounds) == 2
+        assert memos and all(path.is_file() for path in memos)
+
+
+def test_of_a_file_that_was_never_usable_nothing_is_said_when_the_cache_was_damaged(
+    write: Write, folder: Path, cache_place: Path
+) -> None:
+    for seed in range(2):
+        write(f"{seed}.wav", seed)
+    soundfile.write(folder / "silent.wav", np.zeros(48_000), 48_000)
+    first = open_collection(folder, SETTINGS)
+    (unusable,) = (path for path in cache_place.glob("??/*.facts") if not path.with_suffix(".pcm").exists())
+    flip(unusable, 20)
+    told: list[str] = []
+    assert open_collection(folder, SETTINGS, warn=told.append).rows == first.rows and not told
+
+
 def test_a_sound_replaced_at_equal_length_with_its_old_time_is_another(write: Write, folder: Path) -> None:
     path, other = write("a.wav", 1), write("b.wav", 2)
     before = path.stat()

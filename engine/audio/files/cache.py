@@ -13,12 +13,14 @@ for XXH3, which is made against accidents and not against forgers, two hours of 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import mmap
 import os
 import time
+import uuid
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -32,12 +34,15 @@ from engine.audio.stereo import StereoImage
 from engine.errors import ConfigError, StorageError
 from engine.home import own_place
 from engine.printable import escaped
+from engine.regular_file import check_regular, open_at_once, read_regular
 from engine.rundir.atomic import replace_bytes
 from engine.stamp import stamp_of
 
 VERSION = 13
 DIGEST = 16  # bytes before a record: of what follows
 _BLOCK = 1 << 22
+_NO_FILE = (errno.EINVAL, errno.EISDIR, errno.EFBIG, errno.ELOOP, errno.ENXIO)
+_MOST_FACTS = 1 << 22  # bytes; some kilobytes are usual
 KEEP_S, KEEP_HALF_S = 90 * 86_400.0, 86_400.0
 IN_USE_S = 3_600.0
 LIMIT_GB, MOST_GB = 20.0, 1e9
@@ -112,28 +117,45 @@ class Cache:
     def load(self, key: str) -> Facts | None:
         """The facts of an entry that is there, None when it is not. Reads all of its samples.
 
-        ``ValueError`` when it is damaged: another bit than was written, in the facts or in the samples.
+        ``ValueError`` when it is damaged: another bit than was written, in the facts or in the samples, or no file.
         """
+        facts = self._read_facts(key)
         try:
-            raw = self._facts(key).read_bytes()
-            os.utime(self._facts(key))
+            if facts is not None:
+                os.utime(self._facts(key))
         except OSError:
             return None
         try:
-            if xxh3_128_digest(raw[DIGEST:]) != raw[:DIGEST]:
-                raise ValueError("the facts are others than were written")
-            facts = Facts.from_record(json.loads(raw[DIGEST:]))
-            if facts.failure is None and self._sample_digest(key) != facts.digest:
+            if facts and facts.failure is None and self._sample_digest(key) != facts.digest:
                 raise ValueError("the samples are others than were decoded")
-        except (OSError, TypeError, KeyError) as error:
-            raise ValueError(f"the entry cannot be read: {error}") from error
+        except OSError as error:
+            raise ValueError(f"the samples cannot be read: {error}") from error
         return facts
+
+    def had_sound(self, key: str) -> bool:
+        """Whether a damaged entry was of a usable sound: only such a one has samples, or facts that are whole."""
+        try:
+            return os.path.lexists(self.pcm(key)) or self._read_facts(key) is not None
+        except ValueError:
+            return False
+
+    def _read_facts(self, key: str) -> Facts | None:
+        raw = read_kept(self._facts(key), _MOST_FACTS)
+        if raw is None:
+            return None
+        if xxh3_128_digest(raw[DIGEST:]) != raw[:DIGEST]:
+            raise ValueError("the facts are others than were written")
+        try:
+            return Facts.from_record(json.loads(raw[DIGEST:]))
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"the facts cannot be read: {error}") from error
 
     def _sample_digest(self, key: str) -> str:
         digest = sample_digest()
-        with self.pcm(key).open("rb", buffering=0) as file:
+        with open_at_once(self.pcm(key)) as file:
+            check_regular(file.fileno(), self.pcm(key))
             block = memoryview(bytearray(min(_BLOCK, os.fstat(file.fileno()).st_size)))  # clearing 4 MB costs 0.1 ms
-            while count := file.readinto(block):
+            while count := file.readinto(block):  # type: ignore[attr-defined]
                 digest.update(block[:count])
         return digest.hexdigest()
 
@@ -141,6 +163,7 @@ class Cache:
         """Raises OSError. The samples must be in place before: the facts are what makes them an entry."""
         self._facts(key).parent.mkdir(parents=True, exist_ok=True)
         record = json.dumps(asdict(facts)).encode()
+        make_way(self._facts(key))
         replace_bytes(self._facts(key), xxh3_128_digest(record) + record, durable=False)
 
     def open(self, key: str, num_samples: int) -> np.ndarray:
@@ -149,7 +172,7 @@ class Cache:
         ``StorageError`` when it went since it was found.
         """
         try:
-            with self.pcm(key).open("rb", buffering=0) as file:  # numpy's memmap resolves the path at the cost of ten
+            with open_at_once(self.pcm(key)) as file:  # numpy's memmap resolves the path at the cost of ten
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             return np.frombuffer(mapped, "<i2", num_samples)
         except FileNotFoundError:
@@ -193,6 +216,26 @@ class Cache:
         """Remove what was not used within the last ``unused_s`` seconds; the bytes that are free then."""
         now = time.time()
         return sum(entry.remove() for entry in self.entries() if entry.age(now) >= unused_s)
+
+
+def read_kept(path: Path, most: int) -> bytes | None:
+    """The bytes of what the cache keeps at ``path``; None when nothing is there, or nothing that may be read.
+
+    ``ValueError`` when a pipe, a device or a folder has its place, or a file of more than ``most`` bytes.
+    """
+    try:
+        return read_regular(path, most)
+    except OSError as error:
+        if error.errno in _NO_FILE or path.is_dir():  # Windows may not open a folder
+            raise ValueError(f"it is no file of the cache: {error}") from error
+        return None
+
+
+def make_way(path: Path) -> None:
+    """Move a folder aside that lies where a file is to be, which no rename replaces. Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        with contextlib.suppress(FileNotFoundError):  # another thread was faster
+            path.rename(path.with_name(f"{uuid.uuid4().hex}.tmp"))
 
 
 def _is_kept(path: Path) -> bool:

@@ -29,7 +29,7 @@ import numpy as np
 
 from engine.audio import faults
 from engine.audio.files import verdict
-from engine.audio.files.cache import Cache, Facts, sample_digest
+from engine.audio.files.cache import Cache, Facts, make_way, sample_digest
 from engine.audio.files.stream import AudioError, SoundFile
 from engine.audio.likeness import sketch
 from engine.stamp import stamp
@@ -206,6 +206,7 @@ def _normalise(waiting: IO[bytes], peak: float, pcm: Path, pulse: Callable[[], N
                 pulse()
             file.flush()
             os.fsync(file.fileno())  # or a power cut leaves a name for samples that were never written
+        make_way(pcm)
         temporary.replace(pcm)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -17,9 +17,10 @@ from typing import Any
 
 from xxhash import xxh3_128_digest
 
-from engine.audio.files.cache import DIGEST, Cache
+from engine.audio.files.cache import DIGEST, Cache, make_way, read_kept
 from engine.rundir.atomic import replace_bytes
 
+_MOST = 1 << 30  # bytes, far beyond what is computed of a collection
 _ENGINE = Path(__file__).resolve().parents[2]
 
 
@@ -44,15 +45,20 @@ def recall(cache: Cache, key: str, compute: Callable[[], bytes], damaged: Callab
     next start, and no more.
     """
     path = cache.memo(key)
-    with contextlib.suppress(OSError):
-        raw = path.read_bytes()
-        if xxh3_128_digest(raw[DIGEST:]) == raw[:DIGEST]:
-            os.utime(path)
+    try:
+        raw = read_kept(path, _MOST)
+        if raw is not None and xxh3_128_digest(raw[DIGEST:]) != raw[:DIGEST]:
+            raise ValueError("it is another than was written")
+        if raw is not None:
+            with contextlib.suppress(OSError):  # of a cache that may be read and no more
+                os.utime(path)
             return raw[DIGEST:]
+    except ValueError:
         damaged()
     found = compute()
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
+        make_way(path)
         replace_bytes(path, xxh3_128_digest(found) + found, durable=False)
         cache.prune()
     return found
