@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from engine.config import Settings
 from engine.errors import ConfigError
 
+_MOST_SHOWN = 80  # letters of a value in a sentence
 _Values = TypeVar("_Values", bound=Settings)
 
 
@@ -25,9 +26,16 @@ def validated(model: type[_Values], values: dict[str, Any]) -> _Values:
             elif item["type"] == "missing":
                 complaints.append(f"{name} is missing")
             elif item["type"] == "string_pattern_mismatch":
-                complaints.append(f"{name} cannot be {item['input']!r}")
+                complaints.append(f"{name} cannot be {_shown(item['input'])}")
             elif item["type"] == "value_error":  # a complaint about several settings together
                 complaints.append(item["msg"].removeprefix("Value error, "))
             else:
-                complaints.append(f"{name} = {item['input']!r}: {item['msg'].lower()}")
+                said = item["msg"].lower().replace("valid tuple", "list")  # whoever writes JSON knows no other
+                complaints.append(f"{name} = {_shown(item['input'])}: {said}")
         raise ConfigError("; ".join(complaints) + ".", "See --help for the settings and their ranges.") from None
+
+
+def _shown(value: Any) -> str:
+    """``value`` as far as it can be taken in: who asks may send a list without end."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"

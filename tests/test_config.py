@@ -202,6 +202,7 @@ def test_short_runs_are_heard_more_often() -> None:
         ({"learning_rat": 1e-3}, "learning_rat is no setting."),
         ({"device": "tpu"}, "device cannot be 'tpu'."),
         ({"learning_rate": float("nan")}, "learning_rate = nan: input should be a finite number."),
+        ({"max_epochs": [1] * 999}, f"max_epochs = [{'1, ' * 26}1…: input should be a valid integer."),
     ],
 )
 def test_a_bad_setting_is_named_with_its_remedy(values: dict[str, object], sentence: str) -> None:

@@ -28,7 +28,7 @@ def _move(queue: Queue) -> None:
     told: Any = st.session_state[KEY].get("moved")
     try:
         waiting = [row.queued.id for row in listed(queue).of(Standing.WAITING)]
-        places = {_class_of(name): place for place, name in enumerate(waiting)}
+        places = {f"st-key-{card_key(name)}": place for place, name in enumerate(waiting)}
         held, onto = (places.get(str(told.get(which))) for which in ("card", "onto")) if told else (None, None)
         if held is not None and onto is not None:
             queue.move(waiting[held], onto - held)
@@ -36,6 +36,6 @@ def _move(queue: Queue) -> None:
         st.session_state["complaint"] = str(error)
 
 
-def _class_of(name: str) -> str:
-    """What Streamlit makes of the key of a request's card."""
-    return "st-key-" + re.sub(r"[^a-zA-Z0-9_-]", "-", f"queued-{name}")
+def card_key(name: str) -> str:
+    """The key of a request's card, of letters that Streamlit keeps in the class it makes of it: no two have one."""
+    return "queued-" + re.sub(r"[^a-zA-Z0-9-]", lambda found: f"_{ord(found[0]):x}_", name)

@@ -10,6 +10,7 @@ import streamlit as st
 from app.look import states, style
 from app.look.plain import plain
 from app.look.states import Badge
+from app.panels import queue_drag
 from app.runs.compared import FEWEST, MOST
 from app.runs.queueing import writable
 from engine.claims.figures import figure
@@ -90,7 +91,7 @@ def _heading(title: str, one: QueueRow, found: Listed) -> None:
 
 def _row(row: QueueRow, queue: Queue, found: Listed) -> None:
     one, badge = row.queued, _badge(row)
-    with st.container(border=True, key=f"queued-{one.id}"):
+    with st.container(border=True, key=queue_drag.card_key(one.id)):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
                 style.name(row.view.name if row.view is not None else one.request.name, small=True)

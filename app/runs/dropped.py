@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from engine.audio.files.find import CONVERTIBLE, READABLE
 from engine.errors import DataError, StorageError
+from engine.sharing.deterministic_zip import ENCRYPTED
 from engine.sharing.staging import staging
 
 PLACE = ".dropped"  # no name of a run
@@ -159,6 +160,8 @@ def _readable(name: str) -> Iterator[None]:
 
 
 def _check(name: str, found: Sequence[zipfile.ZipInfo], weighs: int) -> None:
+    if any(one.flag_bits & ENCRYPTED for one in found):
+        raise _hostile(name, "it is encrypted")
     for one in found:
         parts = PurePosixPath(one.filename.replace("\\", "/")).parts
         if ".." in parts or one.filename.startswith(("/", "\\")) or re.match("[A-Za-z]:", one.filename):

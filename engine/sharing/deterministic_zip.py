@@ -18,6 +18,7 @@ from engine.rundir.atomic import beside, commit, discard
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip can name
 _MODE = 0o100644 << 16
+ENCRYPTED = 1  # of a member's flags
 MOST_MEMBERS = 200_000  # 30,000 moments of previews; each costs its reader half a kilobyte of memory and a file
 
 
@@ -31,8 +32,10 @@ def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
     try:
         with temporary.open("xb") as file:  # who may read it, the umask says
             _fill(file, members)
-    except BaseException:
+    except BaseException as error:
         discard(temporary)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):  # a write names no file
+            error.filename = str(path)  # what its user knows of
         raise
     commit(temporary, path)
 
@@ -76,6 +79,8 @@ def _regular(file: IO[bytes], path: Path) -> IO[bytes]:
 
 
 def _check(path: Path, found: list[zipfile.ZipInfo], most_bytes: int) -> None:
+    if any(info.flag_bits & ENCRYPTED for info in found):
+        raise DataError(f"{path.name} is encrypted.", "Ask for it without a password.")
     names = {info.filename for info in found}
     compressed = any(info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size for info in found)
     if compressed or len(names) != len(found):

@@ -71,6 +71,8 @@ def take_in(source: Path, runs_dir: Path) -> TakenIn:
             known = {*written, *damaged, *(manifest(Path(name)).as_posix() for name in damaged), NOTE}
             return TakenIn(_placed(staged, runs_dir, given.name), tuple(damaged), len(names - known))
     except OSError as error:
+        if error.filename is None:  # a write names no file
+            error.filename = str(runs_dir)
         raise StorageError.of(error) from error
 
 

@@ -62,7 +62,7 @@ def asked(out: Path, name: str) -> dict[str, dict[str, Any]]:
         "place": make | {"x": 0.0, "y": 0.0},
         "axes": {"checkpoint": "best"},
         "move": make | {"of": place, "axes": {"1": 1.0}},
-        "morph": make | {"first": name, "second": name, "position": 0.5, "steps": 2},
+        "morph": make | {"first": name, "second": name, "position": 0.5},
         "along": {"of": place, "axes": [1], "at": [-1.0, 1.0], "seed": 0},
         "original": {"file": name, "out": str(out), "picture": False, "checkpoint": "best"},
         "nearest": {"origin": place, "count": 1, "seed": 0, "temperature": 1.0, "duration_s": 0.1},

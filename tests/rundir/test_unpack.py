@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,10 +14,11 @@ import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from engine.errors import DataError, RunDirectoryError
+from engine.errors import DataError, RunDirectoryError, StorageError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.sharing import deterministic_zip, unpack
@@ -163,6 +166,29 @@ def test_a_file_larger_than_any_of_a_run_is_not_read(drum_run: Path, runs: Path,
     with pytest.raises(DataError, match=f"{path.name} has .* MB, more than one of a run ever has"):
         take_in(hostile, runs)
     assert not list(runs.iterdir())
+
+
+def test_an_encrypted_archive_is_called_so(runs: Path, tmp_path: Path) -> None:
+    path = put(tmp_path / "x.zip", ("r/run.json", b"{}"))
+    data = bytearray(path.read_bytes())
+    for header, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(header) + flags] |= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"^x\.zip is encrypted\. Ask for it without a password\.$"):
+        take_in(path, runs)
+
+
+def test_a_disk_that_is_full_is_told_with_what_was_to_be_written(
+    drum_run: Path, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")  # a write that fails names no file
+    monkeypatch.setattr(unpack, "_write", Mock(side_effect=full))
+    with pytest.raises(StorageError, match=f"^{re.escape(str(runs))} cannot be written or read: no space left"):
+        take_in(drum_run, runs)
+    monkeypatch.setattr(deterministic_zip, "_fill", Mock(side_effect=OSError(*full.args)))
+    with pytest.raises(OSError, match="No space left") as refused:
+        write_zip(tmp_path / "x.zip", [])
+    assert refused.value.filename == str(tmp_path / "x.zip") and not list(tmp_path.glob("*.zip"))
 
 
 def test_all_of_it_together_has_a_bound(drum_run: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,3 +199,14 @@ def test_what_a_killed_drop_left_goes_with_the_next(tmp_path: Path) -> None:
     assert list((tmp_path / PLACE).glob("**/a.wav")), "it was killed in the midst"
     kept = keep(tmp_path, [("b.wav", memoryview(SOUND))])
     assert [path.name for path in (tmp_path / PLACE).glob("**/*.wav")] == ["b.wav"] and kept.sounds == 1
+
+
+def test_an_encrypted_archive_is_called_so(tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a.wav", b"x")
+    data = bytearray(made.getvalue())
+    for header, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(header) + flags] |= 1
+    with pytest.raises(DataError, match=r"x\.zip was not unpacked: it is encrypted\."):
+        keep(tmp_path, [("x.zip", memoryview(bytes(data)))])

@@ -51,7 +51,9 @@ class InstrumentRequest(Making):
     )
 
     @model_validator(mode="after")
-    def _of_a_region(self) -> Self:
+    def _fits_together(self) -> Self:
         if (self.source == "region") != (self.region is not None):
             raise ValueError("source is region where there is a region, and nowhere else")
+        if any(len(set(keys)) < 2 for keys in self.choke):
+            raise ValueError("a choke group needs two different keys at least, which cut one another off")
         return self

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.config import Settings
 from engine.errors import ConfigError, SweetspotError
@@ -67,6 +67,12 @@ class MorphAsk(MakeAsk):
     second: str
     position: float | None = None
     steps: int = Field(5, ge=2, le=100)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.position is not None and "steps" in self.model_fields_set:
+            raise ValueError("position names one sound and steps several: give one of them")
+        return self
 
 
 class FileAsk(MakeAsk):
