@@ -166,7 +166,7 @@ def test_a_complete_run_stays_complete_and_is_recommended_what_can_be_done(
 
 @pytest.mark.parametrize("name", ["stopped", "complete"])
 def test_a_run_that_was_taken_in_is_never_trained(name: str, trained: Path, tmp_path: Path) -> None:
-    root = take_in(trained / name, tmp_path / "runs")
+    root = take_in(trained / name, tmp_path / "runs").root
     for options in ((), ("--more-epochs", 1), ("--source", trained / "table.csv")):
         said = refused(root, *options)
         assert "comes from another computer" in said and f"sweetspot train SOURCE --from {root}" in said
@@ -180,7 +180,7 @@ def test_a_stranger_that_does_not_say_who_trained_it_is_not_trained_either(
     trained: Path, stopped: Path, tmp_path: Path
 ) -> None:
     Layout(stopped).sessions.write_text("{")
-    root = take_in(stopped, tmp_path / "runs")
+    root = take_in(stopped, tmp_path / "runs").root
     assert "comes from another computer" in refused(root, "--source", trained / "table.csv")
     assert RunReader(root).view().read_only
 
