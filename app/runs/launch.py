@@ -148,9 +148,12 @@ class Launcher:
         return sorted(waiting, key=lambda one: one.started_at, reverse=True)
 
     def reap(self) -> None:
-        """Collect ended children: until then the system counts them as processes."""
+        """Collect ended children: until then the system counts them as processes.
+
+        Who opened its run directory is known from then on, also when somebody removes that.
+        """
         for launch in self._all():
-            launch.process.poll()
+            _ = launch.running, launch.opened
         for worker in list(self._workers.values()):
             worker.poll()
 

@@ -46,6 +46,16 @@ def app(standing: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
+def own_app(tmp_path: Path) -> Iterator[Server]:
+    """An app that nobody has visited yet, and that has started nothing."""
+    place = tmp_path / "runs"
+    place.mkdir()
+    with server(place, forked=True) as running:
+        yield running
+    empty(place)
+
+
+@pytest.fixture
 def runs_dir(app: Server) -> Path:
     """The library of one test."""
     return app.runs_dir

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ import pytest
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
-from tests.browser.chromium import Server, server
-from tests.browser.conftest import empty
+from tests.browser.chromium import Server
 from tests.conftest import until
 
 pytestmark = pytest.mark.browser
@@ -160,16 +159,6 @@ def _killed(page: Any, reader: RunReader) -> None:
     badge(page, "Crashed").wait_for()
     print(f"shown as crashed after {time.monotonic() - began:.1f} s")
     page.get_by_text("It ended without a word").wait_for()
-
-
-@pytest.fixture
-def own_app(tmp_path: Path) -> Iterator[Server]:
-    """An app that nobody has visited yet."""
-    place = tmp_path / "runs"
-    place.mkdir()
-    with server(place, forked=True) as running:
-        yield running
-    empty(place)
 
 
 @pytest.mark.slow

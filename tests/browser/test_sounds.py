@@ -113,11 +113,11 @@ def test_a_click_on_the_map_makes_that_place_sound(app: Server, trained: Path, o
 
 
 def test_a_folder_is_dropped_learned_from_under_its_name_and_heard_after_three_clicks(
-    app: Server, open_page: Callable[[str], Any], drums: Path, tmp_path: Path
+    own_app: Server, open_page: Callable[[str], Any], drums: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "my kit" / "deep"
     shutil.copytree(drums, folder)
-    page = open_page(app.url)
+    page = open_page(own_app.url)
     page.evaluate("window.clicks = 0; addEventListener('click', event => { clicks += event.isTrusted }, true)")
     page.get_by_role("link", name="or learn from sounds of your own").click()
     page.locator(".st-key-drop-folder input[type=file]").set_input_files(str(tmp_path / "my kit"))
@@ -125,7 +125,7 @@ def test_a_folder_is_dropped_learned_from_under_its_name_and_heard_after_three_c
     count = len(list(drums.iterdir()))
     page.locator("[data-testid=stMetricValue]", has_text=str(count)).first.wait_for()
     page.get_by_placeholder("my kit").wait_for()
-    kept = list((app.runs_dir / ".dropped").glob("*/my kit/deep/*"))
+    kept = list((own_app.runs_dir / ".dropped").glob("*/my kit/deep/*"))
     assert len(kept) == count
     page.get_by_role("button", name="Start learning").click()
     player = page.locator(".st-key-timeline audio").first

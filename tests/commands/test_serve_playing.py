@@ -6,14 +6,17 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from ctypes.util import find_library
 from pathlib import Path
+from typing import IO
 
 import mido
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 from pythonosc.udp_client import SimpleUDPClient
 
 from engine.commands.generate import command as generate
@@ -160,18 +163,20 @@ def keyboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     rtmidi = pytest.importorskip("rtmidi", reason="python-rtmidi is not there")
     if rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
         pytest.skip("this python-rtmidi knows no JACK")
-    server = f"sweetspot-{os.getpid()}"
+    server = "sweetspot-tests"  # one name: eight servers are all that JACK can count, and it counts those killed too
     monkeypatch.setenv("JACK_DEFAULT_SERVER", server)
     monkeypatch.setenv("MIDO_BACKEND", "mido.backends.rtmidi/UNIX_JACK")
-    with (tmp_path / "jackd.log").open("wb") as log:
-        command = ["jackd", "--no-realtime", "-n", server, "-d", "dummy", "-r", "48000", "-p", "256"]
-        jack = subprocess.Popen(command, stdout=log, stderr=log)
-        plays = subprocess.Popen(
-            [sys.executable, "-c", KEYBOARD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    with FileLock(Path(tempfile.gettempdir()) / f"{server}.lock"), (tmp_path / "jackd.log").open("wb") as log:
+        yield from _playing(server, log)
+
+
+def _playing(server: str, log: IO[bytes]) -> Iterator[Callable[[str], None]]:
+    command = ["jackd", "--no-realtime", "-n", server, "-d", "dummy", "-r", "48000", "-p", "256"]
+    jack = subprocess.Popen(command, stdout=log, stderr=log)
+    plays = subprocess.Popen([sys.executable, "-c", KEYBOARD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert plays.stdin is not None and plays.stdout is not None
-        assert plays.stdout.readline() == "there\n", (tmp_path / "jackd.log").read_text()
+        assert plays.stdout.readline() == "there\n", Path(log.name).read_text()
 
         def play(message: str) -> None:
             assert plays.stdin is not None
@@ -181,7 +186,7 @@ def keyboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         yield play
     finally:
         for one in (plays, jack):
-            one.kill()
+            one.terminate()
             one.communicate()
 
 
@@ -193,6 +198,8 @@ for _ in range(300):  # until the server answers
         break
     except OSError:
         time.sleep(0.1)
+else:
+    sys.exit("JACK does not answer")
 print("there", flush=True)
 for line in sys.stdin:
     port.send(mido.Message.from_str(line.strip()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -52,6 +53,17 @@ def test_a_run_that_is_trained_is_not_resumed(tmp_path: Path) -> None:
     assert Launcher().resume(root) is None
     process.kill()
     process.wait()
+
+
+def test_a_run_that_began_and_whose_folder_was_removed_has_not_failed_to_begin(tmp_path: Path) -> None:
+    root, launcher = tmp_path / "run", Launcher()
+    process = ended(root, State.RUNNING, 60)
+    launcher.add(Launch(root, "run", process))
+    launcher.reap()
+    process.kill()
+    process.wait()
+    shutil.rmtree(root)
+    assert not launcher.pending(tmp_path)
 
 
 def test_pages_look_at_the_launches_while_others_are_added(tmp_path: Path) -> None:
