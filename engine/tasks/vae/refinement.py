@@ -93,12 +93,12 @@ def begun_as(db: torch.Tensor, wanted: torch.Tensor, floor: float) -> torch.Tens
     bands, the last four less and less, none more than 12 dB louder than it was; less by what the copy is too quiet
     after them, or it would be spikier than its original, and could not be as loud without clipping.
     """
-    frames = min(ONSET_FRAMES, db.shape[-1])
+    wanted, frames = wanted.clamp_min(floor), min(ONSET_FRAMES, db.shape[-1])
     bands = db.shape[-2] // ONSET_PARTS
-    powers = (to_power(part[..., :frames]) for part in (wanted.clamp_min(floor), db))
+    powers = (to_power(part[..., :frames]) for part in (wanted, db))
     ours, theirs = (power_to_db(torch.stack(torch.split(power, bands, dim=-2), -3).sum(-2)) for power in powers)
     fade = (torch.arange(ONSET_FRAMES, 0, -1).to(db) / (ONSET_FADE_FRAMES + 1)).clamp_max(1)[:frames]
-    lacks = ours - theirs - _quieter_after(wanted.clamp_min(floor), db)
+    lacks = ours - theirs - _quieter_after(wanted, db)
     louder = (lacks * fade).clamp_max(MOST_LOUDER_DB).repeat_interleave(bands, -2)
     louder = torch.nn.functional.pad(louder, (0, db.shape[-1] - frames))
     return torch.where(db > floor + SOUNDING_DB, db + louder, db)
