@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +22,7 @@ from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotEr
 from engine.rundir.layout import Layout, manifest
 from engine.rundir.reader import RunReader
 from tests.audio.files.marks import sampler_marks, tempo_marks
-from tests.conftest import SMALL
+from tests.conftest import ROOT, SMALL
 from tests.rundir.conftest import open_writer
 
 
@@ -53,6 +55,15 @@ def test_exactly_the_sounds_and_their_recipes_lie_in_the_directory(drum_run: Pat
     for stem in stems:
         info = soundfile.info(out / f"{stem}.wav")
         assert (info.frames, info.samplerate, info.channels, info.subtype) == (24_000, 48_000, 1, "PCM_24")
+
+
+def test_to_make_a_sound_imports_no_compiler(drum_run: Path, tmp_path: Path) -> None:
+    """It takes a second, as much as all else that is imported."""
+    arguments = ["generate", drum_run, "--out", tmp_path / "new", "--count", 1, "--quality", "fast", "--threads", 1]
+    command = [sys.executable, "-X", "importtime", "-m", "engine", *map(str, arguments)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    imported = set(re.findall(r"\| +(\S+)$", told, re.MULTILINE))
+    assert "torch.nn" in imported and "torch._dynamo" not in imported
 
 
 def test_a_seed_gives_the_same_bytes_however_many_sounds_are_made(drum_run: Path, tmp_path: Path) -> None:

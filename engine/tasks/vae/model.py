@@ -53,7 +53,7 @@ class CodeToRows(nn.Module):
         super().__init__()
         self.rows = rows
         self.layer = nn.Conv2d(latent_dim // rows, width, 3, padding=1)
-        self.offset = nn.Parameter(0.1 * torch.randn(1, width, rows, 1))
+        self.offset = nn.Parameter(nn.init.normal_(torch.empty(1, width, rows, 1), std=0.1))
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         hidden: torch.Tensor = self.layer(torch.unflatten(z, 1, (-1, self.rows)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from engine.audio.mel import Scale
 from engine.errors import DataError, RunDirectoryError, lacks_memory
@@ -145,7 +146,8 @@ def build_codec(task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
             f"{name} holds numbers that no training leaves (NaN, infinite or above 1e9).", "Use another one."
         )
     try:
-        with torch.device("meta"):  # settings that do not belong to these weights may ask for any amount of memory
+        # Settings that do not belong to these weights may ask for any amount of memory.
+        with torch.device("meta"), _Undrawn():
             model = ConvVAE(*shape)
         model.load_state_dict(state["average"], assign=True)
         model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
@@ -165,6 +167,17 @@ def build_codec(task: VAEConfig, name: str, state: Mapping[str, Any]) -> Codec:
             f"{name} does not fit this run, or another version of Sweetspot made it.", "Use another one."
         ) from error
     return codec
+
+
+class _Undrawn(TorchFunctionMode):
+    """No weight is drawn that will be replaced: on the meta device a draw imports torch's compiler, which takes as long
+    as a process needs otherwise until it can make sounds."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        return given["tensor"] if func is torch.nn.init.normal_ else func(*args, **given)
 
 
 def _sane(value: Any) -> bool:
