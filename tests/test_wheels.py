@@ -6,6 +6,8 @@ import os
 import re
 import socket
 import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ PLATFORMS = {
     "macOS 13, Apple processor": "aarch64-apple-darwin",
     "Windows, x86-64": "x86_64-pc-windows-msvc",
 }
+PYTHONS = ("3.11", "3.12", "3.13")
 INTEL = "macOS, Intel processor"
 OLDEST_MACOS = {"macOS 13, Apple processor": "13.0", "macOS 14, Apple processor": "14.0"}
 PAGE = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
@@ -46,22 +49,40 @@ def _index() -> None:
         pytest.skip(f"the package index is out of reach: {error}")
 
 
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str], dict[str, str]]:
+    """Versions by name of platform and Python: all asked at once, for each waits for the index."""
+
+    def ask(case: tuple[str, str]) -> dict[str, str]:
+        (name, python), out = case, tmp_path_factory.mktemp("wheels") / "found.txt"
+        extras, macos = ("tables", "monitor", "slurm", "play"), OLDEST_MACOS.get(name, "14.0")
+        done = resolve(PLATFORMS[name], python, out, *extras, macos=macos)
+        assert done.returncode == 0, f"{name}, Python {python}: {done.stderr}"
+        return dict(re.findall(r"^([\w.-]+)==(\S+)", out.read_text(), re.MULTILINE))
+
+    cases = [(name, python) for name in PLATFORMS for python in PYTHONS]
+    with ThreadPoolExecutor(len(cases)) as pool:
+        return dict(zip(cases, pool.map(ask, cases), strict=True))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
-@pytest.mark.parametrize("name", PLATFORMS)
-def test_every_dependency_has_a_wheel(tmp_path: Path, name: str, python: str) -> None:
-    out = tmp_path / "found.txt"
-    done = resolve(
-        PLATFORMS[name], python, out, "tables", "monitor", "slurm", "play", macos=OLDEST_MACOS.get(name, "14.0")
-    )
-    assert done.returncode == 0, done.stderr
-    found = dict(re.findall(r"^([\w.-]+)==(\S+)", out.read_text(), re.MULTILINE))
-    assert {"torch", "torchaudio", "streamlit", "soundfile", "scikit-learn", "mido", "sounddevice"} <= found.keys()
-    assert any("nvidia" in package for package in found) == name.startswith("Linux")
-    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {name} |")]
-    assert "every package has a wheel" in row
-    bound = re.search(r"with torch (\d+\.\d+)", row)
-    assert bound is None or found["torch"].startswith(bound[1])
+@pytest.mark.timeout(900)
+def test_every_dependency_has_a_wheel(found: Mapping[tuple[str, str], dict[str, str]]) -> None:
+    for (name, _), versions in found.items():
+        assert {
+            "torch",
+            "torchaudio",
+            "streamlit",
+            "soundfile",
+            "scikit-learn",
+            "mido",
+            "sounddevice",
+        } <= versions.keys()
+        assert any("nvidia" in package for package in versions) == name.startswith("Linux")
+        (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {name} |")]
+        assert "every package has a wheel" in row
+        bound = re.search(r"with torch (\d+\.\d+)", row)
+        assert bound is None or versions["torch"].startswith(bound[1])
 
 
 @pytest.mark.slow
