@@ -199,7 +199,7 @@ def reader(drums: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
     samples.mkdir(parents=True)
     for path, name in zip(sorted(drums.iterdir())[:6], ["kick", "snare", *map(str, range(4))], strict=True):
         sound, rate = soundfile.read(path)
-        soundfile.write(samples / f"{name}.wav", sound[:rate], rate)  # a second is a chunk: epochs are half as long
+        soundfile.write(samples / f"{name}.wav", sound[: rate // 2], rate)  # what is made is as short
     project = home / "project"
     project.mkdir()
     for name in ("app", "engine", ".streamlit"):
