@@ -67,7 +67,8 @@ class Collection:
     """What a folder holds. rows: every file found. sounds: the usable ones; both sorted by relative path.
 
     fingerprint: changes with any usable file's path or sound, and with the settings. runs_inside: run directories below
-    the folder, which were passed over.
+    the folder, which were passed over. links_up: links in it that lead to a folder above, by their relative paths;
+    passed over too.
     """
 
     root: Path
@@ -76,6 +77,7 @@ class Collection:
     sounds: list[Sound]
     fingerprint: str
     runs_inside: int = 0
+    links_up: tuple[str, ...] = ()
 
     @property
     def groups(self) -> list[int]:
@@ -105,7 +107,8 @@ def open_collection(
     folder = expanded(folder)
     report("scan", 0, 0)
     runs: list[Path] = []
-    found = find_files(folder, check, runs.append)
+    links: list[Path] = []
+    found = find_files(folder, check, runs.append, links.append)
     if not found:
         raise DataError(f"{printable(folder)} has no sound files.", "Put WAV, FLAC, OGG, MP3 or AIFF files into it.")
     entries = look_up_all(found, cache, settings.sample_rate, partial(report, "scan"), check)
@@ -115,7 +118,9 @@ def open_collection(
     collection = _judge(folder, entries, settings, frozenset(exclude), cache, partial(report, "compare"), check)
     if len(collection.sounds) < minimum:
         raise _too_few(collection, minimum)
-    return replace(collection, runs_inside=len(runs))
+    return replace(
+        collection, runs_inside=len(runs), links_up=tuple(printable(link.relative_to(folder)) for link in links)
+    )
 
 
 def _judge(

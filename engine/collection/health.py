@@ -14,7 +14,7 @@ from engine.collection.split import assign_sides, split_files
 from engine.config import OverfittingPreset
 from engine.errors import DataError
 from engine.printable import escaped
-from engine.quantities import counted
+from engine.quantities import counted, plural
 from engine.resolve import get_adaptive_split, preset_for
 from engine.rundir.findings import Diagnosis
 from engine.rundir.protocol import Record
@@ -72,6 +72,15 @@ def examine(collection: Collection, val_fraction: float | None = None, split_see
     )
 
 
+def links_sentence(collection: Collection) -> str:
+    """Which links to folders above were passed over; "" where there are none."""
+    links = [escaped(link) for link in sorted(collection.links_up)]
+    if not links:
+        return ""
+    lead = plural(len(links), "is a link that leads", "are links that lead")
+    return f"{_named(links)} {lead} to a folder above: passed over, what lies there is no part of this one."
+
+
 def _skipped(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
     skipped = sum(row.verdict == "skipped" and row.reason != LEFT_OUT for row in rows)
     if not skipped:
@@ -89,6 +98,11 @@ def _runs(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
     what = "1 folder of a run lies" if count == 1 else f"{count} folders of runs lie"
     message = f"{what} inside: passed over, the sounds in there are previews."
     return Diagnosis(code="runs_inside", severity="info", message=message)
+
+
+def _links(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
+    message = links_sentence(collection)
+    return Diagnosis(code="links_up", severity="info", message=message) if message else None
 
 
 def _noted(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:
@@ -213,6 +227,7 @@ def _narrow(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None
 _LOOKS: tuple[Callable[[Collection, Sequence[FileRow]], Diagnosis | None], ...] = (
     _skipped,
     _runs,
+    _links,
     _noted,
     _few_to_check,
     _short,

@@ -81,6 +81,20 @@ def test_runs_inside_are_no_sounds_and_said_once(write: Write, folder: Path) -> 
     assert said == ["1 folder of a run lies inside: passed over, the sounds in there are previews."]
 
 
+def test_links_to_folders_above_are_passed_over_and_named(write: Write, folder: Path) -> None:
+    for seed in range(3):
+        write(f"kit/{seed}.wav", seed)
+    write("beside.wav", 4)
+    for name in ("drive", "up"):
+        (folder / "kit" / name).symlink_to("/" if name == "drive" else folder)
+    found = health(folder / "kit")
+    assert found.usable == 3
+    said = [finding.message for finding in found.findings if finding.code == "links_up"]
+    assert said == [
+        "drive, up are links that lead to a folder above: passed over, what lies there is no part of this one."
+    ]
+
+
 def test_one_usable_file_is_not_enough_and_its_row_has_no_side(write: Write, folder: Path) -> None:
     write("a.wav", 1)
     found = health(folder)

@@ -40,27 +40,34 @@ class Found:
 
 
 def find_files(
-    folder: Path, check: Callable[[], None] = lambda: None, passed: Callable[[Path], None] = lambda run: None
+    folder: Path,
+    check: Callable[[], None] = lambda: None,
+    passed: Callable[[Path], None] = lambda run: None,
+    leads_up: Callable[[Path], None] = lambda link: None,
 ) -> list[Found]:
     """Every file below ``folder`` that is named like a sound, sorted by its relative path with forward slashes.
 
     Hidden names are passed over: those are the halves that macOS leaves on other disks (``._kick.wav``) and the
     trash of file managers. Run directories below ``folder`` are passed over, ``passed`` is told each: their sounds
-    are previews. Links are followed; a folder is entered once, so that links in a circle end.
+    are previews. Links are followed; a folder is entered once, so that links in a circle end. One that leads to a
+    folder above itself, as one to ``/`` does, is passed over: what lies beside ``folder`` is no part of it.
+    ``leads_up`` is told each of these that leads out of ``folder``.
     Raises DataError when the folder is missing, is none, or cannot be listed.
     """
     if not folder.is_dir():
         kind = "is not a folder" if folder.exists() else "does not exist"
         raise DataError(f"{printable(folder)} {kind}.", "Name a folder with sound files.")
     try:
-        files = [Found(path, printable(path.relative_to(folder))) for path in _walk(folder, check, passed)]
+        files = [Found(path, printable(path.relative_to(folder))) for path in _walk(folder, check, passed, leads_up)]
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DataError(f"{printable(folder)} cannot be read: {reason}.", "Check its permissions.") from None
     return sorted(files, key=lambda file: file.shown)
 
 
-def _walk(folder: Path, check: Callable[[], None], passed: Callable[[Path], None]) -> Iterator[Path]:
+def _walk(
+    folder: Path, check: Callable[[], None], passed: Callable[[Path], None], leads_up: Callable[[Path], None]
+) -> Iterator[Path]:
     entered: set[tuple[int, int]] = set()
     count = 0
     waiting = [(folder, 0)]
@@ -70,6 +77,9 @@ def _walk(folder: Path, check: Callable[[], None], passed: Callable[[Path], None
         try:
             about = place.stat()
             if (about.st_dev, about.st_ino) in entered:
+                continue
+            if place != folder and place.is_symlink() and _leads_up(place, folder):
+                leads_up(place)  # one that leads to a folder which was entered is no loss
                 continue
             entered.add((about.st_dev, about.st_ino))
             files, folders, is_run = _list(place)
@@ -92,6 +102,12 @@ def _walk(folder: Path, check: Callable[[], None], passed: Callable[[Path], None
             folders.sort(key=lambda path: path.name, reverse=True)
             waiting += [(path, depth + 1) for path in folders if not path.is_symlink()]
             waiting[:0] = [(path, depth + 1) for path in folders if path.is_symlink()]
+
+
+def _leads_up(link: Path, folder: Path) -> bool:
+    """Whether ``link`` leads to a folder that holds it, or ``folder``, at any depth."""
+    end = link.resolve()
+    return any(place.resolve().is_relative_to(end) for place in (link.parent, folder))
 
 
 def _list(place: Path) -> tuple[list[Path], list[Path], bool]:

@@ -10,6 +10,7 @@ import torch
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.settings import DecodeSettings, SpectrogramConfig
 from engine.collection.collection import Collection, Sound, open_collection
+from engine.collection.health import links_sentence
 from engine.errors import DataError
 from engine.rundir.record import FileRow
 from engine.task import OpenContext
@@ -24,6 +25,8 @@ def read_sounds(folder: Path, config: MLPConfig, context: OpenContext, device: t
     assert config.labels is not None
     labels, target = read_labels(folder, config.labels, config.target)
     collection = open_collection(folder, DecodeSettings(), context.report, context.check, warn=context.warn)
+    if passed_over := links_sentence(collection):
+        context.warn(passed_over)
     sounds = [sound for sound in collection.sounds if sound.path in labels]
     if len(sounds) < MIN_ROWS:
         raise DataError(

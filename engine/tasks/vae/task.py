@@ -15,6 +15,7 @@ import torch
 from engine.audio import augment
 from engine.audio.mel import AudioSpectrogram
 from engine.collection.collection import Collection, open_collection
+from engine.collection.health import links_sentence
 from engine.collection.split import assign_sides, split_files
 from engine.config import TrainingConfig
 from engine.device import first_weights, onto
@@ -301,6 +302,8 @@ def open_task(
         warn=context.warn,
         exclude=task_config.exclude,
     )
+    if passed_over := links_sentence(collection):
+        context.warn(passed_over)
     return VAETask(collection, config, task_config, device, context)
 
 

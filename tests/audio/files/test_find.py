@@ -76,3 +76,26 @@ def test_a_missing_folder_and_a_file_are_refused_in_one_sentence(folder: Path) -
         find_files(folder / "nope")
     with pytest.raises(DataError, match=r"a\.wav is not a folder\."):
         find_files(folder / "a.wav")
+
+
+def test_a_link_to_a_folder_above_is_passed_over_and_told(folder: Path) -> None:
+    """Else one to / would have the whole drive looked through, and every sound on it learnt."""
+    sounds, other = folder / "mine" / "sounds", folder / "other"
+    for name in ("mine/beside.wav", "mine/sounds/kit/kick.wav", "other/snare.wav", "other/deep/tom.wav"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (sounds / "drive").symlink_to("/")
+    (sounds / "kit" / "up").symlink_to(folder / "mine")
+    (sounds / "kit" / "home").symlink_to(sounds)  # entered already: nothing is missed
+    (sounds / "elsewhere").symlink_to(other)  # a link to what lies beside is followed, but from there no higher
+    (other / "deep" / "up").symlink_to(folder)
+    (other / "aside").symlink_to(folder / "mine")  # above what was given, if not above itself
+    told: list[Path] = []
+    found = find_files(sounds, leads_up=told.append)
+    assert [file.shown for file in found] == ["elsewhere/deep/tom.wav", "elsewhere/snare.wav", "kit/kick.wav"]
+    assert [path.relative_to(sounds).as_posix() for path in sorted(told)] == [
+        "drive",
+        "elsewhere/aside",
+        "elsewhere/deep/up",
+        "kit/up",
+    ]
