@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from engine.errors import DataError, RunDirectoryError
-from engine.loop.checkpoint import load, load_newest
+from engine.loop.checkpoint import load, load_newest, steps_saved
 from engine.loop.state_file import UnreadableError, parse, serialise
 from engine.rundir.artefacts import Artefact, manifest_of, read_verified, remove_artefact
 from engine.rundir.layout import Layout, checkpoint_step, manifest, snapshot_moment
@@ -96,18 +97,18 @@ def find(layout: Layout, which: str | None) -> tuple[str, dict[str, Any]]:
     """
     if which and "." in which:
         return which, _load_named(layout, which)
-    if which in (None, "best") and manifest(layout.best).is_file():
-        return layout.best.name, _usable(layout.best.name, load(layout.best))
+    if manifest(layout.best).is_file() if which is None else which == "best" and layout.best.is_file():
+        return layout.best.name, _usable(layout.best.name, _loaded(layout, layout.best, load))
     if which == "best":
         raise DataError(
             "This run has no best checkpoint.", _instead(layout, "Let it finish an epoch and save, or use last.")
         )
     if which in (None, "last"):
-        newest, _ = load_newest(layout)
+        newest, complaints = load_newest(layout)
         if newest is None:
-            raise DataError(
-                "This run has no checkpoint that can be read.", _instead(layout, "Train it longer, or use save-now.")
-            )
+            names = ", ".join(layout.checkpoint(step).name for step in steps_saved(layout)) if complaints else ""
+            what = f"This run has no checkpoint that can be read{names and f': damaged are {names}'}."
+            raise DataError(what, _instead(layout, "Train it longer, or use save-now."))
         return newest.file, _usable(newest.file, newest.state)
     return _find_moment(layout, str(which))
 
@@ -120,11 +121,21 @@ def _instead(layout: Layout, otherwise: str) -> str:
     return f"The weights of epoch {_list(epochs)} were kept: --checkpoint epoch-{epochs[-1]}" if epochs else otherwise
 
 
+def _loaded(layout: Layout, path: Path, read: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """What ``read`` reads at ``path``; where that is damaged, its error names what can be used instead."""
+    try:
+        return read(path)
+    except RunDirectoryError as error:
+        if read_verified(path) is not None:  # whole, and refused for another reason: its own remedy holds
+            raise
+        raise RunDirectoryError(error.cause, _instead(layout, "Nothing else that was saved is whole.")) from error
+
+
 def _load_named(layout: Layout, name: str) -> dict[str, Any]:
     if name == layout.best.name or checkpoint_step(name) is not None:
-        return _usable(name, load(layout.checkpoints / name))
+        return _usable(name, _loaded(layout, layout.checkpoints / name, load))
     if snapshot_moment(name) is not None:
-        return _usable(name, load_snapshot(layout.snapshots / name))
+        return _usable(name, _loaded(layout, layout.snapshots / name, load_snapshot))
     raise DataError(f"{name!r} names no checkpoint.", "Use best, last, step-N or epoch-N.")
 
 

@@ -168,3 +168,33 @@ def test_a_damaged_snapshot_is_refused(tmp_path: Path) -> None:
     manifest(layout.snapshot(2, 20)).unlink()
     with pytest.raises(RunDirectoryError, match="damaged"):
         load_snapshot(layout.snapshot(2, 20))
+
+
+@pytest.mark.parametrize("name", [None, "best", "best.safetensors", "epoch-3"])
+def test_damaged_weights_are_named_with_those_that_can_be_used(name: str | None, tmp_path: Path) -> None:
+    layout = keep(tmp_path / "run", [2, 20])
+    layout.checkpoints.mkdir()
+    keep_state(layout, layout.best, 30)
+    flip(layout.best, 100)
+    said = r"best\.safetensors is damaged or incomplete\. The weights of epoch 0, 2 were kept: --checkpoint epoch-2"
+    with pytest.raises(RunDirectoryError, match=said):
+        find(layout, name)
+    manifest(layout.best).unlink()
+    if name == "best":  # there, and nobody can say whether it is whole
+        with pytest.raises(RunDirectoryError, match=said):
+            find(layout, name)
+    shutil.rmtree(layout.snapshots)
+    if name == "best.safetensors":
+        with pytest.raises(RunDirectoryError, match="Nothing else that was saved is whole"):
+            find(layout, name)
+
+
+def test_damaged_checkpoints_are_named_where_none_is_whole(tmp_path: Path) -> None:
+    layout = keep(tmp_path / "run", [20])
+    layout.checkpoints.mkdir()
+    for step in (10, 30):
+        keep_state(layout, layout.checkpoint(step), step)
+        flip(layout.checkpoint(step), 100)
+    said = r"damaged are step-00000030\.safetensors, step-00000010\.safetensors\. .*--checkpoint epoch-2"
+    with pytest.raises(DataError, match=said):
+        find(layout, "last")
