@@ -23,7 +23,7 @@ def sources(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
 
 def states(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """What ``--checkpoint`` takes, of the run that the line names before it."""
+    """What ``--checkpoint`` takes, of the run that the line names before it; nothing that is damaged."""
     if not ctx.args:  # an option that still lacks its value leaves what stands before it unparsed
         return []
     saved = RunReader(Path(ctx.args[0])).saved_states()

@@ -17,13 +17,15 @@ from app.look.plain import plain
 from app.panels import chart_controls, onward
 from app.panels.forms import changed, label, shown
 from app.runs.data import dataset_of
+from app.runs.intact import intact
 from app.runs.store import metrics_of
+from engine.claims.figures import gaps
 from engine.claims.headline import saved_best_name
 from engine.claims.verdict import as_told
 from engine.printable import escaped
 from engine.quantities import counted, number, size, sound_length
+from engine.rundir.artefacts import Artefact
 from engine.rundir.layout import Layout
-from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.reading import last_lines
 from engine.rundir.record import DatasetRecord, FileRow, RunRecord
@@ -64,8 +66,10 @@ def _checkpoints(reader: RunReader, view: RunView) -> None:
         column_config={"Epoch": st.column_config.NumberColumn(alignment="left")},
     )  # fmt: skip
     style.quiet("The newest ones and the best stay; resuming takes the newest that is intact.")
-    if usable := sorted({one.epoch for one in reader.saved_states()}):
+    if usable := sorted({one.epoch for one in reader.saved_states(intact)}):
         style.quiet(f"Weights to use are kept of epoch {', '.join(map(str, usable))}.")
+    if damaged := [one.path.name for one in reader.snapshots() if not intact(one)]:
+        style.quiet(f"Damaged, and not offered: {', '.join(damaged)}.")
 
 
 def checkpoint_rows(reader: RunReader, view: RunView) -> list[dict[str, Any]]:
@@ -80,18 +84,20 @@ def checkpoint_rows(reader: RunReader, view: RunView) -> list[dict[str, Any]]:
                 "Step": number(manifest.step) if manifest else None,
                 "Size": size(item.path.stat().st_size) if item.path.exists() else "–",
                 "Written": words.when(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
-                "For": _purpose(item.path.name, manifest, view),
+                "For": _purpose(item, view),
             }
         )
     return rows
 
 
-def _purpose(name: str, manifest: Manifest | None, view: RunView) -> str:
-    if manifest is None:
+def _purpose(item: Artefact, view: RunView) -> str:
+    if item.manifest is None:
         return "damaged: its manifest is missing"
-    if not name.startswith("best"):
+    if not intact(item):
+        return "damaged: it will not be loaded"
+    if not item.path.name.startswith("best"):
         return "to resume from"
-    return f"the {saved_best_name(view.status, manifest.step)}, to use"
+    return f"the {saved_best_name(view.status, item.manifest.step)}, to use"
 
 
 def _more(reader: RunReader, view: RunView) -> None:
@@ -216,13 +222,14 @@ def _plain(value: Any) -> str:
 
 def all_notes(root: Path, view: RunView) -> list[states.Note]:
     """What the engine finds now, after what it warned of: findings that are past by their epoch, the others as they
-    were; what it still finds is not said twice."""
+    were; what it still finds is not said twice. Before them, how many lines of its figures are damaged."""
     status: Status | None = view.status
     if status is None:
         return []
     store = metrics_of(root)
     store.refresh()
     codes = {str(one.get("message")): one.get("code") for one in store.warnings if "epoch" in one}
+    damaged = [states.Note("yellow", "warning", "", text) for text in [gaps(store.damaged)] if text]
     now = as_told(view)
     found = {one.code for one in now}
     past = [
@@ -231,7 +238,7 @@ def all_notes(root: Path, view: RunView) -> list[states.Note]:
         if text in codes and codes[text] not in found
     ]
     told = [states.Note("yellow", "warning", "", text) for text in status.warnings if text not in codes]
-    return past + told + [states.noted(one) for one in now]
+    return damaged + past + told + [states.noted(one) for one in now]
 
 
 def _show_notes(reader: RunReader, view: RunView) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
+from app.runs.intact import intact
 from engine.claims.headline import saved_best_name
 from engine.quantities import number
 from engine.rundir.reader import RunReader
@@ -34,8 +35,9 @@ def mark(key: str) -> None:
 
 
 def states_of(reader: RunReader) -> dict[str, str]:
-    """What sounds can be made with, by its name in a request: best and last, then all snapshots, the newest first."""
-    status, states = reader.status(), reader.saved_states()
+    """What sounds can be made with, by its name in a request: best and last, then all snapshots, the newest first.
+    What is damaged is not offered."""
+    status, states = reader.status(), reader.saved_states(intact)
     best = next((saved_best_name(status, one.step) for one in states if one.name == "best"), "")
     labels = {"best": f"{best.capitalize()}, epoch", "last": "Last save, epoch"}
     epochs = [one.epoch for one in states if one.name not in labels]

@@ -15,6 +15,8 @@ from app.panels.families import Family
 from app.panels.refusals import view_or_refusal
 from app.runs.launch import Launch, launcher
 from app.runs.library import Library, open_library
+from app.runs.store import metrics_of
+from engine.claims.figures import gaps
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView, ShownState
@@ -98,6 +100,8 @@ def _moving(library: Library, reader: RunReader, drawn: Signature, family: Famil
         plots.main(
             reader, view, heard, settings, lambda step: _hear(reader, preview_sets, step), chosen=_chosen(reader)[0],
         )  # fmt: skip
+        if missing := gaps(metrics_of(reader.root).damaged):
+            style.quiet(missing)
     with st.container(key="curves"):
         small_plots.small(reader, view, settings)
     if _signature(view, preview_sets) != drawn:  # last: a death is seen before the rest is drawn anew

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from engine.quantities import counted, plural
 from engine.rundir.record import Monitor
 
 DECIMALS = {"dB": 1}  # of units whose figures are all written alike
@@ -33,6 +34,15 @@ def figure(value: float | None, unit: str = "") -> str:
     if abs(value) < 1e-4:
         return f"0 {unit}".strip()
     return f"{value:.3f} {unit}".strip() if 0.001 <= abs(value) < 10 else f"{value:.3g} {unit}".strip()
+
+
+def gaps(damaged: int) -> str:
+    """What is missing where so many lines of metrics.jsonl cannot be read; "" where all can."""
+    if not damaged:
+        return ""
+    are = plural(damaged, "is", "are")
+    lines = counted(damaged, "line")
+    return f"{lines} of metrics.jsonl {are} damaged and left out: curves and figures have gaps there."
 
 
 def amount(value: float, unit: str = "") -> str:

@@ -10,7 +10,7 @@ from engine.claims.figures import amount, better, figure
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
 from engine.claims.sweet import SweetSpot, band
 from engine.claims.verdict import as_told, few_files, gain_of, still_improves, until_when
-from engine.quantities import plural, small
+from engine.quantities import counted, plural, small
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.record import Monitor, Nouns, RunRecord
 from engine.rundir.status import Best, State, Status
@@ -159,7 +159,10 @@ def _place(status: Status, saved: int | None = None) -> str:
 
 def _after_a_crash(status: Status, files: Kept) -> str:
     if files.step is not None:
-        return f"The last save is of step {files.step:,}, in epoch {files.newest}: resume from there."
+        said = f"The last save is of step {files.step:,}, in epoch {files.newest}: resume from there."
+        lost = status.step - files.step  # by its last word: it may have come farther
+        after = f"At least {counted(lost, 'update')} after it {plural(lost, 'is', 'are')} lost."
+        return said if lost <= 0 else f"{said} {after}"
     if files.usable or files.best is not None or files.damaged:
         return what_is_kept(files)
     if status.last_checkpoint is not None:

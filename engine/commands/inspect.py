@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from engine.claims.advice import kept
+from engine.claims.figures import gaps
 from engine.claims.headline import headline
 from engine.claims.length import in_words
 from engine.claims.quality import quality_of
@@ -22,7 +23,7 @@ from engine.rundir.encoding import encode
 from engine.rundir.layout import checkpoint_step
 from engine.rundir.notes import Notes, notes_doubt
 from engine.rundir.reader import RunReader
-from engine.rundir.view import RunView
+from engine.rundir.view import RunView, ShownState
 
 _UNVERIFIED = "NOT VERIFIED, it will not be loaded"
 _SHOWN = [
@@ -51,7 +52,8 @@ _SHOWN = [
 def command(run_dir: Path, as_json: bool) -> None:
     """Show where a run stands and whether what it saved is whole.
 
-    All weights are read whole and held against their manifests; what does not verify is shown as such.
+    All weights are read whole and held against their manifests, and all lines of figures; what does not verify is shown
+    as such.
     """
     reader = RunReader(run_dir)
     if not reader.exists:
@@ -92,6 +94,8 @@ def _damage(reader: RunReader) -> Iterator[str]:
         yield " ".join(damage)
     if reader.layout.dataset.exists() and reader.dataset() is None:
         yield f"{reader.layout.dataset} is damaged: which files were used is not known. Resuming writes it anew."
+    if missing := gaps(reader.damaged_lines()):
+        yield missing
     if doubt := notes_doubt(reader.layout):
         yield doubt
 
@@ -150,7 +154,9 @@ def _sentences(facts: dict[str, Any]) -> Iterator[str]:
     yield from note_sentences(facts["notes"])
     yield from heard_sentences(facts["heard"])
     if facts["step"] is not None:
-        yield f"  step {_of(facts['step'], facts['total_steps'])}, epoch {_of(facts['epoch'], facts['total_epochs'])}"
+        crashed = "last heard of at " if facts["state"] == ShownState.CRASHED else ""
+        epoch = _of(facts["epoch"], facts["total_epochs"])
+        yield f"  {crashed}step {_of(facts['step'], facts['total_steps'])}, epoch {epoch}"
         yield f"  trained for {duration(facts['elapsed_s'])}"
     if facts["parent"] is not None:
         yield f"  began with {facts['parent']['checkpoint']} of {facts['parent']['run']}"

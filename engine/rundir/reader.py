@@ -6,9 +6,10 @@ What another version wrote is refused with a sentence rather than half understoo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from engine.rundir.artefacts import (
 )
 from engine.rundir.encoding import decode
 from engine.rundir.entry import holds_run
+from engine.rundir.event_log import is_event
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch, is_here, read_sessions
 from engine.rundir.notes import starred_moments
@@ -156,6 +158,16 @@ class RunReader:
                 return
             offset = end
 
+    def damaged_lines(self) -> int:
+        """How many whole lines of metrics.jsonl are none that a training writes. Reads all of it."""
+        count = offset = 0
+        while True:
+            lines, end = self.lines(offset, _STREAM)
+            count += sum(not is_event(line) for line in lines)
+            if end <= offset:
+                return count
+            offset = end
+
     def metrics_tail(self, count: int, kind: str | None = None) -> list[dict[str, Any]]:
         """The last ``count`` events (of one kind), oldest first. Reads from the end, no more than it needs, and no
         farther back than 64 MB."""
@@ -210,9 +222,12 @@ class RunReader:
         """All snapshots by epoch and step."""
         return find_snapshots(self.root, self.layout.snapshots)
 
-    def saved_states(self) -> list[SavedState]:
-        """What sounds can be made with: best and last, then all snapshots, the newest first."""
-        return saved_states(self.checkpoints(), self.snapshots())
+    def saved_states(self, whole: Callable[[Artefact], bool] = attrgetter("verified")) -> list[SavedState]:
+        """What sounds can be made with: best and last, then all snapshots, the newest first. What is damaged is none.
+
+        whole: how that is found out; by itself each file is read whole.
+        """
+        return saved_states(list(filter(whole, self.checkpoints())), list(filter(whole, self.snapshots())))
 
     def view(self, watch: HeartbeatWatch | None = None) -> RunView:
         """The run as it is to be shown now. ``watch`` (one per run, kept by the viewer) judges from another host.

@@ -13,8 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from engine.commands.generate import command
+from engine.completion import states
+from engine.rundir.reader import RunReader
+from tests.bits import flip
 from tests.conftest import ROOT
 from tests.sampling import later
 
@@ -128,3 +133,19 @@ Engine = Callable[..., "subprocess.CompletedProcess[str]"]
 def test_another_shell_is_refused_with_those_it_knows(engine: Engine) -> None:
     done = engine("completion", "csh")
     assert done.returncode == 2 and all(name in done.stderr for name in ("bash", "zsh", "fish"))
+
+
+def test_damaged_weights_are_not_offered(tmp_path: Path, drum_run: Path) -> None:
+    shutil.copytree(drum_run, tmp_path / "run")
+    context = click.Context(command, info_name="generate")
+    context.args = [str(tmp_path / "run")]
+
+    def offered() -> list[str]:
+        return [item.value for item in states(context, command.params[0], "")]
+
+    snapshots = RunReader(tmp_path / "run").snapshots()
+    damaged = next(one for one in snapshots if one.manifest and one.manifest.epoch)
+    assert damaged.manifest is not None and f"epoch-{damaged.manifest.epoch}" in offered() and "best" in offered()
+    flip(damaged.path, 100)
+    flip(RunReader(tmp_path / "run").layout.best, 100)
+    assert f"epoch-{damaged.manifest.epoch}" not in offered() and "best" not in offered()

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from engine.commands.inspect import command
+from engine.commands.inspect import command, inspect
 from engine.errors import RunDirectoryError
 from engine.rundir.layout import Layout
 from engine.rundir.protocol import Manifest
+from engine.rundir.reader import RunReader
 from engine.rundir.status import Best, ErrorInfo, State
 from tests.rundir.conftest import open_writer
 
@@ -106,3 +107,19 @@ def test_a_run_with_a_lost_status_is_still_inspected(root: Path) -> None:
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [str(tmp_path)])
     assert isinstance(result.exception, RunDirectoryError)
+
+
+def test_damaged_lines_of_the_figures_are_counted_and_said(root: Path) -> None:
+    metrics = Layout(root).metrics
+    whole = metrics.read_bytes()
+    assert not inspect(RunReader(root))["damage"]
+    damaged = (
+        b'{"event":"step","step":1.2.3,"train_loss":1}',
+        b"\0" * 40,
+        b'{"event":"epoch","epoch":',
+        b'{"event":"memory"}',
+    )
+    metrics.write_bytes(whole + b"\n".join(damaged) + b"\n" + b'{"event":"step","at":1.5,"step":9,"loss":-1e-05}\n')
+    said = "4 lines of metrics.jsonl are damaged and left out: curves and figures have gaps there."
+    assert inspect(RunReader(root))["damage"] == [said]
+    assert f"  {said}" in CliRunner().invoke(command, [str(root)]).output.splitlines()

@@ -14,6 +14,8 @@ from streamlit.testing.v1.element_tree import Selectbox
 
 from app.panels.details import checkpoint_rows
 from app.panels.families import MOST_LINKS
+from app.panels.saved_states import states_of
+from app.report.contents import gather
 from app.runs.exporting import exported
 from engine.commands.inspect import _sentences, inspect
 from engine.errors import SweetspotError
@@ -24,6 +26,7 @@ from engine.rundir.record import Parent
 from engine.rundir.status import State
 from tests.app.conftest import said
 from tests.app.library import write
+from tests.bits import flip
 from tests.conftest import until
 
 Visit = Callable[..., AppTest]
@@ -211,3 +214,29 @@ def test_runs_that_name_one_another_as_parents_are_all_shown(visit: Visit, runs_
     write(runs_dir / "a", name="a", uuid="1" * 32, parent=began("b", "best.safetensors", 2))
     write(runs_dir / "b", name="b", uuid="2" * 32, parent=began("a", "best.safetensors", 1))
     assert sorted(visit().dataframe[0].value["Run"].str.strip("↳ ")) == ["a", "b"]
+
+
+def test_damaged_weights_are_not_offered_and_are_named(visit: Visit, run: RunReader) -> None:
+    damaged = run.layout.snapshots / snapshot(run)
+    label = states_of(run)[damaged.name]
+    flip(damaged, 100)
+    assert damaged.name not in states_of(run) and states_of(run)["best"]
+    app = visit("run", run="drums")
+    assert label not in proposed(app).options
+    flip(run.layout.best, 100)
+    assert "best" not in states_of(run), "found out again where a file has changed"
+    app.run()
+    assert next(row["For"] for row in checkpoint_rows(run, run.view()) if row["File"] == "best.safetensors") == (
+        "damaged: it will not be loaded"
+    )
+
+
+def test_damaged_lines_of_the_figures_are_said_beside_the_curves_and_in_the_report(
+    visit: Visit, run: RunReader
+) -> None:
+    lines = run.layout.metrics.read_bytes().splitlines(keepends=True)
+    run.layout.metrics.write_bytes(b"".join([*lines[:9], lines[9][:20] + b"\n", *lines[10:]]))
+    missing = "1 line of metrics.jsonl is damaged and left out: curves and figures have gaps there."
+    assert missing in said(visit("run", run="drums"))
+    assert missing in [note.text for note in gather(run).notes]
+    assert inspect(run)["damage"] == [missing]

@@ -24,6 +24,7 @@ from app.panels.details import chosen
 from app.panels.forms import check, fields
 from app.panels.source import FOLDER, NAMED
 from app.runs.launch import flags
+from engine.commands.inspect import _sentences, inspect
 from engine.rundir.annotate import annotate
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -391,7 +392,13 @@ def test_a_run_whose_process_is_gone_is_crashed(visit: Visit, runs_dir: Path) ->
     assert done.returncode == -signal.SIGKILL
     app = visit("run", run="drums")
     assert "Crashed" in badges(app)
-    assert "The last save is of step 100, in epoch 10: resume from there." in said(app)
+    assert (
+        "The last save is of step 100, in epoch 10: resume from there. At least 50 updates after it are lost."
+        in said(app)
+    )
+    facts = list(_sentences(inspect(RunReader(runs_dir / "drums"))))
+    assert next(line for line in facts if "step" in line).startswith("  last heard of at step 150 of ")
+    assert any("At least 50 updates after it are lost." in line for line in facts)
 
 
 def test_a_run_from_another_computer_is_read_only(visit: Visit, runs_dir: Path) -> None:
