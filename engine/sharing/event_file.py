@@ -7,7 +7,8 @@ a file is opened: it is an extra, and brings no torch.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,6 +37,7 @@ class EventFile:
                 "TensorBoard is not installed.", 'Install it: pip install "sweetspot[monitor]".'
             ) from error
         self._events, self._summaries = event_pb2, summary_pb2
+        self._out = out
         self._records = RecordWriter(_created(out, begun_at))
         self._write(begun_at, file_version=_VERSION)
 
@@ -43,7 +45,8 @@ class EventFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._records.close()
+        with self._named():
+            self._records.close()
 
     def scalars(self, values: Mapping[str, float], step: int, at: float) -> None:
         """One point of each curve in ``values``, by its tag. The format holds single precision. at: Unix seconds."""
@@ -80,7 +83,8 @@ class EventFile:
 
     def flush(self) -> None:
         """Let readers see all that was written. Raises OSError."""
-        self._records.flush()
+        with self._named():
+            self._records.flush()
 
     def _value(self, tag: str, **content: Any) -> Any:
         return self._summaries.Summary.Value(tag=tag, **content)
@@ -89,7 +93,17 @@ class EventFile:
         self._write(at, step=step, summary=self._summaries.Summary(value=values))
 
     def _write(self, at: float, **content: Any) -> None:
-        self._records.write(self._events.Event(wall_time=at, **content).SerializeToString())
+        with self._named():
+            self._records.write(self._events.Event(wall_time=at, **content).SerializeToString())
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """What the disk refuses within this names the directory: a write names no file."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = error.filename or str(self._out)
+            raise
 
 
 def _created(out: Path, begun_at: float) -> io.BufferedWriter:

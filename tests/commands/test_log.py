@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import subprocess
@@ -18,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from engine.audio.files.io import wave_bytes
 from engine.commands.log import command
-from engine.errors import ConfigError, DataError, RunDirectoryError
+from engine.errors import ConfigError, DataError, RunDirectoryError, StorageError
 from engine.rundir import control
 from engine.rundir.reader import RunReader
 from engine.rundir.writer import RunWriter
@@ -173,3 +174,13 @@ def test_a_strangers_run_leads_to_no_file_but_its_own(tmp_path: Path) -> None:
     assert [tag for tag in found.Tags()["scalars"] if not tag.startswith("memory/")] == ["step/train_loss"]
     (point,) = found.Scalars("step/train_loss")
     assert point.step == 4 and np.isnan(point.value)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_said_of_the_directory_that_was_named(
+    drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.sharing.event_file._created", lambda *_: Path("/dev/full").open("wb"))  # noqa: SIM115 - closed by its user
+    refused = log(drum_run, tmp_path / "monitor").exception
+    assert isinstance(refused, OSError) and refused.errno == errno.ENOSPC
+    assert str(StorageError.of(refused)).startswith(f"{tmp_path / 'monitor'} cannot be written or read: no space left")
