@@ -175,7 +175,7 @@ def _names(run: RunRecord) -> tuple[str, str, str]:
 
 def _alt(run: RunRecord, store: MetricsStore, best_range: SweetSpot | None) -> str:
     last = store.epochs.last(run.monitor.metric)
-    sentence = f"{words.nouns(run).main}: after {store.epochs.count} epochs {figure(last, run.monitor.unit)}"
+    sentence = f"{words.nouns(run).main}: after {counted(store.epochs.count, 'epoch')} {figure(last, run.monitor.unit)}"
     return f"{sentence}, {best_range.said}" if best_range else sentence
 
 

@@ -11,7 +11,7 @@ from app.report.page import page
 from engine.errors import RunDirectoryError
 from engine.process.ending import run
 from engine.process.path_type import UserPath
-from engine.quantities import size
+from engine.quantities import counted, size
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.reader import RunReader
 
@@ -33,7 +33,7 @@ def command(run_dir: Path, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     replace_bytes(out, data, durable=False)
     shown = report.panel
-    click.echo(f"{out}: {size(len(data))}, {len(shown.held_out) + len(shown.made)} previews")
+    click.echo(f"{out}: {size(len(data))}, {counted(len(shown.held_out) + len(shown.made), 'preview')}")
     if len(shown.made) < shown.total:
         click.echo(f"It has {len(shown.made)} of {shown.total} made previews, evenly chosen.", err=True)
     if report.view.state.live:

@@ -15,7 +15,7 @@ from app.sounds import directions, players
 from app.sounds.model import Model, choose_state, open_model
 from app.sounds.words import shown, stem
 from engine.errors import SweetspotError
-from engine.quantities import sound_length
+from engine.quantities import counted, sound_length
 
 HEIGHT = 440
 MOST_HEARD = 12
@@ -150,7 +150,8 @@ def _map(model: Model, collection_map: dict[str, Any], axes: list[dict[str, Any]
     key = _map_key(model)
     st.container(key="plane").vega_lite_chart(
         latent_map.map_rows(points, st.session_state.get("here")), _spec(*titles), width="stretch", key=key,
-        on_select=lambda: _clicked(key), alt=f"Map of {len(points)} sounds. Its places can be typed in below as well.",
+        on_select=lambda: _clicked(key),
+        alt=f"Map of {counted(len(points), 'sound')}. Its places can be typed in below as well.",
     )  # fmt: skip
     if collection_map["files"] > len(points):
         style.quiet(f"{len(points)} of {collection_map['files']} sounds, evenly chosen.")

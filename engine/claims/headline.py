@@ -10,7 +10,7 @@ from engine.claims.figures import amount, better, figure
 from engine.claims.kinds import WORSENS, Severity, kind_of, verdict
 from engine.claims.sweet import SweetSpot, band
 from engine.claims.verdict import as_told, few_files, gain_of, still_improves, until_when
-from engine.quantities import counted, plural, small
+from engine.quantities import counted, number, plural, small
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.record import Monitor, Nouns, RunRecord
 from engine.rundir.status import Best, State, Status
@@ -226,7 +226,7 @@ def reason_done(status: Status) -> str:
     """Why a completed run is over, to stand after "it is complete: "."""
     if ended_itself(status):
         return f"it ended itself after epoch {status.epoch} of {status.total_epochs}, as you asked"
-    return f"all {status.step:,} steps are done"
+    return f"all {number(status.step)} steps are done" if status.step != 1 else "its one step is done"
 
 
 def _severity(judged: Diagnosis | None) -> Severity:

@@ -9,6 +9,7 @@ import click
 
 from engine.errors import ConfigError, RunDirectoryError
 from engine.process.path_type import UserPath
+from engine.quantities import counted, plural
 from engine.rundir.liveness import HEARTBEAT_PATIENCE_S, HeartbeatWatch
 from engine.rundir.reader import RunReader
 from engine.rundir.view import ShownState
@@ -40,9 +41,11 @@ def command(run_dir: Path, monitor: str, out: Path | None, follow: bool) -> None
         click.echo(out)
         log = RunLog(reader, file)
         _copy(reader, log, follow)
-    click.echo(f"{log.points} figures, {log.sounds} sounds, {log.pictures} pictures")
+    found = zip((log.points, log.sounds, log.pictures), ("figure", "sound", "picture"), strict=True)
+    click.echo(", ".join(counted(*one) for one in found))
     if log.left_out:
-        click.echo(f"{len(log.left_out)} files of previews are gone or damaged, and left out.", err=True)
+        are = plural(len(log.left_out), "is", "are")
+        click.echo(f"{counted(len(log.left_out), 'file')} of previews {are} gone or damaged, and left out.", err=True)
 
 
 def _copy(reader: RunReader, log: RunLog, follow: bool) -> None:

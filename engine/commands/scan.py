@@ -14,7 +14,7 @@ from engine.config import TrainingConfig
 from engine.errors import DataError, SweetspotError
 from engine.printable import escaped, printable
 from engine.process.path_type import UserPath
-from engine.quantities import sound_length
+from engine.quantities import counted, sound_length
 from engine.validation import validated
 
 _MARKS = {"good": "+", "info": "-", "warning": "!", "error": "x"}
@@ -114,7 +114,7 @@ def _summary(folder: Path, health: Health) -> str:
     length = sound_length(health.total_duration_s)
     name = escaped(printable(folder))
     plan = f", {health.learn} to learn from, {health.check} to check; preset {health.preset}" if health.ready else ""
-    return f"{name}: {health.usable} of {len(health.files)} files usable, {length} of sound{plan}."
+    return f"{name}: {health.usable} of {counted(len(health.files), 'file')} usable, {length} of sound{plan}."
 
 
 def _findings(health: Health) -> list[str]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.errors import DataError
 from engine.printable import escaped
+from engine.quantities import counted
 from engine.rundir.record import FileRow
 from engine.stamp import Stamp, stamp_of
 from engine.tasks.mlp.column_kinds import Column, complaint, few, numbers_of, sign_of, thousands, understand
@@ -82,7 +83,7 @@ def _too_few(known: Columns, some_unlabelled: bool) -> list[str]:
     if len(known.lines) + len(known.complaints) >= MIN_ROWS:
         return []
     which = " with a target" if some_unlabelled else ""
-    return [f"It has {len(known.lines)} rows{which}: at least {MIN_ROWS} are needed."]
+    return [f"It has {counted(len(known.lines), 'row')}{which}: at least {MIN_ROWS} are needed."]
 
 
 def _table(

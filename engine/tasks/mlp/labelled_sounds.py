@@ -12,6 +12,7 @@ from engine.audio.settings import DecodeSettings, SpectrogramConfig
 from engine.collection.collection import Collection, Sound, open_collection
 from engine.collection.health import links_sentence
 from engine.errors import DataError
+from engine.quantities import counted
 from engine.rundir.record import FileRow
 from engine.task import OpenContext
 from engine.tasks.mlp.config import MLPConfig
@@ -30,8 +31,8 @@ def read_sounds(folder: Path, config: MLPConfig, context: OpenContext, device: t
     sounds = [sound for sound in collection.sounds if sound.path in labels]
     if len(sounds) < MIN_ROWS:
         raise DataError(
-            f"{len(collection.rows)} files found, {len(sounds)} of them usable and labelled: at least {MIN_ROWS} are "
-            "needed.",
+            f"{counted(len(collection.rows), 'file')} found, {len(sounds)} of them usable and labelled: "
+            f"at least {MIN_ROWS} are needed.",
             "Label more sounds: in sub-folders, one a class, or in a CSV of file and label.",
         )
     texts = [labels[sound.path] for sound in sounds]

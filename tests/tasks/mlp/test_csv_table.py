@@ -78,6 +78,7 @@ def test_few_whole_numbers_are_classes_in_the_order_of_numbers(tmp_path: Path) -
         ("a,b,size\n1,2,0.5\n2,1,0.5\n3,5,0.5\n4,4,0.5\n", "0.5 in all 4 rows"),
         ("a,kind\n1,x\n2,y\n", "2 rows: at least 4"),
         ("a,kind\n1,\n2,\n", "0 rows with a target: at least 4"),
+        ("a,kind\n1,x\n", "It has 1 row: at least 4"),
         ("a,kind\n", "0 rows: at least 4"),
         ("kind\nx\ny\nx\ny\n", "only the column 'kind'"),
         ('a,kind\n1,"x\n', "no CSV"),

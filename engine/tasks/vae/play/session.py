@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from engine.quantities import plural
+from engine.quantities import counted, plural
 from engine.tasks.vae.play.ahead import SPOTS, RenderAhead
 from engine.tasks.vae.play.inputs import Inputs, feeding, listening
 from engine.tasks.vae.play.keyboard import Keyboard
@@ -49,7 +49,7 @@ def take(generator: SoundGenerator, request: PlayRequest, inputs: Inputs, out: P
         except BaseException:
             recording.discard()
             raise
-    tell(f"{out}: {player.notes} {plural(player.notes, 'note')}, {len(render.seconds)} sounds made")
+    tell(f"{out}: {counted(player.notes, 'note')}, {counted(len(render.seconds), 'sound')} made")
     _warn_of_clipping(player, warn)
 
 
