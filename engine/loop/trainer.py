@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
+import torch
 from torch import nn
 
 from engine.claims import advice
@@ -34,6 +36,7 @@ from engine.task import DIVERGED, Task
 
 _ANEW = "start again: no checkpoint is on the disk to go on from."
 _GOES_ON = "--resume: what is missing is trained again or written from where it waits."
+_UNFITTABLE: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-defined]  # not in torch's stubs
 FIRST_SAVE_S, SAVE_EVERY_S = 20.0, 300.0
 SKIPS_IN_A_ROW = 5
 
@@ -101,6 +104,9 @@ class Trainer:
         except ProcessLostError:  # in the midst of an update, which has moved nothing yet
             self._save_last("process lost")
             raise
+        except _UNFITTABLE as error:  # a checkpoint or preview came before the loss showed it
+            where = f"at epoch {self._epoch()} (step {self.tracker.step})"
+            raise self._failure(f"What the model says grew beyond all bounds {where}.") from error
         finally:
             self.reporter.standing(self.tracker, over=True)
 
@@ -164,7 +170,8 @@ class Trainer:
 
     def _failure(self, cause: str) -> TrainingFailedError:
         """What was best is kept; the weights of now are not worth resuming from."""
-        self.archive.save_best(self.tracker)
+        with suppress(_UNFITTABLE):  # a best state that nothing can be fitted to is of no use
+            self.archive.save_best(self.tracker)
         return TrainingFailedError(
             cause, advice.diverged(self.config.learning_rate), advice.what_is_kept(self.archive.kept())
         )

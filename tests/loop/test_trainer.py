@@ -160,6 +160,22 @@ def test_a_diverging_loss_fails(tmp_path: Path) -> None:
         new_trainer(task, writer).fit()
 
 
+def test_a_model_that_nothing_can_be_fitted_to_has_diverged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint or preview may come before the loss shows it, sooner the slower the computer."""
+    task = line()
+    with open_run(tmp_path / "run") as writer:
+        trainer, prepare = new_trainer(task, writer), task.prepare_snapshot
+
+        def fitted(model: nn.Module) -> None:
+            torch.linalg.cholesky(torch.eye(2) * (-1 if trainer.tracker.step else 1))
+            prepare(model)
+
+        monkeypatch.setattr(task, "prepare_snapshot", fitted)
+        with pytest.raises(TrainingFailedError, match=r"beyond all bounds at epoch \d+ \(step \d+\)") as failure:
+            trainer.fit()
+    assert f"--learning-rate {task.config.learning_rate / 2:g}." in failure.value.remedy
+
+
 def test_one_non_finite_gradient_is_skipped_and_several_in_a_row_fail(tmp_path: Path) -> None:
     task = line()
     moved = {}
