@@ -46,8 +46,9 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
     if view.state is ShownState.CANCELLED:
         return _say("stopped", "info", f"Stopped {_place(status)}, as you asked. {_after_a_stop(view, status, kept())}")
     if view.state is ShownState.INTERRUPTED:
-        message = f"Interrupted {_place(status)}: something else asked it to end. {_after_a_stop(view, status, kept())}"
-        return _say("interrupted", "info", message)
+        who = "Ctrl-C, a closed terminal or another signal ended it"
+        said = f"Interrupted {_place(status)}: {who}. {_after_a_stop(view, status, kept())}"
+        return _say("interrupted", "info", said)
     return _live(status, fresh)
 
 

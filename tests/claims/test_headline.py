@@ -161,7 +161,10 @@ def test_a_run_that_was_stopped_within_an_epoch_says_up_to_where_it_is_kept(chec
     files = Kept(best=20, newest=23, step=595)
     for state, words in (
         (ShownState.CANCELLED, f"Stopped {where}, as you asked. Everything up to step 595 is kept"),
-        (ShownState.INTERRUPTED, f"Interrupted {where}: something else asked it to end. Everything up to step 595 is"),
+        (
+            ShownState.INTERRUPTED,
+            f"Interrupted {where}: Ctrl-C, a closed terminal or another signal ended it. Everything up to step 595 is",
+        ),
         (ShownState.CRASHED, f"It ended without a word {where}. The last save is of step 595, in epoch 23: resume"),
     ):
         found = headline(view(state, status), lambda: files)
