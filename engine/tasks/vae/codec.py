@@ -5,7 +5,7 @@ Letters: B batch, N sounds, T samples, M mel bands, F frames, D latent_dim, L la
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from engine.audio.levels import beginning
 from engine.audio.mel import AudioSpectrogram, Scale
 from engine.audio.settings import SpectrogramConfig
 from engine.audio.stereo import StereoImage, laid_out
+from engine.tasks.vae.edges import Edges
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.prior import BURN_IN, OneShotPrior, Prior, load_prior, nearer, prior_state
@@ -39,7 +40,8 @@ class Codec:
     how loud new sounds are, from the training sounds' (:func:`engine.audio.levels.even_level`). Runs of an older
     version have neither of the two. end_db: how far below its loudest a new one-shot ends. sharp_attacks: whether
     inversion infers a second picture (:mod:`engine.audio.detail`). images [N, 2 K + 1]: how the learned sounds of
-    ``file_codes`` lie between two channels (:mod:`engine.tasks.vae.stereo_images`); none of a mono collection.
+    ``file_codes`` lie between two channels (:mod:`engine.tasks.vae.stereo_images`); none of a mono collection. edges:
+    how each of them begins and ends, of one-shots whose code has a time axis; runs of an older version have none.
     """
 
     model: ConvVAE
@@ -53,6 +55,7 @@ class Codec:
     end_db: float = AUDIBLE_DB
     sharp_attacks: bool = True
     images: torch.Tensor | None = None
+    edges: Edges | None = None
 
     def __post_init__(self) -> None:
         self.device = next(self.model.parameters()).device
@@ -167,8 +170,8 @@ class Codec:
         self, count: int, frames: int, seed: int, temperature: float, sound: int | None = None
     ) -> torch.Tensor:
         """The sounds of :meth:`sample_codes`: mel power in dB [count, M, F], F at most ``frames`` for one-shots."""
-        codes, _ = self.sample_codes(count, frames, seed, temperature, sound)
-        return self.roughen(self.sounding(codes, frames), rng.generator(seed, "sample-texture"))
+        codes, beside = self.sample_codes(count, frames, seed, temperature, sound)
+        return self.roughen(self.sounding(codes, frames, beside), rng.generator(seed, "sample-texture"))
 
     def sample_codes(
         self, count: int, frames: int, seed: int, temperature: float, sound: int | None = None
@@ -188,13 +191,16 @@ class Codec:
             return self.prior.new(deviation, picks), nearer(len(self.prior.means), picks).tolist()
         return self.prior.means[sound][:, None] + deviation, [sound] * count
 
-    def sounding(self, codes: torch.Tensor, frames: int) -> torch.Tensor:
-        """Mel power in dB [B, M, F] of the codes [B, D, L] of new sounds, at most ``frames``, without roughness."""
-        return self._begun(self.decode(codes.to(self.device)).cpu()[..., :frames])
+    def sounding(self, codes: torch.Tensor, frames: int, beside: Sequence[int]) -> torch.Tensor:
+        """Mel power in dB [B, M, F] of the codes [B, D, L] of new sounds, at most ``frames``, without roughness.
 
-    def _begun(self, db: torch.Tensor) -> torch.Tensor:
+        beside [B]: the training sounds that they were drawn nearest to.
+        """
+        return self._begun(self.decode(codes.to(self.device)).cpu()[..., :frames], beside)
+
+    def _begun(self, db: torch.Tensor, beside: Sequence[int] | None = None) -> torch.Tensor:
         """``db`` [..., M, F] that was decoded, struck where the model's sounds are one-shots."""
-        return self.struck(db) if isinstance(self.prior, OneShotPrior) else db
+        return self.struck(db, beside) if isinstance(self.prior, OneShotPrior) else db
 
     def _begun_as(self, db: torch.Tensor, wave: torch.Tensor) -> torch.Tensor:
         """``db`` [1, M, F] of a copy of ``wave`` [T], which begins as that does where the model's sounds are one-shots.
@@ -206,11 +212,20 @@ class Codec:
             return begun
         return begun_as(begun, self.transform(wave.to(self.device)[None]).cpu(), self.scale.floor)
 
-    def struck(self, db: torch.Tensor) -> torch.Tensor:
-        """``db`` [B, M, F] of one-shots that begin at once, first frames as much louder as recordings' are than it."""
+    def struck(self, db: torch.Tensor, beside: Sequence[int] | None = None) -> torch.Tensor:
+        """``db`` [B, M, F] of one-shots that begin at once, first frames as much louder as recordings' are than it.
+
+        beside [B]: the training sounds that new ones were drawn nearest to, and begin as; none: as most of them do.
+        """
         if self.residual is None:
             return db
-        return torch.where(db > self.scale.floor + SOUNDING_DB, self.residual.struck(db), db)
+        db = torch.where(db > self.scale.floor + SOUNDING_DB, self.residual.struck(db), db)
+        return db if beside is None or self.edges is None else self.edges.begun(db, beside, self.scale.floor)
+
+    def end_of(self, sound: int | None) -> float:
+        """How far below its loudest a new one-shot ends: as the training sound that it was drawn nearest to; none of
+        them: as most do."""
+        return self.end_db if sound is None or self.edges is None else float(self.edges.ends[sound])
 
     def roughen(self, db: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
         """``db`` [B, M, F] with what the model's output lacks, where there is sound."""
@@ -253,6 +268,8 @@ class Codec:
             state["level"] = self.level
         if self.images is not None:
             state["images"] = self.images
+        if self.edges is not None:
+            state["edges"] = self.edges.state_dict()
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -268,6 +285,8 @@ class Codec:
         sounds = int(self.file_codes.learned.sum()) if self.file_codes is not None else None
         self.images = check_images(state["images"], sounds) if "images" in state else None
         self.end_db = float(state["end_db"])
+        learned = 0 if self.prior is None else len(self.prior.means)
+        self.edges = Edges.load(state["edges"], learned) if "edges" in state else None
 
     def begin_with(self, state: Mapping[str, Any]) -> None:
         """Take the scale alone of another codec's state; ``ValueError`` when it was made with other spectrograms."""

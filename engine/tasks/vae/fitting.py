@@ -19,9 +19,12 @@ from engine.rundir.record import Side
 from engine.tasks.vae.codec import AUDIBLE_DB, Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.dataset import AudioTrainingDataset
+from engine.tasks.vae.edges import Edges
 from engine.tasks.vae.file_codes import FileCodes
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.prior import OneShotPrior, Prior, TexturePrior, is_texture
+from engine.tasks.vae.refinement import AROUND
+from engine.tasks.vae.residual import ONSET_FRAMES
 from engine.tasks.vae.stereo_images import collection_images
 
 FITTED_SOUNDS = 256
@@ -53,6 +56,7 @@ class Fitting:
         sounds = [train.sounds[sound] for sound in self.learned]
         self.images = collection_images([sound.image for sound in sounds])
         self.level = even_level(levels if self.images is None else _in_stereo(levels, sounds))
+        self._ends = torch.tensor(ends).clamp(EARLIEST_END_DB, AUDIBLE_DB)
         self.end_db = float(np.clip(np.median(ends), EARLIEST_END_DB, AUDIBLE_DB))
 
     def fit(self, codec: Codec) -> tuple[Prior, FileCodes]:
@@ -60,6 +64,16 @@ class Fitting:
         means, variances = self._codes(codec, self.train, self.learned)
         held_out, _ = self._codes(codec, self._val, self._held_out)
         return self._prior(means, variances), self._file_codes(means, held_out)
+
+    def edges(self, codec: Codec) -> Edges | None:
+        """How each learned sound begins, beside what ``codec``, fitted, makes of its code, and how it ends. None of
+        textures, and of a code that is one vector: neither was measured."""
+        if codec.model.vector or not isinstance(codec.prior, OneShotPrior):
+            return None
+        begun = [self.train.frames_db(sound, 0, ONSET_FRAMES, codec.transform) for sound in self.learned]
+        means = codec.prior.means[..., : 1 + AROUND].to(codec.device)
+        decoded = codec.struck(codec.decode(means, ONSET_FRAMES)).cpu()
+        return Edges.measure(self._ends, torch.stack(begun).clamp_min(codec.scale.floor), decoded)
 
     def _codes(
         self, codec: Codec, data: AudioTrainingDataset, sounds: Sequence[int]

@@ -74,9 +74,9 @@ def _until_silent(wave: np.ndarray, rate: int) -> np.ndarray:
 def _sounds(codec: Codec, codes: torch.Tensor, beside: list[int], samples: int, seed: int) -> list[np.ndarray]:
     """Waves [samples], or [samples, 2] of a stereo collection, of the codes [B, D, L] of new sounds.
 
-    beside: the training sounds as which they lie.
+    beside: the training sounds as which they begin and lie.
     """
-    db = codec.sounding(codes, codec.config.frames(samples))
+    db = codec.sounding(codes, codec.config.frames(samples), beside)
     middles = codec.to_wave(codec.roughen(db, rng.generator(seed, "sample-texture")), samples)
     images = [image for sound in beside if (image := codec.image_of(sound))]
     if not images:

@@ -17,6 +17,7 @@ import torch
 
 from engine.audio.mel import RANGE_DB, Scale, power_to_db, to_power
 from engine.eager_optimizer import eager
+from engine.tasks.vae.edges import MOST_DB, faded, onset_levels, with_onset
 from engine.tasks.vae.losses import OVERLAP, SIGMA_FLOOR_DB
 from engine.tasks.vae.model import STRIDE, ConvVAE
 from engine.tasks.vae.residual import ONSET_FRAMES, SOUNDING_DB, coloured
@@ -25,9 +26,6 @@ STEPS = 30
 RATE = 0.3
 SOFTEST, LOUDEST = 0.5, 2.5  # how much a bin counts at the floor and 80 dB above it
 MAGNITUDE_WEIGHT = 4.0
-ONSET_PARTS = 4
-ONSET_FADE_FRAMES = 4
-MOST_LOUDER_DB = 12.0
 # Of a longer sound the gradient is summed over parts of so many latent frames (87 s at 48 kHz), each decoded with as
 # many around it as a frame can depend on: the same numbers, and what the decoder remembers fits into memory.
 PART, AROUND = 512, 2
@@ -93,15 +91,9 @@ def begun_as(db: torch.Tensor, wanted: torch.Tensor, floor: float) -> torch.Tens
     bands, the last four less and less, none more than 12 dB louder than it was; less by what the copy is too quiet
     after them, or it would be spikier than its original, and could not be as loud without clipping.
     """
-    wanted, frames = wanted.clamp_min(floor), min(ONSET_FRAMES, db.shape[-1])
-    bands = db.shape[-2] // ONSET_PARTS
-    powers = (to_power(part[..., :frames]) for part in (wanted, db))
-    ours, theirs = (power_to_db(torch.stack(torch.split(power, bands, dim=-2), -3).sum(-2)) for power in powers)
-    fade = (torch.arange(ONSET_FRAMES, 0, -1).to(db) / (ONSET_FADE_FRAMES + 1)).clamp_max(1)[:frames]
-    lacks = ours - theirs - _quieter_after(wanted, db)
-    louder = (lacks * fade).clamp_max(MOST_LOUDER_DB).repeat_interleave(bands, -2)
-    louder = torch.nn.functional.pad(louder, (0, db.shape[-1] - frames))
-    return torch.where(db > floor + SOUNDING_DB, db + louder, db)
+    wanted = wanted.clamp_min(floor)
+    lacks = onset_levels(wanted) - onset_levels(db) - _quieter_after(wanted, db)
+    return with_onset(db, faded(lacks).clamp_max(MOST_DB), floor)
 
 
 @dataclass(frozen=True)

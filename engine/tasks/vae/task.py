@@ -262,7 +262,7 @@ class VAETask:
 
     @torch.inference_mode()
     def prepare_snapshot(self, model: ConvVAE) -> None:
-        """Fit prior, map and residual to ``model``."""
+        """Fit prior, map, residual and edges to ``model``."""
         codec = self._codec_of(model)
         self.codec.prior, self.codec.file_codes = self._fitting.fit(codec)
         items = self.train_items
@@ -271,6 +271,7 @@ class VAETask:
         self.codec.residual = Residual.measure(
             items.db, decoded, items.active, items.files, first, self.transform, codec.scale.floor
         )
+        self.codec.edges = self._fitting.edges(self._codec_of(model))
 
     def _codec_of(self, model: ConvVAE) -> Codec:
         codec = self.codec

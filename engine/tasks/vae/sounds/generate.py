@@ -124,9 +124,10 @@ class SoundGenerator:
         return torch.cat(list(self.codec.decode(code.values)), dim=-1)
 
     def _struck(self, code: _Code) -> tuple[torch.Tensor, int]:
-        """A one-shot's mel power in dB [M, F], and for how many samples it is heard; a given sound ends as it does."""
-        db = self.codec.struck(self._decoded(code)[None])[0]
-        audible = self._audible(db, self.codec.end_db if code.samples is None else AUDIBLE_DB)
+        """A one-shot's mel power in dB [M, F], and for how many samples it is heard; a given sound ends as it does, a
+        new one begins and ends as the recording that it was drawn nearest to."""
+        db = self.codec.struck(self._decoded(code)[None], None if code.beside is None else [code.beside])[0]
+        audible = self._audible(db, self.codec.end_of(code.beside) if code.samples is None else AUDIBLE_DB)
         return db, min(audible, code.samples or audible)
 
     def _one_shot(self, code: _Code, request: SoundRequest, remarks: list[str]) -> finish.Wave:
