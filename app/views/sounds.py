@@ -52,11 +52,12 @@ def page() -> None:
         if asked:
             making.make(model, asked, slot)
         _remarks()
-        fragment(_list)(model, _stars(model))
+        fragment(_list)(model, _listed(model))
 
 
-def _stars(model: Model) -> frozenset[str]:
-    return frozenset(one.path.name for one in model.made.sounds() if one.starred)
+def _listed(model: Model) -> frozenset[tuple[str, bool]]:
+    """What there is, and which of it has a star: other panels name and count them."""
+    return frozenset((one.path.name, one.starred) for one in model.made.sounds())
 
 
 def _wish(model: Model) -> dict[str, Any]:
@@ -120,10 +121,11 @@ def _remarks() -> None:
         style.note("gray", "info", "About these.", " ".join(remarks))
 
 
-def _list(model: Model, drawn: frozenset[str]) -> None:
-    """What was made, newest first. A star stops no making. drawn: the stars that the whole page was drawn with."""
+def _list(model: Model, drawn: frozenset[tuple[str, bool]]) -> None:
+    """What was made, newest first. A star stops no making. drawn: what the whole page was drawn with."""
+    players.put_back(model.made)
     _rows(model)
-    if _stars(model) != drawn:  # last, so that the star itself is seen first
+    if _listed(model) != drawn:  # last, so that the star itself is seen first
         st.rerun()
 
 
