@@ -233,7 +233,15 @@ def where(view: RunView) -> str:
     if states.getting_ready(view):
         one = words.nouns(view.run).one
         return f"{words.phase(view.status, view.run).capitalize()}. The first {one} comes soon after."
-    return words.where(view.status, view.state.live)
+    return words.where(view.status, view.state.live, _minutes(view.run))
+
+
+def _minutes(run: RunRecord | None) -> float | None:
+    """The limit of a run whose length its minutes decide; its record may be anybody's."""
+    training = run.config.training if run else {}
+    minutes = training.get("max_minutes")
+    known = isinstance(minutes, int | float) and math.isfinite(minutes) and minutes > 0
+    return float(minutes) if known and training.get("max_steps") is None else None
 
 
 def message(view: RunView, reader: RunReader) -> states.Note | None:

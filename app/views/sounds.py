@@ -82,7 +82,7 @@ def _wish(model: Model) -> dict[str, Any]:
     )  # fmt: skip
     with st.expander("Advanced", key="advanced-sounds"):
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", help="Another seed, other sounds.")
-        care = st.toggle("Best quality", key="care", help="More care for phases; takes longer.")
+        care = st.toggle("Sounds in best quality", key="care", help="More care for phases; takes longer.")
         loop = st.toggle("Loop", key="loop", help="The end leads into the beginning.")
         in_time = _in_time()
         channels = st.segmented_control(
