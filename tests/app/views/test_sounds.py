@@ -190,6 +190,11 @@ def test_the_picture_of_a_sound_that_is_cut_is_its_beginning(tmp_path: Path) -> 
         assert shown.size == (20, 4) and np.array(shown).max() == 19
 
 
+def test_no_two_switches_of_the_page_have_one_name(visit: Visit, trained: Path) -> None:
+    labels = [one.label for one in visit("sounds", run="drums").toggle]
+    assert len(labels) == len(set(labels)) > 2
+
+
 def test_another_temperature_begins_at_the_first_number_again(visit: Visit, trained: Path) -> None:
     app = make(visit("sounds", run="drums"), 1)
     app.slider(key="temperature-drums").set_value(1.5).run()
