@@ -44,7 +44,7 @@ CSS = """<style>
 @media(min-width:1100px){.st-key-title{flex-wrap:wrap!important}.st-key-buttons{flex-wrap:nowrap!important}
   .st-key-title>:has(>.st-key-buttons){flex:1 0 max-content!important;width:auto!important}}
 @media(max-width:640px){.st-key-head{gap:.15rem!important}
-  .st-key-head [data-testid=stIconMaterial]{display:none}
+  .st-key-head [data-testid=stPageLink-NavLink] :has(>[data-testid=stIconMaterial]){display:none}
   .st-key-head [data-testid=stPageLink-NavLink]{padding-inline:.4rem}
   .st-key-details [role=tablist]{flex-wrap:wrap;row-gap:0}
   .st-key-above-earlier{flex-direction:column!important;align-items:stretch!important}
