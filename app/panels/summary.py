@@ -240,8 +240,9 @@ def _minutes(run: RunRecord | None) -> float | None:
     """The limit of a run whose length its minutes decide; its record may be anybody's."""
     training = run.config.training if run else {}
     minutes = training.get("max_minutes")
-    known = isinstance(minutes, int | float) and math.isfinite(minutes) and minutes > 0
-    return float(minutes) if known and training.get("max_steps") is None else None
+    if training.get("max_steps") is not None or not isinstance(minutes, int | float):
+        return None
+    return float(minutes) if math.isfinite(minutes) and minutes > 0 else None
 
 
 def message(view: RunView, reader: RunReader) -> states.Note | None:
