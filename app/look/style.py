@@ -43,7 +43,11 @@ CSS = """<style>
 [data-testid=stToastContainer] *{pointer-events:auto}
 @media(min-width:1100px){.st-key-title{flex-wrap:wrap!important}.st-key-buttons{flex-wrap:nowrap!important}
   .st-key-title>:has(>.st-key-buttons){flex:1 0 max-content!important;width:auto!important}}
-@media(max-width:640px){.st-key-above-earlier{flex-direction:column!important;align-items:stretch!important}
+@media(max-width:640px){.st-key-head{gap:.15rem!important}
+  .st-key-head [data-testid=stPageLink-NavLink] :has(>[data-testid=stIconMaterial]){display:none}
+  .st-key-head [data-testid=stPageLink-NavLink]{padding-inline:.4rem}
+  .st-key-details [role=tablist]{flex-wrap:wrap;row-gap:0}
+  .st-key-above-earlier{flex-direction:column!important;align-items:stretch!important}
   .st-key-above-earlier>*{flex:none!important;width:100%!important}
   .st-key-beside-earlier{flex-wrap:nowrap!important;overflow-x:auto}.st-key-beside-earlier>*{flex:none!important}
   .st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
@@ -55,6 +59,7 @@ CSS = """<style>
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
 [class*=st-key-earlier-] [data-testid=stElementToolbarButton]:has([aria-label^=Show],[aria-label^=Search]){display:none}
+:is(.st-key-curves-x,.st-key-compare-x,.st-key-longer-unit) button[role=radio]{min-height:2.5rem}
 .st-key-beside-earlier{min-height:2.5rem;align-items:center}
 .st-key-filter [data-testid=stButtonGroup]>*,.st-key-source [data-testid=stButtonGroup]>*{flex-wrap:wrap}
 audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{background:transparent}
@@ -132,6 +137,7 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-swatch{display:inline-block;width:1.15rem;border-top:3px solid;margin-right:.45rem;vertical-align:.28em}
 .ss-swatch.ss-dashed{border-top-style:dashed}.ss-mark .ss-swatch{display:block;margin-bottom:.45rem}
 [class*=st-key-queued-][draggable=true]{cursor:grab}
+.ss-grip{opacity:.6;line-height:1;display:block}@media(hover:none){.ss-grip{display:none}}
 [data-queue-drop]{outline:2px solid light-dark(#0B7466,#5CCFB8);outline-offset:2px}
 [class*=st-key-queue-buttons-]{flex-wrap:nowrap!important}
 :is([class*=st-key-queue-buttons-first-] [class*=st-key-turn-earlier-],

@@ -51,13 +51,20 @@ def uncertain(run: RunRecord, evidence: Evidence | None) -> str | None:
     return run.monitor.standard_error if checks < FEW_CHECKING else None
 
 
-def where(status: Status, live: bool) -> str:
-    """Where it stands: "Epoch *45* of 100 · step *2,970* of 6,600 · 5.1 steps a second · 10 minutes so far"."""
-    parts = [f"Epoch *{status.epoch}*" + (f" of {number(status.total_epochs)}" if status.total_epochs else "")]
-    parts.append(f"step *{number(status.step)}*" + (f" of {number(status.total_steps)}" if status.total_steps else ""))
+def where(status: Status, live: bool, minutes: float | None = None) -> str:
+    """Where it stands: "Epoch *45* of 100 · step *2,970* of 6,600 · 5.1 steps a second · 10 minutes so far".
+
+    minutes: what it may take in all. How many steps those hold follows from its pace and changes with it: then only
+    the minutes are said as they are.
+    """
+    timed = live and minutes is not None
+    of = " of about " if timed else " of "
+    parts = [f"Epoch *{status.epoch}*" + (of + number(status.total_epochs) if status.total_epochs else "")]
+    parts.append(f"step *{number(status.step)}*" + (of + number(status.total_steps) if status.total_steps else ""))
     if live and status.steps_per_s:
         parts.append(pace(status.steps_per_s))
-    parts.append(f"{long_duration(status.elapsed_s)} so far" if live else long_duration(status.elapsed_s))
+    ends = f" of at most {long_duration(60.0 * minutes)}" if live and minutes is not None else " so far" if live else ""
+    parts.append(f"{long_duration(status.elapsed_s)}{ends}")
     if status.memory is not None:
         parts.append(memory(status.memory))
     return " · ".join(parts)

@@ -12,6 +12,7 @@ from app.look.plain import plain
 from app.panels import longer, run_notes
 from app.panels.runs_table import Row
 from app.runs import launch
+from app.runs.compared import FEWEST
 from app.runs.library import open_library
 from engine.claims.figures import figure
 from engine.errors import SweetspotError, TrainingFailedError
@@ -109,9 +110,9 @@ def _make_sounds(reader: RunReader, view: RunView) -> None:
 
 def _compare(reader: RunReader, view: RunView) -> None:
     """To the page where another run is chosen to hold it against."""
-    if view.run is not None and st.button(
-        "Compare with …", icon=":material/compare_arrows:", key="compare", type="tertiary"
-    ):
+    if view.run is None or len(open_library().readers()) < FEWEST:
+        return  # there is none to hold it against
+    if st.button("Compare with …", icon=":material/compare_arrows:", key="compare", type="tertiary"):
         st.switch_page("views/compare.py", query_params={"runs": reader.id} | _back(reader))
 
 

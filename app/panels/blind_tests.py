@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from engine.quantities import counted
 
 Test = Literal["like", "tell"]
+TESTS: tuple[Test, ...] = get_args(Test)
 MOST = 1_000
 
 

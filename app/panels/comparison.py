@@ -11,6 +11,7 @@ from app.look import states, style, words
 from app.panels.details import chosen
 from app.panels.forms import label, shown
 from app.panels.runs_table import moment
+from app.runs import dropped
 from app.runs.compared import Compared, checked
 from engine.claims.comparison import all_in_words
 from engine.claims.figures import figure
@@ -111,4 +112,9 @@ def _settings(run: RunRecord) -> Facts:
     beside = {label(name): shown(training[name]) for name in _BESIDE if training.get(name) is not None}
     limit = run.config.task.get("exclude")
     left_out = {label("exclude"): counted(len(limit), "file")} if isinstance(limit, list | tuple) and limit else {}
-    return {"Task": run.task, "Source": run.source.path or run.source.name} | beside | left_out | chosen(run)
+    return (
+        {"Task": run.task, "Source": dropped.shown(run.source.path or run.source.name)}
+        | beside
+        | left_out
+        | chosen(run)
+    )

@@ -16,6 +16,7 @@ from app.look import states, style, words
 from app.look.plain import plain
 from app.panels import chart_controls, onward
 from app.panels.forms import changed, label, shown
+from app.runs import dropped
 from app.runs.data import dataset_of
 from app.runs.intact import intact
 from app.runs.store import metrics_of
@@ -73,18 +74,18 @@ def _checkpoints(reader: RunReader, view: RunView) -> None:
 
 
 def checkpoint_rows(reader: RunReader, view: RunView) -> list[dict[str, Any]]:
-    """What is saved, by column, the oldest first."""
+    """What is saved, by column, the oldest first; what a narrow page cuts off comes last."""
     rows = []
     for item in reader.checkpoints():
         manifest = item.manifest
         rows.append(
             {
-                "File": item.path.name,
                 "Epoch": manifest.epoch if manifest else None,
-                "Step": number(manifest.step) if manifest else None,
-                "Size": size(item.path.stat().st_size) if item.path.exists() else "–",
-                "Written": words.when(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
                 "For": _purpose(item, view),
+                "Written": words.when(item.path.stat().st_mtime, time.time()) if item.path.exists() else "–",
+                "Size": size(item.path.stat().st_size) if item.path.exists() else "–",
+                "Step": number(manifest.step) if manifest else None,
+                "File": item.path.name,
             }
         )
     return rows
@@ -205,7 +206,7 @@ def chosen(run: RunRecord) -> dict[str, str]:
 def basic_facts(run: RunRecord) -> dict[str, str]:
     """What a run learns, and in what portions."""
     return {
-        "Source": run.source.path or run.source.name,
+        "Source": dropped.shown(run.source.path or run.source.name),
         "Task": run.task,
         f"{words.nouns(run).portions} to learn from": number(run.num_train),
         "Steps an epoch": number(run.steps_per_epoch),

@@ -71,7 +71,6 @@ class Bench {
     const before = this.data;
     this.data = data;
     this.span = Math.max(data.a.duration_s, data.b.duration_s, 0.05);
-    this.say(".lb-said", data.said);
     if (before && before.pair !== data.pair && this.test) this.begin(null);
     const begins = before && data.plays > this.plays; // not when the page is come back to
     if (begins) this.side = data.side;
@@ -91,6 +90,7 @@ class Bench {
       this.label(lane, side, blind ? { name: this.blindName(side), detail: "" } : data[side]);
       this.picture(lane.querySelector(".lb-picture"), blind ? null : data[side]);
     }
+    this.say(".lb-said", this.test ? data.said[this.test] : "");
     this.ticks();
     const moved = this.level || this.test ? [data.a.gain_db, data.b.gain_db] : [0, 0];
     this.say(".lb-level", moved.some((db) => db < -0.05) && !this.test

@@ -20,7 +20,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.components import v2
 
-from app.panels.blind_tests import Count, Test, said
+from app.panels.blind_tests import TESTS, Count, Test, said
 from app.runs import media
 from engine.audio import levels
 from engine.stamp import Stamp, stamp
@@ -114,7 +114,7 @@ def show(first: Heard, second: Heard, begin: Begin, run_id: str) -> bool:
     ]
     data = {
         "a": sides[0], "b": sides[1], "pair": pair, "plays": begin.times, "side": begin.side,
-        "same": first.key == second.key, "said": _result(run_id, pair, (first.phrase, second.phrase)),
+        "same": first.key == second.key, "said": _results(run_id, pair, (first.phrase, second.phrase)),
     }  # fmt: skip
     _bench(data=data, key=key, on_answered_change=_counts(run_id, pair, key))
     return True
@@ -150,19 +150,17 @@ def _counts(run_id: str, pair: str, key: str) -> Callable[[], None]:
 
     def take() -> None:
         answer = st.session_state[key].get("answered")
-        if not isinstance(answer, dict) or answer.get("pair") != pair or answer.get("test") not in ("like", "tell"):
+        if not isinstance(answer, dict) or answer.get("pair") != pair or answer.get("test") not in TESTS:
             return
         test: Test = answer["test"]
         hit = bool(answer.get("right")) if test == "tell" else answer.get("chosen") == "a"
         answers = _answers(run_id)
         answers[pair, test] = answers.get((pair, test), Count()).after(hit)
-        st.session_state[f"blind-last-{run_id}"] = (pair, test)
 
     return take
 
 
-def _result(run_id: str, pair: str, names: tuple[str, str]) -> str:
-    """What the last answers on this pair come to."""
-    latest, test = st.session_state.get(f"blind-last-{run_id}", ("", "like"))
-    count = _answers(run_id).get((pair, test), Count())
-    return said(test, count, names) if latest == pair else ""
+def _results(run_id: str, pair: str, names: tuple[str, str]) -> dict[Test, str]:
+    """What the answers on this pair come to, in each test."""
+    answers = _answers(run_id)
+    return {test: said(test, answers.get((pair, test), Count()), names) for test in TESTS}

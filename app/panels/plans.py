@@ -10,6 +10,7 @@ from app.runs.library import Library
 from engine.claims.length import beyond_need, in_words
 from engine.config import TaskConfig, TrainingConfig
 from engine.plan import UNLIMITED, Length
+from engine.process.job import LIMITS
 from engine.quantities import counted, duration, number
 from engine.resolve import get_adaptive_split, resolve
 from engine.rundir.liveness import is_here
@@ -20,6 +21,7 @@ from engine.tasks import task_config
 USUAL_STEPS_PER_S = 12.0
 GUESS_OFF = 3  # times: how far a machine may be from it, or another load
 LOOKED_BACK = 10
+NO_MORE_NEEDED = "No limit is set: it ends there, because such a collection is measured to need no more."
 
 
 class Pace(NamedTuple):
@@ -33,7 +35,7 @@ class Pace(NamedTuple):
 class Coming:
     """The plan of a run that has not begun. ``length`` is exact but where minutes decide its length.
 
-    steps_per_s: None while nothing is known of it. beyond: how far it goes beyond what is needed, as a sentence.
+    steps_per_s: None while nothing is known of it. need: how its length stands to what is needed, as a sentence.
     measured: whether a run of this computer told of it; else it is a guess, and updates are said as a range.
     """
 
@@ -41,13 +43,14 @@ class Coming:
     minutes: float | None
     ceiling: int | None
     steps_per_s: float | None
-    beyond: str | None = None
+    need: str | None = None
     measured: bool = True
 
     def __str__(self) -> str:
         epochs, steps = self.length.total_epochs, self.length.total_steps
         if self.minutes is None:
-            return f"{in_words(epochs, steps, steps / self.steps_per_s if self.steps_per_s else None)}."
+            said = f"{in_words(epochs, steps, steps / self.steps_per_s if self.steps_per_s else None)}."
+            return f"{said} {self.need}" if self.need else said
         if self.steps_per_s is None:
             return f"{duration(60 * self.minutes)}, as many updates as they hold."
         most = f" (at most {number(self.ceiling)})" if self.ceiling else ""
@@ -55,7 +58,7 @@ class Coming:
         if not self.measured:
             about = f"{_rounded(steps // GUESS_OFF)} to {_rounded(steps * GUESS_OFF)} updates, as fast as it is here"
         said = f"{duration(60 * self.minutes)}, {about}."
-        return f"{said} {self.beyond}" if self.beyond else said
+        return f"{said} {self.need}" if self.need else said
 
     @property
     def too_short(self) -> str | None:
@@ -86,14 +89,16 @@ def coming_of_rows(
 
 
 def _laid_out(config: TrainingConfig, own: TaskConfig, count: int, items: int, pace: Pace) -> Coming:
+    asked = any(name in config.model_fields_set and getattr(config, name) is not None for name in LIMITS)
+    unlimited = own.need_measured and not asked
     config, steps_per_s = resolve(config, count, items), pace.steps_per_s
     timed = config.max_minutes is not None
     within = max(1, round(60 * config.max_minutes * steps_per_s)) if config.max_minutes and steps_per_s else None
     length = Length.of(config, items, within)
     by_time = timed and length.total_steps == (within or UNLIMITED)
-    beyond = beyond_need(length.total_steps, items) if by_time and own.need_measured and pace.measured else None
+    need = beyond_need(length.total_steps, items) if by_time and own.need_measured and pace.measured else None
     minutes = config.max_minutes if by_time else None
-    return Coming(length, minutes, config.max_epochs, steps_per_s, beyond, pace.measured)
+    return Coming(length, minutes, config.max_epochs, steps_per_s, NO_MORE_NEEDED if unlimited else need, pace.measured)
 
 
 def pace_here(library: Library, task: str) -> Pace:

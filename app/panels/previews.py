@@ -81,6 +81,8 @@ def captions(root: Path, view: RunView, found: Sequence[PreviewSet]) -> dict[tup
     said = {}
     for epoch, step in _moments(found):
         label, detail = _where(epoch, step, ends, curve, unit)
+        if step == 0 and run is not None and run.parent is not None:
+            detail = "as it began"  # with what another run had learned
         copied = _where(epoch, step, ends, own, unit)[1] if _measured(epoch, step, ends, own) else ""
         if not copied and run is not None and _measured(epoch, step, ends, curve):
             copied = f"{detail}, the mean of {checks}" if checks > 1 else detail
@@ -247,9 +249,9 @@ def _words(caption: Caption) -> None:
 
 
 def sound_row(caption: Caption, sound: bytes, says: str) -> None:
-    """A label beside the player of a sound that has no picture."""
+    """A label beside the player of a sound that has no picture. Its player shows no clock of whole seconds."""
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-        st.html(f'<div class="ss-mark">{caption.html}</div>', width=LABEL_PX)
+        st.html(f'<div class="ss-mark ss-brief">{caption.html}</div>', width=LABEL_PX)
         with st.container(gap=None):
             st.audio(sound, "audio/wav", alt=f"Play {says}")
 

@@ -47,7 +47,8 @@ def _says(queue: Queue, found: Listed) -> str:
         return f"*With the cluster.* {left} left. Each goes on there, whatever becomes of this page."
     interrupted = len(found.of(Standing.INTERRUPTED))
     again = f" {counted(interrupted, 'run')} of them {plural(interrupted, 'goes', 'go')} on where it stood."
-    return f"*Nobody works.* {left} to be trained.{again if interrupted else ''}"
+    remedy = " Press “Start the queue”: it also goes on when this page is closed." if writable(queue) else ""
+    return f"*The queue stands still.* {left} to be trained.{again if interrupted else ''}{remedy}"
 
 
 def _button(queue: Queue, found: Listed) -> None:

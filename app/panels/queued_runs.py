@@ -11,6 +11,7 @@ from app.look import states, style
 from app.look.plain import plain
 from app.look.states import Badge
 from app.panels import queue_drag
+from app.runs import dropped
 from app.runs.compared import FEWEST, MOST
 from app.runs.queueing import writable
 from engine.claims.figures import figure
@@ -24,6 +25,7 @@ from engine.rundir.view import ShownState
 TURNS = "turn-"  # what the keys of the buttons that move a card begin with
 _THERE = "queue-there"  # what a press at an end of the queue has to be told
 MOST_SHOWN = 30  # of each kind: every row has buttons
+_GRIP = '<span class="ss-icon ss-grip" aria-hidden="true" title="Drag it to another place">drag_indicator</span>'
 _BADGES = {
     Standing.WAITING: Badge("Waiting", "hourglass_top", "gray"),
     Standing.STARTING: Badge("Getting ready", "hourglass_top", "gray"),
@@ -64,6 +66,8 @@ def _section(
                 on_click=_take_out, args=(queue, all_of_them[1]),
                 help="Runs that were trained stay." if title == "Over" else None,
             )  # fmt: skip
+    if rows[0].state is Standing.WAITING and _ends(found) and writable(queue):
+        style.quiet("Drag one onto another to give it that place in the order; the arrows move it by one.")
     for sweep, group in groupby(rows[:MOST_SHOWN], lambda row: row.queued.request.sweep):
         together = list(group)
         if sweep is not None:
@@ -94,6 +98,8 @@ def _row(row: QueueRow, queue: Queue, found: Listed) -> None:
     with st.container(border=True, key=queue_drag.card_key(one.id)):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+                if row.state is Standing.WAITING and _ends(found) and writable(queue):
+                    st.html(_GRIP, width="content")
                 style.name(row.view.name if row.view is not None else one.request.name, small=True)
                 st.badge(badge.label, icon=f":material/{badge.icon}:", color=badge.colour)  # type: ignore[arg-type]
             _buttons(row, queue, found)
@@ -182,7 +188,7 @@ def _facts(row: QueueRow) -> list[str]:
     far = f"epoch {status.epoch} of {number(status.total_epochs)}" if status and status.total_epochs else ""
     best = status.best if status is not None else None
     found = f"best {figure(best.raw, run.monitor.unit)} at epoch {best.epoch}" if best and run else ""
-    source = request.source or (f"the sounds of {request.origin}" if request.origin else "")
+    source = dropped.shown(request.source or "") or (f"the sounds of {request.origin}" if request.origin else "")
     return [far or _plan(row), found, row.reason, f"from {source}" if source else ""]
 
 

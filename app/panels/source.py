@@ -128,6 +128,8 @@ def _folder() -> Chosen | None:
         again = st.button("Check again", icon=":material/refresh:", key="again", disabled=not folder)
     folder_picker.watch()
     if folder:
+        if (called := dropped.shown(folder)) != folder:
+            style.quiet(f"{called}: what was dropped here lies beside the runs.")
         return _check(folder, again, _wish(folder))
     with st.container(border=True, key="invite"):
         style.line("*Five to five hundred recordings* of a tenth of a second to some minutes work best.")
@@ -143,7 +145,7 @@ def _recent() -> None:
     paths = [one.source.path for one in records if one is not None and one.source.kind == "folder" and one.source.path]
     for path in [one for one in dict.fromkeys(paths) if Path(one).is_dir()][:MOST_RECENT]:
         st.button(
-            plain(path), key=f"recent-{path}", icon=":material/history:", type="tertiary",
+            plain(dropped.shown(path)), key=f"recent-{path}", icon=":material/history:", type="tertiary",
             on_click=st.session_state.update, kwargs={"folder": path},
         )  # fmt: skip
 

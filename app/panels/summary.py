@@ -233,7 +233,16 @@ def where(view: RunView) -> str:
     if states.getting_ready(view):
         one = words.nouns(view.run).one
         return f"{words.phase(view.status, view.run).capitalize()}. The first {one} comes soon after."
-    return words.where(view.status, view.state.live)
+    return words.where(view.status, view.state.live, _minutes(view.run))
+
+
+def _minutes(run: RunRecord | None) -> float | None:
+    """The limit of a run whose length its minutes decide; its record may be anybody's."""
+    training = run.config.training if run else {}
+    minutes = training.get("max_minutes")
+    if training.get("max_steps") is not None or not isinstance(minutes, int | float):
+        return None
+    return float(minutes) if math.isfinite(minutes) and minutes > 0 else None
 
 
 def message(view: RunView, reader: RunReader) -> states.Note | None:

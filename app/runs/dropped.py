@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from engine.audio.files.find import CONVERTIBLE, READABLE
 from engine.errors import DataError, StorageError
@@ -69,6 +69,12 @@ def keep(runs_dir: Path, files: Sequence[tuple[str, memoryview]]) -> Kept:
     except OSError as error:
         raise StorageError.of(error) from error
     return Kept(folder, _sounds(folder), sum(_passed(name, data) for name, data in files))
+
+
+def shown(source: str) -> str:
+    """``source`` as a page names it: of sounds that were dropped what they are called, for their folder is our own."""
+    path = PurePath(source)
+    return f"{path.name} (dropped)" if path.parent.parent.name == PLACE else source
 
 
 def _settle(staged: Path, folder: Path) -> None:

@@ -104,7 +104,7 @@ def _manner() -> dict[str, Any]:
         help="Each sound with a clear pitch becomes an instrument of its own, in tune.",
     )  # fmt: skip
     care = st.toggle(
-        "Best quality", True, key="kit-care",
+        "Instrument in best quality", True, key="kit-care",
         help="As “sweetspot instrument” makes them: more care for phases. Off: as the page's own list, in less time.",
     )  # fmt: skip
     return {

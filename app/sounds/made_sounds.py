@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,11 @@ class Sound:
         return self.path.with_name(f"{self.path.stem}-given.wav")
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """All that belongs to it, the sound itself last: without it the others are nothing."""
+        return self.path.with_suffix(".json"), self.picture, self.given, self.path
+
+    @property
     def kind(self) -> str:
         return str(self.origin.get("kind", ""))
 
@@ -67,11 +72,20 @@ class Sound:
         return seed if isinstance(seed, int) else 0
 
 
+@dataclass(frozen=True)
+class Removed:
+    """A sound that was removed, with all that is needed to put it back. files: by name, (content, time of change)."""
+
+    sound: Sound
+    files: Mapping[str, tuple[bytes, int]]
+
+
 class MadeSounds:
-    """The sounds in one directory, for all tabs."""
+    """The sounds in one directory, for all tabs. removed: those that this app removed, which nobody asks for again."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
+        self.removed: list[Sound] = []
         self._lock = threading.RLock()
         self._read: dict[tuple[str, int], tuple[float, dict[str, Any]] | None] = {}
 
@@ -109,6 +123,37 @@ class MadeSounds:
                 f"The star cannot be kept: {error.strerror or error}.", f"{next_step(error)}."
             ) from error
 
+    def remove(self, name: str) -> Removed | None:
+        """Remove a sound with its recipe, its picture and its star; None where it is gone already. ``StorageError``
+        when the disk refuses, or it is not known which have a star."""
+        with self._lock:
+            sound = next((one for one in self.sounds() if one.path.name == name), None)
+            if sound is None:
+                return None
+            try:
+                sound = replace(sound, starred=name in starred_names(self.place))
+                kept = {one.name: (one.read_bytes(), one.stat().st_mtime_ns) for one in sound.files if own_file(one)}
+                if sound.starred:
+                    star(sound.path, False)
+                _unlink(sound)
+            except OSError as error:
+                raise StorageError.of(error) from error
+            self.removed.append(sound)
+            return Removed(sound, kept)
+
+    def put_back(self, removed: Removed) -> None:
+        """Where it was, in its place in the order and with its star. ``StorageError`` when the disk refuses."""
+        with self._lock:
+            try:
+                for name, (content, moment) in removed.files.items():
+                    replace_bytes(self.place / name, content, durable=False)
+                    os.utime(self.place / name, ns=(moment, moment))
+                if removed.sound.starred:
+                    star(removed.sound.path, True)
+            except OSError as error:
+                raise StorageError.of(error) from error
+            self.removed = [one for one in self.removed if one is not removed.sound]
+
     @contextmanager
     def taken_in(self, name: str, data: memoryview) -> Iterator[Path]:
         """A sound of one's own, kept so that recipes can name it; the same one stays where it is. Where what is done
@@ -135,8 +180,7 @@ class MadeSounds:
         with suppress(OSError, StorageError), while_starred(self.place) as stars:
             passing = [one for one in self.sounds() if not one.lasting and one.path.name not in stars]
             for one in passing[:-MOST_PASSING]:
-                for path in (one.path, one.picture, one.path.with_suffix(".json")):
-                    path.unlink(missing_ok=True)
+                _unlink(one)
 
     @property
     def doubt(self) -> str:
@@ -169,6 +213,11 @@ class MadeSounds:
         if key not in self._read:
             self._read[key] = _look(path)
         return self._read[key]
+
+
+def _unlink(sound: Sound) -> None:
+    for path in reversed(sound.files):
+        path.unlink(missing_ok=True)
 
 
 def _let_go(path: Path) -> None:

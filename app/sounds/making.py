@@ -15,10 +15,13 @@ Asked = tuple[str, Mapping[str, Any]]  # an operation of docs/serve.md, and its 
 
 
 def next_number(model: Model, wish: Mapping[str, Any], origin: Mapping[str, Any]) -> int:
-    """The number of the first sound of this wish that is not made yet. origin: all of it but its index."""
+    """The number of the first sound of this wish that is not made yet; one that was removed is not made again.
+
+    origin: all of it but its index.
+    """
     made = [
         int(one.origin.get("index", -1))
-        for one in model.made.sounds()
+        for one in (*model.made.sounds(), *model.made.removed)
         if all(one.origin.get(name) == value for name, value in origin.items())
         and one.state == model.facts["state"]
         and all(one.request.get(name) == value for name, value in wish.items())

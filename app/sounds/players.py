@@ -2,51 +2,75 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
+from statistics import median_low
 
 import soundfile
 import streamlit as st
+from PIL import Image
 
 from app.look import download, newest_first, style
 from app.panels import star
 from app.runs import media
 from app.sounds.files import file_name
-from app.sounds.made_sounds import MadeSounds, Sound
+from app.sounds.made_sounds import MadeSounds, Removed, Sound
 from app.sounds.words import detail, differences, label, state_words
 from engine.errors import SweetspotError
 from engine.quantities import counted, sound_length
 from engine.rundir.reading import own_file
+from engine.stamp import Stamp, stamp
 
 LABEL_PX, TOOLS_PX = 84, 40
 BRIEF_S = 10.0  # Below, a browser's clock in whole seconds says nothing.
 NARROWEST = 0.02  # of the width: still to be seen
+MOST_TIMES = 8  # the median length: what is longer is cut on the time axis
+SHOWN_S = 0.05  # Lengths are shown in tenths.
+_REMOVED = "removed"  # in the session: the sound that was removed last
 
 
 def rows(run: str, made: MadeSounds, sounds: Sequence[Sound], key: str) -> None:
     """Draw ``sounds``, which are in the order of time, the newest first.
 
-    Their pictures share one time axis, as wide as the longest.
+    Their pictures share one time axis, as :func:`axis_s` has it.
     """
-    longest_s = max((one.duration_s for one in sounds), default=0.0)
+    lengths = [one.duration_s for one in sounds]
+    width_s = axis_s(lengths)
     if len(sounds) > 1:
-        style.quiet(f"One time axis for all pictures: the whole width is {sound_length(longest_s)}.")
+        longer = sum(_is_cut(seconds, width_s) for seconds in lengths)
+        cut = f" {counted(longer, 'longer one is', 'longer ones are')} cut there." if longer else ""
+        style.quiet(f"One time axis for all pictures: the whole width is {sound_length(width_s)}.{cut}")
     apart = differences(sounds)
 
     def draw(one: Sound) -> None:
-        row(run, made, one, key, longest_s, apart=apart.get(one.path.name, ""))
+        row(run, made, one, key, width_s, apart=apart.get(one.path.name, ""))
         if own_file(one.given):
-            _given(one, longest_s)
+            _given(one, width_s)
 
     with st.container(key=f"timeline-{key}", gap="small"):
         newest_first.show(sounds, key, lambda group: counted(len(group), "earlier one"), draw)
 
 
-def _given(sound: Sound, longest_s: float) -> None:
+def axis_s(lengths: Sequence[float]) -> float:
+    """What the whole width of pictures on one time axis stands for: the longest length that is at most
+    ``MOST_TIMES`` the median one, so that a single long sound leaves the others to be seen. 0 without any."""
+    if not lengths:
+        return 0.0
+    most = MOST_TIMES * median_low(lengths) * (1 + 1e-9)
+    return max(seconds for seconds in lengths if seconds <= most)
+
+
+def _is_cut(seconds: float, width_s: float) -> bool:
+    return width_s > 0 and seconds > width_s + SHOWN_S
+
+
+def _given(sound: Sound, width_s: float) -> None:
     """What a sound was made of, to hear under it."""
     seconds = length_s(sound.given)
     part = "its first minute" if seconds < sound.duration_s - 1 else ""
-    player("Yours", [detail(sound.origin), part, sound_length(seconds)], sound.given, seconds, longest_s)
+    player("Yours", [detail(sound.origin), part, sound_length(seconds)], sound.given, seconds, width_s)
 
 
 def length_s(path: Path) -> float:
@@ -57,14 +81,12 @@ def length_s(path: Path) -> float:
         return 0.0
 
 
-def row(
-    run: str, made: MadeSounds, sound: Sound, key: str, longest_s: float, hearing: int = 0, apart: str = ""
-) -> None:
-    """One made sound, with its star. longest_s: what the whole width stands for. hearing: as :func:`player` has it.
+def row(run: str, made: MadeSounds, sound: Sound, key: str, width_s: float, hearing: int = 0, apart: str = "") -> None:
+    """One made sound, with its star. width_s: what the whole width stands for. hearing: as :func:`player` has it.
     apart: what tells it from others of its name."""
     notes = [
         apart,
-        detail(sound.origin) or f"seed {sound.seed}",
+        _whence(sound),
         f"{state_words(sound.state)} · {sound_length(sound.duration_s)}",
     ]
 
@@ -74,8 +96,13 @@ def row(
             "Download", sound.path.read_bytes, file_name(run, sound), "audio/wav", icon=":material/download:",
             key=f"take-{key}-{sound.path.name}", type="tertiary", help="Download this one",
         )  # fmt: skip
+        _remove_button(made, sound, key)
 
-    player(label(sound.origin), notes, sound.path, sound.duration_s, longest_s, tools, hearing)
+    player(label(sound.origin), notes, sound.path, sound.duration_s, width_s, tools, hearing)
+
+
+def _whence(sound: Sound) -> str:
+    return detail(sound.origin) or f"seed {sound.seed}"
 
 
 def player(
@@ -83,15 +110,19 @@ def player(
     notes: Sequence[str],
     path: Path,
     seconds: float,
-    longest_s: float,
+    width_s: float,
     tools: Callable[[], None] | None = None,
     hearing: int = 0,
 ) -> None:
     """A label beside a picture over its player, and what can be done with it. The picture is ``seconds`` of
-    ``longest_s`` wide. hearing: it plays by itself when this number is new to it; at 0 it never does."""
+    ``width_s`` wide, and where those are more it ends there. hearing: it plays by itself when this number is new to
+    it; at 0 it never does.
+    """
+    cut = _is_cut(seconds, width_s)
+    notes = [*notes, f"picture: first {sound_length(width_s)}"] if cut else notes
     small = "".join(f"{style.PAUSE}<small>{style.broken(note)}</small>" for note in notes if note)
     brief = " ss-brief" if seconds < BRIEF_S else ""  # its length stands in the label, to a tenth
-    part = min(1.0, max(NARROWEST, seconds / longest_s)) if longest_s > 0 else 1.0
+    part = max(NARROWEST, seconds / width_s) if width_s > 0 else 1.0
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(f'<div class="ss-mark{brief}">{style.safe(title)}{small}</div>', width=LABEL_PX)
         with st.container(gap=None):
@@ -104,11 +135,13 @@ def player(
 
 
 def _heard(path: Path, says: str, part: float, hearing: int) -> None:
+    """part: of the whole width that its picture takes; of more than all of it, what fits is shown."""
     picture = path.with_suffix(".png")
     if own_file(picture) and media.refusal(picture) is None:
         # Columns whatever the part is: a player whose place in the tree changes falls silent.
-        drawn, _ = st.columns([part, max(1 - part, 1e-6)], gap=None, wrap=False)
-        drawn.image(str(picture), width="stretch", alt=f"Picture of {says}")
+        drawn, _ = st.columns([min(part, 1.0), max(1 - part, 1e-6)], gap=None, wrap=False)
+        shown = str(picture) if part <= 1 else _beginning(picture, stamp(picture), 1 / part)
+        drawn.image(shown, width="stretch", alt=f"Picture of {says}")
     why = media.refusal(path)
     if why is None:
         # A player that has played by itself does so again only under another identity, of which its text is a part.
@@ -116,6 +149,55 @@ def _heard(path: Path, says: str, part: float, hearing: int) -> None:
         st.audio(str(path), alt=f"Play {says}{again}", autoplay=hearing > 0)
     else:
         style.quiet(why)
+
+
+@lru_cache(maxsize=256)
+def _beginning(picture: Path, _moment: Stamp | None, part: float) -> bytes:
+    """The first ``part`` of a picture's width, as PNG."""
+    out = io.BytesIO()
+    with Image.open(picture, formats=("PNG",)) as whole:
+        whole.crop((0, 0, max(1, round(part * whole.width)), whole.height)).save(out, "PNG")
+    return out.getvalue()
+
+
+def _remove_button(made: MadeSounds, sound: Sound, key: str) -> None:
+    st.button(
+        f"Remove {label(sound.origin)}", icon=":material/delete:", key=f"take-out-{key}-{sound.path.name}",
+        type="tertiary", help="Remove it: it can be put back until the next one.", on_click=_remove,
+        args=(made, sound.path.name),
+    )  # fmt: skip
+
+
+def _remove(made: MadeSounds, name: str) -> None:
+    """Runs before the page is drawn again."""
+    try:
+        st.session_state[_REMOVED] = made.remove(name)
+    except SweetspotError as error:
+        st.session_state["complaint"] = str(error)
+
+
+def put_back(made: MadeSounds) -> None:
+    """What was removed last, and the way back. It always takes one place, so that no player loses its own."""
+    with st.container():
+        removed: Removed | None = st.session_state.get(_REMOVED)
+        if removed is None or removed.sound.path.parent != made.place:
+            return
+        with st.container(horizontal=True, vertical_alignment="center", key="removed"):
+            style.quiet_words(f"Removed: {label(removed.sound.origin)}, {_whence(removed.sound)}.")
+            st.button(
+                "Put it back", icon=":material/undo:", key="put-back", type="tertiary", on_click=_put_back, args=(made,)
+            )
+
+
+def _put_back(made: MadeSounds) -> None:
+    """Runs before the page is drawn again."""
+    removed: Removed | None = st.session_state.get(_REMOVED)
+    try:
+        if removed is not None:
+            made.put_back(removed)
+        st.session_state.pop(_REMOVED, None)
+    except SweetspotError as error:
+        st.session_state["complaint"] = str(error)
 
 
 def _star(made: MadeSounds, sound: Sound, key: str) -> None:

@@ -190,16 +190,17 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
     fresh = st.session_state.get("fresh")  # it stays so until the next: a player that changes falls silent
     by_name = {one.path.name: one for one in model.made.sounds()}
     lengths = [players.length_s(model.made.place / one.name) for one in heard]
-    longest = max(lengths, default=0.0)
+    width_s = players.axis_s(lengths)
+    players.put_back(model.made)
     with st.container(key="timeline-heard", gap="small"):
         places = newest_first.places(len(heard), MOST_HEARD)
         for number, ((name, original, times), seconds) in enumerate(zip(heard, lengths, strict=True)):
             with places[number].container(key=f"heard-{number}-{name}"):
                 if original:
                     notes = [original, sound_length(seconds)]
-                    players.player("Original", notes, model.made.place / name, seconds, longest)
+                    players.player("Original", notes, model.made.place / name, seconds, width_s)
                 elif (sound := by_name.get(name)) is not None:
-                    players.row(model.name, model.made, sound, "explore", longest, times if name == fresh else 0)
+                    players.row(model.name, model.made, sound, "explore", width_s, times if name == fresh else 0)
 
 
 def _ways(model: Model, points: list[dict[str, Any]]) -> None:

@@ -144,7 +144,7 @@ def _listen(reader: RunReader, view: RunView, preview_sets: list[PreviewSet]) ->
                 "views/listen.py", label="Compare by ear", icon=":material/headphones:",
                 query_params={"run": reader.id}, help="Any two epochs against each other, also without seeing which.",
             )  # fmt: skip
-    with st.container(height=424, key="listen"):
+    with st.container(height=424, gap="xsmall", key="listen"):
         if not preview_sets:
             style.quiet(f"The first {nouns.one} comes before the first step." if view.state.live else "There is none.")
             return

@@ -52,11 +52,12 @@ def page() -> None:
         if asked:
             making.make(model, asked, slot)
         _remarks()
-        fragment(_list)(model, _stars(model))
+        fragment(_list)(model, _listed(model))
 
 
-def _stars(model: Model) -> frozenset[str]:
-    return frozenset(one.path.name for one in model.made.sounds() if one.starred)
+def _listed(model: Model) -> frozenset[tuple[str, bool]]:
+    """What there is, and which of it has a star: other panels name and count them."""
+    return frozenset((one.path.name, one.starred) for one in model.made.sounds())
 
 
 def _wish(model: Model) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def _wish(model: Model) -> dict[str, Any]:
     )  # fmt: skip
     with st.expander("Advanced", key="advanced-sounds"):
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", help="Another seed, other sounds.")
-        care = st.toggle("Best quality", key="care", help="More care for phases; takes longer.")
+        care = st.toggle("Sounds in best quality", key="care", help="More care for phases; takes longer.")
         loop = st.toggle("Loop", key="loop", help="The end leads into the beginning.")
         in_time = _in_time()
         channels = st.segmented_control(
@@ -120,10 +121,11 @@ def _remarks() -> None:
         style.note("gray", "info", "About these.", " ".join(remarks))
 
 
-def _list(model: Model, drawn: frozenset[str]) -> None:
-    """What was made, newest first. A star stops no making. drawn: the stars that the whole page was drawn with."""
+def _list(model: Model, drawn: frozenset[tuple[str, bool]]) -> None:
+    """What was made, newest first. A star stops no making. drawn: what the whole page was drawn with."""
+    players.put_back(model.made)
     _rows(model)
-    if _stars(model) != drawn:  # last, so that the star itself is seen first
+    if _listed(model) != drawn:  # last, so that the star itself is seen first
         st.rerun()
 
 

@@ -278,5 +278,5 @@ def _summary(found: Listed, runs_dir: Path) -> str:
         return f"{', '.join(trained)}, nothing waits."
     where = () if runs_dir == Path("runs") else ("--runs-dir", runs_dir)
     rest = f"{found.to_begin - running} to be trained"
-    fact = f"{', '.join(trained)}, {rest}, and nobody goes on" if trained else f"Nobody works: {rest}"
+    fact = f"{', '.join(trained)}, {rest}, and nobody goes on" if trained else f"The queue stands still: {rest}"
     return f"{fact}. Start with: {sweetspot('queue', 'run', *where)}"

@@ -115,6 +115,8 @@ def test_what_the_menu_chooses_is_in_the_address_and_what_it_saves_is_whole(
     page = open_page(f"{app.url}/run?run=drums")
     page.get_by_role("button", name="Curves").click()
     page.locator(".st-key-curves-x").get_by_text("Time").click()
+    tops = [page.get_by_text(word, exact=True).bounding_box()["y"] for word in ("Over", "Smoothing")]
+    assert abs(tops[0] - tops[1]) < 1, "labels of one row stand on one line"
     page.locator(MAIN).get_by_text("minutes of training").wait_for()
     until(lambda: "x=time" in page.url)
     for name, kind in (("csv-steps", "csv"), ("save-svg", "svg")):

@@ -200,6 +200,12 @@ def test_who_likes_one_blindly_is_told_which_and_how_often(bench: Any) -> None:
         bench.get_by_role("button", name=f"I like the {liked}").click()
         bench.get_by_text(f"You chose the original at {answers} of {answers}.").wait_for()
         pass_by(bench)
+    bench.get_by_role("button", name="Can I tell?").click()
+    assert not bench.inner_text(".lb-said"), "nobody has answered in this test"
+    bench.get_by_role("button", name="Which do I like?").click()
+    assert bench.inner_text(".lb-said").startswith("You chose the original at 4 of 4.")
+    bench.get_by_role("button", name="Which do I like?").click()
+    assert not bench.inner_text(".lb-said"), "no test is under way"
 
 
 def chosen(page: Any) -> float | None:

@@ -104,6 +104,13 @@ def test_the_terminal_says_it_too(training: dict[str, float], told: bool, capsys
     assert ("times the updates that such a collection is measured to need" in capsys.readouterr().out) == told
 
 
+def test_without_a_limit_the_line_says_why_it_ends_where_it_does() -> None:
+    told = coming(TrainingConfig(), VAEConfig(), ROWS, steps_per_s=10.0)
+    assert str(told).endswith("No limit is set: it ends there, because such a collection is measured to need no more.")
+    for limit in ({"max_epochs": 3}, {"max_steps": 9}, {"max_minutes": 1.0}):
+        assert "No limit" not in str(coming(TrainingConfig(**limit), VAEConfig(), ROWS, steps_per_s=10.0))
+
+
 def test_a_tighter_limit_than_the_minutes_is_the_one_that_is_said() -> None:
     told = coming(TrainingConfig(max_minutes=20.0, max_epochs=3), VAEConfig(), ROWS, steps_per_s=10.0)
     assert told.minutes is None and str(told).startswith("3 epochs, ")

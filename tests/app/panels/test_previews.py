@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from app.panels.previews import Caption, captions, nearest_best
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.reader import RunReader
-from engine.rundir.record import FileRow
+from engine.rundir.record import FileRow, Parent
 from engine.rundir.status import Best, State
 from tests.app.library import record, write
 
@@ -66,6 +67,10 @@ def test_an_error_stands_beside_a_preview_only_where_it_was_measured(tmp_path: P
     said = captions(reader.root, reader.view(), found)
     curve = [event["val_recon_db"] for event in reader.events().events if event["event"] == "epoch"]
     assert (said[0, 0].label, said[0, 0].detail) == ("Start", "untrained")
+    view = reader.view()
+    assert view.run is not None
+    begun = view.run.model_copy(update={"parent": Parent(run="kit", uuid="1" * 32, checkpoint="best.safetensors")})
+    assert captions(reader.root, replace(view, run=begun), found)[0, 0].detail == "as it began", "it was trained before"
     assert (said[2, 20].label, said[2, 20].detail) == ("2", f"{curve[1]:.1f} dB")
     assert (said[3, 25].label, said[3, 25].detail) == ("step 25", f"{curve[1]:.1f} dB at epoch 2")
     assert (said[1, 5].label, said[1, 5].detail) == ("step 5", "in epoch 1"), "nothing was measured before it"

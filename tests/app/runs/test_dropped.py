@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.runs.dropped import PLACE, keep
+from app.runs.dropped import PLACE, keep, shown
 from engine.errors import DataError
 
 SOUND = b"RIFF0000WAVE"
@@ -34,6 +34,11 @@ def packed(*members: tuple[str, bytes], link: str = "") -> memoryview:
 
 def inside(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("source", ["/home/ana/kit", "iris", "", "kit", ".dropped/kit", "/a/.dropped/b/c/d"])
+def test_a_folder_of_ones_own_is_shown_as_it_is(source: str) -> None:
+    assert shown(source) == source
 
 
 def test_a_folder_keeps_its_name_and_what_lies_in_it(tmp_path: Path) -> None:

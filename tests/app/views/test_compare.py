@@ -197,6 +197,13 @@ def test_previews_stand_beside_one_another_at_one_epoch_or_the_nearest(
     assert "They hold out different ones" in said(visit("compare", runs="a,b"))
 
 
+def test_a_run_that_is_alone_offers_no_comparison(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "a")
+    assert all(button.key != "compare" for button in visit("run", run="a").button)
+    write(runs_dir / "b")
+    assert any(button.key == "compare" for button in visit("run", run="a").button)
+
+
 def test_a_run_leads_to_the_page_with_itself_chosen(visit: Visit, three: None) -> None:
     app = visit("run", run="a")
     app.button(key="compare").click().run()

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.runs.dropped import PLACE, keep
 from app.runs.queueing import add
 from engine.queue.files import Queue
 from engine.queue.listing import listed
@@ -169,7 +170,7 @@ def test_a_run_added_under_new_run_is_trained_by_a_worker_that_the_page_starts_a
     first, second = queue.requests()
     assert (first.request.training["max_epochs"], second.request.training["max_epochs"]) == (4, 100_000)
     app = visit("queue")
-    assert "<b>Nobody works.</b> 2 runs to be trained." in said(app)
+    assert "<b>The queue stands still.</b> 2 runs to be trained. Press “Start the queue”" in said(app)
     app.button(key="queue-start").click().run()
     assert "queue-start" not in keys(app) and not app.exception
     until(lambda: [row.state for row in listed(queue).rows] == [Standing.DONE, Standing.RUNNING])
@@ -205,6 +206,21 @@ def test_what_cannot_be_trained_is_told_where_it_is_added(
     app.button(key="queue-add").click().run()
     assert not app.exception and "ss-red" in said(app) and "waits in the queue" not in said(app)
     queue.folder.unlink()
+
+
+def test_only_cards_that_can_be_dragged_have_a_handle_and_a_line_says_so(visit: Visit, queue: Queue) -> None:
+    add(queue, "iris", "a", {"max_epochs": 3})
+    assert "Drag one" not in said(visit("queue")), "one alone has nowhere to go"
+    add(queue, "iris", "b", {"max_epochs": 3})
+    words = said(visit("queue"))
+    assert words.count('class="ss-icon ss-grip"') == 2 and words.count("Drag one onto another") == 1
+
+
+def test_dropped_sounds_are_named_by_their_name_not_by_the_hidden_folder(visit: Visit, queue: Queue) -> None:
+    kept = keep(queue.runs_dir, [("kit/a.csv.wav", memoryview(b"RIFF0000WAVE"))]).folder
+    add(queue, str(kept), "a", {"max_epochs": 3})
+    words = said(visit("queue"))
+    assert "from kit (dropped)" in words and PLACE not in words
 
 
 def test_what_waits_is_put_earlier_and_later(visit: Visit, queue: Queue) -> None:

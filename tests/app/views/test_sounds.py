@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -15,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app.sounds import made_sounds, relatives
+from app.sounds import made_sounds, players, relatives
 from app.sounds.client import Client, client_of
 from app.sounds.files import bundle, file_name
 from app.sounds.made_sounds import MadeSounds
@@ -30,6 +32,7 @@ from engine.rundir import reading
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.record import Abilities, Monitor
+from engine.rundir.stars import starred_names
 from engine.rundir.status import State
 from tests import forkserver
 from tests.app.conftest import said
@@ -156,6 +159,40 @@ def test_sounds_stand_on_one_time_axis_with_their_lengths_in_tenths(tmp_path: Pa
     parts = [column.weight for column in app.columns[::2]]
     assert min(parts) / max(parts) == pytest.approx(0.3 / 2.4, rel=0.01)
     assert "the whole width is 2.4 s" in said(app) and "0.3 s" in said(app)
+
+
+def test_one_long_sound_is_cut_on_the_time_axis_and_leaves_the_others_to_be_seen(tmp_path: Path) -> None:
+    for number, seconds in enumerate((0.4, 0.5, 30.0)):
+        path = tmp_path / f"prior-{number}.wav"
+        write_wave(path, np.zeros(round(8_000 * seconds), np.float32), 8_000)
+        path.with_suffix(".png").write_bytes(mel_png(np.zeros((8, 8), np.float32), 1.0, 0.1))
+        path.with_suffix(".json").write_text(json.dumps({"sound": {"origin": {"kind": "prior", "index": number}}}))
+    app = AppTest.from_function(_listed, args=(str(tmp_path),)).run()
+    assert not app.exception, app.exception
+    parts = [column.weight for column in app.columns[::2]]
+    assert min(parts) / max(parts) == pytest.approx(0.4 / 0.5, rel=0.01), "30 seconds would leave them a sixtieth"
+    words = said(app)
+    assert "the whole width is 0.5 s. 1 longer one is cut there." in words
+    assert "30.0 s" in words and words.count("picture: first 0.5 s") == 1
+
+
+@pytest.mark.parametrize(
+    ("lengths", "width"), [([], 0.0), ([60.0], 60.0), ([0.5, 60.0], 0.5), ([0.3, 2.4], 2.4), ([2.0, 2.0, 9.0], 9.0)]
+)
+def test_the_time_axis_is_the_longest_of_what_is_usual(lengths: list[float], width: float) -> None:
+    assert players.axis_s(lengths) == width
+
+
+def test_the_picture_of_a_sound_that_is_cut_is_its_beginning(tmp_path: Path) -> None:
+    whole = Image.fromarray(np.tile(np.arange(100, dtype=np.uint8), (4, 1)))
+    whole.save(tmp_path / "a.png")
+    with Image.open(io.BytesIO(players._beginning(tmp_path / "a.png", None, 0.2))) as shown:
+        assert shown.size == (20, 4) and np.array(shown).max() == 19
+
+
+def test_no_two_switches_of_the_page_have_one_name(visit: Visit, trained: Path) -> None:
+    labels = [one.label for one in visit("sounds", run="drums").toggle]
+    assert len(labels) == len(set(labels)) > 2
 
 
 def test_another_temperature_begins_at_the_first_number_again(visit: Visit, trained: Path) -> None:
@@ -445,6 +482,50 @@ def test_of_stars_that_two_apps_give_at_once_none_is_lost(tmp_path: Path) -> Non
         with app:
             assert app.wait(120) == 0
     assert all(one.starred for one in MadeSounds(tmp_path).sounds())
+
+
+def test_a_sound_is_removed_with_all_that_is_its_own_and_put_back(visit: Visit, trained: Path) -> None:
+    app = make(visit("sounds", run="drums"), 3)
+    place = Layout(trained).sounds
+    next(one for one in app.button if (one.key or "").startswith("star-")).click().run()
+    before = {path.name: path.read_bytes() for path in place.iterdir() if path.suffix != ".lock"}
+    newest, order = MadeSounds(place).sounds()[-1], [one.path.name for one in MadeSounds(place).sounds()]
+    assert newest.starred
+    app.button(key=f"take-out-{trained.name}-Kept-{newest.path.name}").click().run()
+    assert not app.exception, app.exception
+    assert len(app.get("audio")) == 2 and "Removed: New 3, seed 0." in said(app)
+    assert not list(place.glob(f"{newest.path.stem}*")) and not starred_names(place)
+    app.button(key="put-back").click().run()
+    assert {path.name: path.read_bytes() for path in place.iterdir() if path.suffix != ".lock"} == before
+    assert [one.path.name for one in MadeSounds(place).sounds()] == order and "Removed" not in said(app)
+
+
+def test_a_sound_that_was_removed_is_not_the_next_one_made(visit: Visit, trained: Path) -> None:
+    app = make(visit("sounds", run="drums"), 1)
+    (first,) = made(trained)
+    app.button(key=f"take-out-{trained.name}-Kept-{first}").click().run()
+    app = make(app, 1)
+    assert made(trained) != [first] and len(made(trained)) == 1
+    assert "New 2" in said(app)
+
+
+def test_a_sound_of_ones_own_goes_with_the_copy_it_is_heard_beside(tmp_path: Path) -> None:
+    sound = lay(tmp_path, "own-0", kind="resynthesis", file="voice.wav")
+    shutil.copy(sound, tmp_path / "own-0-given.wav")
+    shelf = MadeSounds(tmp_path)
+    removed = shelf.remove("own-0.wav")
+    assert removed is not None and not list(tmp_path.glob("own-0*"))
+    assert shelf.remove("own-0.wav") is None, "another tab was first"
+    shelf.put_back(removed)
+    assert sorted(path.name for path in tmp_path.glob("own-0*.wav")) == ["own-0-given.wav", "own-0.wav"]
+
+
+def test_nothing_is_removed_while_it_is_not_known_what_has_a_star(tmp_path: Path) -> None:
+    lay(tmp_path, "prior-0", kind="prior", index=0)
+    (tmp_path / "stars.json").write_bytes(b"damaged")
+    with pytest.raises(StorageError):
+        MadeSounds(tmp_path).remove("prior-0.wav")
+    assert (tmp_path / "prior-0.wav").exists()
 
 
 def test_what_was_only_passed_by_goes_and_new_and_starred_sounds_stay(

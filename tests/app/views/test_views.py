@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
-from app.panels.details import chosen
+from app.panels import summary
+from app.panels.details import basic_facts, chosen
 from app.panels.forms import check, fields
 from app.panels.source import FOLDER, NAMED
 from app.runs.launch import flags
@@ -28,7 +30,7 @@ from engine.commands.inspect import _sentences, inspect
 from engine.rundir.annotate import annotate
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.record import FileRow, Monitor, RunConfig
+from engine.rundir.record import FileRow, Monitor, RunConfig, Source
 from engine.rundir.status import ErrorInfo, Memory, PhaseProgress, State
 from engine.tasks.vae.task import METRICS
 from tests.app.conftest import said
@@ -297,6 +299,23 @@ def test_the_settings_of_a_run_name_its_minutes(visit: Visit, runs_dir: Path) ->
         config = RunConfig(training={"preset": "conservative", "max_minutes": minutes}, task={})
         assert named.items() <= (shown := chosen(record("drums", config=config))).items()
         assert minutes or "Most minutes" not in shown
+
+
+def test_while_minutes_decide_the_length_the_steps_are_said_to_be_about(runs_dir: Path) -> None:
+    writer = write(runs_dir / "a", state=State.RUNNING, done=3, close=False)
+    view = RunReader(runs_dir / "a").view()
+    assert view.run is not None and " of about " not in summary.where(view) and " so far" in summary.where(view)
+    timed = RunConfig(training={"max_minutes": 20.0}, task={})
+    words = summary.where(replace(view, run=view.run.model_copy(update={"config": timed})))
+    assert "step *30* of about 200" in words and " of at most 20 minutes" in words and "so far" not in words
+    exact = RunConfig(training={"max_minutes": 20.0, "max_steps": 200}, task={})
+    assert " of about " not in summary.where(replace(view, run=view.run.model_copy(update={"config": exact})))
+    writer.close()
+
+
+def test_the_settings_of_a_run_name_dropped_sounds_as_they_are_called() -> None:
+    source = Source(kind="folder", name="kit", path="/runs/.dropped/0123456789abcdef/kit")
+    assert basic_facts(record("drums", source=source))["Source"] == "kit (dropped)"
 
 
 def test_the_copy_of_a_run_with_a_time_limit_keeps_the_other_limits_that_were_named(
