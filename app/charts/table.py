@@ -39,8 +39,8 @@ class Rows:
         if not size:
             return
         for name, value in (("x", x), ("y", y), ("x2", x2), ("y2", y2)):
-            one = isinstance(value, np.ndarray) and value.size == size
-            self._numbers[name].append(value if one else np.full(size, value, float))
+            whole = isinstance(value, np.ndarray) and value.size == size
+            self._numbers[name].append(np.asarray(value) if whole else np.full(size, value, float))
         for name, text in (("k", k), ("s", s), ("t", t)):
             self._texts[name] += [text] * size if isinstance(text, str) else list(text)
 
