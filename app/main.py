@@ -29,6 +29,13 @@ def _settle() -> None:
     gc.freeze()
 
 
+@st.cache_resource(show_spinner=False)
+def _settle_page(url_path: str) -> None:
+    """Once a page, after it was drawn for the first time: what that imported and keeps need not be walked either."""
+    gc.collect()
+    gc.freeze()
+
+
 _settle()
 server_check.check()
 chosen = st.navigation(
@@ -50,3 +57,4 @@ st.session_state["arrived"] = st.session_state.get("page") != chosen.url_path  #
 st.session_state["page"] = chosen.url_path
 st.session_state["entered"] = "entered" in st.session_state  # not yet in the first run: then a link led here
 chosen.run()
+_settle_page(chosen.url_path)

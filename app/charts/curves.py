@@ -47,16 +47,15 @@ def add_hover(
         return
     stops = hovered(first.x)
     found = {role: _nearest(one, stops) for role, one in known.items() if len(one.x)}
+    lines = [[at.said(stop)] for stop in stops.tolist()]
+    for role, values in found.items():
+        name, unit = names[role]
+        for said, value in zip(lines, values.tolist(), strict=True):
+            if math.isfinite(value):
+                said.append(f"{name} {figure(value, unit)}")
     beyond = beside(marks, at, stops)
-    said = []
-    for number, stop in enumerate(stops):
-        lines = [at.said(stop)]
-        for role, values in found.items():
-            if math.isfinite(values[number]):
-                name, unit = names[role]
-                lines.append(f"{name} {figure(float(values[number]), unit)}")
-        said.append("\n".join([*lines, beyond[number]]).rstrip())
-    rows.add("hover", "base", x=stops, t=said)
+    said_at = ["\n".join([*said, more]).rstrip() for said, more in zip(lines, beyond, strict=True)]
+    rows.add("hover", "base", x=stops, t=said_at)
     for role, values in found.items():
         inside = np.isfinite(values) & (values >= ends[0]) & (values <= ends[1])
         rows.add("on", role, x=stops[inside], y=values[inside])

@@ -34,12 +34,13 @@ class Rows:
         t: str | Sequence[str] = "",
     ) -> None:
         """Marks of kind ``k`` and role ``s``, one for each entry of the arrays; none where one of them is empty."""
-        sizes = [np.size(value) for value in (x, y, x2, y2)]
+        sizes = [value.size if isinstance(value, np.ndarray) else 1 for value in (x, y, x2, y2)]
         size = max(sizes) if min(sizes) else 0
         if not size:
             return
         for name, value in (("x", x), ("y", y), ("x2", x2), ("y2", y2)):
-            self._numbers[name].append(np.broadcast_to(np.asarray(value, float), size))
+            whole = isinstance(value, np.ndarray) and value.size == size
+            self._numbers[name].append(np.asarray(value) if whole else np.full(size, value, float))
         for name, text in (("k", k), ("s", s), ("t", t)):
             self._texts[name] += [text] * size if isinstance(text, str) else list(text)
 

@@ -86,14 +86,14 @@ class Changes(events.FileSystemEventHandler):
             del _known[self.runs_dir]
 
     def on_any_event(self, event: events.FileSystemEvent) -> None:
-        for said in (os.fsdecode(event.src_path), os.fsdecode(event.dest_path)):
-            path = Path(said)
-            if not said:
-                continue
-            if path == self._real:
+        real = str(self._real)
+        within = real if real.endswith(os.sep) else real + os.sep
+        for said in (event.src_path, event.dest_path):
+            path = os.fsdecode(said)  # a live run is told of some forty times a second: no Path is made of it
+            if path == real:
                 self._lost |= event.event_type in _ENDS
-            elif path.is_relative_to(self._real):
-                name, *rest = path.relative_to(self._real).parts
+            elif path.startswith(within):
+                name, _, rest = path.removeprefix(within).partition(os.sep)
                 self._counts[name] += 1
                 if not rest and event.event_type in _ENDS:
                     self._counts[""] += 1

@@ -15,7 +15,7 @@ import pyarrow.csv
 from app.runs.columns import MAX_STEPS, MOST_COLUMNS, Floats
 from app.runs.jsonl import parse
 from app.runs.step_lines import columns
-from engine.rundir.reading import own_file
+from engine.rundir.reading import own_file, whole_lines
 
 BLOCK = 1 << 21
 FORMULA = tuple("=+-@\t\r")  # A name that a spreadsheet would take for one, in a file from a stranger, is none of ours.
@@ -53,12 +53,13 @@ def _tables(path: Path, event: str, size: int) -> Iterator[Table]:
     if not size:
         return
     with path.open("rb") as file:
-        rest = b""
-        while block := file.read(min(BLOCK, size - file.tell())):
-            whole, newline, rest = (rest + block).rpartition(b"\n")
-            if not newline:
-                continue
-            parsed = parse(whole + newline)
+        offset = 0
+        while offset < size:
+            block, length = whole_lines(file, offset, size, BLOCK)
+            if not length:
+                return
+            offset += length
+            parsed = parse(block)
             others = columns(row for row in parsed.others if row["event"] == event)
             yield from (table for table in (parsed.steps if event == "step" else {}, others) if event in table)
 

@@ -19,7 +19,7 @@ from app.runs.columns import MOST_COLUMNS, Columns, Floats
 from app.runs.jsonl import Parsed, parse
 from app.runs.step_lines import columns, is_number
 from engine.rundir.layout import Layout
-from engine.rundir.reading import own_file
+from engine.rundir.reading import own_file, whole_lines
 
 Result = TypeVar("Result")
 BLOCK = 1 << 21
@@ -130,12 +130,10 @@ class MetricsStore:
     def _blocks(self, file: BinaryIO, size: int) -> Iterator[bytes]:
         """What was added, as blocks that begin with a line; what follows their last newline comes again, when whole."""
         while self._offset < size:
-            file.seek(self._offset)
-            block = file.read(min(BLOCK, size - self._offset))
-            whole = block.rfind(b"\n") + 1
-            if not whole:
+            block, length = whole_lines(file, self._offset, size, BLOCK)
+            if not length:
                 return
-            self._offset += whole
+            self._offset += length
             yield block
 
     def _take(self, parsed: Parsed) -> None:

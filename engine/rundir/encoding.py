@@ -14,10 +14,11 @@ import operator
 from collections.abc import Mapping
 from typing import Any, SupportsFloat, SupportsIndex
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 MOST_DEEP = 64  # objects and lists in each other; no record of a run comes near, and Python gives up at some 1,000
 _DIGEST = "digest"
+_ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -68,13 +69,21 @@ def unseal(raw: bytes) -> dict[str, Any] | None:
 
 def _object(raw: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(raw)
+        value = _parsed(raw)
     except (ValueError, RecursionError):
         return None
     # Counted first, which is fast: nearly no line has so many that it could be too deep.
     if not isinstance(value, dict) or (raw.count(b"[") + raw.count(b"{") > MOST_DEEP and too_deep(value)):
         return None
     return value
+
+
+def _parsed(raw: bytes) -> Any:
+    """Pydantic's parser takes a fifth of the time; what it refuses, Python's has the last word on."""
+    try:
+        return _ANYTHING.validate_json(raw)
+    except ValueError:
+        return json.loads(raw)
 
 
 def _digest(values: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import HeartbeatWatch, is_here, read_sessions
 from engine.rundir.notes import starred_moments
 from engine.rundir.protocol import PlanRecord, SessionRecord
-from engine.rundir.reading import object_at, own_file, read_record, read_records
+from engine.rundir.reading import AT_ONCE, object_at, own_file, read_record, read_records, whole_lines
 from engine.rundir.record import DatasetRecord, RunRecord
 from engine.rundir.stars import starred_names
 from engine.rundir.status import Status
@@ -41,7 +41,6 @@ from engine.rundir.view import RunView, ShownState, view_of
 
 _BLOCK = 1 << 16
 _STREAM = 1 << 20
-_AT_ONCE = 1 << 26  # No look takes more of a file than this into memory, whatever stands in it.
 
 
 class Lines(NamedTuple):
@@ -131,11 +130,11 @@ class RunReader:
         recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in starred_names(layout.sounds))
         return of_previews | {str(object_at(path).get("state")) for path in recipes}
 
-    def lines(self, offset: int = 0, limit_bytes: int = _AT_ONCE) -> Lines:
+    def lines(self, offset: int = 0, limit_bytes: int = AT_ONCE) -> Lines:
         """The whole lines of metrics.jsonl from ``offset`` on, unparsed; at most ``limit_bytes``."""
-        return _whole_lines(self.layout.metrics, offset, limit_bytes)
+        return _lines_of(self.layout.metrics, offset, limit_bytes)
 
-    def events(self, offset: int = 0, limit_bytes: int = _AT_ONCE) -> Events:
+    def events(self, offset: int = 0, limit_bytes: int = AT_ONCE) -> Events:
         """The events from ``offset`` on; damaged lines are left out, NaN and infinity restored.
 
         An offset smaller than the one given (then 0, without events) says that the file was replaced.
@@ -175,7 +174,7 @@ class RunReader:
         while True:
             start = self.line_start(-reach)
             found = [event for event in self.events(start).events if kind is None or event.get("event") == kind]
-            if len(found) >= count or start == 0 or reach >= _AT_ONCE:
+            if len(found) >= count or start == 0 or reach >= AT_ONCE:
                 return found[-count:] if count else []
             reach *= 4
 
@@ -190,7 +189,7 @@ class RunReader:
                 if start == 0:
                     return 0
                 file.seek(start - 1)
-                return start - 1 + len(file.readline(_AT_ONCE))
+                return start - 1 + len(file.readline(AT_ONCE))
         except OSError:
             return 0
 
@@ -267,21 +266,18 @@ def last_session(reader: RunReader) -> SessionRecord | None:
     return sessions[-1] if sessions else None
 
 
-def _whole_lines(path: Path, offset: int, limit_bytes: int) -> Lines:
+def _lines_of(path: Path, offset: int, limit_bytes: int) -> Lines:
     try:
         if not own_file(path):
             return Lines([], 0)
         with open_at_once(path) as file:
-            if file.seek(0, os.SEEK_END) < offset:
+            size = file.seek(0, os.SEEK_END)
+            if size < offset:
                 return Lines([], 0)
             file.seek(max(0, offset - 1))
             if offset and file.read(1) != b"\n":  # not where a line of this file ends: it is another one
                 return Lines([], 0)
-            block = file.read(limit_bytes)
-            end = block.rfind(b"\n") + 1
-            if not end and len(block) == limit_bytes:  # a line longer than the limit: take it whole all the same
-                block += file.readline(_AT_ONCE)  # nothing that the training writes is longer
-                end = len(block) if block.endswith(b"\n") else 0
+            block, length = whole_lines(file, offset, size, limit_bytes)
     except OSError:
         return Lines([], offset)
-    return Lines([line for line in block[:end].split(b"\n") if line], offset + end)
+    return Lines([line for line in block[:length].split(b"\n") if line], offset + length)

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -23,6 +23,14 @@ from engine.rundir.layout import Layout
 from engine.rundir.protocol import PROTOCOL, Record, other_protocol
 
 _AnyRecord = TypeVar("_AnyRecord", bound=Record)
+AT_ONCE = 1 << 26  # No look takes more of a file than this into memory, whatever stands in it.
+
+
+class WholeLines(NamedTuple):
+    """A block of a journal, and how many of its bytes are whole lines: a last one that is torn waits for its end."""
+
+    block: bytes
+    length: int
 
 
 def own_file(path: Path) -> bool:
@@ -55,6 +63,22 @@ def read_own(path: Path, most: int = Record.most_bytes) -> bytes | None:
     with open_at_once(path) as file:
         data = file.read(most + 1)
     return data if len(data) <= most else None
+
+
+def whole_lines(file: BinaryIO, offset: int, size: int, most: int) -> WholeLines:
+    """The lines of ``file`` from ``offset`` on that end within its first ``size`` bytes, ``most`` bytes of them.
+
+    A first line that is longer (damage: nothing that a training writes is) comes whole, so that none hides those
+    behind it; one of more than ``AT_ONCE`` does. OSError when it cannot be read.
+    """
+    file.seek(offset)
+    block = file.read(min(most, size - offset))
+    length = block.rfind(b"\n") + 1
+    left = size - offset - len(block)
+    if not length and left > 0:
+        block += file.readline(min(AT_ONCE, left))
+        length = len(block) if block.endswith(b"\n") else 0
+    return WholeLines(block, length)
 
 
 def last_lines(path: Path, most: int = 64_000) -> list[str]:

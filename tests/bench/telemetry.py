@@ -40,7 +40,7 @@ def command(rounds: int) -> None:
             train_step(trainer)
         variants = {
             "step": lambda: cpu_s(lambda: train_step(trainer), STEPS),
-            "telling of it": lambda: cpu_s(lambda: trainer._report_step(VALUES, 0.025), REPORTS),
+            "telling of it": lambda: cpu_s(lambda: trainer.reporter.step(trainer.tracker.step, VALUES, 0.025), REPORTS),
             "heart, a second": lambda: beating(trainer),
         }
         found = alternate(variants, rounds)

@@ -11,7 +11,7 @@ import pytest
 
 from app.charts.table import MAX_POINTS, thin
 from app.runs.columns import Columns, band
-from app.runs.store import KEPT_EVENTS, MetricsStore
+from app.runs.store import BLOCK, KEPT_EVENTS, MetricsStore
 
 
 def line(**fields: object) -> str:
@@ -39,6 +39,16 @@ def test_a_line_under_way_waits_for_its_end(tmp_path: Path) -> None:
         file.write('p":2,"train_loss":0.5}\n')
     store.refresh()
     assert store.steps.get("train_loss").tolist() == [1.0, 0.5]
+
+
+def test_a_damaged_line_longer_than_a_block_hides_none_behind_it(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    hole = "\0" * (BLOCK + 1)  # what a power cut may leave
+    path.write_text(line(step=1, train_loss=1.0) + hole + "\n" + line(step=2, train_loss=0.5))
+    store = MetricsStore(path)
+    store.refresh()
+    assert store.steps.get("train_loss").tolist() == [1.0, 0.5]
+    assert store.damaged == 1
 
 
 def test_the_last_record_of_a_step_wins_and_stale_ones_wait(tmp_path: Path) -> None:
