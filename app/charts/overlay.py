@@ -10,8 +10,9 @@ from itertools import takewhile
 import numpy as np
 import pyarrow as pa
 
+from app.charts.parts import RUNS
 from app.charts.resampled import hovered, in_sight, positive, resampled
-from app.charts.specs import RUNS, SOLID
+from app.charts.specs import SOLID
 from app.charts.table import Height, Rows, finite, nice_range
 from app.charts.x_axis import Window, XAxis, growing
 from app.runs.columns import Band, Floats

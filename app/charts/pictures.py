@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import vl_convert
 
-from app.charts import specs
+from app.charts.parts import Spec
 from app.look.style import safe
 from engine.printable import escaped
 
@@ -32,7 +32,7 @@ def themes() -> dict[str, Theme]:
     return {name: theme[name] for name in ("light", "dark")}
 
 
-def chart(rows: pa.Table, spec: specs.Spec, alt: str, widths: dict[str, int]) -> str:
+def chart(rows: pa.Table, spec: Spec, alt: str, widths: dict[str, int]) -> str:
     """HTML of a chart in both themes. widths: class to width in px; the page shows the one that fits its window."""
     drawn = "".join(
         f'<div class="{theme} {size}">{_svg(rows, spec, width, colours)}</div>'
@@ -42,7 +42,7 @@ def chart(rows: pa.Table, spec: specs.Spec, alt: str, widths: dict[str, int]) ->
     return f'<div class="chart" role="img" aria-label="{safe(alt)}">{drawn}</div>'
 
 
-def picture(rows: pa.Table, spec: specs.Spec, title: str, kind: Literal["png", "svg"], width: int = 900) -> bytes:
+def picture(rows: pa.Table, spec: Spec, title: str, kind: Literal["png", "svg"], width: int = 900) -> bytes:
     """A chart as a file of its own, on the light ground of the app: it goes into papers and messages."""
     theme = themes()["light"]
     config = _config(theme) | {"background": theme["backgroundColor"]}
@@ -58,8 +58,8 @@ def _title(text: str) -> dict[str, Any]:
     return {"text": text, "anchor": "start", "frame": "group", "fontSize": 15, "fontWeight": 600, "offset": 22}
 
 
-def _filled(spec: specs.Spec, rows: pa.Table, width: int) -> specs.Spec:
-    filled: specs.Spec = _drawable({**spec, "width": width, "data": spec["data"] | {"values": rows.to_pylist()}})
+def _filled(spec: Spec, rows: pa.Table, width: int) -> Spec:
+    filled: Spec = _drawable({**spec, "width": width, "data": spec["data"] | {"values": rows.to_pylist()}})
     return filled
 
 
@@ -72,7 +72,7 @@ def _drawable(value: Any) -> Any:
     return escaped(value) if isinstance(value, str) else value
 
 
-def _svg(rows: pa.Table, spec: specs.Spec, width: int, theme: Theme) -> str:
+def _svg(rows: pa.Table, spec: Spec, width: int, theme: Theme) -> str:
     svg: str = vl_convert.vegalite_to_svg(_filled({**spec, "config": _config(theme)}, rows, width))
     # Names are one room for all pictures of a page; in HTML the element needs no namespace.
     own = f"c{next(_serial)}-"

@@ -15,6 +15,7 @@ from app.charts import specs
 from app.charts.main_curve import Measured, Sight, main_rows
 from app.charts.marks import Mark, turns
 from app.charts.marks import picked as picked_steps
+from app.charts.parts import ZOOM, Spec
 from app.charts.settings import AXES, ChartSettings
 from app.charts.x_axis import Window, XAxis
 from app.look import words
@@ -41,12 +42,12 @@ class Drawing:
     title: str
     quiet: str
     rows: pa.Table
-    spec: specs.Spec
+    spec: Spec
     alt: str
 
 
 @lru_cache(maxsize=16)
-def _main_spec(y_title: str, axis: str, log: bool, height: int) -> specs.Spec:
+def _main_spec(y_title: str, axis: str, log: bool, height: int) -> Spec:
     return specs.main_chart(AXES[axis], y_title, height, log)
 
 
@@ -54,7 +55,7 @@ def window(key: str) -> Window | None:
     """The part of the x axis that is in sight, when it was zoomed."""
     state: Any = st.session_state.get(key)
     try:
-        low, high = state["selection"][specs.ZOOM]["x"]
+        low, high = state["selection"][ZOOM]["x"]
         return float(low), float(high)
     except (KeyError, TypeError, ValueError):
         return None
@@ -69,7 +70,7 @@ def draw(drawn: Drawing, key: str, picked: Picked | None = None) -> None:
     """A chart that tells the server its zoom and, where somebody wants it, which mark was clicked; nothing else that
     happens in the browser."""
     st.session_state[f"picked-{key}"] = picked_steps(st.session_state.get(key), specs.PICK)
-    tells = [specs.ZOOM] if picked is None else [specs.ZOOM, specs.PICK]
+    tells = [ZOOM] if picked is None else [ZOOM, specs.PICK]
     st.vega_lite_chart(
         drawn.rows, drawn.spec, width="stretch", key=key, selection_mode=tells, alt=drawn.alt,
         on_select="rerun" if picked is None else lambda: _tell(key, picked),

@@ -12,6 +12,7 @@ import pyarrow as pa
 import streamlit as st
 
 from app.charts import specs
+from app.charts.parts import Spec
 from app.charts.plots import USUALLY, Drawing, draw, window, x_axis_of, zoom_key
 from app.charts.settings import AXES, ChartSettings
 from app.charts.small_curves import dimension_rows, gap_rows, loss_rows, small_rows
@@ -31,7 +32,7 @@ A_ROW = 3
 
 
 @lru_cache(maxsize=8)
-def _small_spec(axis: str, log: bool) -> specs.Spec:
+def _small_spec(axis: str, log: bool) -> Spec:
     return specs.small_chart(AXES[axis], log=log)
 
 
@@ -115,7 +116,7 @@ class _Sheet:
         return replace(self, settings=self.settings.fitting(*values))
 
     @property
-    def spec(self) -> specs.Spec:
+    def spec(self) -> Spec:
         return _small_spec(self.settings.axis, self.settings.log)
 
     @property

@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.charts import specs
 from app.charts.overlay import Line, curve, mean, overlay_rows, relative
+from app.charts.parts import RUNS, Spec
 from app.charts.plots import MAIN_HEIGHT, Drawing, draw, window
 from app.charts.settings import AXES, ChartSettings
 from app.charts.x_axis import said
@@ -63,7 +64,7 @@ def show(runs: Sequence[Compared], together: bool = False) -> None:
 
 
 @lru_cache(maxsize=32)
-def _spec(axis: str, y_title: str, log: bool) -> specs.Spec:
+def _spec(axis: str, y_title: str, log: bool) -> Spec:
     return specs.overlay_chart(AXES[axis], y_title, log, MAIN_HEIGHT)
 
 
@@ -113,7 +114,7 @@ def _line(one: Compared, choice: Choice) -> Line | None:
     base = _baseline(one)
     if choice.relative and base is not None:
         y = relative(y, base, one.run.monitor.better)
-    return Line(specs.RUNS[one.number - 1], one.name, x, y) if len(x) else None
+    return Line(RUNS[one.number - 1], one.name, x, y) if len(x) else None
 
 
 def _means(runs: Sequence[Compared], drawn: Mapping[str, Line]) -> list[Line]:
@@ -122,7 +123,7 @@ def _means(runs: Sequence[Compared], drawn: Mapping[str, Line]) -> list[Line]:
     for group in grouped(runs):
         lines = [drawn[one.reader.id] for one in group.runs if one.reader.id in drawn]
         if lines:
-            together = mean(specs.RUNS[group.number - 1], group.name, lines)
+            together = mean(RUNS[group.number - 1], group.name, lines)
             found += [together] if len(together.x) else lines
     return found
 

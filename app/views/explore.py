@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from app.charts import latent_map, specs
+from app.charts.parts import Spec
 from app.look import newest_first, style
 from app.panels import actions
 from app.sounds import directions, players
@@ -136,7 +137,7 @@ def _map_key(model: Model) -> str:
 
 
 @lru_cache(maxsize=16)
-def _spec(x_title: str, y_title: str) -> specs.Spec:
+def _spec(x_title: str, y_title: str) -> Spec:
     return specs.map_chart(x_title, y_title, HEIGHT)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.charts import specs
+from app.charts.parts import ROLES
 from app.look.server_check import exposure
 from app.runs.library import runs_directory, unknown_arguments
 from tests.conftest import ROOT
@@ -26,7 +27,7 @@ def test_the_configuration_listens_to_this_computer_alone_and_tells_nobody() -> 
     assert config["client"]["showErrorDetails"] == "type" and config["client"]["toolbarMode"] == "minimal"
     assert config["runner"]["magicEnabled"] is False, "a bare expression would be written on the page"
     for theme in ("light", "dark"):
-        assert len(config["theme"][theme]["chartCategoricalColors"]) == len(specs.ROLES)
+        assert len(config["theme"][theme]["chartCategoricalColors"]) == len(ROLES)
 
 
 OWN = ("localhost", "127.0.0.1", "[::1]")

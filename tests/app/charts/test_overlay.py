@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from app.charts import specs
 from app.charts.overlay import LONGEST_NAME, Line, curve, mean, overlay_rows, relative, told_apart
+from app.charts.parts import RUNS
 from app.runs.store import MetricsStore
 from engine.rundir.layout import Layout
 from engine.rundir.status import State
@@ -28,7 +28,7 @@ def of(table: pa.Table, kind: str, column: str = "y", role: str | None = None) -
 
 
 def lines(*curves: np.ndarray) -> list[Line]:
-    return [Line(specs.RUNS[place], f"run {place}", X[: len(y)], y) for place, y in enumerate(curves)]
+    return [Line(RUNS[place], f"run {place}", X[: len(y)], y) for place, y in enumerate(curves)]
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_curves_that_have_no_value_are_left_out() -> None:
 
 def test_ten_long_runs_are_a_small_table() -> None:
     long = np.arange(1.0, 100_001.0)
-    ten = [Line(role, "a name that is far too long for the end", long, np.sqrt(long)) for role in specs.RUNS]
+    ten = [Line(role, "a name that is far too long for the end", long, np.sqrt(long)) for role in RUNS]
     table = overlay_rows(ten)
     assert table.num_rows < 15_000
     assert len(of(table, "dashed")) and {len(text) for text in table["t"].to_pylist() if "…" in text} == {18}
@@ -124,7 +124,7 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_colours_of_runs_are_told_apart_by_everybody(theme: str) -> None:
     config = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"][theme]
-    colours = config["chartCategoricalColors"][-len(specs.RUNS) :]
+    colours = config["chartCategoricalColors"][-len(RUNS) :]
     ground = luminance(config["backgroundColor"])
     for colour in colours:
         light, dark = sorted((luminance(colour), ground), reverse=True)
@@ -138,21 +138,21 @@ def test_the_colours_of_runs_are_told_apart_by_everybody(theme: str) -> None:
 def test_a_mean_over_seeds_stands_where_all_of_them_are_in_a_band_of_their_scatter_seen_whole() -> None:
     longer = Line("a", "seed 0", X, np.full(100, 2.0))
     shorter = Line("b", "seed 1", X[:60], np.full(60, 4.0))
-    found = mean(specs.RUNS[0], "both", [longer, shorter])
+    found = mean(RUNS[0], "both", [longer, shorter])
     assert (found.x[0], found.x[-1]) == (1.0, 60.0) and set(found.y) == {3.0}
     assert found.spread is not None and np.allclose(found.spread, math.sqrt(2))
     table = overlay_rows([found])
     assert np.allclose(of(table, "band", "y"), 3 - math.sqrt(2)) and np.allclose(of(table, "band", "y2"), 4.4142136)
     frame = of(table, "frame")
     assert frame.min() < 3 - math.sqrt(2) and frame.max() > 4.4142
-    alone = mean(specs.RUNS[1], "alone", [longer])
+    alone = mean(RUNS[1], "alone", [longer])
     assert alone.spread is None and alone.name == "alone"
 
 
 def test_a_mean_of_curves_that_share_no_place_is_empty() -> None:
     early = Line("a", "on a GPU", X[:10], np.full(10, 2.0))
     late = Line("b", "on a CPU", X[50:], np.full(50, 4.0))
-    assert len(mean(specs.RUNS[0], "both", [early, late]).x) == 0
+    assert len(mean(RUNS[0], "both", [early, late]).x) == 0
 
 
 def test_names_that_are_too_long_stay_apart() -> None:

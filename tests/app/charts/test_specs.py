@@ -11,13 +11,14 @@ import pyarrow as pa
 import pytest
 import vl_convert
 
-from app.charts import specs
+from app.charts import parts, specs
 from app.charts.marks import picked
+from app.charts.parts import Spec
 from app.charts.table import Rows
 from tests.sampling import later
 
 # Made by the tests: making one costs whoever only collects them 0.1 s.
-CHARTS: dict[str, Callable[[], specs.Spec]] = {
+CHARTS: dict[str, Callable[[], Spec]] = {
     "main": lambda: specs.main_chart("epoch", "error"),
     "small": lambda: specs.small_chart("update"),
     "small, logarithmic": lambda: specs.small_chart("update", log=True),
@@ -37,7 +38,7 @@ def frame_only() -> pa.Table:
     return rows.table()
 
 
-def filled(spec: specs.Spec, rows: pa.Table) -> specs.Spec:
+def filled(spec: Spec, rows: pa.Table) -> Spec:
     return {**spec, "width": 400, "data": spec["data"] | {"values": rows.to_pylist()}}
 
 
@@ -46,7 +47,7 @@ def test_what_layers_share_is_sent_once_and_drawn_as_if_each_said_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = CHARTS[name]()
-    monkeypatch.setattr(specs, "inherited", lambda spec: spec)
+    monkeypatch.setattr(parts, "inherited", lambda spec: spec)
     whole = CHARTS[name]()
     assert len(json.dumps(sent)) < 0.7 * len(json.dumps(whole))
     drawn, meant = (vl_convert.vegalite_to_vega(filled(spec, frame_only())) for spec in (sent, whole))
