@@ -14,7 +14,7 @@ from app.charts import small_plots, specs
 from app.charts.small_curves import small_rows
 from app.look import states, style, words
 from app.look.plain import plain
-from app.panels import chart_controls, onward
+from app.panels import chart_controls, onward, saved_states
 from app.panels.forms import changed, label, shown
 from app.runs import dropped
 from app.runs.data import dataset_of
@@ -69,8 +69,8 @@ def _checkpoints(reader: RunReader, view: RunView) -> None:
     style.quiet("The newest ones and the best stay; resuming takes the newest that is intact.")
     if usable := sorted({one.epoch for one in reader.saved_states(intact)}):
         style.quiet(f"Weights to use are kept of epoch {', '.join(map(str, usable))}.")
-    if damaged := [one.path.name for one in reader.snapshots() if not intact(one)]:
-        style.quiet(f"Damaged, and not offered: {', '.join(damaged)}.")
+    if missing := saved_states.damaged(reader):
+        style.quiet(missing)
 
 
 def checkpoint_rows(reader: RunReader, view: RunView) -> list[dict[str, Any]]:

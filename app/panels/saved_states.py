@@ -48,3 +48,9 @@ def states_of(reader: RunReader) -> dict[str, str]:
             f", step {number(one.step)}" if twin else ""
         )
     return found
+
+
+def damaged(reader: RunReader) -> str:
+    """What was saved and is not offered, as a sentence; empty when all is whole."""
+    names = [one.path.name for one in (*reader.checkpoints(), *reader.snapshots()) if not intact(one)]
+    return f"Damaged, and not offered: {', '.join(names)}." if names else ""

@@ -109,7 +109,7 @@ def _chosen(reader: RunReader, view: RunView, client: Client) -> Model | None:
     place = made_sounds_at(str(place_of(reader, view)))
     states = saved_states.states_of(reader)
     if not states:
-        style.note("yellow", "hourglass_top", *_too_early(view))
+        style.note("yellow", "hourglass_top", *_too_early(view, saved_states.damaged(reader)))
         return None
     checkpoint = _remembered(reader, states)
     try:
@@ -127,9 +127,11 @@ def _waking(client: Client) -> Any:
     return st.spinner("Waking the model: this takes some seconds, once." if client.pid is None else "One moment.")
 
 
-def _too_early(view: RunView) -> tuple[str, str]:
+def _too_early(view: RunView, damaged: str) -> tuple[str, str]:
     if view.state.live:
         return "Nothing is saved yet.", "The first save comes within minutes; “Save now” on the run's page makes one."
+    if damaged:
+        return "Nothing that was saved is whole.", f"{damaged} Copy the run once more from where it lies whole."
     return "Nothing was saved before this run ended.", "Resume it or train again, then sounds can be made."
 
 
@@ -159,6 +161,8 @@ def choose_state(model: Model) -> None:
 def _choose(reader: RunReader) -> None:
     says = "Every snapshot that was kept can be used: the one your ear chose, too."
     saved_states.choose(saved_states.states_of(reader), f"state-{reader.id}", says)
+    if missing := saved_states.damaged(reader):
+        style.quiet(missing)
 
 
 def _find(runs: Library) -> tuple[RunReader, RunView] | Path | None:

@@ -91,7 +91,7 @@ def test_a_sound_of_ones_own_is_dropped_and_heard_in_grains_of_the_collection(
     page.get_by_role("button", name="Make it in these colours").click()
     page.locator("audio").nth(1).wait_for(state="attached", timeout=SLOW_MS)
     assert until(lambda: lengths(page) == [1.0, 1.0]), "what was made, and what it was made of"
-    page.get_by_text("In grains").wait_for()
+    page.get_by_text("In grains, my voice").wait_for()
     page.get_by_text("Yours", exact=False).last.wait_for()
 
 

@@ -115,7 +115,8 @@ def audio_preview(
 def previews(
     codec: Codec, held_out: HeldOut, seconds: float, seed: int, temperature: float, sound: int
 ) -> Iterator[Preview]:
-    """The held-out sound and its reconstruction, and a new sound from the same noise every time; all equally loud.
+    """The held-out sound and its reconstruction, and a new sound from the same noise every time; all equally loud, but
+    for a new one that is too spiky for it, as many are after a few updates.
 
     held_out: cut to ``seconds``. sound: which texture to keep to.
     """

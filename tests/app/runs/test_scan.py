@@ -55,6 +55,6 @@ def test_a_scan_holds_up_no_other_source_and_tells_who_waits_for_it(folder: Path
     first.start()
     assert begun.wait(120)
     assert known.of(str(other)).result(str(other), quiet, again=False).usable
-    assert known.of(str(folder)).result(str(folder), second_tab, again=True) in results or not first.is_alive()
+    second = known.of(str(folder)).result(str(folder), second_tab, again=True)
     first.join(60)
-    assert said[0][0] == "scan" and len(results) == 1
+    assert said[0][0] == "scan" and len(results) == 1 and results[0] is second

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -15,7 +16,9 @@ from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 from streamlit.testing.v1 import AppTest, local_script_runner
 
 from app.sounds import instrument
-from engine.rundir.layout import Layout
+from engine.rundir.artefacts import manifest_of
+from engine.rundir.encoding import seal
+from engine.rundir.layout import Layout, manifest
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from tests import forkserver
 from tests.app.conftest import said
@@ -118,7 +121,12 @@ def test_the_panel_counts_the_stars_that_the_list_shows(
 def test_what_cannot_be_made_is_said_and_offers_nothing(visit: Visit, trained: Path) -> None:
     app = visit("sounds", run="drums")
     app.number_input(key="kit-keys-New sounds").set_value(1).run()
-    Layout(trained).best.write_bytes(b"damaged")
+    best, data = Layout(trained).best, b"whole, and no weights"
+    before = manifest_of(best)
+    assert before is not None
+    about = before.model_copy(update={"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+    manifest(best).write_bytes(seal(about))  # in place: by this the page does not notice that it was saved anew
+    best.write_bytes(data)
     app.button(key="make-kit").click().run()
     assert not app.exception and "kit" not in app.session_state
     assert "best.safetensors" in said(app)

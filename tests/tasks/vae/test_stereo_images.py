@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 
 from engine import rng
-from engine.audio.levels import active_rms
+from engine.audio.levels import CEILING_DB, active_rms, amplitude_to_db, peak
 from engine.audio.stereo import BANDS, MONO, StereoImage, StereoMeter, laid_out
 from engine.commands.export import command as export_command
 from engine.commands.reconstruct import command as reconstruct_command
@@ -197,8 +197,10 @@ def test_a_stereo_collection_comes_out_as_it_was_recorded(drums: Path, tmp_path:
     assert len(previews) >= 5
     for name, wave in previews.items():
         assert left_db(wave) == pytest.approx(12, abs=1), name
-    levels = [active_rms(wave.mean(1)) for wave in previews.values()]
-    assert max(levels) < 1.02 * min(levels)
+    levels = {name: active_rms(wave.mean(1)) for name, wave in previews.items()}
+    for name, level in levels.items():
+        forbidden = "sample" in name and amplitude_to_db(peak(previews[name])) > CEILING_DB - 0.01
+        assert forbidden or level > max(levels.values()) / 1.02, f"{name} is quieter, and its peak does not forbid it"
 
 
 def left_db(wave: np.ndarray) -> float:
