@@ -42,6 +42,7 @@
     return one.closest(DOWNLOADS) ? 'download' : one.closest('.stNumberInput') ? 'step' : 'button';
   };
   const place = one => {
+    if (one.closest('[data-testid=stToastContainer]')) return 'toast';
     const keyed = one.closest('[class*=st-key-]');
     return keyed ? [...keyed.classList].find(word => word.startsWith('st-key-')).slice(7).replace(/\b([0-9a-f]{8,}|\d+)\b/g, '#') : '';
   };

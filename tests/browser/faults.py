@@ -29,6 +29,7 @@ EXCUSED_GONE = {
     r"^button \| Give it a star \| ": "a star that was given is one to take away",
     r"^button \| (Make|Instrument with) .*(sounds?|more|keys) \| ": "it says the number that stands in a field",
     r"^button \| Take (all )?out \| ": "only what waits can be, and all at once where there are two",
+    r"^button \| Close \| toast": "a toast leaves by itself after some seconds",
     r"^(number|step) \| .*(At once|queue-slots)": "how many at once is asked while nobody works",
     r"^expander \| Hear what was found \| ": "another source was chosen before its turn",
     r"^step \| (Inc|Dec)rement \| (bars|bpm|beats)": "they step only while a number of bars stands in its field",
