@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.rundir.record import Abilities, FileRow
 
 SHORT_RUN_EPOCHS = 50
+MOST_UPDATES = 10**9  # no run gets there: stands in for a length in minutes that was not measured yet
 
 
 class OverfittingPreset(StrEnum):
@@ -164,12 +165,14 @@ class TrainingConfig(Settings):
     max_epochs: int | None = Field(
         200,
         ge=1,
+        le=MOST_UPDATES,
         title="Most epochs",
         description="Most epochs. Set by you, each is a pass over the data; a preset's only divides the run.",
     )
     max_steps: int | None = Field(
         None,
         ge=1,
+        le=MOST_UPDATES,
         title="Most updates",
         description="Most updates, each a small step of learning; automatic: what such a collection needs. All "
         "that changes during a run shortens with it.",

@@ -7,12 +7,11 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from engine.config import TrainingConfig
+from engine.config import MOST_UPDATES, TrainingConfig
 from engine.run_length import MOST_STEPS_PER_EPOCH, batch_size, pass_steps, variants
 
 FEWEST_STEPS_PER_EPOCH = 32
 USUAL_EPOCHS = 50
-UNLIMITED = 10**9  # updates: stands in for minutes that have not been measured yet
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Length:
         batches = BatchLayout.of(config, num_train)
         once = pass_steps(num_train * batches.expansion, batches.batch_size)
         limits = [limit for limit in (config.max_steps, steps_for_minutes) if limit is not None]
-        total = min(limits, default=UNLIMITED)
+        total = min(limits, default=MOST_UPDATES)
         return cls(_steps_per_epoch(total, once, config), total)
 
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from app.runs.launch import flags
 from engine.__main__ import group
 from engine.config import OverfittingPreset, TrainingConfig
+from engine.errors import ConfigError
 from engine.flags import options
 from engine.resolve import follow, resolve
 from engine.tasks.mlp.config import MLPConfig
@@ -122,6 +123,13 @@ def test_no_option_in_a_range_takes_what_is_no_number() -> None:
         for text in ("nan", "inf"):
             with pytest.raises(click.BadParameter):
                 one.type_cast_value(click.Context(train), text)
+
+
+@pytest.mark.parametrize("option", ["--max-epochs", "--max-steps"])
+def test_a_length_beyond_all_counting_is_refused_before_anything_is_made(option: str, tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    said = CliRunner().invoke(train, ["iris", option, "1" + "0" * 400, "--run-dir", str(root)])
+    assert isinstance(said.exception, ConfigError) and "1000000000" in said.exception.cause and not root.exists()
 
 
 def test_a_run_that_goes_on_for_no_number_of_minutes_is_not_touched(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from app.runs.library import Library
 from engine.claims.length import beyond_need, in_words
-from engine.config import TaskConfig, TrainingConfig
-from engine.plan import UNLIMITED, Length
+from engine.config import MOST_UPDATES, TaskConfig, TrainingConfig
+from engine.plan import Length
 from engine.process.job import LIMITS
 from engine.quantities import counted, duration, number
 from engine.resolve import get_adaptive_split, resolve
@@ -95,7 +95,7 @@ def _laid_out(config: TrainingConfig, own: TaskConfig, count: int, items: int, p
     timed = config.max_minutes is not None
     within = max(1, round(60 * config.max_minutes * steps_per_s)) if config.max_minutes and steps_per_s else None
     length = Length.of(config, items, within)
-    by_time = timed and length.total_steps == (within or UNLIMITED)
+    by_time = timed and length.total_steps == (within or MOST_UPDATES)
     need = beyond_need(length.total_steps, items) if by_time and own.need_measured and pace.measured else None
     minutes = config.max_minutes if by_time else None
     return Coming(length, minutes, config.max_epochs, steps_per_s, NO_MORE_NEEDED if unlimited else need, pace.measured)

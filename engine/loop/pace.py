@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from engine.config import TrainingConfig, get_effective_preview_interval
+from engine.config import MOST_UPDATES, TrainingConfig, get_effective_preview_interval
 from engine.loop.checkpoint import WeightAverage
 from engine.loop.intervals import EARLY_PREVIEWS, Intervals, preview_every
 from engine.loop.plan_history import PlanSegment
 from engine.loop.ranks import ONE, Ranks
 from engine.loop.state_file import serialise
 from engine.loop.update import backward, new_optimizer
-from engine.plan import UNLIMITED, Length
+from engine.plan import Length
 from engine.run_length import MOST_STEPS_PER_EPOCH
 from engine.task import Task
 
@@ -116,7 +116,7 @@ def steps_for_minutes(config: TrainingConfig, num_train: int, costs: Costs, prep
 
 def most_that_fit(seconds: Callable[[int], float], budget_s: float, least: int, step_s: float) -> int:
     """The largest number from ``least`` on whose ``seconds`` stay within the budget."""
-    low, high = least, least + min(UNLIMITED, int(max(0.0, budget_s) / max(step_s, 1e-6)))
+    low, high = least, least + min(MOST_UPDATES, int(max(0.0, budget_s) / max(step_s, 1e-6)))
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if seconds(middle) <= budget_s else (low, middle - 1)

@@ -11,12 +11,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from engine.config import TrainingConfig
+from engine.config import MOST_UPDATES, TrainingConfig
 from engine.loop.cost_meter import CostMeter, Part
 from engine.loop.intervals import Intervals
 from engine.loop.pace import Costs, affordable, most_that_fit, seconds_to_end, seconds_to_train
 from engine.loop.plan_history import PlanSegment
-from engine.plan import UNLIMITED
 
 TOLERANCE, MOST_OFF_S = 0.05, 20.0  # how far from its minutes a run may end
 SLACK_PART = 0.4  # of the tolerance: what may stay uncorrected to the end
@@ -37,7 +36,7 @@ class Timekeeper(CostMeter):
         self.budget_s = 60 * config.max_minutes
         self.tolerance_s = min(TOLERANCE * self.budget_s, MOST_OFF_S)
         self.intervals, self.ceiling = replace(intervals, timed=True), config.max_epochs
-        self.most_steps = config.max_steps or UNLIMITED
+        self.most_steps = config.max_steps or MOST_UPDATES
         super().__init__(costs, max(LEAST_DECAY_S, DECAY_PART * self.budget_s))
         self._spent_before = 0.0
         self._began = time.monotonic()

@@ -118,8 +118,9 @@ def test_damaged_lines_of_the_figures_are_counted_and_said(root: Path) -> None:
         b"\0" * 40,
         b'{"event":"epoch","epoch":',
         b'{"event":"memory"}',
+        b'{"event":"epoch","epoch":1%s,"step":1,"at":1,"elapsed_s":1}' % (b"0" * 400),
     )
     metrics.write_bytes(whole + b"\n".join(damaged) + b"\n" + b'{"event":"step","at":1.5,"step":9,"loss":-1e-05}\n')
-    said = "4 lines of metrics.jsonl are damaged and left out: curves and figures have gaps there."
+    said = "5 lines of metrics.jsonl are damaged and left out: curves and figures have gaps there."
     assert inspect(RunReader(root))["damage"] == [said]
     assert f"  {said}" in CliRunner().invoke(command, [str(root)]).output.splitlines()
