@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import lzma
 import os
 import re
 import stat
@@ -17,11 +16,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path, PurePath, PurePosixPath
 
 from engine.audio.files.find import CONVERTIBLE, READABLE
-from engine.errors import DataError, StorageError
-from engine.sharing.deterministic_zip import ENCRYPTED
+from engine.errors import DataError, OutOfMemoryError, StorageError
+from engine.sharing.deterministic_zip import DAMAGE, ENCRYPTED
 from engine.sharing.staging import staging
 
 PLACE = ".dropped"  # no name of a run
@@ -31,10 +32,11 @@ MOST_PACKED = 200  # times: no sound is packed so well, and a bomb is packed bet
 _LONGEST_NAME, _LONGEST_SUFFIX = 120, 12  # bytes: systems count those, and allow 143 to 255
 # Names that Windows keeps for devices, whatever follows their first dot.
 _RESERVED = re.compile(r"^(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE)
-_DAMAGE = (  # what reading an archive fails with; it lies in memory, so that an OSError is no fault of the disk
-    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError,
-    ValueError, OSError,
-)  # fmt: skip
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others' readers unpack all at once, whatever it claims
+_HEADER = 30  # bytes before the name of a member, at least
+_PIECE = 1 << 20
+# It lies in memory, so that an OSError is no fault of the disk.
+_DAMAGE = (*DAMAGE, zipfile.LargeZipFile, zlib.error, OSError)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def keep(runs_dir: Path, files: Sequence[tuple[str, memoryview]]) -> Kept:
     """Put sounds, and those of zip archives among ``files`` (name or relative path, content), into one folder.
 
     The same files lead to the same folder. ``DataError`` for an archive that is damaged or hostile, or where there is
-    no sound; ``StorageError`` by the disk.
+    no sound; ``StorageError`` by the disk; ``OutOfMemoryError``.
     """
     place = runs_dir / PLACE / _digest(files)
     folder = place / _called(files)
@@ -68,6 +70,10 @@ def keep(runs_dir: Path, files: Sequence[tuple[str, memoryview]]) -> Kept:
                 _settle(staged.root, folder)
     except OSError as error:
         raise StorageError.of(error) from error
+    except MemoryError as error:
+        raise OutOfMemoryError(
+            "These files need more memory than is free.", "Name their folder instead, or drop fewer at a time."
+        ) from error
     return Kept(folder, _sounds(folder), sum(_passed(name, data) for name, data in files))
 
 
@@ -145,8 +151,14 @@ def _of_zip(name: str, data: memoryview) -> Iterator[tuple[str, bytes]]:
         for one in found:
             if _is_sound(one.filename) and not _hidden(one.filename):
                 with _readable(name):
-                    content = archive.read(one)  # never more than it claims
+                    content = _read(archive, one)
                 yield one.filename, content
+
+
+def _read(archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> bytes:
+    """What it claims to hold and no more, in pieces: at once it would be unpacked whole before it is cut."""
+    with archive.open(one) as file:
+        return b"".join(iter(partial(file.read, _PIECE), b""))
 
 
 def _opened(name: str, data: memoryview) -> zipfile.ZipFile:
@@ -176,11 +188,21 @@ def _check(name: str, found: Sequence[zipfile.ZipInfo], weighs: int) -> None:
             raise _hostile(name, f"{clean(parts[-1])} in it lies in more than {MOST_DEEP} folders")
         if stat.S_ISLNK(one.external_attr >> 16):
             raise _hostile(name, f"{clean(one.filename)} in it is a link")
+    if any(one.compress_type not in _METHODS for one in found):
+        raise _hostile(name, "it is packed in a way that is not common to zip archives")
+    if _overlap(found):
+        raise _hostile(name, "some of its files lie in each other")
     size = sum(one.file_size for one in found)
     if size > min(MOST_BYTES, MOST_PACKED * weighs + (1 << 24)):
         raise _hostile(name, f"it would unpack to {size / 1e9:.1f} GB")
     if len(found) > MOST_FILES:
         raise _hostile(name, f"it holds more than {MOST_FILES:,} files")
+
+
+def _overlap(found: Sequence[zipfile.ZipInfo]) -> bool:
+    """Whether one stretch of the archive is to be unpacked for more than one file."""
+    at = sorted((one.header_offset, one.header_offset + _HEADER + one.compress_size) for one in found)
+    return any(end > begin for (_, end), (begin, _) in pairwise(at))
 
 
 def _hostile(name: str, why: str) -> DataError:

@@ -24,6 +24,7 @@ from engine.rundir.order import trained_last_first
 from engine.rundir.protocol import SessionRecord
 from engine.rundir.reader import RunReader, last_session, run_names
 from engine.rundir.view import RunView
+from engine.sharing.deterministic_zip import DAMAGE
 
 SETTLED_S = 2.0
 COUNTED_S = 10.0
@@ -164,7 +165,7 @@ def _is_model(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return {"manifest.json", "model.safetensors"} <= set(archive.namelist())
-    except (OSError, zipfile.BadZipFile, ValueError):
+    except (OSError, *DAMAGE):
         return False
 
 

@@ -19,6 +19,7 @@ from engine.rundir.atomic import beside, commit, discard
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip can name
 _MODE = 0o100644 << 16
 ENCRYPTED = 1  # of a member's flags
+DAMAGE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError)  # what no zip is read with
 MOST_MEMBERS = 200_000  # 30,000 moments of previews; each costs its reader half a kilobyte of memory and a file
 
 
@@ -67,7 +68,7 @@ def read_zip(path: Path, most_bytes: int) -> dict[str, bytes]:
             found = archive.infolist()
             _check(path, found, most_bytes)
             return {info.filename: archive.read(info) for info in found}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError, ValueError) as error:
+    except DAMAGE as error:
         raise DataError(f"{path.name} is damaged or no zip archive ({error}).", "Use another copy of it.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}).", "Name a file that can.") from error
