@@ -130,6 +130,7 @@ class MadeSounds:
             sound = next((one for one in self.sounds() if one.path.name == name), None)
             if sound is None:
                 return None
+            kept: dict[str, tuple[bytes, int]] = {}
             try:
                 sound = replace(sound, starred=name in starred_names(self.place))
                 kept = {one.name: (one.read_bytes(), one.stat().st_mtime_ns) for one in sound.files if own_file(one)}
@@ -137,6 +138,9 @@ class MadeSounds:
                     star(sound.path, False)
                 _unlink(sound)
             except OSError as error:
+                if kept:
+                    with suppress(OSError):  # what went before the refusal
+                        self._place(sound, kept)
                 raise StorageError.of(error) from error
             self.removed.append(sound)
             return Removed(sound, kept)
@@ -144,15 +148,21 @@ class MadeSounds:
     def put_back(self, removed: Removed) -> None:
         """Where it was, in its place in the order and with its star. ``StorageError`` when the disk refuses."""
         with self._lock:
+            if self.place.is_symlink():  # it was none when the page was drawn
+                raise StorageError(f"{self.place} leads elsewhere now.", "Put the folder back in its place.")
             try:
-                for name, (content, moment) in removed.files.items():
-                    replace_bytes(self.place / name, content, durable=False)
-                    os.utime(self.place / name, ns=(moment, moment))
-                if removed.sound.starred:
-                    star(removed.sound.path, True)
+                self._place(removed.sound, removed.files)
             except OSError as error:
                 raise StorageError.of(error) from error
             self.removed = [one for one in self.removed if one is not removed.sound]
+
+    def _place(self, sound: Sound, files: Mapping[str, tuple[bytes, int]]) -> None:
+        """Put the files of a sound where it lies, with their times of change, and give it the star that it had."""
+        for name, (content, moment) in files.items():
+            replace_bytes(self.place / name, content, durable=False)
+            os.utime(self.place / name, ns=(moment, moment))
+        if sound.starred:
+            star(sound.path, True)
 
     @contextmanager
     def taken_in(self, name: str, data: memoryview) -> Iterator[Path]:

@@ -20,9 +20,10 @@ def next_number(model: Model, wish: Mapping[str, Any], origin: Mapping[str, Any]
     origin: all of it but its index.
     """
     made = [
-        int(one.origin.get("index", -1))
+        index
         for one in (*model.made.sounds(), *model.made.removed)
-        if all(one.origin.get(name) == value for name, value in origin.items())
+        if isinstance(index := one.origin.get("index", -1), int)
+        and all(one.origin.get(name) == value for name, value in origin.items())
         and one.state == model.facts["state"]
         and all(one.request.get(name) == value for name, value in wish.items())
         and one.request.get("bars") == wish.get("bars")

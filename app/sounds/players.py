@@ -171,7 +171,8 @@ def _remove_button(made: MadeSounds, sound: Sound, key: str) -> None:
 def _remove(made: MadeSounds, name: str) -> None:
     """Runs before the page is drawn again."""
     try:
-        st.session_state[_REMOVED] = made.remove(name)
+        if removed := made.remove(name):  # or another window has: what this one removed before can still be put back
+            st.session_state[_REMOVED] = removed
     except SweetspotError as error:
         st.session_state["complaint"] = str(error)
 

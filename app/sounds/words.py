@@ -15,6 +15,7 @@ _IN_WORDS = {
     NEW: "a new sound", VARIED: "a variation", MORPHED: "a morph", OWN: "one in grains", "place": "a place",
     "moved": "a moved one",
 }  # fmt: skip
+_LARGEST = 1e9  # of what a recipe says: more is said by nobody
 _MADE = re.compile(rf"({'|'.join(_IN_WORDS)})-[0-9a-f]{{16}}")
 
 
@@ -42,7 +43,8 @@ def detail(origin: Mapping[str, Any]) -> str:
     if kind == "place":
         return f"{shown(_number(origin.get('x')))}, {shown(_number(origin.get('y')))}"
     inner = origin.get("of")
-    begun = f"from {label(inner).lower()} {detail(inner)}".strip() if isinstance(inner, dict) else ""
+    inner = inner if isinstance(inner, dict) and "of" not in inner else None
+    begun = f"from {label(inner).lower()} {detail(inner)}".strip() if inner else ""
     return ", ".join(filter(None, (_moves(origin.get("axes")), begun)))
 
 
@@ -97,8 +99,9 @@ def stem(name: object) -> str:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    """Of a recipe that anybody may have written: 0 for what is no number that can be said."""
+    return float(value) if isinstance(value, int | float) and abs(value) <= _LARGEST else 0.0
 
 
 def _whole(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and abs(value) <= _LARGEST else 0

@@ -12,6 +12,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -528,6 +529,53 @@ def test_nothing_is_removed_while_it_is_not_known_what_has_a_star(tmp_path: Path
     assert (tmp_path / "prior-0.wav").exists()
 
 
+def test_a_removal_that_is_refused_half_way_loses_nothing(tmp_path: Path) -> None:
+    made, sound = MadeSounds(tmp_path), lay(tmp_path, "prior-0", kind="prior", index=0)
+    made.star("prior-0.wav", True)
+    sound.with_suffix(".png").mkdir()  # what no file's removal takes away
+    before = sound.read_bytes()
+    with pytest.raises(StorageError):
+        made.remove("prior-0.wav")
+    (found,) = made.sounds()
+    assert found.starred and sound.read_bytes() == before and not made.removed
+
+
+def test_nothing_is_put_back_through_a_link(tmp_path: Path) -> None:
+    place, elsewhere = tmp_path / "sounds", tmp_path / "elsewhere"
+    lay(place, "prior-0", kind="prior", index=0)
+    made = MadeSounds(place)
+    removed = made.remove("prior-0.wav")
+    assert removed is not None
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    with pytest.raises(StorageError, match="leads elsewhere"):
+        made.put_back(removed)
+    assert not [*elsewhere.glob("*.wav")]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        {"kind": "file", "file": "a.wav", "amount": 10**400},
+        {"kind": "between", "first": "a", "second": "b", "position": 10**400},
+        {"kind": "place", "x": 10**400, "y": -(10**400)},
+        {"kind": "moved", "axes": {"1": 10**400}, "of": {"kind": "moved", "of": {"kind": "moved"}}},
+        {"kind": "prior", "index": 10**400},
+        {"kind": "prior", "index": "x"},
+        {"kind": "prior", "index": None},
+        {"kind": "prior", "index": []},
+    ],
+    ids=lambda origin: f"{origin['kind']}, {str(next(iter(list(origin.values())[1:])))[:12]}",
+)
+def test_whatever_a_recipe_says_the_page_stands(visit: Visit, trained: Path, origin: dict[str, Any]) -> None:
+    path = lay(Layout(trained).sounds, "prior-0", **origin)
+    recipe = json.loads(path.with_suffix(".json").read_bytes())
+    recipe["sound"] |= {"temperature": 10**400, "seed": 0}
+    path.with_suffix(".json").write_text(json.dumps(recipe))
+    app = visit("sounds", run="drums")
+    assert len(app.get("audio")) == 1 and any(button.key == "make-now" for button in app.button)
+
+
 def test_what_was_only_passed_by_goes_and_new_and_starred_sounds_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -595,7 +643,11 @@ def test_a_damaged_model_says_so_and_another_archive_is_none(visit: Visit, expor
     assert "of_drums.zip is damaged" in said(app)
     with zipfile.ZipFile(exported.with_name("photos.zip"), "w") as archive:
         archive.writestr("a.txt", "no model")
-    assert "No such run" in said(visit("sounds", run="photos.zip"))
+    unknown = bytearray(exported.with_name("photos.zip").read_bytes())
+    unknown[unknown.index(b"PK\x01\x02") + 6] = 99  # it says that it needs a later reader of archives
+    exported.with_name("later.zip").write_bytes(unknown)
+    for name in ("photos.zip", "later.zip"):
+        assert "No such run" in said(visit("sounds", run=name))
 
 
 def test_two_that_were_moved_from_one_place_are_told_apart() -> None:
