@@ -35,6 +35,7 @@ def test_hiss_is_told_from_silence_and_alike_sounds_are_not_told_apart() -> None
     assert told_apart(tables(alike)["all"], tables(clean)["all"]) < 0.75
 
 
+@pytest.mark.slow
 def test_a_swell_is_found_by_its_own_part() -> None:
     back = np.concatenate([np.zeros(RATE // 8), np.hanning(RATE // 8)])
     swelling = [stroke(seed, 0.02) + 0.05 * back for seed in range(12, 24)]

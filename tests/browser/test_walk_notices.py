@@ -48,6 +48,7 @@ def told(watched: Watched, address: str) -> list[str]:
     return [*missing(walk, watched.page), *watched.wrong()]
 
 
+@pytest.mark.slow
 def test_each_kind_of_fault_is_noticed_and_none_where_there_is_none(faulty: tuple[Server, Path], browser: Any) -> None:
     app, log = faulty
     with watching(browser, log) as watched:

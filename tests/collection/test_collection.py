@@ -203,6 +203,7 @@ def test_what_was_damaged_and_cannot_be_decoded_again_is_left_out_with_its_reaso
     assert second.fingerprint != first.fingerprint
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs, no /dev/zero")
 @pytest.mark.parametrize("suffix", [".pcm", ".facts"])
 @pytest.mark.parametrize(

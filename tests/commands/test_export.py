@@ -62,6 +62,7 @@ def test_file_and_run_are_the_same_model(model: Path, drum_run: Path, drums: Pat
     assert torch.equal(*both)
 
 
+@pytest.mark.slow
 def test_the_programs_do_what_the_model_does_at_every_length(model: Path) -> None:
     _check_parity(
         open_model(model).codec, read_model(model).members["encoder.pt2"], read_model(model).members["decoder.pt2"]

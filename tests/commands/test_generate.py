@@ -58,6 +58,7 @@ def test_exactly_the_sounds_and_their_recipes_lie_in_the_directory(drum_run: Pat
         assert (info.frames, info.samplerate, info.channels, info.subtype) == (24_000, 48_000, 1, "PCM_24")
 
 
+@pytest.mark.slow
 def test_to_make_a_sound_imports_no_compiler(drum_run: Path, tmp_path: Path) -> None:
     """It takes a second, as much as all else that is imported."""
     arguments = ["generate", drum_run, "--out", tmp_path / "new", "--count", 1, "--quality", "fast", "--threads", 1]
@@ -128,6 +129,7 @@ def test_longer_than_a_one_shot_is_followed_by_silence_and_said(drum_run: Path, 
     assert not wave[-48_000:].any() and "silence follows" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_texture_is_of_any_length_and_begins_like_a_shorter_one(wind_run: Path, tmp_path: Path) -> None:
     long = soundfile.read(made(wind_run, tmp_path / "long", "--count", 1, "--duration", 7)[0])[0]
     assert len(long) == 7 * 48_000

@@ -459,6 +459,7 @@ def test_heavy_updates_are_a_pace_too() -> None:
     assert meter.costs.step_s == pytest.approx(2.0) and meter._steps > SETTLED_STEPS
 
 
+@pytest.mark.slow
 def test_a_process_that_is_held_up_ends_earlier_and_says_so_everywhere(tmp_path: Path) -> None:
     table, root = write_table(tmp_path / "table.csv"), tmp_path / "run"
     options = ("--run-dir", root, "--max-minutes", "0.1", "--threads", "1")

@@ -62,6 +62,7 @@ def test_a_renamed_run_that_ended_is_no_copy(root: Path, start_trainer: StartTra
     assert RunReader(moved).view().state is ShownState.CRASHED
 
 
+@pytest.mark.slow
 def test_a_cancel_put_into_a_copy_from_another_machine_is_not_waited_for(
     root: Path, start_trainer: StartTrainer, tmp_path: Path
 ) -> None:

@@ -96,6 +96,7 @@ def test_a_clock_that_jumps_an_hour_kills_nobody_and_raises_nobody(writer: RunWr
     assert gone.view().state is ShownState.CRASHED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jump_s", [HOUR, -HOUR])
 def test_a_viewer_whose_clock_jumps_calls_nobody_dead(root: Path, start_trainer: StartTrainer, jump_s: float) -> None:
     """As after a night's sleep of the viewer, or of both when the trainer was stopped meanwhile."""
@@ -135,6 +136,7 @@ def test_a_pid_that_another_process_has_now_is_dead(root: Path, start_trainer: S
     assert process_liveness(reused) is Liveness.DEAD
 
 
+@pytest.mark.slow
 def test_a_long_decode_is_no_death(tmp_path: Path, start: Callable[..., Popen[str]]) -> None:
     """Two hours of sound are read by the child meanwhile; the trainer's heart goes on."""
     folder = tmp_path / "sounds"

@@ -54,6 +54,7 @@ def train(drums: Path) -> Train:
     return call
 
 
+@pytest.mark.slow
 def test_a_renamed_run_stops_with_the_reason_and_keeps_every_step(train: Train, tmp_path: Path) -> None:
     root, now = tmp_path / "runs" / "before", tmp_path / "elsewhere" / "after"
     now.parent.mkdir()

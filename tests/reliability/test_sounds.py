@@ -80,6 +80,7 @@ def test_a_recording_whose_header_was_never_finished_is_read_to_its_end(folder: 
     assert np.abs(wave - corpus.sound(seed)).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_levels_far_above_full_scale_are_brought_down_and_keep_their_shape(folder: Path) -> None:
     collection = open_collection(folder, SETTINGS, cache=decode_worker.Cache(Path(f"{folder}.cache")))
     sound = next(sound for sound in collection.sounds if sound.path == "peaks-of-3000.wav")

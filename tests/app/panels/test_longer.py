@@ -21,6 +21,7 @@ __all__ = ["forked_starts", "runs_dir", "visit"]
 Visit = Callable[..., AppTest]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("forked_starts")
 def test_a_finished_run_goes_on_for_what_was_chosen(visit: Visit, runs_dir: Path) -> None:
     root = runs_dir / "flowers"

@@ -8,6 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from app.runs.launch import Launch, Launcher
 from engine.process.job import new_root
 from engine.rundir.status import State
@@ -33,6 +35,7 @@ def ended(root: Path, state: State, seconds: float) -> subprocess.Popen[bytes]:
     return process
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_is_about_to_leave_is_resumed_once_it_has(tmp_path: Path) -> None:
     for name, known in (("a-stranger", False), ("its-own", True)):
         root = tmp_path / name

@@ -30,6 +30,7 @@ def trained(drum_run: Path, runs_dir: Path) -> Path:
     return Path(shutil.copytree(drum_run, runs_dir / "drums"))
 
 
+@pytest.mark.slow
 def test_places_files_morphs_and_moves_can_be_heard_without_a_mouse(visit: Visit, trained: Path) -> None:
     app = visit("explore", run="drums")
     assert "Nothing heard yet." in said(app) and not app.get("audio")

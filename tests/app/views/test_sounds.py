@@ -79,6 +79,7 @@ def test_sounds_are_made_and_what_gets_a_star_keeps_it(visit: Visit, trained: Pa
     assert len(again.get("audio")) == 1
 
 
+@pytest.mark.slow
 def test_variations_and_morphs_are_made_kept_and_named(visit: Visit, trained: Path) -> None:
     app = visit("sounds", run="drums")
     assert all(one.key != "make-relatives" for one in app.button), "closed it costs nothing"

@@ -60,6 +60,7 @@ def decode(
     return [fact.failure for fact in facts]
 
 
+@pytest.mark.slow
 def test_a_child_that_hangs_costs_the_file_it_was_at(write: Write, folder: Path) -> None:
     paths = [endless(folder / "endless.wav")] + [write(f"{seed}.wav", seed) for seed in range(6)]
     stopped: list[int] = []

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from engine import rng
@@ -82,6 +83,7 @@ def test_a_copy_is_nearer_than_what_the_encoders_answer_decodes_to() -> None:
     assert near < 0.97 * far
 
 
+@pytest.mark.slow
 def test_a_copy_has_the_colour_of_its_original(drum_run: Path, drums: Path) -> None:
     # What lies beyond a decoder's mean from a sound's beginning to its end.
     ours = open_model(drum_run).codec
@@ -97,6 +99,7 @@ def test_a_copy_has_the_colour_of_its_original(drum_run: Path, drums: Path) -> N
     assert max(nearer) < 1, nearer
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_stroke_begins_as_loud_to_its_body_as_it_and_one_of_a_texture_as_the_decoder_says(
     drum_run: Path, drums: Path
 ) -> None:

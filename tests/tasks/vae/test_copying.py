@@ -60,6 +60,7 @@ def meter(drums_and_more: tuple[AudioTrainingDataset, AudioTrainingDataset]) -> 
     return meter
 
 
+@pytest.mark.slow
 def test_a_copy_from_anywhere_at_any_gain_is_found(
     meter: CopyingMeter, drums_and_more: tuple[AudioTrainingDataset, AudioTrainingDataset]
 ) -> None:

@@ -26,6 +26,7 @@ def network() -> ConvVAE:
     return model
 
 
+@pytest.mark.slow
 def test_a_code_comes_nearer_to_what_it_is_to_say_and_the_weights_stay() -> None:
     model = network()
     before = [weight.detach().clone() for weight in model.parameters()]
@@ -113,6 +114,7 @@ def test_a_copy_begins_as_loud_as_its_original_in_each_quarter_of_the_bands() ->
     assert torch.equal(begun_as(db[..., :3], wanted[..., :3], SCALE.floor), found[..., :3])
 
 
+@pytest.mark.slow
 def test_a_long_sound_is_fitted_in_parts_to_what_it_is_fitted_to_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     model, latent_frames = network(), 37
     wanted = torch.randn(1, 16, latent_frames, generator=torch.Generator().manual_seed(3))

@@ -51,6 +51,7 @@ def test_sounds_without_a_limit_are_trained_as_long_as_they_need(drums: Path) ->
     assert again.config == config and Length.of(again.config, again.num_train) == length
 
 
+@pytest.mark.slow
 def test_what_a_run_gets_follows_its_sounds_and_not_their_copies(tmp_path: Path) -> None:
     for seed in range(7):
         for copy in range(8):

@@ -61,6 +61,7 @@ def test_a_variation_keeps_what_its_amount_leaves(strokes: SoundGenerator) -> No
     torch.testing.assert_close(whole, fresh[..., : whole.shape[-1]], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_morph_is_a_straight_line_between_strokes(strokes: SoundGenerator) -> None:
     first, second = (point.path for point in strokes.map.points()[:2])
     ends = [strokes.code(SoundRequest(origin=Between(first=first, second=second, position=p))) for p in (0, 1)]
@@ -68,6 +69,7 @@ def test_a_morph_is_a_straight_line_between_strokes(strokes: SoundGenerator) -> 
     torch.testing.assert_close(middle, (ends[0] + ends[1]) / 2, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_morph_of_textures_keeps_moving_half_way(winds: SoundGenerator) -> None:
     spread = []
     for place in (0.0, 0.5, 1.0):
@@ -132,6 +134,7 @@ def test_new_sounds_end_as_far_down_as_most_recordings_do_and_a_given_one_where_
     assert lengths[0.5][0] == lengths[60.0][0]
 
 
+@pytest.mark.slow
 def test_a_given_stroke_is_heard_from_its_beginning_and_keeps_the_silence_before_it(
     strokes: SoundGenerator, drums: Path, tmp_path: Path
 ) -> None:

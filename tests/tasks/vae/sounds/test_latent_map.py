@@ -147,6 +147,7 @@ def test_a_run_of_an_older_version_is_measured_from_its_files(drum_run: Path, wi
         assert tuple(measured.sides[place] for place in order) == trained.codec.file_codes.sides
 
 
+@pytest.mark.slow
 def test_places_and_moves_of_textures_go_on_for_as_long_as_asked(wind_run: Path) -> None:
     generator = SoundGenerator(open_model(wind_run, None))
     point = generator.map.points()[0]
