@@ -17,6 +17,7 @@ EXCUSED_LOG = {
     r"watchdog/.*RuntimeWarning: Callback with id": "watchdog watches a folder twice that is made while it looks",
     r"drums holds no run that began to train": "its model was asked for while the run was taken away, after a test",
     r"^  wd = self\._inotify_fd": "the second line of that warning",
+    r"The fragment with id \w+ does not exist anymore": "a part that draws itself anew asked while its page went",
 }
 EXCUSED_CONSOLE = {
     r"404 .*/(new|run|listen|compare|queue|sounds|explore)/_stcore/": "Streamlit asks below a page's path, then above",
