@@ -33,6 +33,7 @@ CSS = """<style>
 [data-testid^=stBaseButton-primary]:not(:disabled){color:light-dark(#FFFFFF,#0E2A25)!important}
 .stMultiSelect [data-tag],.stMultiSelect [data-tag] *{color:light-dark(#FFFFFF,#0E2A25)!important}
 [data-testid^=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
+[data-testid=stButtonGroup] button[data-selected] *{color:light-dark(#0A6558,#7ADBC7)}
 .st-key-delete-now [data-testid=stBaseButton-primary]{background:light-dark(#9B1C16,#FF9E97);border-color:transparent}
 .st-key-run{display:grid!important;grid-template-columns:minmax(0,5fr) minmax(0,3fr);column-gap:2.4rem;row-gap:1rem}
 .st-key-run :has(.st-key-top):not(:has(>.st-key-top)){display:contents!important}

@@ -33,12 +33,13 @@ def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
     try:
         with temporary.open("xb") as file:  # who may read it, the umask says
             _fill(file, members)
-    except BaseException as error:
-        discard(temporary)
-        if isinstance(error, OSError) and error.filename in (None, str(temporary)):  # a write names no file
+        commit(temporary, path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):  # a write names no file
             error.filename = str(path)  # what its user knows of
         raise
-    commit(temporary, path)
+    finally:
+        discard(temporary)  # there still where it found no place
 
 
 def zip_bytes(members: Iterable[tuple[str, bytes]]) -> bytes:

@@ -7,7 +7,7 @@
     '[role=button], [role=slider], [role=radio], [role=checkbox], [role=switch], [role=combobox], [role=menuitem],' +
     '[role=link], [contenteditable=true], .stVegaLiteChart, .stDataFrame';
   // What hands a file over: the answer is no change of the page.
-  const DOWNLOADS = '.stDownloadButton, [class*="st-key-take-"], [class*="st-key-save-"], [class*="st-key-csv-"], .st-key-zip, .st-key-export-epoch';
+  const DOWNLOADS = '.stDownloadButton, [class*="st-key-take-"]:not([class*="st-key-take-out-"]), [class*="st-key-save-"], [class*="st-key-csv-"], .st-key-zip, .st-key-export-epoch';
   for (const one of document.querySelectorAll('[data-control]')) delete one.dataset.control;
   for (const one of document.querySelectorAll('[data-alike]')) delete one.dataset.alike;
   const dialog = [...document.querySelectorAll('[role=dialog]')].filter(one => one.checkVisibility()).pop();

@@ -17,6 +17,7 @@ EXCUSED_LOG = {
     r"watchdog/.*RuntimeWarning: Callback with id": "watchdog watches a folder twice that is made while it looks",
     r"drums holds no run that began to train": "its model was asked for while the run was taken away, after a test",
     r"^  wd = self\._inotify_fd": "the second line of that warning",
+    r"The fragment with id \w+ does not exist anymore": "a part that draws itself anew asked while its page went",
 }
 EXCUSED_CONSOLE = {
     r"404 .*/(new|run|listen|compare|queue|sounds|explore)/_stcore/": "Streamlit asks below a page's path, then above",
@@ -27,7 +28,8 @@ EXCUSED_GONE = {
     r"^table \| stDataFrame \| ": "the rows of a chart, which its tool shows and hides again",
     r"^tool \| (Search|Show/hide columns)": "the tools of those rows",
     r"^button \| Give it a star \| ": "a star that was given is one to take away",
-    r"^button \| (Make|Instrument with) .*(sounds?|more|keys) \| ": "it says the number that stands in a field",
+    r"^button \| Take its star away \| star-.*-With-a-star-": "a sound without a star leaves those that have one",
+    r"^button \| (Make|Instrument with) .*(sounds?|more|keys?) \| ": "it says the number that stands in a field",
     r"^button \| Take (all )?out \| ": "only what waits can be, and all at once where there are two",
     r"^button \| Close \| toast": "a toast leaves by itself after some seconds",
     r"^(number|step) \| .*(At once|queue-slots)": "how many at once is asked while nobody works",

@@ -322,8 +322,10 @@ def test_a_cache_that_cannot_be_written_says_what_to_do(write: Write, folder: Pa
     write("a.wav", 1)
     write("b.wav", 2)
     cache_place.write_text("a file where the folder should be")
-    with pytest.raises(StorageError, match=f"{cache_place}, cannot be written.*SWEETSPOT_CACHE"):
+    with pytest.raises(StorageError, match=f"{cache_place}, cannot be written: ") as refused:
         open_collection(folder, SETTINGS)
+    elsewhere = "name another place in the environment variable SWEETSPOT_CACHE."
+    assert refused.value.remedy == f"Remove what lies in its place, or {elsewhere}", "not to free space that there is"
 
 
 def test_a_film_is_named_and_not_passed_over(write: Write, folder: Path) -> None:

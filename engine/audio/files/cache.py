@@ -31,7 +31,7 @@ from xxhash import xxh3_128, xxh3_128_digest
 
 from engine.audio.faults import Fault
 from engine.audio.stereo import StereoImage
-from engine.errors import ConfigError, StorageError
+from engine.errors import ConfigError, StorageError, next_step
 from engine.home import own_place
 from engine.printable import escaped
 from engine.regular_file import check_regular, open_at_once, read_regular
@@ -295,9 +295,9 @@ def default_cache() -> Cache:
     )
 
 
-def refused(cache: Cache, reason: str) -> StorageError:
-    """What to say when the cache cannot be written. reason: what the system said."""
+def refused(cache: Cache, error: OSError) -> StorageError:
+    """What to say when the cache cannot be written."""
     return StorageError(
-        f"The cache of decoded sounds, {cache.root}, cannot be written: {reason.lower()}.",
-        "Free some space, or name another place in the environment variable SWEETSPOT_CACHE.",
+        f"The cache of decoded sounds, {cache.root}, cannot be written: {(error.strerror or str(error)).lower()}.",
+        f"{next_step(error)}, or name another place in the environment variable SWEETSPOT_CACHE.",
     )

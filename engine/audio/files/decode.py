@@ -127,7 +127,7 @@ class _Shift:
         self._first_word_by = float("inf")
         event, index = answer["event"], answer.get("id")
         if event == "storage":
-            raise refused(self._child.cache, str(answer["reason"]))
+            raise refused(self._child.cache, OSError(answer["errno"], answer["reason"]))
         assert isinstance(index, int)
         if event == "done":
             del self.open[index]

@@ -2,9 +2,9 @@
 
 ``python -m engine.audio.files.decode_worker CACHE SAMPLE_RATE THREADS``: jobs as JSON lines on stdin
 (``{"id", "path", "key"}``), answers as JSON lines on stdout: ``{"id", "event": "begin"}`` before a file is touched,
-``"progress"`` while samples come, ``"done"`` with its facts; ``{"event": "storage", "reason"}`` when the cache cannot
-be written. A decoder that bursts takes this process with it and nothing else; when stdin ends, so does this process,
-whatever its threads are at, a decoder that hangs with the interpreter's lock in its hands included.
+``"progress"`` while samples come, ``"done"`` with its facts; ``{"event": "storage", "errno", "reason"}`` when the cache
+cannot be written. A decoder that bursts takes this process with it and nothing else; when stdin ends, so does this
+process, whatever its threads are at, a decoder that hangs with the interpreter's lock in its hands included.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _work(jobs: queue.SimpleQueue[dict[str, Any]], cache: Cache, sample_rate: in
             if facts.lasting:
                 cache.save(job["key"], facts)
         except OSError as error:  # of the cache: those of the sound file are in its facts
-            say(event="storage", reason=error.strerror or str(error))
+            say(event="storage", errno=error.errno, reason=error.strerror or str(error))
             continue
         say(id=job["id"], event="done", facts=asdict(facts))
 
@@ -208,9 +208,8 @@ def _normalise(waiting: IO[bytes], peak: float, pcm: Path, pulse: Callable[[], N
             os.fsync(file.fileno())  # or a power cut leaves a name for samples that were never written
         make_way(pcm)
         temporary.replace(pcm)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)  # there still where it found no place
     return digest.hexdigest()
 
 

@@ -32,7 +32,7 @@ def _demo() -> Path:
             synthesise_demo(fresh)
             _settle(fresh, folder)
     except OSError as error:
-        raise refused(cache, error.strerror or str(error)) from error
+        raise refused(cache, error) from error
     return folder
 
 
