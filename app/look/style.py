@@ -53,7 +53,10 @@ CSS = """<style>
   .st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
   .st-key-run>:has(>.st-key-aside){order:2}.st-key-run :has(>.st-key-curves){order:3}
   .st-key-run>:has(.st-key-details){order:4}
-  .st-key-title{flex-direction:column!important;align-items:stretch!important}.st-key-title>*{flex:none!important}}
+  .st-key-source button[role=radio]:last-child:not([aria-checked=true]){margin-left:-1px;
+    border-left:1px solid light-dark(#E2DED4,#2E3136)}
+  .st-key-title:has([class*=st-key-notices-]){flex-direction:column!important;align-items:stretch!important}
+  .st-key-title:has([class*=st-key-notices-])>*{flex:none!important}}
 :has(>.st-key-clicked):not(:has(audio)),:has(>[class*=st-key-fetch-]),:has(>.st-key-next-focus){display:none}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
