@@ -156,6 +156,7 @@ class MadeSounds:
                 if kept:
                     with suppress(OSError):  # what went before the refusal
                         self._place(sound, kept)
+                    _let_go(self._aside(sound))
                 raise StorageError.of(error) from error
             return Removed(sound, kept)
 
