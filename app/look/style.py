@@ -54,9 +54,12 @@ CSS = """<style>
   .st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
   .st-key-run>:has(>.st-key-aside){order:2}.st-key-run :has(>.st-key-curves){order:3}
   .st-key-run>:has(.st-key-details){order:4}
-  .st-key-title:has(.st-key-copy,.st-key-make-sounds){flex-direction:column!important;align-items:stretch!important}
-  .st-key-title:has(.st-key-copy,.st-key-make-sounds)>*{flex:none!important}}
-:has(>.st-key-clicked):not(:has(audio)),:has(>[class*=st-key-fetch-]){display:none}
+  .st-key-source [role=radiogroup]{padding-right:1px}
+  .st-key-source button[role=radio]:not([aria-checked=true]){margin:0 -1px 0 0;
+    border:1px solid light-dark(#E2DED4,#2E3136)!important}
+  .st-key-title:has([class*=st-key-notices-]){flex-direction:column!important;align-items:stretch!important}
+  .st-key-title:has([class*=st-key-notices-])>*{flex:none!important}}
+:has(>.st-key-clicked):not(:has(audio)),:has(>[class*=st-key-fetch-]),:has(>.st-key-next-focus){display:none}
 .st-key-copies>*:not(:last-child),[class*=st-key-copies-]>*:not(:last-child){display:none}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}
 [class*=st-key-earlier-] [data-testid=stElementToolbarButton]:has([aria-label^=Show],[aria-label^=Search]){display:none}

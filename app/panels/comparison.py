@@ -14,7 +14,7 @@ from app.panels.runs_table import moment
 from app.runs import dropped
 from app.runs.compared import Compared, checked
 from engine.claims.comparison import all_in_words
-from engine.claims.figures import figure
+from engine.claims.figures import figure, gaps
 from engine.quantities import counted, duration, number
 from engine.rundir.record import RunRecord
 
@@ -66,6 +66,9 @@ def table(runs: Sequence[Compared]) -> None:
     )
     if len(runs) > 1 and not any(apart):
         style.quiet("No setting differs between them.")
+    for one in runs:
+        if missing := gaps(one.store.damaged):
+            style.quiet(f"{one.name}: {missing}")
 
 
 def _row(one: Compared, values: Sequence[str]) -> str:

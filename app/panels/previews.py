@@ -101,7 +101,7 @@ def nearest_best(view: RunView, found: Sequence[PreviewSet]) -> tuple[tuple[int,
     if best is None or sweet is None or sweet[1] == 0:
         return sweet, ""
     name = best_name(view.status)
-    return sweet, name if sweet[0] == best.epoch else f"nearest the {name}"
+    return sweet, name if sweet[1] == best.step else f"nearest the {name}"
 
 
 def _moments(found: Sequence[PreviewSet]) -> list[tuple[int, int]]:

@@ -118,7 +118,7 @@ def _config(name: str, shared: _Shared, rows: Sequence[Row]) -> Any:
         return st.column_config.MultiselectColumn(options=list(labels), color=list(labels.values()))
     if name == "Tags":
         return st.column_config.MultiselectColumn(options=_tags_of(rows), color="gray", width=150)
-    if name == "From":
+    if name in ("From", "In"):
         return st.column_config.TextColumn(width=150)  # of its own accord as narrow as its name
     if name == "Error":
         return st.column_config.LineChartColumn("Error" if shared.errors else "Error or score", color="gray")

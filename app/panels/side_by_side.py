@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.look import link, style, words
 from app.panels.comparison import swatch
-from app.panels.previews import Caption, row, sort_previews, span_s
+from app.panels.previews import Caption, row, sort_previews, span_s, time_axis
 from app.runs import media
 from app.runs.compared import Compared
 from engine.rundir.artefacts import PreviewSet
@@ -80,6 +80,8 @@ def nearest(found: Sequence[PreviewSet], epoch: int) -> PreviewSet | None:
 
 def _copies(heard: Sequence[Heard], epoch: int, longest: float, heading: str) -> None:
     style.quiet(heading)
+    if longest:
+        time_axis(longest)
     same = len({_digest(one) for one in heard if one.originals}) <= 1
     if not same:
         style.quiet("They hold out different ones: each copy stands under its own original.")
@@ -94,6 +96,8 @@ def _copies(heard: Sequence[Heard], epoch: int, longest: float, heading: str) ->
 
 def _samples(heard: Sequence[Heard], epoch: int, longest: float) -> None:
     style.quiet("New ones")
+    if longest:
+        time_axis(longest)
     for index in sorted({each.index for one in heard for each in one.samples}):
         for one in heard:
             _at(one, [each for each in one.samples if each.index == index], epoch, longest, "new")
@@ -120,7 +124,7 @@ def _at(one: Heard, found: Sequence[PreviewSet], epoch: int, longest: float, wha
 
 def _row(one: Heard, preview: PreviewSet, caption: Caption, says: str, longest: float) -> None:
     part = min(1.0, max(NARROWEST, one.span_s / longest)) if longest and one.span_s else 1.0
-    row(one.root, preview, caption, says, part)
+    row(one.root, preview, caption, says, part, brief=bool(longest))
 
 
 def _digest(one: Heard) -> str:

@@ -72,14 +72,23 @@ def begin_with(reader: RunReader, record: RunRecord) -> None:
     st.session_state["copied"] = reader.id
     source = record.source
     if source.kind == "dataset":
-        st.session_state["source"] = DEMO if source.name == "demo" else NAMED
-        st.session_state["named"] = source.name
+        named = source.name
+        st.session_state["source"] = DEMO if named == "demo" else NAMED
+        st.session_state["named"] = named
     else:
-        st.session_state["source"] = FOLDER
-        st.session_state["folder"] = (source.path or "") if reader.is_own else ""
-    named = st.session_state["folder"] if source.kind != "dataset" else source.name
+        named = (source.path or "") if reader.is_own else ""
+        _take(named)
     excluded = record.config.task.get("exclude")
     health.left_out(named)[:] = [str(one) for one in excluded] if isinstance(excluded, list) else []
+
+
+def _take(folder: str) -> None:
+    """Choose a folder that a run learned from; sounds that were dropped stay what they are called, for their folder is
+    our own."""
+    was_dropped = dropped.shown(folder) != folder
+    st.session_state["source"] = DROPPED if was_dropped else FOLDER
+    st.session_state["dropped-before"] = folder if was_dropped else ""
+    st.session_state["folder"] = "" if was_dropped else folder
 
 
 def choose() -> Chosen | None:
@@ -100,6 +109,11 @@ def _dropped() -> Chosen | None:
     files = loose.file_uploader("Files, or a zip of them", accept_multiple_files=True, key="drop-files")
     folder = whole.file_uploader("A whole folder", accept_multiple_files="directory", key="drop-folder")
     given = [*files, *folder]
+    if not given and (before := st.session_state.get("dropped-before")):
+        if Path(before).is_dir():
+            style.quiet(f"{dropped.shown(before)}: kept beside your runs. What you drop now takes its place.")
+            return _check(before, False, _wish(before))
+        style.quiet(f"{dropped.shown(before)} is gone from beside your runs: drop it again.")
     if not given:
         style.quiet("WAV, FLAC, OGG, MP3 or AIFF. They are copied beside your runs; nothing leaves this computer.")
         return None
@@ -128,8 +142,6 @@ def _folder() -> Chosen | None:
         again = st.button("Check again", icon=":material/refresh:", key="again", disabled=not folder)
     folder_picker.watch()
     if folder:
-        if (called := dropped.shown(folder)) != folder:
-            style.quiet(f"{called}: what was dropped here lies beside the runs.")
         return _check(folder, again, _wish(folder))
     with st.container(border=True, key="invite"):
         style.line("*Five to five hundred recordings* of a tenth of a second to some minutes work best.")
@@ -146,7 +158,7 @@ def _recent() -> None:
     for path in [one for one in dict.fromkeys(paths) if Path(one).is_dir()][:MOST_RECENT]:
         st.button(
             plain(dropped.shown(path)), key=f"recent-{path}", icon=":material/history:", type="tertiary",
-            on_click=st.session_state.update, kwargs={"folder": path},
+            on_click=_take, args=(path,),
         )  # fmt: skip
 
 
@@ -204,7 +216,7 @@ def _check(source: str, again: bool, settings: Mapping[str, Any]) -> Chosen | No
     if chosen.checked is not None:
         health.card(chosen.checked, source)
     else:
-        _card(described)
+        _card(described, "sound" if "labels" in settings else "row")
     return chosen
 
 
@@ -231,15 +243,19 @@ def _stamps(source: str) -> list[tuple[str, Stamp | None]]:
     return scan.stamps(path) if path.is_dir() else [(path.name, stamp(path))]
 
 
-def _card(described: Description) -> None:
-    """What will be learned from a table or from labelled sounds."""
+def _card(described: Description, item: str) -> None:
+    """What will be learned from a table or from labelled sounds. item: what one of them is called."""
     sorts = described.num_classes > 0
     with st.container(border=True, key="health"):
         style.head_words("Good to go")
-        what, out_of = st.columns(2, wrap=False)
         classes = counted(described.num_classes, "class", "classes")
-        what.metric("It learns to tell apart" if sorts else "It learns to predict", classes if sorts else "a number")
-        out_of.metric("From", counted(described.num_features, "feature"))
+        facts = [
+            ("It learns to tell apart" if sorts else "It learns to predict", classes if sorts else "a number"),
+            ("From", counted(described.num_features, "feature")),
+        ]
+        facts += [("Of", counted(described.num_items, item))] if described.num_items else []
+        for place, fact in zip(st.columns(len(facts), wrap=False), facts, strict=True):
+            place.metric(*fact)
         for note in described.notes:
             style.finding("gray", "info", "", note)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import platformdirs
 import soundfile
@@ -28,6 +28,15 @@ from engine.rundir.view import RunView
 NEW, VARIED, MORPHED, OWN = "prior", "file", "between", "resynthesis"
 MOST_PASSING = 60  # Sounds of Explore without a star: the oldest go.
 GIVEN = "given"  # the folder of sounds that were dropped
+REMOVED = "removed"  # the folder of the recipes of sounds that were removed
+
+
+class Recipe(NamedTuple):
+    """How a sound was asked for. origin: as docs/serve.md has it."""
+
+    origin: Mapping[str, Any]
+    state: str
+    request: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -81,13 +90,12 @@ class Removed:
 
 
 class MadeSounds:
-    """The sounds in one directory, for all tabs. removed: those that this app removed, which nobody asks for again."""
+    """The sounds in one directory, for all tabs."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        self.removed: list[Sound] = []
         self._lock = threading.RLock()
-        self._read: dict[tuple[str, int], tuple[float, dict[str, Any]] | None] = {}
+        self._read: dict[tuple[str, int], tuple[float, Recipe] | None] = {}
 
     def sounds(self) -> list[Sound]:
         """All of them, in the order they were made."""
@@ -98,12 +106,14 @@ class MadeSounds:
             for moment, name, path, size in files:
                 facts = self._facts(path, moment)
                 if facts is not None:
-                    asked = facts[1].get("sound", {})
-                    state = str(facts[1].get("state", ""))
-                    found.append(
-                        Sound(path, len(found) + 1, facts[0], size, asked["origin"], state, asked, name in stars)
-                    )
+                    found.append(Sound(path, len(found) + 1, facts[0], size, *facts[1], name in stars))
             return found
+
+    def recipes(self) -> list[Recipe]:
+        """Of all of them and of those that were removed, also before the app was started."""
+        gone = [_recipe(read_object(path)) for path in (self.place / REMOVED).glob("*.json")]
+        standing = [Recipe(one.origin, one.state, one.request) for one in self.sounds()]
+        return [*standing, *(one for one in gone if one is not None)]
 
     def arrived(self, paths: Sequence[Path]) -> None:
         """``paths`` are those made last, in this order, whatever the clock says: their time of change comes after all
@@ -124,8 +134,9 @@ class MadeSounds:
             ) from error
 
     def remove(self, name: str) -> Removed | None:
-        """Remove a sound with its recipe, its picture and its star; None where it is gone already. ``StorageError``
-        when the disk refuses, or it is not known which have a star."""
+        """Remove a sound with its picture and its star, and put its recipe aside, so that its number is not given
+        again; None where it is gone already. ``StorageError`` when the disk refuses, or it is not known which have a
+        star."""
         with self._lock:
             sound = next((one for one in self.sounds() if one.path.name == name), None)
             if sound is None:
@@ -134,6 +145,10 @@ class MadeSounds:
             try:
                 sound = replace(sound, starred=name in starred_names(self.place))
                 kept = {one.name: (one.read_bytes(), one.stat().st_mtime_ns) for one in sound.files if own_file(one)}
+                aside = self._aside(sound)
+                if (recipe := kept.get(aside.name)) and not aside.parent.is_symlink():
+                    aside.parent.mkdir(exist_ok=True)
+                    replace_bytes(aside, recipe[0], durable=False)
                 if sound.starred:
                     star(sound.path, False)
                 _unlink(sound)
@@ -141,8 +156,8 @@ class MadeSounds:
                 if kept:
                     with suppress(OSError):  # what went before the refusal
                         self._place(sound, kept)
+                    _let_go(self._aside(sound))
                 raise StorageError.of(error) from error
-            self.removed.append(sound)
             return Removed(sound, kept)
 
     def put_back(self, removed: Removed) -> None:
@@ -154,7 +169,7 @@ class MadeSounds:
                 self._place(removed.sound, removed.files)
             except OSError as error:
                 raise StorageError.of(error) from error
-            self.removed = [one for one in self.removed if one is not removed.sound]
+            _let_go(self._aside(removed.sound))
 
     def _place(self, sound: Sound, files: Mapping[str, tuple[bytes, int]]) -> None:
         """Put the files of a sound where it lies, with their times of change, and give it the star that it had."""
@@ -201,6 +216,9 @@ class MadeSounds:
             return f"{StorageError.of(error)} No sound is removed meanwhile."
         return ""
 
+    def _aside(self, sound: Sound) -> Path:
+        return self.place / REMOVED / f"{sound.path.stem}.json"
+
     def _stars(self) -> frozenset[str]:
         """To show, not to write by."""
         with suppress(OSError):
@@ -217,7 +235,7 @@ class MadeSounds:
             with suppress(OSError):
                 yield path, path.stat()
 
-    def _facts(self, path: Path, moment: int) -> tuple[float, dict[str, Any]] | None:
+    def _facts(self, path: Path, moment: int) -> tuple[float, Recipe] | None:
         """(seconds, recipe) of a sound; None for a file that is none of ours."""
         key = (path.name, moment)
         if key not in self._read:
@@ -236,10 +254,17 @@ def _let_go(path: Path) -> None:
         path.parent.rmdir()
 
 
-def _look(path: Path) -> tuple[float, dict[str, Any]] | None:
-    recipe = read_object(path.with_suffix(".json"))
-    asked = recipe.get("sound")
+def _recipe(content: Mapping[str, Any]) -> Recipe | None:
+    """From what stands beside a sound; None where it says none."""
+    asked = content.get("sound")
     if not isinstance(asked, dict) or not isinstance(asked.get("origin"), dict):
+        return None
+    return Recipe(asked["origin"], str(content.get("state", "")), asked)
+
+
+def _look(path: Path) -> tuple[float, Recipe] | None:
+    recipe = _recipe(read_object(path.with_suffix(".json")))
+    if recipe is None:
         return None
     try:
         return soundfile.info(path).duration, recipe

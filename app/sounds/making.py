@@ -15,13 +15,13 @@ Asked = tuple[str, Mapping[str, Any]]  # an operation of docs/serve.md, and its 
 
 
 def next_number(model: Model, wish: Mapping[str, Any], origin: Mapping[str, Any]) -> int:
-    """The number of the first sound of this wish that is not made yet; one that was removed is not made again.
+    """The number of the first sound of this wish that was not made yet; one that was removed is not made again.
 
     origin: all of it but its index.
     """
     made = [
         index
-        for one in (*model.made.sounds(), *model.made.removed)
+        for one in model.made.recipes()
         if isinstance(index := one.origin.get("index", -1), int)
         and all(one.origin.get(name) == value for name, value in origin.items())
         and one.state == model.facts["state"]

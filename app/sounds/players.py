@@ -12,7 +12,7 @@ import soundfile
 import streamlit as st
 from PIL import Image
 
-from app.look import download, newest_first, style
+from app.look import download, newest_first, next_focus, style
 from app.panels import star
 from app.runs import media
 from app.sounds.files import file_name
@@ -28,7 +28,8 @@ BRIEF_S = 10.0  # Below, a browser's clock in whole seconds says nothing.
 NARROWEST = 0.02  # of the width: still to be seen
 MOST_TIMES = 8  # the median length: what is longer is cut on the time axis
 SHOWN_S = 0.05  # Lengths are shown in tenths.
-_REMOVED = "removed"  # in the session: the sound that was removed last
+_REMOVED = "removed"  # in the session: the sound that was removed last, and the key of the button that did it
+_TAKE_OUT, _PUT_BACK = "take-out-", "put-back"
 
 
 def rows(run: str, made: MadeSounds, sounds: Sequence[Sound], key: str) -> None:
@@ -161,44 +162,55 @@ def _beginning(picture: Path, _moment: Stamp | None, part: float) -> bytes:
 
 
 def _remove_button(made: MadeSounds, sound: Sound, key: str) -> None:
+    button = f"{_TAKE_OUT}{key}-{sound.path.name}"
     st.button(
-        f"Remove {label(sound.origin)}", icon=":material/delete:", key=f"take-out-{key}-{sound.path.name}",
-        type="tertiary", help="Remove it: it can be put back until the next one.", on_click=_remove,
-        args=(made, sound.path.name),
+        f"Remove {label(sound.origin)}", icon=":material/delete:", key=button, type="tertiary",
+        help="Remove it: it can be put back until the next one.", on_click=_remove,
+        args=(made, sound.path.name, button),
     )  # fmt: skip
 
 
-def _remove(made: MadeSounds, name: str) -> None:
-    """Runs before the page is drawn again."""
+def _remove(made: MadeSounds, name: str, button: str) -> None:
+    """Runs before the page is drawn again. button: the key of the one that was pressed."""
     try:
-        if removed := made.remove(name):  # or another window has: what this one removed before can still be put back
-            st.session_state[_REMOVED] = removed
+        removed = made.remove(name)
     except SweetspotError as error:
         st.session_state["complaint"] = str(error)
+        return
+    if removed is not None:  # else another window was first: what this one removed before can still be put back
+        st.session_state[_REMOVED] = (removed, button)
+        next_focus.want(_PUT_BACK)
 
 
 def put_back(made: MadeSounds) -> None:
     """What was removed last, and the way back. It always takes one place, so that no player loses its own."""
     with st.container():
-        removed: Removed | None = st.session_state.get(_REMOVED)
+        next_focus.give(_TAKE_OUT, _PUT_BACK)
+        removed, button = _last_removed()
         if removed is None or removed.sound.path.parent != made.place:
             return
         with st.container(horizontal=True, vertical_alignment="center", key="removed"):
             style.quiet_words(f"Removed: {label(removed.sound.origin)}, {_whence(removed.sound)}.")
             st.button(
-                "Put it back", icon=":material/undo:", key="put-back", type="tertiary", on_click=_put_back, args=(made,)
-            )
+                "Put it back", icon=":material/undo:", key=_PUT_BACK, type="tertiary", on_click=_put_back,
+                args=(made, removed, button),
+            )  # fmt: skip
 
 
-def _put_back(made: MadeSounds) -> None:
-    """Runs before the page is drawn again."""
-    removed: Removed | None = st.session_state.get(_REMOVED)
+def _last_removed() -> tuple[Removed | None, str]:
+    last: tuple[Removed, str] | None = st.session_state.get(_REMOVED)
+    return last or (None, "")
+
+
+def _put_back(made: MadeSounds, removed: Removed, button: str) -> None:
+    """Runs before the page is drawn again. button: the key of the one that removed it, to which the focus returns."""
     try:
-        if removed is not None:
-            made.put_back(removed)
-        st.session_state.pop(_REMOVED, None)
+        made.put_back(removed)
     except SweetspotError as error:
         st.session_state["complaint"] = str(error)
+        return
+    st.session_state.pop(_REMOVED, None)
+    next_focus.want(button)
 
 
 def _star(made: MadeSounds, sound: Sound, key: str) -> None:

@@ -188,8 +188,10 @@ def _listen(model: Model, trouble: SweetspotError | None, slot: Any) -> None:
             style.quiet(f"Nearest: {', '.join(st.session_state.get('near', []))}")
         else:
             style.quiet("Nothing heard yet. A click on the map makes the sound of that place; one on a file plays it.")
-    fresh = st.session_state.get("fresh")  # it stays so until the next: a player that changes falls silent
     by_name = {one.path.name: one for one in model.made.sounds()}
+    if st.session_state.get("fresh") not in by_name:
+        st.session_state.pop("fresh", None)  # one that was removed, and put back, does not play by itself
+    fresh = st.session_state.get("fresh")  # it stays so until the next: a player that changes falls silent
     lengths = [players.length_s(model.made.place / one.name) for one in heard]
     width_s = players.axis_s(lengths)
     players.put_back(model.made)

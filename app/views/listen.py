@@ -16,6 +16,7 @@ from app.panels.previews import Caption
 from app.panels.refusals import view_or_refusal
 from app.runs.launch import launcher
 from app.runs.library import Library, open_library
+from app.sounds.words import stem
 from engine.quantities import sound_length
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
@@ -141,7 +142,9 @@ def _players(reader: RunReader, there: Moments, step: int, recording: Recording 
             level = listening_bench.level_of(recording.sound)
             long = f", {sound_length(level.duration_s)}" if level else ""
             previews.sound_row(
-                Caption("Nearest", f"{recording.name}{long}"), recording.sound, f"nearest recording, {recording.name}"
+                Caption("Nearest", f"{stem(recording.name)}{long}"),
+                recording.sound,
+                f"nearest recording, {recording.name}",
             )
 
 

@@ -39,6 +39,8 @@ FROM_DATA = ("val_fraction", "batch_size", "max_steps")
 def page() -> None:
     style.head()
     library = open_library()
+    if st.session_state.get("arrived"):
+        st.session_state.pop("dropped-before", None)
     if st.query_params.get("from") == "own":  # the link of an empty library promises it
         del st.query_params["from"]
         st.session_state["source"] = source.DROPPED  # three clicks to the first sound: the link, the start, the player

@@ -20,6 +20,7 @@ from app.runs.queueing import add
 from engine.queue.files import Queue
 from engine.registry import find_source
 from engine.rundir import control
+from engine.rundir.encoding import seal, unseal
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from tests.browser.chromium import chromium, server, start_trainer
@@ -80,7 +81,7 @@ def _copy_from_elsewhere(source: Path, target: Path) -> None:
     lines = [json.loads(line) | elsewhere for line in sessions.read_text().splitlines()]
     sessions.write_text("".join(json.dumps(line) + "\n" for line in lines))
     record = Layout(target).run
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"name": "studio-mac"}))
+    record.write_bytes(seal((unseal(record.read_bytes()) or {}) | {"name": "studio-mac"}))
 
 
 def take(

@@ -264,6 +264,11 @@ def test_sounds_and_explore_by_keys_alone(app: Server, drum_run: Path, open_page
     focus(page, "Give it a star")
     page.keyboard.press("Enter")
     assert has_focus(page, "Take its star away"), "the same button, to press again"
+    focus(page, "Remove New 1")
+    page.keyboard.press("Enter")
+    assert has_focus(page, "Put it back"), "a control that is gone would leave the focus nowhere"
+    page.keyboard.press("Enter")
+    assert has_focus(page, "Remove New 1")
     page.goto(f"{app.url}/explore?run=drums")
     page.get_by_role("button", name="Hear direction").last.wait_for()
     settle(page)

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from engine.rundir.findings import Diagnosis
+from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from tests.app.library import write
 from tests.browser.chromium import Server
+from tests.conftest import until
+from tests.process.test_notify import listening
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TITLE = "title => document.title === title"
@@ -74,6 +77,41 @@ def test_the_desktop_is_told_what_comes_after_a_press_allowed_it(app: Server, br
     page.locator(".st-key-details").wait_for()
     assert page.evaluate("notices.length") == 0 and not button.is_visible(), "what was before is known"
     assert page.locator("[data-testid=stToast]").count() == 0, "nor is it told on the page to who comes after the end"
+    context.close()
+
+
+LISTENED_TO = """
+window.told = [];
+window.Notification = class extends window.Notification {
+  constructor(title, options) {
+    super(title, options);
+    this.addEventListener("show", () => told.push([title, options.body]));
+  }
+};
+"""
+
+
+def test_the_end_of_a_training_is_shown_by_the_browser_itself_and_sent_to_an_address(
+    app: Server, browser: Any, training: Callable[..., RunReader]
+) -> None:
+    """Nothing stands in for the browser's notices here: its leave is given, and it tells that it showed one."""
+    with listening() as (address, sent):
+        run = training("drums", "--notify", address)
+        context = browser.new_context(permissions=["notifications"])
+        context.add_init_script(LISTENED_TO)
+        page = context.new_page()
+        page.set_default_timeout(90_000)
+        page.goto(f"{app.url}/run?run=drums")
+        page.locator("button.nt").click()
+        page.locator("button.nt").get_by_text("Notices are on").wait_for()
+        page.get_by_role("button", name="Stop and keep").click()
+        page.wait_for_function("told.length === 1")
+        until(lambda: sent)
+    status = run.status()
+    assert status is not None
+    where = f"Stopped in epoch {status.epoch}, step {status.step}."
+    assert page.evaluate("told") == [["Stopped: drums", where]]
+    assert [(one["event"], one["message"], one["step"]) for _, one in sent] == [("stopped", where, status.step)]
     context.close()
 
 

@@ -90,4 +90,6 @@ def test_the_previews_nearest_the_best_epoch_are_called_so_as_it_moves(tmp_path:
     assert called(2) == ((2, 20), "best so far")
     assert called(3) == ((2, 20), "nearest the best so far")
     assert called(4) == ((4, 40), "best so far")
+    found = [PreviewSet(3, 27, "sample", 0)]
+    assert called(3) == ((3, 27), "nearest the best so far"), "made within that epoch, before its end"
     writer.close()

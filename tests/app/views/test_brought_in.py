@@ -9,7 +9,9 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from app.panels.source import DROPPED, FOLDER
+from app.runs.dropped import PLACE, keep
 from engine.rundir.reader import RunReader
+from engine.rundir.record import Source
 from engine.sharing.pack import pack
 from tests.app.conftest import said
 from tests.app.library import write
@@ -54,6 +56,25 @@ def test_folders_that_runs_learned_from_are_there_to_press(visit: Visit, runs_di
     app.run()
     app.button(key=f"recent-{folder}").click().run()
     assert not app.exception and app.text_input(key="folder").value == folder and usable(app)
+
+
+def test_a_copy_of_a_run_of_dropped_sounds_names_them_and_not_where_they_lie(
+    visit: Visit, runs_dir: Path, drums: Path
+) -> None:
+    kept = keep(runs_dir, [(f"kit/{path.name}", memoryview(path.read_bytes())) for path in sorted(drums.iterdir())])
+    write(runs_dir / "mine", source=Source(kind="folder", name="kit", path=str(kept.folder)))
+    app = visit("new", copy="mine")
+    assert app.session_state["source"] == DROPPED and usable(app) == str(kept.sounds)
+    assert "kit (dropped): kept beside your runs." in said(app) and not app.button(key="start").disabled
+    assert not [one for one in app.text_input if PLACE in str(one.value)] and PLACE not in said(app)
+    app.segmented_control(key="source").set_value(FOLDER).run()
+    assert app.text_input(key="folder").value == ""
+    app.button(key=f"recent-{kept.folder}").click().run()
+    assert app.session_state["source"] == DROPPED and usable(app) == str(kept.sounds), "as where one chose it"
+    shutil.rmtree(kept.folder)
+    gone = visit("new", copy="mine")
+    assert "kit (dropped) is gone from beside your runs: drop it again." in said(gone) and not gone.exception
+    assert gone.button(key="start").disabled and "They are copied beside your runs" in said(gone)
 
 
 def test_a_packed_run_is_opened_to_look_at(visit: Visit, runs_dir: Path, drum_run: Path, tmp_path: Path) -> None:

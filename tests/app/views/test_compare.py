@@ -190,6 +190,9 @@ def test_previews_stand_beside_one_another_at_one_epoch_or_the_nearest(
     slider = app.select_slider(key="compare-epoch")
     assert slider.options == ["2", "4", "5", "6"] and slider.value == "5", "the last that both have come to"
     assert said(app).count("Original") == 1 and len(app.get("audio")) == 5
+    assert said(app).count('class="ss-ticks"') == 2 and said(app).count('ss-mark ss-brief"') == 5, (
+        "times in tenths, for copies and new"
+    )
     assert said(app).count("nearest: epoch 4") == 2
     slider.set_value("2").run()
     assert "nearest: epoch" not in said(app) and address(app)["epoch"] == "2"

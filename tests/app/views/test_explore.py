@@ -52,6 +52,18 @@ def test_places_files_morphs_and_moves_can_be_heard_without_a_mouse(visit: Visit
     assert counts == ["Kept: 5", "With a star: 1", "From the map: 3"], "a star here is a star there, and a morph stays"
 
 
+def test_a_sound_that_is_put_back_does_not_play_by_itself(visit: Visit, trained: Path) -> None:
+    app = visit("explore", run="drums")
+    app.button(key="morph-one").click().run()
+    assert [audio.proto.autoplay for audio in app.get("audio")] == [True]
+    next(one for one in app.button if (one.key or "").startswith("take-out-")).click().run()
+    assert not app.get("audio")
+    app.button(key="put-back").click().run()
+    assert not app.exception and [audio.proto.autoplay for audio in app.get("audio")] == [False]
+    app.button(key="morph-one").click().run()
+    assert [audio.proto.autoplay for audio in app.get("audio")] == [True], "asked for again it does"
+
+
 @pytest.mark.slow
 def test_a_sound_asked_for_again_is_listed_once_at_the_newest_place_and_plays_again(
     visit: Visit, trained: Path

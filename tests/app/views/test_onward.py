@@ -238,5 +238,8 @@ def test_damaged_lines_of_the_figures_are_said_beside_the_curves_and_in_the_repo
     run.layout.metrics.write_bytes(b"".join([*lines[:9], lines[9][:20] + b"\n", *lines[10:]]))
     missing = "1 line of metrics.jsonl is damaged and left out: curves and figures have gaps there."
     assert missing in said(visit("run", run="drums"))
+    shutil.copytree(run.root, run.root.with_name("others"))
+    (run.root.with_name("others") / "metrics.jsonl").write_bytes(b"".join(lines))
+    assert said(visit("compare", runs="drums,others")).count(missing) == 1, "of the one that has them"
     assert missing in [note.text for note in gather(run).notes]
     assert inspect(run)["damage"] == [missing]

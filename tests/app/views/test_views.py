@@ -502,7 +502,7 @@ def test_a_folder_of_sub_folders_can_be_told_apart(visit: Visit, drums: Path, tm
     assert "Good to go" in said(app) and app.metric[0].value == "10", "by default its sounds are learned from"
     app.segmented_control(key="wish").set_value("Tell them apart by sub-folder").run()
     assert not app.exception
-    assert [metric.value for metric in app.metric] == ["2 classes", "121 features"]
+    assert [metric.value for metric in app.metric] == ["2 classes", "121 features", "10 sounds"]
     assert not app.button(key="start").disabled
     shutil.copytree(tmp_path / "sorted" / "soft", tmp_path / "sorted" / "soft" / "softer")
     shutil.move(tmp_path / "sorted" / "soft" / "softer", tmp_path / "sorted" / "softer")
@@ -525,6 +525,7 @@ def test_a_table_is_read_before_anything_starts(visit: Visit, tmp_path: Path) ->
     app.run()
     assert not app.exception and not app.button(key="start").disabled
     assert app.metric[0].value == "2 classes" and "2 columns: 2 numbers." in said(app)
+    assert app.metric[2].value == "4 rows"
     table.write_text("a,b,kind\n1,,x\n2,red,y\n3,blue,x\n4,red,y\n")
     app.run()
     assert "1 number, 1 category (up to 4 columns after encoding)" in said(app)
