@@ -200,7 +200,7 @@ def trained(learned: Sequence[Tone], root: Path, updates: int) -> Codec:
     default=Path("/usr/share/sounds/sf2/TimGM6mb.sf2"),
     show_default=True,
 )
-@click.option("--updates", default=1_500, show_default=True)
+@click.option("--updates", default=1_000, show_default=True)
 def command(soundfont: Path, updates: int) -> None:
     """Figures for each way and distance: how many, with a clear pitch, median cents beside the wanted, error."""
     learned, kept = split(tones(soundfont))
