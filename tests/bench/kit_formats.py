@@ -34,7 +34,9 @@ def sizes(folder: Path) -> dict[str, int]:
 def keyed(folder: Path) -> dict[int, np.ndarray]:
     """Key to its sample [T], the middle of a stereo one."""
     described = json.loads((folder / "kit.json").read_text())
-    sounds = [sound for one in described["instruments"] for sound in one["sounds"] if len(sound["keys"]) == 1]
+    sounds = [
+        sound for one in described["instruments"] for sound in one["sounds"] if sound["keys"][0] == sound["keys"][-1]
+    ]
     return {sound["keys"][0]: read_wave(folder / "samples" / sound["samples"][0], RATE) for sound in sounds}
 
 
