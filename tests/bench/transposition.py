@@ -79,7 +79,7 @@ def ended(wave: np.ndarray) -> np.ndarray:
     """``wave`` [T] of peak 1 with a short fade: a sample of a SoundFont ends where its loop does."""
     length = round(FADE_S * RATE)
     wave = np.concatenate([wave[:-length], wave[-length:] * np.linspace(1, 0, length)])
-    return (wave / np.abs(wave).max()).astype(np.float32)
+    return np.asarray(wave / np.abs(wave).max(), np.float32)
 
 
 def split(found: Sequence[Tone]) -> tuple[list[Tone], list[Tone]]:

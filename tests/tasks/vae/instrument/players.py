@@ -45,7 +45,7 @@ def by_polyphone(sfz: Path, folder: Path) -> Path:
     where there is none."""
     need("polyphone")
     folder.mkdir(exist_ok=True)
-    command = ["polyphone", "-1", "-i", sfz, "-d", folder, "-o", "converted"]
+    command = ["polyphone", "-1", "-i", str(sfz), "-d", str(folder), "-o", "converted"]
     subprocess.run(command, check=True, capture_output=True, timeout=120, env={"QT_QPA_PLATFORM": "offscreen"})
     return folder / "converted.sf2"
 
