@@ -40,6 +40,16 @@ def by_fluidsynth(soundfont: Path, notes: Sequence[Note], seconds: float, preset
     return wave[: round(seconds * RATE)]
 
 
+def by_polyphone(sfz: Path, folder: Path) -> Path:
+    """The SoundFont that Debian's editor of SoundFonts makes of an SFZ file and its samples, in ``folder``; skipped
+    where there is none."""
+    need("polyphone")
+    folder.mkdir(exist_ok=True)
+    command = ["polyphone", "-1", "-i", str(sfz), "-d", str(folder), "-o", "converted"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120, env={"QT_QPA_PLATFORM": "offscreen"})
+    return folder / "converted.sf2"
+
+
 def need(program: str) -> None:
     """Skip the test where ``program`` is not installed; fail it where players and what they play on are asked for."""
     if shutil.which(program) is None:

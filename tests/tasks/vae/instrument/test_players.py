@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from engine.tasks.vae.instrument.kit_zip import members
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from tests.audio.files.marks import SamplerMarks, sampler_marks
 from tests.tasks.vae.instrument.kits import RING_S, WAVES, kit
-from tests.tasks.vae.instrument.players import RATE, Note, Sfizz, by_fluidsynth, need
+from tests.tasks.vae.instrument.players import RATE, Note, Sfizz, by_fluidsynth, by_polyphone
 
 Play = Callable[..., np.ndarray]
 
@@ -135,9 +134,7 @@ def test_the_samples_are_wav_files_of_24_bits_with_the_marks_of_their_loops(unpa
 
 def test_polyphone_takes_the_sfz_for_a_soundfont(unpacked: Path, tmp_path: Path) -> None:
     """Debian's editor of SoundFonts reads the SFZ and its samples, and what it writes plays as ours does."""
-    need("polyphone")
-    command = ["polyphone", "-1", "-i", unpacked / "drums.sfz", "-d", tmp_path, "-o", "converted"]
-    subprocess.run(command, check=True, capture_output=True, timeout=120, env={"QT_QPA_PLATFORM": "offscreen"})
+    converted = by_polyphone(unpacked / "drums.sfz", tmp_path)
     for key, hz in ((36, 220.0), (37, 660.0)):
-        sound = by_fluidsynth(tmp_path / "converted.sf2", [Note(key, start=0.5)], 2.0)
+        sound = by_fluidsynth(converted, [Note(key, start=0.5)], 2.0)
         assert 0.499 < onset(sound) < 0.515 and pitch(sound) == pytest.approx(hz, rel=1e-3)
