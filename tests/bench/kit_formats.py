@@ -20,6 +20,7 @@ from engine.audio.files.io import read_wave
 from tests.tasks.vae.instrument.players import RATE, Note, Sfizz, by_fluidsynth, by_polyphone
 
 APART_S, LEAD, LEVEL_S = 0.5, 960, 0.3
+_PARTS = 16  # of a sample
 Play = Callable[[list[Note], float], np.ndarray]
 
 
@@ -40,6 +41,15 @@ def keyed(folder: Path) -> dict[int, np.ndarray]:
     return {sound["keys"][0]: read_wave(folder / "samples" / sound["samples"][0], RATE) for sound in sounds}
 
 
+def likeness(heard: np.ndarray, wave: np.ndarray) -> float:
+    """Correlation of two waves [T] that begin within a sample of each other, at the best sixteenth of a sample: half of
+    one takes 0.08 from a bright sound, and is nothing one hears."""
+    spectrum = np.fft.rfft(heard) * np.conj(np.fft.rfft(wave))
+    between = np.fft.irfft(spectrum, _PARTS * len(wave)) * _PARTS
+    near = np.concatenate([between[: 2 * _PARTS], between[-2 * _PARTS :]])
+    return float(near.max() / np.sqrt(np.square(heard).sum() * np.square(wave).sum()))
+
+
 def strike(samples: Mapping[int, np.ndarray], play: Play) -> dict[str, float]:
     """onset_ms: median and most; level_db: the farthest of a key from the middle one; likeness: the least r."""
     notes, now = [], APART_S
@@ -56,7 +66,7 @@ def strike(samples: Mapping[int, np.ndarray], play: Play) -> dict[str, float]:
         first = round(LEVEL_S * RATE)
         played, own = heard[lag : lag + len(wave)][:first], wave[:first]
         levels.append(10 * np.log10(np.square(played).sum() / np.square(own).sum()))
-        alike.append(float(np.corrcoef(heard[lag : lag + len(wave)], wave)[0, 1]))
+        alike.append(likeness(heard[lag : lag + len(wave)], wave))
     farthest = float(np.abs(np.array(levels) - np.median(levels)).max())
     most = max(late, key=abs)
     return {"onset_ms": float(np.median(late)), "onset_most_ms": most, "level_db": farthest, "likeness": min(alike)}
