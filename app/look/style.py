@@ -234,8 +234,9 @@ def announced(text: str) -> None:
 
 
 def strong(text: str) -> str:
-    """``text`` as safe HTML; what stands between asterisks is bold."""
-    return _STRONG.sub(r"<b>\1</b>", safe(text))
+    """``text`` as safe HTML; what stands between asterisks is bold. Those of a name, which ``unmarked`` has replaced,
+    are asterisks again: what is copied from the page is the name."""
+    return _STRONG.sub(r"<b>\1</b>", safe(text)).replace("∗", "*")
 
 
 def quiet(text: str) -> None:

@@ -65,6 +65,7 @@ def make(app: AppTest, count: int) -> AppTest:
 def test_sounds_are_made_and_what_gets_a_star_keeps_it(visit: Visit, trained: Path) -> None:
     app = visit("sounds", run="drums")
     assert "No sounds yet." in said(app) and not app.get("audio")
+    assert f"Press “{app.button(key='make-now').label}”" in said(app), "as it is called"
     app = make(app, 2)
     assert len(app.get("audio")) == len(made(trained)) == 2
     assert app.button(key="make-now").label == "Make two more"
