@@ -52,7 +52,7 @@ class Caption:
         star = '<span class="ss-star" title="It has a star">★</span> ' if self.starred else ""
         lines = [("", self.detail), (' class="sweet"', self.sweet)]
         small = (f"{style.PAUSE}<small{look}>{style.broken(text)}</small>" for look, text in lines if text)
-        return star + self.before + before + style.safe(self.label) + "".join(small)
+        return star + self.before + before + style.broken(self.label) + "".join(small)
 
 
 def sort_previews(found: Sequence[PreviewSet]) -> tuple[list[PreviewSet], list[PreviewSet], list[PreviewSet]]:

@@ -48,7 +48,8 @@ def show(runs: Sequence[Compared], found: Mapping[str, Sequence[PreviewSet]]) ->
         return
     epoch = _choose(heard, epochs)
     longest = max(one.span_s for one in heard)
-    left, right = st.columns(2, gap="large")
+    with st.container(key="beside"):
+        left, right = st.columns(2, gap="large")
     with left:
         _copies(heard, epoch, longest, nouns.held_out)
     with right:
