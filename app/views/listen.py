@@ -141,7 +141,8 @@ def _players(reader: RunReader, view: RunView, there: Moments, step: int, record
             previews.row(reader.root, one, Caption("New", where), f"new sound, {where}", part, brief=True)
         if recording is not None:
             level = listening_bench.level_of(recording.sound)
-            long = f", {sound_length(level.duration_s)}" if level else ""
+            seconds = sound_length(level.duration_s).replace(" ", "\N{NO-BREAK SPACE}") if level else ""
+            long = f", {seconds}" if seconds else ""
             previews.sound_row(
                 Caption("Nearest", f"{stem(recording.name)}{long}"),
                 recording.sound,
