@@ -247,7 +247,9 @@ class TrainingConfig(Settings):
         le=1,
         title="Part of the time for previews",
         description="Most of a run's time that previews may take: where they cost more, fewer come, close together at "
-        "first and eight moments at least; automatic: 0.02, or 1 (no bound) where you set the epochs between them.",
+        "first and eight moments at least; automatic: 0.02, or 1 (no bound) where you set the epochs between them. Of "
+        "a run held to minutes those that would take more than a tenth of the time left are left out, but for the "
+        "last.",
     )
     device: str = Field(
         "auto",

@@ -55,7 +55,9 @@ def long_duration(seconds: float) -> str:
 
 
 def sound_length(seconds: float) -> str:
-    """How long sounds are: "14.2 s", "3 min 20 s", "1 h 12 min"."""
+    """How long sounds are: "0.04 s", "14.2 s", "3 min 20 s", "1 h 12 min"."""
+    if 0 < seconds < 0.095:
+        return f"{seconds:.2f} s"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

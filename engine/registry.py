@@ -107,8 +107,9 @@ def _no_such_path(path: Path) -> DataError:
     """Says how far the path leads, so that its user sees which part of it is wrong."""
     there = next(place for place in path.absolute().parents if place.is_dir())
     missing = path.absolute().relative_to(there).parts[0]
+    ends = "" if path == there / missing else f": there is no {printable(Path(missing))} in {printable(there)}"
     return DataError(
-        f"{printable(path)} does not exist: there is no {printable(Path(missing))} in {printable(there)}.",
+        f"{printable(path)} does not exist{ends}.",
         "Give the path of a folder of sounds or of a CSV file.",
     )
 

@@ -42,7 +42,14 @@ def test_a_count_and_its_word_agree() -> None:
 
 
 def test_lengths_of_sounds_keep_their_seconds() -> None:
-    assert [sound_length(s) for s in (14.2, 200, 4320)] == ["14.2 s", "3 min 20 s", "1 h 12 min"]
+    assert [sound_length(s) for s in (0, 0.0434, 0.096, 14.2, 200, 4320)] == [
+        "0.0 s",
+        "0.04 s",
+        "0.1 s",
+        "14.2 s",
+        "3 min 20 s",
+        "1 h 12 min",
+    ]
 
 
 def written_by_hand(program: str) -> list[str]:

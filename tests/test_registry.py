@@ -136,4 +136,7 @@ def test_a_wrong_path_is_answered_with_where_it_ends_and_no_names_of_data_sets(t
     with pytest.raises(DataError) as caught:
         find_source(str(tmp_path / "Drums" / "kicks"))
     assert caught.value.cause == f"{tmp_path}/Drums/kicks does not exist: there is no Drums in {tmp_path}."
+    with pytest.raises(DataError) as caught:
+        find_source(str(tmp_path / "Drums"))
+    assert caught.value.cause == f"{tmp_path}/Drums does not exist.", "said once"
     assert "breast_cancer" not in str(caught.value)

@@ -82,7 +82,8 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-head{font-weight:600;line-height:1.3}.ss-head span,.ss-quiet{font-weight:400;opacity:.78}
 .ss-quiet{font-size:.93rem}
 .ss-line{line-height:1.5}.ss-line b{font-weight:650}
-.ss-mark{font-weight:600;line-height:1.25}.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
+.ss-mark{font-weight:600;line-height:1.25;overflow-wrap:anywhere}
+.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
 .ss-remark{font-size:.93rem;line-height:1.35;padding:.1rem 0 .3rem;overflow-wrap:anywhere}
 .ss-star{color:light-dark(#7A4E00,#F0CC70)}
 .ss-ticks{position:relative;height:1.2rem;font-size:.8rem;white-space:nowrap}
@@ -90,12 +91,13 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-ticks span:first-child{translate:0 0}.ss-ticks span:last-child{translate:-100% 0}
 .ss-mark .sweet{color:light-dark(#0A6558,#7ADBC7);opacity:1;font-weight:600}
 .ss-said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.ss-mark small{overflow-wrap:anywhere}
+.st-key-beside [data-testid=stHorizontalBlock]>[data-testid=stElementContainer]:first-child{flex-basis:8rem!important}
 :is(.st-key-plane,.st-key-top,[class*=st-key-stop-]) [data-testid=stElementToolbar]{display:none}
 [data-testid=stElementToolbarButton]:has([aria-label^="Copy Vega-Lite"]){display:none!important}
 :is([data-testid=stPageLink-NavLink],[role=tab],summary,.stDataFrame canvas):focus-visible{
   outline:2px solid light-dark(#0B7466,#5CCFB8);outline-offset:2px;border-radius:6px}
-[class*=st-key-star-] button,[class*=st-key-take-] button{min-height:0;padding:.15rem .3rem}
+[class*=st-key-star-] button,[class*=st-key-take-] button{min-height:2rem;min-width:2.2rem;padding:.15rem .3rem}
+[class*=st-key-take-out-]{margin-top:.4rem}
 :is([class*=st-key-star-],[class*=st-key-take-],[class*=st-key-along-],[class*=st-key-turn-])
   [data-testid=stMarkdownContainer]{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 [class*=st-key-star-] [data-testid=stIconMaterial],[class*=st-key-take-] [data-testid=stIconMaterial]{font-size:1.3rem}
@@ -234,8 +236,9 @@ def announced(text: str) -> None:
 
 
 def strong(text: str) -> str:
-    """``text`` as safe HTML; what stands between asterisks is bold."""
-    return _STRONG.sub(r"<b>\1</b>", safe(text))
+    """``text`` as safe HTML; what stands between asterisks is bold. Those of a name, which ``unmarked`` has replaced,
+    are asterisks again: what is copied from the page is the name."""
+    return _STRONG.sub(r"<b>\1</b>", safe(text)).replace("∗", "*")
 
 
 def quiet(text: str) -> None:

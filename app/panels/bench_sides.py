@@ -8,7 +8,8 @@ from typing import Literal
 
 import streamlit as st
 
-from app.panels import moments, previews
+from app.look import picture
+from app.panels import moments
 from app.panels.listening_bench import Heard
 from app.panels.moments import Moments
 from app.panels.previews import Caption
@@ -16,6 +17,7 @@ from app.runs import recordings
 from app.runs.data import dataset_of
 from engine.printable import escaped
 from engine.rundir.reader import RunReader
+from engine.rundir.record import RunRecord
 from engine.rundir.view import RunView
 
 FOLLOW = ("new", "copy")  # the slider
@@ -37,7 +39,9 @@ def recording(reader: RunReader, view: RunView) -> Recording | None:
     return Recording(escaped(str(name)), sound) if sound is not None else None
 
 
-def chosen(reader: RunReader, there: Moments, step: int, near: Recording | None) -> tuple[Heard, Heard]:
+def chosen(
+    reader: RunReader, run: RunRecord | None, there: Moments, step: int, near: Recording | None
+) -> tuple[Heard, Heard]:
     """The fields for both sides, and what is chosen there."""
     options = there.choices(near is not None)
     usual = options[0], "original" if there.original else options[-1]
@@ -52,13 +56,13 @@ def chosen(reader: RunReader, there: Moments, step: int, near: Recording | None)
             )  # fmt: skip
             found.append(st.session_state[key])
     kinds = [one.partition("@")[0] for one in found]
-    span = previews.span_s(reader.root, there.found)
-    made = [_heard(reader.root, there, one, step, near, span, kinds[0] == kinds[1]) for one in found]
+    wide = picture.preview_s(run)
+    made = [_heard(reader.root, there, one, step, near, wide, kinds[0] == kinds[1]) for one in found]
     return made[0], made[1]
 
 
 def _heard(
-    root: Path, there: Moments, choice: str, step: int, near: Recording | None, span: float, alike: bool
+    root: Path, there: Moments, choice: str, step: int, near: Recording | None, picture_s: float, alike: bool
 ) -> Heard:
     if choice == "recording" and near is not None:
         said = f"the recording {near.name}"
@@ -70,10 +74,10 @@ def _heard(
     caption = Caption("") if kind == "original" else there.caption(one.step)
     did = caption.copied if kind == "copy" else caption.detail
     detail = ", ".join(text for text in (did, caption.sweet) if text)
-    picture = root / one.files["png"] if "png" in one.files else None
+    drawn = root / one.files["png"] if "png" in one.files else None
     return Heard(
         kind if kind == "original" else f"{kind}@{one.step}", moments.title(kind, where), detail,
-        moments.phrase(kind, where, alike), root / one.files["wav"], picture, span,
+        moments.phrase(kind, where, alike), root / one.files["wav"], drawn, picture_s,
     )  # fmt: skip
 
 

@@ -97,6 +97,9 @@ def _figures(health: Health) -> None:
         ("To learn from", str(health.learn)),
         ("To check with", str(health.check)),
     ]
+    if not health.usable:  # of nothing there is no length, and no side
+        st.metric(*figures[0])
+        return
     for half, pair in zip(st.columns(2), (figures[:2], figures[2:]), strict=True):
         for column, (label, value) in zip(half.columns(2, wrap=False), pair, strict=True):
             column.metric(label, value)

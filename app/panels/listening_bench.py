@@ -34,7 +34,7 @@ _bench = v2.component("sweetspot_listening_bench", html=_html, css=_css, js=_js,
 class Heard:
     """One of the two. name, detail: in its lane; phrase: in a sentence, "the copy of epoch 31". sound: a WAV.
 
-    picture_s: the time that its picture's whole width stands for, 0 without one.
+    picture_s: the time that its picture's whole width stands for, 0 if unknown: then its own length.
     """
 
     key: str

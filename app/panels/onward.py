@@ -16,10 +16,13 @@ def show(reader: RunReader, view: RunView) -> None:
     states = saved_states.states_of(reader)
     if view.run is None or not states:
         first = "No weights are kept yet. The first are kept with the first previews, before the first update."
-        style.quiet(first if view.state.live else "No weights are kept.")
+        missing = saved_states.damaged(reader)
+        style.quiet(first if view.state.live else missing or "No weights are kept.")
         return
     says = "All whose weights were kept: the best, the last, and a snapshot beside most previews."
     which = saved_states.choose(states, _key(reader, states), says, width=320)
+    if missing := saved_states.damaged(reader):
+        style.quiet(missing)
     with st.container(horizontal=True, key="onward"):
         _use(reader, view, which)
         _fork(reader, "Begin a new run from it", "fork_right", which, "fork", (

@@ -9,10 +9,9 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import streamlit as st
 
-from app.look import newest_first, style
+from app.look import newest_first, picture, style
 from app.runs import media
 from app.runs.original import own_errors
 from app.runs.store import metrics_of
@@ -53,7 +52,7 @@ class Caption:
         star = '<span class="ss-star" title="It has a star">★</span> ' if self.starred else ""
         lines = [("", self.detail), (' class="sweet"', self.sweet)]
         small = (f"{style.PAUSE}<small{look}>{style.broken(text)}</small>" for look, text in lines if text)
-        return star + self.before + before + style.safe(self.label) + "".join(small)
+        return star + self.before + before + style.broken(self.label) + "".join(small)
 
 
 def sort_previews(found: Sequence[PreviewSet]) -> tuple[list[PreviewSet], list[PreviewSet], list[PreviewSet]]:
@@ -131,25 +130,37 @@ def _where(epoch: int, step: int, ends: dict[int, int], curve: np.ndarray, unit:
 
 
 def listen(
-    root: Path, found: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], nouns: tuple[str, str]
+    root: Path,
+    found: Sequence[PreviewSet],
+    captions: Mapping[tuple[int, int], Caption],
+    nouns: tuple[str, str],
+    picture_s: float,
 ) -> None:
-    """Draw the panel. captions: by (epoch, step). nouns: the two headings."""
+    """Draw the panel. captions: by (epoch, step). nouns: the two headings. picture_s: what the whole width of a
+    picture stands for."""
     references, copies, samples = sort_previews(found)
-    span = span_s(root, samples)
+    span = span_s(root, found)
+    part = picture.part_of(picture_s, span)
     if references or copies:
         style.quiet(nouns[0])
     if span:
         time_axis(span)
     for reference in references[:1]:
-        row(root, reference, Caption("Original"), "the original", brief=bool(span))
+        row(root, reference, Caption("Original"), "the original", part, brief=bool(span))
     if copies:
-        _copies(root, copies, captions, bool(span))
+        _copies(root, copies, captions, part, bool(span))
     if samples:
         style.quiet(nouns[1])
-        _timeline(root, samples, captions, bool(span))
+        _timeline(root, samples, captions, part, bool(span))
 
 
-def _copies(root: Path, copies: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], brief: bool) -> None:
+def _copies(
+    root: Path,
+    copies: Sequence[PreviewSet],
+    captions: Mapping[tuple[int, int], Caption],
+    part: float,
+    brief: bool,
+) -> None:
     """Only the newest copy is seen, but the ones before stay in the tree: who listens to one hears it to its end."""
     groups = newest_first.groups(copies)
     with st.container(key="copies", gap=None):
@@ -162,33 +173,31 @@ def _copies(root: Path, copies: Sequence[PreviewSet], captions: Mapping[tuple[in
                         one,
                         Caption("Copy", moment(one)),
                         f"copy of the original, {moment(one)}, {caption.copied}",
+                        part,
                         brief=brief,
                     )
 
 
 def _timeline(
-    root: Path, samples: Sequence[PreviewSet], captions: Mapping[tuple[int, int], Caption], brief: bool
+    root: Path,
+    samples: Sequence[PreviewSet],
+    captions: Mapping[tuple[int, int], Caption],
+    part: float,
+    brief: bool,
 ) -> None:
     def label(group: Sequence[PreviewSet]) -> str:
         return f"{counted(len(group), 'earlier one')}, {moment(group[0])} to {moment(group[-1])}"
 
     def draw(one: PreviewSet) -> None:
-        row(root, one, captions.get((one.epoch, one.step), Caption(*moment_parts(one))), brief=brief)
+        row(root, one, captions.get((one.epoch, one.step), Caption(*moment_parts(one))), part=part, brief=brief)
 
     with st.container(key="timeline", gap="small"):
         newest_first.show(samples, root.name, label, draw)
 
 
 def span_s(root: Path, found: Sequence[PreviewSet]) -> float:
-    """The time that the whole width of each picture of a run stands for: how long a new sound is; 0 if unknown."""
-    sounds = (root / one.files["wav"] for one in reversed(found) if one.role == "sample" and "wav" in one.files)
-    path = next(sounds, None)
-    if path is None or media.refusal(path):
-        return 0.0
-    try:
-        return float(soundfile.info(path).duration)
-    except (soundfile.LibsndfileError, OSError):
-        return 0.0
+    """How long the longest of these sounds is: what the whole width of a time axis stands for; 0 without any."""
+    return max((media.duration_s(root / one.files["wav"]) for one in found if "wav" in one.files), default=0.0)
 
 
 def time_axis(seconds: float) -> None:
@@ -218,13 +227,13 @@ def row(
     one: PreviewSet,
     caption: Caption,
     alt: str = "",
-    part: float | None = None,
+    part: float = 1.0,
     brief: bool = False,
     hearing: int = 0,
 ) -> None:
     """A label beside the preview, drawn by its kind: sound, picture or table.
 
-    part: of the whole width that a sound's picture takes, where several share one time axis. brief: its player shows no
+    part: of the time axis that a sound's picture spans, as :func:`picture.part_of` has it. brief: its player shows no
     clock of whole seconds, since an axis in tenths stands over it. hearing: it plays by itself when this number is new
     to it; at 0 it never does.
     """
@@ -257,14 +266,17 @@ def sound_row(caption: Caption, sound: bytes, says: str) -> None:
 
 
 def _content(root: Path, one: PreviewSet, says: str, part: float | None = None, hearing: int = 0) -> None:
+    """part: None of what stands on no time axis."""
     files = {suffix: root / path for suffix, path in one.files.items()}
     for suffix, path in list(files.items()):
         if why := media.refusal(path):
             del files[suffix]
             style.quiet(why)
     if "png" in files:
-        place = st if part is None else st.columns([part, max(1 - part, 1e-6)], gap=None, wrap=False)[0]
-        place.image(str(files["png"]), width="stretch", alt=f"Picture of {says}")
+        if part is None:
+            st.image(str(files["png"]), width="stretch", alt=f"Picture of {says}")
+        else:
+            picture.show(files["png"], part, f"Picture of {says}")
     if "wav" in files:
         # A player that has played by itself does so again only under another identity, of which its text is a part.
         again = f", hearing {hearing}" if hearing > 1 else ""

@@ -71,20 +71,22 @@ def _section(
     for sweep, group in groupby(rows[:MOST_SHOWN], lambda row: row.queued.request.sweep):
         together = list(group)
         if sweep is not None:
-            _heading(title, together[0], found)
+            _heading(together, found)
         for row in together:
             _row(row, queue, found)
     if len(rows) > MOST_SHOWN:
         style.quiet(f"And {counted(len(rows) - MOST_SHOWN, 'more', 'more')}.")
 
 
-def _heading(title: str, one: QueueRow, found: Listed) -> None:
-    """Over those of one sweep: how far it is, and the way to Compare once two can be held beside one another."""
-    sweep = found.sweep(one.queued.request)
+def _heading(together: Sequence[QueueRow], found: Listed) -> None:
+    """Over those of one sweep in a section: how many they are, how far it is, and the way to Compare once two can be
+    held beside one another."""
+    sweep = found.sweep(together[0].queued.request)
     done = sum(row.state is Standing.DONE for row in sweep)
     begun = [row.queued.id for row in sweep if row.view is not None and row.view.run is not None]
     with st.container(horizontal=True, vertical_alignment="center"):
-        style.head_words(f"{len(sweep)} runs added together, {done} done")
+        here = f"{len(together)} of " if len(together) < len(sweep) else ""
+        style.head_words(f"{here}{len(sweep)} runs added together, {done} done")
         if len(begun) >= FEWEST:
             st.page_link(
                 "views/compare.py", label="Compare them", icon=":material/compare_arrows:", width="content",

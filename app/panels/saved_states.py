@@ -51,6 +51,9 @@ def states_of(reader: RunReader) -> dict[str, str]:
 
 
 def damaged(reader: RunReader) -> str:
-    """What was saved and is not offered, as a sentence; empty when all is whole."""
+    """What was saved and is not offered, and what to do; empty when all is whole."""
     names = [one.path.name for one in (*reader.checkpoints(), *reader.snapshots()) if not intact(one)]
-    return f"Damaged, and not offered: {', '.join(names)}." if names else ""
+    if not names:
+        return ""
+    instead = "Choose another epoch, or copy" if reader.saved_states(intact) else "Copy"
+    return f"Damaged, and not offered: {', '.join(names)}. {instead} the run once more from where it lies whole."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.look import link, style, words
+from app.look import link, picture, style, words
 from app.panels.comparison import swatch
 from app.panels.previews import Caption, row, sort_previews, span_s, time_axis
 from app.runs import media
@@ -21,13 +21,15 @@ NARROWEST = 0.05  # of the width: still to be seen
 
 @dataclass(frozen=True)
 class Heard:
-    """What one run lets one hear or see. span_s: the time that a picture's whole width stands for, 0 if unknown."""
+    """What one run lets one hear or see. span_s: of its longest sound, 0 if unknown; picture_s: the time that a
+    picture's whole width stands for."""
 
     one: Compared
     originals: Sequence[PreviewSet]
     copies: Sequence[PreviewSet]
     samples: Sequence[PreviewSet]
     span_s: float
+    picture_s: float
 
     @property
     def root(self) -> Path:
@@ -46,7 +48,8 @@ def show(runs: Sequence[Compared], found: Mapping[str, Sequence[PreviewSet]]) ->
         return
     epoch = _choose(heard, epochs)
     longest = max(one.span_s for one in heard)
-    left, right = st.columns(2, gap="large")
+    with st.container(key="beside"):
+        left, right = st.columns(2, gap="large")
     with left:
         _copies(heard, epoch, longest, nouns.held_out)
     with right:
@@ -55,7 +58,8 @@ def show(runs: Sequence[Compared], found: Mapping[str, Sequence[PreviewSet]]) ->
 
 def _heard(one: Compared, found: Sequence[PreviewSet]) -> Heard:
     originals, copies, samples = sort_previews(found)
-    return Heard(one, originals[:1], copies, samples, span_s(one.reader.root, samples))
+    span = span_s(one.reader.root, found)
+    return Heard(one, originals[:1], copies, samples, span, picture.preview_s(one.run) or span)
 
 
 def _choose(heard: Sequence[Heard], epochs: Sequence[int]) -> int:
@@ -123,7 +127,7 @@ def _at(one: Heard, found: Sequence[PreviewSet], epoch: int, longest: float, wha
 
 
 def _row(one: Heard, preview: PreviewSet, caption: Caption, says: str, longest: float) -> None:
-    part = min(1.0, max(NARROWEST, one.span_s / longest)) if longest and one.span_s else 1.0
+    part = max(NARROWEST, picture.part_of(one.picture_s, longest))
     row(one.root, preview, caption, says, part, brief=bool(longest))
 
 

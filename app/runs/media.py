@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
 from engine.quantities import size
+from engine.stamp import Stamp, stamp
 
 MOST_BYTES = {"wav": 32 << 20, "png": 8 << 20, "npy": 32 << 20}
 MOST_PIXELS = 1_400  # a side; Streamlit decodes and shrinks what is wider
@@ -46,6 +49,22 @@ def _picture_fault(path: Path, head: bytes) -> str | None:
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
         return "This picture is damaged."
     return None
+
+
+def duration_s(path: Path) -> float:
+    """Of a sound; 0 of one that cannot be read."""
+    moment = stamp(path)
+    return 0.0 if moment is None else _duration_s(path, moment)
+
+
+@lru_cache(maxsize=4096)
+def _duration_s(path: Path, _moment: Stamp) -> float:
+    if refusal(path):
+        return 0.0
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, OSError):
+        return 0.0
 
 
 def table(path: Path) -> NDArray[np.generic] | None:

@@ -131,7 +131,7 @@ def _too_early(view: RunView, damaged: str) -> tuple[str, str]:
     if view.state.live:
         return "Nothing is saved yet.", "The first save comes within minutes; “Save now” on the run's page makes one."
     if damaged:
-        return "Nothing that was saved is whole.", f"{damaged} Copy the run once more from where it lies whole."
+        return "Nothing that was saved is whole.", damaged
     return "Nothing was saved before this run ended.", "Resume it or train again, then sounds can be made."
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from statistics import median_low
 
 import soundfile
 import streamlit as st
-from PIL import Image
 
 from app.look import download, newest_first, next_focus, style
+from app.look import picture as picture_of
 from app.panels import star
 from app.runs import media
 from app.sounds.files import file_name
@@ -21,7 +19,6 @@ from app.sounds.words import detail, differences, label, state_words
 from engine.errors import SweetspotError
 from engine.quantities import counted, sound_length
 from engine.rundir.reading import own_file
-from engine.stamp import Stamp, stamp
 
 LABEL_PX, TOOLS_PX = 84, 40
 BRIEF_S = 10.0  # Below, a browser's clock in whole seconds says nothing.
@@ -139,10 +136,7 @@ def _heard(path: Path, says: str, part: float, hearing: int) -> None:
     """part: of the whole width that its picture takes; of more than all of it, what fits is shown."""
     picture = path.with_suffix(".png")
     if own_file(picture) and media.refusal(picture) is None:
-        # Columns whatever the part is: a player whose place in the tree changes falls silent.
-        drawn, _ = st.columns([min(part, 1.0), max(1 - part, 1e-6)], gap=None, wrap=False)
-        shown = str(picture) if part <= 1 else _beginning(picture, stamp(picture), 1 / part)
-        drawn.image(shown, width="stretch", alt=f"Picture of {says}")
+        picture_of.show(picture, part, f"Picture of {says}")
     why = media.refusal(path)
     if why is None:
         # A player that has played by itself does so again only under another identity, of which its text is a part.
@@ -150,15 +144,6 @@ def _heard(path: Path, says: str, part: float, hearing: int) -> None:
         st.audio(str(path), alt=f"Play {says}{again}", autoplay=hearing > 0)
     else:
         style.quiet(why)
-
-
-@lru_cache(maxsize=256)
-def _beginning(picture: Path, _moment: Stamp | None, part: float) -> bytes:
-    """The first ``part`` of a picture's width, as PNG."""
-    out = io.BytesIO()
-    with Image.open(picture, formats=("PNG",)) as whole:
-        whole.crop((0, 0, max(1, round(part * whole.width)), whole.height)).save(out, "PNG")
-    return out.getvalue()
 
 
 def _remove_button(made: MadeSounds, sound: Sound, key: str) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.charts import plots
 from app.charts.settings import ChartSettings
-from app.look import link, style, words
+from app.look import link, picture, style, words
 from app.look.fragments import fragment
 from app.panels import bench_sides, epoch_remarks, listening_bench, previews
 from app.panels.bench_sides import Recording
@@ -71,13 +71,13 @@ def _bench(library: Library, reader: RunReader) -> None:
     plots.main(reader, view, there.steps, ChartSettings(), lambda step: _go(reader, there, step), CHART_PX, chosen=step)
     _slider(key, widget, there)
     recording = bench_sides.recording(reader, view)
-    first, second = bench_sides.chosen(reader, there, step, recording)
+    first, second = bench_sides.chosen(reader, view.run, there, step, recording)
     begin = Begin(st.session_state.get(f"plays-{reader.id}", 0), bench_sides.following(reader.id))
     if not listening_bench.show(first, second, begin, reader.id):
         style.note("gray", "music_off", "One of the two cannot be played.", "It is no sound, or gone: choose another.")
     left, right = st.columns([5, 3], gap="large")
     with left:
-        _players(reader, there, step, recording)
+        _players(reader, view, there, step, recording)
     with right:
         epoch_remarks.show(reader, view, there, step, lambda step: _go(reader, there, step))
 
@@ -124,23 +124,25 @@ def _stop(there: Moments, step: int) -> str:
     return " · ".join(one for one in said if one)
 
 
-def _players(reader: RunReader, there: Moments, step: int, recording: Recording | None) -> None:
+def _players(reader: RunReader, view: RunView, there: Moments, step: int, recording: Recording | None) -> None:
     """Everything of one moment, each with a player of its own."""
     where, caption = there.where(step), there.caption(step)
     style.title(f"Everything of {where}" if step else "Before learning", caption.sweet)
     span = previews.span_s(reader.root, there.found)
+    part = picture.part_of(picture.preview_s(view.run), span)
     with st.container(key="players", gap="small"):
         if span:
             previews.time_axis(span)
         if there.original is not None:
-            previews.row(reader.root, there.original, Caption("Original"), "the original", brief=True)
+            previews.row(reader.root, there.original, Caption("Original"), "the original", part, brief=True)
         for one in there.copies(step):
-            previews.row(reader.root, one, Caption("Copy", where), f"copy of the original, {where}", brief=True)
+            previews.row(reader.root, one, Caption("Copy", where), f"copy of the original, {where}", part, brief=True)
         for one in there.samples(step):
-            previews.row(reader.root, one, Caption("New", where), f"new sound, {where}", brief=True)
+            previews.row(reader.root, one, Caption("New", where), f"new sound, {where}", part, brief=True)
         if recording is not None:
             level = listening_bench.level_of(recording.sound)
-            long = f", {sound_length(level.duration_s)}" if level else ""
+            seconds = sound_length(level.duration_s).replace(" ", "\N{NO-BREAK SPACE}") if level else ""
+            long = f", {seconds}" if seconds else ""
             previews.sound_row(
                 Caption("Nearest", f"{stem(recording.name)}{long}"),
                 recording.sound,

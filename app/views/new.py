@@ -73,7 +73,7 @@ def _decide(library: Library, chosen: Chosen | None, model: RunRecord | None, be
     task = chosen.task if chosen else get_dataset("demo").task
     settings: dict[str, Any] = {}
     if begins is None and (chosen is None or chosen.of_sounds):
-        settings["preset"] = _preset(chosen.different if chosen else 0, model)
+        settings["preset"] = _preset(chosen.different if chosen and chosen.ready else 0, model)
     settings["max_minutes"] = _limit(chosen, model)
     st.session_state.setdefault("name", "")
     usual = begins.name if begins else chosen.name if chosen else ""
@@ -159,7 +159,7 @@ def _preset(sounds: int, model: RunRecord | None) -> str:
     captions = []
     for one in presets:
         epochs = resolve(TrainingConfig(preset=one), max(1, sounds)).max_epochs
-        fits = f"Fits your {sounds} sounds" if one == fitting else _FITS[one]
+        fits = f"Fits your {counted(sounds, 'sound')}" if one == fitting else _FITS[one]
         captions.append(f"{_GUARD[one]} guard, at most {epochs} epochs. {fits}")
     wanted = str(model.config.training.get("preset")) if model else fitting
     index = presets.index(wanted) if wanted in presets else 0

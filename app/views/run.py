@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from app.charts import plots, small_plots
-from app.look import states, style, words
+from app.look import picture, states, style, words
 from app.look.fragments import fragment
 from app.look.plain import plain
 from app.panels import actions, chart_menu, details, families, notices, open_run, previews, run_notes, summary
@@ -150,8 +150,9 @@ def _listen(reader: RunReader, view: RunView, preview_sets: list[PreviewSet]) ->
             return
         captions = previews.captions(reader.root, view, preview_sets)
         with st.container(key="clicked"):
-            fragment(_clicked, key=CLICKED)(reader, preview_sets, captions)
-        previews.listen(reader.root, preview_sets, captions, (nouns.held_out, nouns.made))
+            fragment(_clicked, key=CLICKED)(reader, view, preview_sets, captions)
+        nouns_of = nouns.held_out, nouns.made
+        previews.listen(reader.root, preview_sets, captions, nouns_of, picture.preview_s(view.run))
 
 
 def _hear(reader: RunReader, preview_sets: list[PreviewSet], step: int) -> None:
@@ -168,7 +169,10 @@ def _chosen(reader: RunReader) -> tuple[int | None, int]:
 
 
 def _clicked(
-    reader: RunReader, preview_sets: list[PreviewSet], captions: Mapping[tuple[int, int], previews.Caption]
+    reader: RunReader,
+    view: RunView,
+    preview_sets: list[PreviewSet],
+    captions: Mapping[tuple[int, int], previews.Caption],
 ) -> None:
     step, times = _chosen(reader)
     one = next((one for one in preview_sets if one.step == step and one.role == "sample" and "wav" in one.files), None)
@@ -176,9 +180,9 @@ def _clicked(
         return
     caption = captions.get((one.epoch, one.step), previews.Caption(*previews.moment_parts(one)))
     style.quiet("Chosen in the curve")
-    previews.row(
-        reader.root, one, caption, f"new sound, {caption.spoken}, chosen in the curve", brief=True, hearing=times
-    )
+    part = picture.part_of(picture.preview_s(view.run), previews.span_s(reader.root, preview_sets))
+    says = f"new sound, {caption.spoken}, chosen in the curve"
+    previews.row(reader.root, one, caption, says, part, brief=True, hearing=times)
 
 
 def _starting(launch: Launch) -> None:

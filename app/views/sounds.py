@@ -35,11 +35,9 @@ def page() -> None:
         wish = _wish(model)
         first = making.next_number(model, wish, {"kind": NEW})
         count = int(st.session_state.get("count", 8))
-        more = f"{small(count)} {'more' if first else plural(count, 'sound')}"
-        pressed = st.button(
-            f"Make {more}", type="primary", icon=":material/graphic_eq:", width="stretch", key="make-now"
-        )
-        style.quiet("A moment for each. The same seed, number and quality always make the same sound.")
+        press = _press(first, count)
+        pressed = st.button(press, type="primary", icon=":material/graphic_eq:", width="stretch", key="make-now")
+        style.quiet("The same seed, number and quality always make the same sound.")
     with left:
         asked = relatives.offer(model, wish, count)
         own_sound.offer(model, wish)
@@ -52,7 +50,12 @@ def page() -> None:
         if asked:
             making.make(model, asked, slot)
         _remarks()
-        fragment(_list)(model, _listed(model))
+        fragment(_list)(model, _listed(model), press)
+
+
+def _press(first: int, count: int) -> str:
+    """What stands on the button. first: the number of the first one that it makes."""
+    return f"Make {small(count)} {'more' if first else plural(count, 'sound')}"
 
 
 def _listed(model: Model) -> frozenset[tuple[str, bool]]:
@@ -121,20 +124,21 @@ def _remarks() -> None:
         style.note("gray", "info", "About these.", " ".join(remarks))
 
 
-def _list(model: Model, drawn: frozenset[tuple[str, bool]]) -> None:
-    """What was made, newest first. A star stops no making. drawn: what the whole page was drawn with."""
+def _list(model: Model, drawn: frozenset[tuple[str, bool]], press: str) -> None:
+    """What was made, newest first. A star stops no making. drawn: what the whole page was drawn with.
+    press: what stands on the button that makes some."""
     players.put_back(model.made)
-    _rows(model)
+    _rows(model, press)
     if _listed(model) != drawn:  # last, so that the star itself is seen first
         st.rerun()
 
 
-def _rows(model: Model) -> None:
+def _rows(model: Model, press: str) -> None:
     if doubt := model.made.doubt:
         style.note("yellow", "info", "Stars cannot be read.", doubt)
     groups = _groups(model)
     if not any(groups.values()):
-        _empty()
+        _empty(press)
         return
     if st.session_state.pop("made", False) or st.session_state.get("which") not in groups:
         st.session_state["which"] = next(iter(groups))  # what is new has no star
@@ -179,10 +183,11 @@ def _download(model: Model, chosen: Sequence[Sound]) -> None:
     )  # fmt: skip
 
 
-def _empty() -> None:
+def _empty(press: str) -> None:
+    """press: what stands on the button."""
     style.empty(
         "No sounds yet.",
-        "Press “Make”: the model makes new sounds that it never heard, in the manner of what it learnt. "
+        f"Press “{press}”: the model makes new sounds that it never heard, in the manner of what it learnt. "
         "Star what you like, and take it to your audio workstation.",
     )
 

@@ -86,9 +86,10 @@ def _skipped(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | Non
     if not skipped:
         return None
     severity = "warning" if 2 * skipped > len(rows) else "info"
-    return Diagnosis(
-        code="skipped", severity=severity, message=f"{skipped} of {counted(len(rows), 'file')} cannot be used."
-    )
+    message = f"{skipped} of {counted(len(rows), 'file')} cannot be used."
+    if skipped == len(rows):
+        message = f"None of {skipped} files can be used." if skipped > 1 else "The only file cannot be used."
+    return Diagnosis(code="skipped", severity=severity, message=message)
 
 
 def _runs(collection: Collection, rows: Sequence[FileRow]) -> Diagnosis | None:

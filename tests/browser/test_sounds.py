@@ -42,6 +42,10 @@ def _plays_after_a_click(page: Any, player: Any) -> bool:
     return bool(page.evaluate("[...document.querySelectorAll('audio')].some(one => one.currentTime > 0)"))
 
 
+SMALLEST = """['star', 'take'].flatMap(key => [...document.querySelectorAll(`[class*=st-key-${key}-] button`)])
+  .map(one => one.getBoundingClientRect()).filter(box => box.width).flatMap(box => [box.width, box.height])"""
+
+
 def lengths(page: Any) -> list[float]:
     """Of all players that know theirs, from the oldest on."""
     found = page.evaluate("[...document.querySelectorAll('audio')].map(a => a.duration)")
@@ -63,6 +67,7 @@ def test_sounds_are_made_heard_starred_and_taken_along(
     assert until(lambda: len(lengths(page)) == 2)
     assert lengths(page) == [round(soundfile.info(path).duration, 2) for path in files]
     assert page.evaluate("[...document.querySelectorAll('audio')].every(a => a.paused)"), "nothing plays by itself"
+    assert min(page.evaluate(SMALLEST)) >= 28, "star, download and bin are hit by a finger"
     page.locator("audio").first.evaluate("a => { a.loop = true; a.muted = true; return a.play() }")
     page.get_by_role("button", name="Give it a star").last.click()
     page.get_by_role("button", name="Take its star away").wait_for()

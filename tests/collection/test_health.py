@@ -46,6 +46,13 @@ def test_each_weakness_is_named(write: Write, folder: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("files", "said"), [(1, "The only file cannot be used."), (2, "None of 2 files can be used.")])
+def test_where_no_file_can_be_used_it_says_so(folder: Path, files: int, said: str) -> None:
+    for number in range(files):
+        (folder / f"{number}.wav").touch()
+    assert said in [finding.message for finding in health(folder).findings]
+
+
 def test_faults_are_findings_that_name_the_files_and_say_what_to_do(write: Write, folder: Path) -> None:
     for seed in range(5):
         write(f"{seed}.wav", seed)

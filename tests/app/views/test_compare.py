@@ -122,6 +122,13 @@ def test_what_an_address_cannot_mean_is_passed_over(visit: Visit, three: None) -
     assert app.selectbox(key="compare-metric").value == "val_recon_db" and len(table(app)) == 3
 
 
+def test_a_name_with_asterisks_can_be_copied_from_the_sentence(visit: Visit, runs_dir: Path) -> None:
+    judged(runs_dir / "a", "**dry**", [4, 5, 6, 7])
+    judged(runs_dir / "b", "wet", [6, 7.1, 8, 9.1], apart=2.3)
+    sentence = said(visit("compare", runs="a,b")).partition("The difference")[2]
+    assert "<b>**dry**</b>" in sentence and "\N{ASTERISK OPERATOR}" not in sentence
+
+
 def test_without_runs_it_says_how_to_choose_some(visit: Visit, three: None) -> None:
     assert "Nothing chosen yet." in said(visit("compare"))
     alone = visit("compare", runs="a")

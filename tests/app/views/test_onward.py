@@ -102,6 +102,18 @@ def test_the_choice_follows_what_is_best_until_somebody_chooses(visit: Visit, ru
     assert proposed(app.run()).value == snapshot(run)
 
 
+def test_what_is_damaged_is_said_beside_the_choice_with_what_to_do(visit: Visit, run: RunReader) -> None:
+    run.layout.best.write_bytes(b"damaged")
+    app = visit("run", run="drums")
+    assert proposed(app).options[0].startswith("Last save")
+    assert "Damaged, and not offered: best.safetensors. Choose another epoch, or copy the run once more" in said(app)
+    for path in (*run.layout.checkpoints.glob("*.safetensors"), *run.layout.snapshots.glob("*.safetensors")):
+        path.write_bytes(b"damaged")
+    told = said(visit("run", run="drums"))
+    assert "Copy the run once more from where it lies whole." in told and "Choose another epoch" not in told
+    assert "No weights are kept." not in told
+
+
 def test_before_anything_is_kept_it_says_so(visit: Visit, runs_dir: Path) -> None:
     live = write(runs_dir / "drums", state=State.RUNNING, done=1, close=False)
     app = visit("run", run="drums")

@@ -20,6 +20,7 @@ import soundfile
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.look import picture
 from app.sounds import made_sounds, players, relatives
 from app.sounds.client import Client, client_of
 from app.sounds.files import bundle, file_name
@@ -64,6 +65,7 @@ def make(app: AppTest, count: int) -> AppTest:
 def test_sounds_are_made_and_what_gets_a_star_keeps_it(visit: Visit, trained: Path) -> None:
     app = visit("sounds", run="drums")
     assert "No sounds yet." in said(app) and not app.get("audio")
+    assert f"Press “{app.button(key='make-now').label}”" in said(app), "as it is called"
     app = make(app, 2)
     assert len(app.get("audio")) == len(made(trained)) == 2
     assert app.button(key="make-now").label == "Make two more"
@@ -188,7 +190,7 @@ def test_the_time_axis_is_the_longest_of_what_is_usual(lengths: list[float], wid
 def test_the_picture_of_a_sound_that_is_cut_is_its_beginning(tmp_path: Path) -> None:
     whole = Image.fromarray(np.tile(np.arange(100, dtype=np.uint8), (4, 1)))
     whole.save(tmp_path / "a.png")
-    with Image.open(io.BytesIO(players._beginning(tmp_path / "a.png", None, 0.2))) as shown:
+    with Image.open(io.BytesIO(picture.beginning(tmp_path / "a.png", None, 0.2))) as shown:
         assert shown.size == (20, 4) and np.array(shown).max() == 19
 
 

@@ -483,10 +483,23 @@ def test_what_is_held_out_is_shown_as_the_settings_divide_it(visit: Visit, drums
     assert [metric.value for metric in app.metric][2:] == ["7", "3"] and app.button(key="start").disabled
 
 
+def test_of_a_folder_without_a_usable_sound_no_length_is_said_and_no_guard_fits(visit: Visit, folder: Path) -> None:
+    (folder / "empty.wav").touch()
+    app = visit("new")
+    app.segmented_control(key="source").set_value("A folder on this computer").run()
+    app.text_input(key="folder").set_value(str(folder)).run()
+    assert "The only file cannot be used." in said(app) and "Not enough to learn from" in said(app)
+    assert [metric.label for metric in app.metric] == ["Usable sounds"]
+    soundfile.write(folder / "one.wav", chirp(0), 48_000)
+    app.button(key="again").click().run()
+    assert app.metric[0].value == "1 of 2" and not app.exception
+    assert not [one for one in app.radio[0].proto.captions if "Fits your" in one], "it is not enough for any"
+
+
 def test_a_folder_that_is_none_is_said_in_a_sentence(visit: Visit, tmp_path: Path) -> None:
     app = visit("new")
     app.segmented_control(key="source").set_value("A folder on this computer").run()
-    app.text_input(key="folder").set_value(str(tmp_path / "missing")).run()
+    app.text_input(key="folder").set_value(str(tmp_path / "missing" / "kicks")).run()
     assert f"does not exist: there is no missing in {tmp_path}" in said(app) and "breast_cancer" not in said(app)
     assert app.button(key="start").disabled
 
@@ -590,7 +603,7 @@ def test_what_was_found_can_be_heard_and_only_when_asked_for(visit: Visit, folde
     app.run()
     assert not app.exception and len(app.get("audio")) == 5
     app.number_input(key="to-hear-page").set_value(2).run()
-    assert not app.exception and len(app.get("audio")) == 1 and "hot∗5.wav" in said(app)
+    assert not app.exception and len(app.get("audio")) == 1 and "hot*5.wav" in said(app)
 
 
 def test_the_page_of_a_run_without_a_run_in_its_address_says_so(visit: Visit) -> None:
