@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from engine.tasks.vae.play.spot import deviations
 LONGEST_S = 3600.0  # of a file: a few bytes of it can ask for months
 _MOST_BYTES = 16 << 20
 _ALL_SOUND_OFF, _ALL_NOTES_OFF = 120, 123
+_LOOK_S = 0.001
 Tell = Callable[[str], None]
 INSTALL = 'Install it: pip install "sweetspot[play]".'
 _INSTALL_PORTS = f"{INSTALL} From Python 3.13 on: pip install python-rtmidi, which compiles it."
@@ -80,16 +82,45 @@ def open_port(name: str, receive: Callable[[Any], None]) -> Iterator[str]:
         fitting = [one for one in ports if one == name] or [one for one in ports if name.lower() in one.lower()]
         if len(fitting) != 1:
             raise ConfigError(f"{len(fitting) or 'No'} MIDI input is called {name!r}.", _those(ports))
-        port = mido.open_input(fitting[0], callback=receive)
+        port = _opened(mido, fitting[0])
     except ImportError as error:
         raise ConfigError("MIDI inputs need python-rtmidi, which is not installed.", _INSTALL_PORTS) from error
-    except OSError as error:  # rtmidi's own are such
+    except (OSError, RuntimeError, ValueError) as error:  # rtmidi's own are such
         raise ConfigError(
             f"The MIDI inputs of this computer cannot be opened: {str(error).rstrip(' .')}.",
             "Name a MIDI file, or use --osc.",
         ) from error
-    with port:
+    over = threading.Event()
+    taking = threading.Thread(target=_take, args=(port, receive, over), daemon=True, name="midi-port")
+    taking.start()
+    try:
         yield fitting[0]
+    finally:
+        over.set()
+        taking.join()
+        port.close_port()
+        port.delete()
+
+
+def _opened(mido: Any, name: str) -> Any:
+    """The input port of that name among mido's, as rtmidi has it and without a callback: one that is on its way while
+    the port is closed waits for Python, which waits for it, and the program never ends.
+    """
+    import rtmidi
+
+    api = mido.backend.api
+    port = rtmidi.MidiIn(rtapi=getattr(rtmidi, f"API_{api}") if api else rtmidi.API_UNSPECIFIED)
+    port.open_port(port.get_ports().index(name))
+    return port
+
+
+def _take(port: Any, receive: Callable[[Any], None], over: threading.Event) -> None:
+    """Hand on what comes until it is ``over``."""
+    mido = _mido()
+    while not over.wait(_LOOK_S):
+        while not over.is_set() and (found := port.get_message()) is not None:
+            with suppress(ValueError):  # no message
+                receive(mido.Message.from_bytes(found[0]))
 
 
 def _those(ports: Sequence[str]) -> str:
