@@ -97,7 +97,8 @@ def find(layout: Layout, which: str | None) -> tuple[str, dict[str, Any]]:
     """
     if which and "." in which:
         return which, _load_named(layout, which)
-    if manifest(layout.best).is_file() if which is None else which == "best" and layout.best.is_file():
+    there = manifest(layout.best) if which is None else layout.best  # one asked for by name is judged, not passed over
+    if which in (None, "best") and there.is_file():
         return layout.best.name, _usable(layout.best.name, _loaded(layout, layout.best, load))
     if which == "best":
         raise DataError(
