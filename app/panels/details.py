@@ -69,7 +69,7 @@ def _checkpoints(reader: RunReader, view: RunView) -> None:
     style.quiet("The newest ones and the best stay; resuming takes the newest that is intact.")
     if usable := sorted({one.epoch for one in reader.saved_states(intact)}):
         style.quiet(f"Weights to use are kept of epoch {', '.join(map(str, usable))}.")
-    if missing := saved_states.damaged(reader):
+    if missing := saved_states.look(reader).damaged:
         style.quiet(missing)
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.look import style
-from app.panels import source
-from app.panels.saved_states import states_of
+from app.panels import saved_states, source
 from app.panels.source import Chosen
 from app.runs.library import Library
 from engine.process.job import LIMITS
@@ -52,7 +51,7 @@ def asked(library: Library) -> Fork | None:
     reader = library.find(run_id)
     record = reader.run() if reader else None
     which = st.query_params.get("checkpoint", "best")
-    states = states_of(reader) if reader else {}
+    states = saved_states.look(reader).states if reader else {}
     if reader is None or record is None or which not in states:
         style.note("yellow", "search_off", "That is not there to begin with.", "Choose an epoch on a run's page.")
         return None

@@ -13,15 +13,14 @@ from engine.rundir.view import RunView
 
 def show(reader: RunReader, view: RunView) -> None:
     """A choice of epochs, and the ways on from the chosen one."""
-    states = saved_states.states_of(reader)
+    states, missing = saved_states.look(reader)
     if view.run is None or not states:
         first = "No weights are kept yet. The first are kept with the first previews, before the first update."
-        missing = saved_states.damaged(reader)
         style.quiet(first if view.state.live else missing or "No weights are kept.")
         return
     says = "All whose weights were kept: the best, the last, and a snapshot beside most previews."
     which = saved_states.choose(states, _key(reader, states), says, width=320)
-    if missing := saved_states.damaged(reader):
+    if missing:
         style.quiet(missing)
     with st.container(horizontal=True, key="onward"):
         _use(reader, view, which)

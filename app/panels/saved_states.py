@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import streamlit as st
 
 from app.runs.intact import intact
 from engine.claims.headline import saved_best_name
 from engine.quantities import number
+from engine.rundir.artefacts import SavedState, saved_states
 from engine.rundir.reader import RunReader
+from engine.rundir.status import Status
 
 
 def choose(states: dict[str, str], key: str, says: str, width: int | Literal["stretch"] = "stretch") -> str:
-    """The state that is chosen of :func:`states_of`: the first of them, as a run learns on, until somebody chooses."""
+    """The state that is chosen of these: the first of them, as a run learns on, until somebody chooses."""
     if st.session_state.get(key) not in states:
         st.session_state.pop(f"{key}-chosen", None)
     if not chosen(key):
@@ -34,10 +37,23 @@ def mark(key: str) -> None:
     st.session_state[f"{key}-chosen"] = True
 
 
-def states_of(reader: RunReader) -> dict[str, str]:
-    """What sounds can be made with, by its name in a request: best and last, then all snapshots, the newest first.
-    What is damaged is not offered."""
-    status, states = reader.status(), reader.saved_states(intact)
+class Saved(NamedTuple):
+    """states: what sounds can be made with, by its name in a request: best and last, then all snapshots, the newest
+    first. damaged: what was saved and is not offered, and what to do; "" when all is whole."""
+
+    states: dict[str, str]
+    damaged: str
+
+
+def look(reader: RunReader) -> Saved:
+    """What a run has saved, by one look at its files: a page that follows a run looks again and again."""
+    checkpoints, snapshots = reader.checkpoints(), reader.snapshots()
+    states = saved_states(list(filter(intact, checkpoints)), list(filter(intact, snapshots)))
+    lost = [one.path.name for one in (*checkpoints, *snapshots) if not intact(one)]
+    return Saved(_labels(states, reader.status()), _damaged(lost, bool(states)))
+
+
+def _labels(states: Sequence[SavedState], status: Status | None) -> dict[str, str]:
     best = next((saved_best_name(status, one.step) for one in states if one.name == "best"), "")
     labels = {"best": f"{best.capitalize()}, epoch", "last": "Last save, epoch"}
     epochs = [one.epoch for one in states if one.name not in labels]
@@ -50,10 +66,9 @@ def states_of(reader: RunReader) -> dict[str, str]:
     return found
 
 
-def damaged(reader: RunReader) -> str:
-    """What was saved and is not offered, and what to do; empty when all is whole."""
-    names = [one.path.name for one in (*reader.checkpoints(), *reader.snapshots()) if not intact(one)]
+def _damaged(names: Sequence[str], others: bool) -> str:
+    """others: whether anything can be used instead."""
     if not names:
         return ""
-    instead = "Choose another epoch, or copy" if reader.saved_states(intact) else "Copy"
+    instead = "Choose another epoch, or copy" if others else "Copy"
     return f"Damaged, and not offered: {', '.join(names)}. {instead} the run once more from where it lies whole."

@@ -107,9 +107,9 @@ def _chosen(reader: RunReader, view: RunView, client: Client) -> Model | None:
         )
         return None
     place = made_sounds_at(str(place_of(reader, view)))
-    states = saved_states.states_of(reader)
+    states, damaged = saved_states.look(reader)
     if not states:
-        style.note("yellow", "hourglass_top", *_too_early(view, saved_states.damaged(reader)))
+        style.note("yellow", "hourglass_top", *_too_early(view, damaged))
         return None
     checkpoint = _remembered(reader, states)
     try:
@@ -160,8 +160,9 @@ def choose_state(model: Model) -> None:
 
 def _choose(reader: RunReader) -> None:
     says = "Every snapshot that was kept can be used: the one your ear chose, too."
-    saved_states.choose(saved_states.states_of(reader), f"state-{reader.id}", says)
-    if missing := saved_states.damaged(reader):
+    states, missing = saved_states.look(reader)
+    saved_states.choose(states, f"state-{reader.id}", says)
+    if missing:
         style.quiet(missing)
 
 
@@ -187,7 +188,7 @@ def _find(runs: Library) -> tuple[RunReader, RunView] | Path | None:
 def _newest(runs: Library) -> tuple[RunReader, RunView] | Path | None:
     found, _ = runs.views()
     for reader, view in found:
-        if makes_sounds(view) and saved_states.states_of(reader):
+        if makes_sounds(view) and saved_states.look(reader).states:
             st.query_params["run"] = reader.id
             return reader, view
     for path in runs.models():

@@ -12,9 +12,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
+from app.panels import saved_states
 from app.panels.details import checkpoint_rows
 from app.panels.families import MOST_LINKS
-from app.panels.saved_states import states_of
 from app.report.contents import gather
 from app.runs.exporting import exported
 from engine.commands.inspect import _sentences, inspect
@@ -230,13 +230,13 @@ def test_runs_that_name_one_another_as_parents_are_all_shown(visit: Visit, runs_
 
 def test_damaged_weights_are_not_offered_and_are_named(visit: Visit, run: RunReader) -> None:
     damaged = run.layout.snapshots / snapshot(run)
-    label = states_of(run)[damaged.name]
+    label = saved_states.look(run).states[damaged.name]
     flip(damaged, 100)
-    assert damaged.name not in states_of(run) and states_of(run)["best"]
+    assert damaged.name not in saved_states.look(run).states and saved_states.look(run).states["best"]
     app = visit("run", run="drums")
     assert label not in proposed(app).options
     flip(run.layout.best, 100)
-    assert "best" not in states_of(run), "found out again where a file has changed"
+    assert "best" not in saved_states.look(run).states, "found out again where a file has changed"
     app.run()
     assert next(row["For"] for row in checkpoint_rows(run, run.view()) if row["File"] == "best.safetensors") == (
         "damaged: it will not be loaded"
