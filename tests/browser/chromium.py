@@ -27,6 +27,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--overscroll-history-navigation=0",  # a wheel turned sideways is no wish to go back
+    "--process-per-site",  # of one window: so a page that stays open keeps what is compiled, see `keep_warm`
 ]
 
 
@@ -46,6 +47,16 @@ def chromium() -> Iterator[Any]:
         browser = play.chromium.launch(executable_path=executable(), args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+def keep_warm(context: Any) -> None:
+    """Open a page in ``context`` that stays, so that the process which draws the others lives as long as it does.
+
+    Otherwise each page begins in a process of its own and compiles Streamlit anew: a third of what it costs.
+    """
+    page = context.new_page()
+    page.route("**/*", lambda asked: asked.fulfill(body="", content_type="text/html"))
+    page.goto("http://127.0.0.1/")
 
 
 class Server:

@@ -13,7 +13,7 @@ import pytest
 
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
-from tests.browser.chromium import Server, chromium, executable, server
+from tests.browser.chromium import Server, chromium, executable, keep_warm, server
 from tests.browser.faults import CALM
 from tests.browser.states import STARTING_S, emptied
 from tests.conftest import SMALL, until
@@ -78,6 +78,7 @@ def windows(browser: Any) -> Iterator[Any]:
     """Where pages are opened: what they have in common, Streamlit itself above all, is loaded and compiled once."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     context.add_init_script(CALM)
+    keep_warm(context)
     yield context
     context.close()
 
