@@ -11,7 +11,7 @@ from engine.claims.length import beyond_need, in_words
 from engine.config import MOST_UPDATES, TaskConfig, TrainingConfig
 from engine.plan import Length
 from engine.process.job import LIMITS
-from engine.quantities import counted, duration, number
+from engine.quantities import about, counted, duration, number
 from engine.resolve import get_adaptive_split, resolve
 from engine.rundir.liveness import is_here
 from engine.rundir.record import FileRow, different_sounds
@@ -49,16 +49,30 @@ class Coming:
     def __str__(self) -> str:
         epochs, steps = self.length.total_epochs, self.length.total_steps
         if self.minutes is None:
-            said = f"{in_words(epochs, steps, steps / self.steps_per_s if self.steps_per_s else None)}."
+            said = f"{in_words(epochs, steps, self._seconds if self.measured else None)}{self._guessed}."
             return f"{said} {self.need}" if self.need else said
         if self.steps_per_s is None:
             return f"{duration(60 * self.minutes)}, as many updates as they hold."
         most = f" (at most {number(self.ceiling)})" if self.ceiling else ""
-        about = f"about {_rounded(steps)} updates in about {counted(epochs, 'epoch')}{most}"
+        updates = f"about {_rounded(steps)} updates in about {counted(epochs, 'epoch')}{most}"
         if not self.measured:
-            about = f"{_rounded(steps // GUESS_OFF)} to {_rounded(steps * GUESS_OFF)} updates, as fast as it is here"
-        said = f"{duration(60 * self.minutes)}, {about}."
+            updates = f"{_rounded(steps // GUESS_OFF)} to {_rounded(steps * GUESS_OFF)} updates, as fast as it is here"
+        said = f"{duration(60 * self.minutes)}, {updates}."
         return f"{said} {self.need}" if self.need else said
+
+    @property
+    def _seconds(self) -> float | None:
+        return self.length.total_steps / self.steps_per_s if self.steps_per_s else None
+
+    @property
+    def _guessed(self) -> str:
+        """How long it may take where nothing has run here, as the end of a sentence."""
+        if self.measured or self._seconds is None:
+            return ""
+        fast, slow = (
+            about(seconds).removeprefix("about ") for seconds in (self._seconds / GUESS_OFF, self._seconds * GUESS_OFF)
+        )
+        return f", {fast} to {slow}, as fast as it is here"
 
     @property
     def too_short(self) -> str | None:

@@ -32,7 +32,7 @@ _FITS = {
     "aggressive": "For 200 sounds and more",
 }
 MINUTES = (0, 1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480)
-DEMO_MINUTES, USUAL_MINUTES, MOST_MINUTES = 3, 20, 100_000
+DEMO_MINUTES, MOST_MINUTES = 3, 100_000
 FROM_DATA = ("val_fraction", "batch_size", "max_steps")
 
 
@@ -188,10 +188,8 @@ def _minutes_of(model: RunRecord) -> float:
 
 
 def _usual_minutes(chosen: Chosen | None) -> int:
-    """What a small table needs is seconds, and its own settings say it best."""
-    if chosen and not chosen.of_sounds:
-        return 0
-    return DEMO_MINUTES if chosen and chosen.source == "demo" else USUAL_MINUTES
+    """None but for the demo: what a collection is measured to need is a better length than any number of minutes."""
+    return DEMO_MINUTES if chosen and chosen.source == "demo" else 0
 
 
 def _minutes(minutes: float) -> str:

@@ -84,6 +84,9 @@ def test_minutes_are_said_with_about_how_much_fits_and_the_ceiling() -> None:
 def test_before_anything_ran_here_updates_are_a_range() -> None:
     told = coming(TrainingConfig(max_minutes=2.0), VAEConfig(), ROWS, steps_per_s=12.0, measured=False)
     assert str(told) == "2 min, 480 to 4,300 updates, as fast as it is here."
+    free = coming(TrainingConfig(max_steps=1_440), VAEConfig(), ROWS, steps_per_s=12.0, measured=False)
+    assert str(free).endswith("1,440 updates, 40 seconds to 6 minutes, as fast as it is here.")
+    assert "40 seconds" not in str(coming(TrainingConfig(max_steps=1_440), VAEConfig(), ROWS, steps_per_s=12.0))
 
 
 def test_time_that_goes_beyond_what_is_needed_is_said_to_be_used_up() -> None:
@@ -127,6 +130,9 @@ def test_new_run_says_the_plan_at_the_pace_of_the_last_run_here(visit: Visit, dr
     pace = RunReader(runs_dir / "before").status().steps_per_s  # type: ignore[union-attr]
     app = visit("new")
     choose(app, drums)
+    assert "No limit is set: it ends there" in said(app), "unasked, it is as long as such a collection needs"
+    limit = next(one for one in app.select_slider if one.label == "Stop after")
+    limit.set_value(20).run()
     assert "The plan:" in said(app) and "20 min, about" in said(app) and "(at most 100)" in said(app)
     if pace:
         assert f"about {round(1200 * pace, -2):,.0f}"[:7] in said(app)
@@ -135,11 +141,11 @@ def test_new_run_says_the_plan_at_the_pace_of_the_last_run_here(visit: Visit, dr
 def test_the_run_keeps_the_length_that_was_said(visit: Visit, drums: Path, runs_dir: Path) -> None:
     app = visit("new")
     choose(app, drums)
-    app.select_slider[0].set_value(0).run()
     rows = examine(open_collection(drums, DecodeSettings(), minimum=0)).files
     chunks = VAEConfig().num_items(rows)
     expected = Length.of(resolve(TrainingConfig(), 10, chunks), chunks)
-    assert f"{expected.total_epochs} epochs, {expected.total_steps:,} updates, about" in said(app)
+    assert f"{expected.total_epochs} epochs, {expected.total_steps:,} updates, " in said(app)
+    assert "as fast as it is here" in said(app), "nothing ran here: how long it takes is a guess"
     app.button(key="start").click().run()
     from app.runs.launch import launcher
 
@@ -154,7 +160,7 @@ def test_the_run_keeps_the_length_that_was_said(visit: Visit, drums: Path, runs_
 def test_the_demo_without_a_limit_does_not_fall_back_to_its_own_minutes(visit: Visit, minutes: int) -> None:
     app = visit("new")
     app.select_slider[0].set_value(minutes).run()
-    assert ("updates, about" in said(app)) == (minutes == 0)
+    assert ("No limit is set" in said(app)) == (minutes == 0) and ("3 min, " in said(app)) == (minutes == 3)
 
 
 def table(visit: Visit, name: str) -> AppTest:
