@@ -31,7 +31,7 @@ _FITS = {
     "balanced": "For 50 to 199 sounds",
     "aggressive": "For 200 sounds and more",
 }
-MINUTES = (0, 1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480)
+MINUTES = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480)
 DEMO_MINUTES, MOST_MINUTES = 3, 100_000
 FROM_DATA = ("val_fraction", "batch_size", "max_steps")
 
@@ -175,7 +175,7 @@ def _limit(chosen: Chosen | None, model: RunRecord | None) -> float | None:
     """Minutes, or None for no limit."""
     usual = _usual_minutes(chosen) if model is None else _minutes_of(model)
     minutes = st.select_slider(
-        "Stop after", sorted({*MINUTES, usual}), value=usual, format_func=_minutes, key=f"minutes-{usual}",
+        "Stop after", [*sorted({*MINUTES, usual} - {0}), 0], value=usual, format_func=_minutes, key=f"minutes-{usual}",
         help="It plans its whole course to end there. Without a limit it ends when what it learns needs no more.",
     )  # fmt: skip
     return float(minutes) if minutes else None
