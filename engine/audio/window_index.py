@@ -79,7 +79,9 @@ class WindowIndex:
             place = self._place(cell, int(shifts[cell]))
             if not any(_same(place, other) for other in found):
                 found.append(place)
-        return found[:count]
+                if len(found) == count:
+                    break
+        return found
 
     def _begins(self) -> torch.Tensor:
         """The cells [B] at which a window of some sound may begin."""
