@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 CHOSEN = ".st-key-source button[data-selected]"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_a_choice_can_be_read_where_it_was_clicked(theme: str, app: Server, open_page: Callable[[str], Any]) -> None:
     page = open_page(f"{app.url}/new")
     page.emulate_media(color_scheme=theme)

@@ -52,6 +52,7 @@ def test_places_files_morphs_and_moves_can_be_heard_without_a_mouse(visit: Visit
     assert counts == ["Kept: 5", "With a star: 1", "From the map: 3"], "a star here is a star there, and a morph stays"
 
 
+@pytest.mark.slow
 def test_a_sound_that_is_put_back_does_not_play_by_itself(visit: Visit, trained: Path) -> None:
     app = visit("explore", run="drums")
     app.button(key="morph-one").click().run()
