@@ -40,8 +40,8 @@ _BADGES = {
 
 def show(queue: Queue, found: Listed) -> None:
     """A row a request, in the order of its turn; what is over stands last, the newest first."""
-    for path in found.damaged:
-        style.note("yellow", "info", f"{path.name} is damaged and is passed over.", f"Add it again, and remove {path}.")
+    for why, remedy in found.passed_over():
+        style.note("yellow", "info", why, remedy)
     _section("Under way", found.of(*UNDER_WAY), queue, found)
     waiting = found.of(Standing.WAITING)
     _section("Waiting", waiting, queue, found, ("Take all out", waiting))

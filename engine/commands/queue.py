@@ -95,8 +95,8 @@ def show(runs_dir: Path, as_json: bool) -> None:
     for line in _table(found.rows):
         click.echo(line)
     click.echo(_summary(found, runs_dir))
-    for path in found.damaged:
-        click.echo(f"{escaped(str(path))} is damaged and is passed over. Add it again, and remove the file.", err=True)
+    for why, remedy in found.passed_over():
+        click.echo(f"{escaped(why)} {remedy}", err=True)
 
 
 @command.command("run")

@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.queue.files import Queue
 from engine.queue.request import Request
 from engine.queue.standing import QueueRow, Standing, row_of
+from engine.rundir.layout import is_run_id
 
 UNDER_WAY = (Standing.RUNNING, Standing.STARTING, Standing.SUBMITTED, Standing.INTERRUPTED)
 OVER = (Standing.DONE, Standing.CANCELLED, Standing.FAILED)
@@ -22,6 +23,15 @@ class Listed:
     worker: str
     stopping: bool
     damaged: Sequence[Path]
+
+    def passed_over(self) -> list[tuple[str, str]]:
+        """Of each damaged file why it is passed over, and what to do, as sentences that name it."""
+        return [
+            (f"{path} is damaged and is passed over.", "Add it again, and remove the file.")
+            if is_run_id(path.stem)
+            else (f"{path} is passed over: {path.stem!r} cannot be the name of a run.", "Add it again, and remove it.")
+            for path in self.damaged
+        ]
 
     def of(self, *states: Standing) -> list[QueueRow]:
         return [row for row in self.rows if row.state in states]

@@ -404,6 +404,7 @@ def test_no_single_request_ends_the_worker(queue: Engine, runs: Path, tmp_path: 
     file = waiting / f"{nul}.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "name": "a\0b"}))
     (waiting / f"{other}.json").write_text('{"protocol": 99}')
+    (waiting / "..evil\n.json").write_bytes(file.read_bytes())
     (runs / ".queue" / "begun" / f"{shut}.json" / "in the way").mkdir(parents=True)
     done = queue("run", "--threads", 1)
     assert done.returncode == 1 and f"{shut} cannot be begun" in done.stdout, done.stderr
@@ -412,7 +413,9 @@ def test_no_single_request_ends_the_worker(queue: Engine, runs: Path, tmp_path: 
     assert found[nul]["state"] == "failed" and "embedded null byte" in found[nul]["reason"]
     shown = queue("list")
     assert shown.returncode == 0 and f"{waiting / other}.json is damaged and is passed over" in shown.stderr
-    assert queue("remove", other).returncode == 0 and not (waiting / f"{other}.json").exists()
+    assert "cannot be the name of a run" in shown.stderr and "..evil\n" not in shown.stderr
+    for name in (other, "..evil\n"):
+        assert queue("remove", name).returncode == 0 and not (waiting / f"{name}.json").exists()
 
 
 def test_a_stop_that_cannot_be_taken_away_is_named(queue: Engine, runs: Path) -> None:
