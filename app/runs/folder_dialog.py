@@ -37,11 +37,18 @@ def offered(viewer: str | None) -> list[str] | None:
     """
     if viewer is not None:
         return None
-    if sys.platform in _OF_SYSTEMS:
-        return None if "SSH_CONNECTION" in os.environ else _found(_OF_SYSTEMS[sys.platform])
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if not has_screen():
         return None
+    if sys.platform in _OF_SYSTEMS:
+        return _found(_OF_SYSTEMS[sys.platform])
     return next(filter(None, map(_found, _OF_DESKTOPS)), _tk())
+
+
+def has_screen() -> bool:
+    """Whether what is opened from here is seen by whoever sits before this computer."""
+    if sys.platform in _OF_SYSTEMS:
+        return "SSH_CONNECTION" not in os.environ
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _found(words: tuple[str, ...]) -> list[str] | None:
