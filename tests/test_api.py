@@ -136,7 +136,7 @@ def test_a_missing_scikit_learn_is_told_with_what_to_install(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "sklearn", None)
     session = TrainingEngine("wine").train()
     assert session.status == "failed"
-    assert 'pip install "sweetspot[tables]"' in str(session.error_message)
+    assert "pip install scikit-learn" in str(session.error_message)
     assert get_dataset("friedman1").load().num_features == 10
 
 

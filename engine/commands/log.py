@@ -28,7 +28,7 @@ def command(run_dir: Path, monitor: str, out: Path | None, follow: bool) -> None
     """Write a run's curves, sounds and pictures as event files, for TensorBoard and what else reads those.
 
     The run directory is only read, also while it trains. A directory that has event files is refused: nothing is
-    written a second time. Needs the extra "monitor": pip install "sweetspot[monitor]".
+    written a second time. Needs pip install tensorboard.
     """
     reader = RunReader(run_dir)
     if not reader.exists:

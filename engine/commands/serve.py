@@ -59,8 +59,8 @@ def command(run_dir: Path, threads: int | None, idle_s: float, **playing: Any) -
     stdin closes, after ten idle minutes, or with a line over 1 MiB.
 
     With --midi or --osc stdin is not read: notes make sounds, controllers move along the main axes of the map
-    (docs/play.md). Sounds are made ahead, so that a note answers at once. Ctrl-C ends it. Needs the extra "play": pip
-    install "sweetspot[play]". All options from --out on are for that.
+    (docs/play.md). Sounds are made ahead, so that a note answers at once. Ctrl-C ends it. Needs
+    pip install mido python-rtmidi python-osc sounddevice. All options from --out on are for that.
     """
     asked = {name: value for name, value in playing.items() if value is not None}
     if "midi" in asked or "osc" in asked:

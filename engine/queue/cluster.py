@@ -159,7 +159,7 @@ def _submitit() -> ModuleType:
     try:
         import submitit
     except ImportError as error:
-        raise ConfigError("submitit is not installed.", 'Install it: pip install "sweetspot[slurm]".') from error
+        raise ConfigError("submitit is not installed.", "Install it: pip install submitit.") from error
     return submitit
 
 

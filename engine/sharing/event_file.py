@@ -33,9 +33,7 @@ class EventFile:
             from tensorboard.compat.proto import event_pb2, summary_pb2
             from tensorboard.summary.writer.record_writer import RecordWriter
         except ImportError as error:
-            raise ConfigError(
-                "TensorBoard is not installed.", 'Install it: pip install "sweetspot[monitor]".'
-            ) from error
+            raise ConfigError("TensorBoard is not installed.", "Install it: pip install tensorboard.") from error
         self._events, self._summaries = event_pb2, summary_pb2
         self._out = out
         self._records = RecordWriter(_created(out, begun_at))

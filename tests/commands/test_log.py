@@ -105,7 +105,7 @@ def test_without_tensorboard_one_sentence_says_what_to_install(
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)  # as where it is not installed
     error = log(drum_run, tmp_path / "out").exception
     assert isinstance(error, ConfigError)
-    assert str(error) == 'TensorBoard is not installed. Install it: pip install "sweetspot[monitor]".'
+    assert str(error) == "TensorBoard is not installed. Install it: pip install tensorboard."
 
 
 def test_no_torch_is_loaded_for_it(drum_run: Path, tmp_path: Path) -> None:

@@ -155,5 +155,5 @@ def _check_installed(path: Path, table: Table) -> None:
     if not table.numeric and find_spec("sklearn") is None:
         raise DataError(
             f"{path.name} has categories or missing values; scikit-learn, which prepares them, is not installed.",
-            'Install it: pip install "sweetspot[tables]".',
+            "Install it: pip install scikit-learn.",
         )

@@ -33,7 +33,7 @@ def _scikit(name: str) -> Table:
     except ImportError:
         raise DataError(
             f"The data set {name!r} comes with scikit-learn, which is not installed.",
-            'Install it: pip install "sweetspot[tables]".',
+            "Install it: pip install scikit-learn.",
         ) from None
     bunch = getattr(datasets, f"load_{name}")()
     classes = tuple(str(value) for value in getattr(bunch, "target_names", ()))

@@ -19,8 +19,8 @@ _MOST_BYTES = 16 << 20
 _ALL_SOUND_OFF, _ALL_NOTES_OFF = 120, 123
 _LOOK_S = 0.001
 Tell = Callable[[str], None]
-INSTALL = 'Install it: pip install "sweetspot[play]".'
-_INSTALL_PORTS = f"{INSTALL} From Python 3.13 on: pip install python-rtmidi, which compiles it."
+INSTALL = "Install what playing needs: pip install mido python-rtmidi python-osc sounddevice."
+_INSTALL_PORTS = f"{INSTALL} From Python 3.13 on the second is compiled."
 
 
 def is_file(name: str) -> bool:
