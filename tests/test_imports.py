@@ -78,6 +78,7 @@ APP = (
     "app.report",
     "app.views",
     "app.main",
+    "app.start",
 )
 
 TORCH_FREE = (
@@ -153,7 +154,38 @@ def imported(text: str) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = {f"{node.module}.{name.name}" for name in node.names}
             found |= {name if name in KNOWN else node.module for name in names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            found |= {one.value for one in node.args[:1] if isinstance(one, ast.Constant)}
     return frozenset(found)
+
+
+@cache
+def brought(module: str) -> frozenset[str]:
+    """What is there once ``module`` is imported: what it and its packages import at their tops, and so on."""
+    found: set[str] = set()
+    ahead = {module}
+    while ahead:
+        name = ahead.pop()
+        found.add(name)
+        if name in KNOWN:
+            parents = {name.rsplit(".", part)[0] for part in range(1, name.count(".") + 1)}
+            ahead |= (at_once(programs()[name]) | parents) - found
+    return frozenset(found)
+
+
+@cache
+def at_once(text: str) -> frozenset[str]:
+    """Modules that a program imports as it is imported itself: not in functions, nor for types alone."""
+    tops = [
+        node
+        for node in parsed(text).body
+        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+    ]
+    inside = [node for top in tops for node in ast.walk(top) if isinstance(node, ast.FunctionDef)]
+    late = {id(one) for function in inside for one in ast.walk(function)}
+    kept = [node for top in tops for node in ast.walk(top) if isinstance(node, ast.stmt) and id(node) not in late]
+    imports = [node for node in kept if isinstance(node, ast.Import | ast.ImportFrom)]
+    return imported("\n".join(map(ast.unparse, imports)))
 
 
 def floor(module: str) -> int:
@@ -193,6 +225,21 @@ def circles(imports: dict[str, set[str]]) -> list[frozenset[str]]:
     return list(dict.fromkeys(map(frozenset, filter(None, groups))))
 
 
+def test_what_is_imported_is_said_whole() -> None:
+    """A relative name, or one that is put together as it runs, would pass by all that is asked here."""
+    put_together = {
+        "engine.tasks": "a task by its name",
+        "engine.registry": "its data sets",
+        "engine.__main__": "commands",
+    }
+    for module, program in programs().items():
+        nodes = list(ast.walk(parsed(program)))
+        assert not [node.lineno for node in nodes if isinstance(node, ast.ImportFrom) and node.level], module
+        calls = [node for node in nodes if isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func)]
+        said = [node for node in calls if isinstance(node.args[0], ast.Constant)]
+        assert len(calls) == len(said) or module in put_together, module
+
+
 def test_no_modules_import_one_another() -> None:
     assert not circles({module: imported(text) & KNOWN.keys() - {module} for module, text in programs().items()})
 
@@ -214,6 +261,7 @@ def test_modules_that_import_one_another_are_found() -> None:
         ),
         ("app.look.words", "from app.runs.store import metrics_of", "app.runs.store"),
         ("app.charts.specs", "from app.panels import summary", "app.panels.summary"),
+        ("app.look.words", "importlib.import_module('app.views.run')", "app.views.run"),
     ],
 )
 def test_a_name_imported_from_above_is_found(module: str, text: str, above: str) -> None:
@@ -288,10 +336,27 @@ for name in {TORCH_FREE}:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_app_never_imports_torch_nor_a_task() -> None:
+HEAVY = {"torch", "torchaudio"}
+
+
+def test_nothing_that_the_app_imports_brings_torch() -> None:
+    """Neither as it starts nor later, inside a function."""
     for module in modules("app"):
-        heavy = {name for name in imported(programs()[module]) if name.split(".")[0] in ("torch", "torchaudio")}
+        heavy = {name for name in imported(programs()[module]) if HEAVY & {one.split(".")[0] for one in brought(name)}}
         assert not heavy, f"{module} imports {heavy}"
+
+
+def test_the_app_asks_tasks_by_their_names_alone() -> None:
+    for module in modules("app"):
+        assert not {name for name in imported(programs()[module]) if name.startswith("engine.tasks.")}, module
+
+
+def test_what_a_module_brings_is_found() -> None:
+    assert "torch" in brought("engine.tasks.vae.sounds.generate") and "torch" not in brought("engine.registry")
+    assert at_once("import a\ndef late():\n    import b\nif TYPE_CHECKING:\n    import c\nwith x:\n    import d") == {
+        "a",
+        "d",
+    }
 
 
 def test_the_app_knows_neither_a_task_nor_what_it_measures() -> None:
