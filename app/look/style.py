@@ -17,12 +17,15 @@ RUNS = 10  # so many colours end the theme's list
 _STRONG = re.compile(r"\*([^*]+)\*")
 
 # light-dark() and currentColor follow a switch of theme in the browser; nothing here asks Python which one it is.
+# With Shift a wheel counts as turned sideways, which takes a browser back to the page before where nothing scrolls: a
+# chart that is being drawn anew takes no wheel, so over one that is off.
 CSS = """<style>
 .stApp{font-variant-numeric:tabular-nums lining-nums}
 [data-testid=stMainBlockContainer]{max-width:1320px;padding-left:clamp(.9rem,4vw,2.4rem);
   padding-right:clamp(.9rem,4vw,2.4rem);padding-bottom:4rem}
 [data-testid=stHeader]{background:transparent;pointer-events:none}[data-testid=stHeader] *{pointer-events:auto}
 .stVegaLiteChart,.stVegaLiteChart svg{display:block!important}
+html:has(.stVegaLiteChart:hover){overscroll-behavior-x:none}
 .st-key-top .stVegaLiteChart{min-height:31px}
 .role-axis-label text,.role-axis-title text{fill:currentColor;opacity:.75}
 .st-key-chart-head{margin:-.5rem 0}.st-key-main [data-testid=stElementToolbar]{translate:0 2.4rem}

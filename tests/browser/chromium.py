@@ -26,7 +26,6 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--overscroll-history-navigation=0",  # a wheel turned sideways is no wish to go back
     "--process-per-site",  # of one window: so a page that stays open keeps what is compiled, see `keep_warm`
 ]
 

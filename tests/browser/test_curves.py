@@ -108,6 +108,24 @@ def test_the_mouse_tells_all_curves_zooms_pans_and_resets_while_rows_come(app: S
     writer.close()
 
 
+def test_a_wheel_turned_sideways_over_a_chart_does_not_leave_the_page(app: Server, open_page: Open) -> None:
+    """With Shift a wheel says so, and a chart that is being drawn anew takes none: the browser would go back."""
+    write(app.runs_dir / "drums")
+    page = open_page(f"{app.url}/runs")
+    page.goto(f"{app.url}/run?run=drums")
+    chart = page.locator(MAIN)
+    chart.wait_for()
+    settled(page)
+    for _ in range(3):
+        box = chart.bounding_box()
+        across, down = box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5
+        page.mouse.move(across, down)
+        page.mouse.wheel(-960, 0)
+        page.mouse.click(across, down)
+        settled(page)
+    assert page.url.endswith("/run?run=drums")
+
+
 def test_what_the_menu_chooses_is_in_the_address_and_what_it_saves_is_whole(
     app: Server, open_page: Open, tmp_path: Path
 ) -> None:
