@@ -23,51 +23,63 @@ from engine.errors import SweetspotError, next_step
 
 Maker = Callable[[], bytes | io.RawIOBase | io.BufferedIOBase]
 KEPT_S = 60.0  # for a browser that is slow to fetch it
-_WISH = "fetched-file"
+_WISHES = "fetched-files"
 _fetch = v2.component("sweetspot_fetch", js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"))
 
 
 @dataclass
 class _Wish:
-    """The file that this session asked for last. key: of its button. data: None until it is made."""
+    """A file that this session asked for. data: None until it is made."""
 
-    key: str
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     data: bytes | None = None
     made_at: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the browser had its time to fetch it."""
+        return self.data is not None and time.monotonic() - self.made_at > KEPT_S
 
 
 def button(label: str, make: Maker, name: str, mime: str, *, key: str, **look: Any) -> None:
     """Draw it. make: is called after a press; what it raises (SweetspotError, OSError) is said in its place.
     look: as ``st.button`` takes it."""
     st.button(label, key=key, on_click=_ask, args=(key,), **look)
-    wish: _Wish | None = st.session_state.get(_WISH)
-    if wish is None or wish.key != key:
+    wish = _wishes().get(key)
+    if wish is None:
         return
     if wish.data is None:
         _fulfil(wish, make)
-    if wish.data is None or time.monotonic() - wish.made_at > KEPT_S:
-        del st.session_state[_WISH]
+    if wish.data is None or wish.over:
+        del _wishes()[key]
         return
     with st.container(key=f"fetch-{wish.token}"):  # not to be seen
         st.download_button("File", wish.data, name, mime, key=f"file-{wish.token}", on_click="ignore")
         _fetch(data={"token": wish.token}, key=f"fetched-{wish.token}")
 
 
+def _wishes() -> dict[str, _Wish]:
+    """By the key of the button: what was asked for just before may still be on its way."""
+    wishes: dict[str, _Wish] = st.session_state.setdefault(_WISHES, {})
+    return wishes
+
+
 def _ask(key: str) -> None:
     """Runs before the page is drawn again, whatever interrupts that."""
-    st.session_state[_WISH] = _Wish(key)
+    wishes = _wishes()
+    for earlier in [one for one, wish in wishes.items() if wish.over]:  # also of buttons that are not drawn any more
+        del wishes[earlier]
+    wishes[key] = _Wish()
 
 
 def _fulfil(wish: _Wish, make: Maker) -> None:
     try:
         with st.spinner("Preparing the file."):
-            wish.data = _whole(make())
+            wish.data, wish.made_at = _whole(make()), time.monotonic()
     except SweetspotError as error:
         style.note("red", "error", error.cause, error.remedy)
     except OSError as error:
         style.note("red", "error", f"The file cannot be made: {error.strerror or error}.", f"{next_step(error)}.")
-    wish.made_at = time.monotonic()
 
 
 def _whole(made: bytes | io.RawIOBase | io.BufferedIOBase) -> bytes:

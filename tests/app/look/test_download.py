@@ -27,7 +27,9 @@ def _page() -> None:
         st.session_state["calls"] += 1
         return b"sound"
 
-    download.button("Take it", makes, "a.wav", "audio/wav", key="take")
+    if "hidden" not in st.session_state:
+        download.button("Take it", makes, "a.wav", "audio/wav", key="take")
+    download.button("Take another", makes, "d.wav", "audio/wav", key="other")
     download.button("Fail", fails, "b.wav", "audio/wav", key="fail")
     download.button("Refuse", refuses, "c.wav", "audio/wav", key="refuse")
 
@@ -57,7 +59,23 @@ def test_a_file_is_let_go_once_the_browser_had_time_to_fetch_it(app: AppTest, mo
     monkeypatch.setattr(download, "KEPT_S", -1.0)
     app.button(key="take").click().run()
     app.run()
-    assert not ready(app) and "fetched-file" not in app.session_state
+    assert not ready(app) and not app.session_state["fetched-files"]
+
+
+def test_what_was_asked_for_just_before_is_not_forgotten_for_the_next(app: AppTest) -> None:
+    app.button(key="take").click().run()
+    first = ready(app)
+    app.button(key="other").click().run()
+    assert len(ready(app)) == 2 and set(first) < set(ready(app))
+
+
+def test_a_press_lets_go_what_no_page_shows_any_more(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.button(key="take").click().run()
+    app.session_state["hidden"] = True
+    app.run()
+    monkeypatch.setattr(download, "KEPT_S", -1.0)
+    app.button(key="other").click().run()
+    assert "take" not in app.session_state["fetched-files"]
 
 
 @pytest.mark.parametrize(
