@@ -19,6 +19,7 @@ from engine.errors import SweetspotError
 STOPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # standard deviations
 Axis = Mapping[str, Any]
 Origin = dict[str, Any]
+Pictures = dict[float, bytes]
 Want = Callable[..., None]
 MIDDLE: Origin = {"kind": "place", "x": 0.0, "y": 0.0}
 
@@ -59,37 +60,41 @@ def _moved(base: Origin, keys: Mapping[int, str], want: Want) -> None:
 def _strips(model: Model, others: Sequence[Axis], base: Origin, want: Want) -> None:
     """A row a direction: how the sound looks on the way along it. A press on a picture makes it heard."""
     style.title("Directions without a name", f"from {_words(base)}, in standard deviations. Press a picture to hear it")
-    try:
-        pictures = _pictures(model, [int(axis["number"]) for axis in others], base)
-    except SweetspotError as error:
-        style.note("yellow", "explore_off", error.cause, error.remedy)
-        return
     ends = "".join(f"<span>{'as it is' if at == 0 else shown(at)}</span>" for at in STOPS)
     with st.container(key="strips", gap="small"):
         st.html(f'<div class="ss-stops">{ends}</div>')
         for axis in others:
+            try:
+                pictures = _pictures(model, int(axis["number"]), base)
+            except SweetspotError as error:
+                style.note("yellow", "explore_off", error.cause, error.remedy)
+                return
             _strip(axis, pictures, base, want)
 
 
-def _pictures(model: Model, numbers: list[int], base: Origin) -> dict[tuple[int, float], bytes]:
-    """By direction and place on it; asked for once while one stays where one is."""
-    key = json.dumps([model.id, model.facts["weights"], numbers, base])
-    kept = st.session_state.get("strips")
+def _pictures(model: Model, number: int, base: Origin) -> Pictures:
+    """By the place on this direction; asked for once while one stays where one is.
+
+    One direction a request: a sound that is wished for meanwhile waits for this one alone. What has come is put where
+    nothing is asked of the session any more, since with a press waiting that ends the drawing, and it came for nothing.
+    """
+    key = json.dumps([model.id, model.facts["weights"], base])
+    kept: tuple[str, dict[int, Pictures]] | None = st.session_state.get("strips")
     if kept is None or kept[0] != key:
-        answer = model.client.ask("along", checkpoint=model.checkpoint, of=base, axes=numbers, at=list(STOPS))
-        found = {(one["axis"], one["at"]): base64.b64decode(one["png"]) for one in answer["pictures"]}
-        kept = st.session_state["strips"] = key, found
-    pictures: dict[tuple[int, float], bytes] = kept[1]
-    return pictures
+        kept = st.session_state["strips"] = key, {}
+    if number not in kept[1]:
+        answer = model.client.ask("along", checkpoint=model.checkpoint, of=base, axes=[number], at=list(STOPS))
+        kept[1][number] = {one["at"]: base64.b64decode(one["png"]) for one in answer["pictures"]}
+    return kept[1][number]
 
 
-def _strip(axis: Axis, pictures: Mapping[tuple[int, float], bytes], base: Origin, want: Want) -> None:
+def _strip(axis: Axis, pictures: Pictures, base: Origin, want: Want) -> None:
     number = int(axis["number"])
     style.quiet(f"Direction {number}, {_share(axis)} of the differences")
     with st.container(key=f"strip-{number}"):
         for column, at in zip(st.columns(len(STOPS), gap="xsmall", wrap=False), STOPS, strict=True):
             with column.container(key=f"stop-{number}-{STOPS.index(at)}", gap=None):
-                st.image(pictures[number, at], width="stretch", output_format="PNG", alt="")
+                st.image(pictures[at], width="stretch", output_format="PNG", alt="")
                 st.button(
                     plain(f"Hear direction {number} at {shown(at)}"), icon=":material/play_arrow:",
                     key=f"along-{number}-{STOPS.index(at)}", width="stretch", help=_stop_words(at),

@@ -117,6 +117,40 @@ def test_directions_without_a_name_are_strips_of_pictures_each_of_which_can_be_h
     assert not set(pictures) & set(now), "they begin at that file"
 
 
+def _directions() -> None:
+    """Two directions without a name, of a model during whose first answer something is pressed."""
+    import base64
+    import io
+    from types import SimpleNamespace
+
+    import streamlit as st
+    from PIL import Image
+    from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+
+    from app.sounds import directions
+
+    asked = st.session_state.setdefault("asked", [])
+    drawn = io.BytesIO()
+    Image.new("L", (4, 4)).save(drawn, "PNG")
+    png = base64.b64encode(drawn.getvalue()).decode()
+
+    def ask(op: str, axes: list[int], at: list[float], **rest: object) -> dict[str, object]:
+        if not asked:
+            get_script_run_ctx().script_requests.request_rerun(RerunData())
+        asked.append(axes)
+        return {"pictures": [{"axis": axis, "at": one, "png": png} for axis in axes for one in at]}
+
+    model = SimpleNamespace(id="drums", facts={"weights": "w"}, checkpoint=None, client=SimpleNamespace(ask=ask))
+    axes = [{"number": number, "share": 0.1, "changes": []} for number in (3, 4)]
+    directions.show(model, axes, lambda *given, **named: None)
+
+
+def test_pictures_that_a_press_has_interrupted_are_not_made_again_nor_all_waited_for() -> None:
+    app = AppTest.from_function(_directions).run()
+    assert not app.exception and len(app.get("image")) == 10
+    assert app.session_state["asked"] == [[3], [4]]
+
+
 @pytest.mark.slow
 def test_one_sound_has_no_map(visit: Visit, drums: Path, runs_dir: Path, tmp_path: Path) -> None:
     two = tmp_path / "two"
