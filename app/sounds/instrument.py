@@ -21,6 +21,7 @@ USUAL_KEYS = 16
 MOST_TURNS, MOST_LAYERS = 16, 8
 MAKING_S = 600.0
 NEW, REGION, PLACES, STARRED = "New sounds", "Around a place", "Recordings", "With a star"
+Kit = tuple[str, bytes, dict[str, Any]]  # its name, the zip, and what was said of it
 _WISHED = ("seed", "duration_s", "temperature", "stereo")
 _SAYS = {
     REGION: "New sounds from a place of the map outwards: the last one heard on Explore, or another.",
@@ -118,8 +119,12 @@ def _manner() -> dict[str, Any]:
 
 
 def _make(model: Model, asked: dict[str, Any]) -> None:
-    """The zip goes into the session: it is downloaded at once or made again, bit for bit."""
-    st.session_state.pop("kit", None)
+    """The zip goes into the session: it is downloaded at once or made again, bit for bit.
+
+    What holds it is there before: with a press waiting, a word to the session would end the drawing, and lose the zip.
+    """
+    kits: dict[str, Kit] = st.session_state.setdefault("kits", {})
+    kits.clear()
     try:
         with st.spinner("Making the instrument."), tempfile.TemporaryDirectory(prefix="sweetspot-") as place:
             answer = model.client.ask("instrument", timeout_s=MAKING_S, checkpoint=model.checkpoint, out=place, **asked)
@@ -127,7 +132,7 @@ def _make(model: Model, asked: dict[str, Any]) -> None:
             if path.stat().st_size > MOST_ZIPPED:
                 large = size(path.stat().st_size)
                 raise SweetspotError(f"{large} is much for a download.", "Ask for fewer keys or variations.")
-            st.session_state["kit"] = (model.id, path.name, path.read_bytes(), answer)
+            kits[model.id] = (path.name, path.read_bytes(), answer)
     except SweetspotError as error:
         style.note("red", "error", error.cause, error.remedy)
     except OSError as error:
@@ -135,10 +140,10 @@ def _make(model: Model, asked: dict[str, Any]) -> None:
 
 
 def _made(model: Model) -> None:
-    kit = st.session_state.get("kit")
-    if kit is None or kit[0] != model.id:
+    kit: Kit | None = st.session_state.get("kits", {}).get(model.id)
+    if kit is None:
         return
-    _, name, data, answer = kit
+    name, data, answer = kit
     st.download_button(
         "Download the instrument", data, name, "application/zip", icon=":material/download:", key="download-kit",
         type="primary", width="stretch", on_click="ignore", help=size(len(data)),

@@ -33,6 +33,34 @@ def trained(drum_run: Path, runs_dir: Path) -> Path:
     return Path(shutil.copytree(drum_run, runs_dir / "drums"))
 
 
+def _pressed_meanwhile() -> None:
+    """The panel of a model that makes an instrument while something else on the page is pressed."""
+    from pathlib import Path
+    from types import SimpleNamespace
+
+    import streamlit as st
+    from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+
+    from app.sounds import instrument
+
+    def ask(op: str, out: str, **rest: object) -> dict[str, object]:
+        st.session_state["asked"] = True
+        path = Path(out) / "kit.zip"
+        path.write_bytes(b"zip")
+        get_script_run_ctx().script_requests.request_rerun(RerunData())
+        return {"path": str(path), "instruments": [], "remarks": []}
+
+    client, made = SimpleNamespace(ask=ask), SimpleNamespace(sounds=list)
+    wish = {"seed": 0, "duration_s": None, "temperature": 1.0, "stereo": None}
+    instrument.offer(SimpleNamespace(id="drums", checkpoint=None, client=client, made=made), wish)
+
+
+def test_a_press_meanwhile_does_not_lose_the_instrument() -> None:
+    app = AppTest.from_function(_pressed_meanwhile).run()
+    app.button(key="make-kit").click().run()
+    assert not app.exception and app.session_state["asked"] and app.get("download_button")
+
+
 def test_one_press_makes_a_kit_to_download(visit: Visit, trained: Path, tmp_path: Path) -> None:
     before = set(trained.rglob("*"))
     app = visit("sounds", run="drums")
@@ -40,7 +68,7 @@ def test_one_press_makes_a_kit_to_download(visit: Visit, trained: Path, tmp_path
     app.number_input(key="kit-keys-New sounds").set_value(2).run()
     app.button(key="make-kit").click().run()
     assert not app.exception
-    _, name, data, answer = app.session_state["kit"]
+    name, data, answer = app.session_state["kits"]["drums"]
     assert name.startswith("ten-drums-kit-") and answer["samples"] == 2
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None and "ten-drums/ten-drums.sf2" in archive.namelist()
@@ -74,7 +102,7 @@ def test_what_can_be_asked_of_an_instrument_is_asked_in_the_panel(visit: Visit, 
     app.text_input(key="kit-first").set_value("c3").run()
     app.button(key="make-kit").click().run()
     assert not app.exception
-    with zipfile.ZipFile(io.BytesIO(app.session_state["kit"][2])) as archive:
+    with zipfile.ZipFile(io.BytesIO(app.session_state["kits"]["drums"][1])) as archive:
         asked = json.loads(archive.read("ten-drums/kit.json"))["request"]
         sfz = archive.read("ten-drums/ten-drums.sfz").decode()
     assert asked["region"] == {"x": 0.5, "y": -0.25, "radius": 1.0} and asked["choke"] == [[48, 49]]
@@ -98,7 +126,7 @@ def test_starred_sounds_are_the_keys(visit: Visit, trained: Path) -> None:
     app.segmented_control(key="kit-source-drums").set_value(instrument.STARRED).run()
     assert app.button(key="make-kit").label == "Instrument with 1 key"
     app.button(key="make-kit").click().run()
-    samples = app.session_state["kit"][3]["instruments"][0]["sounds"][0]["samples"]
+    samples = app.session_state["kits"]["drums"][2]["instruments"][0]["sounds"][0]["samples"]
     assert len(samples) == 1 and samples[0].startswith("001-seed0-")
 
 
