@@ -34,6 +34,7 @@ EXCUSED_GONE = {
     r"^button \| Close \| toast": "a toast leaves by itself after some seconds",
     r"^(number|step) \| .*(At once|queue-slots)": "how many at once is asked while nobody works",
     r"^expander \| Hear what was found \| ": "another source was chosen before its turn",
+    r"^button \| Hear direction ": "which directions have no name follows the weights, which a training replaces",
     r"^step \| (Inc|Dec)rement \| (bars|bpm|beats)": "they step only while a number of bars stands in its field",
 }
 # Controls that may be disabled, and what their tooltip or the page then says to who asks why.
