@@ -86,8 +86,7 @@ class Walk:
 
         Not of what came with a training that was begun: it is over at some time, and walked in a state of its own.
         """
-        begun = max((place for place, one in enumerate(self.pressed) if re.search(self.begins, one.sign)), default=None)
-        late = set(self.pressed[begun:]) if begun is not None else set()
+        late = set(self._late())
         return sorted(sign for sign in self.found.keys() - self._done() if self.found[sign] not in late)
 
     @property
@@ -98,6 +97,11 @@ class Walk:
         """
         known = self.found.keys() | self.before
         return {sign: said for sign, said in self.reasons.items() if sign not in known and self._shut[sign] > 1}
+
+    def _late(self) -> list[Control]:
+        """What was pressed from the beginning of a training on."""
+        begun = max((place for place, one in enumerate(self.pressed) if re.search(self.begins, one.sign)), default=None)
+        return self.pressed[begun:] if begun is not None else []
 
     def _done(self) -> frozenset[str]:
         return self.before.union(one.sign for one in self.pressed)
@@ -164,8 +168,8 @@ class Walk:
             act(self.page, element, control.kind, control.name, self.typed)
         except TimeoutError:
             self._missed[control.sign] += 1
-            if element.count() and self._missed[control.sign] == MOST_TRIES:
-                raise
+            if element.count() and self._missed[control.sign] == MOST_TRIES and not self._late():
+                raise  # a training that was begun may draw it anew faster than it can be pressed
             return
         self.pressed.append(control)
         if control.kind in AT_ONCE:
