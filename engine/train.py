@@ -7,7 +7,6 @@ Nothing here imports torch before the arguments and the source have been found g
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -214,8 +213,6 @@ def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str 
     """
     context = click.get_current_context()
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    # Threads that wait by spinning cost twelve times the work on a busy machine; read when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     ranks = context.with_resource(joined())
     if ranks is not None and ranks.group.rank:
         return follow(ranks)

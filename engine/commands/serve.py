@@ -123,9 +123,6 @@ def _warner() -> Callable[[str], None]:
 def _answer(run_dir: Path, threads: int | None, idle_s: float) -> None:
     answers_to = _own_stdout()
     lines = _lines(sys.stdin.fileno())
-    # Threads that spin while they wait for one another starve on a machine that also trains: measured with four
-    # threads beside ten busy ones, 7.8 s a sound with spinning and 0.22 s without. Read once, when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from engine.device import choose
     from engine.tasks.vae.instrument.request_handler import KitRequestHandler
     from engine.tasks.vae.sounds.load import check_can
