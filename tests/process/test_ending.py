@@ -27,7 +27,8 @@ def test_no_command_has_threads_that_spin_while_they_wait() -> None:
         "import os, sys, click\n"
         "from engine.__main__ import group, run\n"
         "said = lambda: print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)\n"
-        "group.add_command(click.Command('said', callback=said)); group.get_command = lambda *_: group.commands['said']\n"
+        "group.add_command(click.Command('said', callback=said))\n"
+        "group.get_command = lambda *_: group.commands['said']\n"
         "sys.argv[1:] = ['said']; run(group)"
     )
     own = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
