@@ -110,3 +110,15 @@ def test_a_table_of_figures_names_its_commit_and_its_bench_or_that_there_is_none
     benches = re.findall(r"`python -m tests\.bench (\w+)", section)
     assert benches or "no bench" in section, section[:40]
     assert all((ROOT / "tests" / "bench" / f"{name}.py").is_file() for name in benches)
+
+
+def test_the_plan_of_the_house_names_every_room_and_what_stands_outside_of_rooms() -> None:
+    """And nothing there is that is not: a name of the plan is a file or a folder."""
+    plan = (ROOT / "README.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
+    outside = {path.name for path in (ROOT / "engine").glob("[!_]*.py")}
+    folders = [path for part in ("engine", "app") for path in (ROOT / part).iterdir() if any(path.glob("*.py"))]
+    rooms = {f"{path.name}/" for path in folders}
+    named = set(re.findall(r"\b[a-z_]+\.py\b|\b[a-z_]+/", plan))
+    assert outside | rooms <= named | {"tasks/"}
+    files = {path.name for part in ("engine", "app", "tests") for path in (ROOT / part).rglob("*.py")}
+    assert {name for name in named if name.endswith(".py")} <= files

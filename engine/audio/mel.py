@@ -81,9 +81,9 @@ def to_power(db: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Scale:
-    """Two scalars over the training set standardise it; its maximum places the floor.
+    """Two scalars over a collection standardise it; its maximum places the floor.
 
-    ref: largest mel power of the training set in dB. mean, std: of the floored dB values. Per-band means and per-file
+    ref: largest mel power of the collection in dB. mean, std: of the floored dB values. Per-band means and per-file
     maxima were measured to be worse.
     """
 

@@ -16,7 +16,7 @@ MOST, ENOUGH_FILES, FEW_FILES = 0.25, 14, 7
 
 
 def share(files: int) -> float:
-    """The part of training chunks that gets a made-up sound: a quarter with 7 files or fewer, none from 14 on."""
+    """The part of chunks that gets a made-up sound: a quarter with 7 files or fewer, none from 14 on."""
     return MOST * min(1.0, max(0.0, (ENOUGH_FILES - files) / (ENOUGH_FILES - FEW_FILES)))
 
 

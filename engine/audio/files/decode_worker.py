@@ -1,4 +1,4 @@
-"""The process that opens sound files, so that the one that trains need not.
+"""The process that opens sound files, so that the one that wants them need not.
 
 ``python -m engine.audio.files.decode_worker CACHE SAMPLE_RATE THREADS``: jobs as JSON lines on stdin
 (``{"id", "path", "key"}``), answers as JSON lines on stdout: ``{"id", "event": "begin"}`` before a file is touched,
