@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.look import style, words
 from app.look.plain import plain
-from app.panels import longer, run_notes
+from app.panels import longer, questions, run_notes
 from app.panels.runs_table import Row
 from app.runs import launch
 from app.runs.compared import FEWEST
@@ -56,7 +56,12 @@ def buttons(reader: RunReader, view: RunView) -> None:
 
 def _of_one_that_rests(reader: RunReader, view: RunView) -> None:
     if may_be_deleted(view) and st.button(
-        "Delete", icon=":material/delete:", key="delete", type="tertiary", on_click=_ask, args=("delete", reader.id)
+        "Delete",
+        icon=":material/delete:",
+        key="delete",
+        type="tertiary",
+        on_click=questions.ask,
+        args=("delete", reader.id),
     ):
         st.rerun()
     _compare(reader, view)
@@ -68,7 +73,7 @@ def _of_one_that_rests(reader: RunReader, view: RunView) -> None:
         st.switch_page("views/new.py", query_params={"copy": reader.id} | _back(reader))
     _make_sounds(reader, view)
     if view.extendable and st.button(
-        "Train longer", icon=":material/more_time:", key="longer", on_click=_ask, args=("longer", reader.id)
+        "Train longer", icon=":material/more_time:", key="longer", on_click=questions.ask, args=("longer", reader.id)
     ):
         st.rerun()
     if view.resumable:
@@ -80,7 +85,7 @@ def _offer_to_resume(reader: RunReader, view: RunView, kind: Literal["primary", 
     early = "It ended before its first checkpoint. Its previews, and the weights that made them, stay."
     if st.button(
         f"Resume from epoch {saved.epoch}" if saved else "Begin again at step 1", icon=":material/resume:", type=kind,
-        key="resume", on_click=_ask, args=("resume", reader.id), help=None if saved else early,
+        key="resume", on_click=questions.ask, args=("resume", reader.id), help=None if saved else early,
     ):  # fmt: skip
         st.rerun()
 
@@ -180,24 +185,15 @@ def dialog(reader: RunReader, view: RunView) -> None:
     What its buttons do is done in callbacks: a press that meets a refresh is then heard all the same.
     """
     run_notes.dialog([Row(reader, view, view.name)])
-    asked = st.session_state.get("asked-about")
-    if asked == ("resume", reader.id) and view.resumable:
+    if reader.id in questions.asked("resume") and view.resumable:
         _confirm(reader)
-    elif asked == ("longer", reader.id) and view.extendable:
+    elif reader.id in questions.asked("longer") and view.extendable:
         _ask_how_long(reader)
-    elif asked == ("delete", reader.id) and may_be_deleted(view):
+    elif reader.id in questions.asked("delete") and may_be_deleted(view):
         _confirm_deletion(reader, view)
 
 
-def _ask(what: str, run_id: str) -> None:
-    st.session_state["asked-about"] = (what, run_id)
-
-
-def _answered() -> None:
-    st.session_state.pop("asked-about", None)
-
-
-@st.dialog("Resume this run?", on_dismiss=_answered)
+@st.dialog("Resume this run?", on_dismiss=questions.answered)
 def _confirm(reader: RunReader) -> None:
     style.dialog()
     try:
@@ -219,7 +215,7 @@ def _choice(key: str, labels: tuple[str, str], act: Callable[[RunReader], None],
         labels[0], type="primary", icon=f":material/{_DOES[key]}:", width="stretch", key=f"{key}-now",
         on_click=act, args=(reader,),
     )  # fmt: skip
-    if no.button(labels[1], width="stretch", key=f"{key}-not", on_click=_answered) or pressed:
+    if no.button(labels[1], width="stretch", key=f"{key}-not", on_click=questions.answered) or pressed:
         st.rerun()
 
 
@@ -244,7 +240,7 @@ def _summary(point: ResumePoint, labels: dict[str, tuple[str, str]]) -> None:
         style.quiet("The same bits as if it had never stopped.")
 
 
-@st.dialog("Train longer?", on_dismiss=_answered)
+@st.dialog("Train longer?", on_dismiss=questions.answered)
 def _ask_how_long(reader: RunReader) -> None:
     style.dialog()
     if longer.ask(reader):
@@ -252,7 +248,7 @@ def _ask_how_long(reader: RunReader) -> None:
 
 
 def _resume(reader: RunReader, options: Sequence[str] = ()) -> None:
-    _answered()
+    questions.answered()
     try:
         if launch.launcher().resume(reader.root, options) is None:
             st.session_state["complaint"] = "Another process trains this run."
@@ -263,7 +259,7 @@ def _resume(reader: RunReader, options: Sequence[str] = ()) -> None:
     st.session_state["resumed"] = reader.id
 
 
-@st.dialog("Delete this run?", on_dismiss=_answered)
+@st.dialog("Delete this run?", on_dismiss=questions.answered)
 def _confirm_deletion(reader: RunReader, view: RunView) -> None:
     style.dialog()
     style.name(view.name, small=True)
@@ -275,7 +271,7 @@ def _confirm_deletion(reader: RunReader, view: RunView) -> None:
 
 
 def _delete(reader: RunReader) -> None:
-    _answered()
+    questions.answered()
     try:
         launch.launcher().delete(reader.root)
     except SweetspotError as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.look import style
-from app.panels import actions, run_notes
+from app.panels import actions, questions, run_notes
 from app.panels.refusals import each
 from app.panels.runs_table import Row
 from app.runs import launch
@@ -32,8 +32,8 @@ def buttons(picked: Sequence[Row]) -> None:
     run_notes.button(picked)
     _archive(picked)
     st.button(
-        "Delete", icon=":material/delete:", key="delete-chosen", type="tertiary", on_click=_ask,
-        args=([row.reader.id for row in picked],),
+        "Delete", icon=":material/delete:", key="delete-chosen", type="tertiary", on_click=questions.ask,
+        args=("delete-all", *(row.reader.id for row in picked)),
     )  # fmt: skip
     style.quiet(missing)
 
@@ -41,8 +41,7 @@ def buttons(picked: Sequence[Row]) -> None:
 def dialog(library: Library, rows: Sequence[Row]) -> None:
     """What was asked about and not answered yet, drawn with every refresh of the page."""
     run_notes.dialog(rows)
-    what, asked = st.session_state.get("asked-about", ("", ()))
-    found = [row for row in rows if what == "delete-all" and row.reader.id in asked]
+    found = [row for row in rows if row.reader.id in questions.asked("delete-all")]
     if found:
         _confirm(library, found)
 
@@ -72,15 +71,7 @@ def _archive(picked: Sequence[Row]) -> None:
     )  # fmt: skip
 
 
-def _ask(ids: Sequence[str]) -> None:
-    st.session_state["asked-about"] = ("delete-all", tuple(ids))
-
-
-def _answered() -> None:
-    st.session_state.pop("asked-about", None)
-
-
-@st.dialog("Delete these runs?", on_dismiss=_answered)
+@st.dialog("Delete these runs?", on_dismiss=questions.answered)
 def _confirm(library: Library, rows: Sequence[Row]) -> None:
     style.dialog()
     gone = [row for row in rows if actions.may_be_deleted(row.view)]
@@ -100,7 +91,7 @@ def _confirm(library: Library, rows: Sequence[Row]) -> None:
         "Delete for good", type="primary", icon=":material/delete:", width="stretch", key="delete-now",
         on_click=_delete, args=(gone,),
     )  # fmt: skip
-    if no.button("Keep them", width="stretch", key="delete-not", on_click=_answered) or done:
+    if no.button("Keep them", width="stretch", key="delete-not", on_click=questions.answered) or done:
         st.rerun()
 
 
@@ -111,5 +102,5 @@ def _why_it_stays(view: RunView) -> str:
 
 
 def _delete(rows: Sequence[Row]) -> None:
-    _answered()
+    questions.answered()
     each(rows, lambda row: launch.launcher().delete(row.reader.root))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.look import style
+from app.panels import questions
 from app.panels.refusals import each
 from app.panels.runs_table import Row
 from engine.quantities import small
@@ -27,7 +28,7 @@ def button(rows: Sequence[Row]) -> bool:
 
 def _ask(rows: Sequence[Row]) -> None:
     notes = rows[0].view.notes
-    st.session_state["asked-about"] = ("notes", tuple(row.reader.id for row in rows))
+    questions.ask("notes", *(row.reader.id for row in rows))
     st.session_state[_NAME] = notes.name or _begun_as(rows[0])
     st.session_state[_TAGS] = ", ".join(_shared(rows))
     st.session_state[_TEXT] = notes.text
@@ -35,19 +36,14 @@ def _ask(rows: Sequence[Row]) -> None:
 
 def dialog(rows: Sequence[Row]) -> None:
     """The question, if it was asked about some of ``rows`` and not answered yet."""
-    what, asked = st.session_state.get("asked-about", ("", ()))
-    found = [row for row in rows if what == "notes" and row.reader.id in asked]
+    found = [row for row in rows if row.reader.id in questions.asked("notes")]
     if len(found) == 1:
         _ask_of_one(found[0])
     elif found:
         _ask_of_many(found)
 
 
-def _answered() -> None:
-    st.session_state.pop("asked-about", None)
-
-
-@st.dialog("Name, tags, note", on_dismiss=_answered)
+@st.dialog("Name, tags, note", on_dismiss=questions.answered)
 def _ask_of_one(row: Row) -> None:
     style.dialog()
     if reason := refusal(row.view, row.reader.root):
@@ -60,7 +56,7 @@ def _ask_of_one(row: Row) -> None:
         _choice([row])
 
 
-@st.dialog("Tags of several runs", on_dismiss=_answered)
+@st.dialog("Tags of several runs", on_dismiss=questions.answered)
 def _ask_of_many(rows: Sequence[Row]) -> None:
     style.dialog()
     with st.form("notes", border=False):
@@ -78,12 +74,12 @@ def _choice(rows: Sequence[Row]) -> None:
     kept = yes.form_submit_button(
         "Save", type="primary", icon=":material/check:", width="stretch", key="notes-now", on_click=_keep, args=(rows,)
     )
-    if no.form_submit_button("Cancel", width="stretch", key="notes-not", on_click=_answered) or kept:
+    if no.form_submit_button("Cancel", width="stretch", key="notes-not", on_click=questions.answered) or kept:
         st.rerun()
 
 
 def _keep(rows: Sequence[Row]) -> None:
-    _answered()
+    questions.answered()
     shared = _shared(rows)
     said = [tag.strip() for tag in str(st.session_state.get(_TAGS, "")).split(",")]
 
