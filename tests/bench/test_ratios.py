@@ -11,7 +11,19 @@ from tests.bench.ratios import alternate, show
 
 
 def test_every_bench_of_cost_can_be_asked_for() -> None:
-    asked = {"throughput", "startup", "loading", "telemetry", "preview", "checkpoint", "cancel", "reader", "app"}
+    asked = {
+        "throughput",
+        "startup",
+        "loading",
+        "telemetry",
+        "preview",
+        "checkpoint",
+        "cancel",
+        "reader",
+        "app",
+        "queue",
+        "ddp",
+    }
     assert asked <= set(names())
 
 
