@@ -88,7 +88,7 @@ def state_words(state: str) -> str:
 
 def shown(coordinate: float) -> str:
     """One coordinate of the map."""
-    return f"{coordinate:.1f}".replace("-", "−")
+    return f"{coordinate:z.1f}".replace("-", "−")
 
 
 def stem(name: object) -> str:
