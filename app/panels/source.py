@@ -110,12 +110,15 @@ def _dropped() -> Chosen | None:
     folder = whole.file_uploader("A whole folder", accept_multiple_files="directory", key="drop-folder")
     given = [*files, *folder]
     if not given and (before := st.session_state.get("dropped-before")):
-        if Path(before).is_dir():
+        if Path(before).exists():
             style.quiet(f"{dropped.shown(before)}: kept beside your runs. What you drop now takes its place.")
             return _check(before, False, _wish(before))
         style.quiet(f"{dropped.shown(before)} is gone from beside your runs: drop it again.")
     if not given:
-        style.quiet("WAV, FLAC, OGG, MP3 or AIFF. They are copied beside your runs; nothing leaves this computer.")
+        style.quiet(
+            "WAV, FLAC, OGG, MP3 or AIFF, or one table (CSV). They are copied beside your runs; "
+            "nothing leaves this computer."
+        )
         return None
     which = tuple(one.file_id for one in given)
     try:
@@ -127,8 +130,11 @@ def _dropped() -> Chosen | None:
         return None
     kept: dropped.Kept = st.session_state["dropped"][1]
     if kept.passed:
-        style.quiet(f"{counted(kept.passed, 'file is no sound', 'files are no sounds')}: passed over.")
-    return _check(str(kept.folder), False, _wish(str(kept.folder)))
+        what = (
+            ("file is no table", "files are no tables") if kept.table else ("file is no sound", "files are no sounds")
+        )
+        style.quiet(f"{counted(kept.passed, *what)}: passed over.")
+    return _check(str(kept.source), False, _wish(str(kept.source)))
 
 
 def _folder() -> Chosen | None:
