@@ -16,7 +16,7 @@ class Description:
     """What is known of a data set before it is loaded. num_classes: 0 unless it is sorted into classes.
 
     notes: what was decided in reading it, a sentence each. num_items: rows, to learn from and to check with; 0 where
-    that is not known.
+    that is not known. target: of a table that was read the column that is predicted.
     """
 
     task_type: str
@@ -24,6 +24,7 @@ class Description:
     num_classes: int = 0
     notes: tuple[str, ...] = ()
     num_items: int = 0
+    target: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from engine.collection.phases import PHASES
 from engine.config import TrainingConfig
 from engine.errors import SweetspotError
 from engine.home import expanded
+from engine.printable import unmarked
 from engine.quantities import counted
 from engine.registry import datasets, describe, find_source, offers
 from engine.rundir.reader import RunReader
@@ -255,10 +256,11 @@ def _card(described: Description, item: str) -> None:
     with st.container(border=True, key="health"):
         style.head_words("Good to go")
         classes = counted(described.num_classes, "class", "classes")
-        facts = [
-            ("It learns to tell apart" if sorts else "It learns to predict", classes if sorts else "a number"),
-            ("From", counted(described.num_features, "feature")),
-        ]
+        facts = [("It learns to tell apart" if sorts else "It learns to predict", classes if sorts else "a number")]
+        if described.target:  # what it is predicted from is counted in the first note, as the file has it
+            style.line(f"It predicts the column *{unmarked(described.target)}*.")
+        else:
+            facts += [("From", counted(described.num_features, "feature"))]
         facts += [("Of", counted(described.num_items, item))] if described.num_items else []
         for place, fact in zip(st.columns(len(facts), wrap=False), facts, strict=True):
             place.metric(*fact)

@@ -537,11 +537,12 @@ def test_a_table_is_read_before_anything_starts(visit: Visit, tmp_path: Path) ->
     table.write_text("a,b,kind\n1,2,x\n2,1,y\n3,5,x\n4,4,y\n")
     app.run()
     assert not app.exception and not app.button(key="start").disabled
-    assert app.metric[0].value == "2 classes" and "2 columns: 2 numbers." in said(app)
-    assert app.metric[2].value == "4 rows"
+    assert app.metric[0].value == "2 classes" and "predicted from 2 columns: 2 numbers." in said(app)
+    assert app.metric[1].value == "4 rows"
     table.write_text("a,b,kind\n1,,x\n2,red,y\n3,blue,x\n4,red,y\n")
     app.run()
-    assert "1 number, 1 category (up to 4 columns after encoding)" in said(app)
+    assert "1 number, 1 category. Encoded, they are at most 4 numbers." in said(app)
+    assert "It predicts the column <b>kind</b>." in said(app)
     assert "1 missing value in" in said(app)
     assert not app.exception and not app.button(key="start").disabled
 
