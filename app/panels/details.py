@@ -42,7 +42,7 @@ def tabs(reader: RunReader, view: RunView) -> None:
         "Checkpoints",
         "More curves",
         "Memory",
-        plain(words.nouns(view.run).found),
+        plain(words.nouns_of(view).found),
         "Settings",
         f"Notes ({len(notes)})" if notes else "Notes",
         "Log",
