@@ -257,14 +257,14 @@ def _card(described: Description, item: str) -> None:
         style.head_words("Good to go")
         classes = counted(described.num_classes, "class", "classes")
         facts = [("It learns to tell apart" if sorts else "It learns to predict", classes if sorts else "a number")]
-        if described.target:  # what it is predicted from is counted in the first note, as the file has it
-            style.line(f"It predicts the column *{unmarked(described.target)}*.")
+        if described.notes:  # a table: the first one says which column is predicted, and counts the others
+            style.line(unmarked(described.notes[0]))
         else:
             facts += [("From", counted(described.num_features, "feature"))]
         facts += [("Of", counted(described.num_items, item))] if described.num_items else []
         for place, fact in zip(st.columns(len(facts), wrap=False), facts, strict=True):
             place.metric(*fact)
-        for note in described.notes:
+        for note in described.notes[1:]:
             style.finding("gray", "info", "", note)
 
 

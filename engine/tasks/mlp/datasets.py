@@ -125,9 +125,7 @@ def describe(path: Path, config: Settings) -> tuple[Description, Settings]:
     if not path.is_dir():
         table = read_table(path, config.target, config.task_type)
         rows = len(table.target)
-        return Description(
-            table.task_type, table.num_features, table.num_classes, table.notes, rows, table.target_name
-        ), config
+        return Description(table.task_type, table.num_features, table.num_classes, table.notes, rows), config
     assert config.labels is not None
     labels, name = read_labels(path, config.labels, config.target)
     if not labels:

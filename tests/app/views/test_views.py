@@ -568,7 +568,7 @@ def test_a_table_is_read_before_anything_starts(visit: Visit, tmp_path: Path) ->
     table.write_text("a,b,kind\n1,,x\n2,red,y\n3,blue,x\n4,red,y\n")
     app.run()
     assert "1 number, 1 category. Encoded, they are at most 4 numbers." in said(app)
-    assert "It predicts the column <b>kind</b>." in said(app)
+    assert "kind&#x27; is predicted from 2 columns" in said(app)
     assert "1 missing value in" in said(app)
     assert not app.exception and not app.button(key="start").disabled
 
