@@ -57,7 +57,8 @@ html:has(.stVegaLiteChart:hover){overscroll-behavior-x:none}
   .st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
   .st-key-run>:has(>.st-key-aside){order:2}.st-key-run :has(>.st-key-curves){order:3}
   .st-key-run>:has(.st-key-details){order:4}
-  .st-key-heard:not(:has(audio)),:has(>.st-key-heard):not(:has(audio)){height:auto!important}
+  :is(.st-key-heard,.st-key-listen,:has(>:is(.st-key-heard,.st-key-listen))):not(:has(audio,img)){
+    height:auto!important;flex:none!important}
   [data-testid=stHorizontalBlock]:has(>*>*>*>.st-key-make){gap:1rem;
     :is(&>*,&>*>*):has(.st-key-make):not(.st-key-make){display:contents}
     &>:not(:has(.st-key-make)){order:1}&>:has(.st-key-make)>*>:not(:has(.st-key-make)){order:2}}
