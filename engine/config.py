@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.rundir.record import Abilities, FileRow
+from engine.rundir.record import Abilities, FileRow, Nouns
 
 SHORT_RUN_EPOCHS = 50
 MOST_UPDATES = 10**9  # no run gets there: stands in for a length in minutes that was not measured yet
@@ -45,13 +45,15 @@ class Settings(BaseModel):
 class TaskConfig(Settings):
     """Base of what only one task has a use for: each task has one class of these, in its ``config.py``.
 
-    can: what its models are good for; every run keeps it in run.json. measured_by: the settings, by name, that an error
+    can: what its models are good for; every run keeps it in run.json. nouns: what its data is called, before a run has
+    told it, in sentences and on cards. measured_by: the settings, by name, that an error
     is measured by: runs that differ in one cannot be compared by their figures. phases: what is done before the first
     update, in words, by the phase that ``OpenContext.report`` is given. need_measured: whether
     :func:`engine.run_length.automatic_steps` was measured on data like its own.
     """
 
     can: ClassVar[Abilities] = Abilities()
+    nouns: ClassVar[Nouns] = Nouns()
     measured_by: ClassVar[tuple[str, ...]] = ()
     phases: ClassVar[Mapping[str, str]] = {}
     need_measured: ClassVar[bool] = False

@@ -124,6 +124,11 @@ def offers(path: Path) -> list[Offer]:
     return sorted(found, key=lambda offer: len(offer.settings))
 
 
+def learns_from_file(name: str) -> bool:
+    """Whether a task learns from one file of this name alone: a table."""
+    return any(module.claim(Path(name), ()) is not None for _, module in _modules())
+
+
 def describe(text: str, settings: Mapping[str, Any]) -> Description:
     """What is to be learned from a path, read for it, or from a data set by its name.
 

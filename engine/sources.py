@@ -15,8 +15,8 @@ from typing import Any
 class Description:
     """What is known of a data set before it is loaded. num_classes: 0 unless it is sorted into classes.
 
-    notes: what was decided in reading it, a sentence each. num_items: rows, to learn from and to check with; 0 where
-    that is not known.
+    notes: what was decided in reading it, a sentence each; of a table first which column is predicted from how many.
+    num_items: rows, to learn from and to check with; 0 where that is not known.
     """
 
     task_type: str

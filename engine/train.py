@@ -82,6 +82,7 @@ def execute(
         resume=job.record is not None,
         device=device.name,
         threads=device.threads,
+        task=job.task,
         processes=ranks.size,
         versions=versions(),
         git_commit=git_commit(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,13 +11,27 @@ import pyarrow as pa
 from app.charts.table import Rows, nice_range
 from app.runs.columns import Floats
 from engine.printable import escaped
+from engine.quantities import sound_length
 from engine.rundir.record import FileRow
 
+UNITS = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
+_FEW = 3.0  # of a unit: from so many on, its numbers say more than those of the smaller one
 
-def length_rows(files: Sequence[FileRow], many: int = 150) -> tuple[bool, pa.Table]:
-    """(whether these are dots, rows): lengths of the usable sounds, learning and checking ones apart."""
+
+class Lengths(NamedTuple):
+    """dots: whether each sound is one, else they are bars. unit: of ``UNITS``, what x counts."""
+
+    dots: bool
+    unit: str
+    rows: pa.Table
+
+
+def length_rows(files: Sequence[FileRow], many: int = 150) -> Lengths:
+    """Lengths of the usable sounds, learning and checking ones apart."""
     known = [row for row in files if row.verdict != "skipped" and row.duration_s is not None]
     lengths = np.array([row.duration_s for row in known], float)
+    unit = _unit(float(lengths.max(initial=0.0)))
+    lengths /= UNITS[unit]
     low, high = (0.0, float(lengths.max())) if len(lengths) else (0.0, 1.0)
     low, high = nice_range(low, high, ticks=5)
     dots = len(known) <= many
@@ -27,7 +42,7 @@ def length_rows(files: Sequence[FileRow], many: int = 150) -> tuple[bool, pa.Tab
         width, tallest = (high - low) / bins, float(np.bincount(place).max())
         rows.add("frame", x=np.array([low, high + width]), y=np.array(nice_range(0.0, tallest, from_zero=True)))
         _add_bars(rows, place, [row.split == "val" for row in known], low, width)
-        return False, rows.table()
+        return Lengths(False, unit, rows.table())
     tallest = max([5, *np.bincount(place)]) if len(place) else 5
     rows.add("frame", x=np.array([low, high]), y=np.array([0.3, tallest + 0.7]))
     height: dict[int, int] = {}
@@ -36,9 +51,13 @@ def length_rows(files: Sequence[FileRow], many: int = 150) -> tuple[bool, pa.Tab
         check = row.split == "val"
         rows.add(
             "check" if check else "learn", "val" if check else "train", x=low + bucket * (high - low) / bins,
-            y=float(height[bucket]), y2=float(row.duration_s or 0), t=escaped(row.path),
+            y=float(height[bucket]), t=f"{escaped(row.path)}: {sound_length(row.duration_s or 0)}",
         )  # fmt: skip
-    return True, rows.table()
+    return Lengths(True, unit, rows.table())
+
+
+def _unit(longest_s: float) -> str:
+    return next((unit for unit, seconds in UNITS.items() if longest_s >= _FEW * seconds), "seconds")
 
 
 def _add_bars(rows: Rows, place: np.ndarray, checks: list[bool], low: float, width: float) -> None:

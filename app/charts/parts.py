@@ -36,16 +36,18 @@ def zoom() -> alt.Parameter:
     return alt.selection_interval(name=ZOOM, encodings=["x"], bind="scales", zoom=_WHEEL, clear="dblclick")
 
 
-def x_axis(title: str | None = None) -> alt.Axis:
-    """Whole numbers alone, for parts of the first epoch would each be called 0.
+def x_axis(title: str | None = None, whole: bool = True) -> alt.Axis:
+    """whole: whole numbers alone, for parts of the first epoch would each be called 0.
 
-    They are written in full: Vega rounds a general format to the digits of its steps, so that 10 becomes 1e+1.
+    They are written in full: Vega rounds a general format to the digits of its steps, so that 10 becomes 1e+1. What is
+    no count (lengths, minutes, places) gets the steps that fit, with as many decimals as those need.
     """
+    counts = {"labelExpr": "datum.value === round(datum.value) ? datum.label : ''", "tickMinStep": 1, "format": ",d"}
+    measures = {"labelExpr": "format(datum.value, ',~r')"}
     return alt.Axis(
-        labelExpr="datum.value === round(datum.value) ? datum.label : ''",
-        domain=False, ticks=False, grid=False, tickCount=6, tickMinStep=1, labelFontSize=12, labelFlush=False,
-        labelBound=False, labelPadding=6, format=",d", title=title, titleAnchor="start", titlePadding=6,
-        titleFontSize=12, titleFontWeight="normal",
+        domain=False, ticks=False, grid=False, tickCount=6, labelFontSize=12, labelFlush=False, labelBound=False,
+        labelPadding=6, title=title, titleAnchor="start", titlePadding=6, titleFontSize=12, titleFontWeight="normal",
+        **(counts if whole else measures),
     )  # fmt: skip
 
 

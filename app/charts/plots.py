@@ -16,7 +16,7 @@ from app.charts.main_curve import Measured, Sight, main_rows
 from app.charts.marks import Mark, turns
 from app.charts.marks import picked as picked_steps
 from app.charts.parts import ZOOM, Spec
-from app.charts.settings import AXES, ChartSettings
+from app.charts.settings import AXES, COUNTED, ChartSettings
 from app.charts.x_axis import Window, XAxis
 from app.look import words
 from app.runs.store import MetricsStore, metrics_of
@@ -48,7 +48,7 @@ class Drawing:
 
 @lru_cache(maxsize=16)
 def _main_spec(y_title: str, axis: str, log: bool, height: int) -> Spec:
-    return specs.main_chart(AXES[axis], y_title, height, log)
+    return specs.main_chart(AXES[axis], y_title, height, log, whole=axis in COUNTED)
 
 
 def window(key: str) -> Window | None:

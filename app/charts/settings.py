@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from app.runs.columns import Floats
 
 AXES = {"epoch": "epoch", "step": "update", "time": "minutes of training"}
+COUNTED = ("epoch", "step")  # axes of whole numbers
 USUAL = "usual"
 SMOOTHINGS = (USUAL, "1", "5", "17", "65", "257")
 STEPS_USUALLY = 17

@@ -14,7 +14,7 @@ import streamlit as st
 from app.charts import specs
 from app.charts.parts import Spec
 from app.charts.plots import USUALLY, Drawing, draw, window, x_axis_of, zoom_key
-from app.charts.settings import AXES, ChartSettings
+from app.charts.settings import AXES, COUNTED, ChartSettings
 from app.charts.small_curves import dimension_rows, gap_rows, loss_rows, small_rows
 from app.charts.table import thin
 from app.charts.x_axis import Window, XAxis
@@ -33,7 +33,7 @@ A_ROW = 3
 
 @lru_cache(maxsize=8)
 def _small_spec(axis: str, log: bool) -> Spec:
-    return specs.small_chart(AXES[axis], log=log)
+    return specs.small_chart(AXES[axis], log=log, whole=axis in COUNTED)
 
 
 def small(reader: RunReader, view: RunView, settings: ChartSettings) -> None:

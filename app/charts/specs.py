@@ -23,9 +23,12 @@ CHOSEN = "chosen"  # that of what is heard
 _ASIDE = "-5.2 * datum.x * length(datum.t)"  # pixels: letters are 5.2 wide on the whole
 
 
-def main_chart(x_title: str, y_title: str, height: int = 368, log: bool = False) -> Spec:
-    """Validation and training, the baseline, the sweet range and what lies beyond, what happened to the run."""
-    x = alt.X("x:Q", scale=scale("x"), axis=x_axis(x_title))
+def main_chart(x_title: str, y_title: str, height: int = 368, log: bool = False, whole: bool = True) -> Spec:
+    """Validation and training, the baseline, the sweet range and what lies beyond, what happened to the run.
+
+    whole: as :func:`app.charts.parts.x_axis` has it, here and below.
+    """
+    x = alt.X("x:Q", scale=scale("x"), axis=x_axis(x_title, whole))
     y = alt.Y("y:Q", scale=scale("y", log), axis=y_axis(y_title))
     layers = [
         frame(x, y).add_params(zoom()),
@@ -120,9 +123,9 @@ def _to_hear(x: alt.X) -> Any:
     )
 
 
-def overlay_chart(x_title: str, y_title: str, log: bool = False, height: int = 368) -> Spec:
+def overlay_chart(x_title: str, y_title: str, log: bool = False, height: int = 368, whole: bool = True) -> Spec:
     """One line a run over what its raw values reach, its name at its end; hovered points tell their run."""
-    x = alt.X("x:Q", scale=scale("x"), axis=x_axis(x_title))
+    x = alt.X("x:Q", scale=scale("x"), axis=x_axis(x_title, whole))
     y = alt.Y("y:Q", scale=scale("y", log), axis=y_axis(y_title))
     end = alt.X(value="width")
     layers = [
@@ -142,9 +145,9 @@ def overlay_chart(x_title: str, y_title: str, log: bool = False, height: int = 3
     return finished(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
 
 
-def small_chart(x_title: str | None = None, log: bool = False, height: int = 150) -> Spec:
+def small_chart(x_title: str | None = None, log: bool = False, height: int = 150, whole: bool = True) -> Spec:
     """A line, maybe over its band, over a pale area in its own scale, with a validation line of points beside it."""
-    x = alt.X("x:Q", scale=scale("x"), axis=x_axis(x_title))
+    x = alt.X("x:Q", scale=scale("x"), axis=x_axis(x_title, whole))
     y = alt.Y("y:Q", scale=scale("y", log), axis=y_axis())
     layers = [
         frame(x, y).add_params(zoom()),
@@ -188,9 +191,9 @@ def strip_chart() -> Spec:
 
 def length_dots() -> Spec:
     """One dot a sound by its length: filled learns, ring checks."""
-    x = alt.X("x:Q", scale=scale("x"), axis=x_axis())
+    x = alt.X("x:Q", scale=scale("x"), axis=x_axis(whole=False))
     y = alt.Y("y:Q", scale=scale("y"), axis=None)
-    tip = [alt.Tooltip("t:N", title="sound"), alt.Tooltip("y2:Q", title="seconds", format=".2f")]
+    tip = alt.Tooltip("t:N")
     layers = [
         rows("frame").mark_point(opacity=0).encode(x=x, y=y),
         rows("learn").mark_point(size=90, filled=True, opacity=1).encode(x=x, y=y, color=COLOUR, tooltip=tip),
@@ -203,7 +206,7 @@ def length_dots() -> Spec:
 
 def length_histogram() -> Spec:
     """The same for many sounds: bars of how many, those that check stacked on those that learn."""
-    x = alt.X("x:Q", scale=scale("x"), axis=x_axis())
+    x = alt.X("x:Q", scale=scale("x"), axis=x_axis(whole=False))
     y = alt.Y("y:Q", scale=scale("y"), axis=y_axis())
     layers = [
         rows("frame").mark_point(opacity=0).encode(x=x, y=y),
@@ -218,7 +221,7 @@ def map_chart(x_title: str, y_title: str, height: int = 440) -> Spec:
     An unseen tile under every place (and one round each file, above those) is what a click selects: Vega's own
     selections of points know only marks.
     """
-    x = alt.X("x:Q", scale=scale("x"), axis=x_axis(x_title))
+    x = alt.X("x:Q", scale=scale("x"), axis=x_axis(x_title, whole=False))
     y = alt.Y("y:Q", scale=scale("y"), axis=y_axis(y_title))
     pick = alt.selection_point(name=PICK, fields=["x", "x2", "y", "y2", "t"], on="click", toggle=False, clear=False)
     name = alt.Tooltip("t:N", title="sound")

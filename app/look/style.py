@@ -57,6 +57,11 @@ html:has(.stVegaLiteChart:hover){overscroll-behavior-x:none}
   .st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
   .st-key-run>:has(>.st-key-aside){order:2}.st-key-run :has(>.st-key-curves){order:3}
   .st-key-run>:has(.st-key-details){order:4}
+  :is(.st-key-heard,.st-key-listen,:has(>:is(.st-key-heard,.st-key-listen))):not(:has(audio,img)){
+    height:auto!important;flex:none!important}
+  [data-testid=stHorizontalBlock]:has(>*>*>*>.st-key-make){gap:1rem;
+    :is(&>*,&>*>*):has(.st-key-make):not(.st-key-make){display:contents}
+    &>:not(:has(.st-key-make)){order:1}&>:has(.st-key-make)>*>:not(:has(.st-key-make)){order:2}}
   .st-key-source [role=radiogroup]{padding-right:1px}
   .st-key-source button[role=radio]:not([aria-checked=true]){margin:0 -1px 0 0;
     border:1px solid light-dark(#E2DED4,#2E3136)!important}
@@ -132,6 +137,8 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-t-yellow{color:light-dark(#7A4E00,#F0CC70)}.ss-t-orange{color:light-dark(#9A3412,#FFB486)}
 .ss-t-red{color:light-dark(#9B1C16,#FF9E97)}.ss-t-green{color:light-dark(#0A6558,#7ADBC7)}
 .ss-t-gray{color:light-dark(#5C5851,#B5B2A9)}.ss-t-blue{color:light-dark(#2C5490,#A3C2F0)}
+[data-testid=stMetricLabel] :is(div,p){white-space:normal!important;overflow:visible!important}
+.ss-learn,.ss-check{white-space:nowrap}
 .ss-learn{color:light-dark(#2C5490,#A3C2F0);opacity:1!important}.ss-check{color:light-dark(#9A3412,#FFB486);opacity:1!important}
 .ss-field-error{font-size:.87rem;line-height:1.3;margin-top:-.5rem}
 .ss-facts{width:100%;border-collapse:collapse;font-size:.95rem}.ss-facts td{padding:.3rem 0;border:0;vertical-align:top}

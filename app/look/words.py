@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from engine.claims.verdict import gain_of
+from engine.errors import ConfigError
 from engine.quantities import long_duration, number, size
 from engine.rundir.findings import Evidence
 from engine.rundir.record import Nouns, RunRecord
 from engine.rundir.status import Memory, Status
+from engine.rundir.view import RunView
+from engine.tasks import task_config
 
 FEW_CHECKING = 10
 
@@ -94,9 +97,10 @@ PHASES = {
 }
 
 
-def phase(status: Status, run: RunRecord | None) -> str:
-    """What it is busy with: "reading sounds 12 of 40"; before the first update as its task calls it."""
-    said = PHASES.get(status.phase, "").format(items=nouns(run).items, one=nouns(run).one)
+def phase(status: Status, called: Nouns) -> str:
+    """What it is busy with: "reading sounds 12 of 40"; before the first update as its task calls it. called: as
+    :func:`nouns_of` has it, here and below."""
+    said = PHASES.get(status.phase, "").format(items=called.items, one=called.one)
     said = said or status.doing or status.phase or "starting"
     progress = status.progress
     return f"{said} {number(progress.done)} of {number(progress.total)}" if progress and progress.total else said
@@ -107,18 +111,28 @@ def nouns(run: RunRecord | None) -> Nouns:
     return run.monitor.nouns if run is not None else Nouns()
 
 
-def error(run: RunRecord | None) -> str:
+def nouns_of(view: RunView) -> Nouns:
+    """The same of a run that may still read its data: then as the task that its process named calls it."""
+    if view.run is not None or view.session is None:
+        return nouns(view.run)
+    try:
+        return task_config(view.session.task).nouns
+    except ConfigError:  # of an earlier version, or of a later one's task
+        return Nouns()
+
+
+def error(run: RunRecord | None, called: Nouns) -> str:
     """What the monitored metric is called on a card: "Error on new sounds"."""
-    if run is None:
-        return "Error on new data"
-    said = nouns(run)
-    label = f"{said.measure} on new {said.items}" if said.measure else metric_label(run)
+    if called.measure:
+        label = f"{called.measure} on new {called.items}"
+    else:
+        label = metric_label(run) if run is not None else "error on new data"
     return label[:1].upper() + label[1:]
 
 
-def gain(run: RunRecord | None) -> str:
+def gain(run: RunRecord | None, called: Nouns) -> str:
     less = run is not None and run.monitor.better == "higher"
-    return f"{f'Less {nouns(run).lacks}' if less else 'Better'} than the average {nouns(run).item}"
+    return f"{f'Less {called.lacks}' if less else 'Better'} than the average {called.item}"
 
 
 def unit_line(run: RunRecord) -> str:

@@ -264,7 +264,7 @@ def _confirm_deletion(reader: RunReader, view: RunView) -> None:
     style.dialog()
     style.name(view.name, small=True)
     freed = size(open_library().size(reader))
-    style.line(f"*{freed}* go for good: what it learnt, its curves, and every {words.nouns(view.run).one} it made.")
+    style.line(f"*{freed}* go for good: what it learnt, its curves, and every {words.nouns_of(view).one} it made.")
     style.quiet("What it learnt from stays where it is.")
     st.code(str(reader.root), language=None, wrap_lines=True)
     _choice("delete", ("Delete for good", "Keep it"), _delete, reader)

@@ -25,7 +25,7 @@ def show(reader: RunReader, view: RunView, preview_steps: Sequence[int]) -> Char
     """The heading; what the menu says. It is drawn only while it is open: the page moves every second."""
     before = chart_controls.chosen()
     with st.container(horizontal=True, vertical_alignment="center", key="chart-head"):
-        style.title(words.nouns(view.run).main)
+        style.title(words.nouns_of(view).main)
         menu = st.popover(
             "Curves", icon=":material/tune:", type="tertiary", width="content", key="chart-menu", on_change="rerun",
             help="Axes, smoothing, and saving them",
@@ -36,7 +36,7 @@ def show(reader: RunReader, view: RunView, preview_steps: Sequence[int]) -> Char
         with st.container(horizontal=True, vertical_alignment="bottom"):
             settings = chart_controls.choose("curves")
         if preview_steps and view.run is not None and view.run.can.make_sounds:
-            panel = words.nouns(view.run).panel
+            panel = words.nouns_of(view).panel
             style.quiet(
                 f"A click on a triangle plays its epoch. With keys: each has its player under “{panel}”, and “Compare "
                 "by ear” a slider through all of them."

@@ -42,7 +42,7 @@ def tabs(reader: RunReader, view: RunView) -> None:
         "Checkpoints",
         "More curves",
         "Memory",
-        plain(words.nouns(view.run).found),
+        plain(words.nouns_of(view).found),
         "Settings",
         f"Notes ({len(notes)})" if notes else "Notes",
         "Log",
@@ -138,7 +138,7 @@ def _memory(reader: RunReader, view: RunView) -> None:
             st.vega_lite_chart(table, _MINUTES, width="stretch", key=f"memory-{name}-{reader.id}", alt=title)
 
 
-_MINUTES = specs.small_chart()
+_MINUTES = specs.small_chart(whole=False)
 _MEMORY = {"process_bytes": "This process", "system_used_bytes": "The whole system", "device_used_bytes": "The device"}
 
 

@@ -106,11 +106,11 @@ def _figures(health: Health) -> None:
 
 
 def _lengths(used: list[FileRow]) -> None:
-    dots, rows = length_rows(used)
+    dots, unit, rows = length_rows(used)
     what = "one dot a sound:" if dots else "how many sounds:"
     st.html(
         f'<div class="ss-head">How long they are <span>{what}</span> <span class="ss-learn">● learns</span> '
-        f'<span class="ss-check">{"○" if dots else "●"} checks</span> <span>· seconds</span></div>'
+        f'<span class="ss-check">{"○" if dots else "●"} checks</span> <span>· {unit}</span></div>'
     )
     spec = specs.DOTS if dots else specs.HISTOGRAM
     alt = f"Lengths of {counted(len(used), 'sound')}"

@@ -13,7 +13,7 @@ from app.charts import specs
 from app.charts.overlay import Line, curve, mean, overlay_rows, relative
 from app.charts.parts import RUNS, Spec
 from app.charts.plots import MAIN_HEIGHT, Drawing, draw, window
-from app.charts.settings import AXES, ChartSettings
+from app.charts.settings import AXES, COUNTED, ChartSettings
 from app.charts.x_axis import said
 from app.look import link, style, words
 from app.panels import chart_controls
@@ -65,7 +65,7 @@ def show(runs: Sequence[Compared], together: bool = False) -> None:
 
 @lru_cache(maxsize=32)
 def _spec(axis: str, y_title: str, log: bool) -> Spec:
-    return specs.overlay_chart(AXES[axis], y_title, log, MAIN_HEIGHT)
+    return specs.overlay_chart(AXES[axis], y_title, log, MAIN_HEIGHT, whole=axis in COUNTED)
 
 
 def _choose(runs: Sequence[Compared], metrics: Mapping[str, MetricSpec]) -> Choice:

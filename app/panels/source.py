@@ -20,6 +20,7 @@ from engine.collection.phases import PHASES
 from engine.config import TrainingConfig
 from engine.errors import SweetspotError
 from engine.home import expanded
+from engine.printable import unmarked
 from engine.quantities import counted
 from engine.registry import datasets, describe, find_source, offers
 from engine.rundir.reader import RunReader
@@ -110,12 +111,15 @@ def _dropped() -> Chosen | None:
     folder = whole.file_uploader("A whole folder", accept_multiple_files="directory", key="drop-folder")
     given = [*files, *folder]
     if not given and (before := st.session_state.get("dropped-before")):
-        if Path(before).is_dir():
+        if Path(before).exists():
             style.quiet(f"{dropped.shown(before)}: kept beside your runs. What you drop now takes its place.")
             return _check(before, False, _wish(before))
         style.quiet(f"{dropped.shown(before)} is gone from beside your runs: drop it again.")
     if not given:
-        style.quiet("WAV, FLAC, OGG, MP3 or AIFF. They are copied beside your runs; nothing leaves this computer.")
+        style.quiet(
+            "WAV, FLAC, OGG, MP3 or AIFF, or one table (CSV). They are copied beside your runs; "
+            "nothing leaves this computer."
+        )
         return None
     which = tuple(one.file_id for one in given)
     try:
@@ -127,8 +131,11 @@ def _dropped() -> Chosen | None:
         return None
     kept: dropped.Kept = st.session_state["dropped"][1]
     if kept.passed:
-        style.quiet(f"{counted(kept.passed, 'file is no sound', 'files are no sounds')}: passed over.")
-    return _check(str(kept.folder), False, _wish(str(kept.folder)))
+        what = (
+            ("file is no table", "files are no tables") if kept.table else ("file is no sound", "files are no sounds")
+        )
+        style.quiet(f"{counted(kept.passed, *what)}: passed over.")
+    return _check(str(kept.source), False, _wish(str(kept.source)))
 
 
 def _folder() -> Chosen | None:
@@ -249,14 +256,15 @@ def _card(described: Description, item: str) -> None:
     with st.container(border=True, key="health"):
         style.head_words("Good to go")
         classes = counted(described.num_classes, "class", "classes")
-        facts = [
-            ("It learns to tell apart" if sorts else "It learns to predict", classes if sorts else "a number"),
-            ("From", counted(described.num_features, "feature")),
-        ]
+        facts = [("It learns to tell apart" if sorts else "It learns to predict", classes if sorts else "a number")]
+        if described.notes:  # a table: the first one says which column is predicted, and counts the others
+            style.line(unmarked(described.notes[0]))
+        else:
+            facts += [("From", counted(described.num_features, "feature"))]
         facts += [("Of", counted(described.num_items, item))] if described.num_items else []
         for place, fact in zip(st.columns(len(facts), wrap=False), facts, strict=True):
             place.metric(*fact)
-        for note in described.notes:
+        for note in described.notes[1:]:
             style.finding("gray", "info", "", note)
 
 

@@ -60,7 +60,7 @@ def strip_drawing(view: RunView, preview_steps: Sequence[int]) -> tuple[pa.Table
         return None
     total = status.total_steps or 0
     if states.getting_ready(view) and status.progress and status.progress.total:
-        done, spot, said = status.progress.done / status.progress.total, None, words.phase(status, view.run)
+        done, spot, said = status.progress.done / status.progress.total, None, words.phase(status, words.nouns_of(view))
     else:
         done = min(1.0, status.step / total) if total else 0.0
         spot = sweet_spot(status, view.run) if total else None
@@ -88,7 +88,7 @@ def cards(view: RunView) -> list[Card]:
     best = best_epoch(status, run)
     if view.state is ShownState.COMPLETED and run is not None and best is not None:
         return _finished(view, status, run, best)
-    return [_time(view, status), _quality(view), _gain(status, run), _error(status, run)]
+    return [_time(view, status), _quality(view), _gain(view, status), _error(view, status)]
 
 
 def show(shown: Sequence[Card]) -> None:
@@ -132,8 +132,8 @@ def _quality(view: RunView, label: str = "Quality") -> Card:
     return Card(label, said.shown, said.label, said.colour, said.explained)
 
 
-def _gain(status: Status, run: RunRecord | None) -> Card:
-    label = words.gain(run)
+def _gain(view: RunView, status: Status) -> Card:
+    run, label = view.run, words.gain(view.run, words.nouns_of(view))
     gain = words.better_than_average(status, run) if run else None
     best = gain_at_best(status, run) if run else None
     if gain is None or best is None or status.best is None:
@@ -154,8 +154,8 @@ def _gain(status: Status, run: RunRecord | None) -> Card:
     )
 
 
-def _error(status: Status, run: RunRecord | None) -> Card:
-    label = words.error(run)
+def _error(view: RunView, status: Status) -> Card:
+    run, label = view.run, words.error(view.run, words.nouns_of(view))
     value = status.metrics.get(run.monitor.metric) if run else None
     if run is None or value is None:
         return Card(label, "–", "after the first epoch")
@@ -195,9 +195,9 @@ def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list
     return [
         Card(found.title.capitalize(), found.value, _where_in(found, status), help=_how_found(found, run)),
         _quality(view, "Quality there"),
-        Card(words.gain(run), "–" if gain is None else percent(gain), "at that epoch"),
+        Card(words.gain(run, words.nouns(run)), "–" if gain is None else percent(gain), "at that epoch"),
         Card(
-            words.error(run), shown, f"{figure(last, run.monitor.unit)} at the end",
+            words.error(run, words.nouns(run)), shown, f"{figure(last, run.monitor.unit)} at the end",
             help=" ".join(filter(None, (meaning, optimism))) or None,
         ),
     ]  # fmt: skip
@@ -231,8 +231,8 @@ def where(view: RunView) -> str:
     if view.status is None:
         return ""
     if states.getting_ready(view):
-        one = words.nouns(view.run).one
-        return f"{words.phase(view.status, view.run).capitalize()}. The first {one} comes soon after."
+        called = words.nouns_of(view)
+        return f"{words.phase(view.status, called).capitalize()}. The first {called.one} comes soon after."
     return words.where(view.status, view.state.live, _minutes(view.run))
 
 

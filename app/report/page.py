@@ -67,7 +67,7 @@ def _message(note: Note | None) -> str:
 
 
 def _middle(report: Report) -> str:
-    nouns = words.nouns(report.view.run)
+    nouns = words.nouns_of(report.view)
     if report.main is None:
         curve = '<p class="quiet">The curve begins when the first epoch is over.</p>'
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,9 @@ LOCAL = frozenset({
     "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "jfs", "reiserfs", "tmpfs", "overlay", "fuseblk",
     "vfat", "exfat", "msdos", "ntfs", "ntfs3", "fat32", "apfs", "hfs", "ufs",
 })  # fmt: skip
+# What watchdog 7 says, of its own making, where a folder is made within one that was just made: its walk through the
+# outer one meets the inner one, and then the system tells of that too. The same callback takes its own place.
+_MET_TWICE = "Callback with id .* already exists for watch"
 # Without "opened" and "closed", which our own reading would cause.
 _TELLING: list[type[events.FileSystemEvent]] = [
     events.FileCreatedEvent, events.FileModifiedEvent, events.FileMovedEvent, events.FileDeletedEvent,
@@ -127,6 +131,7 @@ def _native(handler: Changes, place: Path) -> BaseObserver | None:
     A directory below ``place`` that gets none is passed over in silence, so the parent's watch comes last: it fails
     when one before it did. It also tells when ``place`` itself is moved or made again.
     """
+    warnings.filterwarnings("ignore", _MET_TWICE, RuntimeWarning)
     observer = Observer()
     try:
         observer.start()

@@ -1,4 +1,4 @@
-"""Sounds that were dropped into the app: put into a folder beside the runs, from where they are learned.
+"""Sounds, or a table, that were dropped into the app: put beside the runs, from where they are learned.
 
 What comes may be anybody's archive: it is unpacked by its names alone, and none leads out of the folder.
 """
@@ -13,7 +13,7 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from engine.audio.files.find import CONVERTIBLE, READABLE
 from engine.errors import DataError, OutOfMemoryError, StorageError
+from engine.registry import learns_from_file
 from engine.sharing.deterministic_zip import DAMAGE, ENCRYPTED
 from engine.sharing.staging import staging
 
@@ -35,60 +36,79 @@ _RESERVED = re.compile(r"^(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²�
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others' readers unpack all at once, whatever it claims
 _HEADER = 30  # bytes before the name of a member, at least
 _PIECE = 1 << 20
+_TAKEN = "WAV, FLAC, OGG, MP3 or AIFF files, or one table (CSV)"
 # It lies in memory, so that an OSError is no fault of the disk.
 _DAMAGE = (*DAMAGE, zipfile.LargeZipFile, zlib.error, OSError)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """folder: with the sounds; passed: how many files were no sounds, also in archives, hidden ones not counted."""
+    """source: the folder of the sounds, or the table. passed: how many files beside them were none, also in archives,
+    hidden ones not counted."""
 
-    folder: Path
-    sounds: int
+    source: Path
     passed: int
+
+    @property
+    def table(self) -> bool:
+        return not self.source.is_dir()
 
 
 def keep(runs_dir: Path, files: Sequence[tuple[str, memoryview]]) -> Kept:
-    """Put sounds, and those of zip archives among ``files`` (name or relative path, content), into one folder.
+    """Put sounds, and those of zip archives among ``files`` (name or relative path, content), into one folder; where
+    there is no sound, put the one table there.
 
-    The same files lead to the same folder. ``DataError`` for an archive that is damaged or hostile, or where there is
-    no sound; ``StorageError`` by the disk; ``OutOfMemoryError``.
+    The same files lead to the same place. ``DataError`` for an archive that is damaged or hostile, where there is
+    nothing to learn from, or more than one table; ``StorageError`` by the disk; ``OutOfMemoryError``.
     """
     place = runs_dir / PLACE / _digest(files)
-    folder = place / _called(files)
     try:
-        if not folder.is_dir():
+        seen = [one for name, data in files for one in _names(name, data) if not _hidden(one)]
+        table = _table(seen)
+        wanted = learns_from_file if table else _is_sound
+        source = place / (clean(PurePosixPath(table).name) if table else _called(files))
+        if not source.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
             with staging(place.parent) as made:
                 staged = _Staged(made / "sounds")
                 above = f"{_top(files)}/"
                 for name, data in files:
-                    _put(staged, name.replace("\\", "/").removeprefix(above), data)
-                if not _sounds(staged.root):
-                    raise DataError("There is no sound among these files.", "Drop WAV, FLAC, OGG, MP3 or AIFF files.")
+                    _put(staged, name.replace("\\", "/").removeprefix(above), data, wanted)
                 place.mkdir(exist_ok=True)
-                _settle(staged.root, folder)
+                _settle(next(staged.files()) if table else staged.root, source)
     except OSError as error:
         raise StorageError.of(error) from error
     except MemoryError as error:
         raise OutOfMemoryError(
             "These files need more memory than is free.", "Name their folder instead, or drop fewer at a time."
         ) from error
-    return Kept(folder, _sounds(folder), sum(_passed(name, data) for name, data in files))
+    return Kept(source, sum(not wanted(one) for one in seen))
+
+
+def _table(names: Sequence[str]) -> str:
+    """The one table of these files, where they are no sounds; "" where they are. ``DataError`` for any other."""
+    if any(map(_is_sound, names)):
+        return ""
+    tables = [name for name in names if learns_from_file(name)]
+    if not tables:
+        raise DataError("There is neither a sound nor a table among these files.", f"Drop {_TAKEN}.")
+    if len(tables) > 1:
+        raise DataError(f"These are {len(tables)} tables, and a run learns from one.", "Drop that one alone.")
+    return tables[0].replace("\\", "/")
 
 
 def shown(source: str) -> str:
-    """``source`` as a page names it: of sounds that were dropped what they are called, for their folder is our own."""
+    """``source`` as a page names it: of what was dropped what it is called, for its place is our own."""
     path = PurePath(source)
     return f"{path.name} (dropped)" if path.parent.parent.name == PLACE else source
 
 
-def _settle(staged: Path, folder: Path) -> None:
+def _settle(staged: Path, source: Path) -> None:
     """Give what was staged its place; where another tab has put the same there meanwhile, that stays."""
     try:
-        staged.rename(folder)
+        staged.rename(source)
     except OSError:
-        if not folder.is_dir():
+        if not source.exists():
             raise
 
 
@@ -111,6 +131,9 @@ class _Staged:
             folder = self._folder(folder / part)
         self._free(folder / parts[-1]).write_bytes(data)
 
+    def files(self) -> Iterator[Path]:
+        return (path for path in self.root.rglob("*") if path.is_file())
+
     def _folder(self, path: Path) -> Path:
         if path not in self._folders:
             self._folders[path] = path if path.is_dir() else self._free(path)
@@ -126,30 +149,29 @@ class _Staged:
         return taken
 
 
-def _put(staged: _Staged, name: str, data: memoryview) -> None:
-    if name.lower().endswith(".zip"):
-        for inside, content in _of_zip(name, data):
+def _put(staged: _Staged, name: str, data: memoryview, wanted: Callable[[str], bool]) -> None:
+    if _is_zip(name):
+        for inside, content in _of_zip(name, data, wanted):
             staged.write(inside, content)
-    elif _is_sound(name) and not _hidden(name):
+    elif wanted(name) and not _hidden(name):
         staged.write(name, data)
 
 
-def _passed(name: str, data: memoryview) -> int:
-    """How many files of an archive, or whether this one file, is to be seen and is no sound."""
-    if not name.lower().endswith(".zip"):
-        return int(not _is_sound(name) and not _hidden(name))
-    with _opened(name, data) as archive:
-        inside = [one.filename for one in archive.infolist() if not one.is_dir()]
-    return sum(not _is_sound(one) and not _hidden(one) for one in inside)
-
-
-def _of_zip(name: str, data: memoryview) -> Iterator[tuple[str, bytes]]:
-    """The sounds of an archive; ``DataError`` before anything of it is unpacked that may not be."""
+def _names(name: str, data: memoryview) -> list[str]:
+    """Of a file its name, of an archive those of what it holds; ``DataError`` for one that may not be unpacked."""
+    if not _is_zip(name):
+        return [name]
     with _opened(name, data) as archive:
         found = [one for one in archive.infolist() if not one.is_dir()]
         _check(name, found, len(data))
-        for one in found:
-            if _is_sound(one.filename) and not _hidden(one.filename):
+    return [one.filename for one in found]
+
+
+def _of_zip(name: str, data: memoryview, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """What is wanted of an archive that was found to be harmless."""
+    with _opened(name, data) as archive:
+        for one in archive.infolist():
+            if not one.is_dir() and wanted(one.filename) and not _hidden(one.filename):
                 with _readable(name):
                     content = _read(archive, one)
                 yield one.filename, content
@@ -221,6 +243,10 @@ def _cut(text: str, most: int) -> str:
     return text.encode()[:most].decode(errors="ignore")
 
 
+def _is_zip(name: str) -> bool:
+    return name.lower().endswith(".zip")
+
+
 def _is_sound(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in READABLE | CONVERTIBLE
 
@@ -231,13 +257,9 @@ def _hidden(name: str) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in parts if part != "..")
 
 
-def _sounds(folder: Path) -> int:
-    return sum(path.is_file() for path in folder.rglob("*"))
-
-
 def _called(files: Sequence[tuple[str, memoryview]]) -> str:
     """What the folder is called: the dropped folder, the one archive, else "sounds"."""
-    alone = len(files) == 1 and files[0][0].lower().endswith(".zip")
+    alone = len(files) == 1 and _is_zip(files[0][0])
     return clean(_top(files) or (PurePosixPath(files[0][0]).stem if alone else "sounds"))
 
 

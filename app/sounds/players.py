@@ -15,7 +15,7 @@ from app.panels import star
 from app.runs import media
 from app.sounds.files import file_name
 from app.sounds.made_sounds import MadeSounds, Removed, Sound
-from app.sounds.words import detail, differences, label, state_words
+from app.sounds.words import detail, differences, in_time, label, state_words
 from engine.errors import SweetspotError
 from engine.quantities import counted, sound_length
 from engine.rundir.reading import own_file
@@ -84,6 +84,7 @@ def row(run: str, made: MadeSounds, sound: Sound, key: str, width_s: float, hear
     apart: what tells it from others of its name."""
     notes = [
         apart,
+        in_time(sound.request),
         _whence(sound),
         f"{state_words(sound.state)} · {sound_length(sound.duration_s)}",
     ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.sounds.made_sounds import MORPHED, NEW, OWN, VARIED, Sound
 from engine.claims.figures import percent
+from engine.quantities import counted
 from engine.rundir.layout import snapshot_moment
 
 _IN_WORDS = {
@@ -81,14 +82,24 @@ _MANNER: dict[str, Callable[[Any], str]] = {
 
 
 def state_words(state: str) -> str:
-    """Which state of the model: "epoch 59", "best", "last"."""
+    """Which state of the model: "epoch 59", "best epoch", "last save"."""
     moment = snapshot_moment(state)
-    return f"epoch {moment[0]}" if moment else "best" if state.startswith("best") else "last"
+    return f"epoch {moment[0]}" if moment else "best epoch" if state.startswith("best") else "last save"
+
+
+def in_time(request: Mapping[str, Any]) -> str:
+    """The length and tempo of a loop that was asked for in bars: "2 bars at 97 BPM", of another metre "2 bars of 3
+    beats at 97 BPM"; "" of any other sound."""
+    bars, bpm, beats = _whole(request.get("bars")), _number(request.get("bpm")), _whole(request.get("beats_per_bar"))
+    if bars < 1 or bpm <= 0:
+        return ""
+    metre = f" of {counted(beats, 'beat')}" if beats not in (0, 4) else ""
+    return f"{counted(bars, 'bar')}{metre} at {bpm:g} BPM"
 
 
 def shown(coordinate: float) -> str:
     """One coordinate of the map."""
-    return f"{coordinate:.1f}".replace("-", "−")
+    return f"{coordinate:z.1f}".replace("-", "−")
 
 
 def stem(name: object) -> str:

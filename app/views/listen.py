@@ -64,7 +64,7 @@ def _bench(library: Library, reader: RunReader) -> None:
     if not there.steps:
         _nothing(view)
         return
-    style.title(words.nouns(view.run).main, "click a triangle to hear that epoch")
+    style.title(words.nouns_of(view).main, "click a triangle to hear that epoch")
     key = f"heard-{reader.id}"
     widget = _kept(key, there)
     step = int(st.session_state[key])

@@ -136,7 +136,7 @@ def _details(library: Library, reader: RunReader) -> None:
 
 
 def _listen(reader: RunReader, view: RunView, preview_sets: list[PreviewSet]) -> None:
-    nouns = words.nouns(view.run)
+    nouns = words.nouns_of(view)
     with st.container(horizontal=True, vertical_alignment="center", key="listen-head"):
         style.title(nouns.panel)
         if any("wav" in one.files for one in preview_sets):

@@ -99,7 +99,7 @@ def _verdict(view: RunView) -> None:
 def _line(view: RunView) -> str:
     status, run = view.status, view.run
     if status is None or states.getting_ready(view):
-        return words.phase(status, run).capitalize() if status else "Starting"
+        return words.phase(status, words.nouns_of(view)).capitalize() if status else "Starting"
     parts = [f"Epoch *{status.epoch}*" + (f" of {number(status.total_epochs)}" if status.total_epochs else "")]
     if status.eta_s is not None:
         parts.append(f"about *{long_duration(status.eta_s)}* left")

@@ -37,7 +37,7 @@ def page() -> None:
         count = int(st.session_state.get("count", 8))
         press = _press(first, count)
         pressed = st.button(press, type="primary", icon=":material/graphic_eq:", width="stretch", key="make-now")
-        style.quiet("The same seed, number and quality always make the same sound.")
+        style.quiet("On this computer the same epoch, settings, seed and number make the same sound again.")
     with left:
         asked = relatives.offer(model, wish, count)
         own_sound.offer(model, wish)

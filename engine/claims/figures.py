@@ -11,7 +11,7 @@ DECIMALS = {"dB": 1}  # of units whose figures are all written alike
 
 
 def percent(fraction: float) -> str:
-    return f"{fraction * 100:.0f} %"
+    return f"{fraction * 100:z.0f} %"
 
 
 def better(fraction: float, monitor: Monitor) -> str:
@@ -28,9 +28,9 @@ def figure(value: float | None, unit: str = "") -> str:
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "infinite"
     if unit in DECIMALS:
-        return f"{value:.{DECIMALS[unit]}f} {unit}"
+        return f"{value:z.{DECIMALS[unit]}f} {unit}"
     if unit in ("%", "fraction"):
-        return f"{value * 100:.0f} %"
+        return f"{value * 100:z.0f} %"
     if abs(value) < 1e-4:
         return f"0 {unit}".strip()
     return f"{value:.3f} {unit}".strip() if 0.001 <= abs(value) < 10 else f"{value:.3g} {unit}".strip()

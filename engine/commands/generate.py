@@ -65,8 +65,8 @@ def command(run_dir: Path, out: Path, again: tuple[Path, ...], threads: int | No
     """Make new sounds with a trained model, also while it trains.
 
     Writes exactly --count sounds into --out and a JSON beside each, from which --again makes it again. The same seed
-    gives the same sounds, as WAV and FLAC the same bytes, and sound 3 is the same however many are made. Nothing is
-    overwritten.
+    and settings give the same sounds, as WAV and FLAC the same bytes, and sound 3 is the same however many are made.
+    Nothing is overwritten.
     """
     if again:
         _refuse_others([*options, "threads"], click.get_current_context())

@@ -84,7 +84,7 @@ def _page(folder: Path, health: Health) -> str:
             f"{row.duration_s:.2f}" if row.duration_s is not None else "",
             f"{row.sample_rate}" if row.sample_rate else "",
             f"{row.channels}" if row.channels else "",
-            f"{row.peak_db:.1f}" if row.peak_db is not None else "",
+            f"{row.peak_db:z.1f}" if row.peak_db is not None else "",
         )
         said = [row.reason] if row.reason else []
         said += [f"same sound as {_short(escaped(row.same_as))}"] if row.same_as else []

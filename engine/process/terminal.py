@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from engine.claims.figures import figure
 from engine.claims.length import beyond_need, in_words
 from engine.metrics import EpochMetrics, PlannedAnew, StepMetrics, TrainingCompleteEvent
 from engine.printable import escaped, sweetspot
@@ -125,7 +126,7 @@ class Terminal:
 
     def _epoch(self, event: EpochMetrics) -> None:
         value = getattr(event, self._metric)
-        self._val = f", {self._label} {value:.3g} {self._unit}".rstrip()
+        self._val = f", {self._label} {figure(value, self._unit)}"
         last = event.epoch == event.total_epochs
         if self._bar is None and (last or time.monotonic() - self._last_line > LINE_EVERY_S):
             self._last_line = time.monotonic()

@@ -85,6 +85,7 @@ def new_session(
     versions: dict[str, str],
     git_commit: str | None,
     resumed_from_step: int | None,
+    task: str,
 ) -> SessionRecord:
     """This process as one line of sessions.jsonl of ``layout``, which exists."""
     return SessionRecord(
@@ -98,6 +99,7 @@ def new_session(
         versions=versions,
         git_commit=git_commit,
         resumed_from_step=resumed_from_step,
+        task=task,
         **dataclasses.asdict(this_process()),
     )
 

@@ -71,6 +71,7 @@ class SessionRecord(Record):
     versions: dict[str, str]
     git_commit: str | None = None
     resumed_from_step: int | None = None
+    task: str = Field(default="", description="That of run.json, which a new run has only once its data is read.")
 
 
 class PlanRecord(Record):

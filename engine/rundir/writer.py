@@ -75,6 +75,7 @@ class RunWriter:
         *,
         device: str,
         threads: int,
+        task: str = "",
         processes: int = 1,
         versions: dict[str, str],
         git_commit: str | None = None,
@@ -94,7 +95,7 @@ class RunWriter:
         check_entry(layout, resume=resume)
         try:
             layout.root.mkdir(parents=True, exist_ok=True)
-            session = new_session(layout, device, threads, processes, versions, git_commit, resumed_from_step)
+            session = new_session(layout, device, threads, processes, versions, git_commit, resumed_from_step, task)
             lock = RunLock(layout.lock, holder=f"pid {session.pid}, host {session.host}")
             try:
                 check_entry(layout, resume=resume)  # again: another may have come and gone since

@@ -149,3 +149,30 @@ def test_a_folder_is_dropped_learned_from_under_its_name_and_heard_after_three_c
     settle(page)
     assert page.evaluate("clicks") == 2
     assert until(lambda: _plays_after_a_click(page, player)), "the third: a player keeps its clicks to itself"
+
+
+def test_on_a_phone_what_was_made_follows_the_button_and_nothing_is_cut_or_empty(
+    app: Server, trained: Path, open_page: Open
+) -> None:
+    page = open_page(f"{app.url}/run?run=drums")
+    page.set_viewport_size({"width": 390, "height": 850})
+    label = page.locator("[data-testid=stMetricLabel] p").get_by_text("Better than the average sound")
+    label.wait_for(timeout=SLOW_MS)
+    assert label.evaluate("one => one.scrollWidth <= one.clientWidth && getComputedStyle(one).whiteSpace == 'normal'")
+    page.goto(f"{app.url}/explore?run=drums")
+    page.get_by_text("Nothing heard yet.").wait_for(timeout=SLOW_MS)
+    assert until(lambda: page.locator(".st-key-heard").bounding_box()["height"] < 200)
+    page.goto(f"{app.url}/sounds?run=drums")
+    page.get_by_role("spinbutton", name="How many").fill("2")
+    page.get_by_role("spinbutton", name="How many").press("Enter")
+    page.get_by_role("button", name="Make two sounds").click(timeout=SLOW_MS)
+    page.locator("audio").nth(1).wait_for(state="attached", timeout=SLOW_MS)
+    shown = (".st-key-make-now", "audio", ".st-key-exported")
+    assert until(lambda: _in_order(page, shown)), "the button, what it made, the other panels"
+
+
+def _in_order(page: Any, selectors: tuple[str, ...]) -> bool:
+    """Whether the first of each lies below that of the one before."""
+    boxes = [page.locator(one).first.bounding_box() for one in selectors]
+    tops = [box["y"] for box in boxes if box is not None]
+    return len(tops) == len(selectors) and tops == sorted(set(tops))

@@ -133,7 +133,7 @@ def test_an_r2_of_97_percent_is_that_much_less_squared_error() -> None:
     """R² 0.97 is an error 83 % smaller, and its square 97 %."""
     squared = SCORE.model_copy(update={"metric": "val_r2", "baseline": 0.0, "nouns": NUMBERS})
     assert better(0.97, squared) == "97 % less squared error"
-    assert gain(record("r", monitor=squared)) == "Less squared error than the average guess"
+    assert gain(record("r", monitor=squared), squared.nouns) == "Less squared error than the average guess"
     told = quality(None, [], squared).explained
     assert "The scores are compared" in told and "the squared error may differ by more" in told
 

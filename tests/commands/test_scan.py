@@ -56,6 +56,13 @@ def test_the_table_names_each_file_and_ends_with_a_summary(folder: Path) -> None
     assert any(line.endswith("1 to learn from, 2 to check; preset conservative.") for line in lines)
 
 
+def test_a_peak_just_below_full_scale_is_0_without_a_sign(folder: Path) -> None:
+    soundfile.write(folder / "a.wav", np.random.default_rng(1).uniform(-0.997, 0.997, 24_000), 48_000)
+    head, first = scan(folder).stdout.splitlines()[:2]
+    at = head.index("peak dB")
+    assert first[at : at + 7].strip() == "0.0"
+
+
 def test_the_shortest_duration_can_be_set(folder: Path) -> None:
     said = json.loads(scan(folder, "--json", "--min-duration-s", "0.6").stdout)
     assert said["usable"] == 3 and said["ready"] is True

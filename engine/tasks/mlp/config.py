@@ -11,7 +11,9 @@ from pydantic import Field, field_validator
 from engine.collection.phases import PHASES
 from engine.config import TaskConfig, TrainingConfig
 from engine.home import expanded
+from engine.rundir.record import Nouns
 from engine.tasks.mlp.layers import LayerConfig
+from engine.tasks.mlp.nouns import ROWS
 
 FOLDERS = "folders"
 
@@ -19,6 +21,7 @@ FOLDERS = "folders"
 class MLPConfig(TaskConfig):
     """A multi-layer perceptron over a table or a labelled folder of sounds. Dimensions left out follow the data."""
 
+    nouns: ClassVar[Nouns] = ROWS
     phases: ClassVar[Mapping[str, str]] = PHASES | {"prepare": "measuring sounds"}
     sections: ClassVar[dict[str, str]] = {"task_type": "Tables and labels"}
 

@@ -58,7 +58,11 @@ def _read(path: Path, seen: Stamp, target: str | None, task_type: str) -> Table:
     scarce = _too_few(known, any(unlabelled))
     faults = [*scarce, *_faults(known, texts, found), *_useless(found)]
     _refuse(path, faults, None if scarce else fault, columns.complaints)
-    notes = [*column_notes(found), *columns.notes, *row_notes(columns.lines, unlabelled, target, values, classes)]
+    notes = [
+        *column_notes(found, target),
+        *columns.notes,
+        *row_notes(columns.lines, unlabelled, target, values, classes),
+    ]
     table = _table(path, found, target, (values, classes), notes)
     _check_installed(path, table)
     return table

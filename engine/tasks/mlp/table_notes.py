@@ -29,17 +29,17 @@ LEFT_OUT: dict[ColumnKind, str] = {
 }
 
 
-def column_notes(found: Sequence[Column]) -> Iterator[str]:
-    """What the columns are, first counted ("12 columns: 8 numbers, 3 categories (up to 14 columns after encoding), 1
-    constant left out."), then what was decided of them.
+def column_notes(found: Sequence[Column], target: str) -> Iterator[str]:
+    """What the columns are, first counted ("'price' is predicted from 12 columns: 8 numbers, 3 categories, 1 constant
+    left out. Encoded, they are at most 14 numbers."), then what was decided of them.
     """
     counts = Counter(column.kind for column in found)
     parts = [f"{counts[kind]} {words[counts[kind] > 1]}" for kind, words in _KINDS.items() if counts[kind]]
     width = sum(map(_width, found))
-    encoded = f" (up to {width} columns after encoding)" if width != sum(column.used for column in found) else ""
+    encoded = f" Encoded, they are at most {width} numbers." if width != sum(column.used for column in found) else ""
     left = [f"{counts[kind]} {kind}" for kind in LEFT_OUT if counts[kind]]
-    said = ", ".join(parts) + encoded + (f", {', '.join(left)} left out" if left else "")
-    yield f"{counted(len(found), 'column')}: {said}."
+    said = ", ".join(parts) + (f", {', '.join(left)} left out" if left else "")
+    yield f"{escaped(target)!r} is predicted from {counted(len(found), 'column')}: {said}.{encoded}"
     yield from _decisions(found)
 
 

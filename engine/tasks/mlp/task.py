@@ -17,6 +17,7 @@ from engine.errors import ConfigError, DataError
 from engine.metrics import MetricsHistory
 from engine.plan import BatchLayout
 from engine.printable import escaped
+from engine.quantities import counted
 from engine.resolve import get_adaptive_split, resolve
 from engine.rundir.record import FileRow, Side
 from engine.schedule import warmed_cosine
@@ -238,7 +239,7 @@ def _files(table: Table, sides: list[Side], inputs: int, unseen: Mapping[str, in
         return assign_sides(table.files, sides)
     if table.numeric:
         return table.files
-    notes = [*table.notes, f"Encoded as learned from the learning rows: {inputs} columns."]
+    notes = [*table.notes, f"Encoded as the learning rows have it: {counted(inputs, 'number')} a row."]
     for name, count in unseen.items():
         notes.append(
             f"Of {escaped(name)!r}, {count} of the rows to check with have a category that no learning row has."

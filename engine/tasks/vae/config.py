@@ -11,13 +11,15 @@ from pydantic import Field
 from engine.audio.settings import DecodeSettings, SpectrogramConfig
 from engine.collection.phases import PHASES
 from engine.config import OverfittingPreset, Presets, TaskConfig
-from engine.rundir.record import Abilities, FileRow
+from engine.rundir.record import Abilities, FileRow, Nouns
+from engine.tasks.vae.nouns import SOUNDS
 
 
 class VAEConfig(TaskConfig):
     """The convolutional VAE over mel spectrograms, and how its sounds are read."""
 
     can: ClassVar[Abilities] = Abilities(make_sounds=True, reconstruct=True, export=True)
+    nouns: ClassVar[Nouns] = SOUNDS
     measured_by: ClassVar[tuple[str, ...]] = ("spectrogram",)
     phases: ClassVar[Mapping[str, str]] = PHASES | {"prepare": "setting up the model"}
     need_measured: ClassVar[bool] = True

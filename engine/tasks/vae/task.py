@@ -34,7 +34,6 @@ from engine.tasks.vae.fitting import Fitting
 from engine.tasks.vae.loader import TrainingLoader
 from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
 from engine.tasks.vae.model import ConvVAE
-from engine.tasks.vae.nouns import SOUNDS
 from engine.tasks.vae.preparation import prepare
 from engine.tasks.vae.previews import HeldOut, previews
 from engine.tasks.vae.residual import Residual
@@ -123,7 +122,7 @@ class VAETask:
             baseline=self.baseline_db,
             standard_error="val_recon_se_db",
             files="val_recon_db_files",
-            nouns=SOUNDS,
+            nouns=self.task_config.nouns,
         )
         self._fitting = Fitting(self.train, self.val, self.task_config, found.shapes)
         self.codec.level, self.codec.end_db = self._fitting.level, self._fitting.end_db

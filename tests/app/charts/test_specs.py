@@ -29,6 +29,9 @@ CHARTS: dict[str, Callable[[], Spec]] = {
     "dots": specs.length_dots,
     "histogram": specs.length_histogram,
     "map": lambda: specs.map_chart("across", "up"),
+    "by time": lambda: specs.main_chart("minutes", "error", whole=False),
+    "small, by time": lambda: specs.small_chart("minutes", whole=False),
+    "overlay, by time": lambda: specs.overlay_chart("minutes", "error", whole=False),
 }
 
 
@@ -88,6 +91,17 @@ def test_an_axis_within_the_first_epoch_has_one_0_and_nothing_beside(name: str) 
     rows.add("frame", x=np.array([0.0, 0.3]), y=np.array([5.0, 25.0]))
     svg = vl_convert.vegalite_to_svg(filled(CHARTS[name](), rows.table()))
     assert re.findall(r"<text[^>]*>(0[\d.]*)</text>", svg) == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("last", "shown"), [(0.05, {"0", "0.01", "0.05"}), (0.9, {"0", "0.2", "0.8"}), (2.5, {"0", "0.5", "2.5"})]
+)
+@pytest.mark.parametrize("name", ["dots", "histogram", "map", "by time", "small, by time", "overlay, by time"])
+def test_an_axis_of_lengths_or_minutes_can_be_read_below_1(name: str, last: float, shown: set[str]) -> None:
+    rows = Rows()
+    rows.add("frame", x=np.array([0.0, last]), y=np.array([50.0, 60.0]))
+    svg = vl_convert.vegalite_to_svg(filled(CHARTS[name](), rows.table()))
+    assert shown <= set(re.findall(r"<text[^>]*>(\d[\d.]*)</text>", svg))
 
 
 @pytest.mark.parametrize("name", CHARTS)

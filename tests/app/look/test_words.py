@@ -10,7 +10,8 @@ import pytest
 from app.charts.table import nice_range, spread_labels
 from app.look import words
 from app.look.plain import plain
-from engine.claims.figures import figure, give_or_take
+from app.sounds.words import shown
+from engine.claims.figures import figure, give_or_take, percent
 
 
 def test_moments_are_told_from_now() -> None:
@@ -25,6 +26,10 @@ def test_figures_keep_what_is_not_a_number() -> None:
     assert figure(9.43, "dB") == "9.4 dB"
     assert figure(float("nan"), "dB") == "NaN"
     assert figure(None) == "–"
+
+
+def test_what_rounds_to_0_has_no_sign() -> None:
+    assert [figure(-0.04, "dB"), figure(-0.004, "%"), percent(-0.004), shown(-0.04)] == ["0.0 dB", "0 %", "0 %", "0.0"]
 
 
 def test_labels_never_touch() -> None:

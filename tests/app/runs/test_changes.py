@@ -210,3 +210,22 @@ def test_a_size_is_counted_again_once_something_grew(runs: Path, library: Librar
     (runs / "run-1" / "previews" / "reference-00.wav").write_bytes(bytes(5000))
     (runs / "run-1" / "elsewhere").symlink_to(runs / "run-2")
     until(lambda: 5000 <= library.size(reader) - before < 5000 + 4096)
+
+
+def test_folders_made_within_each_other_bring_no_warning_into_the_terminal(tmp_path: Path) -> None:
+    script = (
+        "import sys, pathlib\n"
+        "from app.runs.changes import watch\n"
+        "place = pathlib.Path(sys.argv[1])\n"
+        "seen = watch(place)\n"
+        "assert seen.told() is not None\n"
+        "for n in range(500):\n"
+        "    (place / f'{n}' / 'previews' / 'deep').mkdir(parents=True)\n"
+        "while seen.told('499') < 3:\n"  # told in their order: all before it were met
+        "    pass\n"
+        "seen.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert not done.stderr

@@ -47,9 +47,9 @@ def test_a_folder_of_ones_own_is_shown_as_it_is(source: str) -> None:
 def test_a_folder_keeps_its_name_and_what_lies_in_it(tmp_path: Path) -> None:
     files = [("kit/kick.wav", SOUND), ("kit/hats/open.flac", SOUND), ("kit/readme.txt", b"x")]
     kept = keep(tmp_path, [(name, memoryview(data)) for name, data in files])
-    assert kept.folder.name == "kit" and (kept.sounds, kept.passed) == (2, 1)
-    assert inside(kept.folder) == ["hats/open.flac", "kick.wav"]
-    assert kept.folder.is_relative_to(tmp_path / ".dropped")
+    assert kept.source.name == "kit" and kept.passed == 1 and not kept.table
+    assert inside(kept.source) == ["hats/open.flac", "kick.wav"]
+    assert kept.source.is_relative_to(tmp_path / ".dropped")
     again = keep(tmp_path, [(name, memoryview(data)) for name, data in files])
     assert again == kept, "the same files are not kept twice"
 
@@ -57,12 +57,30 @@ def test_a_folder_keeps_its_name_and_what_lies_in_it(tmp_path: Path) -> None:
 def test_an_archive_gives_its_sounds_and_no_halves_of_macos(tmp_path: Path) -> None:
     data = packed(("a/kick.wav", SOUND), ("a/kick.txt", b"x"), ("__MACOSX/a/._kick.wav", b"x"), (".x/hat.wav", b"x"))
     kept = keep(tmp_path, [("my drums.zip", data)])
-    assert kept.folder.name == "my drums" and inside(kept.folder) == ["a/kick.wav"]
+    assert kept.source.name == "my drums" and inside(kept.source) == ["a/kick.wav"]
+
+
+@pytest.mark.parametrize("name", ["prices.csv", "here/prices.TSV", "..\\prices.csv", "prices.zip"])
+def test_a_table_is_kept_as_what_it_is(tmp_path: Path, name: str) -> None:
+    data = packed(("in/prices.csv", b"a,b\n"), ("in/x.txt", b"")) if name == "prices.zip" else memoryview(b"a,b\n")
+    kept = keep(tmp_path, [(name, data), ("notes.txt", memoryview(b"x")), (".hidden.csv", memoryview(b"x"))])
+    assert kept.table and kept.source.read_bytes() == b"a,b\n" and kept.passed == (2 if name == "prices.zip" else 1)
+    assert kept.source.parent.parent == tmp_path / PLACE and kept.source.stem == "prices"
+    assert shown(str(kept.source)) == f"{kept.source.name} (dropped)"
+
+
+def test_of_several_tables_none_is_taken_and_beside_sounds_none_is_meant(tmp_path: Path) -> None:
+    one, other = ("a.csv", memoryview(b"a,b\n")), ("x.zip", packed(("b.csv", b"c,d\n")))
+    with pytest.raises(DataError, match="2 tables, and a run learns from one"):
+        keep(tmp_path, [one, other])
+    assert not list(tmp_path.rglob("*.csv"))
+    kept = keep(tmp_path, [one, ("kick.wav", memoryview(SOUND))])
+    assert not kept.table and inside(kept.source) == ["kick.wav"] and kept.passed == 1
 
 
 def test_of_two_of_one_name_both_are_kept(tmp_path: Path) -> None:
     kept = keep(tmp_path, [("kick.wav", memoryview(SOUND)), ("kick.wav", memoryview(SOUND + b"2"))])
-    assert inside(kept.folder) == ["kick-2.wav", "kick.wav"]
+    assert inside(kept.source) == ["kick-2.wav", "kick.wav"]
 
 
 @pytest.mark.parametrize("name", ["../kick.wav", "a/../../kick.wav", "/tmp/kick.wav", "C:\\kick.wav", "..\\kick.wav"])
@@ -74,7 +92,7 @@ def test_a_name_that_leads_out_refuses_the_archive(tmp_path: Path, name: str) ->
 
 def test_a_name_that_a_browser_says_never_leads_out(tmp_path: Path) -> None:
     kept = keep(tmp_path / "runs", [("../../x/\\..\\kick.wav", memoryview(SOUND)), ("/etc/hat.wav", memoryview(SOUND))])
-    assert all(path.is_relative_to(kept.folder) for path in tmp_path.rglob("*.wav")) and kept.sounds == 2
+    assert all(path.is_relative_to(kept.source) for path in tmp_path.rglob("*.wav")) and len(inside(kept.source)) == 2
 
 
 def test_a_link_refuses_the_archive(tmp_path: Path) -> None:
@@ -190,7 +208,7 @@ def test_a_damaged_stream_in_an_archive_is_said(tmp_path: Path) -> None:
 def test_hidden_files_of_a_dropped_folder_are_left_out(tmp_path: Path) -> None:
     names = ["kit/kick.wav", "kit/._kick.wav", "kit/.DS_Store", "kit/.old/hat.wav", "kit\\.old\\snare.wav"]
     kept = keep(tmp_path, [(name, memoryview(SOUND)) for name in names])
-    assert inside(kept.folder) == ["kick.wav"] and (kept.sounds, kept.passed) == (1, 0)
+    assert inside(kept.source) == ["kick.wav"] and kept.passed == 0
 
 
 def test_what_is_no_sound_is_counted_in_archives_too(tmp_path: Path) -> None:
@@ -203,7 +221,7 @@ def test_what_is_no_sound_is_counted_in_archives_too(tmp_path: Path) -> None:
 def test_a_name_is_made_one_that_every_system_takes(tmp_path: Path, name: str) -> None:
     folder = keep(
         tmp_path, [(f"{name}/{name}.wav", memoryview(SOUND)), (f"{name}/{name}.wav", memoryview(b"2"))]
-    ).folder
+    ).source
     written = [folder, *folder.rglob("*")]
     assert len(written) == 3 and [path for path in written[1:] if path.suffix != ".wav"] == []
     reserved = re.compile(r"(con|nul|com1|lpt¹|aux) *(\.|$)", re.IGNORECASE)
@@ -222,8 +240,8 @@ def test_two_tabs_that_keep_the_same_at_once_keep_it_once(tmp_path: Path) -> Non
                 keep(tmp_path, files)
 
     kept = keep(tmp_path, Meanwhile(files))
-    assert inside(kept.folder) == ["hat.wav", "kick.wav"] and kept == keep(tmp_path, files)
-    assert [path.name for path in kept.folder.parent.iterdir()] == ["kit"]
+    assert inside(kept.source) == ["hat.wav", "kick.wav"] and kept == keep(tmp_path, files)
+    assert [path.name for path in kept.source.parent.iterdir()] == ["kit"]
 
 
 def test_many_of_one_name_are_each_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,16 +254,16 @@ def test_many_of_one_name_are_each_looked_for_once(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(Path, "exists", exists)
     kept = keep(tmp_path, [("a.wav", memoryview(SOUND + b"%d" % number)) for number in range(300)])
-    assert kept.sounds == 300 and "a-300.wav" in inside(kept.folder)
+    assert len(inside(kept.source)) == 300 and "a-300.wav" in inside(kept.source)
     assert looked < 1000
 
 
 def test_a_file_and_a_folder_of_one_name_are_both_kept(tmp_path: Path) -> None:
     one, other = ("a.wav", SOUND), ("a.wav/b.wav", SOUND)
     kept = keep(tmp_path / "first", [("x.zip", packed(one, other, ("a.wav/c.wav", SOUND)))])
-    assert inside(kept.folder) == ["a-2.wav/b.wav", "a-2.wav/c.wav", "a.wav"]
+    assert inside(kept.source) == ["a-2.wav/b.wav", "a-2.wav/c.wav", "a.wav"]
     kept = keep(tmp_path / "second", [("x.zip", packed(other, one))])
-    assert inside(kept.folder) == ["a-2.wav", "a.wav/b.wav"]
+    assert inside(kept.source) == ["a-2.wav", "a.wav/b.wav"]
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -254,9 +272,9 @@ def test_what_lies_too_deep_is_refused_and_nothing_of_a_refused_drop_stays(tmp_p
     files = [("x.zip", packed((deep, SOUND)))] if zipped else [("c.wav", memoryview(SOUND)), (deep, memoryview(SOUND))]
     with pytest.raises(DataError, match="lies in more than 32 folders"):
         keep(tmp_path, files)
-    with pytest.raises(DataError, match="no sound"):
+    with pytest.raises(DataError, match="neither a sound nor a table"):
         keep(tmp_path, [("a.txt", memoryview(b"x"))])
-    assert not list((tmp_path / PLACE).iterdir())
+    assert not list((tmp_path / PLACE).glob("*")), "nor an empty place"
 
 
 def test_what_a_killed_drop_left_goes_with_the_next(tmp_path: Path) -> None:
@@ -265,7 +283,7 @@ def test_what_a_killed_drop_left_goes_with_the_next(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", dying, str(tmp_path)], check=False).returncode == 9
     assert list((tmp_path / PLACE).glob("**/a.wav")), "it was killed in the midst"
     kept = keep(tmp_path, [("b.wav", memoryview(SOUND))])
-    assert [path.name for path in (tmp_path / PLACE).glob("**/*.wav")] == ["b.wav"] and kept.sounds == 1
+    assert [path.name for path in (tmp_path / PLACE).glob("**/*.wav")] == ["b.wav"] == inside(kept.source)
 
 
 def test_an_encrypted_archive_is_called_so(tmp_path: Path) -> None:

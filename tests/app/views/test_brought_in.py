@@ -48,6 +48,29 @@ def test_a_hostile_archive_is_refused_in_a_sentence(visit: Visit, runs_dir: Path
     assert app.button(key="start").disabled
 
 
+def test_a_dropped_table_is_judged_as_one_of_a_path(visit: Visit, runs_dir: Path) -> None:
+    def dropped(*tables: str) -> AppTest:
+        app = visit("new")
+        app.session_state["source"] = DROPPED
+        app.run()
+        files = [(f"{place}.csv", text.encode(), "text/csv") for place, text in enumerate(tables)]
+        app.file_uploader(key="drop-files").set_value([*files, ("notes.txt", b"x", "text/plain")]).run()
+        assert not app.exception
+        return app
+
+    app = dropped("a,b,kind\n1,2,x\n2,1,y\n3,red,x\n4,4,y\n")
+    assert "on line 4" in said(app) and PLACE not in said(app) and app.button(key="start").disabled
+    app = dropped("a,b,kind\n1,2,x\n2,1,y\n3,5,x\n4,4,y\n")
+    assert "4 rows" in [one.value for one in app.metric] and "1 file is no table: passed over." in said(app)
+    assert not app.button(key="start").disabled and app.text_input(key="name").placeholder == "0"
+    (kept,) = [path for path in (runs_dir / PLACE).rglob("0.csv") if b"red" not in path.read_bytes()]
+    write(runs_dir / "mine", task="mlp", source=Source(kind="file", name="0", path=str(kept)))
+    app = visit("new", copy="mine")
+    assert "0.csv (dropped): kept beside your runs." in said(app) and "4 rows" in [one.value for one in app.metric]
+    app = dropped("a,b\n", "a,b\n")
+    assert "2 tables, and a run learns from one." in said(app) and app.button(key="start").disabled
+
+
 def test_folders_that_runs_learned_from_are_there_to_press(visit: Visit, runs_dir: Path, drum_run: Path) -> None:
     shutil.copytree(drum_run, runs_dir / "drums")
     folder = RunReader(drum_run).run().source.path  # type: ignore[union-attr]
@@ -62,16 +85,18 @@ def test_a_copy_of_a_run_of_dropped_sounds_names_them_and_not_where_they_lie(
     visit: Visit, runs_dir: Path, drums: Path
 ) -> None:
     kept = keep(runs_dir, [(f"kit/{path.name}", memoryview(path.read_bytes())) for path in sorted(drums.iterdir())])
-    write(runs_dir / "mine", source=Source(kind="folder", name="kit", path=str(kept.folder)))
+    write(runs_dir / "mine", source=Source(kind="folder", name="kit", path=str(kept.source)))
     app = visit("new", copy="mine")
-    assert app.session_state["source"] == DROPPED and usable(app) == str(kept.sounds)
+    assert app.session_state["source"] == DROPPED and usable(app) == str(len(list(kept.source.iterdir())))
     assert "kit (dropped): kept beside your runs." in said(app) and not app.button(key="start").disabled
     assert not [one for one in app.text_input if PLACE in str(one.value)] and PLACE not in said(app)
     app.segmented_control(key="source").set_value(FOLDER).run()
     assert app.text_input(key="folder").value == ""
-    app.button(key=f"recent-{kept.folder}").click().run()
-    assert app.session_state["source"] == DROPPED and usable(app) == str(kept.sounds), "as where one chose it"
-    shutil.rmtree(kept.folder)
+    app.button(key=f"recent-{kept.source}").click().run()
+    assert app.session_state["source"] == DROPPED and usable(app) == str(len(list(kept.source.iterdir()))), (
+        "as where one chose it"
+    )
+    shutil.rmtree(kept.source)
     gone = visit("new", copy="mine")
     assert "kit (dropped) is gone from beside your runs: drop it again." in said(gone) and not gone.exception
     assert gone.button(key="start").disabled and "They are copied beside your runs" in said(gone)

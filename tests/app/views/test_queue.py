@@ -219,7 +219,7 @@ def test_only_cards_that_can_be_dragged_have_a_handle_and_a_line_says_so(visit: 
 
 
 def test_dropped_sounds_are_named_by_their_name_not_by_the_hidden_folder(visit: Visit, queue: Queue) -> None:
-    kept = keep(queue.runs_dir, [("kit/a.csv.wav", memoryview(b"RIFF0000WAVE"))]).folder
+    kept = keep(queue.runs_dir, [("kit/a.csv.wav", memoryview(b"RIFF0000WAVE"))]).source
     add(queue, str(kept), "a", {"max_epochs": 3})
     words = said(visit("queue"))
     assert "from kit (dropped)" in words and PLACE not in words

@@ -25,7 +25,7 @@ from app.sounds import made_sounds, players, relatives
 from app.sounds.client import Client, client_of
 from app.sounds.files import bundle, file_name
 from app.sounds.made_sounds import MadeSounds
-from app.sounds.words import detail, differences
+from app.sounds.words import detail, differences, in_time
 from engine.audio.files.io import write_wave
 from engine.audio.picture import mel_png
 from engine.claims.headline import best_name
@@ -103,8 +103,8 @@ def test_variations_and_morphs_are_made_kept_and_named(visit: Visit, trained: Pa
     sounds = MadeSounds(Layout(trained).sounds)
     named = [file_name("Drums, dry", one) for one in sounds.sounds()]
     plain = [one.replace("_", "-") for one in (first, second)]
-    assert named[0] == f"drums-dry-001-variation-1-50-{plain[0]}-best.wav"
-    assert named[5] == f"drums-dry-006-morph-100-{'-'.join(plain)}-best.wav"
+    assert named[0] == f"drums-dry-001-variation-1-50-{plain[0]}-best-epoch.wav"
+    assert named[5] == f"drums-dry-006-morph-100-{'-'.join(plain)}-best-epoch.wav"
     app.segmented_control(key="relatives-kind-drums").set_value(relatives.VARY).run()
     chosen = app.selectbox(key="relatives-Sound-drums")
     assert chosen.options[-1] == f"Variation 1, 50 % from {first}, no. 1", "the newest first, after the recordings"
@@ -112,7 +112,7 @@ def test_variations_and_morphs_are_made_kept_and_named(visit: Visit, trained: Pa
     app.slider(key="relatives-amount-drums").set_value(20).run()
     app.button(key="make-relatives").click().run()
     assert "20 % from a variation" in said(app)
-    assert file_name("d", sounds.sounds()[-1]) == "d-008-variation-2-20-a-variation-best.wav"
+    assert file_name("d", sounds.sounds()[-1]) == "d-008-variation-2-20-a-variation-best-epoch.wav"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.sounds.made_sounds.MOST_PASSING", 0)
         sounds.prune()
@@ -227,7 +227,7 @@ def test_a_sound_of_ones_own_is_made_of_the_collections_grains_and_kept(
     (sound,) = MadeSounds(Layout(trained).sounds).sounds()
     assert sound.duration_s == pytest.approx(1.0, abs=0.001) and soundfile.info(sound.given).duration == 1.0
     assert len(app.get("audio")) == 2, "and what it was made of"
-    assert file_name("Drums", sound) == "drums-001-in-grains-my-voice-best.wav"
+    assert file_name("Drums", sound) == "drums-001-in-grains-my-voice-best-epoch.wav"
     app = make(app, 1)
     assert len(app.get("audio")) == 3
     MadeSounds(Layout(trained).sounds).prune()
@@ -251,8 +251,22 @@ def test_a_length_in_bars_takes_the_place_of_seconds(visit: Visit, trained: Path
     assert app.button(key="make-now").label == "Make one more", "the seed goes on"
     (sound,) = MadeSounds(Layout(trained).sounds).sounds()
     assert file_name("Drums", sound).endswith("-240bpm-1bar.wav")
+    assert "1 bar at 240 BPM" in said(app) and "best epoch · 1.0 s" in said(app)
     app.number_input(key="bars").set_value(None).run()
     assert app.button(key="make-now").label == "Make one sound", "another wish begins at the first"
+
+
+@pytest.mark.parametrize(
+    ("request_", "said_of_it"),
+    [
+        ({"bars": 2, "bpm": 97.0}, "2 bars at 97 BPM"),
+        ({"bars": 1, "bpm": 92.5, "beats_per_bar": 4}, "1 bar at 92.5 BPM"),
+        ({"bars": 2, "bpm": 97, "beats_per_bar": 3}, "2 bars of 3 beats at 97 BPM"), ({"loop": True}, ""),
+        ({"bars": "2", "bpm": {}}, ""), ({"bars": 2, "bpm": float("nan")}, ""),
+    ],
+)  # fmt: skip
+def test_a_loop_in_time_says_its_bars_and_its_tempo(request_: dict[str, Any], said_of_it: str) -> None:
+    assert in_time(request_) == said_of_it
 
 
 def test_sounds_of_one_seed_are_told_apart_by_what_differs(tmp_path: Path) -> None:

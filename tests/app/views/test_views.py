@@ -32,6 +32,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.record import FileRow, Monitor, RunConfig, Source
 from engine.rundir.status import ErrorInfo, Memory, PhaseProgress, State
+from engine.rundir.writer import RunWriter
 from engine.tasks.vae.task import METRICS
 from tests.app.conftest import said
 from tests.app.library import record, write
@@ -207,6 +208,31 @@ def test_a_run_that_reads_sounds_says_how_far_it_is(visit: Visit, runs_dir: Path
     assert "Getting ready" in badges(app)
     assert "Reading sounds 12 of 40" in said(app)
     live.close()
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "panel", "one"),
+    [
+        ("vae", ["Better than the average sound", "Error on new sounds"], "Listen", "sound"),
+        ("mlp", ["Better than the average guess", "Error on new data"], "Its answers", "answer"),
+        ("of a later version", ["Better than the average guess", "Error on new data"], "Previews", "preview"),
+    ],
+)
+def test_a_run_that_reads_its_data_is_spoken_of_in_its_own_words(
+    visit: Visit, runs_dir: Path, task: str, labels: list[str], panel: str, one: str
+) -> None:
+    with RunWriter.open(runs_dir / "drums", device="cpu", threads=1, versions={}, task=task) as live:
+        live.update(phase="decode", doing="reading", progress=PhaseProgress(done=12, total=40))
+        app = visit("run", run="drums")
+        assert "Getting ready" in badges(app) and not app.exception
+        assert [card.label for card in app.metric][2:] == labels
+        assert f">{panel}" in said(app) and f"The first {one} comes soon after." in said(app)
+        assert ("Sounds" if task == "vae" else "Data") in [tab.label for tab in app.tabs]
+        live.state(State.CANCELLED)
+
+
+def test_a_process_that_trains_says_at_once_what(drum_run: Path) -> None:
+    assert [one.task for one in RunReader(drum_run).sessions()] == ["vae"]
 
 
 def test_a_model_that_has_learnt_nothing_is_too_early_to_tell(visit: Visit, runs_dir: Path) -> None:
@@ -537,11 +563,12 @@ def test_a_table_is_read_before_anything_starts(visit: Visit, tmp_path: Path) ->
     table.write_text("a,b,kind\n1,2,x\n2,1,y\n3,5,x\n4,4,y\n")
     app.run()
     assert not app.exception and not app.button(key="start").disabled
-    assert app.metric[0].value == "2 classes" and "2 columns: 2 numbers." in said(app)
-    assert app.metric[2].value == "4 rows"
+    assert app.metric[0].value == "2 classes" and "predicted from 2 columns: 2 numbers." in said(app)
+    assert app.metric[1].value == "4 rows"
     table.write_text("a,b,kind\n1,,x\n2,red,y\n3,blue,x\n4,red,y\n")
     app.run()
-    assert "1 number, 1 category (up to 4 columns after encoding)" in said(app)
+    assert "1 number, 1 category. Encoded, they are at most 4 numbers." in said(app)
+    assert "kind&#x27; is predicted from 2 columns" in said(app)
     assert "1 missing value in" in said(app)
     assert not app.exception and not app.button(key="start").disabled
 

@@ -219,7 +219,10 @@ def test_words_are_categories_and_what_is_missing_stays_so(tmp_path: Path) -> No
     assert table.levels == {"b": ("blue", "red")}
     np.testing.assert_array_equal(codes, [1, np.nan, 0, 1, np.nan])
     assert not table.numeric
-    assert table.notes[0] == "2 columns: 1 number, 1 category (up to 4 columns after encoding)."
+    assert (
+        table.notes[0]
+        == "'kind' is predicted from 2 columns: 1 number, 1 category. Encoded, they are at most 4 numbers."
+    )
     assert "2 missing values in 'b'" in table.notes[1]
 
 
@@ -228,7 +231,7 @@ def test_columns_that_tell_nothing_are_left_out_and_named(tmp_path: Path) -> Non
     table = read_table(write(tmp_path, "\n".join([",id,same,void,name,b,kind", *lines])), None, "auto")
     assert table.feature_names == ("b",)
     said = " ".join(table.notes)
-    assert said.startswith("6 columns: 1 number, 1 constant, 1 empty, 3 identifier left out.")
+    assert said.startswith("'kind' is predicted from 6 columns: 1 number, 1 constant, 1 empty, 3 identifier left out. ")
     assert "in every row: 'same'" in said and "empty: 'void'" in said and "row: '', 'id', 'name'" in said
 
 

@@ -76,6 +76,6 @@ def test_what_was_fitted_is_plain_and_belongs_to_the_run() -> None:
     )
     assert task.task_config.input_dim == 7
     assert set(task.state_dict()["preparation"]["categories"]["c"].values()) == {"blue", "red", "green", "(missing)"}
-    assert (found[0].reason or "").endswith("Encoded as learned from the learning rows: 7 columns.")
+    assert (found[0].reason or "").endswith("Encoded as the learning rows have it: 7 numbers a row.")
     one_hot = task.train.x[:, 3:]
     assert set(one_hot.unique().tolist()) == {0.0, 1.0}, "what is 0 or 1 stays so"

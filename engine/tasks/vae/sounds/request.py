@@ -74,7 +74,7 @@ Origin = Annotated[FromPrior | FromFile | Between | MapPoint | Moved, Field(disc
 class Making(Settings):
     """How any sound is made. Unset values follow the run and the kind of its collection."""
 
-    seed: int = Field(0, ge=0, lt=2**63, description="Equal seeds give equal sounds.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Equal seeds give equal sounds where all else is equal.")
     duration_s: float | None = Field(
         None,
         ge=SHORTEST,
