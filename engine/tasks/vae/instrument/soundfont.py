@@ -1,7 +1,7 @@
 """SoundFont 2 (E-mu's technical specification 2.01): all instruments of a kit in one file, one preset each.
 
 It knows no variations that take turns, so each zone's first one is in it. Its samples have 16 bits; both sides of a
-stereo sample are samples of their own that name one another.
+stereo sample are samples of their own that name one another, each at the level that a mono sample has on one side.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _MONO, _RIGHT, _LEFT = 1, 2, 4
 _SUFFIX = {_MONO: "", _RIGHT: "_R", _LEFT: "_L"}
 _SILENCE = 46  # samples of zero that must follow each
 _LETTERS = 19  # of a name, and a zero
+_BESIDE_MONO = math.sqrt(0.5)  # each side of a pair is played as it is, a mono sample 3 dB lower on either: equal power
 _AROUND = 8  # samples of the loop that must lie on either side of it, for who interpolates
 _LONGEST_RELEASE = 8_000  # timecents: 102 s for 100 dB
 
@@ -68,8 +69,9 @@ def _sides(names: Sequence[str], samples: Mapping[str, Sample], loops: Mapping[s
         sample, loop = samples[name], loops[name]
         columns = sample.wave.reshape(len(sample.wave), -1).T
         kinds = (_MONO,) if len(columns) == 1 else (_LEFT, _RIGHT)
+        full = 2**15 if len(columns) == 1 else 2**15 * _BESIDE_MONO
         for column, kind in zip(columns, kinds, strict=True):
-            whole = np.clip(np.rint(column.astype(np.float64) * 2**15), -(2**15), 2**15 - 1).astype("<i2")
+            whole = np.clip(np.rint(column.astype(np.float64) * full), -(2**15), 2**15 - 1).astype("<i2")
             link = {_MONO: 0, _LEFT: number + 1, _RIGHT: number - 1}[kind]
             yield _Side(name, *_with_surroundings(whole, loop), sample.sample_rate, kind, link)
             number += 1

@@ -110,6 +110,15 @@ def test_both_sides_of_a_stereo_sample_stay_apart(play: Play) -> None:
     assert pitch(sound[:, 0]) == pytest.approx(400, rel=1e-3) and pitch(sound[:, 1]) == pytest.approx(800, rel=1e-3)
 
 
+def test_a_stereo_key_is_as_loud_beside_a_mono_one_as_their_samples(play: Play) -> None:
+    """Players put a mono sample into the middle at equal power, which takes 3 dB off on either side; the softest tells
+    that nothing was cut off at full scale."""
+    for velocity in (127, 60):
+        mono, stereo = (play([Note(key, velocity)], 0.5) for key in (36, 40))
+        beside = level(stereo) - level(mono)
+        assert beside == pytest.approx(level(WAVES["005.wav"]) - level(WAVES["001.wav"]), abs=0.2)
+
+
 @pytest.mark.parametrize("key", [57, 69, 81])
 def test_a_sound_over_all_keys_is_in_tune_on_each(play: Play, key: int) -> None:
     """The sample lies 47 cents beside its key."""
