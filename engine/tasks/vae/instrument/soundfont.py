@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine import __version__
-from engine.tasks.vae.instrument.model import ATTACK_S, RELEASE_S, Instrument, Kit, Loop, Sample, Zone
+from engine.tasks.vae.instrument.model import RELEASE_S, Instrument, Kit, Loop, Sample, Zone
 
 _MONO, _RIGHT, _LEFT = 1, 2, 4
 _SUFFIX = {_MONO: "", _RIGHT: "_R", _LEFT: "_L"}
@@ -23,6 +23,7 @@ _SILENCE = 46  # samples of zero that must follow each
 _LETTERS = 19  # of a name, and a zero
 _BESIDE_MONO = math.sqrt(0.5)  # each side of a pair is played as it is, a mono sample 3 dB lower on either: equal power
 _AROUND = 8  # samples of the loop that must lie on either side of it, for who interpolates
+_FASTEST_ATTACK = -12_000  # timecents: 1 ms, and what a file says that says nothing
 _LONGEST_RELEASE = 8_000  # timecents: 102 s for 100 dB
 
 # Generators, by their numbers in section 8.1.2.
@@ -50,7 +51,7 @@ def soundfont(kit: Kit) -> bytes:
     numbers: dict[str, list[int]] = {}
     for number, side in enumerate(sides):
         numbers.setdefault(side.name, []).append(number)
-    pool, headers = _pool(sides)
+    pool, headers = _pool(sides, kit.name)
     info = _list(
         b"INFO",
         _chunk(b"ifil", struct.pack("<HH", 2, 1)),
@@ -86,10 +87,11 @@ def _with_surroundings(wave: np.ndarray, loop: Loop | None) -> tuple[np.ndarray,
     return np.concatenate([wave[: loop.end], after]), Loop(loop.start + _AROUND, loop.end + _AROUND)
 
 
-def _pool(sides: Sequence[_Side]) -> tuple[bytes, bytes]:
-    """All samples one after the other, and the chunk that says where each lies."""
+def _pool(sides: Sequence[_Side], kit: str) -> tuple[bytes, bytes]:
+    """All samples one after the other, and the chunk that says where each lies; without the name of their kit, which
+    would fill theirs."""
     parts, headers, place = [], [], 0
-    names = _names(side.name.removesuffix(".wav") + _SUFFIX[side.kind] for side in sides)
+    names = _names(side.name.removeprefix(f"{kit}-").removesuffix(".wav") + _SUFFIX[side.kind] for side in sides)
     for side, name in zip(sides, names, strict=True):
         end = place + len(side.data)
         places = (place, end, place + side.loop.start, place + side.loop.end)
@@ -142,7 +144,8 @@ def _generators(zone: Zone, number: int, kind: int) -> bytes:
     if zone.loop is None:
         said.append((_RELEASE, _LONGEST_RELEASE))  # it plays to its end, a decibel a second quieter once let go
     else:
-        said += [(_ATTACK, _timecents(ATTACK_S)), (_RELEASE, _timecents(RELEASE_S)), (_MODES, 1)]
+        attack = max(_FASTEST_ATTACK, _timecents(zone.loop.attack_s))
+        said += [(_ATTACK, attack), (_RELEASE, _timecents(RELEASE_S)), (_MODES, 1)]
     if cents:
         said.append((_FINE, cents))
     if zone.choke:
