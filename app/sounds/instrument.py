@@ -21,7 +21,7 @@ USUAL_KEYS = 16
 MOST_TURNS, MOST_LAYERS = 16, 8
 MAKING_S = 600.0
 NEW, REGION, PLACES, STARRED = "New sounds", "Around a place", "Recordings", "With a star"
-Kit = tuple[str, bytes, dict[str, Any]]  # its name, the zip, and what was said of it
+Kit = tuple[str, bytes, dict[str, Any], Mapping[str, Any]]  # its name, the zip, what was said of it and asked for
 _WISHED = ("seed", "duration_s", "temperature", "stereo")
 _SAYS = {
     REGION: "New sounds from a place of the map outwards: the last one heard on Explore, or another.",
@@ -45,15 +45,28 @@ def offer(model: Model, wish: Mapping[str, Any]) -> None:
         if source in _SAYS:
             style.quiet(_SAYS[source])
         try:
-            asked = {**_which(model, source, starred), **_manner(), **{name: wish[name] for name in _WISHED}}
+            wished = ("seed",) if source == STARRED else _WISHED
+            asked = {**_which(model, source, starred), **_manner(source), **{name: wish[name] for name in wished}}
         except SweetspotError as error:
             style.note("yellow", "piano_off", error.cause, error.remedy)
             return
         label = f"Instrument with {counted(asked['sounds'], 'key')}"
         if st.button(label, icon=":material/piano:", width="stretch", key="make-kit"):
             _make(model, asked)
-        style.quiet("Seed, length, temperature and channels as above.")
-        _made(model)
+        style.quiet(_followed(source, wish))
+        _made(model, asked)
+
+
+def _followed(source: str, wish: Mapping[str, Any]) -> str:
+    """Which of the page's choices above hold for the instrument too."""
+    if source == STARRED:
+        return "Each as it was made, in its own length, quality and channels; variations follow the seed above."
+    length = "" if "bars" in wish else "length, "
+    held = f"Seed, {length}temperature and channels as above"
+    if not wish["loop"]:
+        return f"{held}."
+    left_out = "Bars and Loop do" if "bars" in wish else "Loop does"
+    return f"{held}. {left_out} not count here: strokes play to their end, textures go round while a key is held."
 
 
 def _which(model: Model, source: str, starred: list[str]) -> dict[str, Any]:
@@ -84,8 +97,8 @@ def _region(model: Model, points: Sequence[Mapping[str, Any]]) -> dict[str, floa
     return {"x": x, "y": y, "radius": radius}
 
 
-def _manner() -> dict[str, Any]:
-    """How they lie on the keys. Raises SweetspotError for a key that is none."""
+def _manner(source: str) -> dict[str, Any]:
+    """How they lie on the keys, and how well they are made. Raises SweetspotError for a key that is none."""
     left, right = st.columns(2)
     turns = left.number_input(
         "Variations of each", 1, MOST_TURNS, 1, key="kit-turns", help="They take turns when a key is played again."
@@ -104,7 +117,7 @@ def _manner() -> dict[str, Any]:
         "Pitched sounds over the whole keyboard", key="kit-chromatic",
         help="Each sound with a clear pitch becomes an instrument of its own, in tune.",
     )  # fmt: skip
-    care = st.toggle(
+    care = source == STARRED or st.toggle(
         "Instrument in best quality", True, key="kit-care",
         help="As “sweetspot instrument” makes them: more care for phases. Off: as the page's own list, in less time.",
     )  # fmt: skip
@@ -132,21 +145,25 @@ def _make(model: Model, asked: dict[str, Any]) -> None:
             if path.stat().st_size > MOST_ZIPPED:
                 large = size(path.stat().st_size)
                 raise SweetspotError(f"{large} is much for a download.", "Ask for fewer keys or variations.")
-            kits[model.id] = (path.name, path.read_bytes(), answer)
+            kits[model.id] = (path.name, path.read_bytes(), answer, asked)
     except SweetspotError as error:
         style.note("red", "error", error.cause, error.remedy)
     except OSError as error:
         style.note("red", "error", f"The instrument cannot be kept: {error.strerror or error}.", f"{next_step(error)}.")
 
 
-def _made(model: Model) -> None:
+def _made(model: Model, asked: Mapping[str, Any]) -> None:
+    """The last one, under its name: by then the panel may ask for another."""
     kit: Kit | None = st.session_state.get("kits", {}).get(model.id)
     if kit is None:
         return
-    name, data, answer = kit
+    name, data, answer, wanted = kit
+    as_asked = wanted == asked
+    if not as_asked:
+        style.quiet("Made before, with other choices than these:")
     st.download_button(
-        "Download the instrument", data, name, "application/zip", icon=":material/download:", key="download-kit",
-        type="primary", width="stretch", on_click="ignore", help=size(len(data)),
+        f"Download {name}", data, name, "application/zip", icon=":material/download:", key="download-kit",
+        type="primary" if as_asked else "secondary", width="stretch", on_click="ignore", help=size(len(data)),
     )  # fmt: skip
     for one in answer["instruments"]:
         sounds = one["sounds"]

@@ -21,10 +21,10 @@ _SAYS = {name: field.description for name, field in InstrumentRequest.model_fiel
 
 @click.command("instrument")
 @click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=UserPath())
-@click.option("--out", required=True, type=UserPath(), help="The zip to write.")
+@click.option("--out", required=True, type=UserPath(), help="The zip to write; kit and files are named after it.")
 @click.option("--sounds", type=int, help=_SAYS["sounds"])
-@click.option("--starred", "source", flag_value="starred", help="Sounds that have a star in the app, no new ones.")
-@click.option("--places", "source", flag_value="places", help="The collection's own sounds, as the model knows them.")
+@click.option("--starred", is_flag=True, help="Sounds that have a star in the app, no new ones.")
+@click.option("--places", is_flag=True, help="The collection's own sounds, as the model knows them.")
 @click.option("--region", type=float, nargs=3, metavar="X Y RADIUS",
               help=f"{_SAYS['region']} The app's page Explore shows where things lie.")  # fmt: skip
 @click.option("--keys", type=click.Choice(["kit", "chromatic"]), default="kit", show_default=True, help=_SAYS["keys"])
@@ -44,8 +44,8 @@ _SAYS = {name: field.description for name, field in InstrumentRequest.model_fiel
 )
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
 def command(
-    run_dir: Path, out: Path, source: str | None, region: tuple[float, float, float] | None, first_key: str | None,
-    choke: tuple[str, ...], checkpoint: str | None, threads: int | None, **options: Any,
+    run_dir: Path, out: Path, starred: bool, places: bool, region: tuple[float, float, float] | None,
+    first_key: str | None, choke: tuple[str, ...], checkpoint: str | None, threads: int | None, **options: Any,
 ) -> None:  # fmt: skip
     """Make a playable instrument of a trained model.
 
@@ -53,7 +53,7 @@ def command(
     Studio One (.multisample) and SoundFont 2 (.sf2). The same model and seed give the same bytes. Nothing is
     overwritten.
     """
-    asked = {**_which(source, region), "choke": [asked_keys(group, "--choke") for group in choke], **options}
+    asked = {**_which(starred, places, region), "choke": [asked_keys(group, "--choke") for group in choke], **options}
     if first_key is not None:
         asked["first_key"] = asked_key(first_key, "--first-key")
     request: InstrumentRequest = validated(InstrumentRequest, asked)
@@ -64,14 +64,14 @@ def command(
     from engine.tasks.vae.instrument.make import make_kit
     from engine.tasks.vae.instrument.stars import starred_in
     from engine.tasks.vae.sounds.generate import SoundGenerator
-    from engine.tasks.vae.sounds.load import name_of, open_model
+    from engine.tasks.vae.sounds.load import open_model
 
     choose("cpu", threads)
     generator = SoundGenerator(open_model(run_dir, checkpoint))
     if request.source == "starred" and run_dir.is_file():
         raise DataError(f"{run_dir.name} is an exported model and knows no stars.", "Name the run it came from.")
     stars = starred_in(run_dir) if request.source == "starred" else []
-    kit = make_kit(generator, name_of(run_dir), request, stars, _told)
+    kit = make_kit(generator, out.stem, request, stars, _told)
     write_zip(out, members(kit, request))
     for one in kit.instruments:
         low, high = min(zone.low_key for zone in one.zones), max(zone.high_key for zone in one.zones)
@@ -87,9 +87,15 @@ def _told(done: int, total: int) -> None:
         click.echo(f"\r{done} of {total} samples" + ("\n" if done == total else ""), err=True, nl=False)
 
 
-def _which(source: str | None, region: tuple[float, float, float] | None) -> dict[str, Any]:
-    if region is None:
-        return {"source": source or "new"}
-    if source is not None:
-        raise ConfigError(f"--{source} says nothing beside --region.", "Leave one of them out.")
-    return {"source": "region", "region": dict(zip(("x", "y", "radius"), region, strict=True))}
+def _which(starred: bool, places: bool, region: tuple[float, float, float] | None) -> dict[str, Any]:
+    asked = {"--starred": starred, "--places": places, "--region": region is not None}
+    named = [option for option, given in asked.items() if given]
+    if len(named) > 1:
+        others = " and ".join(named[:-1])
+        raise ConfigError(
+            f"{others} say{'s' if len(named) == 2 else ''} nothing beside {named[-1]}.",
+            "Name one of them: it says which sounds.",
+        )
+    if region is not None:
+        return {"source": "region", "region": dict(zip(("x", "y", "radius"), region, strict=True))}
+    return {"source": "starred" if starred else "places" if places else "new"}

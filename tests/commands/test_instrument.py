@@ -16,13 +16,14 @@ import soundfile
 import torch
 from click.testing import CliRunner, Result
 
+from engine.audio.levels import CEILING_DB, from_db, peak, rms
 from engine.audio.pitch import clear_pitch
 from engine.commands.generate import command as generate
 from engine.commands.instrument import command
 from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
 from engine.rundir.layout import Layout
-from engine.tasks.vae.instrument.make import moved, softer
-from engine.tasks.vae.instrument.request import Region
+from engine.tasks.vae.instrument.make import _remarks, moved, softer
+from engine.tasks.vae.instrument.request import InstrumentRequest, Region
 from engine.tasks.vae.instrument.wishes import spread
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
@@ -58,15 +59,15 @@ def refused(run: Path, out: Path, *options: object) -> SweetspotError:
 def test_a_kit_of_new_sounds_plays_in_real_samplers(drum_run: Path, tmp_path: Path) -> None:
     said = kit(drum_run, tmp_path / "kit.zip", "--sounds", 3, "--choke", "36,37")
     assert [one["keys"] for one in said["instruments"][0]["sounds"]] == [[36, 36], [37, 37], [38, 38]]
-    place = tmp_path / "kit" / "ten-drums"
-    assert sorted(path.name for path in (place / "samples").iterdir()) == ["001.wav", "002.wav", "003.wav"]
+    place = tmp_path / "kit" / "kit"
+    assert sorted(path.name for path in (place / "samples").iterdir()) == ["kit-001.wav", "kit-002.wav", "kit-003.wav"]
     assert {path.suffix for path in place.iterdir()} >= {".sfz", ".sf2", ".dspreset", ".multisample", ".json"}
-    assert Sfizz(place / "ten-drums.sfz").keys == [36, 37, 38]
+    assert Sfizz(place / "kit.sfz").keys == [36, 37, 38]
     for key in (36, 38):
-        sample, rate = soundfile.read(place / "samples" / f"{key - 35:03d}.wav")
+        sample, rate = soundfile.read(place / "samples" / f"kit-{key - 35:03d}.wav")
         seconds = len(sample) / rate + 0.5
-        sfizz = Sfizz(place / "ten-drums.sfz").play([Note(key)], seconds)
-        fluid = by_fluidsynth(place / "ten-drums.sf2", [Note(key)], seconds)
+        sfizz = Sfizz(place / "kit.sfz").play([Note(key)], seconds)
+        fluid = by_fluidsynth(place / "kit.sf2", [Note(key)], seconds)
         assert likeness(sfizz.mean(1), sample) > 0.99
         # It interpolates with four points, which dulls hiss, and is a decibel a second quieter once its key is let go.
         assert likeness(below_6_khz(fluid.mean(1), rate), below_6_khz(sample, rate)) > 0.95
@@ -88,13 +89,14 @@ def likeness(sound: np.ndarray, sample: np.ndarray) -> float:
 @pytest.mark.slow
 def test_a_kit_is_the_generated_sounds_and_the_same_bytes_twice(drum_run: Path, tmp_path: Path) -> None:
     options = ("--sounds", 2, "--seed", 3, "--round-robins", 2)
-    kit(drum_run, tmp_path / "a.zip", *options)
-    kit(drum_run, tmp_path / "b.zip", *options)
-    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    for place in ("once", "again"):
+        (tmp_path / place).mkdir()
+        kit(drum_run, tmp_path / place / "kit.zip", *options)
+    assert (tmp_path / "once" / "kit.zip").read_bytes() == (tmp_path / "again" / "kit.zip").read_bytes()
     sounds = ["--count", "2", "--seed", "3", "--quality", "fast", "--threads", "1"]
     CliRunner().invoke(generate, [str(drum_run), "--out", str(tmp_path / "sounds"), *sounds])
     for number in (1, 2):
-        sample = soundfile.read(tmp_path / "a" / "ten-drums" / "samples" / f"00{number}-r1.wav")[0]
+        sample = soundfile.read(tmp_path / "once" / "kit" / "kit" / "samples" / f"kit-00{number}-r1.wav")[0]
         assert np.array_equal(sample, soundfile.read(tmp_path / "sounds" / f"drums-seed3-00{number}.wav")[0])
     other = kit(drum_run, tmp_path / "c.zip", "--sounds", 2, "--seed", 4)
     assert other["request"]["seed"] == 4
@@ -102,9 +104,9 @@ def test_a_kit_is_the_generated_sounds_and_the_same_bytes_twice(drum_run: Path, 
 
 def test_variations_differ_less_than_sounds_do(drum_run: Path, tmp_path: Path) -> None:
     kit(drum_run, tmp_path / "kit.zip", "--sounds", 2, "--round-robins", 3)
-    place = tmp_path / "kit" / "ten-drums" / "samples"
-    first, again, third = (soundfile.read(place / f"001-r{turn}.wav")[0] for turn in (1, 2, 3))
-    other = soundfile.read(place / "002-r1.wav")[0]
+    place = tmp_path / "kit" / "kit" / "samples"
+    first, again, third = (soundfile.read(place / f"kit-001-r{turn}.wav")[0] for turn in (1, 2, 3))
+    other = soundfile.read(place / "kit-002-r1.wav")[0]
     assert 1 > likeness(first, again) > likeness(first, other) and not np.array_equal(again, third)
 
 
@@ -114,11 +116,50 @@ def test_velocity_layers_lead_to_the_sound_itself(
     monkeypatch.setattr("engine.tasks.vae.sounds.latent_map.STRONG", 0.0)  # what thirty updates taught is never clear
     said = kit(drum_run, tmp_path / "layers.zip", "--sounds", 1, "--velocity-layers", 3)
     kit(drum_run, tmp_path / "plain.zip", "--sounds", 1)
-    assert said["instruments"][0]["sounds"][0]["samples"] == ["001-v1.wav", "001-v2.wav", "001-v3.wav"]
-    place = tmp_path / "layers" / "ten-drums" / "samples"
-    soft, middle, loud = (soundfile.read(place / f"001-v{layer}.wav")[0] for layer in (1, 2, 3))
-    assert np.array_equal(loud, soundfile.read(tmp_path / "plain" / "ten-drums" / "samples" / "001.wav")[0])
+    assert said["instruments"][0]["sounds"][0]["samples"] == [f"layers-001-v{layer}.wav" for layer in (1, 2, 3)]
+    place = tmp_path / "layers" / "layers" / "samples"
+    soft, middle, loud = (soundfile.read(place / f"layers-001-v{layer}.wav")[0] for layer in (1, 2, 3))
+    assert np.array_equal(loud, soundfile.read(tmp_path / "plain" / "plain" / "samples" / "plain-001.wav")[0])
     assert 1 > likeness(middle, loud) > likeness(soft, loud)
+
+
+def test_all_takes_of_a_key_are_as_long_and_as_loud_as_its_sound(
+    drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Velocity alone decides how loud a stroke is: a harder one is no quieter."""
+    monkeypatch.setattr("engine.tasks.vae.sounds.latent_map.STRONG", 0.0)
+    said = kit(drum_run, tmp_path / "kit.zip", "--sounds", 4, "--velocity-layers", 2, "--round-robins", 2)
+    differing = []
+    for sound in said["instruments"][0]["sounds"]:
+        waves = [soundfile.read(tmp_path / "kit" / "kit" / "samples" / name)[0] for name in sound["samples"]]
+        own = waves[2]  # the first turn of the harder layer
+        assert {len(wave) for wave in waves} == {len(own)}
+        differing += [not np.array_equal(wave, own) for wave in waves]
+        for wave in waves:
+            louder = 20 * np.log10(rms(wave) / rms(own))
+            assert louder < 0.01
+            assert louder > -0.01 or peak(wave) == pytest.approx(from_db(CEILING_DB), abs=1e-4), "as its peak allows"
+    assert sum(differing) == 3 * 4
+
+
+def test_a_variation_that_would_be_another_sound_takes_smaller_steps(
+    drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.tasks.vae.instrument.make.VARIED", 2.0)  # thirty updates taught no sharp turn
+    alike = []
+    for name, most in (("free", np.inf), ("held", 0.0)):
+        monkeypatch.setattr("engine.tasks.vae.instrument.make.MOST_VARIED_DB", most)
+        kit(drum_run, tmp_path / f"{name}.zip", "--sounds", 1, "--round-robins", 2)
+        place = tmp_path / name / name / "samples"
+        first, again = (soundfile.read(place / f"{name}-001-r{turn}.wav")[0] for turn in (1, 2))
+        alike.append(likeness(first, again))
+    assert alike[0] < alike[1] < 1
+
+
+@pytest.mark.parametrize("remarks", [["far"], ["far", "farther"]])
+def test_what_is_said_of_samples_is_said_of_as_many_as_there_are(remarks: list[str]) -> None:
+    expected = {1: "Of one sample: far", 2: "Of 2 samples, the first: far"}[len(remarks)]
+    assert list(_remarks([], [], InstrumentRequest(), remarks)) == [expected]
 
 
 def test_the_way_to_a_duller_sound_leads_there(drum_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +178,7 @@ def test_where_no_way_is_known_velocity_changes_the_level_alone_and_that_is_said
 ) -> None:
     monkeypatch.setattr("engine.tasks.vae.sounds.latent_map.STRONG", 1.1)
     said = kit(drum_run, tmp_path / "kit.zip", "--sounds", 1, "--velocity-layers", 3)
-    assert said["instruments"][0]["sounds"][0]["samples"] == ["001.wav"]
+    assert said["instruments"][0]["sounds"][0]["samples"] == ["kit-001.wav"]
     assert any("velocity changes the level and nothing else" in remark for remark in said["remarks"])
 
 
@@ -147,12 +188,12 @@ def test_a_region_of_the_map_is_a_kit_from_its_middle_outwards(drum_run: Path, t
     said = kit(drum_run, tmp_path / "small.zip", "--region", place.x, place.y, 1e-6, "--sounds", 3)
     assert [one["keys"] for one in said["instruments"][0]["sounds"]] == [[36, 36], [37, 37], [38, 38]]
     wide, small = (
-        [soundfile.read(tmp_path / name / "ten-drums" / "samples" / f"00{number}.wav")[0] for number in (1, 2, 3)]
+        [soundfile.read(tmp_path / name / name / "samples" / f"{name}-00{number}.wav")[0] for number in (1, 2, 3)]
         for name in ("wide", "small")
     )
     assert np.array_equal(wide[0], small[0]), "the middle, whatever the radius"
     assert likeness(small[0], small[2]) > likeness(wide[0], wide[2]), "farther out it is another sound"
-    sheet = json.loads((tmp_path / "wide" / "ten-drums" / "kit.json").read_text())
+    sheet = json.loads((tmp_path / "wide" / "wide" / "kit.json").read_text())
     assert [one["names"] for one in sheet["instruments"][0]["sounds"]] == ["C1", "C#1", "D1"]
     assert sheet["request"]["region"] == {"x": place.x, "y": place.y, "radius": 3.0}
 
@@ -167,12 +208,15 @@ def test_places_of_a_region_lie_evenly_over_it() -> None:
     assert all(20 <= quarters.count(one) <= 30 for one in set(quarters)) and len(set(quarters)) == 4
 
 
-def test_a_kit_is_called_as_its_run_is(drum_run: Path, tmp_path: Path) -> None:
-    run = Path(shutil.copytree(drum_run, tmp_path / "x-2026"))
-    Layout(run).notes.write_text(json.dumps({"name": "Drums, très dry"}))
-    kit(run, tmp_path / "kit.zip", "--sounds", 1)
-    assert {path.name for path in (tmp_path / "kit").iterdir()} == {"Drums-tres-dry"}
-    assert (tmp_path / "kit" / "Drums-tres-dry" / "Drums-tres-dry.sf2").is_file()
+def test_two_kits_of_one_run_lie_side_by_side(drum_run: Path, tmp_path: Path) -> None:
+    """Unpacked where the other lies, neither writes over it; and a sample says which kit it is of."""
+    for name in ("soft.zip", "Drums, très dry.zip"):
+        assert instrument(drum_run, tmp_path / name, "--sounds", 1).exit_code == 0
+        shutil.unpack_archive(tmp_path / name, tmp_path / "both")
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {"soft", "Drums-tres-dry"}
+    named = [path.name for path in (tmp_path / "both").rglob("*") if path.is_file() and path.name != "kit.json"]
+    assert len(named) == len(set(named)) == 10
+    assert {name.partition("-0")[0].partition(".")[0] for name in named} == {"soft", "Drums-tres-dry"}
 
 
 def test_moves_add_up_and_stay_within_reach() -> None:
@@ -184,19 +228,28 @@ def test_moves_add_up_and_stay_within_reach() -> None:
 
 def test_textures_loop_on_their_keys(wind_run: Path, tmp_path: Path) -> None:
     kit(wind_run, tmp_path / "kit.zip", "--sounds", 2, "--duration", 0.7)
-    place = tmp_path / "kit" / "six-winds"
-    info = soundfile.info(place / "samples" / "001.wav")
+    place = tmp_path / "kit" / "kit"
+    info = soundfile.info(place / "samples" / "kit-001.wav")
     assert info.frames == round(0.7 * info.samplerate)
-    assert f"loop_start=0 loop_end={info.frames - 1}" in (place / "six-winds.sfz").read_text()
-    sound = Sfizz(place / "six-winds.sfz").play([Note(36, held=2.5)], 3.5)
+    assert f"loop_start=0 loop_end={info.frames - 1}" in (place / "kit.sfz").read_text()
+    sound = Sfizz(place / "kit.sfz").play([Note(36, held=2.5)], 3.5)
     assert np.abs(sound[96_000:115_000]).max() > 0.3 * np.abs(sound[:48_000]).max(), "it goes on past its end"
     assert np.abs(sound[-4_800:]).max() < 0.01 * np.abs(sound).max()
+    assert "ampeg_attack=0.005" in (place / "kit.sfz").read_text(), "it begins anywhere in its sound"
+
+
+def test_a_loop_of_strokes_keeps_its_first_one(starred: Path, tmp_path: Path) -> None:
+    recipe = Layout(starred).sounds / "drums-seed0-001.json"
+    said = json.loads(recipe.read_text())
+    recipe.write_text(json.dumps({**said, "sound": {**said["sound"], "loop": True, "duration_s": 0.5}}))
+    kit(starred, tmp_path / "kit.zip", "--starred", "--sounds", 1)
+    assert "ampeg_attack=0.00025" in (tmp_path / "kit" / "kit" / "kit.sfz").read_text()
 
 
 @pytest.mark.slow
 def test_the_places_of_the_collection_are_a_kit_under_their_names(drum_run: Path, drums: Path, tmp_path: Path) -> None:
     said = kit(drum_run, tmp_path / "kit.zip", "--places")
-    names = [Path(one["samples"][0]).stem.partition("-")[2] for one in said["instruments"][0]["sounds"]]
+    names = [Path(one["samples"][0]).stem.split("-", 2)[2] for one in said["instruments"][0]["sounds"]]
     assert sorted(names) == sorted(path.stem.replace("_", "-") for path in drums.iterdir())
     few = kit(drum_run, tmp_path / "few.zip", "--places", "--sounds", 4)
     assert len(few["instruments"][0]["sounds"]) == 4
@@ -239,16 +292,16 @@ def test_starred_sounds_are_a_kit_and_those_of_another_state_come_as_they_are(st
     said = kit(starred, tmp_path / "kit.zip", "--starred", "--round-robins", 2)
     samples = [one["samples"] for one in said["instruments"][0]["sounds"]]
     assert samples == [
-        ["001-seed0-1-r1.wav", "001-seed0-1-r2.wav"],
-        ["002-seed0-3.wav"],
-        ["003-seed0-1-r1.wav", "003-seed0-1-r2.wav"],
-        ["004-file.wav"],
+        ["kit-001-seed0-1-r1.wav", "kit-001-seed0-1-r2.wav"],
+        ["kit-002-seed0-3.wav"],
+        ["kit-003-seed0-1-r1.wav", "kit-003-seed0-1-r2.wav"],
+        ["kit-004-file.wav"],
     ]
     keys = [one["keys"] for one in said["instruments"][0]["sounds"]]
     assert keys == [[36, 36], [37, 37], [38, 38], [39, 39]], "two of one name are two sounds"
     assert any("2 of them came from another state" in remark for remark in said["remarks"])
     for sample, sound in (("001-seed0-1-r1", "001"), ("002-seed0-3", "003")):
-        taken = soundfile.read(tmp_path / "kit" / "ten-drums" / "samples" / f"{sample}.wav")[0]
+        taken = soundfile.read(tmp_path / "kit" / "kit" / "samples" / f"kit-{sample}.wav")[0]
         assert np.array_equal(taken, soundfile.read(Layout(starred).sounds / f"drums-seed0-{sound}.wav")[0])
 
 
@@ -259,11 +312,11 @@ def test_a_sample_with_a_clear_pitch_says_its_root_note(starred: Path, tmp_path:
     soundfile.write(Layout(starred).sounds / "drums-seed0-003.wav", tone, rate)
     os.utime(Layout(starred).sounds / "drums-seed0-003.wav", (1_001, 1_001))
     kit(starred, tmp_path / "kit.zip", "--starred")
-    samples = tmp_path / "kit" / "ten-drums" / "samples"
-    assert sampler_marks(samples / "002-seed0-3.wav") == SamplerMarks(45, None)
-    other, rate = soundfile.read(samples / "001-seed0-1.wav")
+    samples = tmp_path / "kit" / "kit" / "samples"
+    assert sampler_marks(samples / "kit-002-seed0-3.wav") == SamplerMarks(45, None)
+    other, rate = soundfile.read(samples / "kit-001-seed0-1.wav")
     found = clear_pitch(other, rate)
-    assert sampler_marks(samples / "001-seed0-1.wav") == (SamplerMarks(found.key, None) if found else None)
+    assert sampler_marks(samples / "kit-001-seed0-1.wav") == (SamplerMarks(found.key, None) if found else None)
 
 
 @pytest.mark.slow
@@ -271,8 +324,9 @@ def test_an_exported_model_makes_the_same_kit(drum_run: Path, drum_model: Path, 
     for name, source in (("a.zip", drum_run), ("b.zip", drum_model)):
         kit(source, tmp_path / name, "--sounds", 1)
     with zipfile.ZipFile(tmp_path / "a.zip") as one, zipfile.ZipFile(tmp_path / "b.zip") as other:
-        names = ((one, "ten-drums"), (other, "model"))
-        waves = [archive.read(f"{name}/samples/001.wav")[44:50_000] for archive, name in names]
+        waves = [
+            archive.read(f"{name}/samples/{name}-001.wav")[44:50_000] for archive, name in ((one, "a"), (other, "b"))
+        ]
     assert waves[0] == waves[1]
     error = refused(drum_model, tmp_path / "c.zip", "--starred")
     assert isinstance(error, DataError) and "knows no stars" in str(error)
@@ -292,6 +346,9 @@ def test_an_exported_model_makes_the_same_kit(drum_run: Path, drum_model: Path, 
         (("--first-key", "F#9"), "16 sounds from key 126"),
         (("--region", 0, 0, 0), "region.radius = 0"),
         (("--region", 0, 0, 1, "--places"), "--places says nothing beside --region"),
+        (("--starred", "--places"), "--starred says nothing beside --places"),
+        (("--places", "--starred"), "--starred says nothing beside --places"),
+        (("--starred", "--places", "--region", 0, 0, 1), "--starred and --places say nothing beside --region"),
         (("--sounds", 2, "--choke", "60,61"), "Key 60 plays no sound"),
         (("--choke", "36,36"), "a choke group needs two different keys"),
         (("--temperature", "nan"), "temperature = nan"),

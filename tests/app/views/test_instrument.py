@@ -11,7 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 from streamlit.testing.v1 import AppTest, local_script_runner
 
@@ -51,7 +53,7 @@ def _pressed_meanwhile() -> None:
         return {"path": str(path), "instruments": [], "remarks": []}
 
     client, made = SimpleNamespace(ask=ask), SimpleNamespace(sounds=list)
-    wish = {"seed": 0, "duration_s": None, "temperature": 1.0, "stereo": None}
+    wish = {"seed": 0, "duration_s": None, "temperature": 1.0, "stereo": None, "loop": False}
     instrument.offer(SimpleNamespace(id="drums", checkpoint=None, client=client, made=made), wish)
 
 
@@ -61,6 +63,13 @@ def test_a_press_meanwhile_does_not_lose_the_instrument() -> None:
     assert not app.exception and app.session_state["asked"] and app.get("download_button")
 
 
+def wave_in(archive: zipfile.ZipFile) -> np.ndarray:
+    """The first sample of a kit."""
+    first = min(name for name in archive.namelist() if name.endswith("001.wav"))
+    wave: np.ndarray = soundfile.read(io.BytesIO(archive.read(first)))[0]
+    return wave
+
+
 def test_one_press_makes_a_kit_to_download(visit: Visit, trained: Path, tmp_path: Path) -> None:
     before = set(trained.rglob("*"))
     app = visit("sounds", run="drums")
@@ -68,17 +77,19 @@ def test_one_press_makes_a_kit_to_download(visit: Visit, trained: Path, tmp_path
     app.number_input(key="kit-keys-New sounds").set_value(2).run()
     app.button(key="make-kit").click().run()
     assert not app.exception
-    name, data, answer = app.session_state["kits"]["drums"]
-    assert name.startswith("ten-drums-kit-") and answer["samples"] == 2
+    name, data, answer, _ = app.session_state["kits"]["drums"]
+    assert name.startswith("ten-drums-new-") and answer["samples"] == 2
+    stem = name.removesuffix(".zip")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        assert archive.testzip() is None and "ten-drums/ten-drums.sf2" in archive.namelist()
-        kept = archive.read("ten-drums/samples/001.wav")
+        assert archive.testzip() is None and f"{stem}/{stem}.sf2" in archive.namelist()
+        kept = wave_in(archive)
+    assert app.get("download_button")[0].proto.label == f"Download {name}"
     assert "2 sounds, C2 to C#2" in said(app)
     assert set(trained.rglob("*")) == before, "nothing of it is kept in the run"
     terminal = forkserver.run("engine", "instrument", trained, "--out", tmp_path / "kit.zip", "--sounds", 1)
     assert terminal.returncode == 0, terminal.stderr
     with zipfile.ZipFile(tmp_path / "kit.zip") as archive:
-        assert archive.read("ten-drums/samples/001.wav") == kept, "as good as from a terminal, and the same"
+        assert np.array_equal(wave_in(archive), kept), "as good as from a terminal, and the same"
 
 
 def test_what_can_be_asked_of_an_instrument_is_asked_in_the_panel(visit: Visit, trained: Path) -> None:
@@ -103,8 +114,9 @@ def test_what_can_be_asked_of_an_instrument_is_asked_in_the_panel(visit: Visit, 
     app.button(key="make-kit").click().run()
     assert not app.exception
     with zipfile.ZipFile(io.BytesIO(app.session_state["kits"]["drums"][1])) as archive:
-        asked = json.loads(archive.read("ten-drums/kit.json"))["request"]
-        sfz = archive.read("ten-drums/ten-drums.sfz").decode()
+        (sheet,) = (name for name in archive.namelist() if name.endswith("/kit.json"))
+        asked = json.loads(archive.read(sheet))["request"]
+        sfz = next(archive.read(name) for name in archive.namelist() if name.endswith(".sfz")).decode()
     assert asked["region"] == {"x": 0.5, "y": -0.25, "radius": 1.0} and asked["choke"] == [[48, 49]]
     assert (asked["sounds"], asked["first_key"], asked["round_robins"], asked["velocity_layers"]) == (2, 48, 2, 2)
     assert asked["quality"] == "fast" and sfz.count("group=1 ") == 2 and sfz.count("<region>") == 8
@@ -126,8 +138,27 @@ def test_starred_sounds_are_the_keys(visit: Visit, trained: Path) -> None:
     app.segmented_control(key="kit-source-drums").set_value(instrument.STARRED).run()
     assert app.button(key="make-kit").label == "Instrument with 1 key"
     app.button(key="make-kit").click().run()
-    samples = app.session_state["kits"]["drums"][2]["instruments"][0]["sounds"][0]["samples"]
-    assert len(samples) == 1 and samples[0].startswith("001-seed0-")
+    assert "Each as it was made" in said(app) and all(one.key != "kit-care" for one in app.toggle)
+    name, data, answer, _ = app.session_state["kits"]["drums"]
+    (sample,) = answer["instruments"][0]["sounds"][0]["samples"]
+    stem = name.removesuffix(".zip")
+    assert stem.startswith("ten-drums-starred-") and sample.startswith(f"{stem}-001-seed0-")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert "quality" not in json.loads(archive.read(f"{stem}/kit.json"))["request"], "its own, in its recipe"
+    before = "Made before, with other choices than these:"
+    assert before not in said(app)
+    app.segmented_control(key="kit-source-drums").set_value(instrument.NEW).run()
+    (old,) = app.get("download_button")
+    assert before in said(app) and old.proto.label == f"Download {name}" and old.proto.type == "secondary"
+
+
+def test_the_panel_says_which_of_the_choices_above_it_follows(visit: Visit, trained: Path) -> None:
+    app = visit("sounds", run="drums")
+    assert "Seed, length, temperature and channels as above." in said(app)
+    app.toggle(key="loop").set_value(True).run()
+    assert "Seed, length, temperature and channels as above. Loop does not count here" in said(app)
+    app.number_input(key="bars").set_value(1).run()
+    assert "Seed, temperature and channels as above. Bars and Loop do not count here" in said(app)
 
 
 def test_the_panel_counts_the_stars_that_the_list_shows(

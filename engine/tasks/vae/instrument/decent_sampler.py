@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from xml.etree import ElementTree
 
-from engine.tasks.vae.instrument.model import ATTACK_S, RELEASE_S, Instrument, Zone
+from engine.tasks.vae.instrument.model import RELEASE_S, Instrument, Zone
 
 
 def dspreset(instrument: Instrument, folder: str, about: str) -> bytes:
@@ -25,7 +25,7 @@ def _common(zone: Zone) -> dict[str, str]:
     if zone.loop is None:
         said = {"ampEnvEnabled": "false", "loopEnabled": "false"}
     else:
-        said = {"attack": str(ATTACK_S), "release": str(RELEASE_S), "loopEnabled": "true"}
+        said = {"attack": str(zone.loop.attack_s), "release": str(RELEASE_S), "loopEnabled": "true"}
     if zone.turns > 1:
         said |= {"seqMode": "round_robin", "seqLength": str(zone.turns)}
     if zone.choke:

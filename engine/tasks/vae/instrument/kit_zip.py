@@ -17,6 +17,7 @@ from engine.tasks.vae.instrument.soundfont import soundfont
 
 SAMPLES = "samples"
 SHEET = "kit.json"
+_OF_RECIPES = {"duration_s", "temperature", "quality", "stereo"}  # starred sounds keep their own
 
 
 def members(kit: Kit, request: InstrumentRequest) -> Iterator[tuple[str, bytes]]:
@@ -36,7 +37,7 @@ def sheet(kit: Kit, request: InstrumentRequest) -> dict[str, Any]:
     """What is in a kit, for people and programs."""
     return {
         "about": kit.about,
-        "request": request.model_dump(),
+        "request": request.model_dump(exclude=_OF_RECIPES if request.source == "starred" else None),
         "instruments": [{"name": one.name, "sounds": list(_sounds(one))} for one in kit.instruments],
         "remarks": list(kit.remarks),
     }

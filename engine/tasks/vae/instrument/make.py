@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from engine import rng
+from engine.audio import finish
 from engine.audio.files.encode import encode_sound
 from engine.audio.files.marks import Marks
+from engine.audio.levels import at_level, rms
 from engine.audio.pitch import clear_pitch
 from engine.errors import ConfigError
 from engine.piano_keys import key_name
 from engine.tasks.vae.instrument.layout import Take, Voice, lay_out
-from engine.tasks.vae.instrument.model import Kit, Loop, Sample
+from engine.tasks.vae.instrument.model import ATTACK_S, Kit, Loop, Sample
 from engine.tasks.vae.instrument.naming import plain
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import Star
 from engine.tasks.vae.instrument.wishes import Wish, read_file, wishes_for
-from engine.tasks.vae.sounds.generate import SoundGenerator
+from engine.tasks.vae.sounds.generate import Made, SoundGenerator
 from engine.tasks.vae.sounds.latent_map import LatentMap
 from engine.tasks.vae.sounds.request import AXES_REACH, FromGrains, Moved, Origin, SoundRequest
 from engine.tasks.vae.sounds.write import PROGRAM
@@ -27,6 +29,8 @@ MOST_SAMPLES = 512
 # In standard deviations of the collection along its main axes. Of eight drums from a run of twenty the mel spectrograms
 # differ by 6.3 dB from one another, those of variations by 0.7 dB, and the softest layer is 1.1 octaves duller.
 VARIED = 0.2  # along each
+MOST_VARIED_DB = 2.0  # of the mel spectrogram; where the model turns sharply, a step of that size is another sound
+HALVINGS = 4
 SOFTEST = 0.4  # along the way that the layers take
 Progress = Callable[[int, int], None]
 
@@ -36,9 +40,9 @@ def make_kit(
 ) -> Kit:
     """The kit that ``request`` describes; the same for the same model, name, request and number of threads.
 
-    called: what its run is called. stars: the sounds with a star, where those are asked for. progress: told after each
-    sample how many there are, and of how many. ``ConfigError`` for what cannot be together, ``DataError`` where there
-    is nothing to make it of.
+    called: names the kit, its instruments and its samples. stars: the sounds with a star, where those are asked for.
+    progress: told after each sample how many there are, and of how many. ``ConfigError`` for what cannot be together,
+    ``DataError`` where there is nothing to make it of.
     """
     wishes = wishes_for(generator, request, stars)
     remarks: list[str] = []
@@ -49,11 +53,10 @@ def make_kit(
             f"That would be {total} samples; an instrument has at most {MOST_SAMPLES}.",
             "Ask for fewer sounds, round robins or velocity layers.",
         )
-    about = _about(generator, request)
-    maker = _Maker(generator, request, layers, about, lambda done: progress(done, total))
+    about, name = _about(generator, request), plain(called)
+    maker = _Maker(generator, request, layers, name, about, lambda done: progress(done, total))
     voices = [maker.voice(number, wish) for number, wish in enumerate(wishes, 1)]
     remarks += _remarks(voices, wishes, request, maker.strange)
-    name = plain(called)
     instruments = lay_out(name, voices, request.keys, request.choke, request.first_key)
     return Kit(name, about, instruments, maker.samples, tuple(remarks))
 
@@ -66,51 +69,86 @@ class _Maker:
         generator: SoundGenerator,
         request: InstrumentRequest,
         layers: Sequence[Mapping[int, float]],
+        kit: str,
         about: str,
         done: Callable[[int], None],
     ) -> None:
-        self.generator, self.request, self.layers, self.about, self.done = generator, request, layers, about, done
+        self.generator, self.request, self.layers, self.done = generator, request, layers, done
+        self.kit, self.about = kit, about
         self.samples: dict[str, Sample] = {}
         self.strange: list[str] = []
 
     def voice(self, number: int, wish: Wish) -> Voice:
         stem = f"{number:03d}-{plain(wish.name)}" if wish.name else f"{number:03d}"
-        takes: tuple[tuple[Take, ...], ...]
         if wish.request is None:
             assert wish.file is not None
-            takes = ((self._take(stem, *read_file(wish.file), loops=wish.loops),),)
+            takes: tuple[tuple[Take, ...], ...] = ((self._take(stem, *read_file(wish.file), loops=wish.loops),),)
         else:
-            takes = tuple(
-                tuple(self._made(stem, number, wish.request, layer, turn) for turn in range(self.request.round_robins))
-                for layer in range(len(self.layers))
-            )
+            takes = self._takes(stem, number, wish.request)
         pitch = takes[-1][0].pitch
         note = key_name(pitch.key) if pitch else ""
         # The number keeps two of one name apart, as those of two folders.
         return Voice(" ".join(filter(None, (f"{number:02d}", wish.name, note))), takes)
 
-    def _made(self, stem: str, number: int, request: SoundRequest, layer: int, turn: int) -> Take:
-        axes = dict(self.layers[layer])
-        if turn:
-            draws = rng.generator(self.request.seed, "instrument-turn", number, turn)
-            for axis, step in enumerate(VARIED * draws.standard_normal(self.generator.map.count), 1):
-                axes[axis] = axes.get(axis, 0.0) + float(step)
-        assert not isinstance(request.origin, FromGrains), "of such a wish the file is taken as it is"
-        made = self.generator.make(request.model_copy(update={"origin": moved(request.origin, axes)}))
+    def _takes(self, stem: str, number: int, request: SoundRequest) -> tuple[tuple[Take, ...], ...]:
+        """All as long and as loud as the sound itself: velocity alone decides how loud a stroke is."""
+        sound = self._made(request)
+        level = rms(sound.wave)
+        rings = self.generator.rings(request) if len(self.layers) * self.request.round_robins > 1 else None
+
+        def take(layer: int, turn: int) -> Take:
+            layered = f"-v{layer + 1}" if len(self.layers) > 1 else ""
+            turned = f"-r{turn + 1}" if self.request.round_robins > 1 else ""
+            moved_on = _moved_on(request, self.layers[layer])
+            if turn:
+                moved_on = self._varied(moved_on, number, turn)
+            wave = sound.wave
+            if moved_on != request:
+                other = self._made(moved_on, rings).wave
+                wave = at_level(other, rms(other), level)
+            return self._take(f"{stem}{layered}{turned}", wave, sound.sample_rate, loops=request.loop)
+
+        turns = range(self.request.round_robins)
+        return tuple(tuple(take(layer, turn) for turn in turns) for layer in range(len(self.layers)))
+
+    def _made(self, request: SoundRequest, rings: int | None = None) -> Made:
+        made = self.generator.make(request, rings=rings)
         self.strange += made.remarks
-        layered = f"-v{layer + 1}" if len(self.layers) > 1 else ""
-        turned = f"-r{turn + 1}" if self.request.round_robins > 1 else ""
-        return self._take(f"{stem}{layered}{turned}", made.wave, made.sample_rate, loops=request.loop)
+        return made
+
+    def _varied(self, request: SoundRequest, number: int, turn: int) -> SoundRequest:
+        """A small random step from a sound, half as long and half again until it leads to nothing else."""
+        draws = rng.generator(self.request.seed, "instrument-turn", number, turn)
+        step = VARIED * draws.standard_normal(self.generator.map.count)
+        own = self.generator.spectrogram(request)
+        for _ in range(HALVINGS):
+            varied = _moved_on(request, dict(enumerate(map(float, step), 1)))
+            if _apart(own, self.generator.spectrogram(varied)) <= MOST_VARIED_DB:
+                break
+            step /= 2
+        return varied
 
     def _take(self, stem: str, wave: np.ndarray, sample_rate: int, loops: bool) -> Take:
-        tags = {"title": stem, "comment": self.about, "software": PROGRAM}
-        name = f"{stem}.wav"
+        tags = {"title": f"{self.kit}-{stem}", "comment": self.about, "software": PROGRAM}
+        name = f"{self.kit}-{stem}.wav"
         pitch = clear_pitch(wave, sample_rate)
         marks = Marks(loops, pitch.key if pitch else None)
         data = encode_sound(wave, sample_rate, "wav", 24, tags=tags, marks=marks)
         self.samples[name] = Sample(wave, sample_rate, data)
         self.done(len(self.samples))
-        return Take(name, pitch, Loop(0, len(wave)) if loops else None)
+        attack_s = ATTACK_S if self.generator.of_textures else finish.ATTACK_S  # or a stroke would lose its beginning
+        return Take(name, pitch, Loop(0, len(wave), attack_s) if loops else None)
+
+
+def _apart(first: np.ndarray, other: np.ndarray) -> float:
+    """Mean absolute difference in dB of two mel spectrograms [M, F], as far as both reach."""
+    frames = min(first.shape[1], other.shape[1])
+    return float(np.abs(first[:, :frames] - other[:, :frames]).mean())
+
+
+def _moved_on(request: SoundRequest, axes: Mapping[int, float]) -> SoundRequest:
+    assert not isinstance(request.origin, FromGrains), "of such a wish the file is taken as it is"
+    return request.model_copy(update={"origin": moved(request.origin, axes)})
 
 
 def moved(origin: Origin, axes: Mapping[int, float]) -> Origin:
@@ -160,4 +198,5 @@ def _remarks(
             "without variations and layers."
         )
     if strange:
-        yield f"Of {len(strange)} samples there is something to say, of the first: {strange[0]}"
+        count = "one sample" if len(strange) == 1 else f"{len(strange)} samples, the first"
+        yield f"Of {count}: {strange[0]}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 FASTEST = 127
-ATTACK_S = 0.005  # of a loop, which begins anywhere in its sound
+ATTACK_S = 0.005  # of a loop that begins anywhere in its sound
 RELEASE_S = 0.3
 
 
@@ -27,10 +27,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Loop:
-    """Samples ``start`` to ``end``, the last not among them, over and over while the key is held."""
+    """Samples ``start`` to ``end``, the last not among them, over and over while the key is held.
+
+    attack_s: how fast it fades in when its key is struck.
+    """
 
     start: int
     end: int
+    attack_s: float = ATTACK_S
 
 
 @dataclass(frozen=True)

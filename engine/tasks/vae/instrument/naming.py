@@ -6,7 +6,7 @@ import re
 
 from anyascii import anyascii
 
-LONGEST = 40
+LONGEST = 64
 
 
 def plain(text: str) -> str:

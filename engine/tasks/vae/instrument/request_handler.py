@@ -11,11 +11,14 @@ from pydantic import Field
 from engine.sharing.deterministic_zip import write_zip
 from engine.tasks.vae.instrument.kit_zip import members, sheet
 from engine.tasks.vae.instrument.make import make_kit
+from engine.tasks.vae.instrument.naming import plain
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import read_stars
 from engine.tasks.vae.sounds.load import name_of
 from engine.tasks.vae.sounds.server import Answer, Request, RequestHandler
 from engine.tasks.vae.sounds.wire import Ask, checked, folder, taken
+
+_LETTERS = 6  # that tell two kits of one run apart, in the names of all their files
 
 
 class _InstrumentAsk(Ask):
@@ -35,10 +38,10 @@ class KitRequestHandler(RequestHandler):
         ask = checked(_InstrumentAsk, request)
         generator, out = self.models.generator(ask.checkpoint), folder(ask.out)
         stars = read_stars([Path(path) for path in ask.starred])
-        kit = make_kit(generator, name_of(self.path), wanted, stars, lambda done, total: None)
         parts = (generator.trained.weights, wanted.model_dump_json(), *(star.recipe.sha256 for star in stars))
-        name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-        path = out / f"{kit.name}-kit-{name}.zip"
+        own = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_LETTERS]
+        kit = make_kit(generator, f"{plain(name_of(self.path))}-{wanted.source}-{own}", wanted, stars, _untold)
+        path = out / f"{kit.name}.zip"
         write_zip(path, members(kit, wanted))
         contents = sheet(kit, wanted)
         return {
@@ -48,3 +51,7 @@ class KitRequestHandler(RequestHandler):
             "instruments": contents["instruments"],
             "remarks": contents["remarks"],
         }
+
+
+def _untold(done: int, total: int) -> None:
+    """Who asked hears when all of it is there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from engine.tasks.vae.instrument.model import ATTACK_S, RELEASE_S, Instrument, Zone
+from engine.tasks.vae.instrument.model import RELEASE_S, Instrument, Zone
 
 
 def sfz(instrument: Instrument, folder: str, about: str) -> bytes:
@@ -22,7 +22,7 @@ def _common(zone: Zone) -> str:
     if zone.loop is None:
         opcodes["loop_mode"] = "one_shot"
     else:
-        opcodes |= {"loop_mode": "loop_continuous", "ampeg_attack": ATTACK_S, "ampeg_release": RELEASE_S}
+        opcodes |= {"loop_mode": "loop_continuous", "ampeg_attack": zone.loop.attack_s, "ampeg_release": RELEASE_S}
     if zone.choke:
         opcodes |= {"group": zone.choke, "off_by": zone.choke}
     return _said(opcodes)

@@ -1,7 +1,7 @@
 """SoundFont 2 (E-mu's technical specification 2.01): all instruments of a kit in one file, one preset each.
 
 It knows no variations that take turns, so each zone's first one is in it. Its samples have 16 bits; both sides of a
-stereo sample are samples of their own that name one another.
+stereo sample are samples of their own that name one another, each at the level that a mono sample has on one side.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine import __version__
-from engine.tasks.vae.instrument.model import ATTACK_S, RELEASE_S, Instrument, Kit, Loop, Sample, Zone
+from engine.tasks.vae.instrument.model import RELEASE_S, Instrument, Kit, Loop, Sample, Zone
 
 _MONO, _RIGHT, _LEFT = 1, 2, 4
 _SUFFIX = {_MONO: "", _RIGHT: "_R", _LEFT: "_L"}
 _SILENCE = 46  # samples of zero that must follow each
 _LETTERS = 19  # of a name, and a zero
+_BESIDE_MONO = math.sqrt(0.5)  # each side of a pair is played as it is, a mono sample 3 dB lower on either: equal power
 _AROUND = 8  # samples of the loop that must lie on either side of it, for who interpolates
+_FASTEST_ATTACK = -12_000  # timecents: 1 ms, and what a file says that says nothing
 _LONGEST_RELEASE = 8_000  # timecents: 102 s for 100 dB
 
 # Generators, by their numbers in section 8.1.2.
@@ -49,7 +51,7 @@ def soundfont(kit: Kit) -> bytes:
     numbers: dict[str, list[int]] = {}
     for number, side in enumerate(sides):
         numbers.setdefault(side.name, []).append(number)
-    pool, headers = _pool(sides)
+    pool, headers = _pool(sides, kit.name)
     info = _list(
         b"INFO",
         _chunk(b"ifil", struct.pack("<HH", 2, 1)),
@@ -68,8 +70,9 @@ def _sides(names: Sequence[str], samples: Mapping[str, Sample], loops: Mapping[s
         sample, loop = samples[name], loops[name]
         columns = sample.wave.reshape(len(sample.wave), -1).T
         kinds = (_MONO,) if len(columns) == 1 else (_LEFT, _RIGHT)
+        full = 2**15 if len(columns) == 1 else 2**15 * _BESIDE_MONO
         for column, kind in zip(columns, kinds, strict=True):
-            whole = np.clip(np.rint(column.astype(np.float64) * 2**15), -(2**15), 2**15 - 1).astype("<i2")
+            whole = np.clip(np.rint(column.astype(np.float64) * full), -(2**15), 2**15 - 1).astype("<i2")
             link = {_MONO: 0, _LEFT: number + 1, _RIGHT: number - 1}[kind]
             yield _Side(name, *_with_surroundings(whole, loop), sample.sample_rate, kind, link)
             number += 1
@@ -84,10 +87,11 @@ def _with_surroundings(wave: np.ndarray, loop: Loop | None) -> tuple[np.ndarray,
     return np.concatenate([wave[: loop.end], after]), Loop(loop.start + _AROUND, loop.end + _AROUND)
 
 
-def _pool(sides: Sequence[_Side]) -> tuple[bytes, bytes]:
-    """All samples one after the other, and the chunk that says where each lies."""
+def _pool(sides: Sequence[_Side], kit: str) -> tuple[bytes, bytes]:
+    """All samples one after the other, and the chunk that says where each lies; without the name of their kit, which
+    would fill theirs."""
     parts, headers, place = [], [], 0
-    names = _names(side.name.removesuffix(".wav") + _SUFFIX[side.kind] for side in sides)
+    names = _names(side.name.removeprefix(f"{kit}-").removesuffix(".wav") + _SUFFIX[side.kind] for side in sides)
     for side, name in zip(sides, names, strict=True):
         end = place + len(side.data)
         places = (place, end, place + side.loop.start, place + side.loop.end)
@@ -140,7 +144,8 @@ def _generators(zone: Zone, number: int, kind: int) -> bytes:
     if zone.loop is None:
         said.append((_RELEASE, _LONGEST_RELEASE))  # it plays to its end, a decibel a second quieter once let go
     else:
-        said += [(_ATTACK, _timecents(ATTACK_S)), (_RELEASE, _timecents(RELEASE_S)), (_MODES, 1)]
+        attack = max(_FASTEST_ATTACK, _timecents(zone.loop.attack_s))
+        said += [(_ATTACK, attack), (_RELEASE, _timecents(RELEASE_S)), (_MODES, 1)]
     if cents:
         said.append((_FINE, cents))
     if zone.choke:

@@ -91,16 +91,21 @@ class SoundGenerator:
         """Where the collection lies. ``DataError`` when neither the model nor the disk knows it."""
         return LatentMap(self.codec, collection_codes(self.trained))
 
-    def make(self, request: SoundRequest, sample_rate: int | None = None) -> Made:
-        """The sound of a request, at the model's rate unless another is named."""
+    def make(self, request: SoundRequest, sample_rate: int | None = None, rings: int | None = None) -> Made:
+        """The sound of a request, at the model's rate unless another is named. rings: as :meth:`rings` says it of
+        another sound that this one is to end with."""
         remarks: list[str] = []
         code = self._code(request, remarks)
-        wave = self._texture(code, request) if self.of_textures else self._one_shot(code, request, remarks)
+        wave = self._texture(code, request) if self.of_textures else self._one_shot(code, request, remarks, rings)
         if not np.isfinite(wave).all():
             raise too_far()
         rate = sample_rate or self.rate
         wave = finish.resample(wave, self.rate, rate, samples=request.samples(rate), loop=request.loop)
         return Made(finish.level_out(wave, self.codec.level or LEVEL), rate, tuple(remarks))
+
+    def rings(self, request: SoundRequest) -> int | None:
+        """For how many samples at the model's rate a one-shot is heard; None for textures, which last as asked for."""
+        return None if self.of_textures else self._struck(self._code(request, []))[1]
 
     def code(self, request: SoundRequest) -> torch.Tensor:
         """The code [W, D, L] of a request's sound, for the map: a given sound's is the encoder's answer."""
@@ -130,10 +135,14 @@ class SoundGenerator:
         audible = self._audible(db, self.codec.end_of(code.beside) if code.samples is None else AUDIBLE_DB)
         return db, min(audible, code.samples or audible)
 
-    def _one_shot(self, code: _Code, request: SoundRequest, remarks: list[str]) -> finish.Wave:
+    def _one_shot(
+        self, code: _Code, request: SoundRequest, remarks: list[str], rings: int | None = None
+    ) -> finish.Wave:
         """As long as its code and then silence; a shorter one ends in a short release, or rings on in the loop."""
         wanted = request.samples(self.rate)
         db, audible = self._struck(code)
+        if rings is not None:
+            audible = min(rings, (db.shape[-1] - 1) * self.hop)
         length = min(audible, max(1, wanted - code.silence)) if wanted and not request.loop else audible
         wave = self._wave(db[:, : length // self.hop + 2 * STRIDE], code, request)[:length]
         still_heard = bool(db[:, length // self.hop - 1].max() > db.max() - AUDIBLE_DB)

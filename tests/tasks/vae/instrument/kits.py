@@ -27,36 +27,36 @@ def hum(hz: float = 300.0, peak: float = 0.5) -> np.ndarray:
 
 
 WAVES = {
-    "001.wav": struck(220.0),
-    "002.wav": struck(660.0, peak=0.4),
-    "003-v1-r1.wav": struck(300.0, peak=0.5),
-    "003-v1-r2.wav": struck(310.0, peak=0.5),
-    "003-v2-r1.wav": struck(500.0, peak=0.5),
-    "003-v2-r2.wav": struck(510.0, peak=0.5),
-    "004.wav": hum(),
-    "005.wav": np.stack([struck(400.0), struck(800.0)], axis=1),
-    "006.wav": struck(452.0),
+    "drums-001.wav": struck(220.0),
+    "drums-002.wav": struck(660.0, peak=0.4),
+    "drums-003-v1-r1.wav": struck(300.0, peak=0.5),
+    "drums-003-v1-r2.wav": struck(310.0, peak=0.5),
+    "drums-003-v2-r1.wav": struck(500.0, peak=0.5),
+    "drums-003-v2-r2.wav": struck(510.0, peak=0.5),
+    "drums-004.wav": hum(),
+    "drums-005.wav": np.stack([struck(400.0), struck(800.0)], axis=1),
+    "drums-006.wav": struck(452.0),
 }
-LOOP = Loop(0, len(WAVES["004.wav"]))
+LOOP = Loop(0, len(WAVES["drums-004.wav"]))
 
 
 def kit() -> Kit:
     """Keys 36 and 37 choke one another, 38 has two layers of two turns, 39 loops, 40 is stereo; 452 Hz over all."""
     turning = (
-        Zone(f"003-v{layer}-r{turn}.wav", "03", 38, 38, 38, low, high, position=turn, turns=2)
+        Zone(f"drums-003-v{layer}-r{turn}.wav", "03", 38, 38, 38, low, high, position=turn, turns=2)
         for layer, (low, high) in enumerate(((1, 63), (64, 127)), 1)
         for turn in (1, 2)
     )
     drums = (
-        Zone("001.wav", "01 A3", 36, 36, 36, choke=1),
-        Zone("002.wav", "02", 37, 37, 37, choke=1),
+        Zone("drums-001.wav", "01 A3", 36, 36, 36, choke=1),
+        Zone("drums-002.wav", "02", 37, 37, 37, choke=1),
         *turning,
-        Zone("004.wav", "04", 39, 39, 39, loop=LOOP),
-        Zone("005.wav", "05", 40, 40, 40),
+        Zone("drums-004.wav", "04", 39, 39, 39, loop=LOOP),
+        Zone("drums-005.wav", "05", 40, 40, 40),
     )
-    tuned = (Zone("006.wav", "06 A4", 69, 0, 127, tune=-46.56),)
+    tuned = (Zone("drums-006.wav", "06 A4", 69, 0, 127, tune=-46.56),)
     samples = {
-        name: Sample(wave, RATE, wave_bytes(wave, RATE, "PCM_24", marks=Marks(loop=name == "004.wav")))
+        name: Sample(wave, RATE, wave_bytes(wave, RATE, "PCM_24", marks=Marks(loop=name == "drums-004.wav")))
         for name, wave in WAVES.items()
     }
     return Kit("drums", "tones", (Instrument("drums", drums), Instrument("drums 06 A4", tuned)), samples)

@@ -12,11 +12,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from engine.audio import finish
 from engine.sharing.deterministic_zip import zip_bytes
 from engine.tasks.vae.instrument.decent_sampler import dspreset
 from engine.tasks.vae.instrument.kit_zip import members
-from engine.tasks.vae.instrument.model import Instrument, Kit, Zone
-from engine.tasks.vae.instrument.multisample import MAPPING, multisample
+from engine.tasks.vae.instrument.model import Instrument, Kit, Loop, Zone
+from engine.tasks.vae.instrument.multisample import MAPPING, mapping, multisample
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.sfz import sfz
 from engine.tasks.vae.instrument.soundfont import soundfont
@@ -25,7 +26,7 @@ from tests.tasks.vae.instrument.kits import LOOP, WAVES, kit
 pytestmark = pytest.mark.filterwarnings("ignore:'audioop' is deprecated")
 KIT = kit()
 DRUMS, TUNED = KIT.instruments
-LENGTH = len(WAVES["004.wav"])
+LENGTH = len(WAVES["drums-004.wav"])
 
 
 def regions(text: str) -> list[dict[str, str]]:
@@ -106,8 +107,71 @@ def test_a_multisample_holds_its_samples_and_follows_its_schema() -> None:
     assert root.findall("sample")[6].find("loop").get("stop") == str(LENGTH)  # type: ignore[union-attr]
     with zipfile.ZipFile(io.BytesIO(multisample(TUNED, KIT.samples, "tones"))) as archive:
         tuned = ElementTree.fromstring(archive.read(MAPPING)).find("sample/key")
-        assert archive.namelist() == [MAPPING, "006.wav"]
+        assert archive.namelist() == [MAPPING, "drums-006.wav"]
     assert tuned is not None and (tuned.get("root"), tuned.get("tune"), tuned.get("track")) == ("69", "-0.47", "1.0")
+
+
+DOCUMENTED = {  # of each element, in the developers' guide of DecentSampler; what a group may say for its samples too
+    "DecentSampler": {"minVersion"},
+    "groups": {"volume", "globalTuning", "glideTime", "glideMode"},
+    "group": {
+        "name", "enabled", "volume", "ampVelTrack", "groupTuning", "tags", "silencedByTags", "silencingMode",
+        "silencingDecay", "seqMode", "seqLength", "loopEnabled", "ampEnvEnabled", "attack", "decay", "sustain",
+        "release",
+    },
+    "sample": {
+        "path", "rootNote", "loNote", "hiNote", "loVel", "hiVel", "start", "end", "tuning", "volume", "pan",
+        "pitchKeyTrack", "trigger", "tags", "loopStart", "loopEnd", "loopCrossfade", "loopCrossfadeMode",
+        "loopEnabled", "ampEnvEnabled", "attack", "decay", "sustain", "release", "seqMode", "seqLength", "seqPosition",
+        "silencedByTags", "silencingMode", "silencingDecay",
+    },
+}  # fmt: skip
+WORDS = {"silencingMode": {"fast", "normal"}, "seqMode": {"random", "true_random", "round_robin", "always"}}
+RANGE = {"low", "high", "low-fade", "high-fade"}
+SCHEMA = {  # of the .multisample: elements with their attributes, in the schema that its makers publish
+    "multisample": {"name"},
+    "generator": set(),
+    "category": set(),
+    "creator": set(),
+    "description": set(),
+    "keywords": set(),
+    "group": {"name", "color"},
+    "sample": {"file", "sample-start", "sample-stop", "gain", "group", "parameter-1", "parameter-2", "parameter-3",
+               "reverse", "zone-logic"},
+    "key": RANGE | {"root", "track", "tune"},
+    "velocity": RANGE,
+    "select": RANGE,
+    "loop": {"mode", "start", "stop", "fade"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("instrument", [DRUMS, TUNED], ids=["drums", "tuned"])
+def test_a_dspreset_says_nothing_that_its_guide_does_not_know(instrument: Instrument) -> None:
+    for element in ElementTree.fromstring(dspreset(instrument, "samples", "tones")).iter():
+        assert element.tag in DOCUMENTED and set(element.keys()) <= DOCUMENTED[element.tag], element.attrib
+        for name, words in WORDS.items():
+            assert element.get(name) in {None, *words}
+        assert {element.get("loopEnabled"), element.get("ampEnvEnabled")} <= {None, "true", "false"}
+
+
+@pytest.mark.parametrize("instrument", [DRUMS, TUNED], ids=["drums", "tuned"])
+def test_a_multisample_says_nothing_that_its_schema_does_not_know(instrument: Instrument) -> None:
+    for element in ElementTree.fromstring(mapping(instrument, KIT.samples, "tones")).iter():
+        assert element.tag in SCHEMA and set(element.keys()) <= SCHEMA[element.tag], element.attrib
+        assert element.get("zone-logic") in {None, "always-play", "round-robin"}
+        assert element.get("mode") in {None, "off", "loop", "ping-pong"}
+
+
+def test_a_loop_fades_in_as_fast_as_it_says_in_every_format() -> None:
+    """A stroke's in a quarter of a millisecond, or as fast as SoundFont 2 knows; others in five."""
+    quick = Loop(LOOP.start, LOOP.end, finish.ATTACK_S)
+    for loop, seconds, timecents in ((quick, 0.00025, -12_000), (LOOP, 0.005, -9_173)):
+        one = Instrument("one", (Zone("drums-004.wav", "04", 39, 39, 39, loop=loop),))
+        assert [float(found["ampeg_attack"]) for found in regions(sfz(one, "samples", "").decode())] == [seconds]
+        (group,) = ElementTree.fromstring(dspreset(one, "samples", "")).iter("group")
+        assert float(group.get("attack", 0)) == seconds
+        (found, *_) = parsed(soundfont(Kit("drums", "tones", (one,), KIT.samples))).instruments
+        assert [generator(bag, 34) for bag in found.bags if bag.sample is not None] == [timecents]
 
 
 def parsed(data: bytes) -> Any:
@@ -137,7 +201,7 @@ def test_a_soundfont_says_the_first_of_each_turn(read_back: Any) -> None:
     for bag, zone in zip(bags, expected, strict=True):
         assert tuple(bag.key_range) == (zone.low_key, zone.high_key)
         assert tuple(bag.velocity_range) == (zone.low_velocity, zone.high_velocity)
-        assert bag.base_note == zone.root and bag.sample.name.removesuffix("_L").removesuffix("_R") == zone.sample[:-4]
+        assert bag.base_note == zone.root and named(bag.sample) == zone.sample
         assert bool(bag.sample_loop) == (zone.loop is not None)
         assert generator(bag, 57) == zone.choke
     (one,) = [bag for bag in tuned.bags if bag.sample is not None]
@@ -145,6 +209,11 @@ def test_a_soundfont_says_the_first_of_each_turn(read_back: Any) -> None:
     left, right = bags[-2:]
     assert (generator(left, 17), generator(right, 17)) == (-500, 500)
     assert left.sample.sample_link == bags.index(right) and right.sample.sample_link == bags.index(left)
+
+
+def named(sample: Any) -> str:
+    """The file that a sample of a SoundFont was made of: its name leaves out the kit's."""
+    return f"drums-{sample.name.removesuffix('_L').removesuffix('_R')}.wav"
 
 
 def generator(bag: Any, number: int) -> int:
@@ -157,12 +226,12 @@ def test_a_soundfont_holds_the_samples_with_silence_after_each(read_back: Any) -
     pool = np.frombuffer(data[start : start + struct.unpack("<I", data[start - 4 : start])[0]], "<i2")
     samples = [one for one in read_back.samples if one.name != "EOS"]
     wanted = [
-        (name, column)
+        (name, column / WAVES[name].ndim ** 0.5)  # both sides of a stereo sample 3 dB lower
         for name in dict.fromkeys(zone.sample for one in KIT.instruments for zone in one.zones if zone.position == 1)
         for column in WAVES[name].reshape(len(WAVES[name]), -1).T
     ]
     for one, (name, wave) in zip(samples, wanted, strict=True):
-        assert one.sample_rate == 48_000 and one.name.removesuffix("_L").removesuffix("_R") == name[:-4]
+        assert one.sample_rate == 48_000 and named(one) == name
         assert np.abs(pool[one.start : one.start + len(wave)] / 2**15 - wave).max() <= 0.5 / 2**15 + 1e-7
         assert not pool[one.end : one.end + 46].any()
     looped = samples[4]
@@ -200,7 +269,7 @@ def test_a_kit_is_the_same_bytes_twice() -> None:
 
 def test_names_are_of_plain_letters_and_short_where_a_format_wants_it() -> None:
     zone = Zone("a-very-long-name-that-goes-on-and-on.wav", "Übung", 36, 36, 36)
-    one = Kit("drums", "tones", (Instrument("日本 C#3", (zone,)),), {zone.sample: KIT.samples["001.wav"]})
+    one = Kit("drums", "tones", (Instrument("日本 C#3", (zone,)),), {zone.sample: KIT.samples["drums-001.wav"]})
     assert parsed(soundfont(one)).samples[0].name == "a-very-long-name-th"
     assert "drums/RiBen-Cs3.sfz" in dict(members(one, InstrumentRequest()))
 
@@ -209,8 +278,8 @@ def test_names_are_of_plain_letters_and_short_where_a_format_wants_it() -> None:
 def test_no_two_of_a_soundfont_bear_one_name(stem: str) -> None:
     """Presets of one run begin alike, and a name has nineteen letters."""
     voices = [f"{number:02} {note}" for number, note in enumerate(("A2", "A3", "C#4", "A2"), 1)]
-    tuned = [Instrument(f"{stem} {voice}", (Zone("005.wav", voice, 69, 0, 127),)) for voice in voices]
-    same = Instrument(tuned[0].name, (Zone("006.wav", "again", 69, 0, 127),))
+    tuned = [Instrument(f"{stem} {voice}", (Zone("drums-005.wav", voice, 69, 0, 127),)) for voice in voices]
+    same = Instrument(tuned[0].name, (Zone("drums-006.wav", "again", 69, 0, 127),))
     found = parsed(soundfont(Kit(stem, "tones", (*tuned, same), KIT.samples)))
     for names in ([one.name for one in rows] for rows in (found.presets, found.instruments, found.samples)):
         assert len(set(names)) == len(names)
