@@ -109,7 +109,12 @@ class Bench {
     const words = lane.querySelector(".lb-words"), small = document.createElement("small");
     small.textContent = detail;
     words.replaceChildren(name, ...(detail ? [small] : []));
-    lane.querySelector(".lb-key").textContent = this.test === "like" ? { a: "1", b: "2" }[side] : side.toUpperCase();
+    const key = this.test === "like" ? { a: "1", b: "2" }[side] : side.toUpperCase(), [kind, ...where] = name.split(", ");
+    lane.querySelector(".lb-key").textContent = key;
+    // Its name stays while figures beside it follow a run that learns.
+    const button = lane.querySelector(".lb-sound");
+    button.setAttribute("aria-label", `${key} ${kind}`);
+    button.setAttribute("aria-description", [...where, detail].filter(Boolean).join(", "));
   }
 
   picture(place, sound) {

@@ -38,14 +38,15 @@ def show(reader: RunReader, view: RunView) -> None:
 
 
 def _key(reader: RunReader, states: dict[str, str]) -> str:
-    """Of the choice: another one for another proposal, until somebody has chosen.
+    """Of the choice: another one for a proposal of another kind (first a snapshot, then the last, then the best), until
+    somebody has chosen; the same while the best moves, or it would be drawn anew under whoever opens it.
 
     A value that is put into a widget which is there already may get lost on its way to the browser, where a refresh
-    overtakes another: it would go on showing, and taking, the epoch that was proposed before.
+    overtakes another: it would go on showing, and taking, the epoch that was proposed before. "best" stays "best".
     """
     proposed = f"onward-{reader.id}-proposed"
     if not saved_states.chosen(f"onward-{reader.id}-{st.session_state.get(proposed)}"):
-        st.session_state[proposed] = next(iter(states.values()))
+        st.session_state[proposed] = next(iter(states))
     return f"onward-{reader.id}-{st.session_state[proposed]}"
 
 

@@ -35,6 +35,11 @@ EXCUSED = (
         ".stFileUploader",
         "where files are dropped is a section without a role that can have the focus; the button in it is the way in",
     ),
+    Excuse(
+        "region",
+        "#vg-tooltip-element, #stFloatingOverlayPortal",
+        "what floats over a page, a chart's tooltip or an open list, hangs below the body and beside all landmarks",
+    ),
 )
 
 RUN = """async ({ excused, part }) => {

@@ -41,7 +41,8 @@ EXCUSED_GONE = {
 DISABLED: dict[str, str] = {
     r"^step \|": "",  # its field stands at its limit, or is disabled itself
     r"^button \| .*(Requested|Saving|Stopping|Starting…|Notices are blocked[^|]*) \|": "",  # its name says it
-    r"^button \| (X is|I like) ": "Listen",
+    r"^button \| X is ": "Listen to X, then say",
+    r"^button \| I like ": "Listen to both, then say",
     r"^button \| Start learning \|": "It waits for",
     r"^button \| Check again \|": "paste it above, and press Enter",
     r"^download \| .* as ZIP \|": "None has a star yet",
@@ -107,16 +108,15 @@ def watching(browser: Any, log: Path) -> Iterator[Watched]:
     context.close()
 
 
-def missing(walk: Walk, page: Any) -> Iterator[str]:
+def missing(walk: Walk) -> Iterator[str]:
     """What was listed and could not be pressed, without a reason that is known or said."""
     if not walk.found:
         yield "the page lists nothing that could be pressed"
     for sign in _unexcused(walk.gone, EXCUSED_GONE):
         yield f"gone before its turn: {sign}"
-    shown = page.inner_text("body")
     for sign, tip in walk.disabled.items():
         said = next((words for pattern, words in DISABLED.items() if re.search(pattern, sign)), None)
-        if said is None or said not in f"{tip}\n{shown}":
+        if said is None or said not in f"{tip}\n{walk.shown.get(sign, '')}":
             yield f"disabled, and nothing says why: {sign} ({tip!r})"
 
 

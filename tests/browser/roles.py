@@ -16,11 +16,12 @@ ROLES = (
 # Listed, or one of many equals, or a part of what is pressed as one; the tools of a chart are listed once the mouse is
 # over it, and a player has buttons of the browser's own. Where files are dropped is a button to a screen reader, and
 # the button beside it is the way in. Text that scrolls takes the focus. A question hides the rest of the page.
+# What has left the page since it was read lies in nothing any more.
 COVERED = """function (...found) {
   const dialog = [...document.querySelectorAll('[role=dialog]')].filter(one => one.checkVisibility()).pop();
   const part = '[data-control], [data-alike], .stVegaLiteChart, .stDataFrame, [data-testid=stElementToolbar], ' +
     'input[type=file][tabindex="-1"], [pseudo*=media-controls], .stCode';
-  return found.map(one => one.closest(part)
+  return found.map(one => !one.isConnected || one.closest(part)
     || one.querySelector('[data-control]') || (dialog && !dialog.contains(one)) ? '' : one.outerHTML.slice(0, 160)) }"""
 TRIES = 3  # what comes or goes between two looks is no gap
 

@@ -94,7 +94,7 @@ def test_every_control_can_be_pressed(
     for state in states:
         with place.holding(state, beside=title == "Compare"):
             walk = _walk(title, state, place, watched, frozenset(known))
-            wrong += [f"{state}: {one}" for one in (*missing(walk, watched.page), *watched.wrong())]
+            wrong += [f"{state}: {one}" for one in (*missing(walk), *watched.wrong())]
             if any("Stop and keep" in sign for sign in walk.found) and state == "training":
                 wrong += _ended(place)
             watched.page.goto("about:blank")

@@ -162,6 +162,15 @@ def test_it_loops_pauses_where_it_stands_and_ends_without_the_loop(bench: Any) -
     until(lambda: state(bench) == "still" and bench.inner_text(".lb-clock") == "0.0 s of 3.0 s")
 
 
+def test_a_side_has_a_name_without_figures_and_does_not_tell_in_a_blind_test(bench: Any) -> None:
+    side = bench.locator(".lb-lane[data-side=a] .lb-sound")
+    assert bench.get_by_role("button", name="A Copy", exact=True).get_attribute("aria-pressed") == "true"
+    assert str(side.get_attribute("aria-description")).startswith("epoch ")
+    bench.get_by_role("button", name="Which do I like?").click()
+    bench.get_by_role("button", name="1 The first", exact=True).wait_for()
+    assert not side.get_attribute("aria-description"), "it tells which one it is"
+
+
 def test_who_hears_which_is_x_is_told_that_it_was_no_chance(bench: Any) -> None:
     bench.get_by_role("button", name="Can I tell?").click()
     assert bench.locator(".lb-lane[data-side=x] img").count() == 0

@@ -45,7 +45,7 @@ def told(watched: Watched, address: str) -> list[str]:
 
     walk = Walk(watched.page, address, {}, (), judge)
     walk.run()
-    return [*missing(walk, watched.page), *watched.wrong()]
+    return [*missing(walk), *watched.wrong()]
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ class Walk:
     last: what ends the state that is walked, in this order after all else. ends: after a control of this sign there is
     nothing more to press. begins: the sign of what begins a training on this page. arrived: called on the page as it
     opens, and with a selector of what was opened by an expander, a tab or a question. before: the signs of what was
-    pressed in another walk, and need not be again.
+    pressed in another walk, and need not be again. shown: by the sign of what was disabled what the page said then.
     """
 
     page: Any
@@ -62,6 +62,7 @@ class Walk:
     pressed: list[Control] = field(default_factory=list)
     found: dict[str, Control | None] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
     alike: set[str] = field(default_factory=set)
     _again: Counter[str] = field(default_factory=Counter)
     _shut: Counter[str] = field(default_factory=Counter)
@@ -86,8 +87,7 @@ class Walk:
 
         Not of what came with a training that was begun: it is over at some time, and walked in a state of its own.
         """
-        late = set(self._late())
-        return sorted(sign for sign in self.found.keys() - self._done() if self.found[sign] not in late)
+        return sorted(sign for sign in self.found.keys() - self._done() if not self._came_late(sign))
 
     @property
     def disabled(self) -> dict[str, str]:
@@ -98,10 +98,10 @@ class Walk:
         known = self.found.keys() | self.before
         return {sign: said for sign, said in self.reasons.items() if sign not in known and self._shut[sign] > 1}
 
-    def _late(self) -> list[Control]:
-        """What was pressed from the beginning of a training on."""
+    def _came_late(self, sign: str) -> bool:
+        """Whether it came with a training that was begun, which may take it away, or draw it anew as it is pressed."""
         begun = max((place for place, one in enumerate(self.pressed) if re.search(self.begins, one.sign)), default=None)
-        return self.pressed[begun:] if begun is not None else []
+        return begun is not None and self.found[sign] in self.pressed[begun:]
 
     def _done(self) -> frozenset[str]:
         return self.before.union(one.sign for one in self.pressed)
@@ -117,6 +117,9 @@ class Walk:
         listed = [Control(**one) for one in self.page.evaluate(LISTED)]
         self.alike |= {one.sign for one in listed if one.alike}
         shown = [one for one in listed if not one.alike]
+        shut = [one.sign for one in shown if one.disabled]
+        if shut and not self._left():
+            self.shown |= dict.fromkeys(shut, self.page.inner_text("body"))
         for one in shown:
             if not one.disabled:
                 self.found.setdefault(one.sign, opener)
@@ -168,8 +171,8 @@ class Walk:
             act(self.page, element, control.kind, control.name, self.typed)
         except TimeoutError:
             self._missed[control.sign] += 1
-            if element.count() and self._missed[control.sign] == MOST_TRIES and not self._late():
-                raise  # a training that was begun may draw it anew faster than it can be pressed
+            if element.count() and self._missed[control.sign] == MOST_TRIES and not self._came_late(control.sign):
+                raise
             return
         self.pressed.append(control)
         if control.kind in AT_ONCE:

@@ -77,6 +77,18 @@ def test_another_proposal_is_another_widget_until_somebody_chooses(
     assert proposed(app.run()).key == second
 
 
+def test_the_choice_stays_one_widget_while_the_best_epoch_moves(visit: Visit, run: RunReader) -> None:
+    app = visit("run", run="drums")
+    before = proposed(app)
+    status = run.status()
+    assert status is not None and status.best is not None
+    later = status.best.model_copy(update={"step": status.best.step + 9, "epoch": status.best.epoch + 1})
+    run.layout.status.write_bytes(encode(status.model_copy(update={"best": later})))
+    after = proposed(app.run())
+    assert after.options[0] != before.options[0], "it is called otherwise"
+    assert (after.key, after.value) == (before.key, "best"), "it would be drawn anew under whoever opens it"
+
+
 def test_a_best_state_that_is_older_than_the_best_epoch_is_not_called_that(visit: Visit, run: RunReader) -> None:
     status = run.status()
     assert status is not None and status.best is not None
