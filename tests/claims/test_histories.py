@@ -79,6 +79,9 @@ ROWS: dict[str, tuple[Run, list[str], str]] = {
                              "carries nothing"),
     "idle dimensions": (Run(plus(OWN, 0.2), OWN, idle=0.7), ["learning", "idle_dims"], "healthy"),
     "too diverse": (Run(plus(OWN, 0.2), OWN, kl=(50.0, 20.0)), ["too_diverse"], "too diverse"),
+    "too diverse, and of its gap one cannot be sure": (
+        Run([3.5, 0.9], [1.6, 0.15], files=0, se=1.0, kl=(3.0, 1.0)), ["too_diverse", "gap_unsure"], "too diverse"
+    ),
     "repeating": (Run(plus(OWN, 0.2), OWN, memory=NEAR), ["repeats"], "it repeats"),
     "repeating and memorising": (Run(RISE, OWN, memory=NEAR), ["repeats", "memorising"], "it repeats"),
     "repeating at rest": (Run([10.0, 8.0] + [6.0] * 40, [10.0, 8.0] + [5.9] * 40, memory=Reading(6.0, 12.0)),

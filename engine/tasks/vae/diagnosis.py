@@ -28,7 +28,7 @@ REPEATS = Kind(
     silences=GOING_ON | {"new", "not_learning", "too_early"},  # which speak of new sounds alone
 )  # fmt: skip
 TOO_DIVERSE = Kind(
-    "too_diverse", "warning", "too diverse", before="stagnation", silences=GOING_ON,
+    "too_diverse", "warning", "too diverse", before="gap_unsure", silences=GOING_ON,
     silenced_by=frozenset({"not_learning", "few_files", "too_early"}),
 )  # fmt: skip
 IDLE_DIMS = Kind("idle_dims", "info", "idle dimensions", judges=False)

@@ -190,7 +190,10 @@ def test_a_package_that_is_not_installed_is_named_with_all_that_playing_needs(
         "pythonosc.dispatcher": lambda: osc.listen("127.0.0.1", 0, player, print),
         "sounddevice": lambda: open_device(player, None),
     }
-    with pytest.raises(ConfigError, match="is not installed.*pip install mido python-rtmidi python-osc sounddevice"), ways[package]():
+    with (
+        pytest.raises(ConfigError, match=r"is not installed.*pip install mido python-rtmidi python-osc sounddevice"),
+        ways[package](),
+    ):
         pass
 
 
