@@ -36,8 +36,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What Hypothesis draws where a test does not say how much: half of it without ``--all``."""
+    """What Hypothesis draws where a test does not say how much: half of it without ``--all``. And one thread that does
+    not spin for each worker and what it starts, said before any of them has loaded torch: the machine is shared."""
     settings.load_profile("many" if config.getoption("all") else "few")
+    os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -128,11 +130,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _environment(shared: Path) -> None:
-    """A decode cache of the tests' own, one server of forks for all workers, and few threads: the machine is shared."""
+    """A decode cache of the tests' own, and one server of forks for all workers."""
     os.environ[forkserver.PLACE] = str(shared)
     os.environ["SWEETSPOT_CACHE"] = str(shared / "sweetspot-cache")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 
 @pytest.fixture(scope="session")
