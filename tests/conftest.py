@@ -43,9 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two more than there are cores, and as many again with ``--all``: a test that waits for a disk, a browser or a
-    process leaves its core to others. At most eight: each holds torch in its memory."""
-    return min(8, (os.cpu_count() or 1) + (4 if config.getoption("all") else 2))
+    """Four more than there are cores: a test that waits for a disk, a browser or a process leaves its core to others.
+    At most eight: each holds torch in its memory."""
+    return min(8, (os.cpu_count() or 1) + 4)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -165,6 +165,7 @@ def test_previews_can_be_heard_and_share_one_level(whole: Path) -> None:
         assert abs(wave).max() <= 10 ** (-1 / 20) + 1e-3
 
 
+@pytest.mark.slow
 def test_killed_at_three_random_moments_it_ends_with_the_same_bits(whole: Path, drums: Path, tmp_path: Path) -> None:
     root = tmp_path / "killed"
     moments = sorted(random.Random(7).sample(range(3, STEPS - 3), 3))

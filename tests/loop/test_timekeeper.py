@@ -390,7 +390,7 @@ def test_two_minutes_stay_two_minutes_whatever_comes_and_goes_beside(name: str, 
 
 
 @pytest.mark.parametrize("busy", [*later(0), 45])
-@pytest.mark.parametrize("at", [30, *later(60), 90])
+@pytest.mark.parametrize("at", [30, *later(60, 90)])
 @pytest.mark.parametrize("held", ["step", "epoch", "preview", "save"])
 def test_one_part_that_is_held_up_is_not_the_price_of_every_other(
     held: str, at: float, busy: float, tmp_path: Path

@@ -341,6 +341,7 @@ def test_killed_whole_in_the_night_it_goes_on_with_the_same_bits_and_a_failure_s
     assert queue("remove", "--ended").returncode == 0 and listed(queue) == [] and Layout(first).run.exists()
 
 
+@pytest.mark.slow
 def test_a_training_that_outlives_its_worker_is_neither_begun_twice_nor_left_alone(
     queue: Engine, night: Night, tmp_path: Path
 ) -> None:

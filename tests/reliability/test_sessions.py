@@ -57,7 +57,7 @@ def test_wherever_it_dies_a_resumed_run_ends_with_the_same_bits(
     minutes: tuple[int, ...], place: Path, one_in: OneIn
 ) -> None:
     """At each file operation, at each of a recovery, and where the power is cut; with minutes at each of a new plan."""
-    few = max(one_in(32), 4 if minutes else 1)  # of the second run one in four: most of it is the first one again
+    few = max(one_in(64), 4 if minutes else 1)  # of the second run one in four: most of it is the first one again
     found = reports_in_parts("crash_points", place, few, *minutes)
     assert all(report["operations"] > 150 for report in found)
     # A death at each operation, one in so many, and half as many in what recovers from two of them.
