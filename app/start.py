@@ -61,12 +61,13 @@ def _refuse_taken(port: int) -> None:
 
 def _open(url: str) -> None:
     """Show the app once it answers. Streamlit would do it too, but ask for an e-mail address and advertise first."""
-    while not _answers(f"{url}/_stcore/health"):
+    while not answers(f"{url}/_stcore/health"):
         time.sleep(0.1)
     click.launch(url)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether something is served there."""
     try:
         with urllib.request.urlopen(url, timeout=1):
             return True

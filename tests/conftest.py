@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -113,6 +114,13 @@ def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
             return value
         assert time.monotonic() < deadline, "what was waited for did not come"
         time.sleep(0.05)
+
+
+def free_port() -> int:
+    """A port of this computer that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

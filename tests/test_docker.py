@@ -12,7 +12,6 @@ import re
 import shlex
 import shutil
 import site
-import socket
 import subprocess
 import sys
 import time
@@ -24,7 +23,7 @@ from typing import Any
 import pytest
 from dockerfile_parse import DockerfileParser
 
-from tests.conftest import ROOT, SMALL
+from tests.conftest import ROOT, SMALL, free_port
 
 FILES = [ROOT / "docker" / "Dockerfile", ROOT / "docker" / "Dockerfile.cuda"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -209,9 +208,7 @@ def test_the_steps_of_a_recipe_train_in_a_bare_environment(image: Image) -> None
 @pytest.mark.slow
 def test_the_health_of_the_viewer_is_asked_as_the_recipe_says(image: Image) -> None:
     viewer = stages(FILES[0])["viewer"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     (asked,) = values(viewer, "HEALTHCHECK")
     health = [*USER, *json.loads(asked.partition("CMD ")[2].replace("8501", port))]
     (said,) = (json.loads(one) for one in values(viewer, "CMD"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,7 +18,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.conftest import ROOT, SMALL
+from app.start import answers
+from tests.conftest import ROOT, SMALL, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -102,31 +102,21 @@ def test_the_wheel_trains_reports_and_shows(installed: Path, tmp_path: Path) -> 
 @contextmanager
 def _app(sweetspot: str, place: Path) -> Iterator[str]:
     """``sweetspot app``, up."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sweetspot, "app", "--runs-dir", "runs", "--port", str(port)]
     log = place / "app.log"
     with log.open("wb") as said:
         process = subprocess.Popen(command, cwd=place, env=_environment(), stdout=said, stderr=said)
     try:
         url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
-        while not _answers(f"{url}/_stcore/health"):
+        while not answers(f"{url}/_stcore/health"):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
         yield url
     finally:
         process.terminate()
         process.wait(120)
-        assert not _answers(f"{url}/_stcore/health"), "the server outlived its command"
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1):
-            return True
-    except OSError:
-        return False
+        assert not answers(f"{url}/_stcore/health"), "the server outlived its command"
 
 
 def _run(command: list[str], place: Path) -> str:

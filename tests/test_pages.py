@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ from engine.__main__ import group
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from tests import forkserver
-from tests.conftest import ROOT
+from tests.conftest import ROOT, free_port
 
 PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md"]
 PAGES += [page for page in sorted((ROOT / "docs").glob("*.md")) if page not in PAGES]
@@ -89,7 +88,7 @@ class Reader:
         own = ("SWEETSPOT_CACHE", "SWEETSPOT_CONFIG", "SWEETSPOT_DATA", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
         self.environment = {name: value for name, value in os.environ.items() if name not in own} | {
             "HOME": str(home), "PYTHONPATH": str(ROOT), "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
-            "STREAMLIT_SERVER_HEADLESS": "true", "STREAMLIT_SERVER_PORT": free_port(),
+            "STREAMLIT_SERVER_HEADLESS": "true", "STREAMLIT_SERVER_PORT": str(free_port()),
             "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false", forkserver.FORKED: "1",
         }  # fmt: skip
 
@@ -183,12 +182,6 @@ class Reader:
         while not true():
             assert process.poll() is None, (self.home / "terminal.txt").read_text()[-2000:]
             time.sleep(0.1)
-
-
-def free_port() -> str:
-    with socket.socket() as one:
-        one.bind(("localhost", 0))
-        return str(one.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import forkserver
-from tests.conftest import until
+from tests.conftest import free_port, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the browser here is a shell script")
 
@@ -27,12 +27,6 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("BROWSER", str(script))
     return asked
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

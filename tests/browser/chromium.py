@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests import forkserver
+from tests.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = [
@@ -73,9 +73,7 @@ class Server:
         forked: bool = False,
         script: str = "app/main.py",
     ) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.runs_dir = runs_dir
         arguments = ["run", script, "--server.port", str(self.port), "--", "--runs-dir", str(runs_dir)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
