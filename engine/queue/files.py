@@ -129,12 +129,12 @@ class Queue:
     def damaged(self) -> list[Path]:
         """Files that ought to be requests and cannot be read, or name no run. ``StorageError``."""
         found = [self.folder / state / name for state in _STATES for name in names_in(self.folder / state, ".json")]
-        return [path for path in found if not is_run_id(path.stem) or read_record(path, Request) is None]
+        return [path for path in found if not _is_request(path)]
 
     def remove_damaged(self, path: Path) -> None:
         """Remove a file of :meth:`damaged`. ``RunDirectoryError`` when a worker may train it, or it can be read after
         all; ``StorageError``."""
-        if is_run_id(path.stem) and read_record(path, Request) is not None:
+        if _is_request(path):
             raise RunDirectoryError(f"{path.stem} can be read now.", "Look at the list again, and take it out there.")
         if path.parent.name == "begun" and self.worker():
             stop = sweetspot("queue", "stop", "--runs-dir", self.runs_dir)
@@ -321,6 +321,10 @@ class Queue:
             for state, path, request in found
             if request is not None
         ]
+
+
+def _is_request(path: Path) -> bool:
+    return is_run_id(path.stem) and read_record(path, Request) is not None
 
 
 def cancelling(one: Queued) -> str:
