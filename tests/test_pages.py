@@ -230,7 +230,7 @@ def test_every_sound_is_a_file_for_the_workstation(reader: Reader) -> None:
     new = reader.home / "project" / "new"
     made = {folder.name: sorted(folder.glob("*.wav")) for folder in new.iterdir()}
     assert {name: len(files) for name, files in made.items()} == {
-        "best": 8, "epoch-10": 8, "snares": 4, "kick-to-snare": 5, "stereo": 4, "loops": 2,
+        "best": 8, "epoch-5": 8, "snares": 4, "kick-to-snare": 5, "stereo": 4, "loops": 2,
     }  # fmt: skip
     for files in made.values():
         for path in files:
