@@ -112,7 +112,7 @@ class Launcher:
     def work(self, queue: Queue, slots: int) -> None:
         """Have a worker go through ``queue``, unless one does. ``StorageError`` when it cannot be started."""
         with self._lock:
-            if queue.worker() or self.begins_to_work(queue):
+            if queue.seat.holder() or self.begins_to_work(queue):
                 return
             try:
                 self._workers[queue.folder] = start_worker(queue, slots)

@@ -166,7 +166,7 @@ def stop(runs_dir: Path) -> None:
     The next "queue run" goes on with them. To end one run alone: "sweetspot control RUN_DIR cancel".
     """
     queue = Queue(runs_dir)
-    worker = queue.worker()
+    worker = queue.seat.holder()
     queue.stop()
     click.echo(f"The worker was asked to end ({worker}): it leaves once each training has its checkpoint.")
 

@@ -22,13 +22,12 @@ from engine.home import expanded
 from engine.printable import sweetspot
 from engine.process.job import Job, new_root
 from engine.queue.jobs import Jobs
-from engine.queue.order import PATIENCE_S, Turns, first, moved
+from engine.queue.order import Turns, first, moved
 from engine.queue.request import Outcome, Request, request_of
+from engine.queue.seat import Seat
 from engine.rundir.atomic import discard, flush_directory, replace_bytes
 from engine.rundir.encoding import encode
 from engine.rundir.layout import is_run_id
-from engine.rundir.liveness import host
-from engine.rundir.lock import RunLock, holder_of
 from engine.rundir.reading import names_in, read_record
 
 QueueState = Literal["waiting", "begun", "ended"]
@@ -38,7 +37,6 @@ _STATES: tuple[QueueState, ...] = (
     "ended",
 )  # the way of a request: read in its direction, none is lost
 _FOLDER = ".queue"
-_FORGETS = "takes a request out"  # what stands in the lock of who is no worker and has it for a moment
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,8 @@ class Queue:
         self.runs_dir = expanded(runs_dir, strict=True).absolute()
         self.folder = self.runs_dir / _FOLDER
         self.jobs = Jobs(self.folder)
+        self.seat = Seat(self.folder, self.runs_dir)
         self._turns = Turns(self.folder)
-        self._worked: RunLock | None = None
 
     def add(self, job: Job, source: str | None, sweep: str | None = None) -> Queued:
         """Put ``job`` at the end. ``StorageError`` when the disk refuses; ``ConfigError`` for a path that is no UTF-8.
@@ -136,7 +134,7 @@ class Queue:
         all; ``StorageError``."""
         if _is_request(path):
             raise RunDirectoryError(f"{path.stem} can be read now.", "Look at the list again, and take it out there.")
-        if path.parent.name == "begun" and self.worker():
+        if path.parent.name == "begun" and self.seat.holder():
             stop = sweetspot("queue", "stop", "--runs-dir", self.runs_dir)
             raise RunDirectoryError(f"{path} may be under way.", f"Stop the worker first: {stop}")
         try:
@@ -171,7 +169,9 @@ class Queue:
         if one.state == "ended":  # else one that was killed within ``end`` comes back
             discard(self._path("begun", one.id))
         if one.state == "begun":
-            with self._locked(f"{_FORGETS}, "):
+            self.prepare()
+            with self.seat.kept_free():
+                self._finish_ends()
                 one.path.unlink(missing_ok=True)
             return
         try:
@@ -189,49 +189,17 @@ class Queue:
     @contextlib.contextmanager
     def as_worker(self) -> Iterator[None]:
         """As a context: this process is the queue's one worker. ``RunDirectoryError`` when another is."""
-        with self._locked() as lock:
-            self._forget_stop()
-            self._worked = lock
+        self.prepare()
+        with self.seat.taken():
+            self._finish_ends()
             yield
 
-    @contextlib.contextmanager
-    def _locked(self, purpose: str = "") -> Iterator[RunLock]:
-        """No worker goes through the queue meanwhile. ``RunDirectoryError`` when one does."""
-        self.prepare()
-        holder = f"{purpose}pid {os.getpid()}, host {host()}"
-        try:
-            lock = RunLock.within(self._lock, holder, PATIENCE_S, worth=lambda: not self.worker())
-        except RunDirectoryError:
-            raise RunDirectoryError(
-                f"A worker goes through this queue already ({self.worker() or 'it has just begun'}).",
-                "What is added it trains too; end it with Ctrl-C there.",
-            ) from None
-        try:
-            for one in self._in("ended"):  # where somebody was killed within ``end``, it lies in both folders
-                discard(self._path("begun", one.id))
-                if one.job:
-                    self.jobs.release(one.id)
-            yield lock
-        finally:
-            lock.release()
-
-    def _forget_stop(self) -> None:
-        """What was meant for an earlier worker. ``RunDirectoryError`` where it would end every one, for ever."""
-        try:
-            self._stop.unlink(missing_ok=True)
-        except OSError as error:
-            raise RunDirectoryError(
-                f"{self._stop} asks every worker to end and cannot be taken away ({error.strerror}).",
-                "Remove it: there must be nothing of that name.",
-            ) from error
-
-    def check_worked(self) -> None:
-        """``RunDirectoryError`` when this worker's queue was removed, moved or replaced; OSError when none can say."""
-        if self._worked is not None and not self._worked.intact(self._lock):
-            raise RunDirectoryError(
-                f"{self.folder} is not the queue any more that this worker began with: it was removed or replaced.",
-                f"Go on with what is there now: {sweetspot('queue', 'run', '--runs-dir', self.runs_dir)}",
-            )
+    def _finish_ends(self) -> None:
+        """Where somebody was killed within ``end``, a request lies in both folders. While no other worker can."""
+        for one in self._in("ended"):
+            discard(self._path("begun", one.id))
+            if one.job:
+                self.jobs.release(one.id)
 
     def starts(self, one: Queued) -> None:
         """Note that a process for ``one`` starts now, for the worker alone: it takes a while to open its run."""
@@ -246,21 +214,10 @@ class Queue:
             os.utime(one.path, (at, at))
 
     def stop(self) -> None:
-        """Ask the worker to end, with a checkpoint of each training. ``RunDirectoryError`` when there is none."""
-        if not self.worker():
-            raise RunDirectoryError("No worker goes through this queue.", "There is nothing to stop.")
+        """Ask the worker to end, with a checkpoint of each training. ``RunDirectoryError`` when there is none, or where
+        a link lies in the way; ``StorageError``."""
         self._refuse_links()
-        try:
-            self._stop.touch()
-        except OSError as error:
-            raise StorageError.of(error) from error
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the worker was asked to end, as far as the system says."""
-        with contextlib.suppress(OSError):
-            return self._stop.exists()
-        return False
+        self.seat.ask_to_end()
 
     def prepare(self) -> None:
         """Make its folders. ``RunDirectoryError`` where a link lies in their place or in that of its files; OSError."""
@@ -272,19 +229,6 @@ class Queue:
     def log(self) -> Path:
         """What workers say that no terminal shows."""
         return self.folder / "worker.txt"
-
-    def worker(self) -> str:
-        """Which process goes through the queue: "pid 12, host studio"; "" when none does."""
-        holder = holder_of(self._lock)
-        return "" if holder.startswith(_FORGETS) else holder
-
-    @property
-    def _lock(self) -> Path:
-        return self.folder / "worker.lock"
-
-    @property
-    def _stop(self) -> Path:
-        return self.folder / "stop"
 
     def _sorted(self, states: Sequence[QueueState]) -> list[Queued]:
         by_id = {one.id: one for one in self._in(*states)}
@@ -300,7 +244,7 @@ class Queue:
         return self.folder / state / f"{name}.json"
 
     def _refuse_links(self) -> None:
-        own = (self.folder, *(self.folder / state for state in _STATES), self._lock, self._stop, self.log)
+        own = (self.folder, *(self.folder / state for state in _STATES), self.seat.lock, self.seat.stop, self.log)
         own += (self._turns.file, self._turns.lock, self.jobs.folder, self.folder / "submitit")
         for path in own:
             if path.is_symlink():

@@ -53,6 +53,6 @@ class Listed:
 
 def listed(queue: Queue) -> Listed:
     """Without a queue there is nothing in it; ``StorageError`` where one is there that cannot be read."""
-    worker = queue.worker()
+    worker = queue.seat.holder()
     rows = [row_of(one, worked=bool(worker)) for one in queue.requests()]
-    return Listed(rows, worker, bool(worker) and queue.stopping, queue.damaged())
+    return Listed(rows, worker, bool(worker) and queue.seat.asked_to_end, queue.damaged())

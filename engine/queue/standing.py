@@ -107,7 +107,7 @@ def _starts(one: Queued, view: RunView) -> bool:
 def take_out(queue: Queue, one: Queued) -> None:
     """Remove a request that nobody trains; its run stays. ``RunDirectoryError`` for one that is under way."""
     view = row_of(one, worked=False).view
-    if one.state == "begun" and (queue.worker() or (view is not None and view.state.live)):
+    if one.state == "begun" and (queue.seat.holder() or (view is not None and view.state.live)):
         raise RunDirectoryError(f"{one.id} is under way.", f"End it with: {cancelling(one)}")
     queue.remove(one)
 

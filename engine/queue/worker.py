@@ -109,7 +109,7 @@ class Worker:
     def _look(self) -> StorageError | None:
         """Why it cannot be read what waits, if so: a drive that stammers ends no training, and is asked again."""
         with contextlib.suppress(OSError):  # nothing is known to be lost then
-            self._queue.check_worked()
+            self._queue.seat.check_kept()
         self._collect()
         try:
             self._fill()
@@ -124,7 +124,7 @@ class Worker:
     @property
     def _ends(self) -> bool:
         """Whether a signal or ``queue stop`` asked for its end."""
-        return bool(self._signals.received) or self._queue.stopping
+        return bool(self._signals.received) or self._queue.seat.asked_to_end
 
     def _adopt(self) -> None:
         """What a killed worker left training is watched, however many slots there are."""

@@ -271,21 +271,21 @@ def test_forgetting_a_request_leaves_what_was_said_to_a_worker(queue: Engine, ru
     assert one is not None
     (files.folder / "stop").touch()
     files.remove(one)
-    assert files.stopping and not files.requests()
+    assert files.seat.asked_to_end and not files.requests()
     with files.as_worker():
-        assert not files.stopping, "that was meant for an earlier one"
+        assert not files.seat.asked_to_end, "that was meant for an earlier one"
 
 
 def test_a_second_worker_is_refused_with_a_sentence_and_one_that_waits_leaves_at_a_signal(
     queue: Engine, runs: Path, night: Night
 ) -> None:
     first = night.work("--wait")
-    until(lambda: Queue(runs).worker())
+    until(lambda: Queue(runs).seat.holder())
     second = queue("run")
     assert second.returncode == 2 and f"already (pid {first.pid}" in second.stderr
     assert f"pid {first.pid}" in queue("list").stdout
     first.send_signal(signal.SIGTERM)
-    assert first.wait(60) == 143 and Queue(runs).worker() == ""
+    assert first.wait(60) == 143 and Queue(runs).seat.holder() == ""
 
 
 @pytest.mark.usefixtures("forked_starts")
@@ -502,7 +502,7 @@ def test_what_a_worker_has_begun_meanwhile_keeps_no_other_in_the_queue(runs: Pat
 def test_who_asks_for_the_worker_within_its_own_process_takes_nothing_from_it(queue: Engine, runs: Path) -> None:
     files = Queue(runs)
     with files.as_worker():
-        assert files.worker().startswith(f"pid {os.getpid()},")
+        assert files.seat.holder().startswith(f"pid {os.getpid()},")
         refused = queue("run")
         assert refused.returncode == 2 and f"already (pid {os.getpid()}," in refused.stderr
 

@@ -30,9 +30,9 @@ def queue(runs_dir: Path) -> Iterator[Queue]:
     """The queue of this test's library; a worker that still goes through it is ended."""
     one = Queue(runs_dir)
     yield one
-    if one.worker():
+    if one.seat.holder():
         one.stop()
-        until(lambda: not one.worker())
+        until(lambda: not one.seat.holder())
 
 
 def keys(app: AppTest) -> set[str]:
@@ -192,7 +192,7 @@ def test_one_press_tries_three_presets_with_two_seeds(visit: Visit, queue: Queue
     app.run()
     app.button(key="sweep").click().run()
     assert not app.exception and [one.value for one in app.title] == ["Queue"]
-    until(queue.worker)
+    until(queue.seat.holder)
     wish = {(one.request.training["preset"], one.request.training["seed"]) for one in queue.requests()}
     assert wish == {(preset, seed) for preset in ("conservative", "balanced", "aggressive") for seed in (0, 1)}
     assert len({one.request.sweep for one in queue.requests()}) == 1
