@@ -265,6 +265,8 @@ def _fork(request: dict[str, Any], given: list[int]) -> None:
 
 def _become(request: dict[str, Any], streams: list[int]) -> None:
     """Be the process that was asked for."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored, where the tests were begun under nohup
     for stream, one in enumerate(streams):
         os.dup2(one, stream)
     os.closerange(3, max(streams) + 1)

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 _NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGBREAK")
+_HANGUP = getattr(signal, "SIGHUP", None)
 HELD_OFF_S = 1.0  # two presses within it are one wish: the second must not cost the checkpoint of the first
 SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
@@ -24,6 +25,8 @@ class SignalFlag:
     def install(self) -> None:
         """``ValueError`` outside of the main thread: only that one may take signals."""
         for number in SIGNALS:
+            if number == _HANGUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # ``nohup`` had it ignored, for a run that outlives its terminal
             self._before[number] = signal.signal(number, self._handle)
 
     def restore(self) -> None:
