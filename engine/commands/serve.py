@@ -16,7 +16,8 @@ import click
 
 from engine import completion
 from engine.errors import ConfigError, SweetspotError
-from engine.flags import FiniteRange
+from engine.flags import FiniteRange, WholeRange
+from engine.installation import PLAYING, install
 from engine.printable import escaped
 from engine.process.path_type import UserPath
 from engine.process.signals import SignalFlag
@@ -29,11 +30,23 @@ IDLE_S = 600.0
 LONGEST_LINE = 1 << 20
 _MOST_WARNINGS = 100
 _SAYS = {name: field.description for name, field in PlayRequest.model_fields.items()}
+_HELP = f"""Answer requests for sounds over stdin and stdout, or play: with --midi or --osc.
+
+One JSON object a line comes in, one goes out (docs/serve.md). Reads the run only, also while it trains. Ends when stdin
+closes, after ten idle minutes, or with a line over 1 MiB.
+
+With --midi or --osc stdin is not read: notes make sounds, controllers move along the main axes of the map
+(docs/play.md). Sounds are made ahead, so that a note answers at once. Ctrl-C ends it. All options from --out on are for
+that. It needs:
+
+\b
+  {install(*PLAYING)}
+"""
 
 
-@click.command("serve")
+@click.command("serve", help=_HELP)
 @click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=UserPath())
-@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
+@click.option("--threads", type=WholeRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
 @click.option("--idle-s", type=FiniteRange(0.1), default=IDLE_S, show_default=True,
               help="Ends after so long without a request.")  # fmt: skip
 @click.option("--midi", metavar="PORT|FILE.mid", shell_complete=completion.files,
@@ -53,22 +66,22 @@ _SAYS = {name: field.description for name, field in PlayRequest.model_fields.ite
 @click.option("--stereo/--mono", default=None, help=_SAYS["stereo"])
 @click.option("--checkpoint", shell_complete=completion.states, help="State to play, as in generate.")
 def command(run_dir: Path, threads: int | None, idle_s: float, **playing: Any) -> None:
-    """Answer requests for sounds over stdin and stdout, or play: with --midi or --osc.
-
-    One JSON object a line comes in, one goes out (docs/serve.md). Reads the run only, also while it trains. Ends when
-    stdin closes, after ten idle minutes, or with a line over 1 MiB.
-
-    With --midi or --osc stdin is not read: notes make sounds, controllers move along the main axes of the map
-    (docs/play.md). Sounds are made ahead, so that a note answers at once. Ctrl-C ends it. Needs
-    pip install mido python-rtmidi python-osc sounddevice. All options from --out on are for that.
-    """
     asked = {name: value for name, value in playing.items() if value is not None}
     if "midi" in asked or "osc" in asked:
+        _refuse_what_says_nothing(asked)
         _play(run_dir, threads, asked)
     elif asked:
         raise ConfigError("What is to be played comes from nowhere.", "Name --midi or --osc beside the other options.")
     else:
         _answer(run_dir, threads, idle_s)
+
+
+def _refuse_what_says_nothing(asked: dict[str, Any]) -> None:
+    """``ConfigError`` for an option that nothing would come of."""
+    if click.get_current_context().get_parameter_source("idle_s") is not click.core.ParameterSource.DEFAULT:
+        raise ConfigError("--idle-s says nothing beside --midi or --osc.", "Leave it out: Ctrl-C ends playing.")
+    if asked.get("keys") == "chromatic" and "sounds" in asked:
+        raise ConfigError("--sounds says nothing beside --keys chromatic, which has one.", "Leave one of them out.")
 
 
 def _play(run_dir: Path, threads: int | None, asked: dict[str, Any]) -> None:
@@ -98,12 +111,20 @@ def _play(run_dir: Path, threads: int | None, asked: dict[str, Any]) -> None:
 
     choose("cpu", threads)
     generator = SoundGenerator(open_model(run_dir, checkpoint))
-    if inputs.messages is not None and inputs.osc is None and out is not None:
-        take(generator, request, inputs, out, click.echo, _warner())
-        return
     signals = SignalFlag()
     signals.install()
-    perform(generator, request, inputs, out or device, click.echo, _warner(), lambda: signals.received is not None)
+
+    def stopped() -> bool:
+        return signals.received is not None
+
+    def tell(sentence: str) -> None:
+        click.echo(escaped(sentence))
+
+    if inputs.messages is not None and inputs.osc is None and out is not None:
+        if not take(generator, request, inputs, out, tell, _warner(), stopped):
+            sys.exit(signals.exit_code)
+        return
+    perform(generator, request, inputs, out or device, tell, _warner(), stopped)
 
 
 def _warner() -> Callable[[str], None]:

@@ -163,6 +163,11 @@ def test_axes_move_a_sound_and_morph_and_vary_answer_with_files(served: Served, 
         ('{"op": "map", "checkpoint": "../../etc/passwd"}', "names no checkpoint"),
         ('{"op": "map", "checkpoint": "epoch-999"}', "weights of epoch 999 were not kept"),
         ('{"op": "move", "out": "/tmp", "axes": {"99": 1}}', "no axis 99"),
+        ('{"op": "move", "out": "/tmp", "axes": {"1": 1, "01": 2}}', "01 is no axis"),
+        ('{"op": "move", "out": "/tmp", "axes": {"1": true}}', "true and false are no value of it"),
+        ('{"op": "along", "axes": [true]}', "axes = [True]: true and false are no value of it"),
+        ('{"op": "generate", "out": "/tmp", "count": true}', "count = True: true and false are no value of it"),
+        ('{"op": "generate", "out": "/tmp", "seed": false}', "seed = False: true and false are no value of it"),
         ('{"op": "vary", "out": "/tmp", "file": "no.wav"}', "no sound no.wav"),
         ('{"op": "place", "out": "/tmp", "x": 1e300, "y": 0}', "no sound so far"),
         ('{"op": "nearest", "origin": {"kind": "place", "x": 1e300, "y": 0}}', "no sound so far"),
@@ -180,7 +185,7 @@ def test_an_error_is_an_answer_with_cause_and_remedy(line: str, said: str, serve
     [
         (np.full(4_800, 1e37), "broken: 100% of its samples are NaN, infinite or beyond 120 dB"),
         (np.full(1, 0.5), "too short: 1 sample"),
-        (np.full(4_800, 1e-4), "silent: it never rises above -60 dB of full scale"),
+        (np.full(4_800, 1e-4), "silent: it stays more than 60 dB below full scale"),
     ],
 )
 def test_a_given_file_is_judged_as_a_scan_judges_it(
@@ -223,7 +228,7 @@ def test_a_picture_stands_beside_a_sound_when_asked_for(served: Served, tmp_path
     assert sound.read_bytes() == Path(plain["sounds"][0]["path"]).read_bytes(), "the picture is no part of the sound"
     with Image.open(picture) as image:
         assert picture.stem == sound.stem and image.size == (640, 112)
-        assert np.ptp(np.asarray(image.convert("L"))) > 100
+        assert np.ptp(np.asarray(image.convert("L"))) > 50, "some is bright and some dark, whatever it learnt from"
 
 
 def test_a_recording_of_the_collection_can_be_heard_and_nothing_else(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,18 @@ def taken(run: Path, song: Path, out: Path, *options: object) -> subprocess.Comp
     return done
 
 
+def test_notes_on_keys_without_a_sound_are_counted_and_their_keys_named(drum_run: Path, tmp_path: Path) -> None:
+    file = mido.MidiFile()
+    track = mido.MidiTrack()
+    for key in (36, 70, 35, 70):
+        track += [mido.Message("note_on", note=key, time=10), mido.Message("note_off", note=key, time=10)]
+    file.tracks.append(track)
+    file.save(tmp_path / "gm.mid")
+    done = taken(drum_run, tmp_path / "gm.mid", tmp_path / "take.wav", "--duration", 0.1, "--sounds", 1)
+    assert "1 note, 1 sound made" in done.stdout
+    assert "3 notes more on keys without a sound: 35 (B1), 70 (A#4)." in done.stdout
+
+
 def test_a_midi_file_becomes_a_take_each_note_at_its_sample_with_the_sound_that_generate_makes(
     drum_run: Path, song: Path, tmp_path: Path
 ) -> None:
@@ -84,8 +97,42 @@ def test_nothing_stays_of_a_take_that_fails(drum_run: Path, tmp_path: Path) -> N
 
     inputs = Inputs(messages(), None, None, [])  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        take(SoundGenerator(open_model(drum_run)), PlayRequest(), inputs, tmp_path / "take.wav", print, print)
+        take(_generator(drum_run), PlayRequest(), inputs, tmp_path / "take.wav", print, print, lambda: False)
     assert not list(tmp_path.iterdir())
+
+
+def _generator(run: Path) -> SoundGenerator:
+    return SoundGenerator(open_model(run))
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_no_wav_stays_of_a_take_that_a_signal_ends(
+    ending: signal.Signals, drum_run: Path, start: Start, tmp_path: Path
+) -> None:
+    file, out = mido.MidiFile(), tmp_path / "out" / "take.wav"
+    moves = [(axis, value) for axis in (70, 71, 72) for value in range(0, 128, 8)]
+    turned = [mido.Message("control_change", control=axis, value=value) for axis, value in moves]
+    note = mido.Message("note_on", note=36, velocity=100, time=240)
+    file.tracks.append(mido.MidiTrack(one for turn in turned * 40 for one in (turn, note)))
+    file.save(tmp_path / "long.mid")
+    process = start("serve", drum_run, "--midi", tmp_path / "long.mid", "--out", out, "--threads", 1)
+    until(lambda: out.parent.exists() and any(heard(one) > 0.01 for one in out.parent.iterdir()))
+    process.send_signal(ending)
+    said, _ = process.communicate(timeout=120)
+    killed = ending == signal.SIGKILL
+    assert process.returncode == (-ending if killed else 143) and not out.exists(), said
+    assert len(list(out.parent.iterdir())) == killed
+
+
+def test_what_is_said_at_the_end_comes_after_any_number_of_warnings(drum_run: Path, tmp_path: Path) -> None:
+    file = mido.MidiFile()
+    idle = [mido.Message("control_change", control=control, value=1) for control in range(2, 70)]
+    idle += [mido.Message("control_change", control=control, value=1) for control in range(75, 120)]
+    loud = [mido.Message("note_on", note=note, velocity=127) for note in range(36, 40)] * 8
+    file.tracks.append(mido.MidiTrack([*idle, *loud]))
+    file.save(tmp_path / "song.mid")
+    done = taken(drum_run, tmp_path / "song.mid", tmp_path / "take.wav", "--sounds", 4, "--duration", 0.1)
+    assert len(done.stderr.splitlines()) == 100 and "beyond full scale" in done.stdout
 
 
 def test_a_texture_sounds_until_its_key_is_let_go(wind_run: Path, song: Path, tmp_path: Path) -> None:
@@ -252,6 +299,9 @@ def test_an_audio_device_is_opened_played_on_and_closed(drum_run: Path, song: Pa
         (["--osc", "0", "--out", "x.wav", "--device", "y"], "not to both"),
         (["--osc", "0", "--out", "x.wav", "--controllers", "1,x"], "controllers.1"),
         (["--osc", "0", "--out", "x.wav", "--sounds", "0"], "sounds = 0"),
+        (["--osc", "0", "--out", "x.wav", "--controllers", "7,1,7"], "controllers names 7 twice"),
+        (["--osc", "0", "--out", "x.wav", "--idle-s", "600"], "--idle-s says nothing beside --midi or --osc"),
+        (["--osc", "0", "--keys", "chromatic", "--sounds", "2"], "--sounds says nothing beside --keys chromatic"),
         (["--midi", "no.mid", "--out", "x.wav"], "There is no file no.mid"),
         (["--midi", "no such port", "--out", "x.wav"], "MIDI input"),
         (["--osc", "0", "--device", "no such device"], "--out FILE.wav"),

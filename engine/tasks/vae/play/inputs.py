@@ -30,7 +30,7 @@ def listening(player: Player, inputs: Inputs, tell: Tell, warn: Tell) -> Iterato
     """Take what comes from OSC and the MIDI port until the end of a ``with``. ``ConfigError`` when one cannot be."""
     with ExitStack() as opened:
         if inputs.osc is not None:
-            place = opened.enter_context(osc.listen(*inputs.osc, player, warn))
+            place = opened.enter_context(osc.listen(*inputs.osc, player, warn, tell))
             tell(f"OSC on {place}: /note KEY VELOCITY, /axis/N DEVIATIONS, /place X Y, /off")
         if inputs.port is not None:
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.piano_keys import KEYS, key_name
-from engine.tasks.vae.instrument.layout import FIRST_KEY
+from engine.piano_keys import key_name
+from engine.tasks.vae.instrument.layout import first_key
 from engine.tasks.vae.instrument.model import FASTEST
 
 MIDDLE_KEY = 60  # plays a sound without a clear pitch as it is
@@ -27,7 +27,7 @@ class Keyboard:
     @property
     def first(self) -> int:
         """The lowest key; a large kit begins lower, as the instruments do."""
-        return min(FIRST_KEY, KEYS - self.sounds) if self.keys == "kit" else 0
+        return first_key(None, self.sounds) if self.keys == "kit" else 0
 
     def slot(self, key: int) -> int | None:
         """Number of the key's sound; None where it has none."""

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError, DataError
+from engine.installation import PLAYING, install
+from engine.quantities import number
 from engine.regular_file import read_regular
+from engine.tasks.vae.play.midi_bounds import more_than
 from engine.tasks.vae.play.player import Player
 from engine.tasks.vae.play.spot import deviations
 
 LONGEST_S = 3600.0  # of a file: a few bytes of it can ask for months
-_MOST_BYTES = 16 << 20
+MOST_MESSAGES = 250_000  # of a file, one every 14 ms for an hour: mido takes 5 s and 220 MB for those
+_MOST_BYTES = 4 << 20
 _ALL_SOUND_OFF, _ALL_NOTES_OFF = 120, 123
 _LOOK_S = 0.001
 Tell = Callable[[str], None]
-INSTALL = "Install what playing needs: pip install mido python-rtmidi python-osc sounddevice."
+INSTALL = f"Install what playing needs: {install(*PLAYING)}."
 _INSTALL_PORTS = f"{INSTALL} From Python 3.13 on the second is compiled."
 
 
@@ -47,26 +52,45 @@ def obey(player: Player, message: Any, controllers: Sequence[int], tell: Tell) -
 
 
 def read_file(path: Path) -> list[tuple[float, Any]]:
-    """The messages of a MIDI file with their seconds from its beginning, in order. ``DataError`` when it is none or
-    longer than an hour, ``ConfigError`` without mido. Raises OSError."""
+    """The messages of a MIDI file with their seconds from its beginning, in order. ``DataError`` when it is none,
+    lasts longer than an hour or has more than 250,000 messages or 4 MiB, ``ConfigError`` without mido. Raises OSError.
+    """
     mido = _mido()
+    data = _read(path)
     try:
-        data = read_regular(path, _MOST_BYTES)
-    except FileNotFoundError as error:
-        raise DataError(f"There is no file {path}.", "Name a MIDI file, or a part of a port's name.") from error
-    try:
-        return list(_timed(mido.MidiFile(file=io.BytesIO(data), clip=True)))
-    except (OSError, EOFError, ValueError, TypeError, LookupError, mido.KeySignatureError) as error:
+        if more_than(MOST_MESSAGES, data, mido.messages.SPEC_BY_STATUS):
+            raise DataError(f"{path} has more than {number(MOST_MESSAGES)} messages.", "Cut it into shorter ones.")
+        file = mido.MidiFile(file=io.BytesIO(data), clip=True)
+        if file.ticks_per_beat <= 0:  # as mido reads frames a second
+            raise DataError(f"{path} counts in SMPTE frames, or in nothing.", "Write it in ticks a quarter note.")
+        return list(_timed(file, path))
+    except (OSError, EOFError, ValueError, ArithmeticError, TypeError, LookupError, mido.KeySignatureError) as error:
         said = f"{path} cannot be read as a MIDI file: {str(error) or 'it ends too early'}."
         raise DataError(said, "Name a Standard MIDI File of type 0 or 1.") from error
 
 
-def _timed(file: Any) -> Iterator[tuple[float, Any]]:
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular(path, _MOST_BYTES)
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}.", "Name a MIDI file, or a part of a port's name.") from error
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            most = f"{_MOST_BYTES >> 20} MiB"
+            raise DataError(
+                f"{path} has more than {most}, the most that is read.", "Leave out tracks of it."
+            ) from error
+        if error.errno == errno.EINVAL or path.is_dir():
+            raise DataError(f"{path} is no regular file.", "Name a MIDI file.") from error
+        raise
+
+
+def _timed(file: Any, path: Path) -> Iterator[tuple[float, Any]]:
     at = 0.0
     for message in file:
         at += message.time
         if at > LONGEST_S:
-            raise ValueError("it lasts longer than an hour")
+            raise DataError(f"{path} lasts longer than an hour.", "Cut it into shorter ones.")
         yield at, message
 
 
@@ -119,8 +143,11 @@ def _take(port: Any, receive: Callable[[Any], None], over: threading.Event) -> N
     mido = _mido()
     while not over.wait(_LOOK_S):
         while not over.is_set() and (found := port.get_message()) is not None:
-            with suppress(ValueError):  # no message
-                receive(mido.Message.from_bytes(found[0]))
+            try:
+                message = mido.Message.from_bytes(found[0])
+            except ValueError:  # no message
+                continue
+            receive(message)
 
 
 def _those(ports: Sequence[str]) -> str:

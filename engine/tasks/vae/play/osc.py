@@ -21,6 +21,7 @@ from engine.tasks.vae.sounds.request import AXES_REACH
 
 USUAL_VELOCITY = 100
 FARTHEST = 1e6  # of a place; what comes from far away is refused when it is made
+_MOST_BYTES = 1 << 16  # no datagram has more; socketserver cuts off what is beyond its 8,192 without a word
 _AXIS = re.compile(r"/axis/(\d{1,3})")
 _KNOWN = "Send /note KEY VELOCITY, /axis/N DEVIATIONS, /place X Y or /off."
 
@@ -50,27 +51,33 @@ def _number(address: str, value: Any, least: float, most: float) -> float:
 
 
 def parsed(text: str) -> tuple[str, int]:
-    """Host and port of ``[HOST:]PORT``; ``ConfigError`` when it is none. Without a host, this computer alone."""
+    """Host and port of ``[HOST:]PORT``; ``ConfigError`` when they cannot be. Without a host, this computer alone."""
     host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 1 << 16):
         raise ConfigError(f"--osc {text} names no port.", "Name one as in --osc 9000 or --osc 0.0.0.0:9000.")
-    return host.strip("[]") or "127.0.0.1", int(port)
+    host = host.strip("[]") or "127.0.0.1"
+    try:
+        host.encode("idna")  # as the system is asked for it
+    except UnicodeError as error:
+        said = f"{host[:40]} is no name that a host can have."
+        raise ConfigError(said, "Name one, or an address of this computer, as in --osc 0.0.0.0:9000.") from error
+    return host, int(port)
 
 
 class _Unreadable:
     """Says of the first message that cannot be read that it was left out, and at the end how many there were.
 
-    Anybody may send them, as fast as the net takes them.
+    Anybody may send them, as fast as the net takes them. warn: for the first. tell: for their number.
     """
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, warn: Tell, tell: Tell) -> None:
+        self._warn, self._tell = warn, tell
         self._count = 0
 
     def __call__(self, *_: object) -> None:
         self._count += 1
         if self._count == 1:
-            self._tell("OSC: a message that cannot be read was left out.")
+            self._warn("OSC: a message that cannot be read was left out.")
 
     def instead_of_log(self, record: logging.LogRecord) -> bool:
         """False for what python-osc logs, bytes as they came: of a part of a bundle, or of a value, that it skips."""
@@ -85,14 +92,14 @@ class _Unreadable:
 
 
 @contextmanager
-def listen(host: str, port: int, player: Player, tell: Tell) -> Iterator[str]:
+def listen(host: str, port: int, player: Player, warn: Tell, tell: Tell) -> Iterator[str]:
     """Take messages for ``player`` on a thread; where it listens, as HOST:PORT. port: 0 takes one that is free.
 
-    tell: told what is wrong with a message; of those that cannot be read the first, and at the end how many there were.
-    ``ConfigError`` when python-osc is not installed or the port is not free.
+    warn: told what is wrong with a message; of those that cannot be read, the first. tell: told at the end how many
+    those were. ``ConfigError`` when python-osc is not installed or the port is not free.
     """
-    unreadable, root = _Unreadable(tell), logging.getLogger()
-    server = _server(host, port, player, tell, unreadable)
+    unreadable, root = _Unreadable(warn, tell), logging.getLogger()
+    server = _server(host, port, player, warn, unreadable)
     root.addFilter(unreadable.instead_of_log)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="osc")
     thread.start()
@@ -106,10 +113,10 @@ def listen(host: str, port: int, player: Player, tell: Tell) -> Iterator[str]:
         unreadable.sum_up()
 
 
-def _server(host: str, port: int, player: Player, tell: Tell, unreadable: _Unreadable) -> UDPServer:
+def _server(host: str, port: int, player: Player, warn: Tell, unreadable: _Unreadable) -> UDPServer:
     try:
         from pythonosc.dispatcher import Dispatcher
-        from pythonosc.osc_packet import OscPacket, ParseError
+        from pythonosc.osc_packet import OscPacket
         from pythonosc.osc_server import BlockingOSCUDPServer
     except ImportError as error:
         raise ConfigError("python-osc is not installed.", INSTALL) from error
@@ -118,27 +125,31 @@ def _server(host: str, port: int, player: Player, tell: Tell, unreadable: _Unrea
         try:
             obey(player, address, *values)
         except SweetspotError as error:
-            tell(f"OSC: {error}")
+            warn(f"OSC: {error}")
 
     class Messages(Dispatcher):
         def call_handlers_for_packet(self, data: bytes, client_address: tuple[str, int]) -> list[Any]:
             """Take all of a packet, what is dated ahead at once: waiting for it would hold up all that comes after."""
             try:
-                packet = OscPacket(data)
-            except ParseError:
+                messages = OscPacket(data).messages
+            except Exception:  # noqa: BLE001 - not only its own: what it stumbles over in anybody's bytes
                 unreadable()
                 return []
-            for one in packet.messages:
+            for one in messages:
                 take(one.message.address, *one.message.params)
             return []
 
+    class Server(BlockingOSCUDPServer):
+        max_packet_size = _MOST_BYTES
+
+        def verify_request(self, *_: Any) -> bool:
+            """Of anything: else what is no message is dropped in silence."""
+            return True
+
     try:
-        server = BlockingOSCUDPServer((host, port), Messages())
+        return Server((host, port), Messages())
     except OSError as error:
         raise _refused(host, port, error) from error
-    server.handle_error = lambda *_: unreadable()  # type: ignore[method-assign]
-    server.verify_request = lambda *_: True  # type: ignore[method-assign] # or what is no message is dropped in silence
-    return server
 
 
 def _refused(host: str, port: int, error: OSError) -> ConfigError:

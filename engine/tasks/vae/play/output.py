@@ -7,12 +7,15 @@ import wave
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from engine.errors import ConfigError
+from engine.regular_file import refuse_what_is_there
+from engine.rundir.atomic import beside, commit, discard
 from engine.tasks.vae.play.midi import INSTALL
 from engine.tasks.vae.play.player import Player
 
@@ -22,19 +25,27 @@ _MOST_BYTES = (1 << 32) - (1 << 16)  # of a WAV file's samples: its header count
 
 
 class Recording:
-    """A WAV file of two channels and 24 bits, whole after every block: a process that is killed leaves one to hear.
+    """A WAV file of two channels and 24 bits, closed at the end of a ``with``.
 
-    A WAV file ends at 4 GiB, 4.1 hours at 48 kHz: what is played beyond that goes into others, NAME-2.wav and so on,
-    over which nothing is written. paths: of them all. Raises OSError.
+    live: it is whole after every block, so that a process that is killed leaves one to hear. Else it has its name only
+    once it is finished, and nothing stays of one that is not. A WAV file ends at 4 GiB, 4.1 hours at 48 kHz: what is
+    played beyond that goes into others, NAME-2.wav and so on, by the next number that is free. paths: of them all.
+    Raises OSError.
     """
 
-    def __init__(self, path: Path, rate: int) -> None:
+    def __init__(self, path: Path, rate: int, *, live: bool) -> None:
         self.paths: list[Path] = []
-        self._first, self._rate = path, rate
+        self._growing: list[Path] = []  # not yet by their names
+        self._rate, self._live = rate, live
+        self._others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
         self._open(path)
 
     def _open(self, path: Path) -> None:
-        self._file = path.open("xb")
+        place = path if self._live else beside(path)
+        if not self._live:
+            discard(place)  # of a killed process of this number: in a container every one has it
+            self._growing.append(place)
+        self._file = place.open("xb")
         self.paths.append(path)
         # It corrects the header at every write, and writes all it has while it does.
         self._wave: wave.Wave_write = wave.open(self._file, "wb")  # noqa: SIM115
@@ -47,22 +58,31 @@ class Recording:
         return self
 
     def __exit__(self, *_: object) -> None:
+        try:
+            self._close()
+        finally:
+            for place in self._growing:
+                discard(place)
+
+    def finish(self) -> None:
+        """Give one that is not live its name. ``DataError`` when something has that by now."""
+        self._close()
+        while self._growing:
+            path = self.paths[-len(self._growing)]
+            refuse_what_is_there(path)
+            commit(self._growing.pop(0), path)
+
+    def _close(self) -> None:
         self._wave.close()
         self._file.close()
-
-    def discard(self) -> None:
-        """Close and remove it."""
-        self.__exit__()
-        for path in self.paths:
-            path.unlink()
 
     def write(self, block: np.ndarray) -> None:
         """Append a block [T, 2] within full scale."""
         whole = np.round(block * _FULL).astype("<i4")
         data = whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
         if len(data) > self._room:
-            self.__exit__()
-            self._open(self._first.with_stem(f"{self._first.stem}-{len(self.paths) + 1}"))
+            self._close()
+            self._open(next(path for path in self._others if not (path.exists() or path.is_symlink())))
         self._room -= len(data)
         self._wave.writeframes(data)
 

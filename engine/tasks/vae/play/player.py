@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 import numpy as np
@@ -13,11 +13,12 @@ from engine.errors import ConfigError
 from engine.piano_keys import KEYS
 from engine.tasks.vae.play.keyboard import Keyboard, gain
 from engine.tasks.vae.play.rendered import Rendered
+from engine.tasks.vae.play.sounding_note import CUT_S, SoundingNote
 from engine.tasks.vae.play.spot import Spot
-from engine.tasks.vae.play.voice import CUT_S, Voice
 
 HEADROOM = 0.5  # two of the loudest sounds at once stay below full scale
-MOST_VOICES = 64
+MOST_SOUNDING = 64
+MOST_HELD = 4 * MOST_SOUNDING  # with those that fade out: of a flood of notes the first are never heard
 _KEPT_TIMES = 10_000
 
 Find = Callable[[int, Spot], tuple[Rendered, bool] | None]
@@ -45,8 +46,9 @@ class Player:
         self.find, self.aim, self.clock = find, aim, clock
         self.spot = Spot()
         self.notes = self.nearby = self.missing = self.clipped = 0
+        self.silent: Counter[int] = Counter()  # notes on keys without a sound, by key
         self.waits_s: deque[float] = deque(maxlen=_KEPT_TIMES)  # from a note to its first samples
-        self._voices: list[Voice] = []
+        self._playing: list[SoundingNote] = []
         self._events: deque[tuple[Callable[[], None], float | None]] = deque()
         self._moving = threading.Lock()
 
@@ -54,6 +56,7 @@ class Player:
         """Forget the notes that came until now: nothing could be heard yet. Where controllers stand is kept."""
         self._events.clear()
         self.notes = self.nearby = self.missing = 0
+        self.silent.clear()
 
     def note_on(self, key: int, velocity: int) -> None:
         """Play ``key`` (0 to 127) at ``velocity`` (1 to 127; 0 lets it go, as MIDI has it)."""
@@ -61,7 +64,10 @@ class Player:
         slot = self.keyboard.slot(key)
         if velocity == 0:
             self.note_off(key)
-        if velocity == 0 or slot is None:
+        if velocity == 0:
+            return
+        if slot is None:
+            self.silent[key] += 1
             return
         self.notes += 1
         found = self.find(slot, self.spot)
@@ -70,8 +76,8 @@ class Player:
             return
         sound, exact = found
         self.nearby += not exact
-        voice = Voice(key, sound, self.keyboard.ratio(key, sound.note), gain(velocity), self.rate)
-        self._events.append((lambda: self._start(voice), asked))
+        note = SoundingNote(key, sound, self.keyboard.ratio(key, sound.note), gain(velocity), self.rate)
+        self._events.append((lambda: self._start(note), asked))
 
     def note_off(self, key: int) -> None:
         """Let ``key`` go: what loops fades out, a one-shot plays to its end."""
@@ -109,16 +115,16 @@ class Player:
 
     @property
     def sounding(self) -> bool:
-        return bool(self._voices or self._events)
+        return bool(self._playing or self._events)
 
     def block(self, frames: int) -> np.ndarray:
         """The next samples [frames, 2] as float32 within full scale."""
         asked = self._begin()
         out = np.zeros((frames, 2), np.float32)
-        for voice in self._voices:
-            part = voice.block(frames)
+        for note in self._playing:
+            part = note.block(frames)
             out[: len(part)] += part
-        self._voices = [voice for voice in self._voices if not voice.ended]
+        self._playing = [note for note in self._playing if not note.ended]
         out *= HEADROOM
         self.clipped += bool(np.abs(out).max(initial=0.0) > 1)
         now = self.clock()
@@ -128,24 +134,25 @@ class Player:
     def _begin(self) -> list[float]:
         """Do what was asked for since the last block; when its notes were."""
         asked = []
-        while self._events:
+        for _ in range(len(self._events)):  # those that come meanwhile are for the next block
             event, at = self._events.popleft()
             event()
             asked += [at] if at is not None else []
         return asked
 
-    def _start(self, voice: Voice) -> None:
-        if voice.sound.loops:
-            self._release(voice.key)
-        self._voices.append(voice)
-        for oldest in self._voices[:-MOST_VOICES]:
-            oldest.release(CUT_S)
+    def _start(self, note: SoundingNote) -> None:
+        if note.sound.loops:
+            self._release(note.key)
+        self._playing.append(note)
+        if len(self._playing) > MOST_SOUNDING:  # this one pushes one out, as each before it did
+            self._playing[-MOST_SOUNDING - 1].release(CUT_S)
+            del self._playing[:-MOST_HELD]
 
     def _release(self, key: int) -> None:
-        for voice in self._voices:
-            if voice.key == key and voice.sound.loops:
-                voice.release()
+        for note in self._playing:
+            if note.key == key and note.sound.loops:
+                note.release()
 
     def _cut(self) -> None:
-        for voice in self._voices:
-            voice.release(CUT_S)
+        for note in self._playing:
+            note.release(CUT_S)

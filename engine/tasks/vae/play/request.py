@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.tasks.vae.sounds.request import SHORTEST, Making
 
@@ -29,3 +30,10 @@ class PlayRequest(Making):
         None, ge=SHORTEST, le=LONGEST_S, description="Length of each sound in seconds; automatic: as generate makes it."
     )
     quality: Literal["best", "fast"] = Field("fast", description="Care in finding phases; fast takes less time.")
+
+    @model_validator(mode="after")
+    def _each_moves_one(self) -> Self:
+        twice = [one for one, count in Counter(self.controllers).items() if count > 1]
+        if twice:
+            raise ValueError(f"controllers names {twice[0]} twice, and a controller moves one axis")
+        return self

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from engine.piano_keys import key_name
 from engine.quantities import counted, plural
 from engine.tasks.vae.play.ahead import SPOTS, RenderAhead
 from engine.tasks.vae.play.inputs import Inputs, feeding, listening
@@ -29,13 +30,16 @@ Stopped = Callable[[], bool]
 Play = Callable[[Player, Stopped], None]
 
 
-def take(generator: SoundGenerator, request: PlayRequest, inputs: Inputs, out: Path, tell: Tell, warn: Tell) -> None:
-    """Play the MIDI file of ``inputs`` into ``out``, as fast as it can be made; nothing stays of one that fails.
+def take(
+    generator: SoundGenerator, request: PlayRequest, inputs: Inputs, out: Path, tell: Tell, warn: Tell, stopped: Stopped
+) -> bool:
+    """Play the MIDI file of ``inputs`` into ``out``, as fast as it can be made; False when ``stopped`` before its end.
 
-    The same model, file, settings and number of threads give the same bytes.
+    ``out`` is there once it is whole: nothing stays of one that is stopped or fails. The same model, file, settings and
+    number of threads give the same bytes. Raises OSError.
     """
     keyboard, render = Keyboard(request.keys, request.sounds), Renderer(generator, request)
-    sounds = RenderedSounds(max(FEWEST_KEPT, keyboard.slots))
+    sounds = RenderedSounds(FEWEST_KEPT)
 
     def find(slot: int, spot: Spot) -> tuple[Rendered, bool] | None:
         if (slot, spot) not in sounds:
@@ -43,14 +47,14 @@ def take(generator: SoundGenerator, request: PlayRequest, inputs: Inputs, out: P
         return sounds.nearest(slot, spot)
 
     player = Player(keyboard, generator.rate, generator.map.count, find, lambda spot, heading: None)
-    with Recording(out, generator.rate) as recording:
-        try:
-            play_file(player, inputs.messages or (), inputs.controllers, recording.write, warn)
-        except BaseException:
-            recording.discard()
-            raise
+    with Recording(out, generator.rate, live=False) as recording:
+        if not play_file(player, inputs.messages or (), inputs.controllers, recording.write, warn, stopped):
+            return False
+        recording.finish()
     tell(f"{out}: {counted(player.notes, 'note')}, {counted(len(render.seconds), 'sound')} made")
-    _warn_of_clipping(player, warn)
+    _tell_of_silence(player, tell)
+    _tell_of_clipping(player, tell)
+    return True
 
 
 def perform(
@@ -85,7 +89,8 @@ def perform(
         fed = opened.enter_context(feeding(player, inputs, warn))
         play(player, _ended(player, rendering, fed, stopped))
     tell(_summary(player))
-    _warn_of_clipping(player, warn)
+    _tell_of_silence(player, tell)
+    _tell_of_clipping(player, tell)
     return player
 
 
@@ -115,7 +120,7 @@ def _into(out: Path, tell: Tell) -> Play:
     """A function that plays into a WAV file until it is told to end."""
 
     def play(player: Player, ended: Stopped) -> None:
-        with Recording(out, player.rate) as recording:
+        with Recording(out, player.rate, live=True) as recording:
             late = record(player, recording, ended)
         written = ", ".join(map(str, recording.paths))
         tell(f"{written}: {late} {plural(late, 'block')} came late, the computer was busy" if late else written)
@@ -172,6 +177,12 @@ def _summary(player: Player) -> str:
     return told
 
 
-def _warn_of_clipping(player: Player, warn: Tell) -> None:
+def _tell_of_silence(player: Player, tell: Tell) -> None:
+    if player.silent:
+        keys = ", ".join(f"{key} ({key_name(key)})" for key in sorted(player.silent))
+        tell(f"{counted(player.silent.total(), 'note')} more on keys without a sound: {keys}.")
+
+
+def _tell_of_clipping(player: Player, tell: Tell) -> None:
     if player.clipped:
-        warn(f"{player.clipped} {plural(player.clipped, 'block')} went beyond full scale and were cut: play softer.")
+        tell(f"{player.clipped} {plural(player.clipped, 'block')} went beyond full scale and were cut: play softer.")

@@ -19,24 +19,23 @@ def play_file(
     controllers: Sequence[int],
     write: Callable[[np.ndarray], None],
     tell: Tell,
-) -> None:
+    stopped: Callable[[], bool],
+) -> bool:
     """Send ``messages`` (seconds, message) to ``player`` and what it plays to ``write``, until the last sound is over.
 
-    What still loops at the end of the file is let go there.
+    What still loops at the end of the file is let go there. False when ``stopped`` before.
     """
     done = 0
     for at, message in messages:
-        frames = round(at * player.rate) - done
-        _write(player, frames, write)
-        done += frames
+        until = round(at * player.rate)
+        while done < until and not stopped():
+            piece = min(until - done, _MOST_FRAMES)
+            write(player.block(piece))
+            done += piece
+        if stopped():
+            return False
         obey(player, message, controllers, tell)
     player.keys_off()
-    while player.sounding:
+    while player.sounding and not stopped():
         write(player.block(_MOST_FRAMES))
-
-
-def _write(player: Player, frames: int, write: Callable[[np.ndarray], None]) -> None:
-    while frames > 0:
-        piece = min(frames, _MOST_FRAMES)
-        write(player.block(piece))
-        frames -= piece
+    return not stopped()

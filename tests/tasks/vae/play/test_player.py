@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,10 +11,15 @@ import pytest
 from engine.audio.pitch import estimate_pitch
 from engine.errors import ConfigError
 from engine.tasks.vae.play.keyboard import Keyboard
-from engine.tasks.vae.play.player import HEADROOM, MOST_VOICES, Player
+from engine.tasks.vae.play.player import HEADROOM, MOST_HELD, MOST_SOUNDING, Player
 from engine.tasks.vae.play.rendered import Rendered, RenderedSounds
+from engine.tasks.vae.play.renderer import Renderer
+from engine.tasks.vae.play.request import PlayRequest
 from engine.tasks.vae.play.session import _summary
+from engine.tasks.vae.play.sounding_note import SoundingNote
 from engine.tasks.vae.play.spot import Spot, deviations
+from engine.tasks.vae.sounds.generate import Made, SoundGenerator
+from engine.tasks.vae.sounds.request import SoundRequest
 
 RATE = 8_000
 KIT, CHROMATIC = Keyboard("kit", 4), Keyboard("chromatic", 16)
@@ -92,6 +98,25 @@ def test_a_chromatic_keyboard_is_in_tune(key: int) -> None:
     assert pitch is not None and abs(pitch.note - key) < 0.02
 
 
+class _Tones:
+    """A generator whose every sound is 466.16 Hz, key 70."""
+
+    of_textures = False
+
+    def make(self, sound: SoundRequest) -> Made:
+        return Made(tone(466.16).wave[:, 0], RATE)
+
+
+def test_what_is_made_for_a_chromatic_keyboard_is_in_tune_and_a_kit_asks_for_no_pitch() -> None:
+    generator = cast(SoundGenerator, _Tones())
+    made = Renderer(generator, PlayRequest(keys="chromatic"))(0, Spot())
+    assert Renderer(generator, PlayRequest())(0, Spot()).note is None
+    played = player(CHROMATIC, made)
+    played.note_on(64, 127)
+    pitch = estimate_pitch(played.block(RATE // 2)[:, 0], RATE)
+    assert pitch is not None and abs(pitch.note - 64) < 0.02
+
+
 def test_a_sound_without_a_pitch_is_played_as_it_is_on_the_middle_key() -> None:
     sound = tone(200)
     played = player(CHROMATIC, sound)
@@ -135,13 +160,32 @@ def test_a_retaken_key_lets_its_loop_go_and_no_more_than_so_many_sound() -> None
     for _ in range(3):
         played.note_on(36, 127)
     played.block(RATE)
-    assert len(played._voices) == 1
-    for _ in range(3 * MOST_VOICES):
+    assert len(played._playing) == 1
+    for _ in range(3 * MOST_SOUNDING):
         played.note_on(37, 1)
     played.block(RATE)
-    assert len(played._voices) == MOST_VOICES
+    assert len(played._playing) == MOST_SOUNDING
     played.all_off()
     assert not played.block(RATE)[RATE // 50 :].any() and not played.sounding
+
+
+def test_a_flood_of_notes_costs_each_of_them_no_more_than_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = 0
+    release = SoundingNote.release
+
+    def counted(note: SoundingNote, *given: float) -> None:
+        nonlocal released
+        released += 1
+        release(note, *given)
+
+    monkeypatch.setattr(SoundingNote, "release", counted)
+    played = player(KIT, tone(100, 30.0))
+    for _ in range(5_000):
+        played.note_on(36, 1)
+    played.block(1)
+    assert released <= 5_000 and len(played._playing) <= MOST_HELD, "each pushes out one, and the first are not kept"
+    played.block(RATE)
+    assert len(played._playing) == MOST_SOUNDING
 
 
 def test_one_that_fades_can_be_silenced_at_once_and_never_grows_louder() -> None:

@@ -11,7 +11,7 @@ from engine.tasks.vae.play.rendered import Rendered
 CUT_S = 0.005  # how long one fades that has to make room
 
 
-class Voice:
+class SoundingNote:
     """Hands out ``sound`` piece by piece. ratio: how much faster than it was made (2 is an octave up). gain: a factor.
 
     Transposed as it is played (soxr's HQ): nothing has to be prepared, and a long sound costs no more than a short one.
