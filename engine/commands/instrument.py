@@ -10,6 +10,7 @@ import click
 
 from engine import completion
 from engine.errors import ConfigError, DataError
+from engine.flags import WholeRange
 from engine.piano_keys import asked_key, asked_keys
 from engine.process.path_type import UserPath
 from engine.regular_file import refuse_what_is_there
@@ -42,7 +43,7 @@ _SAYS = {name: field.description for name, field in InstrumentRequest.model_fiel
 @click.option(
     "--checkpoint", shell_complete=completion.states, help="best, last, step-N or epoch-N; by default best, else last."
 )
-@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
+@click.option("--threads", type=WholeRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
 def command(
     run_dir: Path, out: Path, starred: bool, places: bool, region: tuple[float, float, float] | None,
     first_key: str | None, choke: tuple[str, ...], checkpoint: str | None, threads: int | None, **options: Any,

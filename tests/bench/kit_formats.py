@@ -14,7 +14,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from scipy.signal import correlate
 
 from engine.audio.files.io import read_wave
 from tests.tasks.vae.instrument.players import RATE, Note, Sfizz, by_fluidsynth, by_polyphone
@@ -52,6 +51,8 @@ def likeness(heard: np.ndarray, wave: np.ndarray) -> float:
 
 def strike(samples: Mapping[int, np.ndarray], play: Play) -> dict[str, float]:
     """onset_ms: median and most; level_db: the farthest of a key from the middle one; likeness: the least r."""
+    from scipy.signal import correlate  # here, so that only the worker that asks takes a second to import it
+
     notes, now = [], APART_S
     for key, wave in samples.items():
         notes.append(Note(key, 127, round(now * RATE / 64) * 64 / RATE))  # at a block of sfizz

@@ -7,6 +7,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ from engine.commands.generate import command as generate
 from engine.commands.instrument import command
 from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
 from engine.rundir.layout import Layout
-from engine.tasks.vae.instrument.make import _remarks, moved, softer
-from engine.tasks.vae.instrument.request import InstrumentRequest, Region
+from engine.tasks.vae.instrument.make import moved, softer
+from engine.tasks.vae.instrument.request import Region
+from engine.tasks.vae.instrument.request_handler import KitRequestHandler
+from engine.tasks.vae.instrument.stars import read_stars
 from engine.tasks.vae.instrument.wishes import spread
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.load import open_model
-from engine.tasks.vae.sounds.request import FromPrior, Moved
-from tests.audio.files.marks import SamplerMarks, sampler_marks
+from engine.tasks.vae.sounds.request import FromPrior, Moved, SoundRequest
+from tests.audio.files.marks import SamplerMarks, sampler_marks, tempo_marks
 from tests.tasks.vae.instrument.players import Note, Sfizz, by_fluidsynth
 
 Engine = Callable[..., Any]
@@ -63,6 +66,8 @@ def test_a_kit_of_new_sounds_plays_in_real_samplers(drum_run: Path, tmp_path: Pa
     assert sorted(path.name for path in (place / "samples").iterdir()) == ["kit-001.wav", "kit-002.wav", "kit-003.wav"]
     assert {path.suffix for path in place.iterdir()} >= {".sfz", ".sf2", ".dspreset", ".multisample", ".json"}
     assert Sfizz(place / "kit.sfz").keys == [36, 37, 38]
+    with soundfile.SoundFile(place / "samples" / "kit-001.wav") as file:
+        assert (file.title, file.comment) == ("kit-001", said["about"])
     for key in (36, 38):
         sample, rate = soundfile.read(place / "samples" / f"kit-{key - 35:03d}.wav")
         seconds = len(sample) / rate + 0.5
@@ -142,13 +147,17 @@ def test_all_takes_of_a_key_are_as_long_and_as_loud_as_its_sound(
     assert sum(differing) == 3 * 4
 
 
+@pytest.mark.parametrize("held", ["MOST_VARIED_DB", "MOST_VARIED_OCTAVES"])
 def test_a_variation_that_would_be_another_sound_takes_smaller_steps(
-    drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    held: str, drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.tasks.vae.instrument.make.VARIED", 2.0)  # thirty updates taught no sharp turn
+    """It may differ by neither too many decibels nor too many octaves of its spectral centroid."""
+    make = "engine.tasks.vae.instrument.make"
+    monkeypatch.setattr(f"{make}.VARIED", 2.0)  # thirty updates taught no sharp turn
     alike = []
     for name, most in (("free", np.inf), ("held", 0.0)):
-        monkeypatch.setattr("engine.tasks.vae.instrument.make.MOST_VARIED_DB", most)
+        for bound in ("MOST_VARIED_DB", "MOST_VARIED_OCTAVES"):
+            monkeypatch.setattr(f"{make}.{bound}", most if bound == held else np.inf)
         kit(drum_run, tmp_path / f"{name}.zip", "--sounds", 1, "--round-robins", 2)
         place = tmp_path / name / name / "samples"
         first, again = (soundfile.read(place / f"{name}-001-r{turn}.wav")[0] for turn in (1, 2))
@@ -156,10 +165,34 @@ def test_a_variation_that_would_be_another_sound_takes_smaller_steps(
     assert alike[0] < alike[1] < 1
 
 
-@pytest.mark.parametrize("remarks", [["far"], ["far", "farther"]])
-def test_what_is_said_of_samples_is_said_of_as_many_as_there_are(remarks: list[str]) -> None:
-    expected = {1: "Of one sample: far", 2: "Of 2 samples, the first: far"}[len(remarks)]
-    assert list(_remarks([], [], InstrumentRequest(), remarks)) == [expected]
+def test_a_sound_is_looked_at_once_for_all_its_variations_and_a_step_halved_four_times_at_most(
+    drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Any] = []
+    look = SoundGenerator.spectrogram
+
+    def noted(generator: SoundGenerator, request: SoundRequest) -> np.ndarray:
+        looked.append(request.origin)
+        return look(generator, request)
+
+    monkeypatch.setattr(SoundGenerator, "spectrogram", noted)
+    monkeypatch.setattr("engine.tasks.vae.instrument.make.MOST_VARIED_DB", -1.0)
+    kit(drum_run, tmp_path / "kit.zip", "--sounds", 1, "--round-robins", 3)
+    own, *steps = looked
+    assert len(steps) == 2 * (1 + 4) and own == FromPrior(index=0)
+    first, last = steps[0].axes, steps[4].axes
+    assert last == pytest.approx({axis: step / 16 for axis, step in first.items()})
+
+
+def test_what_is_said_of_samples_is_said_of_as_many_as_there_are(drum_run: Path, tmp_path: Path) -> None:
+    """Of each kind of remark alone; a sound that is its own first sample counts once."""
+    options = ("--region", 300, 300, 1, "--sounds", 1, "--round-robins", 2, "--duration", 9)
+    said = kit(drum_run, tmp_path / "kit.zip", *options)
+    far, longer = said["remarks"]
+    assert far.startswith("Of 2 samples, the first: This place is far from everything learned: ")
+    assert longer.startswith("Of 2 samples: One-shots are as long as those of the collection")
+    said = kit(drum_run, tmp_path / "one.zip", *options[:-4])
+    assert [remark.partition(":")[0] for remark in said["remarks"]] == ["Of one sample"]
 
 
 def test_the_way_to_a_duller_sound_leads_there(drum_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,6 +252,24 @@ def test_two_kits_of_one_run_lie_side_by_side(drum_run: Path, tmp_path: Path) ->
     assert {name.partition("-0")[0].partition(".")[0] for name in named} == {"soft", "Drums-tres-dry"}
 
 
+def test_two_kits_of_a_run_with_a_long_name_take_two_names(drum_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(drum_run, tmp_path / "drums"))
+    Layout(run).notes.write_text(json.dumps({"name": "drums of a long evening " * 4}))
+    handler, out = KitRequestHandler(run), tmp_path / "kits"
+    for seed in (0, 9):
+        asked = {"op": "instrument", "out": str(out), "sounds": 1, "seed": seed}
+        assert handler.answer(json.dumps(asked).encode())["ok"]
+    first, second = sorted(path.stem for path in out.iterdir())
+    assert first.startswith("drums-of-a-long-evening-drums") and len(first) == len(second) == 64
+
+
+def test_stars_beside_another_source_are_refused(drum_run: Path, tmp_path: Path) -> None:
+    asked = {"op": "instrument", "out": str(tmp_path / "kits"), "source": "places", "starred": ["/tmp/a.wav"]}
+    answer = KitRequestHandler(drum_run).answer(json.dumps(asked).encode())
+    assert not answer["ok"] and answer["error"]["cause"] == "starred says nothing beside the source places."
+    assert not (tmp_path / "kits").exists()
+
+
 def test_moves_add_up_and_stay_within_reach() -> None:
     here = FromPrior(index=3)
     assert moved(here, {}) == here and moved(here, {1: 0.0}) == here
@@ -239,7 +290,7 @@ def test_textures_loop_on_their_keys(wind_run: Path, tmp_path: Path) -> None:
 
 
 def test_a_loop_of_strokes_keeps_its_first_one(starred: Path, tmp_path: Path) -> None:
-    recipe = Layout(starred).sounds / "drums-seed0-001.json"
+    recipe = Layout(starred).sounds / "again-0.json"
     said = json.loads(recipe.read_text())
     recipe.write_text(json.dumps({**said, "sound": {**said["sound"], "loop": True, "duration_s": 0.5}}))
     kit(starred, tmp_path / "kit.zip", "--starred", "--sounds", 1)
@@ -251,6 +302,9 @@ def test_the_places_of_the_collection_are_a_kit_under_their_names(drum_run: Path
     said = kit(drum_run, tmp_path / "kit.zip", "--places")
     names = [Path(one["samples"][0]).stem.split("-", 2)[2] for one in said["instruments"][0]["sounds"]]
     assert sorted(names) == sorted(path.stem.replace("_", "-") for path in drums.iterdir())
+    for path in drums.iterdir():  # one is longer than what the model makes anew
+        (made,) = (tmp_path / "kit").rglob(f"*-{path.stem.replace('_', '-')}*.wav")
+        assert soundfile.info(made).duration == pytest.approx(soundfile.info(path).duration, abs=0.3), path.name
     few = kit(drum_run, tmp_path / "few.zip", "--places", "--sounds", 4)
     assert len(few["instruments"][0]["sounds"]) == 4
 
@@ -259,7 +313,8 @@ def test_the_places_of_the_collection_are_a_kit_under_their_names(drum_run: Path
 def starred(drum_run: Path, tmp_path: Path) -> Path:
     """A copy of a run with three sounds, of which two have a star; one of these another model made.
 
-    And two more with a star: the first again under another name, and one made from a file of the reader's own.
+    And three more with a star: the first again under another name, one made from a file of the reader's own, and one
+    made of grains.
     """
     run = Path(shutil.copytree(drum_run, tmp_path / "drums"))
     options = ["--count", "3", "--quality", "fast", "--threads", "1"]
@@ -268,13 +323,12 @@ def starred(drum_run: Path, tmp_path: Path) -> Path:
     recipe.write_text(json.dumps({**json.loads(recipe.read_text()), "weights": "0" * 64}))
     first = Layout(run).sounds / "drums-seed0-001.wav"
     own = {"origin": {"kind": "file", "file": str(tmp_path / "diary.wav"), "amount": 0.0}}
-    for number, sound in enumerate(({}, own)):
+    grains = {"origin": {"kind": "resynthesis", "file": "kick.wav"}}
+    for number, sound in enumerate(({}, own, grains)):
         again = Layout(run).sounds / f"again-{number}.wav"
         shutil.copy(first, again)
         said = json.loads(first.with_suffix(".json").read_text())
         again.with_suffix(".json").write_text(json.dumps({**said, "sound": {**said["sound"], **sound}}))
-    for number, name in enumerate(("drums-seed0-001", "drums-seed0-003", "again-0", "again-1")):
-        os.utime(Layout(run).sounds / f"{name}.wav", (1_000 + number, 1_000 + number))
     names = [
         "drums-seed0-001.wav",
         "drums-seed0-003.wav",
@@ -283,6 +337,7 @@ def starred(drum_run: Path, tmp_path: Path) -> Path:
         7,
         "again-0.wav",
         "again-1.wav",
+        "again-2.wav",
     ]
     Layout(run).stars.write_text(json.dumps({"starred": names}))
     return run
@@ -293,16 +348,92 @@ def test_starred_sounds_are_a_kit_and_those_of_another_state_come_as_they_are(st
     samples = [one["samples"] for one in said["instruments"][0]["sounds"]]
     assert samples == [
         ["kit-001-seed0-1-r1.wav", "kit-001-seed0-1-r2.wav"],
-        ["kit-002-seed0-3.wav"],
-        ["kit-003-seed0-1-r1.wav", "kit-003-seed0-1-r2.wav"],
-        ["kit-004-file.wav"],
+        ["kit-002-file.wav"],
+        ["kit-003-resynthesis.wav"],
+        ["kit-004-seed0-1-r1.wav", "kit-004-seed0-1-r2.wav"],
+        ["kit-005-seed0-3.wav"],
     ]
     keys = [one["keys"] for one in said["instruments"][0]["sounds"]]
-    assert keys == [[36, 36], [37, 37], [38, 38], [39, 39]], "two of one name are two sounds"
-    assert any("2 of them came from another state" in remark for remark in said["remarks"])
-    for sample, sound in (("001-seed0-1-r1", "001"), ("002-seed0-3", "003")):
+    assert keys == [[key, key] for key in range(36, 41)], "two of one name are two sounds"
+    assert (
+        "3 of them come as they are, without variations and layers: one of a file outside the collection, one made of "
+        "grains, one of another state of the model." in said["remarks"]
+    )
+    for sample, sound in (("001-seed0-1-r1", "001"), ("005-seed0-3", "003")):
         taken = soundfile.read(tmp_path / "kit" / "kit" / "samples" / f"kit-{sample}.wav")[0]
         assert np.array_equal(taken, soundfile.read(Layout(starred).sounds / f"drums-seed0-{sound}.wav")[0])
+
+
+@pytest.mark.parametrize("weights", [{}, {"weights": "0" * 64}], ids=["made again", "as it is"])
+def test_a_star_in_bars_keeps_its_tempo(weights: dict[str, str], starred: Path, tmp_path: Path) -> None:
+    recipe = Layout(starred).sounds / "again-0.json"
+    said = json.loads(recipe.read_text())
+    recipe.write_text(json.dumps({**said, **weights, "sound": {**said["sound"], "bars": 1, "bpm": 240, "loop": True}}))
+    kit(starred, tmp_path / "kit.zip", "--starred", "--sounds", 1)
+    found = tempo_marks(tmp_path / "kit" / "kit" / "samples" / "kit-001-seed0-1.wav")
+    assert found is not None and (found.beats, found.bpm, found.loops) == (4, 240.0, True)
+
+
+def test_a_copy_of_a_run_makes_the_same_kit_of_its_stars(starred: Path, tmp_path: Path) -> None:
+    """Whenever its files were written there: a recipe says number and seed, and its kit the threads that made it."""
+    made = []
+    for turn in (1, -1):
+        for number, path in enumerate(sorted(Layout(starred).sounds.iterdir())):
+            os.utime(path, (1_000 + turn * number, 1_000 + turn * number))
+        out = tmp_path / str(turn) / "kit.zip"
+        out.parent.mkdir()
+        assert kit(starred, out, "--starred")["threads"] == 1
+        made.append(out.read_bytes())
+    assert made[0] == made[1]
+
+
+def test_a_kit_of_stars_claims_nothing_that_they_keep_of_their_own(starred: Path, tmp_path: Path) -> None:
+    options = ("--sounds", 1, "--duration", 0.5, "--temperature", 0.1, "--stereo")
+    own = {"duration_s", "temperature", "quality", "stereo"}
+    assert own & kit(starred, tmp_path / "kit.zip", "--starred", *options)["request"].keys() == set()
+    new = kit(starred, tmp_path / "new.zip", *options)["request"]
+    assert {name: new[name] for name in own} == {
+        "duration_s": 0.5, "temperature": 0.1, "quality": "fast", "stereo": True,
+    }  # fmt: skip
+
+
+def test_a_kit_of_other_weights_or_threads_has_another_name(
+    drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their bytes differ: one kit would be taken for the other, and lie where that does."""
+    handler, out = KitRequestHandler(drum_run), tmp_path / "kits"
+    generator = handler.models.generator("best")
+    asked = json.dumps({"op": "instrument", "out": str(out), "sounds": 1, "checkpoint": "best"}).encode()
+    threads, own = torch.get_num_threads(), generator.trained
+    for number, weights in ((threads, own.weights), (threads + 1, own.weights), (threads, "0" * 64)):
+        monkeypatch.setattr("engine.tasks.vae.instrument.request_handler.torch.get_num_threads", lambda n=number: n)
+        monkeypatch.setattr(generator, "trained", replace(own, weights=weights))
+        assert handler.answer(asked)["ok"]
+    assert len(list(out.iterdir())) == 3
+
+
+def test_kits_of_other_stars_have_other_names(starred: Path, tmp_path: Path) -> None:
+    handler, out = KitRequestHandler(starred), tmp_path / "kits"
+    for name in ("again-0", "drums-seed0-003"):
+        recipe = Layout(starred).sounds / f"{name}.json"
+        recipe.write_text(json.dumps({**json.loads(recipe.read_text()), "sha256": name}))
+        asked = {"op": "instrument", "out": str(out), "source": "starred", "starred": [str(recipe.with_suffix(".wav"))]}
+        assert handler.answer(json.dumps(asked).encode())["ok"]
+    assert len(list(out.iterdir())) == 2
+
+
+def test_stars_are_in_the_order_of_their_seeds_and_numbers(starred: Path) -> None:
+    folder = Layout(starred).sounds
+    recipe = json.loads((folder / "again-0.json").read_text())
+    for name, seed, index in (("a", 1, 0), ("b", 0, 11), ("c", 0, 2)):
+        shutil.copy(folder / "again-0.wav", folder / f"{name}.wav")
+        sound = {**recipe["sound"], "seed": seed, "origin": {"kind": "prior", "index": index}}
+        (folder / f"{name}.json").write_text(json.dumps({**recipe, "sound": sound}))
+    assert [star.name for star in read_stars([folder / f"{name}.wav" for name in "abc"])] == [
+        "seed0-3",
+        "seed0-12",
+        "seed1-1",
+    ]
 
 
 def test_a_sample_with_a_clear_pitch_says_its_root_note(starred: Path, tmp_path: Path) -> None:
@@ -310,10 +441,14 @@ def test_a_sample_with_a_clear_pitch_says_its_root_note(starred: Path, tmp_path:
     rate = 48_000
     tone = 0.3 * np.sin(2 * np.pi * 110.77 * np.arange(rate) / rate)
     soundfile.write(Layout(starred).sounds / "drums-seed0-003.wav", tone, rate)
-    os.utime(Layout(starred).sounds / "drums-seed0-003.wav", (1_001, 1_001))
-    kit(starred, tmp_path / "kit.zip", "--starred")
+    said = kit(starred, tmp_path / "kit.zip", "--starred")
     samples = tmp_path / "kit" / "kit" / "samples"
-    assert sampler_marks(samples / "kit-002-seed0-3.wav") == SamplerMarks(45, None)
+    told = said["pitches"].pop("kit-005-seed0-3.wav")
+    assert told == {"hz": pytest.approx(110.77, abs=0.01), "note": pytest.approx(45.12, abs=0.01), "confidence": 1.0}
+    for name in {path.name for path in samples.iterdir()} - {"kit-005-seed0-3.wav"}:
+        found = clear_pitch(*soundfile.read(samples / name))
+        assert said["pitches"].get(name, {}).get("confidence") == (found and pytest.approx(found.confidence, abs=0.01))
+    assert sampler_marks(samples / "kit-005-seed0-3.wav") == SamplerMarks(45, None)
     other, rate = soundfile.read(samples / "kit-001-seed0-1.wav")
     found = clear_pitch(other, rate)
     assert sampler_marks(samples / "kit-001-seed0-1.wav") == (SamplerMarks(found.key, None) if found else None)
@@ -340,6 +475,7 @@ def test_an_exported_model_makes_the_same_kit(drum_run: Path, drum_model: Path, 
         (("--round-robins", 17), "round_robins = 17"),
         (("--velocity-layers", -1), "velocity_layers = -1"),
         (("--sounds", 128, "--round-robins", 16), "2048 samples"),
+        (("--sounds", 4, "--round-robins", 2, "--duration", 500), "more than 1 hour of sound"),
         (("--choke", "hat,36"), "names no key"),
         (("--choke", "36,200"), "--choke 200 names no key"),
         (("--first-key", "H2"), "--first-key H2 names no key"),
@@ -350,16 +486,29 @@ def test_an_exported_model_makes_the_same_kit(drum_run: Path, drum_model: Path, 
         (("--places", "--starred"), "--starred says nothing beside --places"),
         (("--starred", "--places", "--region", 0, 0, 1), "--starred and --places say nothing beside --region"),
         (("--sounds", 2, "--choke", "60,61"), "Key 60 plays no sound"),
-        (("--choke", "36,36"), "a choke group needs two different keys"),
+        (("--keys", "chromatic", "--choke", "30,36"), "Key 30 plays no sound"),
+        (("--choke", "36,37", "--choke", "38,36"), "Key 36 is in two choke groups: name it in one."),
+        (("--choke", "36,36"), "A choke group needs two different keys"),
         (("--temperature", "nan"), "temperature = nan"),
         (("--starred",), "No sound has a star"),
         (("--checkpoint", "epoch-999"), "epoch 999"),
     ],
 )
-def test_silly_wishes_get_one_sentence(options: tuple[object, ...], said: str, drum_run: Path, tmp_path: Path) -> None:
+def test_silly_wishes_get_one_sentence_before_a_sound_is_made(
+    options: tuple[object, ...], said: str, drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(SoundGenerator, "make")
     error = refused(drum_run, tmp_path / "kit.zip", *options)
     assert isinstance(error, ConfigError | DataError) and error.exit_code == 2
     assert said in str(error) and error.remedy and "\n" not in str(error)
+
+
+def test_a_kit_is_no_longer_than_an_hour_also_where_no_length_was_asked_for(
+    drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.tasks.vae.instrument.make.MOST_S", 0.3)
+    error = refused(drum_run, tmp_path / "kit.zip", "--sounds", 16)
+    assert isinstance(error, ConfigError) and "of sound; an instrument has no more" in str(error)
 
 
 def test_what_is_there_is_not_overwritten_and_a_place_that_takes_nothing_is_said(
@@ -377,7 +526,7 @@ def test_what_makes_no_sounds_is_refused(tmp_path: Path, engine: Engine) -> None
     table = tmp_path / "table"
     assert engine("train", "iris", "--run-dir", table, "--max-steps", "2", "--threads", "1").returncode == 0
     error = refused(table, tmp_path / "kit.zip")
-    assert isinstance(error, DataError) and "which makes no sounds" in str(error)
+    assert isinstance(error, DataError) and "This run makes no sounds" in str(error)
     assert isinstance(refused(tmp_path / "nowhere", tmp_path / "kit.zip"), RunDirectoryError)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+import re
 from xml.etree import ElementTree
 
 from engine.tasks.vae.instrument.model import RELEASE_S, Instrument, Zone
@@ -11,11 +11,11 @@ from engine.tasks.vae.instrument.model import RELEASE_S, Instrument, Zone
 def dspreset(instrument: Instrument, folder: str, about: str) -> bytes:
     """The text of a .dspreset file whose samples lie in ``folder`` beside it."""
     root = ElementTree.Element("DecentSampler", minVersion="1.0.0")
-    root.append(ElementTree.Comment(f" {about.replace('--', '- -')} "))
+    root.append(ElementTree.Comment(re.sub("-(?=-)", "- ", f" {about} ")))
     groups = ElementTree.SubElement(root, "groups")
-    for sound, zones in groupby(instrument.zones, key=lambda zone: zone.sound):
-        group = ElementTree.SubElement(groups, "group", {"name": sound, **_common(first := next(zones))})
-        for zone in (first, *zones):
+    for sound, zones in instrument.sounds.items():
+        group = ElementTree.SubElement(groups, "group", {"name": sound, **_common(zones[0])})
+        for zone in zones:
             ElementTree.SubElement(group, "sample", {"path": f"{folder}/{zone.sample}", **_place(zone)})
     return _text(root)
 
@@ -41,12 +41,12 @@ def _place(zone: Zone) -> dict[str, str]:
         "loVel": str(zone.low_velocity),
         "hiVel": str(zone.high_velocity),
     }
-    if round(zone.tune):
-        said["tuning"] = f"{zone.tune / 100:.2f}"
+    if zone.cents:
+        said["tuning"] = f"{zone.cents / 100:.2f}"
     if zone.turns > 1:
         said["seqPosition"] = str(zone.position)
     if zone.loop is not None:
-        said |= {"loopStart": str(zone.loop.start), "loopEnd": str(zone.loop.end - 1)}  # the last sample of the loop
+        said |= {"loopStart": str(zone.loop.start), "loopEnd": str(zone.loop.last)}
     return said
 
 

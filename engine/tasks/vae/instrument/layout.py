@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from engine.audio.pitch import Pitch
 from engine.errors import ConfigError
@@ -35,36 +36,71 @@ class Voice:
         return self.takes[-1][0].pitch
 
 
+def first_key(wanted: int | None, sounds: int) -> int:
+    """Of so many sounds on keys of their own: the wanted one, C2 where none is, or as much lower as they need."""
+    return min(FIRST_KEY if wanted is None else wanted, KEYS - sounds)
+
+
+def check_keys(sounds: int, keys: str, choke: Sequence[Sequence[int]], wanted: int | None) -> None:
+    """What can be known before a sound is made: ``ConfigError`` for a choke group of keys that surely play nothing of
+    their own, and for more sounds of a kit than there are keys from the ``wanted`` first one on.
+
+    Which of a chromatic one have a clear pitch, and no key of their own, is not known: there they may take less.
+    """
+    first = first_key(wanted, sounds)
+    if keys == "kit" and wanted is not None and wanted > first:
+        raise ConfigError(
+            f"{sounds} sounds from key {_named(wanted)} on reach beyond the last one, {_named(KEYS - 1)}.",
+            f"Begin at {_named(first)} or lower, or ask for fewer.",
+        )
+    start = FIRST_KEY if wanted is None else wanted
+    played = range(first, min(KEYS, start + sounds))
+    for key in chain.from_iterable(choke):
+        if key not in played:
+            where = " to ".join(map(_named, dict.fromkeys((played[0], played[-1]))))
+            raise ConfigError(f"Key {key} plays no sound of its own.", f"Those that do: {where}.")
+
+
 def lay_out(
-    name: str, voices: Sequence[Voice], keys: str, choke: Sequence[Sequence[int]], first_key: int | None = None
+    name: str, voices: Sequence[Voice], keys: str, choke: Sequence[Sequence[int]], wanted: int | None = None
 ) -> tuple[Instrument, ...]:
-    """The instruments of a kit. ``ConfigError`` for a choke group of keys that play nothing, and for more sounds than
-    there are keys from ``first_key`` on.
+    """The instruments of a kit.
 
     keys: "kit" puts each sound on a key of its own. "chromatic" makes an instrument of each that has a clear pitch,
-    over all keys; the others sit on keys of their own in the first instrument. first_key: of the first of those; None:
-    C2, or as much lower as they need.
+    over all keys; the others sit on keys of their own in the first instrument. choke: groups of those keys. wanted: the
+    first of them, see :func:`first_key`.
     """
-    spread = [voice for voice in voices if keys == "chromatic" and voice.pitch is not None]
-    single = [voice for voice in voices if voice not in spread]
-    first = _first(first_key, len(single))
-    groups = _groups(choke, range(first, first + len(single)))
+    single = alone(voices, keys)
+    first = first_key(wanted, len(single))
+    groups = {key: number for number, group in enumerate(choke, 1) for key in group}
     found = []
     if single:
         zones = [zone for key, voice in enumerate(single, first) for zone in _on_key(voice, key, groups.get(key, 0))]
         found.append(Instrument(name, tuple(zones)))
+    spread = (voice for voice in voices if voice not in single)
     return (*found, *(Instrument(f"{name} {voice.name}", tuple(_over_all(voice))) for voice in spread))
 
 
-def _first(wanted: int | None, sounds: int) -> int:
-    lowest = KEYS - sounds
-    if wanted is not None and wanted > lowest:
-        where = f"{wanted} ({key_name(wanted)})"
-        raise ConfigError(
-            f"{sounds} sounds from key {where} on reach beyond the last one, {KEYS - 1} ({key_name(KEYS - 1)}).",
-            f"Begin at {lowest} ({key_name(lowest)}) or lower, or ask for fewer.",
-        )
-    return min(FIRST_KEY, lowest) if wanted is None else wanted
+def alone(voices: Sequence[Voice], keys: str) -> list[Voice]:
+    """Those on a key of their own."""
+    return [voice for voice in voices if keys == "kit" or voice.pitch is None]
+
+
+def left_out(voices: Sequence[Voice], keys: str, choke: Sequence[Sequence[int]], wanted: int | None) -> Iterator[str]:
+    """A sentence for each wish that came to nothing, as it was known only when the sounds were there."""
+    single = alone(voices, keys)
+    first = first_key(wanted, len(single))
+    if wanted is not None and not single:
+        yield "The first key says nothing: each of these sounds has a clear pitch and goes over the whole keyboard."
+    elif wanted is not None and first < wanted:
+        yield f"The {len(single)} sounds on keys of their own begin at {_named(first)}: higher they do not fit."
+    silent = sorted({key for key in chain.from_iterable(choke) if key not in range(first, first + len(single))})
+    if silent:
+        yield f"Choked keys that play no sound of their own: {', '.join(map(_named, silent))}."
+
+
+def _named(key: int) -> str:
+    return f"{key} ({key_name(key)})"
 
 
 def _on_key(voice: Voice, key: int, choke: int) -> Iterator[Zone]:
@@ -88,16 +124,3 @@ def _places(voice: Voice) -> Iterator[tuple[Take, dict[str, int]]]:
         low, high = FASTEST * number // layers + 1, FASTEST * (number + 1) // layers
         for position, take in enumerate(turns, 1):
             yield take, {"low_velocity": low, "high_velocity": high, "position": position, "turns": len(turns)}
-
-
-def _groups(choke: Sequence[Sequence[int]], played: range) -> dict[int, int]:
-    """Key to number of its group, from 1."""
-    found: dict[int, int] = {}
-    for number, keys in enumerate(choke, 1):
-        for key in keys:
-            if key not in played:
-                where = " to ".join(f"{one} ({key_name(one)})" for one in (played[0], played[-1])) if played else "none"
-                raise ConfigError(f"Key {key} plays no sound of its own.", f"Those that do: {where}.")
-            if found.setdefault(key, number) != number:
-                raise ConfigError(f"Key {key} is in two choke groups.", "Name it in one.")
-    return found

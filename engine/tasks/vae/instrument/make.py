@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+import torch
 
 from engine import rng
 from engine.audio import finish
@@ -14,25 +18,35 @@ from engine.audio.levels import at_level, rms
 from engine.audio.pitch import clear_pitch
 from engine.errors import ConfigError
 from engine.piano_keys import key_name
-from engine.tasks.vae.instrument.layout import Take, Voice, lay_out
+from engine.printable import escaped
+from engine.quantities import long_duration, small
+from engine.tasks.vae.instrument.layout import Take, Voice, check_keys, lay_out, left_out
 from engine.tasks.vae.instrument.model import ATTACK_S, Kit, Loop, Sample
-from engine.tasks.vae.instrument.naming import plain
+from engine.tasks.vae.instrument.naming import file_stem
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import Star
 from engine.tasks.vae.instrument.wishes import Wish, read_file, wishes_for
+from engine.tasks.vae.sounds.descriptors import centroid
 from engine.tasks.vae.sounds.generate import Made, SoundGenerator
 from engine.tasks.vae.sounds.latent_map import LatentMap
 from engine.tasks.vae.sounds.request import AXES_REACH, FromGrains, Moved, Origin, SoundRequest
 from engine.tasks.vae.sounds.write import PROGRAM
 
 MOST_SAMPLES = 512
+# Of all samples together, as memory holds them at once, and a SoundFont four gibibytes: both channels of an hour at
+# 192 kHz are 2.6.
+MOST_S = 3_600.0
 # In standard deviations of the collection along its main axes. Of eight drums from a run of twenty the mel spectrograms
-# differ by 6.3 dB from one another, those of variations by 0.7 dB, and the softest layer is 1.1 octaves duller.
+# differ by 13.2 dB from one another, those of variations by 0.9 dB, and the softest layer is 0.9 octaves duller.
 VARIED = 0.2  # along each
-MOST_VARIED_DB = 2.0  # of the mel spectrogram; where the model turns sharply, a step of that size is another sound
+# Where the model turns sharply, a step of that size is another sound. Decibels are a mean over all of the mel
+# spectrogram, of which most is faint: what a few loud bands do between them, the centroid alone sees.
+MOST_VARIED_DB = 2.0
+MOST_VARIED_OCTAVES = 1 / 3
 HALVINGS = 4
 SOFTEST = 0.4  # along the way that the layers take
 Progress = Callable[[int, int], None]
+_FIGURE = re.compile(r"\d+(\.\d+)?")  # in which alone remarks of one kind differ
 
 
 def make_kit(
@@ -45,24 +59,29 @@ def make_kit(
     ``DataError`` where there is nothing to make it of.
     """
     wishes = wishes_for(generator, request, stars)
+    check_keys(len(wishes), request.keys, request.choke, request.first_key)
     remarks: list[str] = []
     layers = _layers(generator, request.velocity_layers, remarks)
-    total = sum(len(layers) * request.round_robins if one.request else 1 for one in wishes)
+    takes = len(layers) * request.round_robins
+    total = sum(1 if one.file else takes for one in wishes)
     if total > MOST_SAMPLES:
         raise ConfigError(
             f"That would be {total} samples; an instrument has at most {MOST_SAMPLES}.",
             "Ask for fewer sounds, round robins or velocity layers.",
         )
-    about, name = _about(generator, request), plain(called)
+    _check_length(sum(takes * (one.request.seconds or 0) for one in wishes if one.file is None))
+    about, name = _about(generator, request), file_stem(called)
     maker = _Maker(generator, request, layers, name, about, lambda done: progress(done, total))
     voices = [maker.voice(number, wish) for number, wish in enumerate(wishes, 1)]
-    remarks += _remarks(voices, wishes, request, maker.strange)
+    remarks += left_out(voices, request.keys, request.choke, request.first_key)
+    remarks += _remarks(voices, wishes, request.keys)
+    remarks += _of_samples(maker.remarks)
     instruments = lay_out(name, voices, request.keys, request.choke, request.first_key)
-    return Kit(name, about, instruments, maker.samples, tuple(remarks))
+    return Kit(name, about, instruments, maker.samples, tuple(remarks), torch.get_num_threads())
 
 
 class _Maker:
-    """Makes samples one by one. strange: what was said of samples that are far from all that was learned."""
+    """Makes samples one by one. remarks: of each kind what was said of which samples, by their names."""
 
     def __init__(
         self,
@@ -76,74 +95,80 @@ class _Maker:
         self.generator, self.request, self.layers, self.done = generator, request, layers, done
         self.kit, self.about = kit, about
         self.samples: dict[str, Sample] = {}
-        self.strange: list[str] = []
+        self.seconds = 0.0
+        self.remarks: dict[str, dict[str, str]] = {}
 
     def voice(self, number: int, wish: Wish) -> Voice:
-        stem = f"{number:03d}-{plain(wish.name)}" if wish.name else f"{number:03d}"
-        if wish.request is None:
-            assert wish.file is not None
-            takes: tuple[tuple[Take, ...], ...] = ((self._take(stem, *read_file(wish.file), loops=wish.loops),),)
+        stem = file_stem(f"{number:03d} {wish.name}")
+        if wish.file is not None:
+            takes: tuple[tuple[Take, ...], ...] = ((self._take(stem, Made(*read_file(wish.file)), wish.request),),)
         else:
             takes = self._takes(stem, number, wish.request)
         pitch = takes[-1][0].pitch
         note = key_name(pitch.key) if pitch else ""
         # The number keeps two of one name apart, as those of two folders.
-        return Voice(" ".join(filter(None, (f"{number:02d}", wish.name, note))), takes)
+        return Voice(" ".join(filter(None, (f"{number:02d}", escaped(wish.name), note))), takes)
 
     def _takes(self, stem: str, number: int, request: SoundRequest) -> tuple[tuple[Take, ...], ...]:
         """All as long and as loud as the sound itself: velocity alone decides how loud a stroke is."""
-        sound = self._made(request)
+        sound = self.generator.make(request)
         level = rms(sound.wave)
         rings = self.generator.rings(request) if len(self.layers) * self.request.round_robins > 1 else None
 
-        def take(layer: int, turn: int) -> Take:
+        def take(layer: int, turn: int, moved_on: SoundRequest) -> Take:
             layered = f"-v{layer + 1}" if len(self.layers) > 1 else ""
             turned = f"-r{turn + 1}" if self.request.round_robins > 1 else ""
-            moved_on = _moved_on(request, self.layers[layer])
-            if turn:
-                moved_on = self._varied(moved_on, number, turn)
-            wave = sound.wave
+            made = sound
             if moved_on != request:
-                other = self._made(moved_on, rings).wave
-                wave = at_level(other, rms(other), level)
-            return self._take(f"{stem}{layered}{turned}", wave, sound.sample_rate, loops=request.loop)
+                other = self.generator.make(moved_on, rings=rings)
+                made = replace(other, wave=at_level(other.wave, rms(other.wave), level))
+            return self._take(f"{stem}{layered}{turned}", made, request)
 
-        turns = range(self.request.round_robins)
-        return tuple(tuple(take(layer, turn) for turn in turns) for layer in range(len(self.layers)))
+        strokes = [_moved_on(request, axes) for axes in self.layers]
+        return tuple(
+            tuple(take(layer, turn, one) for turn, one in enumerate(self._turns(stroke, number)))
+            for layer, stroke in enumerate(strokes)
+        )
 
-    def _made(self, request: SoundRequest, rings: int | None = None) -> Made:
-        made = self.generator.make(request, rings=rings)
-        self.strange += made.remarks
-        return made
-
-    def _varied(self, request: SoundRequest, number: int, turn: int) -> SoundRequest:
-        """A small random step from a sound, half as long and half again until it leads to nothing else."""
-        draws = rng.generator(self.request.seed, "instrument-turn", number, turn)
-        step = VARIED * draws.standard_normal(self.generator.map.count)
+    def _turns(self, request: SoundRequest, number: int) -> Iterator[SoundRequest]:
+        """A sound, then small random steps from it, each halved until it leads to nothing else."""
+        yield request
+        if self.request.round_robins == 1:
+            return
         own = self.generator.spectrogram(request)
-        for _ in range(HALVINGS):
-            varied = _moved_on(request, dict(enumerate(map(float, step), 1)))
-            if _apart(own, self.generator.spectrogram(varied)) <= MOST_VARIED_DB:
-                break
-            step /= 2
-        return varied
+        for turn in range(1, self.request.round_robins):
+            draws = rng.generator(self.request.seed, "instrument-turn", number, turn)
+            step = VARIED * draws.standard_normal(self.generator.map.count)
+            for halved in range(HALVINGS + 1):
+                varied = _moved_on(request, dict(enumerate(map(float, step * 0.5**halved), 1)))
+                if self._is_near(own, self.generator.spectrogram(varied)):
+                    break
+            yield varied
 
-    def _take(self, stem: str, wave: np.ndarray, sample_rate: int, loops: bool) -> Take:
+    def _is_near(self, own: np.ndarray, varied: np.ndarray) -> bool:
+        """Whether two mel spectrograms [M, F] in dB are of one sound, as far as both reach."""
+        frames = min(own.shape[1], varied.shape[1])
+        pair = own[:, :frames], varied[:, :frames]
+        codec = self.generator.codec
+        first, other = (centroid(torch.from_numpy(one), codec.config, codec.scale.floor) for one in pair)
+        differs = float(np.abs(pair[0] - pair[1]).mean())
+        return differs <= MOST_VARIED_DB and abs(first - other) <= MOST_VARIED_OCTAVES
+
+    def _take(self, stem: str, made: Made, request: SoundRequest) -> Take:
+        wave, sample_rate = made.wave, made.sample_rate
         tags = {"title": f"{self.kit}-{stem}", "comment": self.about, "software": PROGRAM}
         name = f"{self.kit}-{stem}.wav"
         pitch = clear_pitch(wave, sample_rate)
-        marks = Marks(loops, pitch.key if pitch else None)
+        marks = Marks(request.loop, pitch.key if pitch else None, request.tempo)
         data = encode_sound(wave, sample_rate, "wav", 24, tags=tags, marks=marks)
-        self.samples[name] = Sample(wave, sample_rate, data)
+        self.samples[name] = Sample(wave, sample_rate, data, pitch)
+        self.seconds += len(wave) / sample_rate
+        _check_length(self.seconds)
+        for remark in made.remarks:
+            self.remarks.setdefault(_FIGURE.sub("", remark), {})[name] = remark
         self.done(len(self.samples))
         attack_s = ATTACK_S if self.generator.of_textures else finish.ATTACK_S  # or a stroke would lose its beginning
-        return Take(name, pitch, Loop(0, len(wave), attack_s) if loops else None)
-
-
-def _apart(first: np.ndarray, other: np.ndarray) -> float:
-    """Mean absolute difference in dB of two mel spectrograms [M, F], as far as both reach."""
-    frames = min(first.shape[1], other.shape[1])
-    return float(np.abs(first[:, :frames] - other[:, :frames]).mean())
+        return Take(name, pitch, Loop(0, len(wave), attack_s) if request.loop else None)
 
 
 def _moved_on(request: SoundRequest, axes: Mapping[int, float]) -> SoundRequest:
@@ -180,23 +205,37 @@ def _layers(generator: SoundGenerator, wanted: int, remarks: list[str]) -> list[
     return [{axis: step * part for axis, part in way.items()} if step else {} for step in far]
 
 
-def _about(generator: SoundGenerator, request: InstrumentRequest) -> str:
-    """No moment of making, no machine, no path: equal kits are equal bytes everywhere."""
-    trained = generator.trained
-    return f"{PROGRAM}, run {trained.run} ({trained.uuid}), {trained.state}, {request.source}, seed {request.seed}"
-
-
-def _remarks(
-    voices: Sequence[Voice], wishes: Sequence[Wish], request: InstrumentRequest, strange: Sequence[str]
-) -> Iterator[str]:
-    if request.keys == "chromatic" and not any(voice.pitch for voice in voices):
-        yield "None of these sounds has a clear pitch: each sits on a key of its own."
-    others = sum(wish.request is None for wish in wishes)
-    if others:
-        yield (
-            f"{others} of them came from another state of the model or a file outside the collection: as they are, "
-            "without variations and layers."
+def _check_length(seconds: float) -> None:
+    """``ConfigError`` for more sound than a kit has; also as it is made, where no length was asked for."""
+    if seconds > MOST_S:
+        raise ConfigError(
+            f"That would be more than {long_duration(MOST_S)} of sound; an instrument has no more.",
+            "Ask for shorter sounds, or for fewer sounds, round robins or velocity layers.",
         )
-    if strange:
-        count = "one sample" if len(strange) == 1 else f"{len(strange)} samples, the first"
-        yield f"Of {count}: {strange[0]}"
+
+
+def _about(generator: SoundGenerator, request: InstrumentRequest) -> str:
+    """One line, whoever packed the model: a format may take a second one for its own words. No moment of making, no
+    machine, no path: equal kits are equal bytes everywhere."""
+    trained = generator.trained
+    said = f"{PROGRAM}, run {trained.run} ({trained.uuid}), {trained.state}, {request.source}, seed {request.seed}"
+    return escaped(said)
+
+
+def _remarks(voices: Sequence[Voice], wishes: Sequence[Wish], keys: str) -> Iterator[str]:
+    if keys == "chromatic" and not any(voice.pitch for voice in voices):
+        yield "None of these sounds has a clear pitch: each sits on a key of its own."
+    reasons = Counter(wish.why for wish in wishes if wish.file is not None)
+    if reasons:
+        each = ", ".join(f"{small(count)} {why}" for why, count in reasons.items())
+        come = "comes as it is" if reasons.total() == 1 else "come as they are"
+        yield f"{reasons.total()} of them {come}, without variations and layers: {each}."
+
+
+def _of_samples(remarks: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Each kind of remark once, with how many samples it holds for."""
+    for said in remarks.values():
+        first, *others = said.values()
+        alike = all(other == first for other in others)
+        count = f"{len(said)} samples" + ("" if alike else ", the first") if others else "one sample"
+        yield f"Of {count}: {first}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from engine.audio.pitch import Pitch
+
 FASTEST = 127
 ATTACK_S = 0.005  # of a loop that begins anywhere in its sound
 RELEASE_S = 0.3
@@ -18,11 +20,13 @@ RELEASE_S = 0.3
 
 @dataclass(frozen=True)
 class Sample:
-    """A WAV file of the kit. wave: float [T] or [T, 2], full scale 1. data: the file."""
+    """A WAV file of the kit. wave: float [T] or [T, 2], full scale 1. data: the file. pitch: None where it has no clear
+    one."""
 
     wave: np.ndarray
     sample_rate: int
     data: bytes
+    pitch: Pitch | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Loop:
     start: int
     end: int
     attack_s: float = ATTACK_S
+
+    @property
+    def last(self) -> int:
+        """The last sample of it, which some formats name in place of the one after it."""
+        return self.end - 1
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,11 @@ class Zone:
     loop: Loop | None = None
     choke: int = 0
 
+    @property
+    def cents(self) -> int:
+        """``tune`` as formats say it."""
+        return round(self.tune)
+
 
 @dataclass(frozen=True)
 class Instrument:
@@ -68,13 +82,25 @@ class Instrument:
     name: str
     zones: tuple[Zone, ...]
 
+    @property
+    def sounds(self) -> dict[str, list[Zone]]:
+        """The zones of each sound, in their order."""
+        found: dict[str, list[Zone]] = {}
+        for zone in self.zones:
+            found.setdefault(zone.sound, []).append(zone)
+        return found
+
 
 @dataclass(frozen=True)
 class Kit:
-    """Instruments over one folder of samples. about: where it comes from, in a line. remarks: sentences for people."""
+    """Instruments over one folder of samples. about: where it comes from, in a line. remarks: sentences for people.
+
+    threads: that made its samples, of whose number their last bits speak; None where no model did.
+    """
 
     name: str
     about: str
     instruments: tuple[Instrument, ...]
     samples: Mapping[str, Sample] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    threads: int | None = None

@@ -33,11 +33,11 @@ def mapping(instrument: Instrument, samples: Mapping[str, Sample], about: str) -
     ):
         ElementTree.SubElement(root, name).text = text
     ElementTree.SubElement(root, "keywords")
-    sounds = list(dict.fromkeys(zone.sound for zone in instrument.zones))
-    for sound in sounds:
+    for sound in instrument.sounds:
         ElementTree.SubElement(root, "group", name=sound)
-    for zone in instrument.zones:
-        _sample(root, zone, sounds.index(zone.sound), len(samples[zone.sample].wave))
+    for number, zones in enumerate(instrument.sounds.values()):
+        for zone in zones:
+            _sample(root, zone, number, len(samples[zone.sample].wave))
     ElementTree.indent(root)
     found: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
     return found + b"\n"
@@ -47,7 +47,7 @@ def _sample(root: ElementTree.Element, zone: Zone, group: int, length: int) -> N
     turns = "round-robin" if zone.turns > 1 else "always-play"
     said = {"sample-start": "0", "sample-stop": str(length), "gain": "0.0", "group": str(group), "zone-logic": turns}
     sample = ElementTree.SubElement(root, "sample", {"file": zone.sample, **said})
-    tracks = {"root": str(zone.root), "track": "1.0", "tune": f"{zone.tune / 100:.2f}"}
+    tracks = {"root": str(zone.root), "track": "1.0", "tune": f"{zone.cents / 100:.2f}"}
     ElementTree.SubElement(sample, "key", tracks, low=str(zone.low_key), high=str(zone.high_key))
     ElementTree.SubElement(sample, "velocity", low=str(zone.low_velocity), high=str(zone.high_velocity))
     ElementTree.SubElement(sample, "select")

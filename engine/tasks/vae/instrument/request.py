@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from engine.config import Settings
+from engine.settings import Settings
 from engine.tasks.vae.sounds.request import Making
 
 Key = Annotated[int, Field(ge=0, le=127)]
@@ -24,7 +25,10 @@ class InstrumentRequest(Making):
     """An instrument: which sounds, on which keys."""
 
     sounds: int | None = Field(
-        None, ge=1, le=128, description="How many; automatic: 16 new ones, else all that there are, at most 128."
+        None,
+        ge=1,
+        le=128,
+        description="How many; automatic: 16 new ones, or 16 places of a region, else all that there are, at most 128.",
     )
     source: Literal["new", "starred", "places", "region"] = Field(
         "new",
@@ -44,7 +48,10 @@ class InstrumentRequest(Making):
     )
     round_robins: int = Field(1, ge=1, le=16, description="Variations of each sound that take turns.")
     velocity_layers: int = Field(
-        1, ge=1, le=8, description="Steps of each sound from soft to loud, along what the map knows of its brightness."
+        1,
+        ge=1,
+        le=8,
+        description="Steps of each sound from soft to loud, along what the map knows of its brightness.",
     )
     choke: tuple[tuple[Key, ...], ...] = Field(
         (), max_length=16, description="Groups of keys that cut one another off, as open and closed hats do."
@@ -55,5 +62,8 @@ class InstrumentRequest(Making):
         if (self.source == "region") != (self.region is not None):
             raise ValueError("source is region where there is a region, and nowhere else")
         if any(len(set(keys)) < 2 for keys in self.choke):
-            raise ValueError("a choke group needs two different keys at least, which cut one another off")
+            raise ValueError("A choke group needs two different keys at least, which cut one another off")
+        in_groups = Counter(key for keys in self.choke for key in set(keys))
+        if shared := [key for key, groups in in_groups.items() if groups > 1]:
+            raise ValueError(f"Key {min(shared)} is in two choke groups: name it in one")
         return self

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from engine.tasks.vae.instrument.model import RELEASE_S, Instrument, Zone
 
 
 def sfz(instrument: Instrument, folder: str, about: str) -> bytes:
     """The text of an .sfz file whose samples lie in ``folder`` beside it."""
     lines = [f"// {instrument.name}", f"// {about}"]
-    for sound, zones in groupby(instrument.zones, key=lambda zone: zone.sound):
-        lines += ["", f"// {sound}", f"<group> {_common(first := next(zones))}"]
-        lines += [f"<region> {_region(zone, folder)}" for zone in (first, *zones)]
+    for sound, zones in instrument.sounds.items():
+        lines += ["", f"// {sound}", f"<group> {_common(zones[0])}"]
+        lines += [f"<region> {_region(zone, folder)}" for zone in zones]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -30,12 +28,12 @@ def _common(zone: Zone) -> str:
 
 def _region(zone: Zone, folder: str) -> str:
     opcodes: dict[str, object] = {"lovel": zone.low_velocity, "hivel": zone.high_velocity, "pitch_keycenter": zone.root}
-    if round(zone.tune):
-        opcodes["tune"] = round(zone.tune)
+    if zone.cents:
+        opcodes["tune"] = zone.cents
     if zone.turns > 1:
         opcodes |= {"seq_length": zone.turns, "seq_position": zone.position}
     if zone.loop is not None:
-        opcodes |= {"loop_start": zone.loop.start, "loop_end": zone.loop.end - 1}  # the last sample of the loop
+        opcodes |= {"loop_start": zone.loop.start, "loop_end": zone.loop.last}
     return f"{_said(opcodes)} sample={folder}/{zone.sample}"
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine import __version__
+from engine.audio.files.chunks import chunk
 from engine.tasks.vae.instrument.model import RELEASE_S, Instrument, Kit, Loop, Sample, Zone
 
 _MONO, _RIGHT, _LEFT = 1, 2, 4
@@ -22,6 +23,7 @@ _SUFFIX = {_MONO: "", _RIGHT: "_R", _LEFT: "_L"}
 _SILENCE = 46  # samples of zero that must follow each
 _LETTERS = 19  # of a name, and a zero
 _BESIDE_MONO = math.sqrt(0.5)  # each side of a pair is played as it is, a mono sample 3 dB lower on either: equal power
+_LEAD_S = 0.0015  # of zeros before each: fluidsynth raises a note over its first 64 samples, a stroke's click with it
 _AROUND = 8  # samples of the loop that must lie on either side of it, for who interpolates
 _FASTEST_ATTACK = -12_000  # timecents: 1 ms, and what a file says that says nothing
 _LONGEST_RELEASE = 8_000  # timecents: 102 s for 100 dB
@@ -54,14 +56,14 @@ def soundfont(kit: Kit) -> bytes:
     pool, headers = _pool(sides, kit.name)
     info = _list(
         b"INFO",
-        _chunk(b"ifil", struct.pack("<HH", 2, 1)),
-        _chunk(b"isng", _text("EMU8000")),
-        _chunk(b"INAM", _text(kit.name, 255)),
-        _chunk(b"ICMT", _text(kit.about, 65_535)),
-        _chunk(b"ISFT", _text(f"Sweetspot {__version__}")),
+        chunk(b"ifil", struct.pack("<HH", 2, 1)),
+        chunk(b"isng", _text("EMU8000")),
+        chunk(b"INAM", _text(kit.name, 255)),
+        chunk(b"ICMT", _text(kit.about, 65_535)),
+        chunk(b"ISFT", _text(f"Sweetspot {__version__}")),
     )
     data = _list(b"pdta", *_presets(kit.instruments), *_instruments(kit.instruments, numbers, sides), headers)
-    return _chunk(b"RIFF", b"sfbk" + info + _list(b"sdta", _chunk(b"smpl", pool)) + data)
+    return chunk(b"RIFF", b"sfbk" + info + _list(b"sdta", chunk(b"smpl", pool)) + data)
 
 
 def _sides(names: Sequence[str], samples: Mapping[str, Sample], loops: Mapping[str, Loop | None]) -> Iterator[_Side]:
@@ -74,17 +76,21 @@ def _sides(names: Sequence[str], samples: Mapping[str, Sample], loops: Mapping[s
         for column, kind in zip(columns, kinds, strict=True):
             whole = np.clip(np.rint(column.astype(np.float64) * full), -(2**15), 2**15 - 1).astype("<i2")
             link = {_MONO: 0, _LEFT: number + 1, _RIGHT: number - 1}[kind]
-            yield _Side(name, *_with_surroundings(whole, loop), sample.sample_rate, kind, link)
+            lead = math.ceil(_LEAD_S * sample.sample_rate)
+            yield _Side(name, *_with_surroundings(whole, loop, lead), sample.sample_rate, kind, link)
             number += 1
 
 
-def _with_surroundings(wave: np.ndarray, loop: Loop | None) -> tuple[np.ndarray, Loop]:
-    """A sample and its loop as the format wants them: eight samples of the loop's turn on either side of it."""
+def _with_surroundings(wave: np.ndarray, loop: Loop | None, lead: int) -> tuple[np.ndarray, Loop]:
+    """A sample and its loop as the format wants them, after ``lead`` zeros: eight samples of the loop's turn on either
+    side of it."""
+    silence = np.zeros(lead, wave.dtype)
     if loop is None:
-        return wave, Loop(0, 0)
+        return np.concatenate([silence, wave]), Loop(0, 0)
     turn = wave[loop.start : loop.end]
     after = turn[np.arange(2 * _AROUND) % len(turn)]
-    return np.concatenate([wave[: loop.end], after]), Loop(loop.start + _AROUND, loop.end + _AROUND)
+    shift = lead + _AROUND
+    return np.concatenate([silence, wave[: loop.end], after]), Loop(loop.start + shift, loop.end + shift)
 
 
 def _pool(sides: Sequence[_Side], kit: str) -> tuple[bytes, bytes]:
@@ -99,7 +105,7 @@ def _pool(sides: Sequence[_Side], kit: str) -> tuple[bytes, bytes]:
         parts += [side.data.tobytes(), bytes(2 * _SILENCE)]
         place = end + _SILENCE
     headers.append(struct.pack("<20s5IBbHH", b"EOS", *[0] * 9))
-    return b"".join(parts), _chunk(b"shdr", b"".join(headers))
+    return b"".join(parts), chunk(b"shdr", b"".join(headers))
 
 
 def _presets(instruments: Sequence[Instrument]) -> Iterator[bytes]:
@@ -108,10 +114,10 @@ def _presets(instruments: Sequence[Instrument]) -> Iterator[bytes]:
     names = _names(one.name for one in instruments)
     heads = [struct.pack("<20sHHHIII", name, n, 0, n, 0, 0, 0) for n, name in enumerate(names)]
     heads.append(struct.pack("<20sHHHIII", b"EOP", 0, 0, count, 0, 0, 0))
-    yield _chunk(b"phdr", b"".join(heads))
-    yield _chunk(b"pbag", b"".join(struct.pack("<HH", n, 0) for n in range(count + 1)))
-    yield _chunk(b"pmod", bytes(10))
-    yield _chunk(b"pgen", b"".join(struct.pack("<HH", _INSTRUMENT, n) for n in range(count)) + bytes(4))
+    yield chunk(b"phdr", b"".join(heads))
+    yield chunk(b"pbag", b"".join(struct.pack("<HH", n, 0) for n in range(count + 1)))
+    yield chunk(b"pmod", bytes(10))
+    yield chunk(b"pgen", b"".join(struct.pack("<HH", _INSTRUMENT, n) for n in range(count)) + bytes(4))
 
 
 def _instruments(
@@ -129,15 +135,14 @@ def _instruments(
             for number in numbers[zone.sample]:
                 bags.append(struct.pack("<HH", len(generators) // 4, 0))
                 generators += _generators(zone, number, sides[number].kind)
-    yield _chunk(b"inst", b"".join(heads) + struct.pack("<20sH", b"EOI", len(bags)))
-    yield _chunk(b"ibag", b"".join(bags) + struct.pack("<HH", len(generators) // 4, 0))
-    yield _chunk(b"imod", bytes(10))
-    yield _chunk(b"igen", bytes(generators) + bytes(4))
+    yield chunk(b"inst", b"".join(heads) + struct.pack("<20sH", b"EOI", len(bags)))
+    yield chunk(b"ibag", b"".join(bags) + struct.pack("<HH", len(generators) // 4, 0))
+    yield chunk(b"imod", bytes(10))
+    yield chunk(b"igen", bytes(generators) + bytes(4))
 
 
 def _generators(zone: Zone, number: int, kind: int) -> bytes:
     """The ranges first and the sample last, as the format demands."""
-    cents = round(zone.tune)
     said: list[tuple[int, int]] = []
     if kind != _MONO:
         said.append((_PAN, -500 if kind == _LEFT else 500))
@@ -146,8 +151,8 @@ def _generators(zone: Zone, number: int, kind: int) -> bytes:
     else:
         attack = max(_FASTEST_ATTACK, _timecents(zone.loop.attack_s))
         said += [(_ATTACK, attack), (_RELEASE, _timecents(RELEASE_S)), (_MODES, 1)]
-    if cents:
-        said.append((_FINE, cents))
+    if zone.cents:
+        said.append((_FINE, zone.cents))
     if zone.choke:
         said.append((_CHOKE, zone.choke))
     said += [(_ROOT, zone.root), (_SAMPLE, number)]
@@ -182,8 +187,4 @@ def _text(text: str, most: int = 255) -> bytes:
 
 
 def _list(kind: bytes, *chunks: bytes) -> bytes:
-    return _chunk(b"LIST", kind + b"".join(chunks))
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+    return chunk(b"LIST", kind + b"".join(chunks))

@@ -33,7 +33,7 @@ class Star:
 
 
 def starred_in(run_dir: Path) -> list[Star]:
-    """The sounds of a run that have a star, in the order of their making; none when it keeps none.
+    """The sounds of a run that have a star, as :func:`read_stars` orders them; none when it keeps none.
 
     ``StorageError`` where it cannot be read which have one.
     """
@@ -46,7 +46,8 @@ def starred_in(run_dir: Path) -> list[Star]:
 
 
 def read_stars(paths: Sequence[Path]) -> list[Star]:
-    """Those of ``paths`` that have a recipe of this version beside them, the oldest first."""
+    """Those of ``paths`` that have a recipe of this version beside them: by their seeds, of one seed by their numbers,
+    then by the names of their files. A copy of a run, whose times are its own, has the same order."""
     found = []
     for path in paths:
         if not own_file(path):
@@ -55,5 +56,5 @@ def read_stars(paths: Sequence[Path]) -> list[Star]:
             recipe = Recipe.model_validate_json(read_own(path.with_suffix(".json")) or b"")
         except (OSError, ValidationError):
             continue
-        found.append((path.stat().st_mtime_ns, path.name, Star(path, recipe)))
-    return [star for _, _, star in sorted(found, key=lambda one: one[:2])]
+        found.append(Star(path, recipe))
+    return sorted(found, key=lambda star: (star.recipe.sound.seed, star.recipe.sound.index, star.path.name))

@@ -17,7 +17,11 @@ from engine.tasks.vae.instrument.request import InstrumentRequest, Region
 from engine.tasks.vae.instrument.stars import Star
 from engine.tasks.vae.sounds.generate import SoundGenerator
 from engine.tasks.vae.sounds.inputs import in_collection
+from engine.tasks.vae.sounds.latent_map import Point
 from engine.tasks.vae.sounds.request import (
+    HIGHEST_RATE,
+    LOWEST_RATE,
+    MOST_SECONDS,
     Between,
     FromFile,
     FromGrains,
@@ -26,6 +30,7 @@ from engine.tasks.vae.sounds.request import (
     MapPoint,
     Moved,
     Origin,
+    Recipe,
     SoundRequest,
 )
 
@@ -35,12 +40,12 @@ _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
 @dataclass(frozen=True)
 class Wish:
-    """A sound to come. request: None for a ``file`` that is taken as it is; loops: whether that one goes round."""
+    """A sound to come. request: how it is made, or was made of which the ``file`` is taken as it is; ``why`` so."""
 
     name: str
-    request: SoundRequest | None
+    request: SoundRequest
     file: Path | None = None
-    loops: bool = False
+    why: str = ""
 
 
 def wishes_for(generator: SoundGenerator, request: InstrumentRequest, stars: Sequence[Star]) -> list[Wish]:
@@ -53,8 +58,7 @@ def wishes_for(generator: SoundGenerator, request: InstrumentRequest, stars: Seq
     sound = SoundRequest(**request.model_dump(include=set(Making.model_fields)), loop=generator.of_textures)
     if request.source == "places":
         points = evenly(generator.map.points(), most)
-        places = [(Path(point.path).stem, MapPoint(x=point.x, y=point.y)) for point in points]
-        return [Wish(name, sound.model_copy(update={"origin": place})) for name, place in places]
+        return [Wish(Path(one.path).stem, sound.model_copy(update={"origin": _own(generator, one)})) for one in points]
     count = request.sounds or USUAL
     if request.region is not None:
         spots = spread(request.region, count)
@@ -69,19 +73,34 @@ def spread(region: Region, count: int) -> Iterator[MapPoint]:
         yield MapPoint(x=region.x + far * math.cos(turned), y=region.y + far * math.sin(turned))
 
 
-def _starred(generator: SoundGenerator, star: Star) -> Wish:
-    """Made again as it was, so that it has variations; its file when another model made it.
+def _own(generator: SoundGenerator, point: Point) -> FromFile | MapPoint:
+    """A recording as the model knows it: a one-shot to its end, where new ones are no longer than the model's codes; a
+    texture as its place sounds for as long as is asked for."""
+    return MapPoint(x=point.x, y=point.y) if generator.of_textures else FromFile(file=point.path, amount=0)
 
-    Also when it was made from a file outside the collection: the run may be anybody's, and so may that name. What is
-    made of grains has no variations.
-    """
+
+def _starred(generator: SoundGenerator, star: Star) -> Wish:
+    """Made again as it was, so that it has variations; else its file."""
     sound = star.recipe.sound
-    varies = not isinstance(sound.origin, FromGrains) and all(
-        in_collection(generator.trained, name) for name in _files(sound.origin)
-    )
-    if star.recipe.weights != generator.trained.weights or not varies:
-        return Wish(star.name, None, star.path, sound.loop)
+    why = _as_it_is(generator, star.recipe)
+    if why:
+        return Wish(star.name, sound, star.path, why)
     return Wish(star.name, sound.model_copy(update={"loop": generator.of_textures or sound.loop}))
+
+
+def _as_it_is(generator: SoundGenerator, recipe: Recipe) -> str:
+    """Why a sound with a star is not made again: what it is, in words; empty where it is.
+
+    A file outside the collection is not looked for: the run may be anybody's, and so may that name. What is made of
+    grains has no variations.
+    """
+    origin = recipe.sound.origin
+    if recipe.weights != generator.trained.weights:
+        return "of another state of the model"
+    if isinstance(origin, FromGrains):
+        return "made of grains"
+    known = all(in_collection(generator.trained, name) for name in _files(origin))
+    return "" if known else "of a file outside the collection"
 
 
 def _files(origin: Origin) -> tuple[str, ...]:
@@ -93,8 +112,15 @@ def _files(origin: Origin) -> tuple[str, ...]:
 
 
 def read_file(path: Path) -> tuple[np.ndarray, int]:
+    """A made sound [T] or [T, 2] and its rate; ``DataError`` for what this program would not have made: the run may be
+    anybody's."""
     try:
-        wave, rate = soundfile.read(path, dtype="float32")
+        with soundfile.SoundFile(path) as file:
+            rate = int(file.samplerate)
+            if file.channels <= 2 and LOWEST_RATE <= rate <= HIGHEST_RATE and 0 < file.frames <= MOST_SECONDS * rate:
+                wave: np.ndarray = file.read(dtype="float32")
+                if np.isfinite(wave).all():
+                    return wave, rate
     except (soundfile.LibsndfileError, OSError) as error:
         raise DataError(f"{path} cannot be read: {error}.", "Take its star away.") from error
-    return wave, rate
+    raise DataError(f"{path} is no sound that was made here.", "Take its star away.")

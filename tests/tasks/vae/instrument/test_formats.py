@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 
 from engine.audio import finish
+from engine.audio.pitch import Pitch
 from engine.sharing.deterministic_zip import zip_bytes
 from engine.tasks.vae.instrument.decent_sampler import dspreset
 from engine.tasks.vae.instrument.kit_zip import members
+from engine.tasks.vae.instrument.layout import Take, Voice, lay_out
 from engine.tasks.vae.instrument.model import Instrument, Kit, Loop, Zone
 from engine.tasks.vae.instrument.multisample import MAPPING, mapping, multisample
+from engine.tasks.vae.instrument.naming import LONGEST, file_stem
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.sfz import sfz
 from engine.tasks.vae.instrument.soundfont import soundfont
@@ -59,6 +62,7 @@ def test_sfz_says_every_zone() -> None:
         said = [int(one[name]) for name in ("lokey", "hikey", "lovel", "hivel", "pitch_keycenter")]
         assert said == [zone.low_key, zone.high_key, zone.low_velocity, zone.high_velocity, zone.root]
         assert one["loop_mode"] == ("loop_continuous" if zone.loop else "one_shot")
+        assert one.get("ampeg_release") == ("0.3" if zone.loop else None)
         assert int(one.get("group", 0)) == int(one.get("off_by", 0)) == zone.choke
         assert (int(one.get("seq_position", 1)), int(one.get("seq_length", 1))) == (zone.position, zone.turns)
     assert (found[6]["loop_start"], found[6]["loop_end"]) == ("0", str(LENGTH - 1)), "the last sample of the loop"
@@ -78,13 +82,24 @@ def test_a_dspreset_says_every_zone() -> None:
         assert one.get("path") == f"samples/{zone.sample}"
         assert (group.get("ampEnvEnabled") == "false") == (zone.loop is None), "a one-shot has no release"
         assert (group.get("loopEnabled") == "true") == (zone.loop is not None)
+        assert group.get("release") == ("0.3" if zone.loop else None)
         assert group.get("tags") == group.get("silencedByTags") == ("choke1" if zone.choke else None)
+        assert group.get("silencingMode") == ("fast" if zone.choke else None)
         assert group.get("seqMode") == ("round_robin" if zone.turns > 1 else None)
+        assert group.get("seqLength") == (str(zone.turns) if zone.turns > 1 else None)
         assert one.get("seqPosition") == (str(zone.position) if zone.turns > 1 else None)
     (loop,) = groups[3]
     assert (loop.get("loopStart"), loop.get("loopEnd")) == ("0", str(LENGTH - 1))
     tuned = ElementTree.fromstring(dspreset(TUNED, "samples", "")).find("groups/group/sample")
     assert tuned is not None and (tuned.get("rootNote"), tuned.get("tuning")) == ("69", "-0.47")
+
+
+@pytest.mark.parametrize("about", ["run drums---v2", "-", "--", "a -- b ---- c-", "<&>"])
+def test_a_dspreset_can_be_read_whatever_its_run_is_called(about: str) -> None:
+    text = dspreset(DRUMS, "samples", about)
+    assert ElementTree.fromstring(text).tag == "DecentSampler"
+    (comment,) = re.findall(rb"<!--(.*?)-->", text, re.DOTALL)
+    assert comment.replace(b" ", b"") == about.replace(" ", "").encode()
 
 
 def test_a_multisample_holds_its_samples_and_follows_its_schema() -> None:
@@ -94,6 +109,7 @@ def test_a_multisample_holds_its_samples_and_follows_its_schema() -> None:
         names, root = archive.namelist(), ElementTree.fromstring(archive.read(MAPPING))
     order = [child.tag for child in root]
     assert order == ["generator", "category", "creator", "description", "keywords", *["group"] * 5, *["sample"] * 8]
+    groups = [one.get("name") for one in root.findall("group")]
     for one, zone in zip(root.findall("sample"), DRUMS.zones, strict=True):
         assert [child.tag for child in one] == ["key", "velocity", "select", "loop"]
         key, velocity, _, loop = one
@@ -101,14 +117,19 @@ def test_a_multisample_holds_its_samples_and_follows_its_schema() -> None:
         assert said == [zone.root, zone.low_key, zone.high_key]
         assert (int(velocity.get("low", 0)), int(velocity.get("high", 0))) == (zone.low_velocity, zone.high_velocity)
         assert one.get("file") == zone.sample in names
-        assert int(one.get("sample-stop", 0)) == len(WAVES[zone.sample])
+        assert (one.get("sample-start"), one.get("sample-stop")) == ("0", str(len(WAVES[zone.sample])))
+        assert float(one.get("gain", "nan")) == 0 and one.get("group") == str(groups.index(zone.sound))
         assert one.get("zone-logic") == ("round-robin" if zone.turns > 1 else "always-play")
         assert loop.get("mode") == ("loop" if zone.loop else "off")
-    assert root.findall("sample")[6].find("loop").get("stop") == str(LENGTH)  # type: ignore[union-attr]
+        turn = zone.loop or Loop(0, len(WAVES[zone.sample]))
+        assert (loop.get("start"), loop.get("stop")) == (str(turn.start), str(turn.end))
+    assert root.findtext("category") == "Textures", "one of them loops"
     with zipfile.ZipFile(io.BytesIO(multisample(TUNED, KIT.samples, "tones"))) as archive:
-        tuned = ElementTree.fromstring(archive.read(MAPPING)).find("sample/key")
+        other = ElementTree.fromstring(archive.read(MAPPING))
+        tuned = other.find("sample/key")
         assert archive.namelist() == [MAPPING, "drums-006.wav"]
     assert tuned is not None and (tuned.get("root"), tuned.get("tune"), tuned.get("track")) == ("69", "-0.47", "1.0")
+    assert other.findtext("category") == "Drums"
 
 
 DOCUMENTED = {  # of each element, in the developers' guide of DecentSampler; what a group may say for its samples too
@@ -204,6 +225,7 @@ def test_a_soundfont_says_the_first_of_each_turn(read_back: Any) -> None:
         assert bag.base_note == zone.root and named(bag.sample) == zone.sample
         assert bool(bag.sample_loop) == (zone.loop is not None)
         assert generator(bag, 57) == zone.choke
+        assert generator(bag, 38) == (-2_084 if zone.loop else 8_000), "timecents: 0.3 s, or as slowly as it can"
     (one,) = [bag for bag in tuned.bags if bag.sample is not None]
     assert (one.base_note, one.fine_tuning, tuple(one.key_range)) == (69, -47, (0, 127))
     left, right = bags[-2:]
@@ -220,7 +242,7 @@ def generator(bag: Any, number: int) -> int:
     return next((one.short for one in bag.gens.values() if one.oper == number), 0)
 
 
-def test_a_soundfont_holds_the_samples_with_silence_after_each(read_back: Any) -> None:
+def test_a_soundfont_holds_the_samples_with_silence_around_each(read_back: Any) -> None:
     data = soundfont(KIT)
     start = data.index(b"smpl") + 8
     pool = np.frombuffer(data[start : start + struct.unpack("<I", data[start - 4 : start])[0]], "<i2")
@@ -232,7 +254,9 @@ def test_a_soundfont_holds_the_samples_with_silence_after_each(read_back: Any) -
     ]
     for one, (name, wave) in zip(samples, wanted, strict=True):
         assert one.sample_rate == 48_000 and named(one) == name
-        assert np.abs(pool[one.start : one.start + len(wave)] / 2**15 - wave).max() <= 0.5 / 2**15 + 1e-7
+        lead = one.start + round(0.0015 * one.sample_rate)
+        assert not pool[one.start : lead].any()
+        assert np.abs(pool[lead : lead + len(wave)] / 2**15 - wave).max() <= 0.5 / 2**15 + 1e-7
         assert not pool[one.end : one.end + 46].any()
     looped = samples[4]
     begin, end = looped.start + looped.start_loop, looped.start + looped.end_loop
@@ -243,7 +267,13 @@ def test_a_soundfont_holds_the_samples_with_silence_after_each(read_back: Any) -
 def test_a_riff_is_as_long_as_it_says() -> None:
     data = soundfont(KIT)
     assert data[:4] == b"RIFF" and struct.unpack("<I", data[4:8])[0] == len(data) - 8
-    sizes = {name: struct.unpack("<I", data[(at := data.index(name)) + 4 : at + 8])[0] for name in RECORDS}
+    lists = {
+        name: data[(at := data.index(name)) + 8 :][: struct.unpack("<I", data[at + 4 : at + 8])[0]] for name in RECORDS
+    }
+    sizes = {name: len(records) for name, records in lists.items()}
+    assert data[data.index(b"ifil") + 8 :][:4] == struct.pack("<HH", 2, 1) and b"INAM" in data[: data.index(b"pdta")]
+    for name in (b"pgen", b"igen"):  # none, and it counts: the last of the bags before it points there
+        assert lists[name][-4:] == bytes(4)
     assert not [name for name, size in sizes.items() if size % RECORDS[name]]
     assert sizes[b"pmod"] == sizes[b"imod"] == 10, "the end of an empty list is still there"
 
@@ -272,6 +302,29 @@ def test_names_are_of_plain_letters_and_short_where_a_format_wants_it() -> None:
     one = Kit("drums", "tones", (Instrument("日本 C#3", (zone,)),), {zone.sample: KIT.samples["drums-001.wav"]})
     assert parsed(soundfont(one)).samples[0].name == "a-very-long-name-th"
     assert "drums/RiBen-Cs3.sfz" in dict(members(one, InstrumentRequest()))
+
+
+def test_a_long_name_of_a_kit_leaves_its_instruments_files_of_their_own() -> None:
+    voices = [
+        Voice(f"{number:02} {'tone' * 30} A3", ((Take("drums-006.wav", Pitch(220.0, 0.9), None),),))
+        for number in (1, 2, 3)
+    ]
+    name = "x" * LONGEST
+    long = Kit(name, "tones", lay_out(name, voices, "chromatic", ()), {"drums-006.wav": KIT.samples["drums-006.wav"]})
+    names = [found for found, _ in members(long, InstrumentRequest())]
+    assert len(set(names)) == len(names) == 1 + 3 * 3 + 2 and max(len(one.split("/")[-1]) for one in names) < 143
+    assert f"{name}/{name}-02-{'tone' * 15}.sfz" in names
+
+
+def test_what_tells_a_name_from_others_is_never_cut_off() -> None:
+    assert file_stem("drums", "-new-3fa21c") == "drums-new-3fa21c"
+    found = file_stem("x" * 100, "-new-3fa21c")
+    assert len(found) == LONGEST and found.endswith("x-new-3fa21c") and file_stem(found) == found
+
+
+def test_names_are_none_that_windows_keeps_for_devices() -> None:
+    found = [file_stem(text) for text in ("con", "AUX", "nul.v2", "COM¹", "lpt9", "console", "aux-1", "--", "cañón")]
+    assert found == ["kit-con", "kit-AUX", "kit-nul.v2", "kit-COM1", "kit-lpt9", "console", "aux-1", "sound", "canon"]
 
 
 @pytest.mark.parametrize("stem", ["demo-20261122-194046", "x" * 40])

@@ -7,7 +7,7 @@ import pytest
 from engine.audio.pitch import Pitch
 from engine.errors import ConfigError
 from engine.piano_keys import KEYS, key_name, key_of
-from engine.tasks.vae.instrument.layout import Take, Voice, lay_out
+from engine.tasks.vae.instrument.layout import Take, Voice, check_keys, lay_out, left_out
 from engine.tasks.vae.instrument.model import Instrument
 
 
@@ -54,8 +54,9 @@ def test_a_kit_begins_at_the_key_that_is_asked_for_or_is_refused() -> None:
     (kit,) = lay_out("kit", voices, "kit", [(0, 3)], 0)
     assert [zone.root for zone in kit.zones] == [0, 1, 2, 3] and [zone.choke for zone in kit.zones] == [1, 0, 0, 1]
     assert [zone.root for zone in lay_out("kit", voices, "kit", (), 124)[0].zones] == [124, 125, 126, 127]
+    check_keys(4, "kit", (), 124)
     with pytest.raises(ConfigError, match=r"4 sounds from key 125 \(F9\) on reach .* Begin at 124 \(E9\) or lower"):
-        lay_out("kit", voices, "kit", (), 125)
+        check_keys(4, "kit", (), 125)
 
 
 @pytest.mark.parametrize("layers", range(1, 9))
@@ -78,13 +79,43 @@ def test_pitched_sounds_are_instruments_over_all_keys_and_the_others_stay_single
     assert alone.name == "kit a", "no empty instrument"
 
 
+def test_each_take_is_tuned_by_its_own_pitch_and_one_without_by_its_sounds() -> None:
+    """The sound's is that of its loudest layer's first take."""
+    soft, loud = Take("soft.wav", Pitch(220.0, 0.9), None), Take("loud.wav", Pitch(440.0, 0.9), None)
+    noisy = Take("noisy.wav", None, None)
+    both = Voice("a", ((soft, noisy), (loud, noisy)))
+    assert both.pitch == loud.pitch and Voice("b", ((soft,), (noisy,))).pitch is None
+    (kit,) = lay_out("kit", [both], "chromatic", ())
+    assert [(zone.sample, zone.root) for zone in kit.zones] == [
+        ("soft.wav", 57), ("noisy.wav", 69), ("loud.wav", 69), ("noisy.wav", 69),
+    ]  # fmt: skip
+
+
 def test_choke_groups_are_numbered_and_name_only_keys_that_play() -> None:
     voices = [voice(name) for name in "abcd"]
     (kit,) = lay_out("kit", voices, "kit", [(36, 38), (39,)])
     assert [zone.choke for zone in kit.zones] == [1, 0, 1, 2]
+    check_keys(4, "kit", [(36, 38), (39,)], None)
     with pytest.raises(ConfigError, match=r"Key 40 plays no sound.* 36 \(C2\) to 39 \(D#2\)"):
-        lay_out("kit", voices, "kit", [(40,)])
-    with pytest.raises(ConfigError, match="Key 36 is in two"):
-        lay_out("kit", voices, "kit", [(36, 37), (36, 38)])
-    with pytest.raises(ConfigError, match="Those that do: none"):
-        lay_out("kit", [voice("a", 440.0)], "chromatic", [(36,)])
+        check_keys(4, "kit", [(40,)], None)
+    with pytest.raises(ConfigError, match=r"Those that do: 60 \(C4\)\.$"):
+        check_keys(1, "kit", [(36, 60)], 60)
+
+
+def test_what_a_chromatic_kit_surely_has_no_key_for_is_refused_and_the_rest_is_said_afterwards() -> None:
+    """Until they are made nobody knows which sounds have a clear pitch, and no key of their own."""
+    for key in (35, 40):
+        with pytest.raises(ConfigError, match=f"Key {key} plays no sound"):
+            check_keys(4, "chromatic", [(36, key)], None)
+    check_keys(100, "chromatic", [(28, 127)], None)
+    check_keys(4, "chromatic", [(124, 127)], 126)
+    voices = [voice("a", 440.0), voice("b"), voice("c")]
+    assert list(left_out(voices, "chromatic", [(36, 37)], 36)) == []
+    assert list(left_out(voices, "chromatic", [(37, 38), (39, 40)], None)) == [
+        "Choked keys that play no sound of their own: 38 (D2), 39 (D#2), 40 (E2)."
+    ]
+    (begins,) = left_out(voices, "chromatic", (), 127)
+    assert begins == "The 2 sounds on keys of their own begin at 126 (F#9): higher they do not fit."
+    assert lay_out("kit", voices, "chromatic", (), 127)[0].zones[0].root == 126
+    (nothing,) = left_out(voices[:1], "chromatic", (), 40)
+    assert "The first key says nothing" in nothing
