@@ -11,6 +11,7 @@ import click
 
 from engine import completion
 from engine.errors import ConfigError, DataError
+from engine.flags import WholeRange
 from engine.process.path_type import UserPath
 from engine.regular_file import read_regular, refuse_files_there
 from engine.rundir.protocol import Record
@@ -23,7 +24,7 @@ _ASKED = ("seed", "temperature", "quality", "loop", "bars", "bpm", "beats_per_ba
 @click.command("generate")
 @click.argument("run_dir", metavar="RUN_DIR|MODEL.zip", type=UserPath())
 @click.option("--out", required=True, type=UserPath(), help="Directory for the sounds.")
-@click.option("--count", type=click.IntRange(1, 10_000), help="How many sounds. [default: 8]")
+@click.option("--count", type=WholeRange(1, 10_000), help="How many sounds. [default: 8]")
 @click.option("--duration", type=float, metavar="S", help=SoundRequest.model_fields["duration_s"].description)
 @click.option("--seed", type=int, default=0, show_default=True, help=SoundRequest.model_fields["seed"].description)
 @click.option(
@@ -55,12 +56,12 @@ _ASKED = ("seed", "temperature", "quality", "loop", "bars", "bpm", "beats_per_ba
     shell_complete=completion.files,
     help="Morph from sound A to sound B, both included.",
 )
-@click.option("--steps", type=click.IntRange(2, 1000), help="How many sounds on that way. [default: 8]")
+@click.option("--steps", type=WholeRange(2, 1000), help="How many sounds on that way. [default: 8]")
 @click.option(
     "--again", metavar="JSON", multiple=True, type=UserPath(exists=True, dir_okay=False),
     help="Make the sound of this recipe again; may be named several times. Takes no other option but --out.",
 )  # fmt: skip
-@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
+@click.option("--threads", type=WholeRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
 def command(run_dir: Path, out: Path, again: tuple[Path, ...], threads: int | None, **options: Any) -> None:
     """Make new sounds with a trained model, also while it trains.
 
@@ -168,7 +169,9 @@ def _make_again(run_dir: Path, out: Path, paths: tuple[Path, ...]) -> None:
         # Every Ogg file has a serial number of its own, so its bytes tell nothing.
         if recipe.file.format != "ogg" and hashlib.sha256(done.path.read_bytes()).hexdigest() != recipe.sha256:
             click.echo(
-                "It is not the same to the last bit: it was made on another machine, or with other versions.", err=True
+                f"{done.path.name} is not the same to the last bit: it was made on another machine, or with other "
+                "versions.",
+                err=True,
             )
 
 

@@ -10,6 +10,7 @@ import click
 from engine import completion
 from engine.audio.files.encode import Format
 from engine.errors import ConfigError
+from engine.flags import WholeRange
 from engine.process.path_type import UserPath
 from engine.regular_file import refuse_what_is_there
 from engine.tasks.vae.sounds.request import FileRequest, FromGrains, Making, SoundRequest
@@ -28,14 +29,15 @@ _SAYS = {name: field.description for name, field in Making.model_fields.items()}
 @click.option(
     "--checkpoint", shell_complete=completion.states, help="best, last, step-N or epoch-N; by default best, else last."
 )
-@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
+@click.option("--threads", type=WholeRange(1, 256), help="CPU threads; automatic: the cores, at most 4.")
 def command(run_dir: Path, sound: str, out: Path, checkpoint: str | None, threads: int | None, **options: Any) -> None:
     """Make a sound again from grains of the collection.
 
-    FILE, or the sound of the collection with that name, is cut into grains of 85 ms; each is answered by the grain of
-    the collection, as the model knows it, whose colour is nearest, at the loudness of FILE. What comes is as long as
-    FILE, at most ten minutes, and lies between both channels as FILE does. The same model, sound and seed give the same
-    bytes. Nothing is overwritten.
+    FILE, or the sound of the collection with that name, is cut into grains of eight spectrogram frames (85 ms at
+    48 kHz); each is answered by the grain of the collection, as the model knows it, whose colour is nearest, louder
+    and softer as FILE is, all in all at the level of the collection. What comes is as long as FILE, at most ten
+    minutes, and lies between both channels as FILE does.
+    The same model, sound and seed give the same bytes. Nothing is overwritten.
     """
     wanted: SoundRequest = validated(SoundRequest, {**options, "origin": FromGrains(file=sound)})
     file = FileRequest(format=_format(out))

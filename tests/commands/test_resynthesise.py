@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from engine.audio.files.io import read_wave
+from engine.audio.files.stream import SoundFile
 from engine.commands.generate import command as generate
 from engine.commands.resynthesise import command
 from engine.errors import ConfigError, DataError, RunDirectoryError, SweetspotError
@@ -20,6 +21,7 @@ from engine.tasks.vae.instrument.make import make_kit
 from engine.tasks.vae.instrument.request import InstrumentRequest
 from engine.tasks.vae.instrument.stars import read_stars
 from engine.tasks.vae.sounds.generate import SoundGenerator
+from engine.tasks.vae.sounds.inputs import open_sound
 from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.request import FileRequest, FromGrains, Making, SoundRequest
 from engine.tasks.vae.sounds.resynthesis import STEP, grains_of, mosaic, resynthesise
@@ -108,6 +110,15 @@ def test_each_grain_is_answered_by_the_nearest_in_colour_however_loud_it_is(drum
         assert own < 0.01 and other > 0.1, (own, other)
 
 
+def test_a_voice_that_ends_at_a_telephones_bands_is_judged_by_those_alone() -> None:
+    """The grain that fits below is taken, with its own highs, and not the one that has none either."""
+    low = torch.tensor([-20.0, -35.0, -10.0, -30.0])
+    voice, silent = torch.cat([low, torch.full((4,), -120.0)]), torch.full((4,), -120.0)
+    fits, dull = torch.cat([low, torch.full((4,), -15.0)]), torch.cat([low.flip(0), silent])
+    held = [one[:, None].expand(8, 4 * STEP) for one in (voice, fits, dull)]
+    assert (mosaic(held[0], grains_of(held[1:]))[4:] > -40).all()
+
+
 @pytest.mark.parametrize("kind", ["winds", "winds-gone", "vectors"])
 def test_textures_and_vectors_answer_too_with_their_recordings_or_without(
     kind: str, wind_run: Path, vector_run: Path, voice: Path
@@ -137,7 +148,39 @@ def test_what_generate_refuses_is_refused_in_the_same_words(drum_run: Path, tmp_
 def test_more_than_ten_minutes_are_refused(drum_run: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", np.resize(chirp(1, rate=8_000), 601 * 8_000), 8_000)
     error = refused(drum_run, tmp_path / "long.wav", tmp_path / "out.wav")
-    assert "is 601 s long; at most 600 s can be made" in str(error)
+    assert str(error).endswith("long.wav lasts more than 10 min, the most that is taken. Cut it into pieces.")
+
+
+def test_ten_minutes_are_taken(drum_run: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", np.resize(chirp(1, rate=8_000), 600 * 8_000), 8_000)
+    assert open_sound(open_model(drum_run), str(tmp_path / "long.wav"), 600.0).samples == 600 * 48_000
+
+
+@pytest.mark.parametrize("header", ["true", "lies"])
+def test_of_hours_of_silence_no_more_than_ten_minutes_are_decoded(
+    header: str, drum_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a megabyte as FLAC; a WAV that says how long it is is not decoded at all."""
+    path = tmp_path / ("long.wav" if header == "true" else "long.flac")
+    soundfile.write(path, np.zeros(2 * 3_600 * 8_000, np.int16), 8_000)
+    if header == "lies":  # of no length, as a recorder that streams leaves it: 36 bits of the first block
+        data = bytearray(path.read_bytes())
+        data[21], data[22:26] = data[21] & 0xF0, bytes(4)
+        path.write_bytes(data)
+    decoded: list[SoundFile] = []
+    monkeypatch.setattr(SoundFile, "close", lambda one: decoded.append(one))
+    heard = SoundFile.blocks
+    monkeypatch.setattr(SoundFile, "blocks", lambda one: (decoded.append(one), heard(one))[1])
+    error = refused(drum_run, path, tmp_path / "out.wav")
+    assert "lasts more than 10 min" in str(error)
+    assert {one.frames for one in decoded} == {0 if header == "true" else 601 * 8_000}
+
+
+def test_other_sounds_that_are_given_are_bounded_as_well(drum_run: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", np.resize(chirp(1, rate=8_000), 601 * 8_000), 8_000)
+    options = ["--from", str(tmp_path / "long.wav"), "--out", str(tmp_path / "out"), "--threads", "1"]
+    error = CliRunner().invoke(generate, [str(drum_run), *options]).exception
+    assert isinstance(error, DataError) and "lasts more than 10 min" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ import pytest
 
 from engine.audio.files.cache import default_cache
 from engine.audio.files.io import write_wave
+from engine.audio.settings import DecodeSettings
+from engine.collection.collection import open_collection
 from engine.errors import DataError
 from engine.rundir.encoding import seal
 from engine.rundir.layout import Layout
@@ -82,13 +84,16 @@ def test_a_name_on_the_map_leads_to_no_place_outside_the_collection(run: Path, d
     assert open_sound(trained, str(diary)).wave is None, "what is heard is the model's own memory of it"
 
 
-def test_a_sound_whose_cached_samples_are_damaged_or_gone_is_decoded_anew(run: Path) -> None:
+def test_a_sound_whose_cached_samples_are_damaged_or_gone_is_decoded_anew(run: Path, cache_place: Path) -> None:
     trained = open_model(run)
+    assert trained.source is not None
+    open_collection(trained.source, DecodeSettings())  # in a cache of its own: that of all tests is read meanwhile
     name = trained.files[0].path
     before, cache = open_sound(trained, name).wave, default_cache()
     path = find_sound(trained, name)
     assert before is not None and path is not None
     samples = cache.pcm(cache.key(path, trained.codec.config.sample_rate))
+    assert samples.is_relative_to(cache_place)
     for damage in (lambda: flip(samples, 4_001), samples.unlink):
         damage()
         again = open_sound(trained, name).wave

@@ -9,16 +9,28 @@ from typing import Literal
 
 import numpy as np
 
+from engine.audio.files.chunks import chunk
 from engine.audio.files.marks import Marks, mark_chunks
-from engine.audio.files.stream import MAX_DURATION_S, AudioError, SoundFile
+from engine.audio.files.stream import MAX_DURATION_S, AudioError, SoundFile, TooLongError
 from engine.audio.files.verdict import failure
 from engine.audio.stereo import StereoImage, middle_of
+from engine.quantities import duration
 from engine.rundir.atomic import replace_bytes
 
 Subtype = Literal["PCM_16", "PCM_24", "FLOAT"]
 UNMARKED = Marks()
 
-__all__ = ["AudioError", "Subtype", "read_stereo", "read_usable", "read_wave", "wave_bytes", "write_wave"]
+__all__ = [
+    "MAX_DURATION_S",
+    "AudioError",
+    "Subtype",
+    "TooLongError",
+    "read_stereo",
+    "read_usable",
+    "read_wave",
+    "wave_bytes",
+    "write_wave",
+]
 
 
 def read_wave(path: Path, sample_rate: int) -> np.ndarray:
@@ -28,14 +40,15 @@ def read_wave(path: Path, sample_rate: int) -> np.ndarray:
     hours of it.
     """
     source = SoundFile(path, sample_rate)
-    return _read(source, source.blocks())
+    return _read(source, source.blocks(), MAX_DURATION_S)
 
 
-def read_usable(path: Path, sample_rate: int) -> tuple[np.ndarray, StereoImage | None]:
+def read_usable(path: Path, sample_rate: int, most_s: float = MAX_DURATION_S) -> tuple[np.ndarray, StereoImage | None]:
     """:func:`read_wave` and how the sound lies between two channels, None of a mono one; AudioError also for what a
-    scan of a collection leaves out, in the same words."""
-    source = SoundFile(path, sample_rate)
-    wave = _read(source, source.blocks())
+    scan of a collection leaves out, in the same words. TooLongError, at once where the file tells it and after
+    ``most_s`` where not, for a longer one."""
+    source = SoundFile(path, sample_rate, min(most_s + 1, MAX_DURATION_S))
+    wave = _read(source, source.blocks(), most_s)
     reason = failure(source, float(wave.min(initial=np.inf)), float(wave.max(initial=-np.inf)))
     if reason is not None:
         raise AudioError(reason)
@@ -49,20 +62,27 @@ def read_stereo(path: Path, sample_rate: int, most_s: float | None = None) -> tu
     most_s: its beginning alone, where it is longer. A side 40 dB below the middle makes no stereo.
     """
     source = SoundFile(path, sample_rate, min(most_s or MAX_DURATION_S, MAX_DURATION_S))
-    wave = _read(source, source.blocks(mixed=False), cut=most_s is not None)
+    wave = _read(source, source.blocks(mixed=False), MAX_DURATION_S if most_s is None else None)
     image = _image(source)
     return wave if image is not None else middle_of(wave), image
+
+
+def _too_long(most_s: float) -> TooLongError:
+    return TooLongError(f"longer than {duration(most_s)}: cut it into pieces")
 
 
 def _image(source: SoundFile) -> StereoImage | None:
     return source.stereo.image() if source.stereo is not None else None
 
 
-def _read(source: SoundFile, waves: Iterable[np.ndarray], cut: bool = False) -> np.ndarray:
-    """All of ``waves``, the blocks of ``source``. cut: it may end before the file does."""
+def _read(source: SoundFile, waves: Iterable[np.ndarray], most_s: float | None) -> np.ndarray:
+    """All of ``waves``, the blocks of ``source``. most_s: what it may last; None: it may end before the file does."""
+    if most_s is not None and source.known_s > most_s:
+        source.close()
+        raise _too_long(most_s)
     blocks = list(waves)
-    if source.shortened and not cut:
-        raise AudioError("longer than three hours: cut it into pieces")
+    if most_s is not None and (source.shortened or source.duration_s > most_s):
+        raise _too_long(most_s)
     if not source.frames:
         raise AudioError("empty: no sample of it can be read")
     return np.concatenate(blocks)
@@ -100,15 +120,15 @@ def wave_bytes(
     channels = 1 if wave.ndim == 1 else wave.shape[1]
     block = channels * bits // 8
     form = struct.pack("<HHIIHH", kind, channels, sample_rate, sample_rate * block, block, bits)
-    chunks = _chunk(b"fmt ", form)
+    chunks = chunk(b"fmt ", form)
     if subtype == "FLOAT":  # every format but integer PCM has a size of extensions and a count of samples
-        chunks = _chunk(b"fmt ", form + struct.pack("<H", 0)) + _chunk(b"fact", struct.pack("<I", len(wave)))
-    chunks += _chunk(b"data", data)
-    chunks += b"".join(_chunk(name, body) for name, body in mark_chunks(marks, len(wave), sample_rate))
+        chunks = chunk(b"fmt ", form + struct.pack("<H", 0)) + chunk(b"fact", struct.pack("<I", len(wave)))
+    chunks += chunk(b"data", data)
+    chunks += b"".join(chunk(name, body) for name, body in mark_chunks(marks, len(wave), sample_rate))
     if info:
-        tags = b"".join(_chunk(name.encode("ascii"), text.encode() + b"\0") for name, text in info.items())
-        chunks += _chunk(b"LIST", b"INFO" + tags)
-    return _chunk(b"RIFF", b"WAVE" + chunks)
+        tags = b"".join(chunk(name.encode("ascii"), text.encode() + b"\0") for name, text in info.items())
+        chunks += chunk(b"LIST", b"INFO" + tags)
+    return chunk(b"RIFF", b"WAVE" + chunks)
 
 
 def _samples(wave: np.ndarray, subtype: Subtype) -> bytes:
@@ -119,7 +139,3 @@ def _samples(wave: np.ndarray, subtype: Subtype) -> bytes:
     if subtype == "PCM_16":
         return whole.astype("<i2").tobytes()
     return whole.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)

@@ -55,6 +55,10 @@ class AudioError(DataError):
         self.lasting = lasting
 
 
+class TooLongError(AudioError):
+    """A sound of more seconds than were asked for."""
+
+
 class SoundFile:
     """An open sound file. Iterate :meth:`blocks` once; the facts about what was read stand in the attributes after.
 
@@ -86,13 +90,23 @@ class SoundFile:
         self._sum = stated_sum(path) if self._file.format == "FLAC" else None
         self._limit = int(max_duration_s * self.sample_rate)
         if self.sample_rate not in _RATES:
-            with self._file, self._under:
-                pass
+            self.close()
             raise AudioError(f"its header says {self.sample_rate:,} Hz, which is no sample rate of a sound")
 
     @property
     def duration_s(self) -> float:
         return self.frames / self.sample_rate
+
+    @property
+    def known_s(self) -> float:
+        """Seconds that there must be, before any is read: as many bytes are there. 0 where a decoder makes them, whose
+        headers may say anything."""
+        return 0.0 if self.coded else self._file.frames / self.sample_rate
+
+    def close(self) -> None:
+        """Of one whose :meth:`blocks` are not wanted."""
+        with self._under, self._file:
+            pass
 
     def blocks(self, *, mixed: bool = True) -> Iterator[np.ndarray]:
         """Float32 blocks of any length at the rate asked for: channels averaged, [samples]; or, not mixed, both of two

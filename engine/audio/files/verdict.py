@@ -23,7 +23,7 @@ def failure(source: SoundFile, low: float, high: float) -> str | None:
     if source.frames < source.sample_rate / 1000:
         return f"too short: {counted(source.frames, 'sample')}"
     if source.channel_peak < SILENT:
-        return "silent: it never rises above -60 dB of full scale"
+        return "silent: it stays more than 60 dB below full scale"
     if source.channels > 1 and max(-low, high) < SILENT:
         return "silent in mono: its channels cancel each other, so save one of them alone"
     return "silent: it holds a constant offset and nothing else"

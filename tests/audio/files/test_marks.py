@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from scipy.io import wavfile
 
 from engine.audio.files.io import Subtype, wave_bytes
 from engine.audio.files.marks import Marks, Tempo
@@ -31,6 +30,9 @@ def test_libsndfile_reads_loop_root_and_tempo(tmp_path: Path) -> None:
     path = written(tmp_path / "a.wav", Marks(loop=True, root=45, tempo=WALTZ))
     assert sampler_marks(path) == SamplerMarks(45, (0, LENGTH))
     assert tempo_marks(path) == TempoMarks((3, 4), True, 12, 97.5, 45)
+    data = path.read_bytes()
+    period_ns = struct.unpack_from("<I", data, data.index(b"smpl") + 16)[0]
+    assert period_ns == round(1e9 / 48_000), "libsndfile passes over it"
 
 
 def test_what_is_not_known_is_not_told(tmp_path: Path) -> None:
@@ -47,6 +49,8 @@ def test_what_is_not_known_is_not_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sound", WAVES, ids=["mono", "stereo"])
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
 def test_every_reader_finds_the_samples_as_before(sound: np.ndarray, subtype: Subtype, tmp_path: Path) -> None:
+    from scipy.io import wavfile  # here, so that only the worker that asks takes a second to import it
+
     bare = written(tmp_path / "bare.wav", Marks(), sound, subtype)
     marked = written(tmp_path / "marked.wav", Marks(loop=True, root=45, tempo=WALTZ), sound, subtype)
     content = marked.read_bytes()

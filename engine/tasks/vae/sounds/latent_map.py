@@ -15,6 +15,7 @@ import torch
 from engine import rng
 from engine.audio.stereo import StereoImage
 from engine.errors import ConfigError, DataError
+from engine.quantities import apart
 from engine.rundir.record import Side
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.file_codes import FileCodes
@@ -172,9 +173,10 @@ class LatentMap:
         distance = float(self._distances(self._learned, self._summary(code)).min())
         if distance <= self._reach:
             return []
+        far, reach = apart(distance, self._reach, 1)
         return [
-            f"This place is far from everything learned: {distance:.1f} times as far from the nearest recording as "
-            f"recordings are from each other, where new sounds stay within {self._reach:.1f}. It may sound like noise."
+            f"This place is far from everything learned: {far} times as far from the nearest recording as "
+            f"recordings are from each other, where new sounds stay within {reach}. It may sound like noise."
         ]
 
     def _distances(self, others: torch.Tensor, summary: torch.Tensor) -> torch.Tensor:

@@ -126,7 +126,7 @@ def check_can(place: Path, what: Ability) -> RunRecord:
     record = RunReader(place).require_run("Name a run's directory, or an exported model.")
     if not getattr(record.can, what):
         raise DataError(
-            f"This run trained the task {record.task}, which {_CANNOT[what]}.", "Name a run that was trained on sounds."
+            f"This run {_CANNOT[what]}: it learned something else.", "Name a run that was trained on sounds."
         )
     return record
 

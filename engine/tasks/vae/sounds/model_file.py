@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 
 from engine.errors import DataError
 from engine.rundir.encoding import decode, encode, seal, unseal
+from engine.rundir.layout import is_run_id
 from engine.rundir.protocol import Record
 from engine.rundir.record import FileRow
 from engine.sharing.deterministic_zip import read_zip, write_zip
@@ -108,6 +109,10 @@ def read_model(path: Path) -> ModelFile:
         manifest = ModelManifest.model_validate(raw)
         if unseal(first) is None:
             raise DataError(f"{path.name} is damaged: its manifest was changed.", "Use another copy of it.")
+        if not is_run_id(manifest.run):  # files are called by it
+            raise DataError(
+                f"{path.name} is damaged: its run has a name that none can have.", "Use another copy of it."
+            )
         _verify(path, manifest, members)
         config = ModelConfig.model_validate(decode(members[CONFIG]) or {})
     except ValidationError as error:

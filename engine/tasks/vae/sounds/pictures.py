@@ -135,6 +135,6 @@ def _both_channels(path: Path, rate: int) -> np.ndarray:
     try:
         wave, _ = read_stereo(path, rate, LONGEST_S)
     except (AudioError, OSError) as error:
-        raise DataError(f"{path} cannot be used: {error}.", "Leave it out or convert it to WAV.") from error
+        raise DataError(f"{path} cannot be used: {error}.", "Name another one, or make a WAV of it.") from error
     found: np.ndarray = wave[: round(LONGEST_S * rate)] / max(peak(wave), np.finfo(np.float32).tiny)
     return found

@@ -5,17 +5,28 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from engine.audio.files.encode import BitDepth, Format
 from engine.audio.files.marks import Tempo
-from engine.config import Settings
 from engine.quantities import plural
+from engine.settings import Settings
 
 SHORTEST = 0.05  # seconds
 MOST_SECONDS = 600.0
+LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # of what is written, in Hz
 USUAL_BEATS = 4
 AXES_REACH = 4.0
+
+
+def _one_name(number: Any) -> Any:
+    """Of 1 and 01, which JSON tells apart, the second would silently take the place of the first."""
+    if isinstance(number, str) and number.isdecimal() and str(int(number[:9])) != number:
+        raise ValueError(f"{number[:20]} is no axis: they are numbered 1, 2, 3")
+    return number
+
+
+AxisNumber = Annotated[int, BeforeValidator(_one_name)]
 
 
 class FromPrior(Settings):
@@ -56,7 +67,7 @@ class Moved(Settings):
 
     kind: Literal["moved"] = "moved"
     of: FromPrior | FromFile | Between | MapPoint = Field(discriminator="kind")
-    axes: dict[int, Annotated[float, Field(ge=-AXES_REACH, le=AXES_REACH)]] = Field(
+    axes: dict[AxisNumber, Annotated[float, Field(ge=-AXES_REACH, le=AXES_REACH)]] = Field(
         description="Number of an axis (from 1) to how far along it, in standard deviations of the collection."
     )
 
@@ -109,11 +120,11 @@ class Treatment(Making):
     @model_validator(mode="after")
     def _in_time(self) -> Self:
         if (self.bars is None) != (self.bpm is None):
-            raise ValueError("a length in bars takes both bars and bpm")
+            raise ValueError("A length in bars takes both bars and bpm")
         if self.beats_per_bar is not None and self.bars is None:
             raise ValueError("beats_per_bar says nothing without bars and bpm")
         if self.bars is not None and self.duration_s is not None:
-            raise ValueError("a length in bars leaves no other one in seconds")
+            raise ValueError("A length in bars leaves no other one in seconds")
         if self.tempo is not None and not SHORTEST <= (self.seconds or 0) <= MOST_SECONDS:
             raise ValueError(
                 f"{self.bars} bars at {self.bpm:g} bpm are {self.seconds:.4g} s; from {SHORTEST:g} to "
@@ -156,12 +167,18 @@ class SoundRequest(Treatment):
 
     origin: Annotated[Origin | FromGrains, Field(discriminator="kind")] = Field(default_factory=FromPrior)
 
+    @property
+    def index(self) -> int:
+        """Which of the seed's draws it is made of, wherever it is moved from there."""
+        start = self.origin.of if isinstance(self.origin, Moved) else self.origin
+        return start.index if isinstance(start, FromPrior | FromFile) else 0
+
 
 class FileRequest(Settings):
     """How a sound is written."""
 
     format: Format = Field("wav", description="wav, flac or ogg.")
-    sample_rate: int | None = Field(None, ge=8_000, le=192_000, description="In Hz; automatic: the model's.")
+    sample_rate: int | None = Field(None, ge=LOWEST_RATE, le=HIGHEST_RATE, description="In Hz; automatic: the model's.")
     bit_depth: BitDepth | None = Field(None, description="16, 24 or (WAV only) 32, which is float; automatic: 24.")
 
     @model_validator(mode="after")

@@ -17,7 +17,6 @@ from engine.audio import finish
 from engine.audio.inversion import BEST, FAST
 from engine.audio.mel import SILENCE_DB, power_to_db, to_power
 from engine.audio.segments import evenly
-from engine.errors import DataError
 from engine.tasks.vae.codec import AUDIBLE_DB
 from engine.tasks.vae.sounds.collection_codes import MEASURED_FILES, MEASURED_S, collection_codes
 from engine.tasks.vae.sounds.generate import LEVEL, Made, SoundGenerator
@@ -39,12 +38,7 @@ def resynthesise(generator: SoundGenerator, name: str, making: Making, sample_ra
     the same wave. ``DataError`` for a sound that cannot be used or lasts more than ten minutes, and where the
     collection is gone.
     """
-    given = open_sound(generator.trained, name)
-    seconds = given.samples / generator.rate
-    if seconds > MOST_SECONDS:
-        raise DataError(
-            f"{name} is {seconds:.0f} s long; at most {MOST_SECONDS:g} s can be made.", "Cut it into pieces."
-        )
+    given = open_sound(generator.trained, name, MOST_SECONDS)
     wanted = _spectrum(generator, given)
     answer = mosaic(wanted, grains_of(_collection(generator, making.seed)))
     rough = generator.codec.roughen(answer[None], rng.generator(making.seed, "resynthesis-texture"))

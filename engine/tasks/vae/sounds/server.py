@@ -54,7 +54,7 @@ Answer = dict[str, Any]
 
 
 class RequestHandler:
-    """RequestHandler requests about one run; keeps the last four models warm."""
+    """Answers requests about one run; keeps the last four models warm."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

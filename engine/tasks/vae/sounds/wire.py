@@ -9,11 +9,11 @@ from typing import Any, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from engine.config import Settings
 from engine.errors import ConfigError, SweetspotError
 from engine.home import expanded
 from engine.rundir.encoding import too_deep
-from engine.tasks.vae.sounds.request import FromPrior, Origin
+from engine.settings import Settings
+from engine.tasks.vae.sounds.request import AxisNumber, FromPrior, Origin
 from engine.validation import validated
 
 LONGEST_CAUSE = 600  # characters: what is quoted of a request may be a megabyte
@@ -51,7 +51,7 @@ class PointAsk(MakeAsk):
 
 class MoveAsk(MakeAsk):
     of: Any = Field(default_factory=FromPrior)
-    axes: dict[int, float]
+    axes: dict[AxisNumber, float]
 
 
 class AlongAsk(Ask):

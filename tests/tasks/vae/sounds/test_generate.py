@@ -80,7 +80,7 @@ def test_a_morph_of_textures_keeps_moving_half_way(winds: SoundGenerator) -> Non
 
 def test_a_new_one_shot_keeps_its_attack(strokes: SoundGenerator) -> None:
     request = SoundRequest()
-    db, samples = strokes._struck(strokes._code(request, []))
+    db, samples = strokes._struck(strokes.codes.of(request))
     raw = strokes._voice(db[:, : samples // strokes.hop + 2 * STRIDE], request, 0)
     _keeps_its_attack(strokes.make(request).wave, raw)
 
@@ -170,7 +170,7 @@ def test_a_given_sound_of_the_collection_lies_where_the_map_has_it_and_is_decode
     for generator in (strokes, winds):
         own = generator.map.points()[0].path
         request = SoundRequest(origin=FromFile(file=own, amount=0))
-        code = generator._code(request, [])
+        code = generator.codes.of(request)
         assert torch.equal(generator.code(request), code.place) and code.values.shape == code.place.shape
         apart, by_fit = (generator.map.nearest(one)[0].distance for one in (code.place, code.values))
         assert apart < 0.1 and apart < by_fit / 2

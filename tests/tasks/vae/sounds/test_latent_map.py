@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +71,15 @@ def test_only_places_far_from_everything_learned_are_warned_of() -> None:
     # What lies across all directions of the collection is what the model takes for noise.
     near = ours.nearest(ours.file_codes.codes[3][None])
     assert (near[0].path, near[0].distance) == ("3.wav", 0.0) and near[1].distance > 0.5
+
+
+def test_a_place_a_little_too_far_is_not_said_to_lie_as_far_as_new_sounds_do() -> None:
+    ours = made_up()
+    code = ours.code_at(200, 0)[None]
+    distance = float(ours._distances(ours._learned, ours._summary(code)).min())
+    ours.__dict__["_reach"] = distance - 1e-3
+    far, reach = map(float, re.findall(r"\d+\.\d+", ours.remarks(code)[0]))
+    assert far > reach
 
 
 def test_moving_along_an_axis_moves_along_that_axis_alone() -> None:

@@ -25,8 +25,8 @@ def test_a_morph_has_a_position_or_steps() -> None:
     [
         (None, "choke = None: input should be a list"),
         ({}, "choke = {}: input should be a list"),
-        ([[36, 36]], "a choke group needs two different keys"),
-        ([[]], "a choke group needs two different keys"),
+        ([[36, 36]], "A choke group needs two different keys"),
+        ([[]], "A choke group needs two different keys"),
     ],
 )
 def test_choke_groups_that_are_none_are_refused_in_words_of_json(choke: Any, said: str) -> None:
