@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from engine.config import Settings
+from engine.settings import Settings
 
 
 class SpectrogramConfig(Settings):
@@ -76,7 +76,7 @@ class SpectrogramConfig(Settings):
         bins = int((self.top_hz - self.f_min) * self.n_fft / self.sample_rate)
         if bins < self.n_mels:
             raise ValueError(
-                f"from {self.f_min:g} to {self.top_hz:g} Hz a frame of {self.n_fft} samples has {bins} frequencies, "
+                f"From {self.f_min:g} to {self.top_hz:g} Hz a frame of {self.n_fft} samples has {bins} frequencies, "
                 f"too few for {self.n_mels} bands: widen the range, or choose fewer bands or a longer frame"
             )
         return self

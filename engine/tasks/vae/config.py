@@ -10,8 +10,9 @@ from pydantic import Field
 
 from engine.audio.settings import DecodeSettings, SpectrogramConfig
 from engine.collection.phases import PHASES
-from engine.config import OverfittingPreset, Presets, TaskConfig
+from engine.config import TaskConfig
 from engine.rundir.record import Abilities, FileRow, Nouns
+from engine.settings import OverfittingPreset, Presets
 from engine.tasks.vae.nouns import SOUNDS
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from engine.audio.files.cache import default_cache, refused
 from engine.audio.files.find import find_files
-from engine.config import Settings
 from engine.errors import DataError
+from engine.settings import Settings
 from engine.sources import Claim, Dataset, Description, Offer
 from engine.tasks.vae.demo.synthesis import synthesise_demo
 

@@ -24,7 +24,7 @@ from engine.tasks.vae.fitting import sound_shapes
 
 @dataclass(frozen=True)
 class Preparation:
-    """loudest [N], ceiling [M]: see :class:`~engine.tasks.vae.dataset.Sweep`. average [M]: the mean of each band.
+    """loudest [N], ceiling [M]: see :class:`~engine.tasks.vae.dataset.Sweep`.
 
     db [N, M, F]: the fixed chunks of either side. shapes [4, N]: see :func:`~engine.tasks.vae.fitting.sound_shapes`.
     numbers [4]: the scale's three, and how far held-out sounds are from what is learned. cells, starts, ends: the
@@ -34,7 +34,6 @@ class Preparation:
     train_loudest: torch.Tensor
     val_loudest: torch.Tensor
     ceiling: torch.Tensor
-    average: torch.Tensor
     train_db: torch.Tensor
     val_db: torch.Tensor
     shapes: torch.Tensor
@@ -92,7 +91,7 @@ def _compute(
     index = _new_index(train)
     found = sweep(train, transform, index, context.check, partial(context.report, "prepare"))
     val_loudest = sweep(val, transform, check=context.check).loudest
-    scale, average = measure(train, transform, float(found.ceiling.max()))
+    scale = measure(train, transform, float(found.ceiling.max()))
     train_db, val_db = evaluation_db(train, transform), evaluation_db(val, transform)
     context.check()
     meter = CopyingMeter(train, transform, index, scale.floor)
@@ -101,7 +100,6 @@ def _compute(
         train_loudest=found.loudest,
         val_loudest=val_loudest,
         ceiling=found.ceiling,
-        average=average,
         train_db=train_db,
         val_db=val_db,
         shapes=sound_shapes(train, context.check),

@@ -114,12 +114,11 @@ class VAETask:
         self.train_items = EvaluationItems(self.train, found.train_db, found.train_loudest)
         self.val_items = EvaluationItems(self.val, found.val_db, found.val_loudest)
         context.check()
-        self.baseline_db = float(self.val_items.error_db(found.average[None, :, None]).mean())
         self.monitor = Monitor(
             metric="val_recon_db",
             reference="train_recon_db",
             unit="dB",
-            baseline=self.baseline_db,
+            baseline=float(self.val_items.error_db(self.train_items.average()[None, :, None]).mean()),
             standard_error="val_recon_se_db",
             files="val_recon_db_files",
             nouns=self.task_config.nouns,
@@ -194,7 +193,7 @@ class VAETask:
             "val_recon_db": error,
             "val_recon_se_db": float(errors.std() / math.sqrt(len(errors))) if len(errors) > 1 else math.nan,
             "val_recon_db_files": self._by_file(errors),
-            "baseline_db": self.baseline_db,
+            "baseline_db": self.monitor.baseline,
             "kl_divergence": float(out.divergence),
             "kl_per_dim": [round(nats, 4) for nats in per_dim.reshape(mean.shape[1:]).mean(1).tolist()],
             "kl_max_dim": float(per_dim.max()),

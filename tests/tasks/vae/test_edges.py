@@ -84,9 +84,9 @@ def test_a_run_of_an_older_version_begins_and_ends_as_it_did(drum_run: Path) -> 
     assert older.edges is None
     new, old = (SoundGenerator(replace(trained, codec=one)) for one in (trained.codec, older))
     request = SoundRequest(quality="fast")
-    db, _ = old._struck(old._code(request, []))
+    db, _ = old._struck(old.codes.of(request))
     assert torch.equal(db, older.struck(older.decode(old.code(request)))[0])
-    assert not torch.equal(db, new._struck(new._code(request, []))[0])
+    assert not torch.equal(db, new._struck(new.codes.of(request))[0])
     assert old.make(request).wave.any()
 
 
@@ -111,7 +111,7 @@ def test_a_new_sound_begins_and_ends_as_the_recording_it_was_drawn_nearest_to(
     for index in range(8):
         origin = FromPrior(index=index)
         request = SoundRequest(origin=Moved(of=origin, axes={1: 0.2}) if moved else origin)
-        code = ours._code(request, [])
+        code = ours.codes.of(request)
         assert code.beside is not None
         db, samples = ours._struck(code)
         plain = ours.codec.struck(ours._decoded(code)[None])[0]
@@ -126,7 +126,7 @@ def test_a_new_sound_begins_and_ends_as_the_recording_it_was_drawn_nearest_to(
 def test_what_was_not_drawn_begins_as_most_recordings_do(clicks_and_bows: SoundGenerator) -> None:
     ours = clicks_and_bows
     for origin in (FromFile(file=ours.map.points()[0].path, amount=0.5), MapPoint(x=0, y=0)):
-        code = ours._code(SoundRequest(origin=origin), [])
+        code = ours.codes.of(SoundRequest(origin=origin))
         assert torch.equal(ours._struck(code)[0], ours.codec.struck(ours._decoded(code)[None])[0])
 
 

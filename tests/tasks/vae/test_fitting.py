@@ -36,6 +36,25 @@ def test_prior_and_map_hold_an_even_choice_of_a_large_collection(drums: Path) ->
         assert max(np.diff(chosen)) <= 2
 
 
+def test_level_and_kind_come_from_an_even_choice_of_a_large_collection(tmp_path: Path) -> None:
+    """The last fifth of 320 sounds is another: long and even before, short and spiky there."""
+    draws = np.random.default_rng(0)
+    struck = np.exp(-np.arange(4_800) / 480) * draws.standard_normal(4_800)
+    for name, wave in (("0", draws.uniform(-1, 1, 24_000)), ("1", struck)):
+        write_wave(tmp_path / f"{name}.wav", (0.1 * wave).astype(np.float32), 48_000)
+    one, other = open_collection(tmp_path, DecodeSettings()).sounds
+    sounds = [one] * 256 + [other] * 64
+    mixed, first, last = (AudioTrainingDataset(part, SpectrogramConfig(), 1.0) for part in (sounds, [one], [other]))
+    shapes, begun, ended = (sound_shapes(train, lambda: None) for train in (mixed, first, last))
+    assert shapes.shape[1] == FITTED_SOUNDS
+    assert torch.equal(shapes[:, :1], begun) and torch.equal(shapes[:, -1:], ended)
+    others = int((shapes == ended).all(0).sum())
+    assert others == pytest.approx(FITTED_SOUNDS / 5, abs=1)
+    fitting = Fitting(mixed, last, VAEConfig(), shapes)
+    assert sum(place >= 256 for place in fitting.learned) == others
+    assert fitting.level != Fitting(first, last, VAEConfig(), begun).level
+
+
 @pytest.mark.parametrize("end_db, silence, expected", [(40, 0, 40), (40, 24_000, 60), (90, 0, 60)])
 def test_new_sounds_end_where_recordings_do(tmp_path: Path, end_db: int, silence: int, expected: int) -> None:
     draws = np.random.default_rng(0)

@@ -40,6 +40,25 @@ def test_the_kind_of_sounds_is_found_and_can_be_said(
     assert torch.isfinite(opened.codec.sample_db(2, 94, 0, 0.85)).all()
 
 
+def test_no_answer_that_is_always_the_same_is_nearer_to_the_sounds_than_the_average_one(drums: Path) -> None:
+    opened = task(drums, "one-shots")
+    items = opened.train_items
+    average = items.average()
+
+    def error(answer: torch.Tensor) -> float:
+        """Mean absolute error over all bins that count."""
+        return float((answer[None, :, None] - items.db).abs()[items.active].mean())
+
+    sounding = torch.where(items.active, items.db, torch.nan).transpose(0, 1).flatten(1)
+    draws = torch.Generator().manual_seed(0)
+    others = [average + sign * torch.rand(average.shape, generator=draws) for sign in (-1, 1) for _ in range(8)]
+    least = error(average)
+    assert all(least <= error(other) for other in (sounding.nanmean(1).nan_to_num(0), *others))
+    with_silence = items.db.mean((0, 2))
+    assert error(with_silence) > 1.2 * least, "silence that no error counts makes an answer that is easily beaten"
+    assert opened.monitor.baseline == float(opened.val_items.error_db(average[None, :, None]).mean())
+
+
 def test_sounds_without_a_limit_are_trained_as_long_as_they_need(drums: Path) -> None:
     opened = task(drums, "one-shots", TrainingConfig())
     config = opened.config
