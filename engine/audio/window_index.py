@@ -2,7 +2,7 @@
 
 Sounds are kept as the mean dB of cells of 8 frames and a thirty-second of the mel bands, in half precision: 45 kB a
 minute. A sought sound is cut into the same cells at each of the 8 shifts, so a copy meets its own cells exactly,
-wherever it was taken from. Distances are squared, over what is active in the sought sound, at the best gain.
+wherever it was taken from. Misfits are squared, over what is active in the sought sound, at the best gain.
 
 Letters: M mel bands, F frames, G groups of bands, C cells in time, N cells of the whole collection.
 """
@@ -19,7 +19,7 @@ from torch.nn import functional
 CELL_FRAMES = 8
 GROUPS = 32
 LEAD_IN_CELLS = 2
-_WHOLENESS = 6
+_CHANCE_DB = 5.0  # a cell that fits better than this speaks for a place, and the more cells, the louder
 _BLOCK = 1 << 15  # cells in one correlation: what does not fit a processor's cache is slow
 
 
@@ -71,9 +71,9 @@ class WindowIndex:
 
         active: bool [M, F], the bins that matter.
         """
-        errors, shifts = self._errors(_Query(*self._shifted(sound, active.float())))
+        misfits, shifts = self._misfits(_Query(*self._shifted(sound, active.float())))
         begins = self._begins()  # the silence between sounds is no answer, however flat the sought sound
-        order = begins[errors[begins].topk(min(len(begins), 8 * count), largest=False).indices]
+        order = begins[misfits[begins].topk(min(len(begins), 8 * count), largest=False).indices]
         found: list[WindowAt] = []
         for cell in order.tolist():
             place = self._place(cell, int(shifts[cell]))
@@ -94,12 +94,12 @@ class WindowIndex:
         sound = bisect.bisect_right(self._starts, cell + LEAD_IN_CELLS) - 1
         return WindowAt(sound, (cell - self._starts[sound]) * CELL_FRAMES - shift)
 
-    def _errors(self, query: _Query) -> tuple[torch.Tensor, torch.Tensor]:
-        """For windows from each cell [N] the least error in dB squared over all shifts, and that shift."""
+    def _misfits(self, query: _Query) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of windows from each cell [N] the least misfit over all shifts, and that shift."""
         reach = query.weight.shape[-1] - 1
         cells = functional.pad(self._gathered(), (0, reach), value=self.floor_db)
         blocks = [cells[:, start : start + _BLOCK + reach] for start in range(0, self._size, _BLOCK)]
-        least = [query.errors(block.float()).min(0) for block in blocks]
+        least = [query.misfits(block.float()).min(0) for block in blocks]
         return torch.cat([part.values for part in least]), torch.cat([part.indices for part in least])
 
     def _gathered(self) -> torch.Tensor:
@@ -119,9 +119,8 @@ class WindowIndex:
             cells.append(functional.pad(self._cells(sound[:, part]), padding, value=self.floor_db))
             missing = -active[:, part].shape[1] % CELL_FRAMES
             mask = functional.pad(active[:, part], (0, missing))[None]
-            share = functional.adaptive_avg_pool2d(mask, (GROUPS, whole))[0]
-            # A cell that reaches the floor has another mean at another gain: cells that are active throughout count.
-            weights.append(functional.pad(share.pow(_WHOLENESS), padding))
+            # A cell that reaches the floor has another mean at another gain: it counts for the part that does not.
+            weights.append(functional.pad(functional.adaptive_avg_pool2d(mask, (GROUPS, whole))[0], padding))
         return torch.stack(cells), torch.stack(weights)
 
     def _cells(self, db: torch.Tensor) -> torch.Tensor:
@@ -131,10 +130,11 @@ class WindowIndex:
 
 
 class _Query:
-    """A sought sound in cells [S, G, C] and their weights: its weighted squared error at the best gain, anywhere.
+    """A sought sound in cells [S, G, C] and their weights: how ill it fits anywhere, at the best gain.
 
     sum w (x + g - q)^2 is least at g = sum w (q - x) / sum w, so three correlations are enough: w with x squared, w q
-    and w with x.
+    and w with x. What chance would give, sum w c^2, is taken off. No mean: where a quiet sound sank to the floor, some
+    shift leaves it two cells to go by, and any two cells fit somewhere.
     """
 
     def __init__(self, cells: torch.Tensor, weight: torch.Tensor) -> None:
@@ -146,15 +146,15 @@ class _Query:
         self._second = (weight * cells.square()).sum((1, 2))[:, None]
         self._kernels = torch.cat([weight, weight * cells])
 
-    def errors(self, cells: torch.Tensor) -> torch.Tensor:
-        """[S, windows] for cells [G, windows + C - 1]."""
+    def misfits(self, cells: torch.Tensor) -> torch.Tensor:
+        """In dB squared [S, windows], below 0 where it is better than chance, for cells [G, windows + C - 1]."""
         x = (cells - self._middle)[None]
         shifts = len(self.weight)
         squares = functional.conv1d(x.square(), self.weight)[0]
         both = functional.conv1d(x, self._kernels)[0]
         sums, products = both[:shifts], both[shifts:]
         apart: torch.Tensor = squares - 2 * products + self._second - (sums - self._first).square() / self._total
-        return apart / self._total
+        return apart - _CHANCE_DB**2 * self._total
 
 
 def _same(place: WindowAt, other: WindowAt) -> bool:

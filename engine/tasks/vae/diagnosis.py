@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from engine.claims.figures import figure
+from engine.claims.figures import amount, figure
 from engine.claims.kinds import GOING_ON, OF_THE_GAP, Finding, Kind
 from engine.metrics import MetricsHistory
 from engine.tasks.vae.config import VAEConfig
@@ -17,7 +17,7 @@ COLLAPSED_NATS = 0.5
 IDLE_PART = 0.5
 DIVERSE_RATIO = 2.0
 ALIKE_PART = 0.1
-PLAYED_BACK = 0.5  # of the distance of unheard sounds: whose copies of its own are farther off can play none back
+PLAYED_BACK = 0.5  # of the distance of unheard sounds: copies farther off are not told from a blur
 
 COLLAPSED = Kind(
     "collapsed", "warning", "carries nothing", before="not_learning",
@@ -83,8 +83,8 @@ def repeats(samples_db: float, held_out_db: float, own_db: float) -> bool:
     """Whether new sounds play back what was learnt.
 
     samples_db, held_out_db: how far new and unheard sounds lie from the nearest training sound. own_db: how far off its
-    copies of its own sounds are. What is blurred comes near to everything, so that alone proves nothing: it must be
-    able to play its own back, and new sounds must lie nearer to where such copies lie than to where unheard sounds do.
+    copies of its own sounds are on average. What is blurred comes near to everything, so that alone proves nothing:
+    those must be good enough, and new sounds must lie nearer to where such copies lie than to where unheard sounds do.
     False where one is no number.
     """
     return own_db <= PLAYED_BACK * held_out_db and samples_db < (own_db + held_out_db) / 2
@@ -95,11 +95,11 @@ def _of_copying(copying: CopyingReading, own_db: float) -> list[Finding]:
     ours, theirs = copying.samples_db, copying.held_out_db
     if not (math.isfinite(ours) and math.isfinite(theirs)):
         return []
-    away, unheard, own = (figure(value, "dB") for value in (ours, theirs, own_db))
+    away, unheard, own = (amount(value, "dB") for value in (ours, theirs, own_db))  # in digits that show a tenth
     near = f"The nearest of all is {copying.file} ({figure(copying.file_db, 'dB')})"
     nearer = f"What it makes comes nearer to the sounds it learnt ({away} to the nearest) than unheard sounds do"
     if repeats(ours, theirs, own_db):
-        said = f"It repeats. {nearer} ({unheard}); its copies of them are {own} off. {near}: listen to both."
+        said = f"It repeats. {nearer} ({unheard}); its copies of them are {own} off on average. {near}: listen to both."
         return [Finding(REPEATS, said, file=copying.file)]
     if ours <= (1 - ALIKE_PART) * theirs:
         kind, why = _no_copy(own_db, theirs)
@@ -111,9 +111,9 @@ def _of_copying(copying: CopyingReading, own_db: float) -> list[Finding]:
 
 def _no_copy(own_db: float, theirs: float) -> tuple[Kind, str]:
     """What that is which comes nearer than unheard sounds and is no copy, and why."""
-    own = figure(own_db, "dB")
+    own = amount(own_db, "dB")
     if not math.isfinite(own_db):
         return NEW, "which proves no copy"
     if own_db > PLAYED_BACK * theirs:
-        return BLURRED, f"but even its copies of them are {own} off: it can play none back"
-    return NEW, f"but not as near as its copies of them ({own})"
+        return BLURRED, f"but its copies of them are {own} off on average, too far to tell a copy from a blur"
+    return NEW, f"but not as near as its copies of them ({own} on average)"
