@@ -44,13 +44,18 @@ def holds_run(layout: Layout) -> bool:
         return True
 
 
-def check_entry(layout: Layout, *, resume: bool) -> None:
-    """Look, without a trace, whether a session may begin here; ``RunDirectoryError`` says why it may not."""
+def check_name(layout: Layout) -> None:
+    """``RunDirectoryError`` unless what this directory is called may name a run."""
     if not is_run_id(layout.id):
         raise RunDirectoryError(
             f'"{layout.id}" cannot name a run.',
             "Use 1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit.",
         )
+
+
+def check_entry(layout: Layout, *, resume: bool) -> None:
+    """Look, without a trace, whether a session may begin here; ``RunDirectoryError`` says why it may not."""
+    check_name(layout)
     if layout.root.exists() and not layout.root.is_dir():
         raise RunDirectoryError(f"{layout.root} is a file.", "Name a directory that is empty or does not exist yet.")
     if resume and not holds_run(layout):

@@ -6,6 +6,8 @@ it also falls as soon as *any* descriptor of the file is closed, so its holder n
 
 The lock is not all: who renames or removes the directory of a run that trains tells nobody. Its descriptors go on
 working on files that no name leads to, and its paths lead nowhere, or into another run that was begun there meanwhile.
+And a process that stood still for minutes may find that another one took the run for dead: the last line of
+sessions.jsonl says whose it is, whatever the locks say.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -95,8 +98,10 @@ class Hold:
 
     def __init__(self, layout: Layout, lock: RunLock, session: str) -> None:
         self.layout = layout
-        self._lock, self._session = lock, session
+        self._lock = lock
         self._identity = identity(layout.root)
+        self._known = {session, *_sessions(layout)}
+        self._seen: tuple[int, int] | None = None  # of sessions.jsonl: inode and size when it was read last
         # Windows neither opens a directory nor renames one in which a file is open.
         self._descriptor = -1 if sys.platform == "win32" else os.open(layout.root, os.O_RDONLY)
 
@@ -118,7 +123,11 @@ class Hold:
             return RunDirectoryLostError(
                 f"The run directory {self.layout.root} was emptied while it trained.", "What was in it cannot be saved."
             )
-        return None if self._lock.intact(self.layout.lock) else self._renew()
+        if self._superseded(self.layout):  # before the lock: it may be free again, and is not for this session
+            return self._taken_over(self.layout.root)
+        if not self._lock.intact(self.layout.lock):
+            self._renew()
+        return None
 
     def release(self) -> None:
         if self._descriptor >= 0:
@@ -132,22 +141,41 @@ class Hold:
             return RunDirectoryLostError(
                 f"The run directory {before} is gone: it was removed while it trained.", "Start the run again."
             )
+        if self._superseded(Layout(now)):
+            return self._taken_over(now)
         again = f"Go on with: {sweetspot('train', '--resume', now)}"
         on = again if Layout(now).run.exists() else "Start the run again."
         self.layout = Layout(now)  # last: what may fail above is asked again, from the old place
         return RunDirectoryLostError(f"The run directory {before} was moved to {now} while it trained.", on, now)
 
-    def _renew(self) -> RunDirectoryLostError | None:
-        try:
+    def _renew(self) -> None:
+        # Refused, a second process holds it for the moment before it is refused itself, or has the run by its line in
+        # sessions.jsonl in a moment: the next check tells. A disk that is full: the directory is ours all the same.
+        with suppress(RunDirectoryError, OSError):
             self._lock.renew(self.layout.lock)
-        except RunDirectoryError:
-            sessions = read_records(self.layout.sessions, SessionRecord)
-            if sessions and sessions[-1].session != self._session:
-                return RunDirectoryLostError("Another process has taken this run over.", "Wait for its end.")
-        except OSError:  # a disk that is full: the directory is ours all the same
-            return None
-        # Held, or a second process holds it for the moment before it is refused: the next check tells.
-        return None
+
+    def _superseded(self, layout: Layout) -> bool:
+        """Whether a session began in ``layout`` after this one. Costs one ``stat`` while nothing was added. OSError."""
+        try:
+            found = layout.sessions.stat()
+        except FileNotFoundError:
+            return False
+        seen = found.st_ino, found.st_size
+        if seen == self._seen:
+            return False
+        sessions = _sessions(layout)
+        if sessions and sessions[-1] not in self._known:
+            return True
+        self._seen = seen if sessions else None  # it could not be read: the next look asks again
+        return False
+
+    @staticmethod
+    def _taken_over(root: Path) -> RunDirectoryLostError:
+        return RunDirectoryLostError(
+            "Another process has taken this run over, while this one stood still or its lock was gone. What this one "
+            "had not saved is given up.",
+            f"See how it goes on: {sweetspot('inspect', root)}",
+        )
 
     def _whereabouts(self) -> Path | None:
         """Where the directory is now, as the system has it; None when it is gone or the system does not say."""
@@ -160,6 +188,11 @@ class Hold:
             return None
         path_now = Path(os.fsdecode(path))
         return path_now if identity(path_now) == self._identity else None
+
+
+def _sessions(layout: Layout) -> list[str]:
+    """The sessions that have begun in ``layout``, the first one first."""
+    return [one.session for one in read_records(layout.sessions, SessionRecord)]
 
 
 def is_held(path: Path) -> bool | None:
@@ -190,18 +223,9 @@ def _is_held(path: Path) -> bool | None:
         return None
     if known in _held:
         return True  # not opened: closing it again would drop the lock
-    if sys.platform == "win32":
-        return None
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        return _kind_of_lock(descriptor) != fcntl.F_UNLCK
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
+    if sys.platform != "win32":
+        return _is_locked(path)
+    return None
 
 
 def identity(path: Path) -> str:
@@ -256,6 +280,18 @@ def _identity(about: os.stat_result) -> str:
 
 
 if sys.platform != "win32":
+
+    def _is_locked(path: Path) -> bool | None:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        try:
+            return _kind_of_lock(descriptor) != fcntl.F_UNLCK
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
 
     def _kind_of_lock(descriptor: int) -> int:
         """The kind of lock that would be in the way of a shared one, ``F_UNLCK`` when none would (F_GETLK)."""

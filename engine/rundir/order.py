@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 
@@ -10,8 +11,9 @@ from engine.rundir.protocol import SessionRecord
 
 def since_boot_s() -> float | None:
     """Seconds since this machine started, those it slept included; None where the system does not tell (not Linux)."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return None if clock is None else time.clock_gettime(clock)
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return None
 
 
 def trained_last_first(runs: Mapping[str, SessionRecord | None]) -> list[str]:

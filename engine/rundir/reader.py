@@ -6,6 +6,7 @@ What another version wrote is refused with a sentence rather than half understoo
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -205,8 +206,9 @@ class RunReader:
 
     def _of_this_user(self) -> bool:
         """True where the system knows no owners."""
-        with suppress(OSError, AttributeError):
-            return self.layout.run.stat().st_uid == os.getuid()
+        if sys.platform != "win32":
+            with suppress(OSError):
+                return self.layout.run.stat().st_uid == os.getuid()
         return True
 
     def previews(self) -> list[PreviewSet]:

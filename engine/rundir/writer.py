@@ -38,6 +38,8 @@ from engine.rundir.protocol import EventKind, HandledCommand, Manifest, PlanReco
 from engine.rundir.record import DatasetRecord, RunRecord
 from engine.rundir.status import State, Status
 
+_STOOD_STILL_S = 1.0  # without a look at the directory; who takes a silent run over has waited for longer
+
 
 class RunWriter:
     """One session of a run, from :meth:`open` to :meth:`close`. Every method may be called from any thread.
@@ -56,6 +58,7 @@ class RunWriter:
         self._began = time.monotonic()
         self._hold = Hold(layout, lock, session.session)
         self._holding = threading.RLock()
+        self._looked_at = time.time()  # on the wall clock, which goes on while the machine sleeps
         self._has_record = layout.run.exists()
         # Before the session is known: no command comes too early.
         self.control = Inbox(layout.control, session.session, self._answered)
@@ -122,16 +125,21 @@ class RunWriter:
         """Whether what is written reaches the run: always, but when its directory is lost and not found again."""
         return self.lost is None or self.lost.now is not None
 
-    def check_directory(self) -> None:
+    def check_directory(self) -> bool:
         """Notice at once, not with the next beat of the heart, when the directory is :attr:`lost`; follow it to where
-        it was moved."""
+        it was moved. Whether it is :attr:`reachable`."""
         with self._holding:
-            if self.lost is not None:
-                return
-            self.lost = self._hold.check(self._has_record)
-            if self.lost is not None and self.lost.now is not None:
-                self._board.moved(self.layout.status)
-                self.control.moved(self.layout.control)
+            self._looked_at = time.time()
+            if self.lost is None:
+                self.lost = self._hold.check(self._has_record)
+                if self.lost is not None and self.lost.now is not None:
+                    self._board.moved(self.layout.status)
+                    self.control.moved(self.layout.control)
+            return self.reachable
+
+    def _refuse_lost(self) -> None:
+        if not self.check_directory() and self.lost is not None:
+            raise self.lost
 
     @property
     def status(self) -> Status:
@@ -154,7 +162,9 @@ class RunWriter:
         self._elapsed_before_s = max(self._elapsed_before_s, elapsed_s)
 
     def write_run(self, record: RunRecord) -> None:
-        """Write run.json, once in a run's life: ``RunDirectoryError`` when it exists, ``StorageError`` when refused."""
+        """Write run.json, once in a run's life: ``RunDirectoryError`` when it exists, ``StorageError`` when refused or
+        the directory is lost."""
+        self._refuse_lost()
         write_run(self.layout, record)
         self._has_record = True
 
@@ -163,15 +173,23 @@ class RunWriter:
 
         anew: it is the same data, and what stands there is damaged.
         """
+        self._refuse_lost()
         if anew or not (self.layout.run.exists() and self.layout.dataset.exists()):
             write_dataset(self.layout, record)
 
     def event(self, kind: EventKind, /, **fields: Any) -> None:
-        """Append one line to metrics.jsonl. Never raises for the disk: a refused line is counted and told later."""
-        self._events.add(kind, fields)
+        """Append one line to metrics.jsonl, unless the directory is lost. Never raises for the disk: a refused line is
+        counted and told later."""
+        if abs(time.time() - self._looked_at) > _STOOD_STILL_S:  # no beat of the heart: the process was stopped
+            self.check_directory()
+        if self.reachable:
+            self._events.add(kind, fields)
 
     def plan_anew(self, record: PlanRecord) -> bool:
-        """Append a line to plans.jsonl, durable before it is followed; False (with a warning) when the disk refuses."""
+        """Append a line to plans.jsonl, durable before it is followed; False when the directory is lost, and (with a
+        warning) when the disk refuses."""
+        if not self.check_directory():
+            return False
         try:
             if self._plans is None:
                 self._plans = Journal(self.layout.plans)
@@ -212,8 +230,7 @@ class RunWriter:
 
         When it is refused the old files stay and a warning is told. Nothing is written into a directory that is lost.
         """
-        self.check_directory()
-        if not self.reachable:
+        if not self.check_directory():
             return False
         try:
             make_directory(path.parent)
@@ -226,8 +243,7 @@ class RunWriter:
 
     def write_preview(self, path: Path, data: bytes) -> bool:
         """Write a preview unless it exists (a resumed run keeps what it had); False when the disk refuses."""
-        self.check_directory()
-        if not self.reachable:
+        if not self.check_directory():
             return False
         try:
             make_directory(path.parent)
@@ -278,8 +294,7 @@ class RunWriter:
         self._board.handled(answer)
 
     def _publish(self) -> None:
-        self.check_directory()
-        if not self.reachable:
+        if not self.check_directory():
             return
         try:
             self._board.publish(round(self.elapsed_s, 3))

@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.errors import RunDirectoryLostError, SweetspotError
@@ -20,16 +22,19 @@ from engine.loop.checkpoint import steps_saved
 from engine.process.resume_point import resume_point
 from engine.rundir import control
 from engine.rundir.artefacts import find_checkpoints
+from engine.rundir.heart import Heart
 from engine.rundir.liveness import Liveness, presence
 from engine.rundir.lock import is_held
 from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from engine.rundir.view import ShownState
+from engine.rundir.writer import RunWriter
 from tests import forkserver
 from tests.app.library import write
 from tests.conftest import SMALL, until
 from tests.reliability.sessions import fork
+from tests.reliability.test_liveness import rewrite
 from tests.rundir.conftest import StartTrainer, open_writer, root, start_trainer
 
 __all__ = ["root", "start_trainer"]
@@ -128,6 +133,32 @@ def test_a_place_that_the_system_cannot_reach_for_a_while_is_not_lost(tmp_path: 
         assert writer.write_preview(writer.layout.preview(1, 1, "sample", 0, "wav"), b"x")
 
 
+class Renaming(threading.Event):
+    """Waits for nothing and adds up what it was to wait; the directory goes right after the heart looked at it."""
+
+    def __init__(self, writer: RunWriter, now: Path) -> None:
+        super().__init__()
+        self.writer, self.now, self.waited_s = writer, now, 0.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        if self.waited_s == 0:
+            self.writer.root.rename(self.now)
+        if self.writer.lost is None:
+            self.waited_s += timeout
+        return self.writer.lost is not None or self.waited_s > 60
+
+
+def test_the_heart_misses_its_directory_within_a_second(root: Path, tmp_path: Path) -> None:
+    with open_writer(root) as writer:
+        writer._heart.stop()
+        heart = Heart(writer._poll, lambda: None, lambda: None, lambda: False)
+        heart._stop = waits = Renaming(writer, tmp_path / "elsewhere")
+        heart._run()
+        assert isinstance(writer.lost, RunDirectoryLostError)
+        assert 0 < waits.waited_s <= 1
+
+
 @pytest.mark.parametrize("name", ["run.json", "run-1"])
 def test_a_heart_beats_on_after_the_disk_failed_to_answer(
     root: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -202,6 +233,69 @@ def test_who_finds_another_session_in_its_directory_leaves(root: Path, start_tra
         place.sessions.write_bytes(sessions + place.sessions.read_bytes())
         writer.check_directory()
         assert writer.lost is not None and "taken this run over" in writer.lost.cause
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_who_stood_still_writes_nothing_into_a_run_that_another_session_went_on_with(
+    root: Path, start_trainer: StartTrainer, moved: bool
+) -> None:
+    first = start_trainer(root, "--stand-still")
+    forget(first, root)
+    now = root.rename(root.with_name("run-2")) if moved else root
+    second = start_trainer(now, "--resume", "--hold", "0.2")
+    assert second.wait(120) == 0
+    left = contents(now)
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(120) == 74
+    assert contents(now) == left
+    assert moved is not root.exists()
+
+
+def test_who_stood_still_leaves_a_run_to_the_session_that_trains_it(root: Path, start_trainer: StartTrainer) -> None:
+    first = start_trainer(root, "--stand-still")
+    forget(first, root)
+    second = start_trainer(root, "--resume")
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(120) == 74
+    status = RunReader(root).status()
+    assert status is not None and status.session == RunReader(root).sessions()[-1].session
+    sent = control.send(root, "cancel")
+    assert control.wait_for(root, sent.id, "done", timeout_s=120) is not None
+    assert second.wait(120) == 0
+
+
+@pytest.mark.slow
+def test_a_training_that_stood_still_says_that_another_one_went_on_with_its_run(train: Train, tmp_path: Path) -> None:
+    root = tmp_path / "runs" / "run"
+    with train(root) as process:
+        process.send_signal(signal.SIGSTOP)
+        forget(process, root)
+        second = forkserver.Popen("engine", "train", "--resume", root)
+        until(lambda: len(RunReader(root).sessions()) == 2)
+        control.send(root, "cancel")
+        assert second.wait(120) == 0
+        left = artefacts(root)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(120) == 74
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert "Another process has taken this run over" in said and f"inspect {root}" in said
+    assert artefacts(root) == left
+
+
+def forget(stopped: subprocess.Popen[str], root: Path) -> None:
+    """Let who comes now take the trainer for gone: as if stopped in another container, and its lock file removed."""
+    until(lambda: psutil.Process(stopped.pid).status() == psutil.STATUS_STOPPED)
+    rewrite(root, pid_namespace="pid:[1]", pid=2**22 - 1).layout.lock.unlink()
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def artefacts(root: Path) -> dict[str, bytes]:
+    """Of a process that is stopped anywhere a line may be under way: not these two."""
+    return {name: data for name, data in contents(root).items() if name not in ("metrics.jsonl", "status.json")}
 
 
 def test_resuming_a_run_that_trains_says_so_before_anything_else(

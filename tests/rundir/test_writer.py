@@ -367,10 +367,10 @@ def test_a_full_disk_stops_no_training_and_is_told_when_there_is_room(small_disk
         status = RunReader(place.root).status()
     events = list(map(json.loads, lines))
     steps = [event["step"] for event in events if event["event"] == "step"]
-    assert steps == [*range(len(steps) - 1), 100]
-    assert len(steps) < 101
+    # One line or another may find room: who keeps the run alive replaces a file of it now and then.
+    assert steps == sorted(set(steps)) and steps[0] == 0 and steps[-1] == 100 and len(steps) < 101
     told = [event for event in events if event["event"] == "warning" and "gaps" in event["message"]]
-    assert told[0]["lost_lines"] >= 101 - len(steps)
+    assert sum(event["lost_lines"] for event in told) >= 101 - len(steps)
     assert status is not None
     assert any("curves have gaps" in warning for warning in status.warnings)
     refused = [warning for warning in status.warnings if "takes no new files" in warning]
