@@ -12,6 +12,7 @@ from engine.errors import RunDirectoryError
 from engine.process.ending import run
 from engine.process.path_type import UserPath
 from engine.quantities import counted, size
+from engine.regular_file import refuse_what_is_there
 from engine.rundir.atomic import replace_bytes
 from engine.rundir.reader import RunReader
 
@@ -24,13 +25,14 @@ def command(run_dir: Path, out: Path) -> None:
 
     It opens from the disk in any browser, without network. Paths, the names of computers and of their user are taken
     out; the names of the sound files stay. A run that still trains is shown as it stands.
+    Nothing is overwritten.
     """
     reader = RunReader(run_dir)
     if not reader.exists:
         raise RunDirectoryError(f"{run_dir} holds no run.", "Name the directory that a training printed first.")
+    refuse_what_is_there(out)
     report = gather(reader)
     data = page(report).encode(errors="backslashreplace")
-    out.parent.mkdir(parents=True, exist_ok=True)
     replace_bytes(out, data, durable=False)
     shown = report.panel
     click.echo(f"{out}: {size(len(data))}, {counted(len(shown.held_out) + len(shown.made), 'preview')}")

@@ -8,6 +8,7 @@ import click
 
 from engine import completion
 from engine.process.path_type import UserPath
+from engine.regular_file import refuse_what_is_there
 
 
 @click.command("export")
@@ -23,11 +24,12 @@ def command(run_dir: Path, out: Path, checkpoint: str | None, licence: str, note
 
     It holds the weights, the settings, what new sounds are drawn from, and encoder and decoder as programs that run
     with torch alone (docs/export.md). The commands that make sounds take it in place of a run directory. It holds no
-    recording, no path and no name of a computer. The same run gives the same bytes.
+    recording, no absolute path and no name of a computer, but the names of the sound files, below their folder. The
+    same run gives the same bytes. Nothing is overwritten.
     """
     from engine.tasks.vae.export.export import export_model
 
-    out.parent.mkdir(parents=True, exist_ok=True)
+    refuse_what_is_there(out)
     manifest = export_model(run_dir, checkpoint, out, licence, notes)
     moment = f" of epoch {manifest.epoch}" if manifest.epoch is not None else ""
     click.echo(f"{out}: {manifest.checkpoint}{moment}, {out.stat().st_size / 1e6:.1f} MB")

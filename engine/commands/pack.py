@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from engine.process.path_type import UserPath
+from engine.regular_file import refuse_what_is_there
 from engine.rundir.reader import RunReader
 from engine.sharing.pack import damaged_sentence, pack
 
@@ -23,9 +24,9 @@ def command(run_dir: Path, out: Path, without_checkpoints: bool, without_snapsho
 
     Unpacked on another computer it opens in the app, to look at and to listen to, and makes sounds from what it saved.
     Paths, the names of computers and of their user are taken out; the names of the sound files stay. A run that still
-    trains is packed as it stands.
+    trains is packed as it stands. Nothing is overwritten.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
+    refuse_what_is_there(out)
     packed = pack(RunReader(run_dir), out, checkpoints=not without_checkpoints, snapshots=not without_snapshots)
     click.echo(f"{out}: {packed.members} files, {out.stat().st_size / 1e6:.1f} MB ({_parts(out)})")
     if packed.damaged:

@@ -24,7 +24,7 @@ MOST_MEMBERS = 200_000  # 30,000 moments of previews; each costs its reader half
 
 
 def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """Put an archive of ``members`` at ``path``, whole or not at all. Raises OSError.
+    """Put an archive of ``members`` at ``path``, whole or not at all. Raises OSError, ValueError for one name twice.
 
     ``DataError`` when there are more than ``MOST_MEMBERS``, which :func:`read_zip` would refuse.
     """
@@ -51,8 +51,12 @@ def zip_bytes(members: Iterable[tuple[str, bytes]]) -> bytes:
 
 def _fill(file: IO[bytes], members: Iterable[tuple[str, bytes]]) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for number, (name, data) in enumerate(members, 1):
-            _check_count(number)
+        taken: set[str] = set()
+        for name, data in members:
+            if name in taken:
+                raise ValueError(f"{name} would lie in this archive twice")
+            taken.add(name)
+            _check_count(len(taken))
             info = zipfile.ZipInfo(name, _EPOCH)
             info.create_system, info.external_attr = 3, _MODE  # Unix, or Windows would write its own number
             archive.writestr(info, data)

@@ -16,6 +16,9 @@ import soundfile
 from PIL import Image
 
 from engine.errors import ConfigError, DataError
+from engine.installation import MONITOR, install
+from engine.printable import escaped
+from engine.rundir.atomic import beside, commit, discard
 
 _VERSION = "brain.Event:2"  # of the format; from 2 on a restart is said, not guessed
 _MARK = "tfevents"  # TensorBoard reads every file with this in its name, and no other
@@ -24,27 +27,42 @@ _MARK = "tfevents"  # TensorBoard reads every file with this in its name, and no
 class EventFile:
     """A new event file in ``out``, open to be written; closed at the end of a ``with``.
 
-    ``DataError`` when ``out`` has one already: TensorBoard would show both as one run, each point twice.
-    ``ConfigError`` when TensorBoard is not installed. Raises OSError.
+    live: TensorBoard is to see it while it grows. Else it is one only once it is whole: what fails or is stopped leaves
+    none, which would be in the way of the next. ``DataError`` when ``out`` has one already: TensorBoard would show both
+    as one run, each point twice. ``ConfigError`` when TensorBoard is not installed. Raises OSError.
     """
 
-    def __init__(self, out: Path, begun_at: float) -> None:
+    def __init__(self, out: Path, begun_at: float, *, live: bool) -> None:
         try:
             from tensorboard.compat.proto import event_pb2, summary_pb2
             from tensorboard.summary.writer.record_writer import RecordWriter
         except ImportError as error:
-            raise ConfigError("TensorBoard is not installed.", "Install it: pip install tensorboard.") from error
+            raise ConfigError("TensorBoard is not installed.", f"Install it: {install(MONITOR)}.") from error
         self._events, self._summaries = event_pb2, summary_pb2
         self._out = out
-        self._records = RecordWriter(_created(out, begun_at))
+        self._path = out / f"events.out.{_MARK}.{int(begun_at):010d}.sweetspot"
+        self._growing = self._path if live else beside(self._path)
+        self._whole = False
+        self._records = RecordWriter(_created(out, self._growing))
         self._write(begun_at, file_version=_VERSION)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._named():
-            self._records.close()
+        try:
+            with self._named():
+                self._records.close()
+                if self._whole and self._growing != self._path:
+                    _refuse_others(self._out)
+                    commit(self._growing, self._path)
+        finally:
+            if self._growing != self._path:
+                discard(self._growing)  # there still where it is no whole one
+
+    def finish(self) -> None:
+        """All is written that is to be: only now does one that is not live become an event file."""
+        self._whole = True
 
     def scalars(self, values: Mapping[str, float], step: int, at: float) -> None:
         """One point of each curve in ``values``, by its tag. The format holds single precision. at: Unix seconds."""
@@ -85,7 +103,7 @@ class EventFile:
             self._records.flush()
 
     def _value(self, tag: str, **content: Any) -> Any:
-        return self._summaries.Summary.Value(tag=tag, **content)
+        return self._summaries.Summary.Value(tag=escaped(tag), **content)
 
     def _summary(self, values: list[Any], step: int, at: float) -> None:
         self._write(at, step=step, summary=self._summaries.Summary(value=values))
@@ -104,18 +122,26 @@ class EventFile:
             raise
 
 
-def _created(out: Path, begun_at: float) -> io.BufferedWriter:
-    """The file, under a name of which there can be but one: of two processes at once, the second is refused."""
+def _created(out: Path, path: Path) -> io.BufferedWriter:
+    """The file ``path`` in ``out``. A live one has a name of which there can be but one: of two processes at once, the
+    second is refused."""
     if out.exists() and not out.is_dir():
         raise DataError(f"{out} is a file.", "Name a directory for the event files.")
     out.mkdir(parents=True, exist_ok=True)
-    taken = DataError(
+    _refuse_others(out)
+    try:
+        return path.open("xb")
+    except FileExistsError:
+        raise _taken(out) from None
+
+
+def _refuse_others(out: Path) -> None:
+    if any(_MARK in path.name for path in out.iterdir()):
+        raise _taken(out)
+
+
+def _taken(out: Path) -> DataError:
+    return DataError(
         f"{out} has event files already: with others beside them each point would be there twice.",
         "Name another directory with --out, or remove this one to write it anew.",
     )
-    if any(_MARK in path.name for path in out.iterdir()):
-        raise taken
-    try:
-        return (out / f"events.out.{_MARK}.{int(begun_at):010d}.sweetspot").open("xb")
-    except FileExistsError:
-        raise taken from None

@@ -11,6 +11,7 @@ from engine.printable import escaped, printable
 from engine.quantities import counted
 from engine.rundir.artefacts import Artefact, read_verified
 from engine.rundir.encoding import encode, seal
+from engine.rundir.entry import check_name
 from engine.rundir.layout import manifest
 from engine.rundir.liveness import PACKED
 from engine.rundir.lock import identity
@@ -44,10 +45,12 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True, snapshots: b
     Whole lines, and only checkpoints and snapshots that match their manifests. Left out: commands, the lock, made
     sounds and their stars, notes (but for the name they give), the source's path, what belongs to no run, and, unless
     ``checkpoints``, those that only resuming needs (the best state stays), and, unless ``snapshots``, the weights of
-    single epochs. ``RunDirectoryError`` when there is no run, or it goes meanwhile; raises OSError.
+    single epochs. ``RunDirectoryError`` when there is no run, it goes meanwhile, or the directory's name is none that a
+    run may have: nobody could unpack it. Raises OSError.
     """
     if not reader.exists:
         raise RunDirectoryError(f"{reader.root} holds no run.", "Name a run's directory.")
+    check_name(reader.layout)
     view = reader.view()
     live = view.session_may_live
     step = view.status.step if view.status else 0

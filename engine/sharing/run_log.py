@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,19 +14,25 @@ from engine.sharing.event_file import EventFile
 _BLOCK = 1 << 20
 _MOST_BYTES = 32 << 20  # a preview has less by far
 _MOST_STEP = 2**63
+MOST_AGAIN = 10  # times that one preview is written again: a run of a few kilobytes could ask for any number
 # Where and when something was measured: the axes, not the curves.
 _AXES = {"at", "elapsed_s", "elapsed_seconds", "step", "epoch", "total_steps", "total_epochs"}
 _CURVES = ("step", "epoch", "memory")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Shown:
-    """Files of a preview by what they are ("sound", "picture"), relative to the run; its name and moment."""
+    """A file of a preview: what it is ("sound", "picture"), its path relative to the run, its name and moment.
 
+    again: how often it was written after the first time.
+    """
+
+    what: str
+    path: str
     name: str
-    files: Mapping[str, str]
     step: int
     at: float
+    again: int = 0
 
 
 class RunLog:
@@ -36,7 +42,8 @@ class RunLog:
     ``pictures/ROLE-00`` for previews, which must differ, for TensorBoard knows one kind of thing by one tag. All lie at
     the step and the time of day that the run says.
 
-    points, sounds, pictures: how many were written. left_out: files of previews that are gone or damaged.
+    points, sounds, pictures: how many were written. left_out: files of previews that are gone or damaged. overlaid:
+    whether steps came again so often that later ones lie over those before.
     """
 
     def __init__(self, reader: RunReader, file: EventFile) -> None:
@@ -44,11 +51,15 @@ class RunLog:
         self._offset = 0
         self._step = 0
         self._shown: dict[str, _Shown] = {}
+        self._last_shown = 0  # of their steps
+        self._own: set[str] = set()
         self.points = self.sounds = self.pictures = 0
         self.left_out: set[str] = set()
+        self.overlaid = False
 
-    def catch_up(self) -> None:
-        """Write what has come since. ``RunDirectoryError`` when another file lies in the place of the run's."""
+    def catch_up(self, stopped: Callable[[], bool]) -> None:
+        """Write what has come since, until ``stopped``. ``RunDirectoryError`` when another file lies in the place of
+        the run's."""
         while True:
             events, end = self._reader.events(self._offset, _BLOCK)
             if end < self._offset:
@@ -56,7 +67,11 @@ class RunLog:
                     f"{self._reader.root} is no longer the run that was read: its records were replaced or removed.",
                     "Name it again, with another --out.",
                 )
+            if events:
+                self._own = {path for found in self._reader.previews() for path in found.files.values()}
             for event in events:
+                if stopped():
+                    return
                 self._take(event)
             if end == self._offset:
                 break
@@ -83,35 +98,39 @@ class RunLog:
 
         ``restart`` drops the previews shown since; they are shown again, as a resumed run tells of none that it finds.
         """
-        if step <= self._step:
-            self._file.restart(step, at)
-            for one in self._shown.values():
-                if one.step >= step:
+        if step <= self._step and not self.overlaid:
+            dropped = [one for one in self._shown.values() if one.step >= step] if step <= self._last_shown else []
+            self.overlaid = any(one.again == MOST_AGAIN for one in dropped)
+            if not self.overlaid:
+                self._file.restart(step, at)
+                for one in dropped:
+                    one.again += 1
                     self._show(one)
         self._step = step
 
     def _preview(self, event: dict[str, Any], step: int, at: float) -> None:
         found = {"sound": event.get("audio_path"), "picture": event.get("image_path")}
-        files = {what: path for what, path in found.items() if isinstance(path, str)}
         role, index = event.get("role"), event.get("index")
-        if not files or not isinstance(role, str) or type(index) is not int:
+        if not isinstance(role, str) or type(index) is not int:
             return
-        key = " ".join(files.values())
-        if key in self._shown:  # the reference is said with every preview, and written once
-            return
-        self._shown[key] = _Shown(f"{role}-{index:02d}", files, step, at)
-        self._show(self._shown[key], count=True)
-
-    def _show(self, one: _Shown, count: bool = False) -> None:
-        own = {path for found in self._reader.previews() for path in found.files.values()}
-        for what, path in one.files.items():
-            data = read_own(self._reader.root / path, _MOST_BYTES) if path in own else None
-            write = self._file.sound if what == "sound" else self._file.picture
-            if data is None or not write(f"{what}s/{one.name}", data, one.step, one.at):
-                self.left_out.add(path)
-            elif count:
+        for what, path in found.items():
+            # The reference is said with every preview, and written once.
+            if not isinstance(path, str) or path in self._shown or path in self.left_out:
+                continue
+            one = _Shown(what, path, f"{role}-{index:02d}", step, at)
+            if self._show(one):
+                self._shown[path] = one
+                self._last_shown = max(self._last_shown, step)
                 self.sounds += what == "sound"
                 self.pictures += what == "picture"
+
+    def _show(self, one: _Shown) -> bool:
+        data = read_own(self._reader.root / one.path, _MOST_BYTES) if one.path in self._own else None
+        write = self._file.sound if one.what == "sound" else self._file.picture
+        shown = data is not None and write(f"{one.what}s/{one.name}", data, one.step, one.at)
+        if not shown:
+            self.left_out.add(one.path)
+        return shown
 
 
 def _number(value: object) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 import os
@@ -14,20 +13,21 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import torch
 from click.testing import CliRunner
 
+from app.report.command import command as report
 from engine.audio.files.io import read_wave
 from engine.commands.export import command
+from engine.commands.generate import command as generate
+from engine.commands.pack import command as pack
 from engine.errors import DataError, RunDirectoryError
 from engine.loop.snapshot import parse_snapshot, serialise_snapshot
-from engine.tasks.vae.config import VAEConfig
-from engine.tasks.vae.export.programs import decoder_program, encoder_program
-from engine.tasks.vae.sounds.load import build_codec, open_model
+from engine.tasks.vae.sounds.load import open_model
 from engine.tasks.vae.sounds.model_file import WEIGHTS, read_model, write_model
 from tests.conftest import MODEL_WORDS, ROOT
-from tests.tasks.vae.test_codec import codec as small_codec
 
 
 @pytest.fixture
@@ -60,40 +60,6 @@ def test_file_and_run_are_the_same_model(model: Path, drum_run: Path, drums: Pat
     assert (ours.codec.reconstruct(wave) == theirs.codec.reconstruct(wave)).all()
     both = [one.codec.sample_db(2, 96, seed=3, temperature=0.8) for one in (ours, theirs)]
     assert torch.equal(*both)
-
-
-@pytest.mark.slow
-def test_the_programs_do_what_the_model_does_at_every_length(model: Path) -> None:
-    _check_parity(
-        open_model(model).codec, read_model(model).members["encoder.pt2"], read_model(model).members["decoder.pt2"]
-    )
-
-
-@pytest.mark.parametrize("code", ["temporal", "vector"])
-@pytest.mark.slow
-def test_so_do_those_of_other_codes(code: str, drum_run: Path) -> None:
-    from engine.tasks.vae.model import ConvVAE
-
-    torch.manual_seed(0)
-    state = {"average": ConvVAE(128, 16, 8, code, 94).state_dict(), "task": small_codec().state_dict()}
-    codec = build_codec(VAEConfig(latent_dim=16, channels=8, code=code), "a test", state)
-    _check_parity(codec, encoder_program(codec), decoder_program(codec))
-
-
-def _check_parity(codec, encoder: bytes, decoder: bytes) -> None:
-    encode, decode = (torch.export.load(io.BytesIO(data)).module() for data in (encoder, decoder))
-    for samples in (1, 5_000, 49_151, 200_000):
-        wave = torch.randn(samples, generator=torch.Generator().manual_seed(samples))
-        wave /= wave.abs().max()
-        mean, log_var = codec.encode(wave)
-        db = codec.transform(wave[None])[0]
-        if codec.model.vector:  # cut into the chunks that a vector stands for
-            unit = 16 * codec.model.latent_frames
-            db = torch.nn.functional.pad(db, (0, -db.shape[-1] % unit), value=codec.scale.floor)
-            db = db.view(len(db), -1, unit).movedim(1, 0)
-        for ours, theirs in zip((mean, log_var), encode(db), strict=True):
-            torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(decode(mean), codec.decode(mean), rtol=1e-5, atol=1e-4)
 
 
 def test_nothing_inside_says_where_it_was_made(model: Path, drum_run: Path, drums: Path) -> None:
@@ -150,6 +116,35 @@ def test_what_is_damaged_foreign_or_a_bomb_is_refused_with_a_sentence(model: Pat
             open_model(tmp_path / "cut.zip")
     with pytest.raises(DataError, match="no other state"):
         open_model(model, "epoch-1")
+
+
+@pytest.mark.parametrize("name", ["../elsewhere/x", "a/b", "..", "", "a\n<region>", "x" * 65])
+def test_a_model_whose_run_has_the_name_of_a_path_leads_nowhere(name: str, model: Path, tmp_path: Path) -> None:
+    found = read_model(model)
+    evil, out = tmp_path / "evil.zip", tmp_path / "out"
+    (tmp_path / "elsewhere").mkdir()
+    rest = {name: data for name, data in found.members.items() if name != "config.json"}
+    write_model(evil, found.manifest.model_copy(update={"run": name}), found.config, rest)
+    said = CliRunner().invoke(generate, [str(evil), "--out", str(out), "--count", "1", "--quality", "fast"]).exception
+    assert isinstance(said, DataError) and "its run has a name that none can have" in str(said)
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "elsewhere", evil]
+
+
+def test_what_nobody_could_open_is_not_written(drum_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "my run").symlink_to(drum_run)
+    for write in (command, pack):
+        said = CliRunner().invoke(write, [str(tmp_path / "my run"), "--out", str(tmp_path / "a.zip")]).exception
+        assert isinstance(said, RunDirectoryError) and '"my run" cannot name a run' in str(said)
+    assert not (tmp_path / "a.zip").exists()
+
+
+@pytest.mark.parametrize("write", [command, pack, report])
+def test_no_file_is_overwritten(write: click.Command, drum_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "song.txt"
+    out.write_text("mine")
+    said = CliRunner().invoke(write, [str(drum_run), "--out", str(out)]).exception
+    assert isinstance(said, DataError) and "song.txt is there already. Name another file" in str(said)
+    assert out.read_text() == "mine"
 
 
 @pytest.mark.slow

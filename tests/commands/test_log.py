@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import io
 import json
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +25,7 @@ from engine.errors import ConfigError, DataError, RunDirectoryError, StorageErro
 from engine.rundir import control
 from engine.rundir.reader import RunReader
 from engine.rundir.writer import RunWriter
+from tests.conftest import until
 from tests.rundir.conftest import StartTrainer, open_writer, start_trainer
 
 __all__ = ["start_trainer"]
@@ -156,6 +159,16 @@ def test_steps_that_came_twice_are_there_once_and_kept_previews_stay(tmp_path: P
     assert [one.step for one in found.Audio("sounds/sample-00")] == [2, 8, 12]
 
 
+def test_memory_lies_at_the_step_before_it_was_measured(tmp_path: Path) -> None:
+    with open_writer(tmp_path / "run-1") as writer:
+        writer.event("memory", held=1.0)
+        for step in (3, 4):
+            writer.event("step", step=step, epoch=1, train_loss=1.0)
+            writer.event("memory", held=float(step))
+    found = written(tmp_path / "run-1", tmp_path / "out")
+    assert [(one.step, one.value) for one in found.Scalars("memory/held")] == [(0, 1.0), (3, 3.0), (4, 4.0)]
+
+
 def test_a_strangers_run_leads_to_no_file_but_its_own(tmp_path: Path) -> None:
     run = tmp_path / "run-1"
     (tmp_path / "diary.wav").write_bytes(wave_bytes(np.zeros(100), 8000))
@@ -174,6 +187,72 @@ def test_a_strangers_run_leads_to_no_file_but_its_own(tmp_path: Path) -> None:
     assert [tag for tag in found.Tags()["scalars"] if not tag.startswith("memory/")] == ["step/train_loss"]
     (point,) = found.Scalars("step/train_loss")
     assert point.step == 4 and np.isnan(point.value)
+
+
+def test_steps_that_come_again_without_end_write_each_preview_a_few_times(tmp_path: Path) -> None:
+    """Nor is one written for each name that it is given beside another."""
+    run, data = tmp_path / "run-1", wave_bytes(np.full(20_000, 0.5), 8000)
+    with open_writer(run) as writer:
+        path = RunReader(run).layout.preview(1, 3, "sample", 0, "wav")
+        assert writer.write_preview(path, data)
+        name = path.relative_to(run).as_posix()
+        for number in range(100):
+            picture = f"no/{number}.png"
+            writer.event("preview", step=3, epoch=1, role="sample", index=0, audio_path=name, image_path=picture)
+            writer.event("step", step=3, epoch=1, train_loss=number)
+    result = log(run, tmp_path / "out")
+    assert result.exit_code == 0 and "Steps came again more than 10 times" in result.stderr
+    (file,) = (tmp_path / "out").iterdir()
+    assert len(data) < file.stat().st_size < 12 * len(data)
+    found = opened(tmp_path / "out")
+    assert len(found.Audio("sounds/sample-00")) == 1
+    assert found.Scalars("step/train_loss")[-1].value == 99
+
+
+def test_a_run_that_was_killed_before_ten_previews_keeps_all_of_them(tmp_path: Path) -> None:
+    with open_writer(tmp_path / "run-1") as writer:
+        _train(writer, range(1, 11), (2, 5, 8), loss=1.0)
+    for loss in range(2, 12):
+        with open_writer(tmp_path / "run-1", resume=True) as writer:
+            _train(writer, range(4, 11), (), loss=loss)
+    result = log(tmp_path / "run-1", tmp_path / "out")
+    assert result.exit_code == 0 and not result.stderr
+    found = opened(tmp_path / "out")
+    assert [one.step for one in found.Audio("sounds/sample-00")] == [2, 5, 8]
+    assert [one.value for one in found.Scalars("step/train_loss")] == [1.0] * 3 + [11.0] * 7
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_one_that_is_ended_leaves_nothing_that_is_in_the_way_of_the_next(
+    ending: signal.Signals, drum_run: Path, tmp_path: Path
+) -> None:
+    program = (
+        "import os, sys; from engine.commands.log import command; from engine.sharing.event_file import EventFile; "
+        "EventFile.scalars = lambda *given: os.kill(os.getpid(), int(sys.argv[1])); command(sys.argv[2:])"
+    )
+    arguments = [str(drum_run), "--to", "tensorboard", "--out", str(tmp_path / "out")]
+    ended = subprocess.run([sys.executable, "-c", program, str(int(ending)), *arguments], capture_output=True)
+    assert ended.returncode == (-ending if ending == signal.SIGKILL else 128 + ending), ended.stderr
+    left = [path.name for path in (tmp_path / "out").iterdir()]
+    assert not [name for name in left if ending != signal.SIGKILL or "tfevents" in name]
+    assert written(drum_run, tmp_path / "out").Scalars("step/train_loss")
+
+
+def test_a_signal_ends_following_and_what_was_written_stays_whole(
+    start_trainer: StartTrainer, start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    run, out = tmp_path / "run-1", tmp_path / "out"
+    start_trainer(run)
+    following = start("log", run, "--to", "tensorboard", "--out", out, "--follow")
+    until(lambda: out.exists() and list(out.iterdir()) and opened(out).Tags()["scalars"])
+    following.terminate()
+    said, _ = following.communicate(timeout=60)
+    assert following.returncode == 0 and "figures" in said
+    (file,) = out.iterdir()
+    points = re.findall(r"([\d,]+) figures", said)
+    found = opened(out)
+    assert "tfevents" in file.name
+    assert sum(len(found.Scalars(tag)) for tag in found.Tags()["scalars"]) == int(points[0].replace(",", ""))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

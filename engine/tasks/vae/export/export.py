@@ -14,6 +14,7 @@ from engine.audio.mel import mel_filterbank
 from engine.errors import DataError
 from engine.loop.snapshot import find, serialise_snapshot
 from engine.rundir.encoding import encode
+from engine.rundir.entry import check_name
 from engine.rundir.protocol import Manifest
 from engine.rundir.reader import RunReader
 from engine.tasks.vae.codec import Codec
@@ -38,12 +39,14 @@ def export_model(run_dir: Path, which: str | None, out: Path, licence: str = "",
     """Write the state ``which`` (see :func:`engine.loop.snapshot.find`) of a run of sounds to ``out``; what it says of
     it.
 
-    The same state and words give the same bytes. ``RunDirectoryError`` or ``DataError`` when there is no such state.
+    The same state and words give the same bytes. ``RunDirectoryError`` or ``DataError`` when there is no such state, or
+    the directory's name is none that a run may have.
     """
     if run_dir.is_file():
         raise DataError(f"{run_dir.name} is a file.", "Name a run's directory; an exported model is one already.")
     record = check_can(run_dir, "export")
     reader = RunReader(run_dir)
+    check_name(reader.layout)
     name, state = find(reader.layout, which)
     codec = build_codec(validated(VAEConfig, record.config.task), name, state)
     moment = _manifest_of(reader, name)

@@ -63,7 +63,7 @@ class Decoder(nn.Module):
 
 
 def encoder_program(codec: Codec) -> bytes:
-    """The encoder, serialised: 1 to 2^24 frames, or any number of a vector's chunks. One codec, one result in bytes."""
+    """The encoder, serialised: 1 to 2^24 frames, or 1 to 4,096 of a vector's chunks. One codec, one result in bytes."""
     bands = codec.config.n_mels
     if codec.model.vector:
         example = torch.zeros(3, bands, STRIDE * codec.model.latent_frames)
@@ -73,7 +73,7 @@ def encoder_program(codec: Codec) -> bytes:
 
 
 def decoder_program(codec: Codec) -> bytes:
-    """The decoder for any batch, and any number of latent frames where the code has a time axis."""
+    """The decoder for a batch of 1 to 4,096, and 1 to 2^20 latent frames where the code has a time axis."""
     model = codec.model
     example = torch.zeros(3, model.latent_dim, 1 if model.vector else 7)
     length = {} if model.vector else {2: Dim("latent_frames", min=1, max=MOST_FRAMES // STRIDE)}
