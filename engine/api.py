@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.config import Settings, TrainingConfig
+from engine.config import TrainingConfig
 from engine.errors import SweetspotError
 from engine.metrics import EpochMetrics, MetricsCallback, StepMetrics
 from engine.process.job import Job, plain_job
@@ -24,6 +24,7 @@ from engine.process.terminal import Terminal
 from engine.registry import find_source
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
+from engine.settings import Settings
 
 
 class _Result(BaseModel):

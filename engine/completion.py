@@ -24,8 +24,19 @@ def sources(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
 def states(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """What ``--checkpoint`` takes, of the run that the line names before it; nothing that is damaged."""
-    if not ctx.args:  # an option that still lacks its value leaves what stands before it unparsed
+    run = _run_on_the_line(ctx)
+    if run is None:
         return []
-    saved = RunReader(Path(ctx.args[0])).saved_states()
+    saved = RunReader(run).saved_states()
     names = [one.name if one.name in ("best", "last") else f"epoch-{one.epoch}" for one in saved]
+    names += [f"step-{one.step}" for one in saved]
     return [CompletionItem(name) for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
+def _run_on_the_line(ctx: click.Context) -> Path | None:
+    """That of --from, where a command begins with what another run learned; else the first argument."""
+    if "origin" in ctx.params:
+        found: Path | None = ctx.params["origin"]
+        return found
+    # An option that still lacks its value leaves what stands before it unparsed.
+    return Path(ctx.args[0]) if ctx.args else None

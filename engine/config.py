@@ -8,38 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.rundir.record import Abilities, FileRow, Nouns
+from engine.settings import OverfittingPreset, Presets, Settings
 
 SHORT_RUN_EPOCHS = 50
 MOST_UPDATES = 10**9  # no run gets there: stands in for a length in minutes that was not measured yet
-
-
-class OverfittingPreset(StrEnum):
-    """How strongly a run is guarded against memorising."""
-
-    CONSERVATIVE = "conservative"
-    BALANCED = "balanced"
-    AGGRESSIVE = "aggressive"
-
-
-Presets = Mapping[OverfittingPreset, Mapping[str, Any]]
-
-
-class Settings(BaseModel):
-    """Base of every configuration: immutable, validated, unknown keys refused.
-
-    presets: what the fields that follow the preset are in each, nested as they are; see :func:`engine.resolve.follow`.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-    presets: ClassVar[Presets] = {}
-    # The settings at which a section of the help begins, and what it is called.
-    sections: ClassVar[dict[str, str]] = {}
 
 
 class TaskConfig(Settings):
@@ -183,8 +160,8 @@ class TrainingConfig(Settings):
         None,
         gt=0,
         title="Most minutes",
-        description="Minutes by the clock, everything included; of them training has half at least. Planned anew as "
-        "the pace moves.",
+        description="Minutes by the run's own clock, everything included but the seconds in which the program starts "
+        "and ends; of them training has half at least. Planned anew as the pace moves.",
     )
     stop_after_sweet_spot: bool = Field(
         False,

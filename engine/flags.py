@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 import click
 from pydantic.fields import FieldInfo
 
-from engine.config import Settings, preset_values
+from engine.config import preset_values
 from engine.errors import SweetspotError
 from engine.printable import escaped
+from engine.settings import Settings
 
 _TYPED = f"{__name__}.typed"
 
@@ -28,8 +30,16 @@ def leaves(model: type[Settings], path: tuple[str, ...] = ()) -> Iterator[tuple[
             yield (*path, name), info
 
 
+class WholeRange(click.IntRange):
+    """A whole number in a range."""
+
+    name = "integer"  # or what is none would be called "not a valid integer range"
+
+
 class FiniteRange(click.FloatRange):
     """A float in a range. NaN is in none: every comparison that would find it outside is false."""
+
+    name = "float"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         found = float(super().convert(value, param, ctx))
@@ -38,23 +48,46 @@ class FiniteRange(click.FloatRange):
         return found
 
 
-class Setting(click.Option):
-    """An option made from a field. section: the heading under which the help shows it. models: whose field it is."""
+@dataclass(frozen=True)
+class Fitting:
+    """models: whose settings have a meaning for a source of this ``kind``: folder, file or dataset."""
 
-    def __init__(self, *names: Any, section: str, models: frozenset[type[Settings]], **attributes: Any) -> None:
+    models: frozenset[type[Settings]]
+    kind: str
+
+
+class Setting(click.Option):
+    """An option made from a field. section: the heading under which the help shows it. models: whose field it is.
+    only: the kinds of source that it is for, all where there are none. decides: it has a task of its models learn from
+    what others would."""
+
+    def __init__(
+        self,
+        *names: Any,
+        section: str,
+        models: frozenset[type[Settings]],
+        only: Sequence[str] = (),
+        decides: bool = False,
+        **attributes: Any,
+    ) -> None:
         super().__init__(*names, **attributes)
         self.section = section
         self.models = models
+        self.only, self.decides = only, decides
+
+    def fits(self, source: Fitting) -> bool:
+        """Whether it says something beside this source."""
+        return (source.kind in self.only or not self.only) and (self.decides or bool(self.models & source.models))
 
 
 class Sectioned(click.Command):
     """A command whose help shows its own options first, then the settings by what they are for.
 
-    fitting: of the argument ``source`` and the names of the options beside it, the models whose settings fit it. With
+    fitting: of the argument ``source`` and the names of the options beside it, which settings fit it. With
     a source on the line, ``--help`` shows only those; all of them when it raises SweetspotError.
     """
 
-    def __init__(self, *given: Any, fitting: Callable[[str, set[str]], set[type[Settings]]], **attributes: Any) -> None:
+    def __init__(self, *given: Any, fitting: Callable[[str, set[str]], Fitting], **attributes: Any) -> None:
         super().__init__(*given, **attributes)
         self._fitting = fitting
 
@@ -63,23 +96,23 @@ class Sectioned(click.Command):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        source, models = self._asked_about(ctx)
+        source, fitting = self._asked_about(ctx)
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
-            if isinstance(param, Setting) and models is not None and not param.models & models:
+            if isinstance(param, Setting) and fitting is not None and not param.fits(fitting):
                 continue
             if isinstance(param, click.Option) and (record := param.get_help_record(ctx)) is not None:
                 sections.setdefault(getattr(param, "section", "Options"), []).append(record)
         for title in sections:
             with formatter.section(title):
                 formatter.write_dl(sections[title])
-        if models is not None:
+        if fitting is not None:
             formatter.write(
                 f'\nThese fit {escaped(source)}. "{ctx.command_path} --help" shows those of every kind of source.\n'
             )
 
-    def _asked_about(self, ctx: click.Context) -> tuple[str, set[type[Settings]] | None]:
-        """The source on the line and the models that fit it; None where there is no source, or none that is known."""
+    def _asked_about(self, ctx: click.Context) -> tuple[str, Fitting | None]:
+        """The source on the line and what fits it; None where there is no source, or none that is known."""
         try:
             typed, _, _ = self.make_parser(ctx).parse_args(list(ctx.meta.get(_TYPED, ())))
             source = typed.get("source")
@@ -121,6 +154,7 @@ def options(*models: type[Settings]) -> Callable[[Any], Any]:
             several = info.annotation == tuple[str, ...]
             about = {"type": _type(info.annotation), "default": None, "help": text, "section": section}
             about["models"] = frozenset(owners[name])
+            about |= info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
             about |= {"multiple": True, "callback": lambda context, option, given: given or None} if several else {}
             command = click.option(flag, name, cls=Setting, **about)(command)
         return command

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,8 +20,7 @@ from typing import Any, Literal, cast
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.config import Settings
-from engine.errors import DataError, StorageError
+from engine.errors import ConfigError, DataError, StorageError
 from engine.home import expanded, own_place
 from engine.printable import printable
 from engine.regular_file import read_regular
@@ -29,6 +28,7 @@ from engine.rundir.atomic import replace_bytes
 from engine.rundir.layout import is_run_id
 from engine.rundir.protocol import Record
 from engine.rundir.record import Source
+from engine.settings import Settings
 from engine.sources import Claim, Dataset, Description, Offer
 from engine.tasks import task_config, task_names
 from engine.validation import validated
@@ -42,6 +42,7 @@ class Resolved:
     task: str
     defaults: dict[str, Any]
     task_defaults: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # what else it could have stood for
 
 
 class _Entry(BaseModel):
@@ -77,25 +78,39 @@ def get_dataset(dataset_id: str) -> Dataset:
 
 
 def find_source(text: str, named: Collection[str] = ()) -> Resolved:
-    """What lies at a path, or a data set by its name; an existing path wins. ``DataError`` when it is neither.
+    """A data set by its name, or what lies at a path; ``DataError`` when it is neither.
 
-    named: the settings that were given beside it; one that a single task knows decides between several.
+    A name wins, for a path can be written as ./NAME too; ``notes`` say where one is called the same. named: the
+    settings that were given beside it; one that a single task knows decides between several.
     """
+    known = dataset_called(text)
     path = expanded(text)
-    if path.exists():
+    if known is not None:
+        return replace(_resolve(known), notes=_also_here(known, path))
+    if text and path.exists():
         task, claim = _claimant(path.resolve(), named)
         place = path.resolve()
         kind: Literal["folder", "file"] = "folder" if place.is_dir() else "file"
         source = Source(kind=kind, name=place.stem if kind == "file" else place.name, path=str(place))
         return Resolved(source, task, dict(claim.defaults))
-    if text not in datasets():
-        if _is_path(text):
-            raise _no_such_path(path)
-        raise DataError(
-            f"{text!r} is neither a folder or table here nor a data set.",
-            f"Give the path of a folder of sounds or of a CSV file, or one of: {', '.join(sorted(datasets()))}.",
-        )
-    return _resolve(get_dataset(text))
+    if _is_path(text):
+        raise _no_such_path(path)
+    raise DataError(
+        f"{text!r} is neither a folder or table here nor a data set.",
+        f"Give the path of a folder of sounds or of a CSV file, or one of: {', '.join(sorted(datasets()))}.",
+    )
+
+
+def dataset_called(text: str) -> Dataset | None:
+    """The data set that ``text`` names, whatever lies at a path of that name; None where it is none."""
+    return None if _is_path(text) else datasets().get(text)
+
+
+def _also_here(dataset: Dataset, path: Path) -> tuple[str, ...]:
+    """What to say where something else lies here that is called as ``dataset`` is."""
+    if not path.exists() or (dataset.path is not None and dataset.path.exists() and path.samefile(dataset.path)):
+        return ()
+    return (f"{dataset.id} is the data set of that name; what lies here under it is ./{dataset.id}.",)
 
 
 def _is_path(text: str) -> bool:
@@ -134,11 +149,11 @@ def describe(text: str, settings: Mapping[str, Any]) -> Description:
 
     settings: the task's own, by name. ``DataError`` when nothing can be learned there; ``ConfigError``.
     """
-    path = expanded(text)
-    if path.exists():
-        task, _ = _claimant(path.resolve(), settings)
+    known = dataset_called(text)
+    if known is None:
+        found = find_source(text, settings)
+        task, path = found.task, Path(found.source.path or text)
     else:
-        known = get_dataset(text)
         if known.path is None:
             return Description(known.task_type, known.num_features, known.num_classes, (), known.num_items)
         task, path, settings = known.task, known.path, {**known.task_defaults, **settings}
@@ -245,7 +260,11 @@ def _file(dataset_id: str) -> Path:
 def _users_own() -> Iterator[Dataset]:
     """A file that is no such entry (any more) is passed over: it must not hide the others."""
     tasks = task_names()
-    for path in sorted(_home().glob("*.json")):
+    try:
+        home = _home()
+    except ConfigError:  # who has no home has put none there
+        return
+    for path in sorted(home.glob("*.json")):
         try:
             entry = _Entry.model_validate_json(read_regular(path, Record.most_bytes))
         except (OSError, ValidationError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from engine.config import OverfittingPreset, Settings, TrainingConfig
+from engine.config import TrainingConfig
 from engine.run_length import automatic_steps, batch_size, pass_steps, variants
+from engine.settings import OverfittingPreset, Settings
 
 _S = TypeVar("_S", bound=Settings)
 

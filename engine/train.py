@@ -18,7 +18,7 @@ from click.core import ParameterSource
 from engine import completion
 from engine.claims.headline import reason_done
 from engine.errors import ConfigError
-from engine.flags import FiniteRange, Sectioned
+from engine.flags import FiniteRange, Sectioned, WholeRange
 from engine.plan import Length
 from engine.printable import escaped
 from engine.process.asking import beginnings, every_setting, fitting
@@ -124,7 +124,8 @@ def _train(job: Job, device: Device, session: Session, beginning: Beginning | No
     if job.record is None:
         record, first, costs = _plan(job, task, session, beginning, ranks)
     else:
-        record = job.record
+        record = job.record  # judged by what it began with, also where another version would find another
+        task.monitor = task.monitor.model_copy(update={"baseline": record.monitor.baseline})
         first = _plan_again(record, task, files, writer)
 
     # 4. train: from the first update, with weights of its own or of another run, or from the newest whole checkpoint
@@ -189,7 +190,7 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
 @click.option("--resume", type=UserPath(), metavar="RUN_DIR", help="Go on with a run where it stopped.")
 @click.option(
     "--more-epochs",
-    type=click.IntRange(1, 100_000),
+    type=WholeRange(1, 100_000),
     metavar="N",
     help="With --resume: train N epochs from where it stands, whatever was planned.",
 )
@@ -199,18 +200,17 @@ def _plan_again(record: RunRecord, task: Task, files: list[FileRow], writer: Run
     metavar="MINUTES",
     help="With --resume: train that long from where it stands, whatever was planned.",
 )
-@click.option(
-    "--source", "moved", metavar="PATH", shell_complete=completion.files, help="With --resume: where the data is now."
-)
+@click.option("--source", "moved", type=UserPath(), metavar="PATH", help="With --resume: where the data is now.")
 @notify_option
 @every_setting
 def command(source: str | None, run_dir: Path | None, runs_dir: Path, name: str | None, config_file: Path | None,
             origin: Path | None, checkpoint: str | None, resume: Path | None, more_epochs: int | None,
-            more_minutes: float | None, moved: str | None, notify: str | None, **values: Any) -> int:  # fmt: skip
+            more_minutes: float | None, moved: Path | None, notify: str | None, **values: Any) -> int:  # fmt: skip
     """Train on a folder of recordings, a table or a data set.
 
     SOURCE is a folder, searched with its sub-folders, a CSV file, or the name of a data set such as "demo":
-    "sweetspot datasets" lists them. The help of one source ("sweetspot train demo --help") shows what fits it alone.
+    "sweetspot datasets" lists them. What such a name means is the data set; a folder or file of that name is ./NAME.
+    The help of one source ("sweetspot train demo --help") shows what fits it alone.
     """
     context = click.get_current_context()
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
@@ -258,7 +258,7 @@ def _check_new(given: set[str], run_dir: Path | None) -> None:
 
 def _resume(
     root: Path,
-    moved: str | None,
+    moved: Path | None,
     more_epochs: int | None,
     more_minutes: float | None,
     notify: str | None,

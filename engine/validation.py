@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from engine.config import Settings
 from engine.errors import ConfigError
+from engine.settings import Settings
 
 _MOST_SHOWN = 80  # letters of a value in a sentence
 _Values = TypeVar("_Values", bound=Settings)

@@ -8,12 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from engine.claims.length import in_words
-from engine.config import OverfittingPreset, TrainingConfig, get_effective_preview_interval
+from engine.config import TrainingConfig, get_effective_preview_interval
 from engine.errors import ConfigError
 from engine.plan import BatchLayout, Length
 from engine.quantities import about
 from engine.resolve import follow, get_adaptive_config, get_adaptive_split, resolve
 from engine.run_length import automatic_steps
+from engine.settings import OverfittingPreset
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.vae.config import VAEConfig
 from engine.validation import validated
@@ -200,6 +201,8 @@ def test_short_runs_are_heard_more_often() -> None:
         ({"max_epochs": 0}, "max_epochs = 0: input should be greater than or equal to 1."),
         ({"regularization": {"dropout": 1.0}}, "regularization.dropout = 1.0: input should be less than 1."),
         ({"learning_rat": 1e-3}, "learning_rat is no setting."),
+        ({"max_epochs": True}, "max_epochs = True: true and false are no value of it."),
+        ({"regularization": {"dropout": False}}, "dropout = False: true and false are no value of it."),
         ({"device": "tpu"}, "device cannot be 'tpu'."),
         ({"learning_rate": float("nan")}, "learning_rate = nan: input should be a finite number."),
         ({"max_epochs": [1] * 999}, f"max_epochs = [{'1, ' * 26}1…: input should be a valid integer."),

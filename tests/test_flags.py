@@ -13,10 +13,11 @@ from click.testing import CliRunner
 
 from app.runs.launch import flags
 from engine.__main__ import group
-from engine.config import OverfittingPreset, TrainingConfig
+from engine.config import TrainingConfig
 from engine.errors import ConfigError
 from engine.flags import options
 from engine.resolve import follow, resolve
+from engine.settings import OverfittingPreset
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.layers import LayerConfig
 from engine.tasks.vae.config import VAEConfig
@@ -77,15 +78,20 @@ def test_the_help_of_a_source_shows_what_fits_it_and_nothing_else(tmp_path: Path
     table.write_text("a,b\n1,2\n")
     everything, flags, _ = helped()
     for source, fits, strange in (
-        ("demo", {"--latent-dim", "--sample-rate", "--kind", "--augmentation-expansion"}, {"--target", "--layers"}),
-        (str(tmp_path), {"--latent-dim", "--exclude"}, {"--target", "--layers"}),
-        ("iris", {"--layers", "--task-type"}, {"--latent-dim", "--sample-rate", "--exclude"}),
-        (str(table), {"--layers", "--target"}, {"--latent-dim", "--kind"}),
+        (
+            "demo",
+            {"--latent-dim", "--sample-rate", "--kind", "--augmentation-expansion"},
+            {"--target", "--layers", "--labels"},
+        ),
+        (str(tmp_path), {"--latent-dim", "--exclude", "--labels"}, {"--target", "--layers"}),
+        ("iris", {"--layers", "--task-type"}, {"--latent-dim", "--sample-rate", "--exclude", "--labels", "--target"}),
+        (str(table), {"--layers", "--target"}, {"--latent-dim", "--kind", "--labels"}),
     ):
         titles, shown, last = helped(source)
         assert fits | {"--seed", "--max-steps", "--run-dir"} <= shown < flags and not strange & shown, source
-        assert titles < everything and last.endswith("shows those of every kind of source.")
-    assert "--layers" in helped(str(tmp_path), "--labels", "folders")[1], "an option says what is learnt"
+        assert titles <= everything and last.endswith("shows those of every kind of source.")
+    sorting = helped(str(tmp_path), "--labels", "folders")[1]
+    assert {"--layers", "--labels", "--target"} <= sorting, "an option says what is learnt"
     assert helped("nothing-like-that")[:2] == (everything, flags)
 
 

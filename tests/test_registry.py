@@ -7,7 +7,8 @@ from subprocess import CompletedProcess
 import pytest
 
 from engine.errors import DataError
-from engine.registry import datasets, describe, find_source, get_dataset, offers
+from engine.process.job import plain_job
+from engine.registry import datasets, describe, find_source, get_dataset, offers, register
 
 Engine = Callable[..., CompletedProcess[str]]
 POINTS = "a,b,kind\n1,2,x\n2,1,y\n3,5,x\n4,4,y\n5,1,x\n6,2,y\n"
@@ -66,10 +67,33 @@ def test_a_folder_offers_what_it_can_be_learned_for(tmp_path: Path, points: Path
     assert describe(str(points), {}).num_features == 2 and describe("digits", {}).num_classes == 10
 
 
-def test_an_existing_path_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_wins_over_a_path_which_is_said_and_can_be_named_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
+    assert find_source("digits").notes == ()
     (tmp_path / "digits").mkdir()
-    assert find_source("digits").source.path == str((tmp_path / "digits").resolve())
+    found, here = find_source("digits"), find_source("./digits")
+    assert found.source.kind == "dataset" and describe("digits", {}).num_classes == 10
+    assert found.notes == ("digits is the data set of that name; what lies here under it is ./digits.",)
+    assert here.source.path == str((tmp_path / "digits").resolve()) and here.notes == ()
+    assert plain_job(found, {}, {}, tmp_path / "run", "digits").notes[0] == found.notes[0], "a terminal says it"
+
+
+def test_a_path_that_a_data_set_is_called_after_is_not_told_apart_from_it(
+    points: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(points.parent)
+    register(points.name, points, "", {}, replace=False)
+    assert find_source(points.name).notes == ()
+
+
+def test_an_empty_name_is_no_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a variable of the shell that was never set: it would be the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for ask in (find_source, lambda text: describe(text, {})):
+        with pytest.raises(DataError, match="neither a folder or table here nor a data set"):
+            ask("")
 
 
 def test_a_file_nobody_can_learn_from_is_refused(tmp_path: Path) -> None:

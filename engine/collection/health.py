@@ -11,7 +11,6 @@ from pydantic import Field
 
 from engine.collection.collection import LEFT_OUT, Collection
 from engine.collection.split import assign_sides, split_files
-from engine.config import OverfittingPreset
 from engine.errors import DataError
 from engine.printable import escaped
 from engine.quantities import counted, plural
@@ -19,6 +18,7 @@ from engine.resolve import get_adaptive_split, preset_for
 from engine.rundir.findings import Diagnosis
 from engine.rundir.protocol import Record
 from engine.rundir.record import FileRow, different_sounds
+from engine.settings import OverfittingPreset
 
 FEW_TO_CHECK = 3
 SHORT_S = 10.0

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from engine import registry
-from engine.config import Settings
 from engine.errors import ConfigError
 from engine.flags import collect, options
 from engine.printable import sweetspot
 from engine.process.path_type import UserPath
+from engine.settings import Settings
 from engine.sources import Dataset
 from engine.tasks import task_config, task_names
 

@@ -12,9 +12,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from engine import completion
-from engine.config import OverfittingPreset
 from engine.errors import ConfigError
-from engine.flags import Sectioned
+from engine.flags import Sectioned, WholeRange
 from engine.printable import escaped, sweetspot
 from engine.process.asking import beginnings, every_setting, fitting
 from engine.process.notify import option as notify_option
@@ -28,6 +27,7 @@ from engine.queue.standing import QueueRow, Standing, best_so_far, take_out_all
 from engine.queue.sweep import add_all, asked_jobs
 from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
+from engine.settings import OverfittingPreset
 
 if TYPE_CHECKING:
     from submitit.core.core import PicklingExecutor
@@ -54,7 +54,7 @@ def command() -> None:
 @click.argument("source", required=False, shell_complete=completion.sources)
 @runs_dir_option
 @click.option("--presets", metavar="A,B,C", help="A run with each of these presets in place of --preset.")
-@click.option("--seeds", type=click.IntRange(1, 100), metavar="N", help="So many runs of each, from --seed on.")
+@click.option("--seeds", type=WholeRange(1, 100), metavar="N", help="So many runs of each, from --seed on.")
 @beginnings
 @every_setting
 def add(source: str | None, runs_dir: Path, presets: str | None, seeds: int | None, name: str | None,
@@ -101,13 +101,13 @@ def show(runs_dir: Path, as_json: bool) -> None:
 
 @command.command("run")
 @runs_dir_option
-@click.option("--slots", type=click.IntRange(1, 64),
+@click.option("--slots", type=WholeRange(1, 64),
               help="So many trainings at once; automatic: one, of a cluster as many as it allows.")  # fmt: skip
-@click.option("--threads", type=click.IntRange(1, 256),
+@click.option("--threads", type=WholeRange(1, 256),
               help="CPU threads of each; automatic: 4, at most the cores divided by the slots.")  # fmt: skip
 @click.option("--wait", is_flag=True, help="Stay when the queue is empty, for what is added later.")
 @click.option("--on", type=click.Choice(["slurm"]), help="Hand all over to a cluster, each as a job, and leave.")
-@click.option("--minutes", type=click.IntRange(5, 100_000), metavar="N",
+@click.option("--minutes", type=WholeRange(5, 100_000), metavar="N",
               help="With --on: the time of a job, which comes back when it is over; automatic: 240.")  # fmt: skip
 @click.option("--sbatch", multiple=True, metavar="NAME=VALUE",
               help="With --on slurm: an option of sbatch, such as partition=gpu; several times.")  # fmt: skip

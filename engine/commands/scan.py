@@ -15,6 +15,7 @@ from engine.errors import DataError, SweetspotError
 from engine.printable import escaped, printable
 from engine.process.path_type import UserPath
 from engine.quantities import counted, sound_length
+from engine.registry import dataset_called
 from engine.validation import validated
 
 _MARKS = {"good": "+", "info": "-", "warning": "!", "error": "x"}
@@ -59,6 +60,10 @@ def command(folder: Path, as_json: bool, min_duration_s: float, val_fraction: fl
         click.echo(f"Error: {escaped(str(error))}", err=True)
         sys.exit(error.exit_code)
     _clear()
+    if dataset_called(str(folder)) is not None:
+        click.echo(
+            f"{folder} is a data set's name as well: training takes that one, and this folder as ./{folder}.", err=True
+        )
     click.echo(health.model_dump_json(indent=2) if as_json else _page(folder, health))
     if not health.ready:
         sys.exit(DataError.exit_code)

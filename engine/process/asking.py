@@ -6,16 +6,18 @@ from typing import Any
 
 import click
 
-from engine.config import Settings, TrainingConfig
-from engine.flags import options
+from engine import completion
+from engine.config import TrainingConfig
+from engine.flags import Fitting, options
 from engine.process.path_type import UserPath
 from engine.registry import find_source
 from engine.tasks import task_config, task_names
 
 
-def fitting(source: str, named: set[str]) -> set[type[Settings]]:
-    """Whose settings have a meaning for ``source``."""
-    return {TrainingConfig, task_config(find_source(source, named).task)}
+def fitting(source: str, named: set[str]) -> Fitting:
+    """Which settings have a meaning for ``source``."""
+    found = find_source(source, named)
+    return Fitting(frozenset({TrainingConfig, task_config(found.task)}), found.source.kind)
 
 
 every_setting = options(TrainingConfig, *(task_config(name) for name in task_names()))
@@ -43,5 +45,10 @@ _BEGINNINGS = (
         metavar="RUN_DIR",
         help="Begin with what that run learned, on its data and with its settings, or on SOURCE and with others.",
     ),
-    click.option("--checkpoint", metavar="WHICH", help="With --from: best (the default), last, step-N or epoch-N."),
+    click.option(
+        "--checkpoint",
+        metavar="WHICH",
+        shell_complete=completion.states,
+        help="With --from: best (the default), last, step-N or epoch-N.",
+    ),
 )

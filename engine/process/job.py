@@ -110,11 +110,11 @@ def plain_job(resolved: Resolved, training: dict[str, Any], task: dict[str, Any]
     """
     config = validated(TrainingConfig, merged(without_limits(resolved.defaults, training), training))
     own = validated(task_config(resolved.task), merged(resolved.task_defaults, task))
-    notes = check_data(resolved.source, resolved.task, own)
+    notes = (*resolved.notes, *check_data(resolved.source, resolved.task, own))
     return Job(resolved.source, resolved.task, config, own, root, name, notes=notes)
 
 
-def resumed_job(root: Path, source: str | None) -> Job:
+def resumed_job(root: Path, source: Path | None) -> Job:
     """The run in ``root`` once more, as it was laid out; ``source`` names where its sounds are now."""
     record = RunReader(root).require_run(f"Start one with: {sweetspot('train', 'SOURCE', '--run-dir', root)}")
     training = validated(TrainingConfig, record.config.training)

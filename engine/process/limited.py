@@ -17,7 +17,7 @@ def main(seconds: float, command: str) -> None:
     try:
         code = process.wait(seconds)
     except subprocess.TimeoutExpired:
-        if hasattr(os, "killpg"):
+        if sys.platform != "win32":
             os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         process.wait()

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 import engine
 from engine.claims.advice import kept
+from engine.claims.figures import minus
 from engine.errors import RunDirectoryError
 from engine.metrics import EpochMetrics
 from engine.printable import sweetspot
@@ -54,7 +55,7 @@ class ResumePoint:
     def __str__(self) -> str:
         if self.file is None:
             return f"No checkpoint yet: begins at step 1 of {self.total_steps}."
-        losses = ", ".join(f"{name} {value:.3f}" for name, value in self.losses.items())
+        losses = ", ".join(f"{name} {minus(f'{value:.3f}')}" for name, value in self.losses.items())
         how = "exact" if not self.changed else f"continues, not bit for bit: {'; '.join(self.changed)}"
         return (
             f"Epoch {self.epoch} of {self.total_epochs}, step {self.step} of {self.total_steps}, "

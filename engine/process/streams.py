@@ -1,9 +1,14 @@
-"""The three standard streams of a process, open whatever its parent gave it."""
+"""The three standard streams of a process, open whatever its parent gave it, and whatever letters they can take."""
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
+from typing import Any
+
+_SPELLED = "spelled"
 
 
 def open_streams() -> None:
@@ -22,3 +27,21 @@ def open_streams() -> None:
                 os.close(null)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        _take_every_letter(stream)
+
+
+def _take_every_letter(stream: Any) -> None:
+    """No command ends because its terminal, or the file that is written in its place, has not all letters."""
+    if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+        stream.reconfigure(errors=_SPELLED)
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    """A hyphen for a minus; any other letter by its number."""
+    assert isinstance(error, UnicodeEncodeError)
+    letters = error.object[error.start : error.end].replace("−", "-")
+    return letters.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error(_SPELLED, _spelled)

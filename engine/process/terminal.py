@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from engine.claims.figures import figure
+from engine.claims.figures import figure, minus
 from engine.claims.length import beyond_need, in_words
 from engine.metrics import EpochMetrics, PlannedAnew, StepMetrics, TrainingCompleteEvent
 from engine.printable import escaped, sweetspot
@@ -121,7 +121,7 @@ class Terminal:
         if self._bar is not None:
             self._bar.set_description(f"epoch {event.epoch}", refresh=False)
             self._bar.total = event.total_steps
-            self._bar.set_postfix_str(f"loss {event.train_loss:.3f}{self._val}", refresh=False)
+            self._bar.set_postfix_str(f"loss {_loss(event)}{self._val}", refresh=False)
             self._bar.update(1)
 
     def _epoch(self, event: EpochMetrics) -> None:
@@ -132,8 +132,7 @@ class Terminal:
             self._last_line = time.monotonic()
             left = "" if event.eta_seconds is None else f", {event.eta_seconds:.0f} s left"
             self._line(
-                f"epoch {event.epoch} of {event.total_epochs}, step {event.step}, loss {event.train_loss:.3f}"
-                f"{self._val}{left}"
+                f"epoch {event.epoch} of {event.total_epochs}, step {event.step}, loss {_loss(event)}{self._val}{left}"
             )
 
     def _line(self, text: str) -> None:
@@ -145,6 +144,10 @@ class Terminal:
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+def _loss(event: StepMetrics | EpochMetrics) -> str:
+    return minus(f"{event.train_loss:.3f}")
 
 
 def _beyond_need(record: RunRecord) -> str | None:

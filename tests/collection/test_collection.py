@@ -70,7 +70,7 @@ def test_each_nasty_file_is_used_noted_or_skipped_with_its_reason(nasty: Path) -
         "empty.wav": ("skipped", "empty: the file has no bytes"),
         "text.wav": ("skipped", "not sound: nothing in it looks like audio"),
         "stub.flac": ("skipped", "damaged: no sample of it can be read"),
-        "silent.wav": ("skipped", "silent: it never rises above -60 dB of full scale"),
+        "silent.wav": ("skipped", "silent: it stays more than 60 dB below full scale"),
         "phase.wav": ("skipped", "silent in mono: its channels cancel each other, so save one of them alone"),
         "short.wav": ("used_with_note", "short: 0.05 s, silence added up to 0.1 s"),
         "click.wav": ("skipped", "too short: 0.008 s, 0.01 s are needed"),

@@ -129,6 +129,20 @@ def test_clipped_offset_turned_and_shifted_copies_are_named(write: Write, folder
     assert {row.path for row in rows if row.same_as is None} == {"a.wav", *(f"other{seed}.wav" for seed in range(3))}
 
 
+def test_clipped_copies_are_one_sound_also_where_no_whole_one_is_at_hand(write: Write, folder: Path) -> None:
+    """Cut off by so much more than the other, a wave is like it only once both are limited."""
+    write("other.wav", 5)
+    wave = chirp(1)
+    for name, gain in (("clipped.wav", 8), ("clipped more.wav", 80)):
+        soundfile.write(folder / name, np.clip(gain * wave, -1, 1), 48_000)
+    assert likeness(*(look(np.clip(gain * wave, -1, 1)) for gain in (8, 80))) < SAME
+    rows = open_collection(folder, DecodeSettings()).rows
+    assert {row.path: row.same_as for row in rows if row.path != "other.wav"} == {
+        "clipped more.wav": None,
+        "clipped.wav": "clipped more.wav",
+    }
+
+
 @needs_data
 def test_real_one_shots_with_any_offset_are_the_same(folder: Path) -> None:
     paths = [path for kind in ("drum", "elec") for path in sorted((DATA / "sonicpi").glob(f"{kind}_*.flac"))]

@@ -36,7 +36,7 @@ def opened(folder: Path, warn: Callable[[str], None] = lambda sentence: None, **
 def figures(task: VAETask) -> list[torch.Tensor]:
     scale = task.codec.scale
     index = task._meter._index.state().values()
-    numbers = [scale.ref, scale.mean, scale.std, task.codec.level, task._meter.held_out_db, task.baseline_db]
+    numbers = [scale.ref, scale.mean, scale.std, task.codec.level, task._meter.held_out_db, task.monitor.baseline]
     items = [part for side in (task.train_items, task.val_items) for part in (side.db, side.active)]
     return [
         torch.tensor(numbers, dtype=torch.float64),

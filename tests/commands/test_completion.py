@@ -15,7 +15,9 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
+from engine.__main__ import group
 from engine.commands.generate import command
 from engine.completion import states
 from engine.rundir.reader import RunReader
@@ -91,6 +93,8 @@ def test_the_key_completes_commands_options_data_sets_epochs_and_folders(termina
         ("sweetspot recon", "reconstruct "),
         ("sweetspot generate runs/drums --beats", "--beats-per-bar "),
         ("sweetspot generate runs/drums --checkpoint la", "last "),
+        ("sweetspot generate runs/drums --checkpoint step-3", "step-30 "),
+        ("sweetspot train Samples --from runs/drums --checkpoint la", "last "),
         ("sweetspot control runs/drums sav", "save-now "),
         ("sweetspot train ir", "iris "),
         ("sweetspot train Sam", "Samples/"),
@@ -133,6 +137,23 @@ Engine = Callable[..., "subprocess.CompletedProcess[str]"]
 def test_another_shell_is_refused_with_those_it_knows(engine: Engine) -> None:
     done = engine("completion", "csh")
     assert done.returncode == 2 and all(name in done.stderr for name in ("bash", "zsh", "fish"))
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["generate", "RUN", "--checkpoint"], True),
+        (["train", "--from", "RUN", "--checkpoint"], True),
+        (["train", "Samples", "--from", "RUN", "--checkpoint"], True),
+        (["queue", "add", "--from", "RUN", "Samples", "--checkpoint"], True),
+        (["train", "RUN", "--checkpoint"], False),  # a source, no run to begin with
+        (["generate", "--checkpoint"], False),
+    ],
+)
+def test_states_are_those_of_the_run_on_the_line(words: list[str], named: bool, drum_run: Path) -> None:
+    key = ShellComplete(group, {}, "sweetspot", "_SWEETSPOT_COMPLETE")
+    found = [item.value for item in key.get_completions([str(drum_run) if one == "RUN" else one for one in words], "")]
+    assert ({"best", "last", "epoch-0", "step-30"} <= set(found)) == named and (named or not found)
 
 
 def test_damaged_weights_are_not_offered(tmp_path: Path, drum_run: Path) -> None:

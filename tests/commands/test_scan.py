@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 
+from engine.commands.scan import command
 from tests import forkserver
 
 
@@ -106,6 +108,16 @@ def test_a_folder_that_nothing_could_train_on_shows_its_table_says_why_and_ends_
     said = json.loads(as_json.stdout)
     assert [row["path"] for row in said["files"]] == sorted(kept) and said["ready"] is False
     assert said["findings"][0]["message"].startswith(sentence)
+
+
+def test_a_folder_that_is_called_as_a_data_set_is_told_from_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.rename(tmp_path / "demo")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(command, ["demo"])
+    assert done.exit_code == 0 and "usable" in done.stdout
+    assert done.stderr == "demo is a data set's name as well: training takes that one, and this folder as ./demo.\n"
 
 
 def test_a_setting_out_of_range_ends_with_2(folder: Path) -> None:

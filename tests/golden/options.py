@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import tomllib
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 
 import click
@@ -19,8 +20,8 @@ WIDTH = 120
 
 def text() -> str:
     """All pages, by the commands' names, as this checkout has them, whatever is installed beside it."""
-    pages = [page for name, command in sorted(_commands().items()) for page in _pages(command, f"sweetspot {name}")]
-    return "\n\n".join(pages) + "\n"
+    top = group.make_context("sweetspot", [], terminal_width=WIDTH, max_content_width=WIDTH, resilient_parsing=True)
+    return "\n\n".join(page for found in sorted(_commands().items()) for page in _pages(*found, top)) + "\n"
 
 
 def _commands() -> dict[str, click.Command]:
@@ -33,14 +34,16 @@ def _commands() -> dict[str, click.Command]:
     return {name: command for name, command in found.items() if command is not None}
 
 
-def _pages(command: click.Command, path: str) -> Iterator[str]:
-    context = click.Context(command, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH)
+def _pages(name: str, command: click.Command, above: click.Context) -> Iterator[str]:
+    command = copy(command)
+    command._help_option = None  # click keeps the one that was asked for first, with the names it had there
+    context = click.Context(command, parent=above, info_name=name)
     yield command.get_help(context)
     if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            inner = command.get_command(context, name)
-            assert inner is not None
-            yield from _pages(inner, f"{path} {name}")
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            assert found is not None
+            yield from _pages(inner, found, context)
 
 
 def renew() -> None:

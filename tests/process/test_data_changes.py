@@ -48,7 +48,7 @@ def test_data_that_is_gone_says_how_to_name_its_new_place(tmp_path: Path) -> Non
     moved = table.rename(tmp_path / "elsewhere.csv")
     with pytest.raises(DataError, match=r"no longer in .*--source PATH"):
         resumed_job(root, None)
-    assert resumed_job(root, str(moved)).source.path == str(moved)
+    assert resumed_job(root, moved).source.path == str(moved)
     moved.write_text(moved.read_text().replace("0.", "1.", 1))
     moved.rename(table)
     assert session(table, root) == 2, "an edited table is another"

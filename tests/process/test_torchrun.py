@@ -115,6 +115,7 @@ def test_parts_make_up_the_batch_and_no_item_is_in_two(size: int) -> None:
 def test_it_says_when_more_runs_are_the_way() -> None:
     assert "more runs at once" in str(Rehearsal(2, 0.010, 0.009)) and "--slots 2" in str(Rehearsal(2, 0.010, 0.009))
     assert str(Rehearsal(2, 0.100, 0.056)) == "2 processes share each update: 56 ms instead of 100."
+    assert "0.3 ms instead of 0.2" in str(Rehearsal(2, 0.0002, 0.0003)), "never 0 ms in place of 0"
 
 
 @pytest.mark.slow

@@ -31,12 +31,16 @@ class MLPConfig(TaskConfig):
         description="Sort into classes or predict a number; automatic: by the target's values.",
     )
     target: str | None = Field(
-        None, title="Column to learn", description="Column that is learned; by default the last."
+        None,
+        title="Column to learn",
+        description="Column that is learned; by default the last.",
+        json_schema_extra={"only": ["file", "folder"]},
     )
     labels: str | None = Field(
         None,
         title="Labels",
         description="Labels of a folder of sounds: a CSV of file and label, or the word folders: one a class.",
+        json_schema_extra={"only": ["folder"], "decides": True},
     )
     input_dim: int | None = Field(
         None, ge=1, title="Features", description="Number of features; automatic: the data's."

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import DataError
+from engine.installation import install
 from engine.printable import escaped
 from engine.quantities import counted
 from engine.rundir.record import FileRow
@@ -159,5 +160,5 @@ def _check_installed(path: Path, table: Table) -> None:
     if not table.numeric and find_spec("sklearn") is None:
         raise DataError(
             f"{path.name} has categories or missing values; scikit-learn, which prepares them, is not installed.",
-            "Install it: pip install scikit-learn.",
+            f"Install it: {install('scikit-learn')}.",
         )

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from engine import rng
-from engine.config import Settings
 from engine.errors import ConfigError, DataError
+from engine.installation import install
 from engine.rundir.record import Source
+from engine.settings import Settings
 from engine.sources import Claim, Dataset, Description, Offer
 from engine.tasks.mlp.config import FOLDERS, MLPConfig
 from engine.tasks.mlp.csv_table import SUFFIXES, read_table
@@ -33,7 +34,7 @@ def _scikit(name: str) -> Table:
     except ImportError:
         raise DataError(
             f"The data set {name!r} comes with scikit-learn, which is not installed.",
-            "Install it: pip install scikit-learn.",
+            f"Install it: {install('scikit-learn')}.",
         ) from None
     bunch = getattr(datasets, f"load_{name}")()
     classes = tuple(str(value) for value in getattr(bunch, "target_names", ()))

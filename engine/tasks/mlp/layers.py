@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from engine.config import Settings
+from engine.settings import Settings
 
 
 class LayerConfig(Settings):
