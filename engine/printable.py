@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
 import unicodedata
 from pathlib import Path
+
+# Names that Windows keeps for devices, whatever follows their first dot.
+DEVICE = re.compile(r"^(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE)
 
 
 def printable(path: Path) -> str:

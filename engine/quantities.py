@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+MOST_DECIMALS = 9  # beyond, two figures differ by how they were computed
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -25,6 +26,14 @@ def counted(value: int, one: str, many: str | None = None) -> str:
 def plural(value: float, one: str, many: str | None = None) -> str:
     """The word that stands after ``value``: "sound" after 1, "sounds" after any other."""
     return one if value == 1 else many or f"{one}s"
+
+
+def apart(first: float, second: float, decimals: int) -> tuple[str, str]:
+    """Two figures that a sentence compares, with as many decimals as tell them apart, ``decimals`` at least and nine at
+    most: 1.24 and 1.22 as they stand here, never both as "1.2"."""
+    most = MOST_DECIMALS if first != second else decimals
+    each = ((f"{first:z.{digits}f}", f"{second:z.{digits}f}") for digits in range(decimals, most + 1))
+    return next((written for written in each if written[0] != written[1]), (f"{first:z.{decimals}f}",) * 2)
 
 
 def duration(seconds: float | None) -> str:

@@ -6,9 +6,11 @@ import ast
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import engine
-from engine.quantities import counted, duration, long_duration, plural, size, sound_length
+from engine.quantities import apart, counted, duration, long_duration, plural, size, sound_length
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,25 @@ def test_sizes() -> None:
         "12.4 MB",
         "3.1 GB",
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "decimals", "said"),
+    [(1.24, 1.22, 1, ("1.24", "1.22")), (1.3, 1.2, 1, ("1.3", "1.2")), (600.3, 600.0, 0, ("600.3", "600.0")),
+     (1.2, 1.2, 1, ("1.2", "1.2")), (0.0, -0.4, 0, ("0.0", "-0.4")),
+     (1.0004, 0.9996, 1, ("1.0004", "0.9996")), (float("nan"), 1.0, 1, ("nan", "1.0"))],
+)  # fmt: skip
+def test_figures_that_are_compared_are_told_apart(
+    first: float, second: float, decimals: int, said: tuple[str, str]
+) -> None:
+    assert apart(first, second, decimals) == said
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.integers(0, 4))
+def test_the_larger_one_of_two_figures_reads_larger(first: float, second: float, decimals: int) -> None:
+    ours, theirs = map(float, apart(first, second, decimals))
+    assert ours >= theirs if first > second else ours <= theirs
+    assert ours != theirs or abs(first - second) < 1e-8
 
 
 def test_a_count_and_its_word_agree() -> None:

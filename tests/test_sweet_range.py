@@ -141,6 +141,19 @@ def test_the_files_that_choose_flatter_the_best_epoch() -> None:
     assert optimism(curve(TURNING, 0.0).tolist()) == 0.0
 
 
+def test_a_difference_that_choosing_may_have_made_leaves_no_epoch_behind() -> None:
+    """The files say that the last twenty epochs are worse than the first, all by as much; what chose the first flatters
+    by more than a fifth of a dB: half of the files are lucky for ten epochs, the others for the next ten."""
+    luck = np.where(np.arange(6) % 2, 1.0, -1.0)
+    lucky = [0 * luck, *[0.1 + luck] * 10, *[0.1 - luck] * 10]
+    for worse, behind in ((0.2, False), (1.5, True)):
+        found = judged(LEVELS + np.array([*lucky, *[worse + 0 * luck] * 20]))
+        assert found.best == 1 and found.worse_by == pytest.approx(worse, abs=0.01)
+        assert found.standard_error is not None and found.standard_error < 0.01
+        assert found.optimism is not None and 0.2 < found.optimism < 1.5
+        assert found.behind is behind
+
+
 @pytest.mark.parametrize(
     "values", [[10, 9, 4, 9, 8, 7, 6.4, 6.2, 6.3], [math.nan, 5, 5, 5, math.nan, 4], [3, 2, 2.5, 2.6]]
 )

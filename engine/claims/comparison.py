@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engine.metrics import EQUAL_PART, FEWEST_FILES
 from engine.printable import unmarked
-from engine.quantities import counted
+from engine.quantities import apart, counted
 from engine.rundir.record import Monitor
 from engine.students_t import quantile
 
@@ -159,9 +159,11 @@ def _bold(run: Checked) -> str:
 
 
 def plus_minus(by: float, give_or_take: float, unit: str) -> str:
-    """ "0.42 ± 0.21 dB": both to the second digit of what is uncertain."""
+    """ "0.42 ± 0.21 dB": both to the second digit of what is uncertain, or to as many as tell them apart: which of the
+    two is larger is what a sentence says."""
     scale, unit = (100.0, "%") if unit in ("%", "fraction") else (1.0, unit)
     by, give_or_take = by * scale, give_or_take * scale
     size = give_or_take or abs(by) or 1.0
     digits = min(4, max(0, 1 - math.floor(math.log10(size))))
-    return f"{by:.{digits}f} ± {give_or_take:.{digits}f} {unit}".rstrip()
+    told = apart(by, give_or_take, digits) if round(give_or_take, digits) else (f"{by:.{digits}f}", f"{0:.{digits}f}")
+    return f"{told[0]} ± {told[1]} {unit}".rstrip()

@@ -10,8 +10,13 @@ from engine.rundir.record import Monitor
 DECIMALS = {"dB": 1}  # of units whose figures are all written alike
 
 
+def minus(shown: str) -> str:
+    """A figure as it is written, with a minus in place of the hyphen before it."""
+    return f"−{shown[1:]}" if shown.startswith("-") else shown
+
+
 def percent(fraction: float) -> str:
-    return f"{fraction * 100:z.0f} %"
+    return minus(f"{fraction * 100:z.0f} %")
 
 
 def better(fraction: float, monitor: Monitor) -> str:
@@ -22,18 +27,18 @@ def better(fraction: float, monitor: Monitor) -> str:
 
 
 def figure(value: float | None, unit: str = "") -> str:
-    """A metric's value with its unit: "9.4 dB", "0.873", "124", "97 %" for fractions; "NaN" stays "NaN"."""
+    """A metric's value with its unit: "9.4 dB", "0.873", "124", "−0.351", "97 %" for fractions; "NaN" stays "NaN"."""
     if value is None:
         return "–"
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "infinite"
     if unit in DECIMALS:
-        return f"{value:z.{DECIMALS[unit]}f} {unit}"
+        return minus(f"{value:z.{DECIMALS[unit]}f} {unit}")
     if unit in ("%", "fraction"):
-        return f"{value * 100:z.0f} %"
+        return percent(value)
     if abs(value) < 1e-4:
         return f"0 {unit}".strip()
-    return f"{value:.3f} {unit}".strip() if 0.001 <= abs(value) < 10 else f"{value:.3g} {unit}".strip()
+    return minus(f"{value:{'.3f' if 0.001 <= abs(value) < 10 else '.3g'}} {unit}".strip())
 
 
 def gaps(damaged: int) -> str:
@@ -50,8 +55,8 @@ def amount(value: float, unit: str = "") -> str:
     if not math.isfinite(value) or abs(value) >= 10:
         return figure(value, unit)
     if unit in ("%", "fraction"):
-        return f"{value * 100:.2g} %"
-    return f"{value:.1f} {unit}".strip() if abs(value) >= 1 else f"{value:.2g} {unit}".strip()
+        return minus(f"{value * 100:.2g} %")
+    return minus(f"{value:{'.1f' if abs(value) >= 1 else '.2g'}} {unit}".strip())
 
 
 def give_or_take(value: float, by: float | None, unit: str = "") -> str:

@@ -42,7 +42,7 @@ def headline(view: RunView, kept: Callable[[], Kept], fresh: Sequence[str] = ())
             + (", not trained." if view.read_only else "."),
         )  # fmt: skip
     if view.state is ShownState.COMPLETED:
-        return _done(view, status)
+        return _whole(_done(view, status), kept())
     if view.state is ShownState.CANCELLED:
         return _say("stopped", "info", f"Stopped {_place(status)}, as you asked. {_after_a_stop(view, status, kept())}")
     if view.state is ShownState.INTERRUPTED:
@@ -195,6 +195,14 @@ def _done(view: RunView, status: Status) -> Diagnosis:
     severity = _severity(judged)
     choice = optimism_note(figure(best.raw, run.monitor.unit), evidence, run.monitor)
     return _say("done", severity, f"{result} {_how_it_ended(evidence, judged, best, run)} {choice}".rstrip())
+
+
+def _whole(said: Diagnosis, files: Kept) -> Diagnosis:
+    """Of a run that is done, with what of its best state is lost: no front page is green that names what is damaged."""
+    if files.best is not None or not files.damaged:
+        return said
+    lost = f"{said.message} Its best state is damaged: use another epoch, or a copy of the run that is whole."
+    return _say(said.code, "warning", lost)
 
 
 def _no_best(judged: Diagnosis | None, status: Status) -> Diagnosis:

@@ -233,7 +233,8 @@ def until_when(evidence: Evidence, monitor: Monitor) -> str:
     if evidence.moved is not None and evidence.moved <= LATE_PART * evidence.epoch:
         return f"Little changed after epoch {evidence.moved}."
     if still_improves(evidence):
-        return f"It was still improving at epoch {evidence.epoch}: a longer run may go further."
+        further = "move its sweet range on" if pairs is not None and pairs.first < pairs.last else "go further"
+        return f"It was still improving at epoch {evidence.epoch}: a longer run may {further}."
     last = max(moved, evidence.best_epoch or 0)
     if pairs is not None and pairs.first < last:
         sure = f"from epoch {pairs.first} on by too little to be sure"

@@ -40,8 +40,9 @@ def check_space(root: Path, needed: int) -> None:
     """``StorageError`` when the disk that ``root`` lies on has less than ``needed`` bytes free."""
     free = free_bytes(root)
     if free is not None and free < needed:
+        left = size(free) if size(free) != size(needed) else f"{size(needed - free)} less"
         raise StorageError(
-            f"Training needs about {size(needed)} on the disk of {root}, and {size(free)} are free.",
+            f"Training needs about {size(needed)} on the disk of {root}, and {left} are free.",
             "Free some space, or choose another place with --run-dir.",
         )
 

@@ -16,6 +16,7 @@ from engine.loop.plan_history import PlanHistory, PlanSegment
 from engine.loop.timekeeper import Timekeeper
 from engine.loop.tracker import TrackerState
 from engine.plan import Length
+from engine.quantities import apart
 from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
@@ -155,5 +156,5 @@ def _why(before_s: float, now_s: float, *, shorter: bool) -> str:
     slower = now_s > before_s
     if not before_s or slower != shorter or abs(now_s / before_s - 1) < 0.1:
         return f"{'less' if shorter else 'more'} time left than planned"
-    now, before = (f"{1 / each:.{1 if each > 0.1 else 0}f}" for each in (now_s, before_s))
+    now, before = apart(1 / now_s, 1 / before_s, 1 if now_s > 0.1 else 0)
     return f"{'slower' if slower else 'faster'} than planned: {now} updates a second, not {before}"

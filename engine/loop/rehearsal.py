@@ -12,6 +12,7 @@ from engine.errors import ConfigError
 from engine.loop.ranks import ONE, Ranks, items_in
 from engine.loop.update import as_numbers
 from engine.printable import sweetspot
+from engine.quantities import apart
 from engine.task import Task
 
 SAME = 0.01  # of the gradient's length: rounding, also in TF32, moves it by less, a norm over a batch by far more
@@ -37,8 +38,8 @@ class Rehearsal:
         return self.efficiency >= PAYS
 
     def __str__(self) -> str:
-        times = f"{1e3 * self.shared_s:.0f} ms instead of {1e3 * self.alone_s:.0f}"
-        said = f"{self.processes} processes share each update: {times}."
+        shared, alone = apart(1e3 * self.shared_s, 1e3 * self.alone_s, 0)
+        said = f"{self.processes} processes share each update: {shared} ms instead of {alone}."
         if self.pays:
             return said
         more = sweetspot("queue", "run", "--slots", str(self.processes))

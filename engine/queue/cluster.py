@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.child import environment
 from engine.errors import ConfigError, StorageError, SweetspotError
+from engine.installation import install
 from engine.queue.files import Queue, Queued
 from engine.queue.standing import found
 from engine.threads import MOST_AUTOMATIC_THREADS
@@ -159,7 +160,7 @@ def _submitit() -> ModuleType:
     try:
         import submitit
     except ImportError as error:
-        raise ConfigError("submitit is not installed.", "Install it: pip install submitit.") from error
+        raise ConfigError("submitit is not installed.", f"Install it: {install('submitit')}.") from error
     return submitit
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.claims.comparison import Checked, all_in_words, difference, in_words
+from engine.claims.comparison import Checked, all_in_words, difference, in_words, plus_minus
 from engine.rundir.record import Monitor
 from engine.students_t import quantile
 
@@ -170,6 +170,12 @@ def test_order_changes_the_sign_alone_and_better_is_never_said_of_an_interval_wi
         assert "cannot be told apart" in said and "cannot be told apart" in turned
     elif there.sure:
         assert said.startswith("*one*" if there.by > 0 else "*two*")
+
+
+@pytest.mark.parametrize("unit", ["dB", "%", ""])
+def test_what_is_larger_than_its_uncertainty_reads_larger(unit: str) -> None:
+    by, give_or_take = map(float, plus_minus(0.30041, 0.29961, unit).removesuffix(unit).split("±"))
+    assert by > give_or_take
 
 
 def test_a_name_is_no_markup_and_moves_no_cursor() -> None:

@@ -89,6 +89,20 @@ def test_a_command_at_the_end_of_a_remedy_is_the_end_of_the_message(epoch: int) 
         assert (what_is_kept(files) in found.message) == (epoch > 0)
 
 
+def test_a_run_that_is_done_and_lost_its_best_state_is_not_shown_in_green() -> None:
+    run = Run(falling(12))
+    best = Best(metric="val_recon_db", value=run.val[-1], raw=run.val[-1], epoch=12, step=120)
+    values = {"session": "s", "state": State.COMPLETED, "epoch": 12, "total_epochs": 12, "step": 120, "best": best}
+    status = Status.model_validate(values | {"evidence": run.evidence(), "diagnosis": run.claims()})
+    whole, lost, other = (
+        headline(view(ShownState.COMPLETED, status), lambda files=files: files)  # type: ignore[misc]
+        for files in (Kept(12, 12), Kept(newest=12, damaged=1), Kept(12, damaged=1))
+    )
+    assert whole is not None and whole.severity == "good" and other == whole
+    assert lost is not None and lost.severity == "warning"
+    assert lost.message.startswith(whole.message) and "Its best state is damaged: use another epoch" in lost.message
+
+
 def test_a_run_that_ended_itself_says_so() -> None:
     assert done(None).startswith("Done. The sweet spot")
     assert done(None, planned=30).startswith("Done: it ended itself after epoch 12 of 30, as you asked.")

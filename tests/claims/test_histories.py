@@ -155,10 +155,11 @@ def test_what_was_measured_of_runs_that_memorise_is_repetition_and_of_others_non
     ("memory", "own", "said"),
     [
         (Reading(4.8, 9.5), 3.9, "What it makes comes nearer to the sounds it learnt (4.8 dB to the nearest) than "
-         "unheard sounds do (9.5 dB); its copies of them are 3.9 dB off. The nearest"),
-        (Reading(7.8, 10.4), 7.1, "(7.8 dB to the nearest) than unheard sounds do (10.4 dB), but even its copies of "
-         "them are 7.1 dB off: it can play none back."),
-        (Reading(7.8, 10.4), 4.0, "than unheard sounds do (10.4 dB), but not as near as its copies of them (4.0 dB)."),
+         "unheard sounds do (9.5 dB); its copies of them are 3.9 dB off on average. The nearest"),
+        (Reading(7.8, 10.4), 7.1, "(7.8 dB to the nearest) than unheard sounds do (10.4 dB), but its copies of them "
+         "are 7.1 dB off on average, too far to tell a copy from a blur. The nearest"),
+        (Reading(7.8, 10.4), 4.0, "than unheard sounds do (10.4 dB), but not as near as its copies of them (4.0 dB "
+         "on average)."),
         (Reading(6.4, 6.4), 3.0, "it lies as far from the sounds it learnt (6.4 dB to the nearest) as unheard sounds "
          "do (6.4 dB)."),
         (AWAY, 3.0, "it lies farther from the sounds it learnt (11.8 dB to the nearest) than unheard sounds do "
@@ -189,3 +190,11 @@ def test_how_long_it_learnt_does_not_contradict_its_sweet_range() -> None:
     assert said == "New sounds came out better up to epoch 27, from epoch 8 on by too little to be sure."
     alone = known.model_copy(update={"sweet_range": None, "moved": 26})
     assert until_when(alone, SOUND) == "It was learning up to epoch 26."
+
+
+@pytest.mark.parametrize(("first", "further"), [(26, "move its sweet range on."), (30, "go further.")])
+def test_what_still_improved_moves_the_range_that_stands_beside_it(first: int, further: str) -> None:
+    known = Run(falling(30), sweet=SweetRange(30, first, 30, 6, True, False, 0.0, 0.1, 0.0)).evidence()
+    assert known is not None
+    still = known.model_copy(update={"moved": 30, "late_gain": 1.0, "noise": 0.0})
+    assert until_when(still, SOUND) == f"It was still improving at epoch 30: a longer run may {further}"

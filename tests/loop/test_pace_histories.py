@@ -207,6 +207,28 @@ def test_previews_that_eat_the_minutes_are_left_out_but_for_the_last(patched: py
     assert longer.previews[:2] == list(EARLY_PREVIEWS[:2]), "where they are no tenth of what is left they are made"
 
 
+def moving(seed: int, hold_s: float, worst: float) -> Load:
+    """Another load every ``hold_s`` seconds, evenly from none to ``worst`` times."""
+    draw = random.Random(seed)
+    loads = [draw.uniform(1, worst) for _ in range(400)]
+    return lambda now: loads[int(now / hold_s)]
+
+
+@pytest.mark.parametrize(("budget_s", "outside", "most"), [(60.0, 0.25, 0.125), (120.0, 0.0, 0.05)])
+def test_of_many_loads_that_move_few_take_a_run_beyond_its_minutes(
+    budget_s: float, outside: float, most: float
+) -> None:
+    """Where the end alone takes up to a fifth of a minute, as long as the load that it falls into says."""
+    quiet = Costs(step_s=0.05, epoch_s=0.7, preview_s=2.0, save_s=0.3)
+    off = []
+    for seed in range(8):
+        for hold_s, worst in ((5, 3), (10, 4), (30, 4)):
+            with pytest.MonkeyPatch.context() as patch:
+                spent_s = Simulated(patch, moving(seed, hold_s, worst), budget_s, 2.0, None, quiet).run().spent_s
+            off.append(abs(spent_s / budget_s - 1))
+    assert sum(one > 0.05 for one in off) <= outside * len(off) and max(off) <= most, sorted(off)[-8:]
+
+
 def test_the_minutes_hold_the_preparation_but_leave_half_to_train() -> None:
     assert [seconds_to_train(60, spent) for spent in (0, 20, 30, 300)] == [60, 40, 30, 30]
     keeper = Timekeeper(TrainingConfig(max_minutes=1), Intervals(5, 10), Costs(step_s=0.1))

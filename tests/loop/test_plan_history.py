@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ from engine.config import TrainingConfig
 from engine.loop.intervals import Intervals
 from engine.loop.pace import Costs
 from engine.loop.plan_history import PlanHistory, PlanSegment
+from engine.loop.planner import _why
 from engine.loop.timekeeper import Timekeeper
 from engine.plan import Length
 from engine.rundir.protocol import PlanRecord
@@ -28,6 +30,12 @@ def record(segment: PlanSegment) -> PlanRecord:
 def keeper(ceiling: int | None = 100, most: int | None = None) -> Timekeeper:
     config = TrainingConfig(max_minutes=1, max_epochs=ceiling, max_steps=most)
     return Timekeeper(config, Intervals(5, 10), Costs(step_s=0.1))
+
+
+@pytest.mark.parametrize(("before_s", "now_s"), [(2.2, 2.5), (12.0, 14.0), (0.2, 0.23), (0.01, 0.012)])
+def test_slower_than_planned_is_said_with_fewer_updates_a_second(before_s: float, now_s: float) -> None:
+    now, before = map(float, re.findall(r"[\d.]*\d", _why(before_s, now_s, shorter=True)))
+    assert now < before
 
 
 def test_a_run_that_keeps_its_plan_counts_as_before() -> None:

@@ -248,6 +248,14 @@ def test_a_disk_that_refuses_the_line_leaves_the_plan_as_it_is(tmp_path: Path) -
         assert any("refused to note a new plan" in text for text in writer.status.warnings)
 
 
+def test_the_minutes_hold_what_a_session_took_before_its_first_update(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run") as writer:
+        CLOCK.now += 1.2  # a third of the minutes: sounds are read, decoded and measured
+        began = CLOCK.now
+        assert Trainer(uneven(0, 0), FIRST, writer, lambda: False).fit() is State.COMPLETED
+    assert CLOCK.now - began == pytest.approx(2.4, rel=0.1)
+
+
 def test_the_time_of_earlier_sessions_counts(tmp_path: Path) -> None:
     root = tmp_path / "run"
     with open_run(root) as writer:

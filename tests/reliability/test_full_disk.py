@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StorageError
+from engine.loop import disk_space
 from engine.loop.checkpoint import load_newest
 from engine.loop.disk_space import check_space
 from engine.rundir.reader import RunReader
@@ -111,3 +112,11 @@ def test_the_sentence_says_how_much_is_needed_and_how_much_there_is(tmp_path: Pa
     with pytest.raises(StorageError, match=r"needs about 5000000\.0 GB on the disk of .*, and .* are free"):
         check_space(tmp_path, 5 * 10**15)
     check_space(tmp_path, 1)
+
+
+def test_a_disk_that_lacks_little_is_not_said_to_have_what_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk_space, "free_bytes", lambda root: 12_400_000)
+    with pytest.raises(StorageError, match=r"needs about 12\.4 MB on the disk of .*, and 7 KB less are free"):
+        check_space(tmp_path, 12_407_000)

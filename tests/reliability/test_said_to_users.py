@@ -114,7 +114,7 @@ def test_what_one_may_not_read_is_a_sentence() -> None:
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120)
     drums = Path(place) / "drums"
     assert f"['{drums} may not be read by you. Ask its owner for: chmod -R a+rX {drums}']" in done.stdout, done.stderr
-    assert f"None {drums} may not be read by you. Check its rights" in done.stdout
+    assert f"None {drums} may not be read by you: its rights forbid it. Start the app" in done.stdout
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such pipes")
