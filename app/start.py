@@ -14,6 +14,7 @@ import click
 
 from app.runs.folder_dialog import has_screen
 from engine.errors import ConfigError
+from engine.flags import WholeRange
 from engine.process.path_type import UserPath
 
 MAIN = Path(__file__).resolve().parent / "main.py"
@@ -22,12 +23,12 @@ MAIN = Path(__file__).resolve().parent / "main.py"
 @click.command("app")
 @click.option(
     "--runs-dir",
-    type=UserPath(file_okay=False),
+    type=UserPath(),
     default=Path("runs"),
     show_default=True,
     help="Where the runs lie, and where new ones begin.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port on this computer.")
+@click.option("--port", type=WholeRange(1, 65535), default=8501, show_default=True, help="Port on this computer.")
 @click.option(
     "--browser/--no-browser", default=None, help="Open it in the browser; automatic: where this computer has a screen."
 )
@@ -35,6 +36,10 @@ def command(runs_dir: Path, port: int, browser: bool | None) -> None:
     """Watch runs, start new ones and make sounds, in a browser on this computer. Ctrl-C ends it, never a training."""
     from streamlit.web import cli  # half a second that the list of commands need not wait for
 
+    from app.runs.library import fault
+
+    if found := fault(runs_dir):
+        raise ConfigError(f"{found}.", "Name a folder with --runs-dir, there or to be made.")
     _refuse_taken(port)
     if browser or (browser is None and (has_screen() or "BROWSER" in os.environ)):
         threading.Thread(target=_open, args=(f"http://localhost:{port}",), daemon=True).start()

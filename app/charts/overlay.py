@@ -17,6 +17,7 @@ from app.charts.table import Height, Rows, finite, nice_range
 from app.charts.x_axis import Window, XAxis, growing
 from app.runs.columns import Band, Floats
 from app.runs.store import MetricsStore
+from engine.claims.figures import minus
 
 POINTS = 300  # A screen has a thousand, and there may be ten curves: each has 300 to 600.
 MOST_MEANS = 4_000
@@ -163,7 +164,7 @@ def _add_stops(
     for line, curve in known:
         inside = (stops >= curve.x[0]) & (stops <= curve.x[-1])
         values = np.where(inside, np.interp(stops, curve.x, curve.line), np.nan)
-        texts = [f"\n{line.name} {value:.4g}" if math.isfinite(value) else "" for value in values]
+        texts = [f"\n{line.name} {minus(f'{value:.4g}')}" if math.isfinite(value) else "" for value in values]
         said = [text + more for text, more in zip(said, texts, strict=True)]
         good = np.isfinite(values)
         rows.add("on", line.role, x=stops[good], y=np.clip(values[good], *span))

@@ -45,6 +45,11 @@ def small(reader: RunReader, view: RunView, settings: ChartSettings) -> None:
     drawn = small_drawings(reader.root, view, lambda group: window(key(group)), settings)
     if drawn:
         _in_rows([(key(group), one) for group, one in drawn.items()])
+        if drawn.get("loss"):
+            style.quiet(
+                "Losses are what training lowers. They count otherwise than the curve above: its own "
+                f"{words.nouns(view.run).items} and new ones may lie the other way round there."
+            )
 
 
 def _in_rows(charts: Sequence[tuple[str, Drawing]]) -> None:

@@ -37,6 +37,8 @@ html:has(.stVegaLiteChart:hover){overscroll-behavior-x:none}
 .stMultiSelect [data-tag],.stMultiSelect [data-tag] *{color:light-dark(#FFFFFF,#0E2A25)!important}
 [data-testid^=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
 [data-testid=stButtonGroup] button[data-selected] *{color:light-dark(#0A6558,#7ADBC7)}
+[data-testid=stPopoverBody] :is(button[data-selected],button[data-selected] *){color:inherit!important}
+[data-testid=stPopoverButton][aria-expanded=true]{color:light-dark(#0A6558,#7ADBC7)!important}
 .st-key-delete-now [data-testid=stBaseButton-primary]{background:light-dark(#9B1C16,#FF9E97);border-color:transparent}
 .st-key-run{display:grid!important;grid-template-columns:minmax(0,5fr) minmax(0,3fr);column-gap:2.4rem;row-gap:1rem}
 .st-key-run :has(.st-key-top):not(:has(>.st-key-top)){display:contents!important}
@@ -47,13 +49,20 @@ html:has(.stVegaLiteChart:hover){overscroll-behavior-x:none}
 [data-testid=stToastContainer] *{pointer-events:auto}
 @media(min-width:1100px){.st-key-title{flex-wrap:wrap!important}.st-key-buttons{flex-wrap:nowrap!important}
   .st-key-title>:has(>.st-key-buttons){flex:1 0 max-content!important;width:auto!important}}
+[class*=st-key-timeline-]{container-type:inline-size}
+@container(max-width:480px){[data-testid=stHorizontalBlock]:has(>*>*>.ss-mark){flex-wrap:wrap!important;row-gap:.2rem;
+  >:has(>*>.ss-mark){flex:1 0 100%!important;width:100%!important}
+  .ss-mark small{display:inline-block}.ss-mark .ss-said{position:static;clip-path:none;font-weight:400}}}
+@media(min-width:641px){.st-key-make>:has(.ss-below){display:none}}
 @media(max-width:640px){.st-key-head{gap:.15rem!important}
   .st-key-head [data-testid=stPageLink-NavLink] :has(>[data-testid=stIconMaterial]){display:none}
   .st-key-head [data-testid=stPageLink-NavLink]{padding-inline:.4rem}
   .st-key-details [role=tablist]{flex-wrap:wrap;row-gap:0}
   .st-key-above-earlier{flex-direction:column!important;align-items:stretch!important}
   .st-key-above-earlier>*{flex:none!important;width:100%!important}
-  .st-key-beside-earlier{flex-wrap:nowrap!important;overflow-x:auto}.st-key-beside-earlier>*{flex:none!important}
+  .st-key-beside-earlier{min-height:5.6rem!important;align-content:flex-start;row-gap:0!important}
+  .st-key-beside-earlier>:has(.ss-quiet){flex:1 0 100%!important}
+  .st-key-beside-earlier :has(>[data-testid=stIconMaterial]){display:none}
   .st-key-run{display:flex!important}.st-key-run :has(>.st-key-main){order:1}
   .st-key-run>:has(>.st-key-aside){order:2}.st-key-run :has(>.st-key-curves){order:3}
   .st-key-run>:has(.st-key-details){order:4}
@@ -91,7 +100,9 @@ audio{height:34px;display:block}audio::-webkit-media-controls-enclosure{backgrou
 .ss-quiet{font-size:.93rem}
 .ss-line{line-height:1.5}.ss-line b{font-weight:650}
 .ss-mark{font-weight:600;line-height:1.25;overflow-wrap:anywhere}
-.ss-mark small{display:block;font-weight:400;font-size:.87rem;opacity:.78}
+:has(>*>#below){height:0;margin-bottom:-1rem}
+.ss-below{color:light-dark(#0A6558,#7ADBC7)!important;font-size:.93rem}
+.ss-mark small{display:block;text-wrap:balance;font-weight:400;font-size:.87rem;opacity:.78}
 .ss-remark{font-size:.93rem;line-height:1.35;padding:.1rem 0 .3rem;overflow-wrap:anywhere}
 .ss-star{color:light-dark(#7A4E00,#F0CC70)}
 .ss-ticks{position:relative;height:1.2rem;font-size:.8rem;white-space:nowrap}
@@ -181,6 +192,16 @@ def icon() -> Image.Image:
 def safe(text: object) -> str:
     """``text`` as HTML that shows itself and does nothing: names from files are never markup."""
     return html.escape("\n".join(map(escaped, str(text).split("\n"))), quote=True)
+
+
+def below(text: str) -> None:
+    """A way to :func:`here` on a screen so narrow that it lies below what stands beside it otherwise."""
+    st.html(f'<a class="ss-below" href="#below" target="_self">{safe(text)} ↓</a>')
+
+
+def here() -> None:
+    """Where :func:`below` leads."""
+    st.html('<span id="below"></span>')
 
 
 def broken(text: object) -> str:

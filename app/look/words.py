@@ -122,15 +122,18 @@ def nouns_of(view: RunView) -> Nouns:
 
 
 def error(run: RunRecord | None, called: Nouns) -> str:
-    """What the monitored metric is called on a card: "Error on new sounds"."""
+    """What the monitored metric is called on a card: "Error on new sounds"; "On new data" while nobody knows which."""
     if called.measure:
         label = f"{called.measure} on new {called.items}"
     else:
-        label = metric_label(run) if run is not None else "error on new data"
+        label = metric_label(run) if run is not None else "on new data"
     return label[:1].upper() + label[1:]
 
 
 def gain(run: RunRecord | None, called: Nouns) -> str:
+    """What that gains over the baseline: "Better than the average sound", of a score "Less error than …"."""
+    if run is None and not called.measure:
+        return f"Against the average {called.item}"
     less = run is not None and run.monitor.better == "higher"
     return f"{f'Less {called.lacks}' if less else 'Better'} than the average {called.item}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -96,12 +97,8 @@ def _back(reader: RunReader) -> dict[str, str]:
 
 
 def starting_again(view: RunView) -> bool:
-    """Whether it was resumed on this page, and its new process has not said a word yet: that takes seconds."""
-    if st.session_state.get("resumed") != view.id or view.state.live:
-        return False
-    begun = launch.launcher().find(view.id, open_library().runs_dir)
-    spoken = begun is not None and view.session is not None and view.session.pid == begun.process.pid
-    return begun is not None and begun.running and not spoken
+    """Whether it was resumed, and its new process has not said a word yet: that takes seconds."""
+    return launch.launcher().begins_again(open_library().runs_dir / view.id, view)
 
 
 def _make_sounds(reader: RunReader, view: RunView) -> None:
@@ -122,8 +119,8 @@ def _compare(reader: RunReader, view: RunView) -> None:
 
 
 def may_be_deleted(view: RunView) -> bool:
-    """Whether it has ended, and not on another computer that may still be at it."""
-    return not view.state.live and not view.session_may_live
+    """Whether it has ended, is not about to go on, and not on another computer that may still be at it."""
+    return not view.state.live and not view.session_may_live and not starting_again(view)
 
 
 def _command(reader: RunReader, status: Status | None, wish: Wish, icon: str) -> None:
@@ -144,10 +141,14 @@ def _send(reader: RunReader, wish: Wish) -> None:
         st.session_state["complaint"] = str(error)
         return
     st.session_state[f"asked-{wish}"] = (command.id, command.session)
+    st.session_state.pop(f"answered-{wish}", None)
 
 
 def _stage(status: Status | None, wish: Wish) -> str:
-    """Nothing, requested, acknowledged, done or refused; what another tab asked for shows once it is acknowledged."""
+    """Nothing, requested, acknowledged, done or refused; what another tab asked for shows once it is acknowledged.
+
+    The answer stays for FRESH_S: in the window that asked, from when it was first drawn there, however late that was.
+    """
     asked = st.session_state.get(f"asked-{wish}")
     handled = _latest(status, wish)
     session = status.session if status else None
@@ -159,8 +160,12 @@ def _stage(status: Status | None, wish: Wish) -> str:
         return "acknowledged"
     if status is None:
         return ""
-    # Both by the trainer's clock, which may be another than this one's; set meanwhile, it says that all is long ago.
-    return str(handled.result) if abs(status.updated_at - handled.at) < FRESH_S else ""
+    if asked and asked[0] == handled.id:
+        fresh = time.monotonic() - st.session_state.setdefault(f"answered-{wish}", time.monotonic()) < FRESH_S
+    else:
+        # Both by the trainer's clock, which may be another than this one's; set meanwhile, it says all is long ago.
+        fresh = abs(status.updated_at - handled.at) < FRESH_S
+    return str(handled.result) if fresh else ""
 
 
 def _latest(status: Status | None, wish: Wish) -> HandledCommand | None:
@@ -256,7 +261,6 @@ def _resume(reader: RunReader, options: Sequence[str] = ()) -> None:
     except OSError as error:
         st.session_state["complaint"] = f"The trainer could not be started: {error}"
         return
-    st.session_state["resumed"] = reader.id
 
 
 @st.dialog("Delete this run?", on_dismiss=questions.answered)

@@ -96,7 +96,7 @@ def _confirm(library: Library, rows: Sequence[Row]) -> None:
 
 
 def _why_it_stays(view: RunView) -> str:
-    if view.state.live:
+    if view.state.live or actions.starting_again(view):
         return "It trains: stop it first."
     return f"A process may still train it. {view.doubt}".strip()
 

@@ -16,11 +16,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from app.look import style
-from engine.config import Settings, TaskConfig, TrainingConfig
+from engine.config import TaskConfig, TrainingConfig
 from engine.flags import collect, leaves, sectioned
 from engine.process.job import without_limits
 from engine.resolve import follow, resolve
 from engine.rundir.record import RunRecord
+from engine.settings import Settings
 from engine.tasks import task_config, task_names
 from engine.threads import automatic_threads
 

@@ -15,10 +15,10 @@ from app.runs.scan import Checked
 from engine.audio.files.find import find_files
 from engine.collection.collection import LEFT_OUT
 from engine.collection.health import SHORTLY, Health
-from engine.config import OverfittingPreset
 from engine.printable import escaped, unmarked
 from engine.quantities import counted, sound_length
 from engine.rundir.record import FileRow
+from engine.settings import OverfittingPreset
 
 _LOOK = {
     "error": ("red", "error"),

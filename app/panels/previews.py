@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import numpy as np
 import streamlit as st
 
 from app.look import newest_first, picture, style
+from app.panels import preview_times
+from app.panels.preview_times import LABEL_PX
 from app.runs import media
 from app.runs.original import own_errors
 from app.runs.store import metrics_of
@@ -20,9 +22,6 @@ from engine.claims.headline import best_epoch, best_name
 from engine.quantities import counted, number
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.view import RunView
-
-LABEL_PX = 74
-_TICKS_S, MOST_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0), 6
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class Caption:
     copied: str = ""
     starred: bool = False
     words: str = ""  # of a person
+    cut: str = ""  # what of it its picture shows, where that is not all
 
     @property
     def spoken(self) -> str:
@@ -50,7 +50,7 @@ class Caption:
         """Its lines, with a pause between them where they are read aloud."""
         before = '<span class="ss-said">epoch </span>' if self.label.isdigit() else ""
         star = '<span class="ss-star" title="It has a star">★</span> ' if self.starred else ""
-        lines = [("", self.detail), (' class="sweet"', self.sweet)]
+        lines = [("", self.detail), (' class="sweet"', self.sweet), ("", self.cut)]
         small = (f"{style.PAUSE}<small{look}>{style.broken(text)}</small>" for look, text in lines if text)
         return star + self.before + before + style.broken(self.label) + "".join(small)
 
@@ -139,19 +139,19 @@ def listen(
     """Draw the panel. captions: by (epoch, step). nouns: the two headings. picture_s: what the whole width of a
     picture stands for."""
     references, copies, samples = sort_previews(found)
-    span = span_s(root, found)
+    span = preview_times.axis_s(root, found)
     part = picture.part_of(picture_s, span)
     if references or copies:
         style.quiet(nouns[0])
     if span:
-        time_axis(span)
+        preview_times.axis(span)
     for reference in references[:1]:
         row(root, reference, Caption("Original"), "the original", part, brief=bool(span))
     if copies:
         _copies(root, copies, captions, part, bool(span))
     if samples:
         style.quiet(nouns[1])
-        _timeline(root, samples, captions, part, bool(span))
+        _timeline(root, samples, captions, part, span)
 
 
 def _copies(
@@ -183,31 +183,17 @@ def _timeline(
     samples: Sequence[PreviewSet],
     captions: Mapping[tuple[int, int], Caption],
     part: float,
-    brief: bool,
+    span: float,
 ) -> None:
     def label(group: Sequence[PreviewSet]) -> str:
         return f"{counted(len(group), 'earlier one')}, {moment(group[0])} to {moment(group[-1])}"
 
     def draw(one: PreviewSet) -> None:
-        row(root, one, captions.get((one.epoch, one.step), Caption(*moment_parts(one))), part=part, brief=brief)
+        caption = captions.get((one.epoch, one.step), Caption(*moment_parts(one)))
+        row(root, one, replace(caption, cut=preview_times.cut(root, one, span)), part=part, brief=bool(span))
 
     with st.container(key="timeline", gap="small"):
         newest_first.show(samples, root.name, label, draw)
-
-
-def span_s(root: Path, found: Sequence[PreviewSet]) -> float:
-    """How long the longest of these sounds is: what the whole width of a time axis stands for; 0 without any."""
-    return max((media.duration_s(root / one.files["wav"]) for one in found if "wav" in one.files), default=0.0)
-
-
-def time_axis(seconds: float) -> None:
-    """Under which time each place of the pictures lies, for rows of label and picture."""
-    step = next((one for one in _TICKS_S if seconds / one <= MOST_TICKS), _TICKS_S[-1])
-    times = [step * count for count in range(math.ceil(seconds / step - 0.5))] + [seconds]
-    ticks = "".join(f'<span style="left:{100 * at / seconds:.2f}%">{at:.1f} s</span>' for at in times)
-    with st.container(horizontal=True, wrap=False, gap="small"):
-        st.html('<div class="ss-quiet">Time</div>', width=LABEL_PX)
-        st.html(f'<div class="ss-ticks">{ticks}</div>')
 
 
 def moment_parts(one: PreviewSet) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from engine.rundir.record import Parent, RunRecord
 from engine.rundir.view import RunView
 
 SPARK_POINTS = 60
+WIDEST_NAME = 200  # pixels
 PRESSED, DRAWN = "open-earlier", "earlier-drawn"
 
 
@@ -68,7 +69,10 @@ def show(library: Library, rows: Sequence[Row], columns: Sequence[str], depths: 
         height="content" if len(table) <= 15 else 640,
         placeholder="–",
         key=f"earlier-{zlib.crc32(','.join(row.reader.id for row in rows).encode())}",  # a row is one run
-        column_config={name: _config(name, shared, rows) for name in values},
+        column_config={
+            **{name: _config(name, shared, rows) for name in values},
+            "Run": st.column_config.TextColumn(width=_wide(named)),
+        },
     )
     return [rows[row] for row in shown["selection"]["rows"] if row < len(rows)]
 
@@ -124,7 +128,12 @@ def _config(name: str, shared: _Shared, rows: Sequence[Row]) -> Any:
         return st.column_config.LineChartColumn("Error" if shared.errors else "Error or score", color="gray")
     if name == "Started":
         return st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
-    return st.column_config.TextColumn(width="medium" if name in ("Run", "Notes") else None)
+    return st.column_config.TextColumn(width="medium" if name == "Notes" else None)
+
+
+def _wide(names: Iterable[str]) -> int:
+    """Pixels for the longest of ``names``, as far as a phone can give them beside a figure."""
+    return min(WIDEST_NAME, max(80, 24 + 7 * max(map(len, names), default=0)))
 
 
 def _tags_of(rows: Iterable[Row]) -> list[str]:
@@ -216,8 +225,8 @@ def _started(row: Row, _: Library) -> datetime | None:
 
 
 COLUMNS: Mapping[str, Callable[[Row, Library], Any]] = {
-    "State": lambda row, _: [badge.label for badge in states.badges(row.view)],
     "Best": _best,
+    "State": lambda row, _: [badge.label for badge in states.badges(row.view)],
     "Last": _last,
     "Sweet spot": _spot,
     "Error": _spark,
@@ -232,6 +241,6 @@ COLUMNS: Mapping[str, Callable[[Row, Library], Any]] = {
     "Notes": lambda row, _: " ".join(row.view.notes.text.split()) or None,
     "Started": _started,
 }
-"""What there is to see of a run beside its name, in the order of the table."""
+"""What there is to see of a run beside its name, in the order of the table: a phone cuts off what comes last."""
 
-USUAL = ("State", "Best", "Sweet spot", "Error", "Epochs", "Items", "From", "Tags", "Started")
+USUAL = ("Best", "State", "Sweet spot", "Error", "Epochs", "Items", "From", "Tags", "Started")

@@ -10,8 +10,9 @@ from pathlib import Path
 import streamlit as st
 
 from app.look import link, picture, style, words
+from app.panels import preview_times
 from app.panels.comparison import swatch
-from app.panels.previews import Caption, row, sort_previews, span_s, time_axis
+from app.panels.previews import Caption, row, sort_previews
 from app.runs import media
 from app.runs.compared import Compared
 from engine.rundir.artefacts import PreviewSet
@@ -58,7 +59,7 @@ def show(runs: Sequence[Compared], found: Mapping[str, Sequence[PreviewSet]]) ->
 
 def _heard(one: Compared, found: Sequence[PreviewSet]) -> Heard:
     originals, copies, samples = sort_previews(found)
-    span = span_s(one.reader.root, found)
+    span = preview_times.span_s(one.reader.root, found)
     return Heard(one, originals[:1], copies, samples, span, picture.preview_s(one.run) or span)
 
 
@@ -85,7 +86,7 @@ def nearest(found: Sequence[PreviewSet], epoch: int) -> PreviewSet | None:
 def _copies(heard: Sequence[Heard], epoch: int, longest: float, heading: str) -> None:
     style.quiet(heading)
     if longest:
-        time_axis(longest)
+        preview_times.axis(longest)
     same = len({_digest(one) for one in heard if one.originals}) <= 1
     if not same:
         style.quiet("They hold out different ones: each copy stands under its own original.")
@@ -101,7 +102,7 @@ def _copies(heard: Sequence[Heard], epoch: int, longest: float, heading: str) ->
 def _samples(heard: Sequence[Heard], epoch: int, longest: float) -> None:
     style.quiet("New ones")
     if longest:
-        time_axis(longest)
+        preview_times.axis(longest)
     for index in sorted({each.index for one in heard for each in one.samples}):
         for one in heard:
             _at(one, [each for each in one.samples if each.index == index], epoch, longest, "new")

@@ -22,14 +22,14 @@ from engine.errors import SweetspotError
 from engine.home import expanded
 from engine.printable import unmarked
 from engine.quantities import counted
-from engine.registry import datasets, describe, find_source, offers
+from engine.registry import dataset_called, datasets, describe, find_source, offers
 from engine.rundir.reader import RunReader
 from engine.rundir.record import RunRecord
 from engine.sources import Description
 from engine.stamp import Stamp, stamp
 from engine.tasks import task_config
 
-DEMO, DROPPED, FOLDER, NAMED = "Demo sounds", "Drop sounds", "A folder on this computer", "A data set"
+DEMO, DROPPED, FOLDER, NAMED = "Demo sounds", "Drop files", "A folder on this computer", "A data set"
 MOST_RECENT = 5
 
 
@@ -149,6 +149,8 @@ def _folder() -> Chosen | None:
         again = st.button("Check again", icon=":material/refresh:", key="again", disabled=not folder)
     folder_picker.watch()
     if folder:
+        if dataset_called(folder) is not None and Path(folder).exists():  # here a path is meant
+            folder = f"./{folder}"
         return _check(folder, again, _wish(folder))
     with st.container(border=True, key="invite"):
         style.line("*Five to five hundred recordings* of a tenth of a second to some minutes work best.")
@@ -244,9 +246,8 @@ def _described(source: str, settings: Mapping[str, Any], stamps: list[tuple[str,
 
 def _stamps(source: str) -> list[tuple[str, Stamp | None]]:
     """The files that are learned from: a table, or all sounds of a folder."""
-    path = expanded(source)
-    if not path.exists() and source in datasets():
-        path = datasets()[source].path or path
+    known = dataset_called(source)
+    path = (known.path if known is not None else None) or expanded(source)
     return scan.stamps(path) if path.is_dir() else [(path.name, stamp(path))]
 
 
@@ -270,7 +271,7 @@ def _card(described: Description, item: str) -> None:
 
 def _known(source: str, settings: Mapping[str, Any]) -> Chosen:
     """A path or a data set before it is looked at; a data set by name is not loaded for that."""
-    known = None if expanded(source).exists() else datasets().get(source)
+    known = dataset_called(source)
     if known is not None:
         return Chosen(source, known.id, known.task, None, settings, known.defaults, known.task_defaults)
     found = find_source(source, settings)

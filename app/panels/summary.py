@@ -194,8 +194,8 @@ def _finished(view: RunView, status: Status, run: RunRecord, best: Best) -> list
     optimism = optimism_note(shown, status.evidence, run.monitor)
     return [
         Card(found.title.capitalize(), found.value, _where_in(found, status), help=_how_found(found, run)),
-        _quality(view, "Quality there"),
-        Card(words.gain(run, words.nouns(run)), "–" if gain is None else percent(gain), "at that epoch"),
+        _quality(view, f"Quality at epoch {best.epoch}"),
+        Card(words.gain(run, words.nouns(run)), "–" if gain is None else percent(gain), f"at epoch {best.epoch}"),
         Card(
             words.error(run, words.nouns(run)), shown, f"{figure(last, run.monitor.unit)} at the end",
             help=" ".join(filter(None, (meaning, optimism))) or None,

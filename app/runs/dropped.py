@@ -22,6 +22,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from engine.audio.files.find import CONVERTIBLE, READABLE
 from engine.errors import DataError, OutOfMemoryError, StorageError
+from engine.printable import DEVICE
 from engine.registry import learns_from_file
 from engine.sharing.deterministic_zip import DAMAGE, ENCRYPTED
 from engine.sharing.staging import staging
@@ -31,8 +32,6 @@ MOST_BYTES, MOST_FILES = 4 << 30, 20_000
 MOST_DEEP = 32  # folders in each other
 MOST_PACKED = 200  # times: no sound is packed so well, and a bomb is packed better
 _LONGEST_NAME, _LONGEST_SUFFIX = 120, 12  # bytes: systems count those, and allow 143 to 255
-# Names that Windows keeps for devices, whatever follows their first dot.
-_RESERVED = re.compile(r"^(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others' readers unpack all at once, whatever it claims
 _HEADER = 30  # bytes before the name of a member, at least
 _PIECE = 1 << 20
@@ -234,7 +233,7 @@ def _hostile(name: str, why: str) -> DataError:
 def clean(name: str) -> str:
     """A name that every system takes and no screen is fooled by."""
     shown = "".join(char if char.isprintable() and char not in '<>:"/\\|?*' else "-" for char in name)
-    stem, suffix = os.path.splitext(_RESERVED.sub(r"\1-", shown.strip(" .")))  # noqa: PTH122 - a text, no path
+    stem, suffix = os.path.splitext(DEVICE.sub(r"\1-", shown.strip(" .")))  # noqa: PTH122 - a text, no path
     return f"{_cut(stem, _LONGEST_NAME)}{_cut(suffix, _LONGEST_SUFFIX)}".rstrip(" .") or "-"
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from engine.child import apart, command, environment
-from engine.errors import StorageError
+from engine.errors import RunDirectoryError, StorageError
 from engine.process.job import new_root
 from engine.process.start import start_training
 from engine.queue.files import Queue
@@ -124,9 +124,18 @@ class Launcher:
         worker = self._workers.get(queue.folder)
         return worker is not None and worker.poll() is None
 
+    def begins_again(self, root: Path, view: RunView) -> bool:
+        """Whether a process that was started here goes on with this run and has not said a word yet: seconds."""
+        launch = self._known(root)
+        if launch is None or not launch.running or view.state.live or view.session is None:
+            return False
+        return view.session.pid != launch.process.pid
+
     def delete(self, root: Path) -> None:
         """Remove a run that nobody trains, and forget that it was started. ``RunDirectoryError``, ``StorageError``."""
         with self._lock:
+            if self._known(root) is not None and self.begins_again(root, RunReader(root).view()):
+                raise RunDirectoryError(f"{root.name} is just starting.", "Stop it first, once it trains.")
             delete_run(root)
             with self._table:
                 self._launches.pop(root, None)

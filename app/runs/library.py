@@ -26,9 +26,26 @@ from engine.rundir.reader import RunReader, last_session, run_names
 from engine.rundir.view import RunView
 from engine.sharing.deterministic_zip import DAMAGE
 
+RUNS = "runs"  # beside where the app was started
 SETTLED_S = 2.0
 COUNTED_S = 10.0
 SILENT_S = 3.0  # The engine writes once a second at least.
+
+
+def fault(runs_dir: Path) -> str | None:
+    """Why no runs can lie in ``runs_dir``, as the beginning of a sentence; None also where it can be made."""
+    try:
+        places = (runs_dir, *runs_dir.absolute().parents)
+        there = next(place for place in places if place.exists() or place.is_symlink())
+    except OSError as error:  # a folder above it may not be looked into
+        return f"{runs_dir} cannot be reached: {(error.strerror or str(error)).lower()}"
+    if not there.exists():
+        return f"{there} is a link that leads nowhere"
+    if not there.is_dir():
+        return f"{there} is a file" if there.is_file() else f"{there} is no folder"
+    if there == runs_dir and not os.access(there, os.R_OK | os.X_OK):
+        return f"{there} may not be read by you: its rights forbid it"
+    return None
 
 
 @dataclass
@@ -48,11 +65,8 @@ class Library:
 
     def trouble(self) -> str | None:
         """Why no run can be found in this directory, and what to do; None also when it does not exist yet."""
-        if self.runs_dir.exists() and not self.runs_dir.is_dir():
-            return f"{self.runs_dir} is a file. Start the app with another place: -- --runs-dir DIR."
-        if self.runs_dir.exists() and not os.access(self.runs_dir, os.R_OK | os.X_OK):
-            return f"{self.runs_dir} may not be read by you. Check its rights, or start the app with -- --runs-dir DIR."
-        return None
+        found = fault(self.runs_dir)
+        return None if found is None else f"{found}. Start the app with another place: -- --runs-dir DIR."
 
     def readers(self) -> list[RunReader]:
         """The runs, the one trained last first. What is no run is passed over."""
@@ -191,16 +205,15 @@ def open_library() -> Library:
 def runs_directory(arguments: Sequence[str]) -> Path:
     """``--runs-dir DIR``, default ``runs``, from what stands behind ``--`` on the command line; absolute.
 
-    What is not understood is left out: an app that is running cannot refuse to start.
+    What is not understood is left out, an empty DIR too: an app that is running cannot refuse to start.
     """
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser.add_argument("--runs-dir", default=RUNS)
     try:
         known, _ = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError:
-        return Path("runs").absolute()
-    chosen: Path = known.runs_dir
-    return expanded(chosen).absolute()
+        return Path(RUNS).absolute()
+    return expanded(known.runs_dir or RUNS).absolute()
 
 
 def unknown_arguments(arguments: Sequence[str]) -> list[str]:

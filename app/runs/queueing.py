@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.config import OverfittingPreset
 from engine.queue.files import Queue
 from engine.queue.sweep import add_all, asked_jobs
+from engine.settings import OverfittingPreset
 
 SWEPT, SEEDS = tuple(map(str, OverfittingPreset)), 2
 

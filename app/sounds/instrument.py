@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,12 +14,12 @@ from app.charts import latent_map
 from app.look import style
 from app.sounds.files import MOST_ZIPPED
 from app.sounds.model import Model
-from engine.errors import SweetspotError, next_step
+from engine.errors import ConfigError, SweetspotError, next_step
 from engine.piano_keys import KEYS, asked_key, asked_keys
 from engine.quantities import counted, size
 
 USUAL_KEYS = 16
-MOST_TURNS, MOST_LAYERS = 16, 8
+MOST_TURNS, MOST_LAYERS = 16, 8  # as a request takes; the app asks tasks by their names alone
 MAKING_S = 600.0
 NEW, REGION, PLACES, STARRED = "New sounds", "Around a place", "Recordings", "With a star"
 Kit = tuple[str, bytes, dict[str, Any], Mapping[str, Any]]  # its name, the zip, what was said of it and asked for
@@ -76,6 +77,8 @@ def _which(model: Model, source: str, starred: list[str]) -> dict[str, Any]:
     points = [] if source == NEW else model.known("map")["points"]
     most = min(KEYS, len(points)) if source == PLACES else KEYS
     count = int(st.number_input("Keys", 1, most, min(most, USUAL_KEYS), key=f"kit-keys-{source}"))
+    if source == PLACES and count < most:
+        style.quiet(f"{count} of {most}, evenly chosen.")
     if source == REGION:
         return {"source": "region", "region": _region(model, points), "sounds": count}
     return {"source": "places" if source == PLACES else "new", "sounds": count}
@@ -110,7 +113,7 @@ def _manner(source: str) -> dict[str, Any]:
     left, right = st.columns(2)
     first = left.text_input("First key", key="kit-first", placeholder="C2", help="As 36 or C2; 60 is C4.").strip()
     choke = right.text_input(
-        "Choke groups", key="kit-choke", placeholder="F#2,A#2",
+        "Choke groups", key="kit-choke", placeholder="F#2,A#2", max_chars=1000,
         help="Keys that cut one another off, as open and closed hats do. A space begins another group.",
     )  # fmt: skip
     spread = st.toggle(
@@ -125,10 +128,20 @@ def _manner(source: str) -> dict[str, Any]:
         "round_robins": int(turns),
         "velocity_layers": int(layers),
         "first_key": asked_key(first, "First key") if first else None,
-        "choke": [asked_keys(group, "Choke group") for group in choke.split()],
+        "choke": choke_groups(choke),
         "keys": "chromatic" if spread else "kit",
         "quality": "best" if care else "fast",
     }
+
+
+def choke_groups(text: str) -> list[list[int]]:
+    """Keys with commas between them, groups with spaces; a space beside a comma is none. ``ConfigError``."""
+    found = []
+    for group in re.sub(r"[\s,]*,[\s,]*", ",", text).strip(" ,").split():
+        found.append(asked_keys(group, "Choke group"))
+        if len(set(found[-1])) < 2:
+            raise ConfigError(f"Choke group {group} is one key.", "Name two that cut one another off, as F#2,A#2.")
+    return found
 
 
 def _make(model: Model, asked: dict[str, Any]) -> None:

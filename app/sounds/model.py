@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.look import style
+from app.look.fragments import fragment
 from app.look.plain import plain
 from app.panels import saved_states, summary
 from app.runs.launch import launcher
@@ -18,6 +19,8 @@ from app.sounds.made_sounds import MadeSounds, made_sounds_at, place_of, place_o
 from engine.errors import RunDirectoryError, SweetspotError
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
+
+LOOK_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,23 @@ def open_model() -> Model | None:
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             style.name(launcher().name_of(view, reader.root))
             summary.badges(view)
+            if view.state.live:
+                fragment(_watch, run_every=LOOK_S)(reader, _drawn(view))
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="buttons"):
             about = {"run": reader.id}
             st.page_link("views/run.py", label="How it learnt", icon=":material/show_chart:", query_params=about)
     client = client_of(reader.root)
     return _chosen(reader, view, client)
+
+
+def _drawn(view: RunView) -> tuple[bool, bool]:
+    """What of a run that learns decides on this page: whether it still does, and whether it saved anything."""
+    return view.state.live, view.status is not None and view.status.last_checkpoint is not None
+
+
+def _watch(reader: RunReader, drawn: tuple[bool, bool]) -> None:
+    if _drawn(open_library().view(reader)) != drawn:
+        st.rerun()
 
 
 def _exported(path: Path) -> Model | None:

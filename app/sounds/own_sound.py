@@ -20,7 +20,7 @@ def offer(model: Model, wish: Mapping[str, Any]) -> None:
     with st.expander("A sound of yours", icon=":material/mic:", key="own-sound"):
         style.quiet(
             "A voice, a beat, anything up to ten minutes: it is made again from grains of this collection, as long "
-            "as it is and, moment by moment, as loud. Pitch is not followed."
+            "as it is, louder and softer where it is, at this collection's level. Pitch is not followed."
         )
         given = st.file_uploader(
             "Your sound", key=f"own-file-{model.id}", label_visibility="collapsed", max_upload_size=LARGEST_MB

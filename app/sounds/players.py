@@ -20,10 +20,11 @@ from engine.errors import SweetspotError
 from engine.quantities import counted, sound_length
 from engine.rundir.reading import own_file
 
-LABEL_PX, TOOLS_PX = 84, 40
+LABEL_PX, TOOLS_PX = 152, 40  # where it is narrow, a label has a line of its own
 BRIEF_S = 10.0  # Below, a browser's clock in whole seconds says nothing.
 NARROWEST = 0.02  # of the width: still to be seen
 MOST_TIMES = 8  # the median length: what is longer is cut on the time axis
+FEW = 4  # one in so many at most is cut for the sake of the others
 SHOWN_S = 0.05  # Lengths are shown in tenths.
 _REMOVED = "removed"  # in the session: the sound that was removed last, and the key of the button that did it
 _TAKE_OUT, _PUT_BACK = "take-out-", "put-back"
@@ -52,12 +53,14 @@ def rows(run: str, made: MadeSounds, sounds: Sequence[Sound], key: str) -> None:
 
 
 def axis_s(lengths: Sequence[float]) -> float:
-    """What the whole width of pictures on one time axis stands for: the longest length that is at most
-    ``MOST_TIMES`` the median one, so that a single long sound leaves the others to be seen. 0 without any."""
+    """What the whole width of pictures on one time axis stands for, so that a few long sounds leave the others to be
+    seen: the longest length that is at most ``MOST_TIMES`` the median one, or the next one where the upper half of that
+    would belong to one in ``FEW`` alone. 0 without any."""
     if not lengths:
         return 0.0
     most = MOST_TIMES * median_low(lengths) * (1 + 1e-9)
-    return max(seconds for seconds in lengths if seconds <= most)
+    longest, *others = sorted((seconds for seconds in lengths if seconds <= most), reverse=True)
+    return next((seconds for seconds in others[: len(lengths) // FEW] if seconds <= longest / 2), longest)
 
 
 def _is_cut(seconds: float, width_s: float) -> bool:
@@ -86,7 +89,8 @@ def row(run: str, made: MadeSounds, sound: Sound, key: str, width_s: float, hear
         apart,
         in_time(sound.request),
         _whence(sound),
-        f"{state_words(sound.state)} · {sound_length(sound.duration_s)}",
+        state_words(sound.state),
+        sound_length(sound.duration_s),
     ]
 
     def tools() -> None:

@@ -23,7 +23,10 @@ def offer(model: Model, wish: Mapping[str, Any], count: int) -> list[Asked]:
     """Draw the panel: what to ask for when its button was pressed. wish: how sounds are to be, and count: how many, as
     the page asks for them."""
     folded = st.expander("Variations and morphs", icon=":material/alt_route:", on_change="rerun", key="relatives")
-    if not folded.open:
+    drawn = f"relatives-drawn-{model.id}"  # from then on, or what was chosen is forgotten when the panel is closed
+    if folded.open:
+        st.session_state[drawn] = True
+    if drawn not in st.session_state:
         return []
     with folded:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.sounds.made_sounds import MORPHED, NEW, OWN, VARIED, Sound
-from engine.claims.figures import percent
+from engine.claims.figures import minus, percent
 from engine.quantities import counted
 from engine.rundir.layout import snapshot_moment
 
@@ -52,7 +52,13 @@ def detail(origin: Mapping[str, Any]) -> str:
 def _moves(axes: object) -> str:
     """How far along which directions: "direction 2 by −2.0"; those of the map's title, by their number."""
     moves = axes.items() if isinstance(axes, Mapping) else ()
-    return ", ".join(f"direction {axis} by {shown(_number(far))}" for axis, far in moves if _number(far))
+    return ", ".join(f"direction {axis} by {_far(_number(far))}" for axis, far in moves if _number(far))
+
+
+def _far(far: float) -> str:
+    """As the slider says it: a quarter is the least step."""
+    text = f"{far:z.2f}"
+    return minus(text[:-1] if text.endswith("0") else text)
 
 
 def differences(sounds: Sequence[Sound]) -> dict[str, str]:
@@ -62,23 +68,39 @@ def differences(sounds: Sequence[Sound]) -> dict[str, str]:
         alike.setdefault((label(one.origin), detail(one.origin), str(one.seed), state_words(one.state)), []).append(one)
     said = {}
     for group in alike.values():
-        apart = [name for name in _MANNER if len({_asked(one, name) for one in group}) > 1]
-        for one in group:
-            said[one.path.name] = ", ".join(_MANNER[name](one.request.get(name)) for name in apart)
+        manners = [[manner(one) for one in group] for manner in _MANNERS]
+        apart = [words for words in manners if len(set(words)) > 1]
+        for one, words in zip(group, zip(*apart, strict=True), strict=False):  # no words where nothing differs
+            said[one.path.name] = ", ".join(filter(None, words))
     return {name: text for name, text in said.items() if text}
 
 
-def _asked(sound: Sound, name: str) -> str:
-    return repr(sound.request.get(name))
+def _temperature(sound: Sound) -> str:
+    """Of what is drawn; on the way between two sounds, and at a place, nothing is."""
+    value = sound.request.get("temperature")
+    return "" if value is None or sound.origin.get("kind") not in (NEW, VARIED) else f"temperature {_number(value):g}"
 
 
-_MANNER: dict[str, Callable[[Any], str]] = {
-    "temperature": lambda value: f"temperature {_number(value):g}",
-    "duration_s": lambda value: f"{_number(value):g} s" if value else "its own length",
-    "loop": lambda value: "loop" if value else "no loop",
-    "stereo": lambda value: "as recorded" if value is None else "stereo" if value else "mono",
-    "quality": lambda value: "best quality" if value == "best" else "fast quality",
-}
+def _length(sound: Sound) -> str:
+    """Nothing of what is as long as its bars: they stand beside it."""
+    seconds = sound.request.get("duration_s")
+    return "" if in_time(sound.request) else f"{_number(seconds):g} s" if seconds else "its own length"
+
+
+def _loop(sound: Sound) -> str:
+    return "loop" if sound.request.get("loop") else "no loop"
+
+
+def _stereo(sound: Sound) -> str:
+    value = sound.request.get("stereo")
+    return "as recorded" if value is None else "stereo" if value else "mono"
+
+
+def _quality(sound: Sound) -> str:
+    return "best quality" if sound.request.get("quality") == "best" else "fast quality"
+
+
+_MANNERS: tuple[Callable[[Sound], str], ...] = (_temperature, _length, _loop, _stereo, _quality)
 
 
 def state_words(state: str) -> str:
@@ -94,12 +116,12 @@ def in_time(request: Mapping[str, Any]) -> str:
     if bars < 1 or bpm <= 0:
         return ""
     metre = f" of {counted(beats, 'beat')}" if beats not in (0, 4) else ""
-    return f"{counted(bars, 'bar')}{metre} at {bpm:g} BPM"
+    return f"{counted(bars, 'bar')}{metre} at {bpm:g}\N{NO-BREAK SPACE}BPM"
 
 
 def shown(coordinate: float) -> str:
     """One coordinate of the map."""
-    return f"{coordinate:z.1f}".replace("-", "−")
+    return minus(f"{coordinate:z.1f}")
 
 
 def stem(name: object) -> str:

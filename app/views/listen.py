@@ -8,7 +8,7 @@ from app.charts import plots
 from app.charts.settings import ChartSettings
 from app.look import link, picture, style, words
 from app.look.fragments import fragment
-from app.panels import bench_sides, epoch_remarks, listening_bench, previews
+from app.panels import bench_sides, epoch_remarks, listening_bench, preview_times, previews
 from app.panels.bench_sides import Recording
 from app.panels.listening_bench import Begin
 from app.panels.moments import Moments
@@ -50,11 +50,12 @@ def _show(library: Library, reader: RunReader, view: RunView) -> None:
             )
     fragment(_bench)(library, reader)
     if view.state.live:
-        fragment(_watch, run_every=LOOK_S)(library, reader, count)
+        fragment(_watch, run_every=LOOK_S)(library, reader, (count, True))
 
 
-def _watch(library: Library, reader: RunReader, drawn: int) -> None:
-    if len(library.previews(reader)) != drawn:
+def _watch(library: Library, reader: RunReader, drawn: tuple[int, bool]) -> None:
+    """drawn: how many previews there were, and that it learned."""
+    if (len(library.previews(reader)), library.view(reader).state.live) != drawn:
         st.rerun()
 
 
@@ -128,11 +129,11 @@ def _players(reader: RunReader, view: RunView, there: Moments, step: int, record
     """Everything of one moment, each with a player of its own."""
     where, caption = there.where(step), there.caption(step)
     style.title(f"Everything of {where}" if step else "Before learning", caption.sweet)
-    span = previews.span_s(reader.root, there.found)
+    span = preview_times.span_s(reader.root, there.found)
     part = picture.part_of(picture.preview_s(view.run), span)
     with st.container(key="players", gap="small"):
         if span:
-            previews.time_axis(span)
+            preview_times.axis(span)
         if there.original is not None:
             previews.row(reader.root, there.original, Caption("Original"), "the original", part, brief=True)
         for one in there.copies(step):

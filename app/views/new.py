@@ -13,7 +13,7 @@ from app.panels.fork import Fork
 from app.panels.source import Chosen
 from app.runs.launch import launcher
 from app.runs.library import Library, open_library
-from engine.config import OverfittingPreset, Settings, TaskConfig, TrainingConfig
+from engine.config import TaskConfig, TrainingConfig
 from engine.errors import StorageError
 from engine.flags import collect
 from engine.process.job import LIMITS, without_limits
@@ -21,6 +21,7 @@ from engine.quantities import counted, duration
 from engine.registry import get_dataset
 from engine.resolve import merged, preset_for, resolve
 from engine.rundir.record import RunRecord
+from engine.settings import OverfittingPreset, Settings
 from engine.tasks import task_config
 
 _S = TypeVar("_S", bound=Settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
@@ -10,7 +11,18 @@ from app.charts import plots, small_plots
 from app.look import picture, states, style, words
 from app.look.fragments import fragment
 from app.look.plain import plain
-from app.panels import actions, chart_menu, details, families, notices, open_run, previews, run_notes, summary
+from app.panels import (
+    actions,
+    chart_menu,
+    details,
+    families,
+    notices,
+    open_run,
+    preview_times,
+    previews,
+    run_notes,
+    summary,
+)
 from app.panels.families import Family
 from app.panels.refusals import view_or_refusal
 from app.runs.launch import Launch, launcher
@@ -180,7 +192,9 @@ def _clicked(
         return
     caption = captions.get((one.epoch, one.step), previews.Caption(*previews.moment_parts(one)))
     style.quiet("Chosen in the curve")
-    part = picture.part_of(picture.preview_s(view.run), previews.span_s(reader.root, preview_sets))
+    span = preview_times.axis_s(reader.root, preview_sets)
+    part = picture.part_of(picture.preview_s(view.run), span)
+    caption = replace(caption, cut=preview_times.cut(reader.root, one, span))
     says = f"new sound, {caption.spoken}, chosen in the curve"
     previews.row(reader.root, one, caption, says, part, brief=True, hearing=times)
 

@@ -38,7 +38,9 @@ def page() -> None:
         press = _press(first, count)
         pressed = st.button(press, type="primary", icon=":material/graphic_eq:", width="stretch", key="make-now")
         style.quiet("On this computer the same epoch, settings, seed and number make the same sound again.")
+        style.below("More ways to make sounds, and instruments")
     with left:
+        style.here()
         asked = relatives.offer(model, wish, count)
         own_sound.offer(model, wish)
         instrument.offer(model, wish)

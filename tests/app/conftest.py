@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -65,6 +66,12 @@ def visit(runs_dir: Path) -> Callable[..., AppTest]:
         return app
 
     return opened
+
+
+@pytest.fixture
+def trained(drum_run: Path, runs_dir: Path) -> Path:
+    """A copy of a run of drums, in the library."""
+    return Path(shutil.copytree(drum_run, runs_dir / "drums"))
 
 
 def said(app: AppTest) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from engine.audio.files.io import write_wave
 from engine.claims.evidence import gather
 from engine.loop.diagnosis import diagnose
 from engine.metrics import EpochMetrics, MetricsHistory
@@ -117,3 +121,12 @@ def write(
     elif close:
         writer.close()
     return writer
+
+
+def lay_sound(place: Path, name: str, **origin: object) -> Path:
+    """A sound as the engine writes it."""
+    place.mkdir(exist_ok=True)
+    write_wave(place / f"{name}.wav", np.zeros(480, np.float32), 48_000, "PCM_24")
+    recipe = {"state": "epoch-0059-step-00002006.safetensors", "sound": {"seed": 7, "origin": origin}}
+    (place / f"{name}.json").write_text(json.dumps(recipe))
+    return place / f"{name}.wav"

@@ -95,7 +95,8 @@ def test_runs_dir_is_taken_from_the_command_line() -> None:
     assert runs_directory(["--runs-dir", "/somewhere"]) == Path("/somewhere")
     assert runs_directory(["--runs-dir=/somewhere"]) == Path("/somewhere")
     assert runs_directory([]) == Path("runs").absolute()
-    assert runs_directory(["--runs-dir"]) == Path("runs").absolute()
+    for nothing in (["--runs-dir"], ["--runs-dir", ""], ["--runs-dir="]):
+        assert runs_directory(nothing) == Path("runs").absolute(), "not the folder that one happens to be in"
     assert unknown_arguments(["--runs-dir", "/somewhere", "--port", "1"]) == ["--port", "1"]
 
 

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from app.start import command
 from tests import forkserver
 from tests.conftest import free_port, until
 
@@ -58,6 +60,45 @@ def test_it_opens_in_the_browser_once_it_answers_where_there_is_one_and_it_is_wa
         until(opened.read_text)
     assert opened.read_text().splitlines() == [f"http://localhost:{port}"], "the two before opened nothing"
     assert "e-mail" not in log.read_text().lower()
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("/dev/null", "/dev/null is no folder"),
+        ("/dev/null/runs", "/dev/null is no folder"),
+        ("{here}/note.txt", "note.txt is a file"),
+        ("{here}/note.txt/runs", "note.txt is a file"),
+        ("{here}/" + 300 * "x", "cannot be reached: file name too long"),
+        ("{here}/loop", "loop is a link that leads nowhere"),
+        ("{here}/loop/runs", "loop is a link that leads nowhere"),
+        ("", "an empty name leads nowhere"),
+    ],
+)
+def test_what_is_no_folder_and_cannot_be_made_one_is_refused_before_anything_starts(
+    place: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "note.txt").write_text("no runs")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    began: list[object] = []
+    monkeypatch.setattr("streamlit.web.cli.main", lambda: began.append(None))
+    done = CliRunner().invoke(command, ["--no-browser", "--runs-dir", place.format(here=tmp_path)])
+    assert not began and said in (done.output + str(done.exception)) and done.exit_code != 0
+    assert "--runs-dir" in done.output + str(done.exception)
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o300)
+    done = CliRunner().invoke(command, ["--no-browser", "--runs-dir", str(tmp_path)])
+    tmp_path.chmod(0o700)
+    assert "may not be read by you" in str(done.exception)
+
+
+@pytest.mark.parametrize("port", ["abc", "1.5", ""])
+def test_a_port_that_is_no_number_is_called_so(port: str) -> None:
+    done = CliRunner().invoke(command, ["--port", port])
+    assert done.exit_code == 2 and f"'--port': {port!r} is not a valid integer.\n" in done.output
 
 
 def test_a_port_that_is_taken_is_said_and_its_page_not_shown(opened: Path, tmp_path: Path) -> None:

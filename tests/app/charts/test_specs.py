@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +36,12 @@ CHARTS: dict[str, Callable[[], Spec]] = {
 }
 
 
+@cache
+def chart(name: str) -> Spec:
+    """To read only: making one costs more than what most tests ask of it."""
+    return CHARTS[name]()
+
+
 def frame_only() -> pa.Table:
     rows = Rows()
     rows.add("frame", x=np.array([2.0, 12.0]), y=np.array([5.0, 25.0]))
@@ -49,7 +56,7 @@ def filled(spec: Spec, rows: pa.Table) -> Spec:
 def test_what_layers_share_is_sent_once_and_drawn_as_if_each_said_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = CHARTS[name]()
+    sent = chart(name)
     monkeypatch.setattr(parts, "inherited", lambda spec: spec)
     whole = CHARTS[name]()
     assert len(json.dumps(sent)) < 0.7 * len(json.dumps(whole))
@@ -59,13 +66,13 @@ def test_what_layers_share_is_sent_once_and_drawn_as_if_each_said_it(
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_no_axis_is_gathered_from_marks_that_may_have_no_rows(name: str) -> None:
-    compiled = vl_convert.vegalite_to_vega(filled(CHARTS[name](), frame_only()))
+    compiled = vl_convert.vegalite_to_vega(filled(chart(name), frame_only()))
     for scale in compiled["scales"]:
         assert "fields" not in scale["domain"] and "data" not in scale["domain"], scale
 
 
 def test_the_axes_end_where_the_frame_does() -> None:
-    svg = vl_convert.vegalite_to_svg(filled(CHARTS["main"](), frame_only()))
+    svg = vl_convert.vegalite_to_svg(filled(chart("main"), frame_only()))
     shown = [float(text) for text in re.findall(r"<text[^>]*>([\d.]+)</text>", svg)]
     assert {min(shown), max(shown)} == {2.0, 25.0}
 
@@ -81,7 +88,7 @@ def test_a_mark_says_which_update_was_clicked() -> None:
 def test_an_axis_says_whole_numbers_in_full(name: str, last: int) -> None:
     rows = Rows()
     rows.add("frame", x=np.array([0.0, last]), y=np.array([0.0, 1.0]))
-    svg = vl_convert.vegalite_to_svg(filled(CHARTS[name](), rows.table()))
+    svg = vl_convert.vegalite_to_svg(filled(chart(name), rows.table()))
     assert f">{last:,}</text>" in svg and not re.search(r">[\d.]+(e[+−-]?\d+|k|m)</text>", svg)
 
 
@@ -89,7 +96,7 @@ def test_an_axis_says_whole_numbers_in_full(name: str, last: int) -> None:
 def test_an_axis_within_the_first_epoch_has_one_0_and_nothing_beside(name: str) -> None:
     rows = Rows()
     rows.add("frame", x=np.array([0.0, 0.3]), y=np.array([5.0, 25.0]))
-    svg = vl_convert.vegalite_to_svg(filled(CHARTS[name](), rows.table()))
+    svg = vl_convert.vegalite_to_svg(filled(chart(name), rows.table()))
     assert re.findall(r"<text[^>]*>(0[\d.]*)</text>", svg) == ["0"]
 
 
@@ -100,12 +107,12 @@ def test_an_axis_within_the_first_epoch_has_one_0_and_nothing_beside(name: str) 
 def test_an_axis_of_lengths_or_minutes_can_be_read_below_1(name: str, last: float, shown: set[str]) -> None:
     rows = Rows()
     rows.add("frame", x=np.array([0.0, last]), y=np.array([50.0, 60.0]))
-    svg = vl_convert.vegalite_to_svg(filled(CHARTS[name](), rows.table()))
+    svg = vl_convert.vegalite_to_svg(filled(chart(name), rows.table()))
     assert shown <= set(re.findall(r"<text[^>]*>(\d[\d.]*)</text>", svg))
 
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_no_mark_is_told_to_a_screen_reader_without_a_name(name: str) -> None:
-    svg = vl_convert.vegalite_to_svg(filled(CHARTS[name](), frame_only()))
+    svg = vl_convert.vegalite_to_svg(filled(chart(name), frame_only()))
     told = [tag for tag in re.findall(r"<g[^>]*>", svg) if 'role="graphics-symbol"' in tag]
     assert all("aria-label" in tag for tag in told), told

@@ -11,7 +11,7 @@ from app.charts.table import nice_range, spread_labels
 from app.look import words
 from app.look.plain import plain
 from app.sounds.words import shown
-from engine.claims.figures import figure, give_or_take, percent
+from engine.claims.figures import amount, figure, give_or_take, percent
 
 
 def test_moments_are_told_from_now() -> None:
@@ -30,6 +30,12 @@ def test_figures_keep_what_is_not_a_number() -> None:
 
 def test_what_rounds_to_0_has_no_sign() -> None:
     assert [figure(-0.04, "dB"), figure(-0.004, "%"), percent(-0.004), shown(-0.04)] == ["0.0 dB", "0 %", "0 %", "0.0"]
+
+
+def test_a_figure_below_0_has_a_minus_and_its_unit_keeps_its_hyphen() -> None:
+    said = [figure(-0.351), figure(-12.3, "log-odds"), figure(-3.04, "dB"), figure(-0.05, "%"), percent(-0.05)]
+    assert said == ["−0.351", "−12.3 log-odds", "−3.0 dB", "−5 %", "−5 %"]
+    assert [amount(-0.25), give_or_take(-0.351, 0.2), shown(-1.25)] == ["−0.25", "−0.351 ± 0.200", "−1.2"]
 
 
 def test_labels_never_touch() -> None:

@@ -18,8 +18,8 @@ def _card(folder: str) -> None:
     from app.panels import health
     from app.runs.scan import ADAPTIVE, Checked
     from engine.collection.health import Health
-    from engine.config import OverfittingPreset
     from engine.rundir.record import FileRow
+    from engine.settings import OverfittingPreset
 
     rows = [
         FileRow(path=f"{number}.wav", verdict="used", split="train", duration_s=0.2, same_as="0.wav" * (number % 2))

@@ -25,11 +25,6 @@ POINTS = [
 ]
 
 
-@pytest.fixture
-def trained(drum_run: Path, runs_dir: Path) -> Path:
-    return Path(shutil.copytree(drum_run, runs_dir / "drums"))
-
-
 @pytest.mark.slow
 def test_places_files_morphs_and_moves_can_be_heard_without_a_mouse(visit: Visit, trained: Path) -> None:
     app = visit("explore", run="drums")

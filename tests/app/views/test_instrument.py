@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import Callable
 from functools import partial
@@ -27,12 +26,6 @@ from tests.app.conftest import said
 
 Visit = Callable[..., AppTest]
 pytestmark = pytest.mark.usefixtures("forked_starts")
-
-
-@pytest.fixture
-def trained(drum_run: Path, runs_dir: Path) -> Path:
-    """A copy of a run of drums, in the library."""
-    return Path(shutil.copytree(drum_run, runs_dir / "drums"))
 
 
 def _pressed_meanwhile() -> None:
@@ -97,6 +90,7 @@ def test_what_can_be_asked_of_an_instrument_is_asked_in_the_panel(visit: Visit, 
     app.segmented_control(key="kit-source-drums").set_value(instrument.PLACES).run()
     assert app.number_input(key="kit-keys-Recordings").max == 10, "as many as there are"
     app.number_input(key="kit-keys-Recordings").set_value(1).run()
+    assert "1 of 10, evenly chosen." in said(app)
     app.session_state["explored"], app.session_state["here"] = ("drums", ""), (0.5, -0.25)
     app.segmented_control(key="kit-source-drums").set_value(instrument.REGION).run()
     assert [app.number_input(key=f"kit-{name}-drums-0.500--0.250").value for name in "xy"] == [0.5, -0.25]
@@ -109,7 +103,9 @@ def test_what_can_be_asked_of_an_instrument_is_asked_in_the_panel(visit: Visit, 
     app.number_input(key="kit-layers").set_value(2).run()
     app.text_input(key="kit-choke").set_value("F#2,H2").run()
     assert "Choke group H2 names no key" in said(app) and all(one.key != "make-kit" for one in app.button)
-    app.text_input(key="kit-choke").set_value("C3,C#3").run()
+    app.text_input(key="kit-choke").set_value("C3").run()
+    assert "Choke group C3 is one key." in said(app) and all(one.key != "make-kit" for one in app.button)
+    app.text_input(key="kit-choke").set_value("C3, C#3").run()
     app.text_input(key="kit-first").set_value("c3").run()
     app.button(key="make-kit").click().run()
     assert not app.exception
@@ -121,6 +117,12 @@ def test_what_can_be_asked_of_an_instrument_is_asked_in_the_panel(visit: Visit, 
     assert (asked["sounds"], asked["first_key"], asked["round_robins"], asked["velocity_layers"]) == (2, 48, 2, 2)
     assert asked["quality"] == "fast" and sfz.count("group=1 ") == 2 and sfz.count("<region>") == 8
     assert set(asked) == set(InstrumentRequest.model_fields), "no field without a control here"
+
+
+def test_the_panel_offers_as_many_variations_and_layers_as_can_be_asked_for() -> None:
+    fields = InstrumentRequest.model_json_schema()["properties"]
+    most = [fields[name]["maximum"] for name in ("round_robins", "velocity_layers")]
+    assert most == [instrument.MOST_TURNS, instrument.MOST_LAYERS]
 
 
 def test_without_a_star_the_panel_says_how_one_comes(visit: Visit, trained: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.panels import runs_table
-from app.panels.runs_table import COLUMNS
-from app.runs.launch import launcher
+from app.panels.runs_table import COLUMNS, WIDEST_NAME
+from app.runs.launch import Launch, launcher
 from app.runs.library import _library
 from engine.rundir.annotate import annotate
 from engine.rundir.layout import Layout
@@ -62,6 +64,15 @@ def test_a_link_brings_back_the_columns_words_and_states(visit: Visit, three: Pa
     app.text_input(key="runs-find").set_value("").run()
     assert names(app) == ["rain", "hats"] and "find" not in app.query_params
     assert app.query_params["columns"] == "Size,Tags"
+
+
+def test_a_phone_shows_the_best_figure_beside_a_name(visit: Visit, three: Path) -> None:
+    table = visit().dataframe[0]
+    assert list(table.value)[:4] == ["Open", "Run", "Best", "State"]
+    short = json.loads(table.proto.columns)["Run"]["width"]
+    annotate(RunReader(three / "hats"), name="hats, " * 20)
+    long = json.loads(visit().dataframe[0].proto.columns)["Run"]["width"]
+    assert short < 110 < long == WIDEST_NAME, "it takes what its names need, and no more than leaves room"
 
 
 def test_every_column_is_a_number_where_it_is_sorted_by_number(visit: Visit, three: Path) -> None:
@@ -172,6 +183,25 @@ def test_many_are_deleted_after_one_question_and_what_may_live_stays(
     assert (three / "hats").exists(), "it was only asked"
     app.button(key="delete-now").click().run()
     assert sorted(path.name for path in three.iterdir()) == ["bells"] and names(app) == ["bells"]
+
+
+def test_a_run_that_was_just_told_to_go_on_is_not_deleted_before_it_says_so(
+    visit: Visit, three: Path, ticked: list[str]
+) -> None:
+    ticked += ["hats", "rain"]
+    app = visit()
+    app.button(key="delete-chosen").click().run()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as begins:  # and says nothing yet
+        launcher().add(Launch(three / "hats", "hats", begins))
+        app.button(key="delete-now").click().run()
+        assert (three / "hats").exists() and not (three / "rain").exists() and "hats is just starting" in said(app)
+        ticked.remove("rain")
+        app.button(key="delete-chosen").click().run()
+        assert "hats stays." in said(app) and "It trains: stop it first." in said(app)
+        assert all(button.key != "delete-now" for button in app.button)
+        page = visit("run", run="hats")
+        assert "Starting…" in said(page) and all(button.key != "delete" for button in page.button), "in every tab"
+    assert any(button.key == "delete" for button in visit("run", run="hats").button), "it ended without a word"
 
 
 def test_what_began_between_the_question_and_the_answer_stays(visit: Visit, three: Path, ticked: list[str]) -> None:

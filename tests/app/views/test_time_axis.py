@@ -86,6 +86,22 @@ def test_an_original_that_is_longer_than_a_new_sound_is_seen_to_its_end(visit: V
     assert f"{ORIGINAL_S} s</span>" in said(visit("run", run="drums")), "not 0.4 s"
 
 
+def test_an_early_sound_that_does_not_end_is_cut_and_leaves_the_others_to_be_seen(
+    visit: Visit, runs_dir: Path, shown: list[tuple[Path, float]]
+) -> None:
+    root = runs_dir / "drums"
+    run(root, 4.0, 1.2, 0.6)
+    files = Layout(root)
+    for epoch, seconds in ((0, 3.9), (2, 1.7)):  # one before learning, and one that is longer by less than half
+        wave = np.full(round(seconds * RATE), 0.5, np.float32)
+        for suffix, data in audio_preview(wave, "sample", CONFIG, 4.0, 0.01).files.items():
+            files.preview(epoch, epoch * 10, "sample", 0, suffix).write_bytes(data)
+    said_of_it = said(visit("run", run="drums"))
+    assert "1.7 s</span>" in said_of_it and "3.9 s</span>" not in said_of_it
+    assert said_of_it.count("picture: first 1.7 s") == 1, "what is cut says so"
+    assert {round(4.0 / part, 1) for _, part in shown} == {1.7}
+
+
 def test_pictures_of_runs_whose_previews_differ_in_length_stand_on_one_time_axis(
     visit: Visit, runs_dir: Path, shown: list[tuple[Path, float]]
 ) -> None:

@@ -57,6 +57,10 @@ def test_a_live_run_is_a_card_and_an_ended_one_a_row(visit: Visit, runs_dir: Pat
     live = write(runs_dir / "live", name="kitchen", state=State.RUNNING, done=15, close=False)
     app = visit()
     assert "kitchen" in said(app) and "Epoch <b>15</b> of 20" in said(app)
+    assert "about <b>10 minutes</b> left" in said(app)
+    live.update(eta_s=562.0)
+    live.state(State.RUNNING)  # which writes it
+    assert "about <b>9 minutes</b> left" in said(visit()), "an estimate is not told to the second"
     assert list(app.dataframe[0].value["Run"]) == ["drums"]
     assert app.dataframe[0].value["State"][0] == ["Done"]
     live.close()
@@ -105,6 +109,18 @@ def test_a_file_can_be_heard_and_left_out_before_training(visit: Visit, drums: P
     app.button(key=f"flagged-{folder}-zz-loud.wav").click().run()
     assert not app.exception and usable(app) == "10 of 11"
     assert "cannot be used" not in said(app), "it could"
+
+
+def test_a_folder_that_is_called_as_a_data_set_is_the_folder_where_one_is_asked_for(
+    visit: Visit, drums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(drums, tmp_path / "iris")
+    app = visit("new")
+    app.session_state["source"] = "A folder on this computer"
+    app.session_state["folder"] = "iris"
+    app.run()
+    assert not app.exception and usable(app) == "10"
 
 
 def test_the_list_of_sounds_stays_open_and_holds_its_remarks_whole(visit: Visit, drums: Path, tmp_path: Path) -> None:
@@ -214,8 +230,8 @@ def test_a_run_that_reads_sounds_says_how_far_it_is(visit: Visit, runs_dir: Path
     ("task", "labels", "panel", "one"),
     [
         ("vae", ["Better than the average sound", "Error on new sounds"], "Listen", "sound"),
-        ("mlp", ["Better than the average guess", "Error on new data"], "Its answers", "answer"),
-        ("of a later version", ["Better than the average guess", "Error on new data"], "Previews", "preview"),
+        ("mlp", ["Against the average guess", "On new data"], "Its answers", "answer"),
+        ("of a later version", ["Against the average guess", "On new data"], "Previews", "preview"),
     ],
 )
 def test_a_run_that_reads_its_data_is_spoken_of_in_its_own_words(
@@ -390,7 +406,14 @@ def test_a_done_run_that_knows_its_own_better_is_told_to_have_more(visit: Visit,
     write(runs_dir / "drums", done=8, epochs=8, best=8, apart=4.0)
     app = visit("run", run="drums")
     assert "more recordings would help more than more time" in said(app)
-    assert (app.metric[1].label, app.metric[1].delta) == ("Quality there", "knows its own better")
+    assert (app.metric[1].label, app.metric[1].delta) == ("Quality at epoch 8", "knows its own better")
+
+
+def test_losses_that_lie_otherwise_than_the_curve_are_explained(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums", done=8, epochs=8, best=8)
+    assert "its own sounds and new ones may lie the other way round there" in said(visit("run", run="drums"))
+    write(runs_dir / "none", state=State.CANCELLED, done=0)
+    assert "Losses are what" not in said(visit("run", run="none"))
 
 
 def test_a_run_that_stayed_worse_than_the_average_has_no_sweet_spot(visit: Visit, runs_dir: Path) -> None:
@@ -575,7 +598,7 @@ def test_a_table_is_read_before_anything_starts(visit: Visit, tmp_path: Path) ->
 
 def test_the_link_of_an_empty_library_leads_to_where_sounds_are_dropped(visit: Visit) -> None:
     app = visit("new", **{"from": "own"})
-    assert app.segmented_control(key="source").value == "Drop sounds"
+    assert app.segmented_control(key="source").value == "Drop files"
 
 
 @pytest.mark.parametrize("pasted", ['"{}"', "'{}'", "  {} ", "file://{}"])
