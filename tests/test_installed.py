@@ -85,6 +85,8 @@ def test_the_wheel_trains_reports_and_shows(installed: Path, tmp_path: Path) -> 
     _run([sweetspot, "train", "demo", "--run-dir", "runs/demo", "--max-steps", "4", *SMALL], tmp_path)
     _run([sweetspot, "report", "runs/demo", "--out", "report.html"], tmp_path)
     assert "<svg" in (tmp_path / "report.html").read_text()
+    made = _done([sweetspot, "instrument", "runs/demo", "--sounds", "1", "--out", "kit.zip"], tmp_path)
+    assert (tmp_path / "kit.zip").is_file() and not made.stderr, "with all that belongs to the package, such as its net"
     with _app(sweetspot, tmp_path) as url, urllib.request.urlopen(url) as answer:
         assert answer.status == 200
     page = (
@@ -120,9 +122,13 @@ def _app(sweetspot: str, place: Path) -> Iterator[str]:
 
 
 def _run(command: list[str], place: Path) -> str:
+    return _done(command, place).stdout
+
+
+def _done(command: list[str], place: Path) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(command, cwd=place, env=_environment(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
-    return done.stdout
+    return done
 
 
 def _environment() -> dict[str, str]:

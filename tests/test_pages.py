@@ -94,12 +94,12 @@ class Reader:
 
     def read(self, page: Path) -> None:
         """Do all that ``page`` says, and clear the table at its end."""
-        listened = [int(epoch) for epoch in re.findall(r"--checkpoint epoch-(\d+)", page.read_text(encoding="utf-8"))]
+        listened = [int(step) for step in re.findall(r"--checkpoint step-(\d+)", page.read_text(encoding="utf-8"))]
         left = [command for command in commands(page) if is_run(command)]
         while left:
             if not any(SPEAKS_TO_IT in command for command in left):
                 self.press_ctrl_c()  # where a reader waits for its end: until then it takes half of the processor
-            self.type(left[0], max([1, *listened]))
+            self.type(left[0], max(listened, default=0))
             self.ran.append(left.pop(0))
         self.press_ctrl_c()
         if self.app is not None:
@@ -107,11 +107,11 @@ class Reader:
             self.app.wait(120)
             self.app = None
 
-    def type(self, command: str, epoch: int) -> None:
+    def type(self, command: str, step: int) -> None:
         if command.startswith("streamlit run"):
             self.open_app(command)
         elif command.startswith("sweetspot train"):
-            self.train(command, epoch)
+            self.train(command, step)
         else:
             self.wait_for_something_saved(command)
             done = subprocess.run(["bash", "-c", command], **self.place(), capture_output=True, text=True, timeout=300)
@@ -120,8 +120,8 @@ class Reader:
                 assert self.training is not None and self.training.wait(120) == 0
                 self.training = None
 
-    def train(self, command: str, epoch: int) -> None:
-        """Begin, and wait until ``epoch`` has been trained and can be heard."""
+    def train(self, command: str, step: int) -> None:
+        """Begin, and wait until an epoch has been trained and ``step`` can be heard."""
         self.press_ctrl_c()
         run = RunReader(self.home / "project" / command.split("--run-dir ")[-1].split("--resume ")[-1].split()[0])
         before = len(run.sessions())
@@ -131,7 +131,7 @@ class Reader:
             status = run.status() if len(run.sessions()) > before else None
             if status is None or status.state is not State.RUNNING or status.epoch is None:
                 return False
-            return status.epoch > epoch and (epoch == 1 or epoch in [one.epoch for one in run.saved_states()])
+            return status.epoch > 1 and (not step or step in [one.step for one in run.saved_states()])
 
         self.wait_for(trained, self.training)
 
@@ -230,7 +230,7 @@ def test_every_sound_is_a_file_for_the_workstation(reader: Reader) -> None:
     new = reader.home / "project" / "new"
     made = {folder.name: sorted(folder.glob("*.wav")) for folder in new.iterdir()}
     assert {name: len(files) for name, files in made.items()} == {
-        "best": 8, "epoch-5": 8, "snares": 4, "kick-to-snare": 5, "stereo": 4, "loops": 2,
+        "best": 8, "step-200": 8, "snares": 4, "kick-to-snare": 5, "stereo": 4, "loops": 2,
     }  # fmt: skip
     for files in made.values():
         for path in files:

@@ -61,7 +61,7 @@
     if (one.matches('button[tabindex="-1"][aria-label=Dismiss]')) return [];
     if (one.parentElement.closest('button, a[href], summary')) return [];
     // Streamlit puts the same tools on each chart and table that the mouse is over: each is pressed once a page.
-    const figures = ['player', 'chart', 'download', 'expander'].includes(what); // which follow the run
+    const figures = ['player', 'chart', 'download', 'expander', 'tab'].includes(what); // which follow the run
     const numbered = name(one).replace(figures ? /[\d.,]+/g : /(?<=: )\d+$/, '#');
     const sign = what === 'tool' ? `tool | ${name(one).split(':')[0]}` : [what, numbered, place(one)].join(' | ');
     const disabled = Boolean(one.disabled) || one.getAttribute('aria-disabled') === 'true';

@@ -31,7 +31,7 @@ EXCUSED_GONE = {
     r"^button \| Take its star away \| star-.*-With-a-star-": "a sound without a star leaves those that have one",
     r"^button \| (Make|Instrument with) .*(sounds?|more|keys?) \| ": "it says the number that stands in a field",
     r"^button \| Take (all )?out \| ": "only what waits can be, and all at once where there are two",
-    r"^button \| Close \| toast": "a toast leaves by itself after some seconds",
+    r"^button \| (Close|view (more|less)) \| toast": "a toast leaves by itself after some seconds",
     r"^(number|step) \| .*(At once|queue-slots)": "how many at once is asked while nobody works",
     r"^expander \| Hear what was found \| ": "another source was chosen before its turn",
     r"^button \| Hear direction ": "which directions have no name follows the weights, which a training replaces",

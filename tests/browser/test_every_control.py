@@ -64,6 +64,8 @@ LAST = (
     "Stop and keep|Stop the queue|Take all out",
     "Delete",
 )
+# What the page of a run has only while it learns, or begins to.
+LEARNS = r"^button \| [^|]* \| (starting|save_now|cancel)$"
 TYPED = {"How many": "2", "Name": "again"}
 
 
@@ -124,8 +126,8 @@ def _walk(title: str, state: str, place: Place, watched: Watched, before: frozen
     address = place.app.url + (EMPTY if state == "empty" else PAGES)[title]
     typed = {"Folder": str(place.folder), **TYPED}
     ends = "Stop and keep" if state == "training" and title == "Run" else None
-    begins = LAST[0] if title == "Run" and state != "training" else "(?!)"
-    walk = Walk(watched.page, address, typed, LAST, judge, ends, begins, before)
+    moves = LEARNS if title == "Run" and state not in ("training", "live") else "(?!)"
+    walk = Walk(watched.page, address, typed, LAST, judge, ends, moves, before)
     walk.run()
     return walk
 

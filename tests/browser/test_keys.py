@@ -215,6 +215,37 @@ def test_runs_and_compare_by_keys_alone(app: Server, drum_run: Path, open_page: 
 
 
 @pytest.mark.controls
+def test_a_run_of_a_folder_is_begun_by_keys_alone(app: Server, drums: Path, open_page: Open) -> None:
+    page = open_page(f"{app.url}/")
+    page.get_by_role("button", name="Start the demo").wait_for()
+    settle(page)
+    names = check(walk(page))
+    in_order(names, ("Skip to main content", "New run", "Start the demo", "or learn from", "Open a run from elsewhere"))
+    focus(page, "New run", "link")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Start learning").wait_for()
+    settle(page)
+    focus(page, "Demo sounds", "radio")
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    page.get_by_role("textbox", name="Folder").wait_for()
+    settle(page)
+    focus(page, "Folder", "textbox")
+    page.keyboard.type(str(drums))
+    page.keyboard.press("Enter")
+    until(lambda: page.get_by_role("button", name="Start learning").is_enabled())
+    settle(page)
+    names = check(walk(page))
+    order = ("A folder on this computer", "Folder", "Check again", "Choose among the sounds")
+    in_order(names, (*order, "Name", "Advanced", "Start learning", "Add to the queue"))
+    focus(page, "Start learning")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/run?run=*")
+    page.locator(".stMarkdownBadge", has_text="Learning").wait_for()
+
+
+@pytest.mark.controls
 def test_the_queue_by_keys_alone(app: Server, drums: Path, open_page: Open) -> None:
     for name in "ab":
         asked = (str(drums), "--runs-dir", str(app.runs_dir), "--name", name, *SMALL)

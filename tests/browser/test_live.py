@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from engine.rundir import control
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
@@ -206,3 +207,16 @@ def test_the_demo_is_heard_after_at_most_three_clicks(app: Server, open_page: Op
     player.wait_for(state="attached", timeout=180_000)
     player.evaluate("a => { a.muted = true; return a.play() }")
     print(f"the first preview played after {time.monotonic() - began:.0f} s")
+
+
+@pytest.mark.slow
+def test_sounds_says_without_a_touch_that_its_run_has_ended(app: Server, training: Training, open_page: Open) -> None:
+    reader = training()
+    page = open_page(f"{app.url}/sounds?run={reader.id}")
+    badge(page, "Learning").wait_for()
+    page.evaluate("window.stayed = true")
+    control.send(reader.root, "save_now")
+    page.get_by_role("button", name="Make eight sounds").wait_for()
+    control.send(reader.root, "cancel")
+    badge(page, "Stopped").wait_for()
+    assert page.evaluate("window.stayed"), "without a reload"

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import soundfile
+from click.testing import CliRunner
 
+from engine.commands.generate import command as generate
 from engine.rundir.layout import Layout
 from tests.audio.sounds import chirp
 from tests.browser.chromium import Server
@@ -176,3 +178,24 @@ def _in_order(page: Any, selectors: tuple[str, ...]) -> bool:
     boxes = [page.locator(one).first.bounding_box() for one in selectors]
     tops = [box["y"] for box in boxes if box is not None]
     return len(tops) == len(selectors) and tops == sorted(set(tops))
+
+
+def test_on_a_narrow_screen_labels_stand_above_their_pictures_and_a_link_leads_to_the_instrument(
+    app: Server, trained: Path, open_page: Open
+) -> None:
+    options = ["--count", "3", "--quality", "fast", "--threads", "1"]
+    assert CliRunner().invoke(generate, [str(trained), "--out", str(Layout(trained).sounds), *options]).exit_code == 0
+    page = open_page(f"{app.url}/sounds?run=drums")
+    page.locator("audio").first.wait_for(state="attached", timeout=SLOW_MS)
+    link, label, panel = page.locator(".ss-below"), page.locator(".ss-mark").first, page.locator(".st-key-instrument")
+
+    def beside() -> bool:
+        player = page.locator("audio").first.bounding_box()
+        return bool(label.bounding_box()["x"] + label.bounding_box()["width"] <= player["x"])
+
+    assert until(beside) and not link.is_visible()
+    page.set_viewport_size({"width": 390, "height": 600})
+    assert until(lambda: not beside())
+    assert panel.bounding_box()["y"] > 600
+    link.click()
+    assert until(lambda: 0 < panel.bounding_box()["y"] < 600)

@@ -48,6 +48,25 @@ def told(watched: Watched, address: str) -> list[str]:
     return [*missing(walk), *watched.wrong()]
 
 
+class Listed:
+    """A page that lists these controls."""
+
+    def __init__(self) -> None:
+        self.signs: tuple[str, ...] = ()
+
+    def evaluate(self, _: str) -> list[dict[str, Any]]:
+        usual = {"number": 0, "kind": "button", "name": "", "disabled": False, "alike": False}
+        return [usual | {"sign": sign} for sign in self.signs]
+
+
+def test_only_what_came_while_a_training_learned_may_leave_before_its_turn() -> None:
+    page = Listed()
+    walk = Walk(page, "http://here/run", {}, (), lambda *_: None, moves="^stop$")
+    for page.signs in (("before",), ("before", "asked"), ("before", "stop", "meanwhile"), ("after",)):
+        walk._note()
+    assert walk.gone == ["after", "asked", "before"]
+
+
 @pytest.mark.slow
 def test_each_kind_of_fault_is_noticed_and_none_where_there_is_none(faulty: tuple[Server, Path], browser: Any) -> None:
     app, log = faulty

@@ -46,9 +46,11 @@ class Walk:
     """Press all of one page. address: where it stands. typed: what goes into fields, by their name.
 
     last: what ends the state that is walked, in this order after all else. ends: after a control of this sign there is
-    nothing more to press. begins: the sign of what begins a training on this page. arrived: called on the page as it
-    opens, and with a selector of what was opened by an expander, a tab or a question. before: the signs of what was
-    pressed in another walk, and need not be again. shown: by the sign of what was disabled what the page said then.
+    nothing more to press. moves: the sign of what is there only while a training learns that was begun on this page.
+    arrived: called on the page as it opens, and with a selector of what was opened by an expander, a tab or a question.
+    before: the signs of what was pressed in another walk, and need not be again. shown: by the sign of what was
+    disabled what the page said then.
+    passing: the signs of what was there for the first time while such a training learned.
     """
 
     page: Any
@@ -57,13 +59,14 @@ class Walk:
     last: Sequence[str]
     arrived: Callable[[Any, str], None]
     ends: str | None = None
-    begins: str = "(?!)"
+    moves: str = "(?!)"
     before: frozenset[str] = frozenset()
     pressed: list[Control] = field(default_factory=list)
     found: dict[str, Control | None] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
     alike: set[str] = field(default_factory=set)
+    passing: set[str] = field(default_factory=set)
     _again: Counter[str] = field(default_factory=Counter)
     _shut: Counter[str] = field(default_factory=Counter)
     _missed: Counter[str] = field(default_factory=Counter)
@@ -76,7 +79,7 @@ class Walk:
         while (control := self._next()) is not None:
             assert len(self.pressed) < MOST_PRESSES, f"it does not end: {[one.sign for one in self.pressed[-20:]]}"
             self._press(control)
-            if self.ends and re.search(self.ends, control.sign):
+            if self._ends(control):
                 break
         if self.pressed:
             self.arrived(self.page, "body")
@@ -85,9 +88,10 @@ class Walk:
     def gone(self) -> list[str]:
         """The signs of what was listed and never pressed, since it was not found again.
 
-        Not of what came with a training that was begun: it is over at some time, and walked in a state of its own.
+        Not of what came while a training learned that was begun: it is over at some time, and walked in a state of its
+        own.
         """
-        return sorted(sign for sign in self.found.keys() - self._done() if not self._came_late(sign))
+        return sorted(self.found.keys() - self._done() - self.passing)
 
     @property
     def disabled(self) -> dict[str, str]:
@@ -97,11 +101,6 @@ class Walk:
         """
         known = self.found.keys() | self.before
         return {sign: said for sign, said in self.reasons.items() if sign not in known and self._shut[sign] > 1}
-
-    def _came_late(self, sign: str) -> bool:
-        """Whether it came with a training that was begun, which may take it away, or draw it anew as it is pressed."""
-        begun = max((place for place, one in enumerate(self.pressed) if re.search(self.begins, one.sign)), default=None)
-        return begun is not None and self.found[sign] in self.pressed[begun:]
 
     def _done(self) -> frozenset[str]:
         return self.before.union(one.sign for one in self.pressed)
@@ -120,8 +119,11 @@ class Walk:
         shut = [one.sign for one in shown if one.disabled]
         if shut and not self._left():
             self.shown |= dict.fromkeys(shut, self.page.inner_text("body"))
+        learns = any(re.search(self.moves, one.sign) for one in listed)
         for one in shown:
             if not one.disabled:
+                if learns and one.sign not in self.found:
+                    self.passing.add(one.sign)
                 self.found.setdefault(one.sign, opener)
                 continue
             self._shut[one.sign] += 1
@@ -141,8 +143,9 @@ class Walk:
                 self._unsettled = False
                 shown = self._note()
                 waiting = self._waiting(shown)
-            hidden = [sign for sign in self.found.keys() - self._done() if self._again[sign] < MOST_TRIES]
-            if waiting or not hidden:
+            left = self.found.keys() - self._done() - {one.sign for one in waiting}
+            hidden = [sign for sign in left if self._again[sign] < MOST_TRIES]
+            if (waiting and not (hidden and self._ends(waiting[0]))) or not hidden:
                 return waiting[0] if waiting else None
             by_sign = {one.sign: one for one in shown}
             for sign in sorted(hidden, key=self._lateness):
@@ -150,7 +153,11 @@ class Walk:
                 if opener is not None and opener.sign in by_sign:
                     self._again[sign] += 1
                     return by_sign[opener.sign]
-        return None
+        return waiting[0] if waiting else None
+
+    def _ends(self, control: Control) -> bool:
+        """Whether nothing can be pressed after it: what is out of sight is brought back before."""
+        return self.ends is not None and re.search(self.ends, control.sign) is not None
 
     def _waiting(self, shown: Sequence[Control]) -> list[Control]:
         """Those to be pressed yet, in their order."""
@@ -171,7 +178,7 @@ class Walk:
             act(self.page, element, control.kind, control.name, self.typed)
         except TimeoutError:
             self._missed[control.sign] += 1
-            if element.count() and self._missed[control.sign] == MOST_TRIES and not self._came_late(control.sign):
+            if element.count() and self._missed[control.sign] == MOST_TRIES and control.sign not in self.passing:
                 raise
             return
         self.pressed.append(control)
