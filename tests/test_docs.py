@@ -129,7 +129,8 @@ def test_a_figure_for_musicians_names_its_commit_and_where_it_was_measured(parag
 
 def test_every_commit_that_a_page_names_is_one_of_the_history() -> None:
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    named = {one for page in pages for one in re.findall(r"commit ([0-9a-f]{7})", page.read_text(encoding="utf-8"))}
+    short = re.compile(r"\b(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{7}\b")
+    named = {one for page in pages for one in short.findall(page.read_text(encoding="utf-8"))}
     known = subprocess.run(["git", "rev-list", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.split()
     missing = sorted(named - {commit[:7] for commit in known})
     if len(missing) == len(named):
