@@ -22,6 +22,7 @@ from engine.tasks.vae.sounds.request import AXES_REACH
 USUAL_VELOCITY = 100
 FARTHEST = 1e6  # of a place; what comes from far away is refused when it is made
 _MOST_BYTES = 1 << 16  # no datagram has more; socketserver cuts off what is beyond its 8,192 without a word
+_FIRST_PART = 16  # bytes of a bundle before its parts: its mark and its time
 _AXIS = re.compile(r"/axis/(\d{1,3})")
 _KNOWN = "Send /note KEY VELOCITY, /axis/N DEVIATIONS, /place X Y or /off."
 
@@ -116,7 +117,7 @@ def listen(host: str, port: int, player: Player, warn: Tell, tell: Tell) -> Iter
 def _server(host: str, port: int, player: Player, warn: Tell, unreadable: _Unreadable) -> UDPServer:
     try:
         from pythonosc.dispatcher import Dispatcher
-        from pythonosc.osc_packet import OscPacket
+        from pythonosc.osc_packet import OscPacket, ParseError
         from pythonosc.osc_server import BlockingOSCUDPServer
     except ImportError as error:
         raise ConfigError("python-osc is not installed.", INSTALL) from error
@@ -131,8 +132,8 @@ def _server(host: str, port: int, player: Player, warn: Tell, unreadable: _Unrea
         def call_handlers_for_packet(self, data: bytes, client_address: tuple[str, int]) -> list[Any]:
             """Take all of a packet, what is dated ahead at once: waiting for it would hold up all that comes after."""
             try:
-                messages = OscPacket(data).messages
-            except Exception:  # noqa: BLE001 - not only its own: what it stumbles over in anybody's bytes
+                messages = OscPacket(_ending(data)).messages
+            except (ParseError, ValueError, RecursionError):  # of a text that is none; of bundles in bundles
                 unreadable()
                 return []
             for one in messages:
@@ -150,6 +151,22 @@ def _server(host: str, port: int, player: Player, warn: Tell, unreadable: _Unrea
         return Server((host, port), Messages())
     except OSError as error:
         raise _refused(host, port, error) from error
+
+
+def _ending(data: bytes) -> bytes:
+    """``data``, of whose bundles each part lies behind the one before. ``ValueError`` for a part of less than no bytes:
+    python-osc would go back with it and read it for ever."""
+    ahead = [data]
+    while ahead:
+        bundle = ahead.pop()
+        place = _FIRST_PART if bundle.startswith(b"#bundle\0") else len(bundle)
+        while place < len(bundle):
+            first, size = place + 4, int.from_bytes(bundle[place : place + 4], "big", signed=True)
+            if size < 0:
+                raise ValueError(f"a part of {size} bytes")
+            place = first + size
+            ahead.append(bundle[first:place])
+    return data
 
 
 def _refused(host: str, port: int, error: OSError) -> ConfigError:

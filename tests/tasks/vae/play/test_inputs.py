@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import reduce
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -222,13 +223,24 @@ def test_osc_messages_come_in_over_udp_and_bad_ones_are_said_and_survived(player
     assert all(word in sentence for word, sentence in zip(words, said, strict=True))
 
 
+def bundle(parts: bytes) -> bytes:
+    """Of OSC, for now; before each of its parts stands its size."""
+    return b"#bundle\0" + bytes(7) + b"\1" + parts
+
+
 @pytest.mark.parametrize(
     "datagram",
     [
-        b"/note\0\0\0,i\0\0\0",  # cut
-        b"\x0e\x1b[2J",  # no message
-        b"#bundle\0" + bytes(7) + b"\1" + b"\0\0\0\4\x0e\x1b[2",  # of a part that is none
-        b"/note\0\0\0,s\0\0\xff\xff\xff\0",  # a text that is none
+        pytest.param(b"/note\0\0\0,i\0\0\0", id="cut"),
+        pytest.param(b"\x0e\x1b[2J", id="no message"),
+        pytest.param(bundle(b"\0\0\0\4\x0e\x1b[2"), id="a part that is none"),
+        pytest.param(b"/note\0\0\0,s\0\0\xff\xff\xff\0", id="a text that is none"),
+        pytest.param(bundle(b"\xff\xff\xff\xfc"), id="a part of -4 bytes, to which python-osc comes back for ever"),
+        pytest.param(bundle(b"\0\0\0\x14" + bundle(b"\xff\xff\xff\xfc")), id="one in a part"),
+        pytest.param(
+            reduce(lambda part, _: bundle(struct.pack(">i", len(part)) + part), range(1000), b"/off\0\0\0\0,\0\0\0"),
+            id="a thousand in another",
+        ),
     ],
 )
 def test_messages_that_cannot_be_read_are_said_once_counted_at_the_end_and_no_byte_of_them_is_shown(
