@@ -141,8 +141,8 @@ def _train(job: Job, device: Device, session: Session, beginning: Beginning | No
     state = trainer.fit()
     if state is not State.COMPLETED:  # torchrun stops the others when one is gone: that is more than a signal
         ranks.dismiss()
-    if writer.lost is not None:  # the run directory went while the last words were written
-        raise writer.lost
+    if writer.hold.lost is not None:  # the run directory went while the last words were written
+        raise writer.hold.lost
     return state
 
 

@@ -55,16 +55,16 @@ class Session:
 
     def check(self) -> None:
         """Before the first update: :class:`Stopped` when somebody asked, and what happened to a lost directory."""
-        if self.writer.lost is not None:
-            raise self.writer.lost
+        if self.writer.hold.lost is not None:
+            raise self.writer.hold.lost
         if self.signals.received or self.writer.control.cancel:
             raise Stopped
 
     def stop(self) -> bool:
         """Whether the loop is to end after the step under way; of a directory that is gone for good, its error."""
-        if self.writer.lost is not None and not self.writer.reachable:
-            raise self.writer.lost
-        return self.writer.lost is not None or self.signals.received is not None or self.writer.control.cancel
+        if self.writer.hold.lost is not None and not self.writer.hold.reachable:
+            raise self.writer.hold.lost
+        return self.writer.hold.lost is not None or self.signals.received is not None or self.writer.control.cancel
 
     def end(self, state: State) -> int:
         """Leave in ``state``, which a signal makes of a cancelled run INTERRUPTED; the exit code."""
@@ -84,9 +84,9 @@ class Session:
 
         In a directory that is gone every write is refused, and that is not the disk's fault: its loss is the reason.
         """
-        self.writer.check_directory()
+        self.writer.hold.check()
         record = RunReader(self.writer.root).run()
-        known = self.writer.lost or recognise(error, record.batch_size if record else None)
+        known = self.writer.hold.lost or recognise(error, record.batch_size if record else None)
         failure = known or SweetspotError(f"{type(error).__name__}: {error}", "This is a fault of the program.")
         info = ErrorInfo(kind=type(failure).__name__, cause=failure.cause, remedy=failure.remedy)
         self.writer.state(State.FAILED, phase="", error=info)

@@ -3,11 +3,7 @@
 ``lockf`` rather than ``flock``: a child forked by the trainer would inherit a ``flock`` and hold it after the trainer
 was killed. A ``lockf`` belongs to the process, so within one process a table of our own keeps the second writer out;
 it also falls as soon as *any* descriptor of the file is closed, so its holder never opens ``run.lock`` again.
-
-The lock is not all: who renames or removes the directory of a run that trains tells nobody. Its descriptors go on
-working on files that no name leads to, and its paths lead nowhere, or into another run that was begun there meanwhile.
-And a process that stood still for minutes may find that another one took the run for dead: the last line of
-sessions.jsonl says whose it is, whatever the locks say.
+The lock is not all: see :mod:`engine.rundir.hold`.
 """
 
 from __future__ import annotations
@@ -19,15 +15,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from engine.errors import RunDirectoryError, RunDirectoryLostError
-from engine.printable import sweetspot
-from engine.rundir.layout import Layout
-from engine.rundir.protocol import SessionRecord
-from engine.rundir.reading import read_own, read_records
+from engine.errors import RunDirectoryError
+from engine.rundir.reading import read_own
 
 if sys.platform == "win32":
     import msvcrt
@@ -39,7 +31,6 @@ _held: dict[str, str] = {}  # holders by identity: a path may change, and severa
 _guard = threading.Lock()
 _WINDOWS_BYTE = 1 << 30  # Windows' locks are mandatory: lock a byte far behind the text, which stays readable
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
-_LONGEST_PATH = 1024  # of macOS, in bytes
 _BINARY = getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
@@ -91,108 +82,6 @@ class RunLock:
     def _let_go(self) -> None:
         _held.pop(_identity(os.fstat(self._descriptor)), None)
         os.close(self._descriptor)
-
-
-class Hold:
-    """The directory ``layout`` and its lock, as session ``session`` has them. For one thread at a time."""
-
-    def __init__(self, layout: Layout, lock: RunLock, session: str) -> None:
-        self.layout = layout
-        self._lock = lock
-        self._identity = identity(layout.root)
-        self._known = {session, *_sessions(layout)}
-        self._seen: tuple[int, int] | None = None  # of sessions.jsonl: inode and size when it was read last
-        # Windows neither opens a directory nor renames one in which a file is open.
-        self._descriptor = -1 if sys.platform == "win32" else os.open(layout.root, os.O_RDONLY)
-
-    def check(self, has_record: bool) -> RunDirectoryLostError | None:
-        """Why the session has to end, if it has to; ``layout`` follows a directory that was moved.
-
-        has_record: whether run.json was there. A lock file that was removed or replaced is made again. None where the
-        system does not say (a network drive that stammers): nothing is known to be lost then, and the next beat asks.
-        """
-        try:
-            return self._check(has_record)
-        except OSError:
-            return None
-
-    def _check(self, has_record: bool) -> RunDirectoryLostError | None:
-        if identity(self.layout.root) != self._identity:
-            return self._moved()
-        if has_record and not self.layout.run.exists():
-            return RunDirectoryLostError(
-                f"The run directory {self.layout.root} was emptied while it trained.", "What was in it cannot be saved."
-            )
-        if self._superseded(self.layout):  # before the lock: it may be free again, and is not for this session
-            return self._taken_over(self.layout.root)
-        if not self._lock.intact(self.layout.lock):
-            self._renew()
-        return None
-
-    def release(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor = -1
-        self._lock.release()
-
-    def _moved(self) -> RunDirectoryLostError:
-        before, now = self.layout.root, self._whereabouts()
-        if now is None:
-            return RunDirectoryLostError(
-                f"The run directory {before} is gone: it was removed while it trained.", "Start the run again."
-            )
-        if self._superseded(Layout(now)):
-            return self._taken_over(now)
-        again = f"Go on with: {sweetspot('train', '--resume', now)}"
-        on = again if Layout(now).run.exists() else "Start the run again."
-        self.layout = Layout(now)  # last: what may fail above is asked again, from the old place
-        return RunDirectoryLostError(f"The run directory {before} was moved to {now} while it trained.", on, now)
-
-    def _renew(self) -> None:
-        # Refused, a second process holds it for the moment before it is refused itself, or has the run by its line in
-        # sessions.jsonl in a moment: the next check tells. A disk that is full: the directory is ours all the same.
-        with suppress(RunDirectoryError, OSError):
-            self._lock.renew(self.layout.lock)
-
-    def _superseded(self, layout: Layout) -> bool:
-        """Whether a session began in ``layout`` after this one. Costs one ``stat`` while nothing was added. OSError."""
-        try:
-            found = layout.sessions.stat()
-        except FileNotFoundError:
-            return False
-        seen = found.st_ino, found.st_size
-        if seen == self._seen:
-            return False
-        sessions = _sessions(layout)
-        if sessions and sessions[-1] not in self._known:
-            return True
-        self._seen = seen if sessions else None  # it could not be read: the next look asks again
-        return False
-
-    @staticmethod
-    def _taken_over(root: Path) -> RunDirectoryLostError:
-        return RunDirectoryLostError(
-            "Another process has taken this run over, while this one stood still or its lock was gone. What this one "
-            "had not saved is given up.",
-            f"See how it goes on: {sweetspot('inspect', root)}",
-        )
-
-    def _whereabouts(self) -> Path | None:
-        """Where the directory is now, as the system has it; None when it is gone or the system does not say."""
-        try:
-            if sys.platform == "darwin":
-                path = fcntl.fcntl(self._descriptor, fcntl.F_GETPATH, bytes(_LONGEST_PATH)).rstrip(b"\0")
-            else:
-                path = os.fsencode(os.readlink(f"/proc/self/fd/{self._descriptor}"))  # noqa: PTH115 - no path but a name
-        except OSError:
-            return None
-        path_now = Path(os.fsdecode(path))
-        return path_now if identity(path_now) == self._identity else None
-
-
-def _sessions(layout: Layout) -> list[str]:
-    """The sessions that have begun in ``layout``, the first one first."""
-    return [one.session for one in read_records(layout.sessions, SessionRecord)]
 
 
 def is_held(path: Path) -> bool | None:
@@ -253,7 +142,7 @@ def _take(path: Path, holder: str) -> int:
         _acquire(descriptor)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{holder}\n".encode(errors="replace"))
-    except BaseException:
+    except BaseException:  # Ctrl-C too: an open file that nobody knows would keep the lock for as long as we live
         os.close(descriptor)
         raise
     _held[_identity(os.fstat(descriptor))] = holder

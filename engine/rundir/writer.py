@@ -1,4 +1,4 @@
-"""The training process's hold on its run directory: the lock, the records, the events, the heartbeat.
+"""What the training process writes into its run directory: the records, the events, the heartbeat, what it saves.
 
 A disk that is full stops no training. An event or a status it refuses is counted and told as a warning once there is
 room again; a checkpoint or a preview is skipped with a warning. Only what a run cannot begin without is an error.
@@ -6,7 +6,6 @@ room again; a checkpoint or a preview is skipped with a warning. Only what a run
 
 from __future__ import annotations
 
-import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,7 @@ from typing import Any, Self
 
 import psutil
 
-from engine.errors import RunDirectoryLostError, next_step
+from engine.errors import next_step
 from engine.rundir.artefacts import write_artefact
 from engine.rundir.atomic import Journal, create_once, make_directory
 from engine.rundir.control import Inbox
@@ -31,21 +30,20 @@ from engine.rundir.entry import (
 )
 from engine.rundir.event_log import EventLog
 from engine.rundir.heart import DeviceMemory, Heart, StatusBoard, measure_memory
+from engine.rundir.hold import Hold
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import refuse_living
-from engine.rundir.lock import Hold, RunLock
+from engine.rundir.lock import RunLock
 from engine.rundir.protocol import EventKind, HandledCommand, Manifest, PlanRecord, SessionRecord
 from engine.rundir.record import DatasetRecord, RunRecord
 from engine.rundir.status import State, Status
-
-_STOOD_STILL_S = 1.0  # without a look at the directory; who takes a silent run over has waited for longer
 
 
 class RunWriter:
     """One session of a run, from :meth:`open` to :meth:`close`. Every method may be called from any thread.
 
     control: the viewers' commands (``control.cancel``, ``control.take_saves()``); answer each with :meth:`done`.
-    lost: why this session has to end at once, when its directory was moved, removed or taken; ``root`` follows a move.
+    hold: whether the directory is still this session's own (``hold.lost``, ``hold.check()``); ``root`` follows a move.
     remedy: the beginning of a sentence, what to do about the checkpoint or preview that the disk refused last.
     """
 
@@ -53,18 +51,15 @@ class RunWriter:
         self, lock: RunLock, layout: Layout, session: SessionRecord, device_memory: DeviceMemory | None
     ) -> None:
         self.session = session
-        self.lost: RunDirectoryLostError | None = None
         self._device_memory = device_memory
         self._began = time.monotonic()
-        self._hold = Hold(layout, lock, session.session)
-        self._holding = threading.RLock()
-        self._looked_at = time.time()  # on the wall clock, which goes on while the machine sleeps
-        self._has_record = layout.run.exists()
+        self.hold = Hold(layout, lock, session.session, self._follow)
         # Before the session is known: no command comes too early.
         self.control = Inbox(layout.control, session.session, self._answered)
         self._plans: Journal | None = None  # opened for the first new plan: most runs keep the one they began with
         status = first_status(layout, session.session)
-        self._elapsed_before_s = status.elapsed_s if self._has_record else 0.0  # at once: events come before the data
+        # At once: events come before the data.
+        self._elapsed_before_s = status.elapsed_s if self.hold.has_record else 0.0
         self._board = StatusBoard(layout.status, status)
         self._events = EventLog(layout.metrics, lambda: self.elapsed_s, self._board.warn)
         self.remedy = "Free some space"
@@ -105,7 +100,7 @@ class RunWriter:
                 prepare(layout)
                 writer = cls(lock, layout, session, device_memory)
                 writer._announce()
-            except BaseException:
+            except BaseException:  # Ctrl-C too: who tries again in this process is not to find the lock taken
                 lock.release()
                 raise
         except OSError as error:
@@ -114,32 +109,11 @@ class RunWriter:
 
     @property
     def layout(self) -> Layout:
-        return self._hold.layout
+        return self.hold.layout
 
     @property
     def root(self) -> Path:
         return self.layout.root
-
-    @property
-    def reachable(self) -> bool:
-        """Whether what is written reaches the run: always, but when its directory is lost and not found again."""
-        return self.lost is None or self.lost.now is not None
-
-    def check_directory(self) -> bool:
-        """Notice at once, not with the next beat of the heart, when the directory is :attr:`lost`; follow it to where
-        it was moved. Whether it is :attr:`reachable`."""
-        with self._holding:
-            self._looked_at = time.time()
-            if self.lost is None:
-                self.lost = self._hold.check(self._has_record)
-                if self.lost is not None and self.lost.now is not None:
-                    self._board.moved(self.layout.status)
-                    self.control.moved(self.layout.control)
-            return self.reachable
-
-    def _refuse_lost(self) -> None:
-        if not self.check_directory() and self.lost is not None:
-            raise self.lost
 
     @property
     def status(self) -> Status:
@@ -164,31 +138,29 @@ class RunWriter:
     def write_run(self, record: RunRecord) -> None:
         """Write run.json, once in a run's life: ``RunDirectoryError`` when it exists, ``StorageError`` when refused or
         the directory is lost."""
-        self._refuse_lost()
+        self.hold.require()
         write_run(self.layout, record)
-        self._has_record = True
+        self.hold.has_record = True
 
     def write_dataset(self, record: DatasetRecord, *, anew: bool = False) -> None:
         """Write dataset.json. Once run.json exists the data is part of the run, and what stands there is kept.
 
         anew: it is the same data, and what stands there is damaged.
         """
-        self._refuse_lost()
+        self.hold.require()
         if anew or not (self.layout.run.exists() and self.layout.dataset.exists()):
             write_dataset(self.layout, record)
 
     def event(self, kind: EventKind, /, **fields: Any) -> None:
         """Append one line to metrics.jsonl, unless the directory is lost. Never raises for the disk: a refused line is
         counted and told later."""
-        if abs(time.time() - self._looked_at) > _STOOD_STILL_S:  # no beat of the heart: the process was stopped
-            self.check_directory()
-        if self.reachable:
+        if self.hold.checked():
             self._events.add(kind, fields)
 
     def plan_anew(self, record: PlanRecord) -> bool:
         """Append a line to plans.jsonl, durable before it is followed; False when the directory is lost, and (with a
         warning) when the disk refuses."""
-        if not self.check_directory():
+        if not self.hold.check():
             return False
         try:
             if self._plans is None:
@@ -230,7 +202,7 @@ class RunWriter:
 
         When it is refused the old files stay and a warning is told. Nothing is written into a directory that is lost.
         """
-        if not self.check_directory():
+        if not self.hold.check():
             return False
         try:
             make_directory(path.parent)
@@ -243,7 +215,7 @@ class RunWriter:
 
     def write_preview(self, path: Path, data: bytes) -> bool:
         """Write a preview unless it exists (a resumed run keeps what it had); False when the disk refuses."""
-        if not self.check_directory():
+        if not self.hold.check():
             return False
         try:
             make_directory(path.parent)
@@ -264,7 +236,7 @@ class RunWriter:
         self._events.close()
         if self._plans is not None:
             self._plans.close()
-        self._hold.release()
+        self.hold.release()
 
     def __enter__(self) -> Self:
         return self
@@ -285,8 +257,12 @@ class RunWriter:
         self._heart.start()
 
     def _poll(self) -> None:
-        self.check_directory()
+        self.hold.check()
         self.control.attend()
+
+    def _follow(self, moved: Layout) -> None:
+        self._board.moved(moved.status)
+        self.control.moved(moved.control)
 
     def _answered(self, answer: HandledCommand) -> None:
         fields = answer.model_dump(include={"id", "command", "result", "reason"}, exclude_none=True)
@@ -294,7 +270,7 @@ class RunWriter:
         self._board.handled(answer)
 
     def _publish(self) -> None:
-        if not self.check_directory():
+        if not self.hold.check():
             return
         try:
             self._board.publish(round(self.elapsed_s, 3))

@@ -100,7 +100,7 @@ class Place:
             ended = subprocess.Popen(["true"])
             ended.wait()
             _session(self.run, pid=ended.pid)
-            writer._hold.release()
+            writer.hold.release()
         else:
             writer.close()
 

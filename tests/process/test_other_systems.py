@@ -219,7 +219,7 @@ def test_macos_is_asked_for_a_lock_by_the_order_of_its_own_structure(
 def test_macos_says_where_a_moved_run_is_now(macos: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, moved = tmp_path / "drums", tmp_path / "elsewhere"
     with open_writer(root) as writer:
-        hold = writer._hold
+        hold = writer.hold
         root.rename(moved)
 
         def answered(descriptor: int, command: int, buffer: bytes) -> bytes:

@@ -100,19 +100,19 @@ def test_nothing_is_written_into_a_run_that_began_in_the_old_place(root: Path) -
         writer.state(State.FAILED)
         manifest = Manifest(file="step-00000001.safetensors", step=1, epoch=1, bytes=1, sha256="")
         assert not writer.write_artefact(writer.layout.checkpoint(1), b"x", manifest)
-        assert isinstance(writer.lost, RunDirectoryLostError) and writer.lost.exit_code == 74
+        assert isinstance(writer.hold.lost, RunDirectoryLostError) and writer.hold.lost.exit_code == 74
     assert list(root.iterdir()) == []
 
 
 def test_a_run_whose_record_is_removed_has_lost_its_directory(root: Path) -> None:
     with open_writer(root) as writer:
         writer.layout.run.write_text("{}")
-        writer._has_record = True
-        writer.check_directory()
-        assert writer.lost is None
+        writer.hold.has_record = True
+        writer.hold.check()
+        assert writer.hold.lost is None
         writer.layout.run.unlink()
-        writer.check_directory()
-        assert writer.lost is not None and "was emptied" in writer.lost.cause
+        writer.hold.check()
+        assert writer.hold.lost is not None and "was emptied" in writer.hold.lost.cause
 
 
 def test_a_place_that_the_system_cannot_reach_for_a_while_is_not_lost(tmp_path: Path) -> None:
@@ -123,13 +123,13 @@ def test_a_place_that_the_system_cannot_reach_for_a_while_is_not_lost(tmp_path: 
         writer._heart.stop()
         runs.rename(away)
         runs.symlink_to(runs)
-        writer.check_directory()
-        assert writer.lost is None and is_held(writer.layout.lock) is None
+        writer.hold.check()
+        assert writer.hold.lost is None and is_held(writer.layout.lock) is None
         assert presence(writer.root, writer.session) is Liveness.ALIVE, "and nobody takes it for a copy"
         runs.unlink()
         away.rename(runs)
-        writer.check_directory()
-        assert writer.lost is None and is_held(writer.layout.lock) is True
+        writer.hold.check()
+        assert writer.hold.lost is None and is_held(writer.layout.lock) is True
         assert writer.write_preview(writer.layout.preview(1, 1, "sample", 0, "wav"), b"x")
 
 
@@ -144,9 +144,9 @@ class Renaming(threading.Event):
         assert timeout is not None
         if self.waited_s == 0:
             self.writer.root.rename(self.now)
-        if self.writer.lost is None:
+        if self.writer.hold.lost is None:
             self.waited_s += timeout
-        return self.writer.lost is not None or self.waited_s > 60
+        return self.writer.hold.lost is not None or self.waited_s > 60
 
 
 def test_the_heart_misses_its_directory_within_a_second(root: Path, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_the_heart_misses_its_directory_within_a_second(root: Path, tmp_path: Pa
         heart = Heart(writer._poll, lambda: None, lambda: None, lambda: False)
         heart._stop = waits = Renaming(writer, tmp_path / "elsewhere")
         heart._run()
-        assert isinstance(writer.lost, RunDirectoryLostError)
+        assert isinstance(writer.hold.lost, RunDirectoryLostError)
         assert 0 < waits.waited_s <= 1
 
 
@@ -174,13 +174,13 @@ def test_a_heart_beats_on_after_the_disk_failed_to_answer(
 
     with open_writer(root) as writer:
         writer.layout.run.write_text("{}")
-        writer._has_record = True
+        writer.hold.has_record = True
         with monkeypatch.context() as broken:
             broken.setattr(os, "stat", failing)
             until(lambda: len(failed) > 3)
         beats = writer.status.heartbeat
         until(lambda: writer.status.heartbeat > beats + 1)
-        assert writer.lost is None
+        assert writer.hold.lost is None
 
 
 def test_checkpoints_whose_disk_fails_to_answer_end_no_training(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,8 +231,8 @@ def test_who_finds_another_session_in_its_directory_leaves(root: Path, start_tra
         place.lock.unlink()
         start_trainer(root)
         place.sessions.write_bytes(sessions + place.sessions.read_bytes())
-        writer.check_directory()
-        assert writer.lost is not None and "taken this run over" in writer.lost.cause
+        writer.hold.check()
+        assert writer.hold.lost is not None and "taken this run over" in writer.hold.lost.cause
 
 
 @pytest.mark.parametrize("moved", [False, True])

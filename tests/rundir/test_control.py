@@ -164,9 +164,9 @@ def test_a_link_put_in_place_of_the_lock_is_not_written_through(writer: RunWrite
     secret.write_text("not to be touched")
     writer.layout.lock.unlink()
     writer.layout.lock.symlink_to(secret)
-    writer.check_directory()
+    writer.hold.check()
     assert secret.read_text() == "not to be touched"
-    assert writer.lost is None
+    assert writer.hold.lost is None
 
 
 def test_the_same_id_twice_is_one_command(writer: RunWriter) -> None:

@@ -38,7 +38,7 @@ def main() -> int:
     if options.stand_still:
         stand_still(writer)
     step, end = 0, time.monotonic() + options.hold
-    while writer.lost is None and not writer.control.cancel and time.monotonic() < end:
+    while writer.hold.lost is None and not writer.control.cancel and time.monotonic() < end:
         step += 1
         writer.update(step=step, metrics={"train_loss": 1 / step})
         writer.event("step", step=step, epoch=1, train_loss=1 / step)
@@ -48,9 +48,9 @@ def main() -> int:
     for command in writer.control.take_cancels():
         writer.done(command.id)
     ended = State.CANCELLED if writer.control.cancel else State.COMPLETED
-    writer.state(ended if writer.lost is None else State.FAILED)
+    writer.state(ended if writer.hold.lost is None else State.FAILED)
     writer.close()
-    return 0 if writer.lost is None else writer.lost.exit_code
+    return 0 if writer.hold.lost is None else writer.hold.lost.exit_code
 
 
 def stand_still(writer: RunWriter) -> None:
