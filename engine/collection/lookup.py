@@ -10,6 +10,7 @@ from functools import partial
 from engine.audio.files.cache import Cache, Facts
 from engine.audio.files.decode import DecodeJob, decode_files, usable_cpus
 from engine.audio.files.find import Found
+from engine.audio.files.pruning import prune
 from engine.audio.files.stream import AudioError, refuse_special
 from engine.printable import escaped
 
@@ -66,7 +67,7 @@ def decode_unknown(
     for index, facts in zip(unknown, decoded, strict=True):
         entries[index] = replace(entries[index], facts=facts)
     _tell_damaged([entries[index] for index in unknown], warn)
-    cache.prune()
+    prune(cache)
 
 
 def _look_up(file: Found, cache: Cache, sample_rate: int) -> Entry:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import click
 
-from engine.audio.files.cache import IN_USE_S, Entry, default_cache, limit_bytes
+from engine.audio.files import pruning
+from engine.audio.files.cache import default_cache
+from engine.audio.files.pruning import IN_USE_S, Entry, limit_bytes
 from engine.printable import escaped, printable
 from engine.quantities import counted
 from engine.rundir.encoding import encode
@@ -27,7 +29,7 @@ def command(context: click.Context, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     cache, limit = default_cache(), limit_bytes()
-    kinds = {name: _figures([e for e in cache.entries() if e.is_sound is kind]) for name, kind in _KINDS.items()}
+    kinds = {name: _figures([e for e in pruning.entries(cache) if e.is_sound is kind]) for name, kind in _KINDS.items()}
     if as_json:
         told = {"place": printable(cache.root), "limit_bytes": limit, "kinds": kinds}
         click.echo(encode(told, indent=2).decode(), nl=False)
@@ -49,8 +51,8 @@ def clear(everything: bool) -> None:
     to open it. One that is past its start loses nothing.
     """
     cache = default_cache()
-    free = cache.clear(0 if everything else IN_USE_S)
-    kept = sum(entry.size for entry in cache.entries())
+    free = pruning.clear(cache, 0 if everything else IN_USE_S)
+    kept = sum(entry.size for entry in pruning.entries(cache))
     rest = f" {_size(kept)} used within the last hour stay: --all removes them too." if kept else ""
     click.echo(f"{_size(free)} are free.{rest}")
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.audio.files.cache import KEEP_S, Cache, Entry
+from engine.audio.files.cache import Cache
 from engine.audio.files.memo import memo_key, recall
+from engine.audio.files.pruning import KEEP_S, Entry, clear, prune
 from engine.collection import near_duplicates
 from engine.config import TrainingConfig
 from engine.errors import ConfigError, StorageError
@@ -132,11 +133,11 @@ def test_the_least_recently_used_goes_when_the_limit_is_reached(
         path.write_bytes(b"0")
         os.utime(path, (time.time() - hours * HOUR,) * 2)
     monkeypatch.setenv("SWEETSPOT_CACHE_GB", "0.001")
-    cache.prune()
+    prune(cache)
     assert [hours for hours, path in kept.items() if path.exists()] == [2, 0] and not ancient.exists()
     assert fresh.exists() and not half.exists()
     monkeypatch.setenv("SWEETSPOT_CACHE_GB", "0")
-    cache.prune()
+    prune(cache)
     assert [hours for hours, path in kept.items() if path.exists()] == [0]
 
 
@@ -144,19 +145,19 @@ def test_the_least_recently_used_goes_when_the_limit_is_reached(
 def test_a_limit_that_is_no_number_is_refused(cache_place: Path, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWEETSPOT_CACHE_GB", named)
     with pytest.raises(ConfigError, match=f"SWEETSPOT_CACHE_GB is {named}. Name the gigabytes"):
-        Cache(cache_place).prune()
+        prune(Cache(cache_place))
 
 
 @pytest.mark.slow
 def test_a_start_beside_one_that_clears_ends_well_or_says_what_happened(sounds: Path, cache_place: Path) -> None:
     cache, done = Cache(cache_place), threading.Event()
 
-    def clear() -> None:
+    def clear_on() -> None:
         while not done.is_set():
-            cache.clear(0)
+            clear(cache, 0)
 
     whole = opened(sounds)
-    clearing = threading.Thread(target=clear)
+    clearing = threading.Thread(target=clear_on)
     clearing.start()
     try:
         for _ in range(4):
@@ -173,7 +174,7 @@ def test_a_start_beside_one_that_clears_ends_well_or_says_what_happened(sounds: 
 def test_a_training_that_has_begun_loses_nothing_when_the_cache_is_cleared(sounds: Path, cache_place: Path) -> None:
     task = opened(sounds)
     before = task.batch(0, 1)
-    assert Cache(cache_place).clear(0) > 0 and not list(cache_place.glob("*/*.*"))
+    assert clear(Cache(cache_place), 0) > 0 and not list(cache_place.glob("*/*.*"))
     assert all(torch.equal(value, before[name]) for name, value in task.batch(0, 1).items())
 
 

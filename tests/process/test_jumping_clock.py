@@ -18,6 +18,7 @@ from app.runs.library import Library
 from app.sounds.made_sounds import MadeSounds
 from engine.audio.files.cache import Cache
 from engine.audio.files.io import write_wave
+from engine.audio.files.pruning import clear, entries, prune
 from engine.process.job import asked_job
 from engine.queue.files import Queue
 from engine.rundir.protocol import HandledCommand
@@ -98,13 +99,13 @@ def test_what_the_cache_holds_from_a_time_to_come_goes_like_the_rest(
     monkeypatch.setenv("SWEETSPOT_CACHE", str(tmp_path / "cache"))
     assert engine("scan", drums).returncode == 0
     cache = Cache(tmp_path / "cache")
-    entries = cache.entries()
-    for entry in entries:
+    found = entries(cache)
+    for entry in found:
         os.utime(entry.path, (time.time() + YEAR_S,) * 2)
-    monkeypatch.setenv("SWEETSPOT_CACHE_GB", str(sum(entry.size for entry in entries) / 2e9))
-    cache.prune()
-    assert 0 < len(cache.entries()) < len(entries), "those of a clock that was ahead are no reason to keep them all"
-    assert cache.clear(0) > 0 and not cache.entries()
+    monkeypatch.setenv("SWEETSPOT_CACHE_GB", str(sum(entry.size for entry in found) / 2e9))
+    prune(cache)
+    assert 0 < len(entries(cache)) < len(found), "those of a clock that was ahead are no reason to keep them all"
+    assert clear(cache, 0) > 0 and not entries(cache)
 
 
 @pytest.mark.parametrize("shift", [-YEAR_S, YEAR_S])

@@ -3,8 +3,8 @@
 An entry is ``KEY.pcm`` (int16, little-endian, mono, peak-normalised; absent when there is no sound) and ``KEY.facts``
 (its :class:`Facts` as JSON behind its digest), the facts written last, each replaced in one step. The key tells files
 apart by absolute path, size, time of change, and by what a copy that keeps those cannot keep: inode and change of
-status. An entry whose file changed is simply never asked for again and goes after 90 days, or sooner where the cache
-grows beyond its limit. Beside the sounds, ``KEY.memo`` holds what was computed of a whole collection.
+status. An entry whose file changed is simply never asked for again, and goes: :mod:`engine.audio.files.pruning`. Beside
+the sounds, ``KEY.memo`` holds what was computed of a whole collection.
 
 A disk may lose what it was given. So an entry is read and held against its digest before it is used: at 5 to 20 GB/s
 for XXH3, which is made against accidents and not against forgers, two hours of sound take a fraction of a second.
@@ -16,10 +16,8 @@ import contextlib
 import errno
 import hashlib
 import json
-import math
 import mmap
 import os
-import time
 import uuid
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -31,9 +29,8 @@ from xxhash import xxh3_128, xxh3_128_digest
 
 from engine.audio.faults import Fault
 from engine.audio.stereo import StereoImage
-from engine.errors import ConfigError, StorageError, next_step
+from engine.errors import StorageError, next_step
 from engine.home import own_place
-from engine.printable import escaped
 from engine.regular_file import check_regular, open_at_once, read_regular
 from engine.rundir.atomic import replace_bytes
 from engine.stamp import stamp_of
@@ -43,9 +40,6 @@ DIGEST = 16  # bytes before a record: of what follows
 _BLOCK = 1 << 22
 _NO_FILE = (errno.EINVAL, errno.EISDIR, errno.EFBIG, errno.ELOOP, errno.ENXIO)
 _MOST_FACTS = 1 << 22  # bytes; some kilobytes are usual
-KEEP_S, KEEP_HALF_S = 90 * 86_400.0, 86_400.0
-IN_USE_S = 3_600.0
-LIMIT_GB, MOST_GB = 20.0, 1e9
 
 
 @dataclass(frozen=True)
@@ -181,42 +175,6 @@ class Cache:
                 "Start again: what is missing is decoded anew.",
             ) from None
 
-    def entries(self) -> list[Entry]:
-        """Everything that is kept and can go, the least recently used first."""
-        found = []
-        for path in self.root.glob("??/*"):
-            if path.suffix not in (".facts", ".memo"):
-                continue
-            with contextlib.suppress(OSError):  # another process was faster
-                about = path.stat()
-                samples = path.with_suffix(".pcm")
-                more = samples.stat().st_size if path.suffix == ".facts" and samples.exists() else 0
-                found.append(Entry(path, about.st_size + more, about.st_mtime))
-        return sorted(found, key=lambda entry: entry.used_at)
-
-    def prune(self) -> None:
-        """Remove what was not asked for in 90 days, then the least recently used until the rest fits ``limit_bytes``.
-
-        What was used within the last hour stays: a start that found an entry may be about to open it. What a killed
-        process left half-written, or another version kept, goes after a day.
-        """
-        now, limit = time.time(), limit_bytes()
-        entries = self.entries()
-        size = sum(entry.size for entry in entries)
-        for entry in entries:
-            age = entry.age(now)
-            if age > KEEP_S or (size > limit and age > IN_USE_S):
-                size -= entry.remove()
-        for path in self.root.glob("??/*"):
-            with contextlib.suppress(OSError):
-                if not _is_kept(path) and now - path.stat().st_mtime > KEEP_HALF_S:
-                    path.unlink()
-
-    def clear(self, unused_s: float) -> int:
-        """Remove what was not used within the last ``unused_s`` seconds; the bytes that are free then."""
-        now = time.time()
-        return sum(entry.remove() for entry in self.entries() if entry.age(now) >= unused_s)
-
 
 def read_kept(path: Path, most: int) -> bytes | None:
     """The bytes of what the cache keeps at ``path``; None when nothing is there, or nothing that may be read.
@@ -236,51 +194,6 @@ def make_way(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         with contextlib.suppress(FileNotFoundError):  # another thread was faster
             path.rename(path.with_name(f"{uuid.uuid4().hex}.tmp"))
-
-
-def _is_kept(path: Path) -> bool:
-    """Whether it is an entry, or the samples of one."""
-    return path.suffix in (".facts", ".memo") or (path.suffix == ".pcm" and path.with_suffix(".facts").exists())
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One sound (its facts at ``path``, and its samples) or one memo. used_at: when it was last asked for."""
-
-    path: Path
-    size: int
-    used_at: float
-
-    @property
-    def is_sound(self) -> bool:
-        return self.path.suffix == ".facts"
-
-    def age(self, now: float) -> float:
-        """Seconds since it was used last. In a time to come, by more than an hour: the clock was set back since then,
-        and it is taken for as old as anything that is kept."""
-        age = now - self.used_at
-        return max(0.0, age) if age > -IN_USE_S else KEEP_S
-
-    def remove(self) -> int:
-        """The bytes that are free then: none where the system holds it (Windows, while it is mapped)."""
-        try:
-            self.path.unlink()
-            self.path.with_suffix(".pcm").unlink(missing_ok=True)
-        except OSError:
-            return 0
-        return self.size
-
-
-def limit_bytes() -> int:
-    """What the cache may hold: ``$SWEETSPOT_CACHE_GB``, or 20 GB. ``ConfigError`` when that is no number."""
-    named = os.environ.get("SWEETSPOT_CACHE_GB", "") or str(LIMIT_GB)
-    try:
-        limit = float(named)
-    except ValueError:
-        limit = math.nan
-    if not limit >= 0:
-        raise ConfigError(f"SWEETSPOT_CACHE_GB is {escaped(named)}.", "Name the gigabytes, such as 5 or 0.5.")
-    return int(min(limit, MOST_GB) * 1e9)
 
 
 def sample_digest() -> xxh3_128:

@@ -18,6 +18,7 @@ from typing import Any
 from xxhash import xxh3_128_digest
 
 from engine.audio.files.cache import DIGEST, Cache, make_way, read_kept
+from engine.audio.files.pruning import prune
 from engine.rundir.atomic import replace_bytes
 
 _MOST = 1 << 30  # bytes, far beyond what is computed of a collection
@@ -60,5 +61,5 @@ def recall(cache: Cache, key: str, compute: Callable[[], bytes], damaged: Callab
         path.parent.mkdir(parents=True, exist_ok=True)
         make_way(path)
         replace_bytes(path, xxh3_128_digest(found) + found, durable=False)
-        cache.prune()
+        prune(cache)
     return found
