@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.look import style
+from app.look import sheet, style
 
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
@@ -63,7 +63,7 @@ def check() -> None:
     )
     if found is None:
         return
-    st.html(style.CSS)
+    st.html(sheet.CSS)
     style.note("red" if found.refused else "yellow", "public", found.strong, found.text)
     if found.refused:
         st.stop()

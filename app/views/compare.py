@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.look import style
+from app.look import sheet, style
 from app.look.fragments import fragment
 from app.panels import comparison, over_seeds, overlaid, side_by_side
 from app.runs.compared import FEWEST, MOST, Compared, called, gather, refresh
@@ -20,7 +20,7 @@ Signature = tuple[tuple[str, bool, int], ...]
 
 def page() -> None:
     style.head()
-    st.html(style.run_colours())
+    st.html(sheet.run_colours())
     st.title("Compare", anchor=False)
     library = open_library()
     ids = _choose(library)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.look import style
+from app.look import sheet
 from app.runs import media
 from app.runs.columns import MOST_COLUMNS
 from app.runs.launch import Launcher
@@ -357,7 +357,7 @@ def test_no_formula_leaves_in_a_csv(tmp_path: Path) -> None:
     assert '"loss"' in header and not set(header) & set("=+-@\t") and values.startswith("1,")
     # The tables of names have Streamlit's own download, which writes them as they are: it is taken away.
     assert (
-        '[data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}' in style.CSS
+        '[data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]){display:none!important}' in sheet.CSS
     )
 
 
