@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics import (
+from engine.curves import (
     CLEAR_PART,
     FEWEST_FILES,
     NOTABLE_PART,
@@ -54,7 +54,7 @@ def sweet_range(
     """The range after the last of ``epochs``; None while no value is finite.
 
     values [epochs]: the monitored metric. files [epochs][files]: the same file by file, empty where a task has none.
-    ties [epochs]: as :func:`engine.metrics.best_place` has them.
+    ties [epochs]: as :func:`engine.curves.best_place` has them.
     """
     place = best_place(values, better, ties)
     if place is None:
@@ -143,7 +143,7 @@ def _comparable(files: Sequence[Sequence[float]], better: str) -> Floats:
 
 
 def _smoothed(errors: Floats) -> Floats:
-    """:func:`engine.metrics.smooth` file by file, begun anew round an epoch that is not finite for all of them."""
+    """:func:`engine.curves.smooth` file by file, begun anew round an epoch that is not finite for all of them."""
     out = errors.copy()
     for epoch in range(1, len(out)):
         if np.isfinite(out[epoch - 1]).all() and np.isfinite(errors[epoch]).all():

@@ -39,6 +39,7 @@ ENGINE = (
     "engine.validation",
     "engine.threads",
     "engine.plan",
+    "engine.curves",
     "engine.metrics",
     "engine.sweet_range",
     "engine.claims",
@@ -270,22 +271,18 @@ def test_a_name_imported_from_above_is_found(module: str, text: str, above: str)
     assert upward(module, text) == {above}
 
 
-OTHERS = tuple(f"engine.{name}" for name in ["config", "metrics", "plan", "resolve", "sweet_range", "task", "train"])
-GENERAL = sorted(
-    name
-    for name in KNOWN
-    if name.startswith(("engine.loop.", "engine.claims.", "engine.rundir.", "engine.process."))
-    or name
-    in (
-        "engine.config",
-        "engine.resolve",
-        "engine.metrics",
-        "engine.plan",
-        "engine.sweet_range",
-        "engine.task",
-        "engine.train",
-    )
+OTHERS = (
+    "engine.config",
+    "engine.resolve",
+    "engine.curves",
+    "engine.metrics",
+    "engine.plan",
+    "engine.sweet_range",
+    "engine.task",
+    "engine.train",
 )
+ROOMS = ("engine.loop.", "engine.claims.", "engine.rundir.", "engine.process.")
+GENERAL = sorted(name for name in KNOWN if name.startswith(ROOMS) or name in OTHERS)
 OF_A_TASK = re.compile(
     r"(?<![a-z])(recon|kl|mel|vae|mlp|accuracy|dB|db|idle_dims|too_diverse|repeats|collapsed|stars?|sounds?|recordings?)"
     r"(?![a-z])"

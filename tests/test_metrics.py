@@ -1,4 +1,4 @@
-"""Curves, best, gap and what the diagnosis says of them."""
+"""The epochs and steps of a run: its best, its gap, its pace, and the way through JSON."""
 
 from __future__ import annotations
 
@@ -7,20 +7,12 @@ import math
 
 import pytest
 
-from engine.claims.quality import of_gap
-from engine.loop.tracker import TrackerState
-from engine.metrics import (
-    EpochMetrics,
-    MetricsHistory,
-    StepMetrics,
+from engine.curves import (
     best_place,
-    better_than_baseline,
-    compute_overfitting_gap,
-    gap_of,
-    jitter,
-    last_improvement,
     smooth,
 )
+from engine.loop.tracker import TrackerState
+from engine.metrics import EpochMetrics, MetricsHistory, StepMetrics
 from engine.rundir.record import Monitor
 
 MONITOR = Monitor(metric="val_recon_db", reference="train_recon_db", unit="dB", baseline=14.0)
@@ -41,17 +33,6 @@ def history(val: list[float], train: list[float] | None = None) -> MetricsHistor
             )
         )
     return kept
-
-
-def test_the_gap_is_relative_to_training() -> None:
-    assert compute_overfitting_gap(5.0, 6.0) == pytest.approx(0.2)
-    assert compute_overfitting_gap(0.0, 6.0) == 0.0 and compute_overfitting_gap(5.0, math.nan) == 0.0
-    assert of_gap(0.35) == pytest.approx(0.65) and of_gap(-1) == 1.0 and of_gap(3) == 0.0
-
-
-def test_better_than_the_average_sound_is_a_fraction() -> None:
-    assert better_than_baseline(9.24, 14.0) == pytest.approx(0.34)
-    assert better_than_baseline(9.24, None) is None and better_than_baseline(math.nan, 14.0) is None
 
 
 def test_best_is_judged_on_the_smoothed_curve() -> None:
@@ -141,22 +122,3 @@ def test_a_history_survives_the_round_trip_through_json() -> None:
     again = MetricsHistory.from_dict(json.loads(json.dumps(kept.to_dict())))
     assert again.to_dict() == kept.to_dict()
     assert again.get_loss_curves()["val_losses"] == [5.0, 4.0, 4.5]
-
-
-def test_a_score_stalls_by_what_it_lacks_to_one() -> None:
-    assert last_improvement([0.5, 0.9, 0.98, 0.985, 0.985], "higher") == 3, "a quarter of what was wrong is right now"
-    assert last_improvement([0.5, 0.9, 0.9004, 0.9008], "higher") == 1
-    perfect = smooth([0.9, 0.95] + [1.0] * 50)
-    assert (last_improvement(perfect, "higher") or 0) < 15, "what halves for ever is at rest when little is left"
-    assert last_improvement([math.nan, math.nan]) is None
-
-
-def test_no_gap_is_told_of_figures_that_are_not_there() -> None:
-    assert gap_of(None, 5.0) is None and gap_of(math.nan, 5.0) is None and gap_of(4.0, math.inf) is None
-    assert gap_of(4.0, 5.0) == pytest.approx(0.25)
-
-
-def test_jitter_is_of_the_last_thirty_bends_and_of_no_slope() -> None:
-    assert jitter([3.0, 2.0, 1.0]) == 0 and jitter([1.0, 2.0]) == 0
-    rough, calm = [float(place % 2) for place in range(40)], [float(place) for place in range(31)]
-    assert jitter(rough) == 2 and jitter([*rough, *calm]) == 0

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from engine.curves import smooth
 from engine.loop.tracker import TrackerState
-from engine.metrics import MetricsHistory, smooth
+from engine.metrics import MetricsHistory
 from engine.sweet_range import SweetRange, may_end, optimism, sweet_range
 from tests.bench.replay import Errors, Replay, recorded, replay
 from tests.test_metrics import history

@@ -23,7 +23,7 @@ from app.runs.columns import Columns, Floats
 from app.runs.store import MetricsStore, metrics_of
 from engine.claims.figures import percent
 from engine.claims.headline import best_epoch
-from engine.metrics import OVERFITTING_GAP
+from engine.curves import OVERFITTING_GAP
 from engine.rundir.reader import RunReader
 from engine.rundir.record import MetricSpec, RunRecord
 from engine.rundir.view import RunView

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics import EQUAL_PART, FEWEST_FILES
+from engine.curves import EQUAL_PART, FEWEST_FILES
 from engine.printable import unmarked
 from engine.quantities import apart, counted
 from engine.rundir.record import Monitor

@@ -5,16 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine.metrics import (
-    FEWEST_FILES,
-    NOTABLE_PART,
-    MetricsHistory,
-    errors_of,
-    gap_of,
-    jitter,
-    last_improvement,
-    smooth,
-)
+from engine.curves import FEWEST_FILES, NOTABLE_PART, errors_of, gap_of, jitter, last_improvement, smooth
+from engine.metrics import MetricsHistory
 from engine.rundir.findings import Evidence
 from engine.rundir.record import Monitor
 from engine.students_t import quantile
@@ -110,7 +102,7 @@ def interval(error: float | None, files: int) -> float | None:
 def noise(values: list[float]) -> float:
     """The standard deviation that the jitter of a curve gives a difference of two of its levels.
 
-    By :func:`engine.metrics.jitter`: second differences of white noise have six times its variance.
+    By :func:`engine.curves.jitter`: second differences of white noise have six times its variance.
     """
     return 1.4826 * jitter(values) / math.sqrt(6) * _DIFFERENCE
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from engine.claims.figures import figure
 from engine.claims.kinds import KINDS, NOT_MEASURED, NOTHING_YET, WORSENS, Kind, kind_of, verdict
-from engine.metrics import OVERFITTING_GAP
+from engine.curves import OVERFITTING_GAP
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.record import Monitor
 from engine.rundir.view import RunView, ShownState

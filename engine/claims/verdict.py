@@ -7,7 +7,7 @@ import math
 from engine.claims.evidence import LATE_PART, SIGMAS, beyond, interval, worse
 from engine.claims.figures import amount, better, figure, give_or_take
 from engine.claims.kinds import Finding, say
-from engine.metrics import (
+from engine.curves import (
     CLEAR_PART,
     FEWEST_FILES,
     LEARNED_SOMETHING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from engine.metrics import gap_of, smooth, smoothed
+from engine.curves import gap_of, smooth, smoothed
 from engine.rundir.status import Best
 from engine.sweet_range import SweetRange, sweet_range
 

@@ -24,10 +24,7 @@ from engine.loop.ranks import ONE, Ranks
 from engine.loop.reporter import Reporter
 from engine.loop.tracker import BestEpoch, EpochResult, TrackerState
 from engine.loop.update import backward, new_optimizer
-from engine.metrics import (
-    EpochMetrics,
-    MetricsCallback,
-)
+from engine.metrics import EpochMetrics, MetricsCallback
 from engine.plan import Length
 from engine.rundir.status import State
 from engine.rundir.writer import RunWriter

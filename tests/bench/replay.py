@@ -17,7 +17,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics import best_place, smooth
+from engine.curves import best_place, smooth
 from engine.rundir.reader import RunReader
 from engine.sweet_range import SweetRange, may_end, optimism, sweet_range
 from tests.bench.quality import train

@@ -18,7 +18,7 @@ from engine.claims.headline import headline
 from engine.claims.kinds import KINDS, WORSENS, kind_of, verdict
 from engine.claims.quality import quality_of
 from engine.claims.verdict import as_told
-from engine.metrics import NOTABLE_PART, better_than_baseline
+from engine.curves import NOTABLE_PART, better_than_baseline
 from engine.rundir.findings import Diagnosis, Evidence
 from engine.rundir.liveness import Liveness
 from engine.rundir.record import Monitor

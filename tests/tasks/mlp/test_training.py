@@ -18,10 +18,10 @@ import torch
 from PIL import Image
 
 from engine.config import TrainingConfig
+from engine.curves import smooth
 from engine.errors import ConfigError, TrainingFailedError
 from engine.loop.checkpoint import load, load_newest
 from engine.loop.trainer import Trainer
-from engine.metrics import smooth
 from engine.plan import BatchLayout, Length
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
