@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -24,12 +23,13 @@ from engine.plan import BatchLayout
 from engine.resolve import follow, get_adaptive_split, resolve
 from engine.rundir.record import different_sounds
 from engine.schedule import warmed_cosine
-from engine.task import Batch, Finding, MetricSpec, Monitor, OpenContext, Preview, Source, StepOutput
+from engine.task import Batch, Finding, Monitor, OpenContext, Preview, Source, StepOutput
 from engine.tasks.vae import diagnosis
 from engine.tasks.vae.codec import Codec
 from engine.tasks.vae.config import VAEConfig
 from engine.tasks.vae.copying import CopyingReading
 from engine.tasks.vae.dataset import AudioTrainingDataset, EvaluationItems
+from engine.tasks.vae.evaluation import METRICS, copies, error_by_file, held_out_figures, own_figures
 from engine.tasks.vae.fitting import Fitting
 from engine.tasks.vae.loader import TrainingLoader
 from engine.tasks.vae.losses import VAELoss, get_kl_weight, vae_loss
@@ -38,27 +38,7 @@ from engine.tasks.vae.preparation import prepare
 from engine.tasks.vae.previews import HeldOut, previews
 from engine.tasks.vae.residual import Residual
 
-EVALUATION_BATCH = 32
-IDLE_NATS = 0.1
 METERED_SAMPLES = 6
-
-METRICS = (
-    MetricSpec(name="val_recon_db", label="new sounds", unit="dB", chart="quality", better="lower"),
-    MetricSpec(name="train_recon_db", label="its own sounds", unit="dB", chart="quality", better="lower"),
-    MetricSpec(name="train_loss", label="Loss", chart="loss", better="lower"),
-    MetricSpec(name="val_loss", label="Validation loss", chart="loss", better="lower"),
-    MetricSpec(name="recon_loss", label="Reconstruction loss", chart="loss_part", better="lower"),
-    MetricSpec(name="val_recon_loss", label="Validation reconstruction loss", chart="loss_part", better="lower"),
-    MetricSpec(name="kl_divergence", label="KL", unit="nats", chart="regulariser"),
-    MetricSpec(name="kl_weight", label="KL weight", chart="regulariser"),
-    MetricSpec(name="kl_per_dim", label="KL by dimension", unit="nats", chart="bars"),
-    MetricSpec(name="kl_max_dim", label="KL of the busiest dimension", unit="nats"),
-    MetricSpec(name="kl_median_dim", label="KL of the middle dimension", unit="nats"),
-    MetricSpec(name="idle_dims", label="Part of the code that lies idle"),
-    MetricSpec(name="learning_rate", label="Learning rate", chart="rate"),
-    MetricSpec(name="sigma_db", label="Sigma", unit="dB", better="lower"),
-    MetricSpec(name="grad_norm", label="Gradient norm"),
-)
 
 
 class VAETask:
@@ -179,45 +159,13 @@ class VAETask:
         """Error in dB over active bins on both sides; the rest on validation. The code is its mean, the KL weight 1."""
         items = self.val_items if part == "val" else self.train_items
         x = self.codec.scale.standardise(items.db)[:, None]
-        output, mean, log_var = self._forward(model, x)
+        output, mean, log_var = copies(model, x, self.device)
         errors = items.error_db(self.codec.scale.restore(output[:, 0]))
-        error = float(errors.mean())
         out = self._loss(x, output, mean, log_var, 1.0)
         if part == "train":
-            return {"train_recon_db": error, "train_kl_divergence": float(out.divergence)}
-        per_dim = out.kl_per_dim
-        return {
-            "val_loss": float(out.loss),
-            "val_recon_loss": float(out.recon),
-            "val_kl_loss": float(out.kl),
-            "val_recon_db": error,
-            "val_recon_se_db": float(errors.std() / math.sqrt(len(errors))) if len(errors) > 1 else math.nan,
-            "val_recon_db_files": self._by_file(errors),
-            "baseline_db": self.monitor.baseline,
-            "kl_divergence": float(out.divergence),
-            "kl_per_dim": [round(nats, 4) for nats in per_dim.reshape(mean.shape[1:]).mean(1).tolist()],
-            "kl_max_dim": float(per_dim.max()),
-            "kl_median_dim": float(per_dim.median()),
-            "idle_dims": float((per_dim < IDLE_NATS).float().mean()),
-            "sigma_db": self.codec.scale.std * float(out.mse.sqrt()),
-        }
-
-    def _by_file(self, errors: torch.Tensor) -> list[float]:
-        """``errors`` of the held-out files, a ten-thousandth of a dB is enough; NaN for those that are not evaluated:
-        copies of an earlier one, and those too many."""
-        found = [math.nan] * len(self.val.sounds)
-        for sound, error in zip(sorted(set(self.val_items.files.tolist())), errors.tolist(), strict=True):
-            found[sound] = round(error, 4)
-        return found
-
-    def _forward(self, model: ConvVAE, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        outputs, means, log_vars = [], [], []
-        for part in torch.split(x, EVALUATION_BATCH):
-            mean, log_var = model.encode(part.to(self.device, memory_format=torch.channels_last))
-            outputs.append(model.decode(mean, x.shape[-1]).cpu())
-            means.append(mean.cpu())
-            log_vars.append(log_var.cpu())
-        return torch.cat(outputs), torch.cat(means), torch.cat(log_vars)
+            return own_figures(errors, out)
+        by_file = error_by_file(errors, items, len(self.val.sounds))
+        return held_out_figures(errors, by_file, self.monitor.baseline, out, mean.shape[1:], self.codec.scale.std)
 
     def previews(self, model: ConvVAE, epoch: int) -> Iterator[Preview]:
         seconds = self.task_config.preview_duration_s
@@ -264,7 +212,7 @@ class VAETask:
         codec = self._codec_of(model)
         self.codec.prior, self.codec.file_codes = self._fitting.fit(codec)
         items = self.train_items
-        output, _, _ = self._forward(model, codec.scale.standardise(items.db)[:, None])
+        output, _, _ = copies(model, codec.scale.standardise(items.db)[:, None], self.device)
         decoded, first = codec.scale.restore(output[:, 0]), torch.tensor([chunk.start == 0 for chunk in items.chunks])
         self.codec.residual = Residual.measure(
             items.db, decoded, items.active, items.files, first, self.transform, codec.scale.floor
@@ -304,6 +252,3 @@ def open_task(
     if passed_over := links_sentence(collection):
         context.warn(passed_over)
     return VAETask(collection, config, task_config, device, context)
-
-
-__all__ = ["EvaluationItems", "VAETask", "open_task"]

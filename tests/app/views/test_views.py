@@ -33,7 +33,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.record import FileRow, Monitor, RunConfig, Source
 from engine.rundir.status import ErrorInfo, Memory, PhaseProgress, State
 from engine.rundir.writer import RunWriter
-from engine.tasks.vae.task import METRICS
+from engine.tasks.vae.evaluation import METRICS
 from tests.app.conftest import said
 from tests.app.library import record, write
 from tests.audio.sounds import chirp
