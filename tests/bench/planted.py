@@ -81,11 +81,14 @@ def command(data: Path, softer: float, chunk: float, draws: int, minutes: int, c
         meter, transform, hop = meter_of(train), AudioSpectrogram(train.spectrogram), train.spectrogram.hop_length
         heard = time.process_time()
         numbers = np.random.default_rng(0)
-        distances, missed = [], []
+        distances, missed, silent = [], [], 0
         for one in [one for one in evenly(train.chunks, count or len(train.chunks)) for _ in range(draws)]:
             late, quiet = numbers.random(2).tolist()
             db = train.frames_db(one.sound, one.start // hop, train.frames, transform, int(late * hop))
             near = meter.nearest(db - softer * quiet)
+            if near is None:
+                silent += 1
+                continue
             distances.append(near.distance_db)
             if near.sound != one.sound:
                 missed.append(near.distance_db)
@@ -93,7 +96,8 @@ def command(data: Path, softer: float, chunk: float, draws: int, minutes: int, c
                 click.echo(f"{where}, {softer * quiet:.1f} dB softer: {near.distance_db:.1f} dB from another file")
     far = sum(distance > FAR_DB for distance in missed)
     click.echo(
-        f"{len(distances)} planted, {len(missed)} not named ({far} of them more than {FAR_DB:.0f} dB off), "
+        f"{len(distances)} planted ({silent} more lie at the floor), "
+        f"{len(missed)} not named ({far} of them more than {FAR_DB:.0f} dB off), "
         f"median distance {np.median(distances):.2f} dB; heard in {heard - began:.0f} s, "
         f"{(time.process_time() - heard) / len(distances):.2f} s a copy, of processor time"
     )
