@@ -15,7 +15,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -90,15 +90,18 @@ def find_source(text: str, named: Collection[str] = ()) -> Resolved:
     if text and path.exists():
         task, claim = _claimant(path.resolve(), named)
         place = path.resolve()
-        kind: Literal["folder", "file"] = "folder" if place.is_dir() else "file"
-        source = Source(kind=kind, name=place.stem if kind == "file" else place.name, path=str(place))
-        return Resolved(source, task, dict(claim.defaults))
+        return Resolved(source_at(place, place.name if place.is_dir() else place.stem), task, dict(claim.defaults))
     if _is_path(text):
         raise _no_such_path(path)
     raise DataError(
         f"{text!r} is neither a folder or table here nor a data set.",
         f"Give the path of a folder of sounds or of a CSV file, or one of: {', '.join(sorted(datasets()))}.",
     )
+
+
+def source_at(place: Path, name: str) -> Source:
+    """What lies at a full path, as a folder or a file that is called ``name``."""
+    return Source(kind="folder" if place.is_dir() else "file", name=name, path=str(place))
 
 
 def dataset_called(text: str) -> Dataset | None:

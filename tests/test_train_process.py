@@ -261,6 +261,19 @@ def test_a_run_directory_is_never_begun_twice(whole: Path, drums: Path) -> None:
     assert RunReader(whole).status().state is State.COMPLETED
 
 
+def test_how_a_run_is_divided_moves_no_update(drums: Path, tmp_path: Path) -> None:
+    """A ceiling on epochs only makes them longer: what is learned is the same to the last bit."""
+    ceiling = ("--max-epochs", "2")
+    lengths = ("--max-steps", "96", "--augmentation-expansion", "30")
+    runs = [train_small(drums, tmp_path / name, *lengths, *more) for name, more in (("a", ()), ("b", ceiling))]
+    assert [RunReader(root).require_run().total_epochs for root in runs] == [3, 2]
+    free, bounded = (load(Layout(root).checkpoint(96)) for root in runs)
+    for part in ("model", "optimizer", "average"):
+        assert equal(free[part], bounded[part]), part
+    curves = [[event["train_loss"] for event in RunReader(root).all_of("step")] for root in runs]
+    assert len(curves[0]) == 96 and curves[0] == curves[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sonicpi", "sonicpi_more", "fsdd_jackson"])
 def test_a_whole_collection_trains_with_the_default_settings(name: str, tmp_path: Path, engine: Engine) -> None:

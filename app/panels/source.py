@@ -72,7 +72,7 @@ def begin_with(reader: RunReader, record: RunRecord) -> None:
         return
     st.session_state["copied"] = reader.id
     source = record.source
-    if source.kind == "dataset":
+    if source.kind == "dataset" and dataset_called(source.name) is not None:
         named = source.name
         st.session_state["source"] = DEMO if named == "demo" else NAMED
         st.session_state["named"] = named

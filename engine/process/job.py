@@ -22,7 +22,7 @@ from engine.home import expanded
 from engine.plan import BatchLayout, Length
 from engine.printable import printable, sweetspot
 from engine.process.origin import Origin
-from engine.registry import Resolved, check_data, find_source
+from engine.registry import Resolved, check_data, dataset_called, find_source, source_at
 from engine.regular_file import read_regular
 from engine.resolve import PREVIEW_INTERVALS, merged
 from engine.rundir.encoding import too_deep, unseal
@@ -119,15 +119,16 @@ def resumed_job(root: Path, source: Path | None) -> Job:
     record = RunReader(root).require_run(f"Start one with: {sweetspot('train', 'SOURCE', '--run-dir', root)}")
     training = validated(TrainingConfig, record.config.training)
     task = validated(task_config(record.task), record.config.task)
-    where = record.source.located()
-    if source is not None:
-        where = where.model_copy(update={"path": str(expanded(source).resolve())})
+    where = record.source.located() if source is None else source_at(expanded(source).resolve(), record.source.name)
     return Job(_present(where, "--source PATH"), record.task, training, task, root, record.name, record)
 
 
 def _present(where: Source, remedy: str) -> Source:
-    """``where`` if it is still there, also a data set that its task makes; ``DataError`` otherwise."""
-    if where.kind == "dataset":
+    """``where`` if it is still there; ``DataError`` otherwise.
+
+    A data set by name: what has that name now, which its task may have to make, else the place it had.
+    """
+    if where.kind == "dataset" and dataset_called(where.name) is not None:
         return find_source(where.name).source
     if where.path is None or not Path(where.path).exists():
         there = "where it was" if where.path is None else f"in {printable(Path(where.path))}"

@@ -7,6 +7,7 @@ often as the settings say.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -21,13 +22,13 @@ from tests.bench.shares import STEPS, share, usual
 from tests.bench.training import train_step, training
 
 
-def make_minutes(folder: Path, count: int, seconds: float, data: Path) -> None:
-    """``count`` files, each put together from stretches of the recordings below ``data`` at other speeds and levels."""
+def minutes(count: int, seconds: float, data: Path) -> Iterator[np.ndarray]:
+    """``count`` waves, each put together from stretches of the recordings below ``data`` at other speeds and levels."""
     settings = DecodeSettings()
     rate = settings.sample_rate
     waves = [sound.pcm() / 32767 * sound.gain for sound in open_collection(data, settings).sounds]
     draws = np.random.default_rng(0)
-    for number in range(count):
+    for _ in range(count):
         made: list[np.ndarray] = []
         while sum(map(len, made)) < seconds * rate:
             wave = waves[draws.integers(len(waves))]
@@ -35,7 +36,13 @@ def make_minutes(folder: Path, count: int, seconds: float, data: Path) -> None:
             stretch = wave[first : first + draws.integers(rate // 4, 4 * rate)]
             places = np.arange(0, max(1, len(stretch) - 1), draws.uniform(0.7, 1.4))
             made.append(draws.uniform(0.2, 0.9) * np.interp(places, np.arange(len(stretch)), stretch))
-        soundfile.write(folder / f"{number:04}.flac", np.concatenate(made)[: round(seconds * rate)], rate)
+        yield np.concatenate(made)[: round(seconds * rate)]
+
+
+def make_minutes(folder: Path, count: int, seconds: float, data: Path) -> None:
+    """Write :func:`minutes` as files."""
+    for number, wave in enumerate(minutes(count, seconds, data)):
+        soundfile.write(folder / f"{number:04}.flac", wave, DecodeSettings().sample_rate)
 
 
 @click.command()

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from engine.audio.mel import ACTIVE_DB, GATE_DB, RANGE_DB, AudioSpectrogram
 from engine.audio.nearest import nearest_of, relative_db
-from engine.audio.window_index import WindowAt, WindowIndex
+from engine.audio.window_index import CELL_FRAMES, WindowAt, WindowIndex
 from engine.tasks.vae.dataset import AudioTrainingDataset
 
 _PIECES = 6
@@ -40,7 +41,7 @@ class CopyingReading:
     """What the meter of a run said last. Distances in dB are medians; ``file`` is the training sound that came nearest
     to any new sound, ``file_db`` how near.
 
-    samples_db: of new sounds. held_out_db: of held-out sounds.
+    samples_db: of new sounds. held_out_db: of held-out sounds. NaN, and no file, where nothing could be heard.
     """
 
     samples_db: float
@@ -79,6 +80,8 @@ class CopyingMeter:
     def read(self, samples: torch.Tensor) -> CopyingReading:
         """samples: new sounds in dB [K, M, F]."""
         near = self._all_nearest(spread(list(samples), _PIECES))
+        if not near:
+            return CopyingReading(math.nan, self.held_out_db, "", math.nan)
         closest = min(near, key=lambda item: item.distance_db)
         return CopyingReading(
             _median(near),
@@ -88,18 +91,24 @@ class CopyingMeter:
         )
 
     def _all_nearest(self, sounds: Iterable[torch.Tensor]) -> list[NearWindow]:
-        return [self.nearest(sound) for sound in sounds]
+        return [near for sound in sounds if (near := self.nearest(sound)) is not None]
 
     @torch.inference_mode()
-    def nearest(self, db: torch.Tensor) -> NearWindow:
-        """The window of the training sounds nearest to a piece in dB [M, F]."""
+    def nearest(self, db: torch.Tensor) -> NearWindow | None:
+        """The window of the training sounds nearest to a piece in dB [M, F]; None where all of it lies at the floor:
+        silence is near to nothing, and no copy."""
         floored = db.clamp_min(self._floor_db)
         # What lies at the floor was cut off there, and is not known: it counts neither for nor against a copy.
         heard = heard_part(relative_db(floored).masked_fill(floored <= self._floor_db + GATE_DB, -RANGE_DB))
         active = heard > -ACTIVE_DB
+        if not active.any():
+            return None
         if heard.shape[1] > 4 * _EDGE:  # where a copy was cut it clicks: all that squares of it would see
             active[:, :_EDGE] = active[:, -_EDGE:] = False
-        places = self._index.search(floored[:, : heard.shape[1]], active, _CANDIDATES)
+        # With what follows, so that at every shift whole cells hold the end: a short sound has few frames to lose.
+        sought = floored[:, : heard.shape[1] + CELL_FRAMES - 1]
+        active = functional.pad(active, (0, sought.shape[1] - heard.shape[1]))
+        places = self._index.search(sought, active, _CANDIDATES)
         near = self._measured(heard, [(place, 0) for place in places])
         quarter = self._train.spectrogram.hop_length // 4
         between = [(WindowAt(at.sound, at.frame), part * quarter) for at in near[:_REFINED] for part in (-2, -1, 1, 2)]
@@ -124,7 +133,7 @@ class CopyingMeter:
 
 
 def _median(near: Sequence[NearWindow]) -> float:
-    return float(np.median([item.distance_db for item in near]))
+    return float(np.median([item.distance_db for item in near])) if near else math.nan
 
 
 def heard_part(sound: torch.Tensor) -> torch.Tensor:

@@ -315,6 +315,16 @@ def test_a_copy_begins_with_all_settings_of_its_run(visit: Visit, runs_dir: Path
     assert app.select_slider[0].value == 0, "its run had no limit in minutes"
 
 
+def test_a_copy_of_a_data_set_whose_name_is_forgotten_learns_from_where_it_lay_and_from_no_other(
+    visit: Visit, runs_dir: Path, drums: Path
+) -> None:
+    """The list of data sets would begin at its first, under that run's name."""
+    write(runs_dir / "drums", source=Source(kind="dataset", name="no-more", path=str(drums)))
+    app = visit("new", copy="drums")
+    assert not app.exception and app.session_state["source"] == FOLDER
+    assert app.session_state["folder"] == str(drums), app.session_state["named"]
+
+
 def test_a_copy_is_of_its_run_each_time_one_comes_for_it_and_called_as_that_is_now(
     visit: Visit, runs_dir: Path
 ) -> None:
