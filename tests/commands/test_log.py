@@ -131,7 +131,7 @@ def test_following_ends_with_the_run_and_has_all_of_it(
     assert following.poll() is None and trainer.poll() is None, "both go on"
     seen = len(opened(out).Scalars("step/train_loss"))
     control.send(run, "cancel")
-    assert trainer.wait(30) == 0 and following.wait(30) == 0
+    assert trainer.wait(120) == 0 and following.wait(120) == 0
     steps = [event["step"] for event in RunReader(run).all_of("step")]
     assert [one.step for one in opened(out).Scalars("step/train_loss")] == steps and len(steps) > seen > 0
 
@@ -246,7 +246,7 @@ def test_a_signal_ends_following_and_what_was_written_stays_whole(
     following = start("log", run, "--to", "tensorboard", "--out", out, "--follow")
     until(lambda: out.exists() and list(out.iterdir()) and opened(out).Tags()["scalars"])
     following.terminate()
-    said, _ = following.communicate(timeout=60)
+    said, _ = following.communicate(timeout=120)
     assert following.returncode == 0 and "figures" in said
     (file,) = out.iterdir()
     points = re.findall(r"([\d,]+) figures", said)

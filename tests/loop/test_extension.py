@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,8 +18,8 @@ from engine.rundir.protocol import PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from tests import forkserver
-from tests.conftest import SMALL, Make, until
-from tests.test_train_process import comparable, step_of
+from tests.conftest import SMALL, Make
+from tests.test_train_process import comparable, still_at
 
 
 @given(
@@ -73,10 +71,8 @@ def test_a_finished_run_goes_on_and_each_step_is_that_of_one_that_was_stopped_in
     longer = RunReader(again).plans()[-1]
     assert f"plan: {in_words(longer.total_epochs, longer.total_steps, None)}, about " in done.stdout
     assert done.stdout.count("plan: ") == 1, "and not the one that it began with"
-    with forkserver.Popen("engine.train", "--resume", other, "--more-epochs", 3, stdout=subprocess.DEVNULL) as process:
-        until(lambda: step_of(other) > first.total_steps or process.poll() is not None)
-        process.send_signal(signal.SIGKILL)
-        process.wait(120)
+    with still_at(first.total_steps + 1, "--resume", other, "--more-epochs", 3) as process:
+        process.kill()
     assert forkserver.run("engine.train", "--resume", other).returncode == 0
     assert comparable(again) == comparable(other)
     for root in (again, other):

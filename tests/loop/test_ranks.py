@@ -38,9 +38,9 @@ class Threads:
 
     def _all(self, tensor: torch.Tensor) -> list[torch.Tensor]:
         self._tensors[self.rank] = tensor.clone()
-        self._barrier.wait(60)
+        self._barrier.wait(120)
         found = list(self._tensors)
-        self._barrier.wait(60)
+        self._barrier.wait(120)
         return found
 
 

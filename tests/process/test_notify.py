@@ -125,7 +125,7 @@ def answering(answer: Callable[[socket.socket], None]) -> Iterator[tuple[str, li
 
 def told(address: str, seconds: float = 20) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "engine.process.webhook", str(seconds), address, "{}"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
 def without_end(place: socket.socket) -> None:
@@ -186,12 +186,15 @@ def test_nobody_waits_for_a_command_that_hangs(tmp_path: Path) -> None:
 
 
 def test_a_command_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
-    command = f"sleep 600 & echo $! > {tmp_path / 'pid'}; wait"
-    done = subprocess.run(
-        [sys.executable, "-m", "engine.process.limited", "0.5", command], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0 and "still ran after 0.5 s and was ended" in done.stdout
-    pid = int((tmp_path / "pid").read_text())
+    begun = tmp_path / "pid"
+    command = f"sleep 600 & echo $! > {begun}; wait"
+    for seconds in ("0.5", "5", "50"):
+        argv = [sys.executable, "-m", "engine.process.limited", seconds, command]
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0 and f"still ran after {seconds} s and was ended" in done.stdout
+        if begun.exists() and begun.read_text():  # a busy machine may end it before it has begun
+            break
+    pid = int(begun.read_text())
     until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 

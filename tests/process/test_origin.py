@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +21,8 @@ from engine.rundir.reader import RunReader
 from engine.rundir.record import FileRow, Parent, Side
 from engine.rundir.status import State
 from tests import forkserver
-from tests.conftest import SMALL, until
-from tests.test_train_process import comparable, step_of
+from tests.conftest import SMALL
+from tests.test_train_process import comparable, step_of, still_at
 
 FORK = ("--max-steps", 12, "--checkpoint-interval", 100)
 
@@ -70,11 +69,8 @@ def test_it_begins_with_those_weights_and_goes_on_from_them_after_a_kill(parent:
     done = forkserver.run("engine.train", "--from", parent, "--run-dir", whole, *FORK)
     assert done.returncode == 0, done.stderr
     assert "begins with best.safetensors of parent" in done.stdout
-    options = ("--from", parent, "--run-dir", killed, *FORK)
-    with forkserver.Popen("engine.train", *options, stdout=subprocess.DEVNULL) as process:
-        until(lambda: step_of(killed) >= 3 or process.poll() is not None)
-        process.send_signal(signal.SIGKILL)
-        process.wait(120)
+    with still_at(3, "--from", parent, "--run-dir", killed, *FORK) as process:
+        process.kill()
     gone = parent.rename(tmp_path / "out-of-sight")
     resumed = forkserver.run("engine.train", "--resume", killed)
     gone.rename(parent)

@@ -29,6 +29,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from engine.sharing import unpack
 from engine.sharing.delete import delete_run
+from tests.conftest import until
 from tests.rundir.conftest import open_writer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stands in for the other systems")
@@ -219,6 +220,7 @@ def test_macos_is_asked_for_a_lock_by_the_order_of_its_own_structure(
 def test_macos_says_where_a_moved_run_is_now(macos: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, moved = tmp_path / "drums", tmp_path / "elsewhere"
     with open_writer(root) as writer:
+        writer._heart.stop()  # it would find that its directory is gone
         hold = writer.hold
         root.rename(moved)
 
@@ -251,7 +253,9 @@ def test_macos_is_kept_awake_by_caffeinate_as_long_as_this_process_lives(
     before = set(psutil.Process().children())
     with kept_awake() as name:
         assert name == "caffeinate"
-        assert program.with_name("caffeinate.asked").read_text().split() == ["-i", "-w", str(os.getpid())]
+        asked = program.with_name("caffeinate.asked")
+        until(lambda: asked.exists() and asked.read_text())
+        assert asked.read_text().split() == ["-i", "-w", str(os.getpid())]
     assert not set(psutil.Process().children()) - before
 
 

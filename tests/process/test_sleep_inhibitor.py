@@ -15,8 +15,13 @@ from tests import forkserver
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stands in for systemd-inhibit")
-HOLDS = '#!/bin/sh\nfor last; do :; done\necho "$@" > "$(dirname "$0")/asked"\nexec "$last"\n'
+HOLDS = """#!/bin/sh
+echo "$@" > "$(dirname "$0")/asked"
+while [ "${1#--}" != "$1" ]; do shift; done
+exec "$@"
+"""
 REFUSES = "#!/bin/sh\necho Failed to inhibit: Access denied >&2\nexit 1\n"
+LATE = "sleep 1.5\n"  # as on a machine that has much else to do
 
 
 @pytest.fixture
@@ -31,8 +36,9 @@ def write(program: Path, text: str) -> None:
     program.chmod(0o755)
 
 
-def test_it_is_held_as_long_as_the_context_and_no_longer(program: Path) -> None:
-    write(program, HOLDS)
+@pytest.mark.parametrize("text", [HOLDS, HOLDS.replace("echo", f"{LATE}echo", 1)], ids=["at once", "late"])
+def test_it_is_held_as_long_as_the_context_and_no_longer(program: Path, text: str) -> None:
+    write(program, text)
     before = set(psutil.Process().children())
     with kept_awake() as name:
         assert name == "systemd-inhibit"
@@ -41,7 +47,9 @@ def test_it_is_held_as_long_as_the_context_and_no_longer(program: Path) -> None:
     assert not set(psutil.Process().children()) - before
 
 
-@pytest.mark.parametrize("text", [REFUSES, "no program at all"])
+@pytest.mark.parametrize(
+    "text", [REFUSES, REFUSES.replace("exit", f"{LATE}exit"), "no program at all"], ids=["at once", "late", "by itself"]
+)
 def test_a_system_that_refuses_is_no_failure_and_no_promise(program: Path, text: str) -> None:
     write(program, text)
     with kept_awake() as name:

@@ -120,7 +120,7 @@ class Held(Line):
 
     def pause(self, phase: str) -> None:
         if phase == self.phase and not self.answers:
-            answer = control.wait_for(self.place, control.send(self.place, "cancel").id, timeout_s=60)
+            answer = control.wait_for(self.place, control.send(self.place, "cancel").id, timeout_s=120)
             self.answers.append(answer.result if answer else "none")
 
     def training_step(self, model: object, batch: dict, knobs: object) -> StepOutput:
@@ -160,6 +160,6 @@ def test_a_cancel_is_acknowledged_while_sounds_are_read(tmp_path: Path, start: C
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     sent = control.send(place, "cancel")
-    assert control.wait_for(place, sent.id, timeout_s=60) is not None
+    assert control.wait_for(place, sent.id, timeout_s=120) is not None
     assert process.wait(120) == 0
     assert reader.view().state == State.CANCELLED

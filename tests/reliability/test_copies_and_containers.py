@@ -78,7 +78,7 @@ def test_a_run_in_another_container_is_seen_by_its_lock(root: Path, contained: s
     view = reader.view()
     assert (view.state, view.read_only, view.session_may_live) == (ShownState.RUNNING, False, True)
     sent = control.send(root, "save_now")
-    assert control.wait_for(root, sent.id, "done", timeout_s=30) is not None
+    assert control.wait_for(root, sent.id, "done", timeout_s=120) is not None
     contained.kill()
     contained.wait()
     wait_until(reader.view, lambda view: view.state is ShownState.CRASHED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -77,8 +78,10 @@ def test_a_disk_that_fills_keeps_the_last_good_checkpoint_and_recovers(disk: Pat
         deadline = time.monotonic() + 200
         while process.poll() is None and _step(reader) < 60 and time.monotonic() < deadline:
             time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)  # else it may come to its end meanwhile
         ballast = fill(disk, 0)
         kept = {path.name for path in reader.layout.checkpoints.iterdir() if path.suffix == ".json"}
+        process.send_signal(signal.SIGCONT)
         assert process.wait(200) == 74
     finally:
         process.kill()

@@ -34,7 +34,7 @@ def rewrite(place: Path, **changes: object) -> RunReader:
     return reader
 
 
-def wait_until(look: Callable[[], RunView], wanted: Callable[[RunView], bool], seconds: float = 60) -> RunView:
+def wait_until(look: Callable[[], RunView], wanted: Callable[[RunView], bool], seconds: float = 120) -> RunView:
     deadline = time.monotonic() + seconds
     while not wanted(view := look()):
         assert time.monotonic() < deadline, view.state

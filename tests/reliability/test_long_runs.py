@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,12 +42,22 @@ def test_a_million_steps_later_the_writer_holds_no_more(tmp_path: Path) -> None:
             if trainer.step % 100 == 0:
                 trainer.tell()
         status = trainer.writer.layout.status
-        seen.append((process.num_fds(), process.memory_info().rss, status.stat().st_size))
+        gc.collect()  # what earlier tests of this process left
+        seen.append((_open_files(process), process.memory_info().rss, status.stat().st_size))
     trainer.writer.close()
     (fds, memory, size), (later_fds, later_memory, later_size) = seen
-    assert later_fds == fds
+    assert later_fds <= fds
     assert later_memory - memory < 16 * MIB
     assert abs(later_size - size) < 500  # the memory in use may have come in meanwhile
+
+
+def _open_files(process: psutil.Process) -> int:
+    """The fewest in two seconds: the heart has its status open for a moment, now and then."""
+    found = []
+    for _ in range(20):
+        found.append(process.num_fds())
+        time.sleep(0.1)
+    return min(found)
 
 
 @pytest.mark.slow

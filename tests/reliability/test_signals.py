@@ -209,14 +209,14 @@ def test_a_signal_while_it_still_imports_leaves_nothing_behind(tmp_path: Path, n
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "preexec_fn": heed_signals}
     with subprocess.Popen(argv, cwd=ROOT, **options) as process:
         time.sleep(0.02 + 0.1 * SIGNALS.index(number))
-        process.send_signal(number)
-        try:
-            said, _ = process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:  # Python drops a KeyboardInterrupt that falls into a callback of an import,
-            assert number is signal.SIGINT  # and says so: whoever sees that presses again
+        said, presses = None, 0
+        while said is None:
             process.send_signal(number)
-            said, _ = process.communicate(timeout=120)
-            assert "Exception ignored in" in said
+            presses += 1
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                said, _ = process.communicate(timeout=120)
+    # Python drops a KeyboardInterrupt that falls into a callback of an import, and says so: who sees it presses again.
+    assert presses == 1 or (number is signal.SIGINT and "Exception ignored in" in said)
     ends = {-number, 128 + number}
     if number is signal.SIGINT and "KeyboardInterrupt" in said:
         ends.add(1)  # Python's own way while it sets itself up

@@ -19,6 +19,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
+from tests.conftest import until
 from tests.rundir.conftest import REPOSITORY, StartTrainer, open_writer
 
 
@@ -136,10 +137,7 @@ def test_a_pipe_in_place_of_the_commands_stops_no_heart_and_loses_no_later_comma
         control.send(writer.root, "cancel")
     before = RunReader(writer.root).status()
     assert before is not None
-    deadline = time.monotonic() + 20
-    while RunReader(writer.root).status().heartbeat < before.heartbeat + 2:  # type: ignore[union-attr]
-        assert time.monotonic() < deadline, "the heart stands still"
-        time.sleep(0.05)
+    until(lambda: RunReader(writer.root).status().heartbeat >= before.heartbeat + 2)  # the heart does not stand still
     place.unlink()
     cancel = control.send(writer.root, "cancel")
     assert control.wait_for(writer.root, cancel.id) is not None

@@ -36,7 +36,7 @@ def _page() -> None:
 
 @pytest.fixture
 def app() -> AppTest:
-    found = AppTest.from_function(_page).run()
+    found = AppTest.from_function(_page, default_timeout=120).run()
     assert not found.exception and not found.get("download_button")
     return found
 

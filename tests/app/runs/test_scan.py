@@ -56,5 +56,5 @@ def test_a_scan_holds_up_no_other_source_and_tells_who_waits_for_it(folder: Path
     assert begun.wait(120)
     assert known.of(str(other)).result(str(other), quiet, again=False).usable
     second = known.of(str(folder)).result(str(folder), second_tab, again=True)
-    first.join(60)
+    first.join(120)
     assert said[0][0] == "scan" and len(results) == 1 and results[0] is second

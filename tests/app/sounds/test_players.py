@@ -39,7 +39,7 @@ def _shown(place: Path, lengths_s: tuple[float, ...]) -> AppTest:
         write_wave(path, np.zeros(round(8_000 * seconds), np.float32), 8_000)
         path.with_suffix(".png").write_bytes(mel_png(np.zeros((8, 8), np.float32), 1.0, 0.1))
         path.with_suffix(".json").write_text(json.dumps({"sound": {"origin": {"kind": "prior", "index": number}}}))
-    app = AppTest.from_function(_listed, args=(str(place),)).run()
+    app = AppTest.from_function(_listed, default_timeout=120, args=(str(place),)).run()
     assert not app.exception, app.exception
     return app
 
@@ -97,7 +97,7 @@ def test_sounds_of_one_seed_are_told_apart_by_what_differs(tmp_path: Path) -> No
         "prior-1.wav": "temperature 1.5, no loop",
         "prior-2.wav": "temperature 1, loop",
     }, "where nothing is mistaken nothing is said"
-    app = AppTest.from_function(_listed, args=(str(tmp_path),)).run()
+    app = AppTest.from_function(_listed, default_timeout=120, args=(str(tmp_path),)).run()
     assert not app.exception and "temperature 1.5, no loop" in said(app)
 
 

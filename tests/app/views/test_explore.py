@@ -141,7 +141,7 @@ def _directions() -> None:
 
 
 def test_pictures_that_a_press_has_interrupted_are_not_made_again_nor_all_waited_for() -> None:
-    app = AppTest.from_function(_directions).run()
+    app = AppTest.from_function(_directions, default_timeout=120).run()
     assert not app.exception and len(app.get("image")) == 10
     assert app.session_state["asked"] == [[3], [4]]
 

@@ -51,7 +51,7 @@ def _pressed_meanwhile() -> None:
 
 
 def test_a_press_meanwhile_does_not_lose_the_instrument() -> None:
-    app = AppTest.from_function(_pressed_meanwhile).run()
+    app = AppTest.from_function(_pressed_meanwhile, default_timeout=120).run()
     app.button(key="make-kit").click().run()
     assert not app.exception and app.session_state["asked"] and app.get("download_button")
 

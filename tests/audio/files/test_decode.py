@@ -140,7 +140,10 @@ def test_a_decoder_that_stops_the_interpreter_outlives_no_parent(tmp_path: Path)
     """A sleep that keeps the interpreter's lock stands for it: the end of stdin cannot be seen then."""
     program = (
         "import ctypes, sys; from engine.audio.files import decode_worker; decode_worker.ORPHAN_S = 2.0; "
-        "decode_worker.decode = lambda *job: ctypes.PyDLL(None).sleep(500); decode_worker.main()"
+        "system = ctypes.PyDLL(None)\n"
+        "def decode(*job):\n"
+        "    print('sleeps', file=sys.stderr, flush=True); system.sleep(500)\n"
+        "decode_worker.decode = decode; decode_worker.main()"
     )
     argv = [sys.executable, "-c", program, str(tmp_path), "48000", "1"]
     child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -148,7 +151,8 @@ def test_a_decoder_that_stops_the_interpreter_outlives_no_parent(tmp_path: Path)
     child.stdin.write(b'{"id": 0, "path": "x.wav", "key": "x"}\n')
     child.stdin.flush()
     assert b"begin" in child.stdout.readline()
-    time.sleep(1.0)  # until it sleeps
+    assert child.stderr is not None and child.stderr.readline() == b"sleeps\n"
+    time.sleep(1.0)  # it is about to
     _, words = child.communicate(timeout=120)  # which ends stdin, as a killed parent does
     assert child.returncode == 1 and b"Timeout" in words
 

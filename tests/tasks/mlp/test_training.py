@@ -6,10 +6,9 @@ import io
 import math
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess, Popen
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from engine.task import OpenContext, Source
 from engine.tasks.mlp.config import MLPConfig
 from engine.tasks.mlp.task import MLPTask, open_task
 from tests.sampling import later
+from tests.test_train_process import still_at
 
 Engine = Callable[..., CompletedProcess[str]]
 CPU = torch.device("cpu")
@@ -291,20 +291,15 @@ def write_messy(path: Path, rows: int = 150) -> Path:
 
 
 @pytest.mark.slow
-def test_a_messy_table_killed_and_gone_on_with_comes_to_the_same_bits(
-    tmp_path: Path, engine: Engine, start: Callable[..., Popen[str]]
-) -> None:
+def test_a_messy_table_killed_and_gone_on_with_comes_to_the_same_bits(tmp_path: Path, engine: Engine) -> None:
     table = write_messy(tmp_path / "messy.csv")
     arguments = ("--max-steps", 600, "--threads", 1, "--layers", "8", "--checkpoint-interval", 1)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     result = engine("train", table, "--run-dir", whole, *arguments)
     assert result.returncode == 0, result.stderr
     assert "2 categories" in result.stderr and result.stdout.splitlines()[0] == str(whole)
-    process = start("train", table, "--run-dir", killed, *arguments)
-    deadline = time.monotonic() + 120
-    while not any(Layout(killed).checkpoints.glob("step-*.safetensors")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
+    process = still_at(300, table, "--run-dir", killed, *arguments)
+    assert any(Layout(killed).checkpoints.glob("step-*.safetensors"))
     process.kill()
     assert process.wait() != 0
     assert engine("train", "--resume", killed).returncode == 0

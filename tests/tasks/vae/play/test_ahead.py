@@ -35,7 +35,7 @@ def running(ahead: RenderAhead) -> Iterator[None]:
         yield
     finally:
         ahead.end()
-        thread.join(60)
+        thread.join(120)
         assert not thread.is_alive()
 
 

@@ -84,7 +84,7 @@ def test_a_bundle_that_is_dated_ahead_counts_when_it_comes(player: Player) -> No
     bundle.add_content(note.build())
     with osc.listen("127.0.0.1", 0, player, print, print) as place:
         SimpleUDPClient("127.0.0.1", int(place.rpartition(":")[2])).send(bundle.build())
-        until(lambda: player.notes, 30)
+        until(lambda: player.notes)
 
 
 def song(path: Path, *messages: mido.Message, kind: int = 1) -> Path:
@@ -199,7 +199,7 @@ def test_a_bundle_as_large_as_a_datagram_can_be_is_taken_whole(player: Player) -
         whole = bundle.build()
         assert 65_400 < whole.size <= 65_507
         SimpleUDPClient("127.0.0.1", int(place.rpartition(":")[2])).send(whole)
-        until(lambda: said or player.notes == 3_270, 30)
+        until(lambda: said or player.notes == 3_270)
     assert not said
 
 
@@ -253,7 +253,7 @@ def test_messages_that_cannot_be_read_are_said_once_counted_at_the_end_and_no_by
         for _ in range(3):
             client._sock.sendto(datagram, (client._address, client._port))
         client.send_message("/note", [60, 127])
-        until(lambda: player.notes, 30)
+        until(lambda: player.notes)
         assert not told
     assert said == ["OSC: a message that cannot be read was left out."]
     assert told == ["OSC: 3 messages that cannot be read were left out."]
@@ -267,7 +267,7 @@ def test_a_fault_of_our_own_is_not_put_on_a_message(player: Player, capfd: pytes
         client = SimpleUDPClient("127.0.0.1", int(place.rpartition(":")[2]))
         client.send_message("/off", [])
         client.send_message("/note", [60, 127])
-        until(lambda: player.notes, 30)
+        until(lambda: player.notes)
     assert not said and "KeyError: 'nothing'" in capfd.readouterr().err
 
 
