@@ -13,8 +13,8 @@ import pytest
 
 from engine.rundir.liveness import Liveness, process_liveness
 from engine.rundir.reader import RunReader
-from tests.browser.chromium import Server, chromium, executable, keep_warm, server
-from tests.browser.faults import CALM
+from tests.browser.chromium import SHOWN_MS, Server, chromium, executable, keep_warm, server
+from tests.browser.faults import CALM, TOASTS
 from tests.browser.states import STARTING_S, emptied
 from tests.conftest import SMALL, until
 
@@ -77,7 +77,8 @@ def empty(library: Path) -> None:
 def windows(browser: Any) -> Iterator[Any]:
     """Where pages are opened: what they have in common, Streamlit itself above all, is loaded and compiled once."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
-    context.add_init_script(CALM)
+    for script in (CALM, TOASTS):
+        context.add_init_script(script)
     keep_warm(context)
     yield context
     context.close()
@@ -91,7 +92,7 @@ def open_page(windows: Any) -> Iterator[Callable[[str], Any]]:
     def opened(url: str) -> Any:
         page = windows.new_page()
         pages.append(page)
-        page.set_default_timeout(90_000)
+        page.set_default_timeout(SHOWN_MS)
         page.goto(url)
         page.wait_for_selector(".ss-brand")
         return page
@@ -107,7 +108,7 @@ def training(runs_dir: Path, drums: Path, start: Callable[..., Any]) -> Callable
 
     def begin(name: str = "drums", *options: str, step: int = 3) -> RunReader:
         root = runs_dir / name
-        start("train", drums, "--run-dir", root, "--name", name, *SMALL, "--max-epochs", "400", *options)
+        start("train", drums, "--run-dir", root, "--name", name, *SMALL, "--max-epochs", "2000", *options)
         reader = RunReader(root)
         until(lambda: (status := reader.status()) is not None and status.step >= step, STARTING_S)
         return reader

@@ -55,6 +55,13 @@ PATIENCE_MS = 30_000  # for one try
 WATCH = """new MutationObserver(() => { for (const one of document.querySelectorAll('[data-testid=stException]'))
   if (!one.dataset.told) { one.dataset.told = 'yes'; console.error('stException: ' + one.innerText) } })
   .observe(document, { childList: true, subtree: true })"""
+# What a toast said, and where it stood, is known after it has left: that is some seconds after it came, and whoever
+# looks for it on a busy machine may come later.
+TOASTS = """window.toasts = []; addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
+  for (const one of document.querySelectorAll('[data-testid=stToast]')) {
+    const { left, right, top, bottom } = one.getBoundingClientRect(), words = one.innerText;
+    window.toasts = [...toasts.filter(old => old.words !== words), { words, left, right, top, bottom }] }
+  }).observe(document, { childList: true, subtree: true, characterData: true }))"""
 # Nothing glides or pulses: drawn without a graphics card, that costs more than all else that a page does.
 CALM = """addEventListener('DOMContentLoaded', () => { const style = document.createElement('style');
   style.textContent = '*, *::before, *::after { animation: none !important; transition: none !important }';

@@ -38,7 +38,7 @@ def test_an_idle_page_touches_no_file(tmp_path: Path, open_page: Callable[[str],
             seen[:] = log.read_text(errors="replace").splitlines()
             return len(seen) > SPAN and all(map(own, seen[-SPAN:]))
 
-        assert until(rests)
+        assert until(rests, 400)
         assert any(line.startswith(str(runs_dir)) for line in seen)  # while they were drawn they were read
         (runs_dir / "drums" / "status.json").touch()
         until(lambda: any(line.startswith(str(runs_dir)) for line in log.read_text().splitlines()[len(seen) :]))

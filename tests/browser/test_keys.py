@@ -60,7 +60,7 @@ def seen(page: Any) -> bool:
     """Whether one sees where the focus is, at the latest when the page has drawn it."""
     try:
         if not page.evaluate(SEEN):
-            page.wait_for_function(SEEN, timeout=10_000)
+            page.wait_for_function(SEEN, timeout=60_000)
     except TimeoutError:
         return False
     return True

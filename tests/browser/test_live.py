@@ -96,13 +96,12 @@ def _answers(reader: RunReader) -> list[str]:
     return [event["result"] for event in reader.events().events if event["event"] == "control"]
 
 
-# Once a notice and the button for what comes next are there: the buttons beneath the notice.
+# Once a notice has come and the button for what comes next is there: the buttons beneath the notice.
 COVERED = """() => {
-    const toast = document.querySelector("[data-testid=stToast]");
-    const buttons = [...document.querySelectorAll("button")];
-    if (!toast || !buttons.some(one => one.innerText.includes("Resume from"))) return null;
-    const over = toast.getBoundingClientRect();
-    return buttons.filter(one => !toast.contains(one)).filter(one => {
+    const over = toasts.at(-1);
+    const buttons = [...document.querySelectorAll("button")].filter(one => !one.closest("[data-testid=stToast]"));
+    if (!over || !buttons.some(one => one.innerText.includes("Resume from"))) return null;
+    return buttons.filter(one => {
         const box = one.getBoundingClientRect();
         const across = box.left < over.right && over.left < box.right;
         return box.width && across && box.top < over.bottom && over.top < box.bottom;
@@ -149,7 +148,7 @@ def _resume(page: Any, reader: RunReader) -> None:
     page.get_by_role("button", name="Resume now").click()
     page.locator("button:disabled", has_text="Starting…").wait_for()  # at once, while the trainer is not there yet
     until(lambda: len(reader.sessions()) == 2)
-    badge(page, "Learning").wait_for(timeout=180_000)
+    badge(page, "Learning").wait_for()
     until(lambda: (reader.status().step or 0) > before)
 
 
@@ -195,7 +194,7 @@ def _fill(page: Any, folder: Any) -> None:
     field = page.get_by_role("textbox", name="Folder")
     field.fill(str(folder))
     field.press("Enter")
-    page.get_by_text("Good to go").wait_for(timeout=180_000)
+    page.get_by_text("Good to go").wait_for()
 
 
 @pytest.mark.slow
@@ -204,7 +203,7 @@ def test_the_demo_is_heard_after_at_most_three_clicks(app: Server, open_page: Op
     page = open_page(app.url)
     page.get_by_role("button", name="Start the demo").click()
     player = page.locator(".st-key-timeline audio").first
-    player.wait_for(state="attached", timeout=180_000)
+    player.wait_for(state="attached")
     player.evaluate("a => { a.muted = true; return a.play() }")
     print(f"the first preview played after {time.monotonic() - began:.0f} s")
 

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.report.command import command
+from tests.browser.chromium import SHOWN_MS
 from tests.sampling import later
 
 pytestmark = pytest.mark.browser
@@ -32,7 +33,7 @@ def page_file(drum_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_plays_without_a_request(browser: Any, page_file: Path, scheme: str, width: int, chart: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
-    page.set_default_timeout(90_000)
+    page.set_default_timeout(SHOWN_MS)
     asked, complaints = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: complaints.append(message.text))

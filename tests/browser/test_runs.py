@@ -12,6 +12,7 @@ from playwright.sync_api import TimeoutError
 
 from engine.rundir.view import RunView
 from tests.browser.chromium import Server
+from tests.browser.pressing import settle
 from tests.conftest import until
 from tests.run_list import list_runs
 
@@ -70,6 +71,7 @@ def test_a_ticked_run_is_named_in_place_and_the_columns_chosen_stand_in_the_link
     table = page.locator("[data-testid=stDataFrame]")
     page.get_by_text("Tick runs to open").wait_for()
     table.locator("canvas").first.wait_for()
+    settle(page)
     box = table.bounding_box()
     until(lambda: _ticked(page, box))
     assert table.bounding_box() == box, "the table moves under the finger"
@@ -99,16 +101,18 @@ def _listening(app: Server, drum_run: Path, runs_dir: Path, open_page: Callable[
     page = open_page(app.url)
     table = page.locator("[data-testid=stDataFrame]")
     table.locator("canvas").first.wait_for()
+    settle(page)
     box = table.bounding_box()
     until(lambda: _ticked(page, box))
     return page, box
 
 
 def _ticked(page: Any, box: Any) -> bool:
-    """Whether the first row is ticked. Until the table listens, a press of its box is none."""
+    """Whether the first row is ticked. Until the table listens, a press of its box is none; a second one takes the
+    first back, so it comes only where nothing has come of that for long."""
     page.mouse.click(box["x"] + 18, box["y"] + 60)
     try:
-        page.get_by_text("Choose one more to compare.").wait_for(timeout=15_000)
+        page.get_by_text("Choose one more to compare.").wait_for(timeout=40_000)
     except TimeoutError:
         return False
     return True

@@ -22,14 +22,22 @@ from tests.conftest import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[[str], Any]
-SLOW_MS = 120_000
+# While a page is drawn anew there may be no button to press for a moment: then it is pressed once there is.
 STAR_AND_ZIP = """wait => {
   const star = [...document.querySelectorAll('button')].find(one => /Give it a star|Take its star/.test(one.innerText));
+  if (!star) return false;
+  const take = () => {
+    const zip = document.querySelector('.st-key-zip button');
+    if (zip) zip.click(); else setTimeout(take, 5) };
   star.click();
-  setTimeout(() => document.querySelector('.st-key-zip button').click(), wait) }"""
+  setTimeout(take, wait);
+  return true }"""
 
-TAKE_ALL = """wait => [...document.querySelectorAll('[class*=st-key-take-drums-] button')]
-  .filter(one => one.checkVisibility()).forEach((one, number) => setTimeout(() => one.click(), number * wait))"""
+TAKE_ALL = """wait => {
+  const all = [...document.querySelectorAll('[class*=st-key-take-drums-] button')].filter(one => one.checkVisibility());
+  if (all.length < 2) return false;
+  all.forEach((one, number) => setTimeout(() => one.click(), number * wait));
+  return true }"""
 
 
 @pytest.fixture
@@ -62,12 +70,12 @@ def test_sounds_are_made_heard_starred_and_taken_along(
 ) -> None:
     page = open_page(f"{app.url}/run?run=drums")
     page.get_by_role("button", name="Make sounds", exact=True).click()
-    page.get_by_text("No sounds yet.").wait_for(timeout=SLOW_MS)
+    page.get_by_text("No sounds yet.").wait_for()
     many = page.get_by_role("spinbutton", name="How many")
     many.fill("2")
     many.press("Enter")
     page.get_by_role("button", name="Make two sounds").click()
-    page.locator("audio").nth(1).wait_for(state="attached", timeout=SLOW_MS)
+    page.locator("audio").nth(1).wait_for(state="attached")
     files = sorted(Layout(trained).sounds.glob("*.wav"), key=lambda path: path.stat().st_mtime_ns)
     assert until(lambda: len(lengths(page)) == 2)
     assert lengths(page) == [round(soundfile.info(path).duration, 2) for path in files]
@@ -79,7 +87,7 @@ def test_sounds_are_made_heard_starred_and_taken_along(
     assert page.evaluate("[...document.querySelectorAll('audio')].some(a => !a.paused)"), "a star stops no sound"
     for wait_ms in (0, 60, 250):  # while the page is drawn anew for the star
         with page.expect_download() as taken:
-            page.evaluate(STAR_AND_ZIP, wait_ms)
+            page.wait_for_function(STAR_AND_ZIP, arg=wait_ms)
         taken.value.save_as(tmp_path / "sounds.zip")
         with zipfile.ZipFile(tmp_path / "sounds.zip") as archive:
             names = [name for name in archive.namelist() if name.endswith(".wav")]
@@ -92,7 +100,7 @@ def test_sounds_are_made_heard_starred_and_taken_along(
     came: list[Any] = []
     page.on("download", lambda one: came.append(one))
     for wait_ms in (0, 60, 250):  # one and the next, while the page is drawn anew for the first
-        page.evaluate(TAKE_ALL, wait_ms)
+        page.wait_for_function(TAKE_ALL, arg=wait_ms)
         until(lambda: page.evaluate("true") and len(came) >= 2)
         settle(page)
         assert sorted(one.path().read_bytes() for one in came) == sorted(path.read_bytes() for path in files)
@@ -104,10 +112,10 @@ def test_a_sound_of_ones_own_is_dropped_and_heard_in_grains_of_the_collection(
 ) -> None:
     soundfile.write(tmp_path / "my voice.wav", chirp(5, duration_s=1.0), 48_000)
     page = open_page(f"{app.url}/sounds?run=drums")
-    page.get_by_text("A sound of yours").click(timeout=SLOW_MS)
+    page.get_by_text("A sound of yours").click()
     page.locator(".st-key-own-sound input[type=file]").set_input_files(str(tmp_path / "my voice.wav"))
     page.get_by_role("button", name="Make it in these colours").click()
-    page.locator("audio").nth(1).wait_for(state="attached", timeout=SLOW_MS)
+    page.locator("audio").nth(1).wait_for(state="attached")
     assert until(lambda: lengths(page) == [1.0, 1.0]), "what was made, and what it was made of"
     page.get_by_text("In grains, my voice").wait_for()
     page.get_by_text("Yours", exact=False).last.wait_for()
@@ -116,17 +124,17 @@ def test_a_sound_of_ones_own_is_dropped_and_heard_in_grains_of_the_collection(
 def test_a_click_on_the_map_makes_that_place_sound(app: Server, trained: Path, open_page: Open) -> None:
     page = open_page(f"{app.url}/explore?run=drums")
     chart = page.locator(".stVegaLiteChart svg")
-    chart.wait_for(timeout=SLOW_MS)
+    chart.wait_for()
     page.locator(".stVegaLiteChart .mark-rect path").nth(2_000).wait_for(state="attached")
     box = chart.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
-    page.locator("audio").wait_for(state="attached", timeout=SLOW_MS)
+    page.locator("audio").wait_for(state="attached")
     until(lambda: lengths(page))
     page.get_by_text("Place", exact=False).first.wait_for()
     page.locator("audio").evaluate("a => { a.muted = true; return a.play() }")
     file = page.locator(".stVegaLiteChart .mark-rect path").last  # files lie above the tiles
     file.click(force=True)
-    page.locator("audio").nth(2).wait_for(state="attached", timeout=SLOW_MS)
+    page.locator("audio").nth(2).wait_for(state="attached")
     page.get_by_text("Original").wait_for()
 
 
@@ -147,7 +155,7 @@ def test_a_folder_is_dropped_learned_from_under_its_name_and_heard_after_three_c
     assert len(kept) == count
     page.get_by_role("button", name="Start learning").click()
     player = page.locator(".st-key-timeline audio").first
-    player.wait_for(timeout=SLOW_MS)
+    player.wait_for()
     settle(page)
     assert page.evaluate("clicks") == 2
     assert until(lambda: _plays_after_a_click(page, player)), "the third: a player keeps its clicks to itself"
@@ -159,16 +167,16 @@ def test_on_a_phone_what_was_made_follows_the_button_and_nothing_is_cut_or_empty
     page = open_page(f"{app.url}/run?run=drums")
     page.set_viewport_size({"width": 390, "height": 850})
     label = page.locator("[data-testid=stMetricLabel] p").get_by_text("Better than the average sound")
-    label.wait_for(timeout=SLOW_MS)
+    label.wait_for()
     assert label.evaluate("one => one.scrollWidth <= one.clientWidth && getComputedStyle(one).whiteSpace == 'normal'")
     page.goto(f"{app.url}/explore?run=drums")
-    page.get_by_text("Nothing heard yet.").wait_for(timeout=SLOW_MS)
+    page.get_by_text("Nothing heard yet.").wait_for()
     assert until(lambda: page.locator(".st-key-heard").bounding_box()["height"] < 200)
     page.goto(f"{app.url}/sounds?run=drums")
     page.get_by_role("spinbutton", name="How many").fill("2")
     page.get_by_role("spinbutton", name="How many").press("Enter")
-    page.get_by_role("button", name="Make two sounds").click(timeout=SLOW_MS)
-    page.locator("audio").nth(1).wait_for(state="attached", timeout=SLOW_MS)
+    page.get_by_role("button", name="Make two sounds").click()
+    page.locator("audio").nth(1).wait_for(state="attached")
     shown = (".st-key-make-now", "audio", ".st-key-exported")
     assert until(lambda: _in_order(page, shown)), "the button, what it made, the other panels"
 
@@ -186,7 +194,7 @@ def test_on_a_narrow_screen_labels_stand_above_their_pictures_and_a_link_leads_t
     options = ["--count", "3", "--quality", "fast", "--threads", "1"]
     assert CliRunner().invoke(generate, [str(trained), "--out", str(Layout(trained).sounds), *options]).exit_code == 0
     page = open_page(f"{app.url}/sounds?run=drums")
-    page.locator("audio").first.wait_for(state="attached", timeout=SLOW_MS)
+    page.locator("audio").first.wait_for(state="attached")
     link, label, panel = page.locator(".ss-below"), page.locator(".ss-mark").first, page.locator(".st-key-instrument")
 
     def beside() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import json
@@ -31,6 +32,7 @@ from tests.queue.test_queue import LENGTH, Engine, added, asked, listed, states,
 from tests.test_train_process import comparable
 
 LONG_S = 300.0  # for jobs that import torch, and train
+LONG = (*LENGTH, "--max-epochs", "120")  # of what is to be found under way
 Submit = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -58,7 +60,8 @@ def submit(runs: Path, tmp_path: Path) -> Iterator[Submit]:
     yield call
     for process in psutil.process_iter(["cmdline"]):
         if str(runs) in " ".join(process.info["cmdline"] or ()):
-            process.kill()
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                process.kill()
 
 
 def task_of(job: str) -> psutil.Process:
@@ -68,8 +71,9 @@ def task_of(job: str) -> psutil.Process:
 
 def kill(processes: list[psutil.Process]) -> None:
     for process in processes:
-        process.kill()
-    psutil.wait_procs(processes, timeout=60)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it went with the one before
+            process.kill()
+    psutil.wait_procs(processes, timeout=120)
 
 
 def saved_step(root: Path) -> int:
@@ -104,7 +108,7 @@ def test_jobs_of_a_killed_submitter_train_once_and_one_that_must_make_room_goes_
     queue: Engine, runs: Path, submit: Submit, tmp_path: Path
 ) -> None:
     source = table(tmp_path / "table.csv")
-    long = (*LENGTH, "--max-epochs", "120", "--seed", "2")
+    long = (*LONG, "--seed", "2")
     first, second = added(queue, source, *LENGTH, "--seed", 1), added(queue, source, *long)
     assert submit("--killed").returncode == -signal.SIGKILL
     again = submit()
@@ -130,7 +134,7 @@ def test_a_job_that_the_cluster_ended_is_handed_over_again_and_one_that_fails_sa
     queue: Engine, runs: Path, submit: Submit, tmp_path: Path
 ) -> None:
     gone = table(tmp_path / "gone.csv")
-    kept = added(queue, table(tmp_path / "kept.csv"), *LENGTH)
+    kept = added(queue, table(tmp_path / "kept.csv"), *LONG)
     missing = added(queue, gone, "--target", "kind")
     gone.unlink()
     assert submit().returncode == 0

@@ -285,7 +285,7 @@ def test_a_second_worker_is_refused_with_a_sentence_and_one_that_waits_leaves_at
     assert second.returncode == 2 and f"already (pid {first.pid}" in second.stderr
     assert f"pid {first.pid}" in queue("list").stdout
     first.send_signal(signal.SIGTERM)
-    assert first.wait(60) == 143 and Queue(runs).seat.holder() == ""
+    assert first.wait(120) == 143 and Queue(runs).seat.holder() == ""
 
 
 @pytest.mark.usefixtures("forked_starts")
