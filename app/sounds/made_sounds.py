@@ -19,7 +19,7 @@ from app.runs.dropped import clean
 from engine.errors import StorageError, SweetspotError, next_step
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
-from engine.rundir.layout import is_run_id
+from engine.rundir.layout import GIVEN, is_run_id
 from engine.rundir.reader import RunReader
 from engine.rundir.reading import own_file, read_object
 from engine.rundir.stars import standing_names, star, starred_names, while_starred
@@ -27,7 +27,6 @@ from engine.rundir.view import RunView
 
 NEW, VARIED, MORPHED, OWN = "prior", "file", "between", "resynthesis"
 MOST_PASSING = 60  # Sounds of Explore without a star: the oldest go.
-GIVEN = "given"  # the folder of sounds that were dropped
 REMOVED = "removed"  # the folder of the recipes of sounds that were removed
 
 

@@ -18,6 +18,7 @@ from engine.audio.stereo import StereoImage
 from engine.errors import DataError
 from engine.home import expanded
 from engine.quantities import duration
+from engine.rundir.reading import own_file
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.sounds.load import Trained
 from engine.tasks.vae.sounds.request import MOST_SECONDS
@@ -75,14 +76,17 @@ def find_sound(trained: Trained, name: str) -> Path | None:
     """Where the sound called ``name`` lies on disk; None when it does not.
 
     A name of the collection comes from the run, which may be anybody's: it leads into the collection's folder and
-    nowhere else. Any other name is the path of a file.
+    nowhere else. Any other name is the path of a file; where that is gone, and the run was moved since, the run's own
+    sound of that name.
     """
-    if in_collection(trained, name):
-        path = trained.source / name if trained.source is not None and _stays_inside(name) else None
-    else:
-        path = expanded(name)
+    own = in_collection(trained, name)
+    inside = trained.source / name if trained.source is not None and _stays_inside(name) else None
+    path = inside if own else expanded(name)
     try:
-        return path if path is not None and path.is_file() else None
+        if path is None or path.is_file():
+            return path
+        moved = trained.at.sound_once_at(path) if trained.at is not None and not own else None
+        return moved if moved is not None and own_file(moved) else None
     except (OSError, ValueError):  # a name that is too long, or holds a NUL
         return None
 
