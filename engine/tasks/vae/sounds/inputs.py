@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from engine.audio.files.cache import default_cache
-from engine.audio.files.io import MAX_DURATION_S, AudioError, TooLongError, read_usable
+from engine.audio.files.io import MAX_DURATION_S, AudioError, TooLongError, read_usable, unusable
 from engine.audio.levels import peak
 from engine.audio.stereo import StereoImage
 from engine.errors import DataError
@@ -51,7 +51,7 @@ def open_sound(trained: Trained, name: str, most_s: float | None = None) -> Give
         except TooLongError as error:
             raise _too_long(path, most_s) from error
         except (AudioError, OSError) as error:
-            raise DataError(f"{path} cannot be used: {error}.", "Name another one, or make a WAV of it.") from error
+            raise unusable(path, error, "Name another one, or make a WAV of it.") from error
         return Given(len(wave), wave=(wave / peak(wave)).astype(np.float32), image=image)
     file_codes = trained.codec.file_codes
     if file_codes is not None and name in file_codes.paths:
