@@ -29,8 +29,13 @@ def extent(points: Sequence[Mapping[str, Any]]) -> tuple[Place, Place]:
     )
 
 
+def lies_outside(points: Sequence[Mapping[str, Any]], here: Place | None) -> bool:
+    """Whether the place that is heard now is none of the map, so that its mark stands at the edge."""
+    return here is not None and any(not low <= at <= high for at, (low, high) in zip(here, extent(points), strict=True))
+
+
 def map_rows(points: Sequence[Mapping[str, Any]], here: Place | None) -> pa.Table:
-    """Files, the place that is heard now, and the tiles that are clicked."""
+    """Files, the place that is heard now, at the edge where it lies outside, and the tiles that are clicked."""
     (left, right), (low, high) = extent(points)
     rows = Rows()
     rows.add("frame", x=np.array([left, right]), y=np.array([low, high]))

@@ -232,8 +232,9 @@ def map_chart(x_title: str, y_title: str, height: int = 440) -> Spec:
         rows("check")
         .mark_point(size=74, filled=False, strokeWidth=2.2, opacity=1, clip=True)
         .encode(x=x, y=y, color=COLOUR, tooltip=name),
-        rows("here").mark_point(size=420, filled=False, strokeWidth=2.2, clip=True).encode(x=x, y=y, color=COLOUR),
-        rows("here").mark_point(size=36, filled=True, opacity=1, clip=True).encode(x=x, y=y, color=COLOUR),
+        # Whole at the edge, too, where a place lies outside.
+        rows("here").mark_point(size=420, filled=False, strokeWidth=2.2, clip=False).encode(x=x, y=y, color=COLOUR),
+        rows("here").mark_point(size=36, filled=True, opacity=1, clip=False).encode(x=x, y=y, color=COLOUR),
         rows("tile")
         .mark_rect(opacity=0, cursor="crosshair", clip=True)
         .encode(x=x, x2="x2:Q", y=y, y2="y2:Q")

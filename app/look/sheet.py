@@ -8,6 +8,8 @@ import streamlit as st
 
 RUNS = 10  # so many colours end the theme's list
 
+# What Streamlit says of a number beyond its limits stands in a bubble that wants a mouse, and while nothing is typed
+# plus and minus do nothing: the one is shown under the number, the others are not.
 # light-dark() and currentColor follow a switch of theme in the browser; nothing here asks Python which one it is.
 # With Shift a wheel counts as turned sideways, which takes a browser back to the page before where nothing scrolls: a
 # chart that is being drawn anew takes no wheel, so over one that is off.
@@ -28,6 +30,11 @@ html:has(.stVegaLiteChart:hover){overscroll-behavior-x:none}
 [data-testid^=stBaseButton-primary]:not(:disabled){color:light-dark(#FFFFFF,#0E2A25)!important}
 .stMultiSelect [data-tag],.stMultiSelect [data-tag] *{color:light-dark(#FFFFFF,#0E2A25)!important}
 [data-testid^=stBaseButton-primary]:not(:disabled) *{color:inherit!important}
+[data-testid=stNumberInputContainer]:has(input:placeholder-shown:not([placeholder=""])) button{display:none}
+[data-testid=stNumberInputContainer]:has([role=alert]){flex-wrap:wrap;height:auto}
+[data-testid=stNumberInput]:has([role=alert]) [data-testid=InputInstructions]{display:none}
+[data-testid=stNumberInput] [role=alert]{all:unset;box-sizing:border-box;flex:1 0 100%;padding:0 .7rem .4rem;
+  font-size:.82rem;line-height:1.3}
 [data-testid=stButtonGroup] button[data-selected] *{color:light-dark(#0A6558,#7ADBC7)}
 [data-testid=stPopoverBody] :is(button[data-selected],button[data-selected] *){color:inherit!important}
 [data-testid=stPopoverButton][aria-expanded=true]{color:light-dark(#0A6558,#7ADBC7)!important}

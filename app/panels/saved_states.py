@@ -54,15 +54,23 @@ def look(reader: RunReader) -> Saved:
 
 
 def _labels(states: Sequence[SavedState], status: Status | None) -> dict[str, str]:
+    """What each is called. Of those of one moment the second and third say so, a snapshot also that its weights are
+    rounded, to half precision: it makes nearly the same sounds."""
     best = next((saved_best_name(status, one.step) for one in states if one.name == "best"), "")
-    labels = {"best": f"{best.capitalize()}, epoch", "last": "Last save, epoch"}
-    epochs = [one.epoch for one in states if one.name not in labels]
-    found = {}
+    names = {"best": best, "last": "last save"}
+    epochs = [one.epoch for one in states if one.name not in names]
+    found: dict[str, str] = {}
+    firsts: dict[int, str] = {}
     for one in states:
-        twin = one.name not in labels and epochs.count(one.epoch) > 1
-        found[one.name] = f"{labels.get(one.name, 'Epoch')} {one.epoch}" + (
-            f", step {number(one.step)}" if twin else ""
-        )
+        name = names.get(one.name)
+        label = f"{name.capitalize()}, epoch {one.epoch}" if name else f"Epoch {one.epoch}"
+        if name is None and epochs.count(one.epoch) > 1:
+            label += f", step {number(one.step)}"
+        if one.step in firsts:
+            label += f" (same as {firsts[one.step]}{'' if name else ', rounded'})"
+        elif name:
+            firsts[one.step] = name
+        found[one.name] = label
     return found
 
 

@@ -41,8 +41,9 @@ def _sliders(named: Sequence[Axis], base: Origin, want: Want) -> None:
     keys = {int(axis["number"]): f"axis-{axis['number']}-{serial}" for axis in named}
     for start in range(0, len(named), 2):
         for column, axis in zip(st.columns(2, gap="medium"), named[start : start + 2], strict=False):
+            number = int(axis["number"])  # by which the list of what was heard names it
             column.slider(
-                plain(axis_words(axis)), -4.0, 4.0, 0.0, 0.25, format="%g", key=keys[int(axis["number"])],
+                plain(f"Direction {number}: {axis_words(axis)}"), -4.0, 4.0, 0.0, 0.25, format="%g", key=keys[number],
                 on_change=_moved, args=(base, keys, want),
                 help=f"{_share(axis)} of the differences between these sounds. "
                 "In standard deviations; beyond 2 it becomes unusual. The number is the correlation, 1 at most.",

@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import platformdirs
 import soundfile
 import streamlit as st
 
 from app.runs.dropped import clean
+from app.sounds.recipe import Recipe, recipe_in
 from engine.errors import StorageError, SweetspotError, next_step
 from engine.home import own_place
 from engine.rundir.atomic import replace_bytes
-from engine.rundir.layout import is_run_id
+from engine.rundir.encoding import encode
+from engine.rundir.layout import GIVEN, is_run_id
 from engine.rundir.reader import RunReader
 from engine.rundir.reading import own_file, read_object
 from engine.rundir.stars import standing_names, star, starred_names, while_starred
@@ -27,16 +30,8 @@ from engine.rundir.view import RunView
 
 NEW, VARIED, MORPHED, OWN = "prior", "file", "between", "resynthesis"
 MOST_PASSING = 60  # Sounds of Explore without a star: the oldest go.
-GIVEN = "given"  # the folder of sounds that were dropped
+_STEP_S = 1e-5  # between two moments, which a double tells apart
 REMOVED = "removed"  # the folder of the recipes of sounds that were removed
-
-
-class Recipe(NamedTuple):
-    """How a sound was asked for. origin: as docs/serve.md has it."""
-
-    origin: Mapping[str, Any]
-    state: str
-    request: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -98,31 +93,41 @@ class MadeSounds:
         self._read: dict[tuple[str, int], tuple[float, Recipe] | None] = {}
 
     def sounds(self) -> list[Sound]:
-        """All of them, in the order they were made."""
+        """All of them, in the order they were made, as their recipes say it: a copy of a folder dates its files anew.
+        One whose recipe does not was made when its file was changed."""
         with self._lock:
             stars = self._stars()
-            files = sorted((stat.st_mtime_ns, path.name, path, stat.st_size) for path, stat in self._files())
-            found: list[Sound] = []
-            for moment, name, path, size in files:
-                facts = self._facts(path, moment)
+            found: list[tuple[float, str, Sound]] = []
+            for path, stat in self._files():
+                facts = self._facts(path, stat.st_mtime_ns)
                 if facts is not None:
-                    found.append(Sound(path, len(found) + 1, facts[0], size, *facts[1], name in stars))
-            return found
+                    seconds, recipe = facts
+                    asked = recipe.origin, recipe.state, recipe.request
+                    one = Sound(path, 0, seconds, stat.st_size, *asked, path.name in stars)
+                    found.append((_moment(recipe, stat), path.name, one))
+            return [replace(one, number=number) for number, (_, _, one) in enumerate(sorted(found, key=_order), 1)]
 
     def recipes(self) -> list[Recipe]:
         """Of all of them and of those that were removed, also before the app was started."""
-        gone = [_recipe(read_object(path)) for path in (self.place / REMOVED).glob("*.json")]
+        gone = [recipe_in(read_object(path)) for path in (self.place / REMOVED).glob("*.json")]
         standing = [Recipe(one.origin, one.state, one.request) for one in self.sounds()]
         return [*standing, *(one for one in gone if one is not None)]
 
     def arrived(self, paths: Sequence[Path]) -> None:
-        """``paths`` are those made last, in this order, whatever the clock says: their time of change comes after all
-        others', which where a clock was ahead lies in a time to come."""
+        """Note in their recipes that ``paths`` were made now, in this order, and whatever the clock says after all
+        others, which where a clock was ahead lie in a time to come."""
         for path in paths:
-            newest = max((stat.st_mtime_ns for other, stat in self._files() if other != path), default=0)
-            with suppress(OSError):  # a place that takes no more keeps what is there in the order it has
-                if path.stat().st_mtime_ns <= newest:
-                    os.utime(path, ns=(newest + 1_000, newest + 1_000))
+            with self._lock, suppress(OSError):  # a place that takes no more keeps what is there in the order it has
+                others = [(other, stat) for other, stat in self._files() if other != path]
+                newest = max((self._made_at(*one) for one in others), default=0.0)
+                at = max(time.time(), newest + _STEP_S)
+                recipe = path.with_suffix(".json")
+                replace_bytes(recipe, encode({**read_object(recipe), "made_at": at}, indent=2), durable=False)
+                os.utime(path, (at, at))  # what was read of it before is read again
+
+    def _made_at(self, path: Path, stat: os.stat_result) -> float:
+        facts = self._facts(path, stat.st_mtime_ns)
+        return _moment(facts[1], stat) if facts is not None else 0.0
 
     def star(self, name: str, on: bool) -> None:
         """Give a sound its star or take it away. ``StorageError`` when the disk refuses."""
@@ -254,16 +259,16 @@ def _let_go(path: Path) -> None:
         path.parent.rmdir()
 
 
-def _recipe(content: Mapping[str, Any]) -> Recipe | None:
-    """From what stands beside a sound; None where it says none."""
-    asked = content.get("sound")
-    if not isinstance(asked, dict) or not isinstance(asked.get("origin"), dict):
-        return None
-    return Recipe(asked["origin"], str(content.get("state", "")), asked)
+def _moment(recipe: Recipe, stat: os.stat_result) -> float:
+    return recipe.made_at or stat.st_mtime
+
+
+def _order(found: tuple[float, str, Sound]) -> tuple[float, str]:
+    return found[:2]
 
 
 def _look(path: Path) -> tuple[float, Recipe] | None:
-    recipe = _recipe(read_object(path.with_suffix(".json")))
+    recipe = recipe_in(read_object(path.with_suffix(".json")))
     if recipe is None:
         return None
     try:

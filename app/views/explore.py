@@ -149,11 +149,16 @@ def _map(model: Model, collection_map: dict[str, Any], axes: list[dict[str, Any]
     )
     titles = latent_map.axis_title(axes, 1, share[0], "→"), latent_map.axis_title(axes, 2, share[1], "↑")
     key = _map_key(model)
+    here: latent_map.Place | None = st.session_state.get("here")
     st.container(key="plane").vega_lite_chart(
-        latent_map.map_rows(points, st.session_state.get("here")), _spec(*titles), width="stretch", key=key,
+        latent_map.map_rows(points, here), _spec(*titles), width="stretch", key=key,
         on_select=lambda: _clicked(key),
         alt=f"Map of {counted(len(points), 'sound')}. Its places can be typed in below as well.",
     )  # fmt: skip
+    if here is not None and latent_map.lies_outside(points, here):
+        style.quiet(
+            f"What is heard lies outside the map, at {', '.join(map(shown, here))}: its mark stands at the edge."
+        )
     if collection_map["files"] > len(points):
         style.quiet(f"{len(points)} of {collection_map['files']} sounds, evenly chosen.")
 

@@ -68,7 +68,10 @@ def _listed(model: Model) -> frozenset[tuple[str, bool]]:
 def _wish(model: Model) -> dict[str, Any]:
     """How the sounds are to be, as the keys of a request."""
     run, facts = model.id, model.facts
-    st.number_input("How many", 1, MOST_AT_ONCE, 8, key="count")
+    st.number_input(
+        "How many", 1, MOST_AT_ONCE, 8, key="count",
+        help=f"1 to {MOST_AT_ONCE} at once. “sweetspot generate” makes more.",
+    )  # fmt: skip
     longest = facts.get("longest_s")
     duration = st.number_input(
         "Length, seconds", 0.05, LONGEST_S, None, 0.5, key=f"length-{run}",

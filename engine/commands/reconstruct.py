@@ -9,7 +9,9 @@ import click
 from engine import completion
 from engine.errors import DataError
 from engine.process.path_type import UserPath
+from engine.quantities import duration
 from engine.regular_file import refuse_files_there
+from engine.tasks.vae.sounds.request import MOST_SECONDS
 
 
 @click.command("reconstruct")
@@ -23,10 +25,10 @@ def command(run_dir: Path, files: tuple[Path, ...], out: Path, checkpoint: str |
     """Pass sounds through a trained model and back.
 
     Writes NAME.recon.wav beside NAME.orig.wav into --out: float at the model's rate, levels untouched. The copy of a
-    stereo file lies between both channels as that does; more channels than two are averaged. A sound may be of any
-    length; the model takes it in one pass. Nothing is overwritten.
+    stereo file lies between both channels as that does; more channels than two are averaged. A sound may last ten
+    minutes: the model takes it in one pass. Nothing is overwritten.
     """
-    from engine.audio.files.io import AudioError, read_stereo, write_wave
+    from engine.audio.files.io import AudioError, TooLongError, read_stereo, unusable, write_wave
     from engine.audio.inversion import BEST
     from engine.audio.stereo import middle_of
     from engine.tasks.vae.sounds.load import load_codec
@@ -40,9 +42,13 @@ def command(run_dir: Path, files: tuple[Path, ...], out: Path, checkpoint: str |
         if not path.exists():
             raise DataError(f"{path} does not exist.", "Name a sound file.")
         try:
-            wave, image = read_stereo(path, rate)
+            wave, image = read_stereo(path, rate, MOST_SECONDS)
+        except TooLongError as error:
+            raise DataError(
+                f"{path} lasts more than {duration(MOST_SECONDS)}, the most that is taken.", "Cut it into pieces."
+            ) from error
         except (AudioError, OSError) as error:
-            raise DataError(f"{path} cannot be used: {error}.", "Leave it out or convert it to WAV.") from error
+            raise unusable(path, error, "Leave it out or convert it to WAV.") from error
         write_wave(out / f"{name}.orig.wav", wave, rate, "FLOAT")
         write_wave(out / f"{name}.recon.wav", codec.reconstruct(middle_of(wave), BEST, image), rate, "FLOAT")
         click.echo(out / f"{name}.recon.wav")

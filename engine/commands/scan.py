@@ -47,7 +47,8 @@ _SIDES = {"train": "learn", "val": "check", None: ""}
 def command(folder: Path, as_json: bool, min_duration_s: float, val_fraction: float | None, split_seed: int) -> None:
     """Say which sounds of a folder can be trained on.
 
-    And whether they suffice, and what to do where they do not. Ends with 0 where a training could begin, also when
+    And whether they suffice, and what to do where they do not. Links are followed, but for those to a folder above and
+    those that lead nowhere. Ends with 0 where a training could begin, also when
     files are skipped; with 2 where none could: too few sounds, none that differ, or a folder that cannot be read.
     """
     try:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 STARS = "stars.json"
+GIVEN = "given"
 _CHECKPOINT = re.compile(r"^step-(\d{8,})\.safetensors$")
 _SNAPSHOT = re.compile(r"^epoch-(\d{4,})-step-(\d{8,})\.safetensors$")
+_OWN_SOUND = re.compile(r"^[a-z]+-[0-9a-f]{16}(?:-[a-z0-9.-]+)?\.(?:wav|flac|ogg)$")
+_DIGEST = re.compile(r"^[0-9a-f]{16}$")
 _PREVIEW = re.compile(r"^(?:epoch-(\d{4,})-step-(\d{8,})-(sample|recon)|(reference))-(\d{2,})\.(wav|npy|png)$")
 
 
@@ -95,6 +98,17 @@ class Layout:
     def sounds(self) -> Path:
         """What was made with the run's model, by whoever uses it; the run itself looks for stars there, no more."""
         return self.root / "sounds"
+
+    def sound_once_at(self, path: Path) -> Path | None:
+        """Where in this directory the sound lies that a recipe names by ``path``, which was true of the directory where
+        it lay before: one that was made, or one that was given to be made again. Both have a digest in their path, so
+        that no other sound is meant. None of any other path."""
+        if _OWN_SOUND.match(path.name):
+            return self.sounds / path.name
+        digest = path.parent.name
+        if path.parent.parent.name == GIVEN and _DIGEST.match(digest):
+            return self.sounds / GIVEN / digest / path.name
+        return None
 
     @property
     def stars(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -246,6 +247,37 @@ def test_a_recipe_makes_its_sound_again(drum_run: Path, tmp_path: Path) -> None:
         assert isinstance(both.exception, ConfigError) and f"{option} says nothing" in str(both.exception)
     recipe.write_text(recipe.read_text().replace('"recipe": 1', '"recipe": 2'))
     assert isinstance(CliRunner().invoke(command, arguments).exception, DataError)
+
+
+def test_a_recipe_finds_the_runs_own_sounds_after_the_run_was_moved(
+    drum_run: Path, drums: Path, tmp_path: Path
+) -> None:
+    """By the whole path that recipes hold, where that is gone; no other file that was named is looked for."""
+    before, after = tmp_path / "before" / "drums", tmp_path / "after" / "drums"
+    shutil.copytree(drum_run, before)
+    first, second, *_ = sorted(drums.iterdir())
+    sounds = Layout(before).sounds
+    given, own = sounds / "given" / f"{7:016x}" / "a voice.wav", sounds / f"prior-{8:016x}-120bpm-1bar.wav"
+    for sound, place in ((first, given), (second, own), (first, sounds / "mine.wav")):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(sound, place)
+    (morph, *_) = made(before, sounds, "--between", given, own, "--steps", 2)
+    (varied,) = made(before, sounds, "--from", sounds / "mine.wav", "--count", 1)
+    after.parent.mkdir()
+    before.rename(after)
+
+    def again(sound: Path) -> Result:
+        recipe = Layout(after).sounds / sound.with_suffix(".json").name
+        return CliRunner().invoke(command, [str(after), "--out", str(tmp_path / "again"), "--again", str(recipe)])
+
+    result = again(morph)
+    assert result.exit_code == 0 and not result.stderr, result.exception
+    assert (tmp_path / "again" / morph.name).read_bytes() == (Layout(after).sounds / morph.name).read_bytes()
+    assert f"There is no sound {sounds / 'mine.wav'}" in str(again(varied).exception)
+    (Layout(after).sounds / given.relative_to(sounds)).unlink()
+    (tmp_path / "again" / morph.name).unlink()
+    (tmp_path / "again" / morph.with_suffix(".json").name).unlink()
+    assert f"There is no sound {given}" in str(again(morph).exception)
 
 
 def test_of_several_recipes_nothing_is_made_when_one_would_overwrite(drum_run: Path, tmp_path: Path) -> None:

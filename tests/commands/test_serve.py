@@ -16,6 +16,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from engine.audio.files.io import AudioError
 from engine.commands.generate import command as generate
 from engine.commands.resynthesise import command as resynthesise
 from engine.errors import RunDirectoryError
@@ -197,7 +198,8 @@ def test_a_given_file_is_judged_as_a_scan_judges_it(
         served.ask("vary", file=str(path), out=str(tmp_path)),
         served.ask("nearest", origin={"kind": "file", "file": str(path)}),
     ):
-        assert answer["ok"] is False and said in answer["error"]["cause"]
+        assert answer["ok"] is False
+        assert answer["error"]["cause"] == f"{path} cannot be used: {AudioError(said).in_sentence}."
     soundfile.write(tmp_path / "other.wav", np.sin(np.arange(48_000) / 20), 48_000)
     scanned = json.loads(forkserver.run("engine.commands.scan", tmp_path, "--json").stdout)
     assert [row["reason"] for row in scanned["files"] if row["path"] == "given.wav"] == [said]

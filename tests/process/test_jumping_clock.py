@@ -79,13 +79,16 @@ def test_what_was_trained_later_stands_before_what_was_trained_while_the_clock_w
     assert [reader.id for reader in Library(tmp_path).readers()] == [f"run-{number}" for number in (3, 2, 1, 0)]
 
 
-def test_a_sound_that_is_made_now_is_the_newest_beside_those_of_a_clock_that_was_ahead(tmp_path: Path) -> None:
-    made, now = MadeSounds(tmp_path), time.time()
+def test_a_sound_that_is_made_now_is_the_newest_beside_those_of_a_clock_that_was_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, real = MadeSounds(tmp_path), time.time
     for number, shift in enumerate((0.0, YEAR_S, -86_400.0, 0.0)):
+        monkeypatch.setattr(time, "time", lambda shift=shift: real() + shift)
         path = tmp_path / f"prior-{number}.wav"
         write_wave(path, np.zeros(4_800, np.float32), 48_000)
         path.with_suffix(".json").write_text('{"sound": {"origin": {"kind": "prior"}}}')
-        os.utime(path, (now + shift,) * 2)
+        os.utime(path, (real() + shift,) * 2)
         made.arrived([path])
     assert [sound.path.stem for sound in made.sounds()] == [f"prior-{number}" for number in range(4)]
 

@@ -30,7 +30,7 @@ import numpy as np
 from engine.audio import faults
 from engine.audio.files import verdict
 from engine.audio.files.cache import Cache, Facts, make_way, sample_digest
-from engine.audio.files.stream import AudioError, SoundFile
+from engine.audio.files.stream import MAX_DURATION_S, AudioError, SoundFile
 from engine.audio.likeness import sketch
 from engine.stamp import stamp
 
@@ -133,6 +133,7 @@ def decode(path: Path, key: str, cache: Cache, sample_rate: int, pulse: Callable
     try:
         before = stamp(path)
         source = SoundFile(path, sample_rate)
+        source.refuse_crowd(MAX_DURATION_S)
         with tempfile.SpooledTemporaryFile(SPOOL, "w+b", dir=str(pcm.parent), suffix=".tmp") as waiting:
             low, high, count = _spool(source, waiting, pulse)
             if stamp(path) != before:

@@ -11,9 +11,10 @@ import numpy as np
 
 from engine.audio.files.chunks import chunk
 from engine.audio.files.marks import Marks, mark_chunks
-from engine.audio.files.stream import MAX_DURATION_S, AudioError, SoundFile, TooLongError
+from engine.audio.files.stream import MAX_DURATION_S, MOST_CHANNELS, AudioError, SoundFile, TooLongError
 from engine.audio.files.verdict import failure
 from engine.audio.stereo import StereoImage, middle_of
+from engine.errors import DataError
 from engine.quantities import duration
 from engine.rundir.atomic import replace_bytes
 
@@ -25,9 +26,11 @@ __all__ = [
     "AudioError",
     "Subtype",
     "TooLongError",
+    "read_beginning",
     "read_stereo",
     "read_usable",
     "read_wave",
+    "unusable",
     "wave_bytes",
     "write_wave",
 ]
@@ -55,16 +58,28 @@ def read_usable(path: Path, sample_rate: int, most_s: float = MAX_DURATION_S) ->
     return wave, _image(source)
 
 
-def read_stereo(path: Path, sample_rate: int, most_s: float | None = None) -> tuple[np.ndarray, StereoImage | None]:
+def read_stereo(path: Path, sample_rate: int, most_s: float = MAX_DURATION_S) -> tuple[np.ndarray, StereoImage | None]:
     """A stereo sound as it is, [samples, 2], and how it lies between both channels; of any other what
-    :func:`read_wave` says, and None.
+    :func:`read_wave` says, and None. A side 40 dB below the middle makes no stereo. TooLongError as
+    :func:`read_usable` says."""
+    return _in_stereo(SoundFile(path, sample_rate, min(most_s + 1, MAX_DURATION_S)), most_s)
 
-    most_s: its beginning alone, where it is longer. A side 40 dB below the middle makes no stereo.
-    """
-    source = SoundFile(path, sample_rate, min(most_s or MAX_DURATION_S, MAX_DURATION_S))
-    wave = _read(source, source.blocks(mixed=False), MAX_DURATION_S if most_s is None else None)
+
+def read_beginning(path: Path, sample_rate: int, seconds: float) -> tuple[np.ndarray, StereoImage | None]:
+    """What :func:`read_stereo` gives, of no more than the first ``seconds``."""
+    return _in_stereo(SoundFile(path, sample_rate, min(seconds, MAX_DURATION_S)), None)
+
+
+def _in_stereo(source: SoundFile, most_s: float | None) -> tuple[np.ndarray, StereoImage | None]:
+    wave = _read(source, source.blocks(mixed=False), most_s)
     image = _image(source)
     return wave if image is not None else middle_of(wave), image
+
+
+def unusable(path: Path, error: AudioError | OSError, remedy: str) -> DataError:
+    """What is said of a file that was named and cannot be used."""
+    why = error.in_sentence if isinstance(error, AudioError) else (error.strerror or str(error)).lower()
+    return DataError(f"{path} cannot be used: {why}.", remedy)
 
 
 def _too_long(most_s: float) -> TooLongError:
@@ -77,12 +92,14 @@ def _image(source: SoundFile) -> StereoImage | None:
 
 def _read(source: SoundFile, waves: Iterable[np.ndarray], most_s: float | None) -> np.ndarray:
     """All of ``waves``, the blocks of ``source``. most_s: what it may last; None: it may end before the file does."""
-    if most_s is not None and source.known_s > most_s:
-        source.close()
-        raise _too_long(most_s)
+    if most_s is not None:
+        source.refuse_crowd(most_s)
+        if source.known_s > most_s:
+            source.close()
+            raise _too_long(most_s)
     blocks = list(waves)
     if most_s is not None and (source.shortened or source.duration_s > most_s):
-        raise _too_long(most_s)
+        raise source.crowd(source.duration_s) if source.channels > MOST_CHANNELS else _too_long(most_s)
     if not source.frames:
         raise AudioError("empty: no sample of it can be read")
     return np.concatenate(blocks)

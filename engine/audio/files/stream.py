@@ -24,8 +24,10 @@ from engine.audio.files.riff import Mended, Sizes, sizes
 from engine.audio.flac import stated_sum
 from engine.audio.stereo import StereoMeter
 from engine.errors import DataError
+from engine.quantities import duration
 
 MAX_DURATION_S = 3 * 3600.0
+MOST_CHANNELS = 8  # of which a sound may last as long as any; of more it may last as much less
 ABSURD = 1e6  # 120 dB above full scale: a broken sample, and enough to bury all others when it sets the peak
 _BLOCK = 65_536  # values in one block, all channels together
 _RATES = range(1_000, 768_001)
@@ -53,6 +55,12 @@ class AudioError(DataError):
         super().__init__(reason)
         self.reason = reason
         self.lasting = lasting
+
+    @property
+    def in_sentence(self) -> str:
+        """The reason where a colon stands before it: "not sound (nothing in it looks like audio)"."""
+        what, _, more = self.reason.partition(": ")
+        return f"{what} ({more})" if more else what
 
 
 class TooLongError(AudioError):
@@ -88,7 +96,7 @@ class SoundFile:
         self.stereo = StereoMeter(self.sample_rate) if self.channels == 2 else None
         self.altered = False
         self._sum = stated_sum(path) if self._file.format == "FLAC" else None
-        self._limit = int(max_duration_s * self.sample_rate)
+        self._limit = int(min(max_duration_s, MAX_DURATION_S * MOST_CHANNELS / self.channels) * self.sample_rate)
         if self.sample_rate not in _RATES:
             self.close()
             raise AudioError(f"its header says {self.sample_rate:,} Hz, which is no sample rate of a sound")
@@ -101,7 +109,23 @@ class SoundFile:
     def known_s(self) -> float:
         """Seconds that there must be, before any is read: as many bytes are there. 0 where a decoder makes them, whose
         headers may say anything."""
-        return 0.0 if self.coded else self._file.frames / self.sample_rate
+        return 0.0 if self.coded else self._declared_s
+
+    def refuse_crowd(self, most_s: float) -> None:
+        """Raise AudioError, and close it, where the header tells of more than eight channels with more in them than
+        eight of ``most_s`` have: each is decoded, and a megabyte can hold hundreds of them."""
+        if self.channels > MOST_CHANNELS and self.channels * self._declared_s > MOST_CHANNELS * most_s:
+            self.close()
+            raise self.crowd(self._declared_s)
+
+    def crowd(self, seconds: float) -> AudioError:
+        """What is said of a sound that has too many channels to last so long."""
+        much = f"{self.channels} channels of {duration(seconds)}"
+        return AudioError(f"{much}: too much to decode, so save those that you want in a file of their own")
+
+    @property
+    def _declared_s(self) -> float:
+        return float(self._file.frames / self.sample_rate)
 
     def close(self) -> None:
         """Of one whose :meth:`blocks` are not wanted."""
@@ -161,7 +185,7 @@ class SoundFile:
         self.altered = whole and self._sum is not None and not self._sum.fits
 
     def _missing(self, failed: bool) -> float:
-        declared = self._file.frames / self.sample_rate
+        declared = self._declared_s
         cut = _OPENING.search(self._file.extra_info)  # WAV and AIFF: frames already says what is really there
         if cut and 0 < int(cut[2]) < int(cut[1]) < 0x7FFF_0000:  # a recorder that streams writes the largest size
             declared *= int(cut[1]) / int(cut[2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.audio.files.stream import SoundFile
 from engine.audio.levels import amplitude_to_db
-from engine.quantities import counted
+from engine.quantities import counted, duration
 
 LOUD = 10.0  # +20 dB: more than a float recording that was driven a little hot
 LOST = 10 ** (9 / 20)  # a mix that much below its loudest channel: one side of a stereo sound alone loses 6 dB
@@ -43,7 +43,7 @@ def notes(source: SoundFile, peak: float) -> tuple[str, ...]:
     if source.broken:
         notes.append(f"{counted(source.broken, 'broken sample')} (NaN, infinite or beyond 120 dB), now silent")
     if source.shortened:
-        notes.append("very long: its first three hours are used")
+        notes.append(f"very long: its first {duration(source.duration_s)} are used")
     if source.altered:
         notes.append(
             "its sound is not what its own checksum says: damaged, or changed by a program that left it as it was"

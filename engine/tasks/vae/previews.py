@@ -14,7 +14,7 @@ import torch
 
 from engine import rng
 from engine.audio import finish, levels
-from engine.audio.files.io import AudioError, read_stereo, wave_bytes
+from engine.audio.files.io import AudioError, read_beginning, wave_bytes
 from engine.audio.levels import beginning
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_png
@@ -45,7 +45,7 @@ class HeldOut:
         if sound.image is None:
             return cls(mono)
         try:
-            wave, image = read_stereo(sound.file, sample_rate, len(mono) / sample_rate)
+            wave, image = read_beginning(sound.file, sample_rate, len(mono) / sample_rate)
         except (AudioError, OSError):
             return cls(mono)
         return cls(finish.lengthen(wave[: len(mono)], len(mono)), image)

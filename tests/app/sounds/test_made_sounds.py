@@ -15,6 +15,7 @@ import pytest
 from app.sounds import made_sounds
 from app.sounds.files import bundle, file_name
 from app.sounds.made_sounds import MadeSounds
+from app.sounds.recipe import recipe_in
 from engine.errors import StorageError
 from engine.rundir import reading
 from tests import forkserver
@@ -32,6 +33,30 @@ def test_a_zip_sorts_in_the_order_of_making_under_names_that_every_system_takes(
         assert sum(name.startswith("recipes/") for name in archive.namelist()) == 12
     assert names == sorted(names) and names[0] == "ubung-n-bass-001-seed7-1-epoch-59.wav"
     assert names[11] == "ubung-n-bass-012-seed7-12-epoch-59.wav" == file_name("../Übung ’n’ Bass", sounds[11])
+
+
+def test_a_copy_of_a_run_lists_its_sounds_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
+    """Files of a copy are as old as the copy, in the order in which they were copied."""
+    made = MadeSounds(tmp_path / "s")
+    names = [f"prior-{letter}" for letter in "cadb"]
+    for name in names:
+        made.arrived([lay_sound(tmp_path / "s", name, kind="prior", index=0)])
+    old = lay_sound(tmp_path / "s", "before", kind="prior", index=0)  # of a version that noted nothing
+    os.utime(old, (1_000, 1_000))
+    shutil.copytree(tmp_path / "s", tmp_path / "copy")
+    for place, age in (("s", 1_000), ("copy", 2_000)):
+        for number, name in enumerate(sorted([*names, "before"])):
+            os.utime(tmp_path / place / f"{name}.wav", (age + number, age + number))
+        found = MadeSounds(tmp_path / place).sounds()
+        assert [(one.path.stem, one.number) for one in found] == list(zip(["before", *names], range(1, 6), strict=True))
+    made.arrived([tmp_path / "s" / "prior-a.wav"])
+    assert [one.path.stem[-1] for one in made.sounds()] == ["e", "c", "d", "b", "a"], "made again, it is the newest"
+
+
+@pytest.mark.parametrize("said", ["soon", -1.0, 1e300, None, float("nan")])
+def test_a_moment_that_no_clock_says_is_none(said: object) -> None:
+    recipe = recipe_in({"sound": {"origin": {}}, "made_at": said})
+    assert recipe is not None and recipe.made_at == 0.0
 
 
 def test_only_sounds_with_a_recipe_lie_on_the_shelf(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.charts import latent_map
+from app.charts import latent_map, specs
 from engine.rundir.encoding import seal
 from engine.rundir.layout import Layout
 from tests.app.conftest import said
@@ -92,6 +92,8 @@ def test_only_directions_with_a_name_have_a_slider(visit: Visit, trained: Path) 
     app = visit("explore", run="drums")
     labels = [slider.label for slider in app.slider if (slider.key or "").startswith("axis-")]
     assert labels and all("(" in label and "no one word" not in label for label in labels)
+    numbers = [slider.key.split("-")[1] for slider in app.slider if (slider.key or "").startswith("axis-")]
+    assert [label.partition(": ")[0] for label in labels] == [f"Direction {number}" for number in numbers]
 
 
 @pytest.mark.slow
@@ -164,6 +166,10 @@ def test_a_place_far_from_everything_is_warned_of(visit: Visit, trained: Path) -
     app.number_input(key="place-x").set_value(500.0).run()
     app.button(key="place-hear").click().run()
     assert "far from everything learned" in said(app)
+    assert "What is heard lies outside the map, at 500.0, 0.0: its mark stands at the edge." in said(app)
+    app.number_input(key="place-x").set_value(0.0).run()
+    app.button(key="place-hear").click().run()
+    assert "outside the map" not in said(app)
 
 
 @pytest.mark.slow
@@ -176,6 +182,23 @@ def test_recordings_that_are_gone_are_heard_as_the_model_knows_them(
     app = visit("explore", run="drums")
     app.button(key="file-hear").click().run()
     assert len(app.get("audio")) == 1 and "Original" not in said(app)
+
+
+@pytest.mark.parametrize(("far", "outside"), [(0.0, False), (0.99, False), (1.01, True), (40.0, True)])
+def test_the_mark_of_a_place_outside_the_map_stands_at_its_edge(far: float, outside: bool) -> None:
+    """far: of the way from the middle to the edge, in each of the four directions."""
+    for axis, (low, high) in enumerate(latent_map.extent(POINTS)):
+        for end in (low, high):
+            here = [sum(ends) / 2 for ends in latent_map.extent(POINTS)]
+            here[axis] += far * (end - here[axis])
+            place = here[0], here[1]
+            rows = latent_map.map_rows(POINTS, place).to_pylist()
+            (mark,) = [(row["x"], row["y"]) for row in rows if row["k"] == "here"]
+            assert latent_map.lies_outside(POINTS, place) is outside
+            here[axis] = end if outside else here[axis]
+            assert mark == pytest.approx(tuple(here))
+    layers = [layer["mark"] for layer in specs.map_chart("", "")["layer"] if "'here'" in json.dumps(layer)]
+    assert len(layers) == 2 and not any(mark["clip"] for mark in layers), "at the edge it is seen whole"
 
 
 def test_every_place_has_a_tile_and_files_lie_above() -> None:

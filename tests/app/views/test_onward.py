@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
@@ -19,8 +20,11 @@ from app.report.contents import gather
 from app.runs.exporting import exported
 from engine.commands.inspect import _sentences, inspect
 from engine.errors import SweetspotError
+from engine.loop.snapshot import find
 from engine.queue.files import Queue
+from engine.rundir.artefacts import SavedState
 from engine.rundir.encoding import encode
+from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.record import Parent
 from engine.rundir.status import State
@@ -101,6 +105,37 @@ def test_a_best_state_that_is_older_than_the_best_epoch_is_not_called_that(visit
     assert purpose == "the best that is saved, to use"
     said = "\n".join(_sentences(inspect(run)))
     assert f"best that is saved: epoch {saved.epoch}, step {saved.step}" in said
+
+
+def test_states_of_one_moment_say_that_they_are_one() -> None:
+    def labels(best: int | None, last: int, *snapshots: int) -> list[str]:
+        named = [("best", best), ("last", last), *((f"epoch-{step:04d}", step) for step in snapshots)]
+        states = [SavedState(name, Path(name), step // 10, step) for name, step in named if step is not None]
+        return list(saved_states._labels(states, None).values())
+
+    assert labels(120, 120, 120, 110) == [
+        "Best so far, epoch 12",
+        "Last save, epoch 12 (same as best so far)",
+        "Epoch 12 (same as best so far, rounded)",
+        "Epoch 11",
+    ]
+    assert labels(110, 120, 125, 120, 110) == [
+        "Best so far, epoch 11",
+        "Last save, epoch 12",
+        "Epoch 12, step 125",
+        "Epoch 12, step 120 (same as last save, rounded)",
+        "Epoch 11 (same as best so far, rounded)",
+    ]
+    assert labels(None, 120, 120) == ["Last save, epoch 12", "Epoch 12 (same as last save, rounded)"]
+
+
+def test_a_snapshot_differs_from_its_moment_by_rounding_alone(drum_run: Path) -> None:
+    states = {one.step: one for one in RunReader(drum_run).saved_states() if one.name not in ("best", "last")}
+    last = next(one for one in RunReader(drum_run).saved_states() if one.name == "last")
+    layout = Layout(drum_run)
+    (_, whole), (_, rounded) = (find(layout, name) for name in ("last", states[last.step].name))
+    for name, weight in whole["average"].items():
+        assert torch.allclose(weight, rounded["average"][name], rtol=1e-3, atol=1e-6), name
 
 
 def test_the_choice_follows_what_is_best_until_somebody_chooses(visit: Visit, run: RunReader, tmp_path: Path) -> None:

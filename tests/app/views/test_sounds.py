@@ -170,6 +170,11 @@ def test_a_sound_of_ones_own_is_made_of_the_collections_grains_and_kept(
     done = forkserver.run("engine", "generate", trained, "--again", recipe, "--out", tmp_path / "again")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "again" / sound.path.name).read_bytes() == sound.path.read_bytes()
+    moved = Layout(trained.rename(tmp_path / "drums"))
+    recipe = moved.sounds / recipe.name
+    done = forkserver.run("engine", "generate", moved.root, "--again", recipe, "--out", tmp_path / "once more")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "once more" / sound.path.name).read_bytes() == (moved.sounds / sound.path.name).read_bytes()
 
 
 def test_a_length_in_bars_takes_the_place_of_seconds(visit: Visit, trained: Path) -> None:

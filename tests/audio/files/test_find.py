@@ -78,6 +78,22 @@ def test_a_missing_folder_and_a_file_are_refused_in_one_sentence(folder: Path) -
         find_files(folder / "a.wav")
 
 
+def test_links_lead_out_of_the_folder_and_those_to_nothing_are_told_by_their_names_alone(
+    folder: Path, tmp_path: Path
+) -> None:
+    """As docs/recordings.md says: whether a link that leads nowhere was one to a folder nobody knows."""
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "deep" / "out.wav").write_bytes(b"")
+    (tmp_path / "alone.wav").write_bytes(b"")
+    mine = folder / "links"
+    mine.mkdir()
+    (mine / "kit").symlink_to(tmp_path / "elsewhere")
+    (mine / "one.wav").symlink_to(tmp_path / "alone.wav")
+    (mine / "gone.wav").symlink_to(tmp_path / "gone.wav")
+    (mine / "drive").symlink_to(tmp_path / "no such drive")
+    assert [file.shown for file in find_files(mine)] == ["gone.wav", "kit/deep/out.wav", "one.wav"]
+
+
 def test_a_link_to_a_folder_above_is_passed_over_and_told(folder: Path) -> None:
     """Else one to / would have the whole drive looked through, and every sound on it learnt."""
     sounds, other = folder / "mine" / "sounds", folder / "other"

@@ -11,7 +11,20 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio.files.io import AudioError, read_stereo, read_wave, wave_bytes, write_wave
+from engine.audio.files import decode_worker, stream
+from engine.audio.files.cache import Cache
+from engine.audio.files.io import (
+    AudioError,
+    read_beginning,
+    read_stereo,
+    read_usable,
+    read_wave,
+    unusable,
+    wave_bytes,
+    write_wave,
+)
+from engine.audio.files.stream import SoundFile
+from engine.audio.files.verdict import notes
 from engine.audio.levels import amplitude_to_db, at_level, peak, rms
 
 
@@ -90,6 +103,60 @@ def test_a_file_without_sound_says_why(tmp_path: Path) -> None:
         assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (AudioError("not sound: nothing in it looks like audio"), "not sound (nothing in it looks like audio)"),
+        (AudioError("not there any more"), "not there any more"),
+        (PermissionError(13, "Permission denied", "a.wav"), "permission denied"),
+    ],
+)
+def test_a_file_that_was_named_and_cannot_be_used_gets_one_sentence(error: AudioError | OSError, said: str) -> None:
+    found = unusable(Path("a.wav"), error, "Name another one.")
+    assert str(found) == f"a.wav cannot be used: {said}. Name another one."
+
+
+@pytest.fixture
+def crowd(tmp_path: Path) -> Path:
+    """A second of 255 channels."""
+    path = tmp_path / "crowd.ogg"
+    soundfile.write(path, np.sin(np.arange(8_000) / 5)[:, None].repeat(255, 1) / 4, 8_000)
+    return path
+
+
+def test_of_many_channels_no_more_is_decoded_than_of_eight(crowd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of them are a few megabytes and minutes of decoding; the header is enough to refuse them."""
+    assert len(read_usable(crowd, 8_000, 32)[0]) == 8_000
+    assert len(read_beginning(crowd, 8_000, 0.5)[0]) == 4_000
+    monkeypatch.setattr(SoundFile, "_raw", lambda one: pytest.fail("it was decoded"))
+    for read in (read_usable, read_stereo):
+        with pytest.raises(AudioError) as caught:
+            read(crowd, 8_000, 31)
+        assert caught.value.reason == (
+            "255 channels of 1 s: too much to decode, so save those that you want in a file of their own"
+        )
+
+
+def test_many_channels_of_which_the_header_tells_nothing_end_all_the_same(
+    crowd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MAX_DURATION_S", 10)
+    monkeypatch.setattr(SoundFile, "_declared_s", 0.0)
+    source = SoundFile(crowd, 8_000)
+    assert sum(map(len, source.blocks())) == int(10 * 8 / 255 * 8_000) and source.shortened
+    assert [note for note in notes(source, 0.25) if note.startswith("very long: its first")]
+    with pytest.raises(AudioError, match="255 channels of under 1 s: too much to decode"):
+        read_usable(crowd, 8_000)
+
+
+def test_a_scan_leaves_out_what_has_too_many_channels(
+    crowd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode_worker, "MAX_DURATION_S", 10)
+    facts = decode_worker.decode(crowd, "0" * 32, Cache(tmp_path / "cache"), 8_000, lambda: None)
+    assert facts.failure is not None and facts.failure.startswith("255 channels of 1 s: too much") and facts.lasting
+
+
 def test_a_wave_reaches_its_level_unless_the_peak_would_pass_the_ceiling() -> None:
     wave = np.sin(np.arange(48_000) / 10).astype(np.float32) * 0.1
     assert rms(at_level(wave, rms(wave), 0.2)) == pytest.approx(0.2, rel=1e-5)
@@ -115,7 +182,7 @@ def test_both_channels_of_a_stereo_file_are_read_and_their_mean_is_the_mono_soun
     wave, image = read_stereo(tmp_path / "wide.wav", 48_000)
     assert wave.shape == (96_000, 2) and image is not None
     np.testing.assert_allclose(wave.mean(1), read_wave(tmp_path / "wide.wav", 48_000), atol=1e-6)
-    begins, of_that = read_stereo(tmp_path / "wide.wav", 48_000, 0.5)
+    begins, of_that = read_beginning(tmp_path / "wide.wav", 48_000, 0.5)
     assert len(begins) == 24_000 and of_that is not None and of_that != image
     np.testing.assert_allclose(begins[:20_000], wave[:20_000], atol=1e-6)
     for name in ("twice.wav", "three.wav"):

@@ -20,6 +20,7 @@ from engine.tasks.vae.play.spot import deviations
 
 LONGEST_S = 3600.0  # of a file: a few bytes of it can ask for months
 MOST_MESSAGES = 250_000  # of a file, one every 14 ms for an hour: mido takes 5 s and 220 MB for those
+ASYNCHRONOUS = 2  # the type of a file whose tracks do not sound together
 _MOST_BYTES = 4 << 20
 _ALL_SOUND_OFF, _ALL_NOTES_OFF = 120, 123
 _LOOK_S = 0.001
@@ -58,15 +59,31 @@ def read_file(path: Path) -> list[tuple[float, Any]]:
     mido = _mido()
     data = _read(path)
     try:
-        if more_than(MOST_MESSAGES, data, mido.messages.SPEC_BY_STATUS):
-            raise DataError(f"{path} has more than {number(MOST_MESSAGES)} messages.", "Cut it into shorter ones.")
+        many = more_than(MOST_MESSAGES, data, mido.messages.SPEC_BY_STATUS)
+    except ValueError as error:
+        raise _no_midi(path, str(error)) from error
+    if many:
+        raise DataError(f"{path} has more than {number(MOST_MESSAGES)} messages.", "Cut it into shorter ones.")
+    try:
         file = mido.MidiFile(file=io.BytesIO(data), clip=True)
         if file.ticks_per_beat <= 0:  # as mido reads frames a second
             raise DataError(f"{path} counts in SMPTE frames, or in nothing.", "Write it in ticks a quarter note.")
+        if file.type == ASYNCHRONOUS:
+            raise DataError(f"{path} is of type 2: its tracks are pieces of their own.", "Write one of them as type 0.")
         return list(_timed(file, path))
-    except (OSError, EOFError, ValueError, ArithmeticError, TypeError, LookupError, mido.KeySignatureError) as error:
-        said = f"{path} cannot be read as a MIDI file: {str(error) or 'it ends too early'}."
-        raise DataError(said, "Name a Standard MIDI File of type 0 or 1.") from error
+    # What mido and Python say of these is for who reads their programs.
+    except EOFError as error:
+        raise _no_midi(path, "it ends too early") from error
+    except OSError as error:
+        raise _no_midi(path, "one of its messages has more than a million bytes") from error
+    except mido.KeySignatureError as error:
+        raise _no_midi(path, "it names a key that there is none of") from error
+    except (ValueError, ArithmeticError, TypeError, LookupError) as error:
+        raise _no_midi(path, "one of its messages says what none of its kind can") from error
+
+
+def _no_midi(path: Path, why: str) -> DataError:
+    return DataError(f"{path} cannot be read as a MIDI file: {why}.", "Name a Standard MIDI File of type 0 or 1.")
 
 
 def _read(path: Path) -> bytes:

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from engine.audio.files.cache import default_cache
-from engine.audio.files.io import MAX_DURATION_S, AudioError, TooLongError, read_usable
+from engine.audio.files.io import MAX_DURATION_S, AudioError, TooLongError, read_usable, unusable
 from engine.audio.levels import peak
 from engine.audio.stereo import StereoImage
 from engine.errors import DataError
 from engine.home import expanded
 from engine.quantities import duration
+from engine.rundir.reading import own_file
 from engine.tasks.vae.model import STRIDE
 from engine.tasks.vae.sounds.load import Trained
 from engine.tasks.vae.sounds.request import MOST_SECONDS
@@ -50,7 +51,7 @@ def open_sound(trained: Trained, name: str, most_s: float | None = None) -> Give
         except TooLongError as error:
             raise _too_long(path, most_s) from error
         except (AudioError, OSError) as error:
-            raise DataError(f"{path} cannot be used: {error}.", "Name another one, or make a WAV of it.") from error
+            raise unusable(path, error, "Name another one, or make a WAV of it.") from error
         return Given(len(wave), wave=(wave / peak(wave)).astype(np.float32), image=image)
     file_codes = trained.codec.file_codes
     if file_codes is not None and name in file_codes.paths:
@@ -75,14 +76,17 @@ def find_sound(trained: Trained, name: str) -> Path | None:
     """Where the sound called ``name`` lies on disk; None when it does not.
 
     A name of the collection comes from the run, which may be anybody's: it leads into the collection's folder and
-    nowhere else. Any other name is the path of a file.
+    nowhere else. Any other name is the path of a file; where that is gone, and the run was moved since, the run's own
+    sound of that name.
     """
-    if in_collection(trained, name):
-        path = trained.source / name if trained.source is not None and _stays_inside(name) else None
-    else:
-        path = expanded(name)
+    own = in_collection(trained, name)
+    inside = trained.source / name if trained.source is not None and _stays_inside(name) else None
+    path = inside if own else expanded(name)
     try:
-        return path if path is not None and path.is_file() else None
+        if path is None or path.is_file():
+            return path
+        moved = trained.at.sound_once_at(path) if trained.at is not None and not own else None
+        return moved if moved is not None and own_file(moved) else None
     except (OSError, ValueError):  # a name that is too long, or holds a NUL
         return None
 

@@ -37,7 +37,7 @@ class Trained:
     run, uuid: of the run. state: the file it came from. weights: a digest of the weights and of all that was measured
     with them: equal ones make equal sounds. temperature: the run's own. source: the collection's folder, when the run
     is one's own and names one; it may be gone. files: those that were trained or checked on, as rows of the run's data
-    set.
+    set. at: the run's directory; None of a model.zip.
     """
 
     codec: Codec
@@ -48,6 +48,7 @@ class Trained:
     temperature: float
     source: Path | None
     files: tuple[FileRow, ...]
+    at: Layout | None = None
 
 
 def open_model(place: Path, which: str | None = None, to: Ability = "make_sounds") -> Trained:
@@ -73,6 +74,7 @@ def open_model(place: Path, which: str | None = None, to: Ability = "make_sounds
         temperature=task.temperature,
         source=_own_folder(reader, record),
         files=tuple(row for row in dataset.files if row.split) if dataset else (),
+        at=Layout(place),
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.audio.files.io import AudioError, read_stereo, read_wave, wave_bytes
+from engine.audio.files.io import AudioError, read_beginning, read_stereo, read_wave, unusable, wave_bytes
 from engine.audio.levels import CEILING_DB, from_db, peak
 from engine.audio.mel import AudioSpectrogram
 from engine.audio.picture import mel_image, mel_png
@@ -133,8 +133,8 @@ def given_copy(trained: Trained, name: str, path: Path) -> Copy | None:
 def _both_channels(path: Path, rate: int) -> np.ndarray:
     """The first minute of a stereo file, [T, 2], its louder channel at peak 1. ``DataError`` when it cannot be read."""
     try:
-        wave, _ = read_stereo(path, rate, LONGEST_S)
+        wave, _ = read_beginning(path, rate, LONGEST_S)
     except (AudioError, OSError) as error:
-        raise DataError(f"{path} cannot be used: {error}.", "Name another one, or make a WAV of it.") from error
+        raise unusable(path, error, "Name another one, or make a WAV of it.") from error
     found: np.ndarray = wave[: round(LONGEST_S * rate)] / max(peak(wave), np.finfo(np.float32).tiny)
     return found

@@ -203,3 +203,6 @@ class Recipe(Settings):
     sound: SoundRequest
     file: FileRequest
     sha256: str = Field(description="Of the sound's file.")
+    made_at: float | None = Field(
+        None, description="When the app made it, for the order of its lists; no copy of the run changes it."
+    )

@@ -52,7 +52,8 @@ def deliver(generator: SoundGenerator, sound: SoundRequest, file: FileRequest, o
     path = sound_path(out, name, file)
     replace_bytes(path, data, durable=False)
     beside = path.with_suffix(".json")
-    replace_bytes(beside, recipe.model_dump_json(indent=2).encode() + b"\n", durable=False)
+    text = recipe.model_dump_json(indent=2, exclude={"made_at"})  # equal sounds have equal recipes
+    replace_bytes(beside, text.encode() + b"\n", durable=False)
     return Delivered(path, beside, len(made.wave) / made.sample_rate, made.sample_rate, made.remarks)
 
 

@@ -120,7 +120,11 @@ def test_the_messages_of_a_file_come_with_their_seconds_and_its_tempo(tmp_path: 
         (lambda path: path.write_bytes(one_note(480).replace(b"MTrk", b"MTrx")), "something else stands where"),
         (lambda path: path.write_bytes(b"RIFF and so on, which is no MIDI"), "cannot be read as a MIDI file"),
         (lambda path: song(path, *[mido.Message("note_on", time=960)] * 9_000), r"an hour\. Cut it into shorter ones"),
-        (lambda path: song(path, mido.Message("note_on"), kind=2), "type 2"),
+        (lambda path: song(path, mido.Message("note_on"), kind=2), "of type 2: its tracks are pieces of their own"),
+        (lambda path: path.write_bytes(one_note(480, b"\x60\xff\x51\x00\x00")), "says what none of its kind can"),
+        (lambda path: path.write_bytes(one_note(480, b"\x60\xff\x54\x05\xff\0\0\0\0\0")), "what none of its kind can"),
+        (lambda path: path.write_bytes(one_note(480, b"\x60\xff\x59\x02\x07\x05\x00")), "names a key that there"),
+        (lambda path: path.write_bytes(one_note(480, b"\x60\xf0\xbd\x84\x41" + bytes(1_000_002))), "a million bytes"),
         (lambda path: path.write_bytes(bytes((4 << 20) + 1)), r"more than 4 MiB.*Leave out tracks"),
         (lambda path: path.mkdir(), r"is no regular file\. Name a MIDI file"),
         pytest.param(
