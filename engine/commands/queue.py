@@ -23,7 +23,7 @@ from engine.quantities import counted
 from engine.queue.cluster import hand_over, slurm
 from engine.queue.files import Queue, Queued
 from engine.queue.listing import Listed, listed
-from engine.queue.standing import QueueRow, Standing, best_so_far, take_out_all
+from engine.queue.standing import QueueRow, best_so_far, take_out_all
 from engine.queue.sweep import add_all, asked_jobs
 from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
@@ -269,14 +269,8 @@ def _where(one: QueueRow) -> tuple[str, str]:
 def _summary(found: Listed, runs_dir: Path) -> str:
     if found.worker:
         return f"A worker goes through it ({found.worker})."
-    if not found.left:
-        return "Nothing waits."
-    running, submitted = len(found.of(Standing.RUNNING)), len(found.of(Standing.SUBMITTED))
-    trained = [f"{running} {'trains' if running == 1 else 'train'}"] if running else []
-    trained += [f"{submitted} with the cluster"] if submitted else []
-    if found.to_begin == running:
-        return f"{', '.join(trained)}, nothing waits."
+    fact = " ".join(filter(None, found.unworked()))
+    if not found.to_begin:
+        return fact
     where = () if runs_dir == Path("runs") else ("--runs-dir", runs_dir)
-    rest = f"{found.to_begin - running} to be trained"
-    fact = f"{', '.join(trained)}, {rest}, and nobody goes on" if trained else f"The queue stands still: {rest}"
-    return f"{fact}. Start with: {sweetspot('queue', 'run', *where)}"
+    return f"{fact} Start with: {sweetspot('queue', 'run', *where)}"

@@ -351,9 +351,9 @@ def test_a_training_that_outlives_its_worker_is_neither_begun_twice_nor_left_alo
     worker.kill()
     worker.wait()
     assert states(queue) == ["running"]
-    assert queue("list").stdout.endswith("\n1 trains, nothing waits.\n")
+    assert queue("list").stdout.endswith("\nNothing waits. 1 trains.\n")
     later = added(queue, tmp_path / "table.csv", *LENGTH)
-    assert "\n1 trains, 1 to be trained, and nobody goes on. Start with: sweetspot queue run" in queue("list").stdout
+    assert "\nNobody goes on. 1 trains, 1 run to be trained. Start with: sweetspot queue run" in queue("list").stdout
     assert queue("remove", later.name).returncode == 0
     again = night.work()
     until(lambda: "trains already" in night.said.read_text())
