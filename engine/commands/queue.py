@@ -114,7 +114,7 @@ def show(runs_dir: Path, as_json: bool) -> None:
 @notify_option
 def work(runs_dir: Path, slots: int | None, threads: int | None, wait: bool, on: str | None, minutes: int | None,
          sbatch: tuple[str, ...], notify: str | None) -> int:  # fmt: skip
-    """Train what waits, the oldest first, until nothing is left.
+    """Train what waits, in the order of its turn, until nothing is left.
 
     What was under way goes on first, from where it stood. A failure is noted in the list and stops no other. Ctrl-C or
     SIGTERM ends the trainings under way with a checkpoint each. Ends with 1 when a request failed.
@@ -211,10 +211,11 @@ def remove(ids: tuple[str, ...], runs_dir: Path, waiting: bool, ended: bool) -> 
         raise ConfigError("Nothing is named to remove.", "Give the ID that the list shows, --waiting or --ended.")
     queue = Queue(runs_dir)
     damaged = {path.stem: path for path in queue.damaged()}
-    asked = [_find(queue, name) for name in ids if Path(name).name not in damaged]
+    names = dict.fromkeys(Path(name).name for name in ids)
+    asked = [_find(queue, name) for name in names if name not in damaged]
     states = [state for state, wanted in (("waiting", waiting), ("ended", ended)) if wanted]
     asked += [one for one in queue.requests() if one.state in states and one not in asked]
-    for path in (damaged[Path(name).name] for name in ids if Path(name).name in damaged):
+    for path in (damaged[name] for name in names if name in damaged):
         queue.remove_damaged(path)
         click.echo(f"{path.stem} is out of the queue.")
     out, refused = take_out_all(queue, asked)
