@@ -56,11 +56,12 @@ def duration(seconds: float | None) -> str:
 
 
 def long_duration(seconds: float) -> str:
-    """The same in a sentence: "40 seconds", "1 minute 35 seconds", "12 minutes", "3 hours 20 minutes"."""
+    """The same in a sentence: "a moment", "40 seconds", "1 minute 35 seconds", "3 hours 20 minutes". It is finite."""
+    if seconds < 1:
+        return "a moment"
     words = {"s": "second", "min": "minute", "h": "hour", "d": "day"}
-    parts = duration(seconds).removeprefix("under ").split()
-    said = [counted(int(n), words[unit]) for n, unit in zip(parts[::2], parts[1::2], strict=True) if n.isdigit()]
-    return " ".join(said) or "a moment"
+    parts = duration(seconds).split()
+    return " ".join(counted(int(n), words[unit]) for n, unit in zip(parts[::2], parts[1::2], strict=True))
 
 
 def sound_length(seconds: float) -> str:

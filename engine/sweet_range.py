@@ -3,7 +3,7 @@
 The files differ from one another by far more than one epoch differs from the next, so epochs are compared **in pairs**,
 file by file. Three things would make a difference out of nothing, and are kept from doing so:
 
-- The best of many epochs looks better than it is on the very files that chose it: by the :func:`optimism`, which is
+- The best of many epochs looks better than it is on the very files that chose it: by the ``optimism``, which is
   taken off every difference before it counts.
 - The wobble of one epoch hits all files alike, which their scatter does not show: it is read off the curve (its
   second differences) and added to the standard error.
@@ -35,7 +35,7 @@ from engine.curves import (
 from engine.rundir.findings import SweetRange
 from engine.students_t import quantile
 
-__all__ = ["SweetRange", "may_end", "optimism", "sweet_range"]
+__all__ = ["SweetRange", "may_end", "sweet_range"]
 
 Floats = NDArray[np.float64]
 
@@ -107,17 +107,15 @@ def _rests(errors: list[float]) -> bool:
     return max(errors[-window:]) - errors[-1] <= CLEAR_PART * min(errors)
 
 
-def optimism(files: Sequence[Sequence[float]], better: str = "lower") -> float | None:
+def _optimism(errors: Floats) -> float | None:
     """By how much the error at the best epoch flatters, because the files that measure it also chose the epoch.
 
     In the metric's unit, at least 0; None with fewer than three files or without a finite epoch. The files are halved
     in several ways: what a half loses at the epoch that the other half chose is what its own choice had flattered it
     by. All of them together flatter themselves by less: by a root of two at least.
+
+    errors [epochs, files]: smoothed, lower is better.
     """
-    return _optimism(_smoothed(_comparable(files, better)))
-
-
-def _optimism(errors: Floats) -> float | None:
     errors = errors[np.isfinite(errors).all(1)]
     count = errors.shape[1]
     if count < FEWEST_FILES or not len(errors):

@@ -115,8 +115,8 @@ def _train(job: Job, device: Device, session: Session, beginning: Beginning | No
     sides = _known_sides(job, beginning)
     task, files = open_task(job, device, session, sides)
     if beginning is not None:
-        beginning.check(files, task.fingerprint)
-        session.terminal.begins_with(beginning.parent)
+        beginning.check(files, task.fingerprint, task.config)
+        session.terminal.begins_with(beginning.parent, sides=bool(beginning.sides))
     recruit(ranks, job, task, device, session, sides)
 
     # 3. plan: how long, by what it costs on this machine; a run that goes on keeps the plan it began with

@@ -25,6 +25,7 @@ def test_a_duration_is_as_coarse_as_one_would_say_it(seconds: float | None, said
 
 def test_long_durations_are_words() -> None:
     assert long_duration(600) == "10 minutes"
+    assert [long_duration(seconds) for seconds in (0, 0.9, 1)] == ["a moment", "a moment", "1 second"]
     assert long_duration(95) == "1 minute 35 seconds"
     assert long_duration(3660) == "1 hour 1 minute"
 

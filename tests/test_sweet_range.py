@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from engine.curves import smooth
 from engine.loop.tracker import TrackerState
 from engine.metrics import MetricsHistory
-from engine.sweet_range import SweetRange, may_end, optimism, sweet_range
+from engine.sweet_range import SweetRange, may_end, sweet_range
 from tests.bench.replay import Errors, Replay, recorded, replay
 from tests.test_metrics import history
 
@@ -68,7 +68,7 @@ def test_one_bad_epoch_is_not_the_end_of_the_range() -> None:
 def test_one_or_two_files_cannot_tell(files: int) -> None:
     found = judged(curve(TURNING, 0.0, files))
     assert not found.certain and not found.behind and found.worse_by is None and found.files == files
-    assert optimism(curve(TURNING, 0.0, files).tolist()) is None
+    assert found.optimism is None
 
 
 def test_a_task_without_files_has_a_best_and_cannot_tell() -> None:
@@ -136,10 +136,10 @@ def test_the_files_that_choose_flatter_the_best_epoch() -> None:
     estimated, true = [], []
     for seed in range(30):
         noisy = curve([0.0] * 40, 0.5, seed=seed)  # every epoch's true error is the same
-        estimated.append(optimism(noisy.tolist()) or 0.0)
+        estimated.append(judged(noisy).optimism or 0.0)
         true.append(LEVELS.mean() - min(smooth(noisy.mean(1).tolist())))
     assert 0.6 < np.mean(estimated) / np.mean(true) < 1.4
-    assert optimism(curve(TURNING, 0.0).tolist()) == 0.0
+    assert judged(curve(TURNING, 0.0)).optimism == 0.0
 
 
 def test_a_difference_that_choosing_may_have_made_leaves_no_epoch_behind() -> None:

@@ -21,6 +21,7 @@ FONT = "'Source Sans 3', 'Source Sans Pro', 'Segoe UI', system-ui, sans-serif"
 _ID = re.compile(r'(?<=\bid=")[^"]+(?=")|(?<=url\(#)[^)]+(?=\))')
 _NAMESPACE = re.compile(r'\sxmlns(:\w+)?="[^"]*"')
 _serial = itertools.count()
+WIDTH = 900
 
 Theme = dict[str, Any]
 
@@ -42,12 +43,12 @@ def chart(rows: pa.Table, spec: Spec, alt: str, widths: dict[str, int]) -> str:
     return f'<div class="chart" role="img" aria-label="{safe(alt)}">{drawn}</div>'
 
 
-def picture(rows: pa.Table, spec: Spec, title: str, kind: Literal["png", "svg"], width: int = 900) -> bytes:
+def picture(rows: pa.Table, spec: Spec, title: str, kind: Literal["png", "svg"]) -> bytes:
     """A chart as a file of its own, on the light ground of the app: it goes into papers and messages."""
     theme = themes()["light"]
     config = _config(theme) | {"background": theme["backgroundColor"]}
     padding = {side: max(12, pixels) for side, pixels in spec["padding"].items()}
-    filled = _filled({**spec, "config": config, "title": _title(title), "padding": padding}, rows, width)
+    filled = _filled({**spec, "config": config, "title": _title(title), "padding": padding}, rows, WIDTH)
     if kind == "svg":
         return vl_convert.vegalite_to_svg(filled).encode()
     drawn: bytes = vl_convert.vegalite_to_png(filled, scale=2)

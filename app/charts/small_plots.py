@@ -29,6 +29,7 @@ from engine.rundir.record import MetricSpec, RunRecord
 from engine.rundir.view import RunView
 
 A_ROW = 3
+LEAST_POWER = -300  # ten to the power of what is left has to be a number
 
 
 @lru_cache(maxsize=8)
@@ -254,9 +255,9 @@ _GROUPS: dict[str, Callable[[_Sheet, Sequence[MetricSpec]], Drawing]] = {
 
 
 def _power(values: Floats) -> int:
-    """The power of ten that makes the axis read 0 to 10."""
-    top = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
-    return 0 if top <= 0 or 0.1 <= top < 1000 else int(np.floor(np.log10(top)))
+    """The power of ten that makes the axis read 0 to 10, as far as ``values`` are finite."""
+    top = float(np.max(values, initial=0.0, where=np.isfinite(values)))
+    return 0 if top <= 0 or 0.1 <= top < 1000 else max(LEAST_POWER, int(np.floor(np.log10(top))))
 
 
 def _superscript(number: int) -> str:

@@ -145,7 +145,7 @@ def overlay_chart(x_title: str, y_title: str, log: bool = False, height: int = 3
     return finished(alt.layer(*layers), height, {"top": 4, "right": 4, "bottom": 4, "left": 4})
 
 
-def small_chart(x_title: str | None = None, log: bool = False, height: int = 150, whole: bool = True) -> Spec:
+def small_chart(x_title: str | None = None, log: bool = False, whole: bool = True) -> Spec:
     """A line, maybe over its band, over a pale area in its own scale, with a validation line of points beside it."""
     x = alt.X("x:Q", scale=scale("x"), axis=x_axis(x_title, whole))
     y = alt.Y("y:Q", scale=scale("y", log), axis=y_axis())
@@ -161,12 +161,9 @@ def small_chart(x_title: str | None = None, log: bool = False, height: int = 150
         rows("inside")
         .mark_text(align="right", baseline="bottom", dx=-6, dy=-6, fontSize=11.5, clip=False)
         .encode(x=alt.value("width"), y=alt.value("height"), text="t:N", color=COLOUR),
-        rows("corner")
-        .mark_text(align="right", baseline="top", dx=-6, dy=2, fontSize=11.5, fontWeight=600, clip=False)
-        .encode(x=alt.value("width"), y=alt.value(0), text="t:N", color=COLOUR),
         *crosshair(x, y),
     ]
-    return finished(alt.layer(*layers), height, {"top": 10, "right": 12, "bottom": 4, "left": 4})
+    return finished(alt.layer(*layers), 150, {"top": 10, "right": 12, "bottom": 4, "left": 4})
 
 
 def strip_chart() -> Spec:

@@ -49,7 +49,11 @@ def button(label: str, make: Maker, name: str, mime: str, *, key: str, **look: A
     if wish is None:
         return
     if wish.data is None:
-        _fulfil(wish, make)
+        try:
+            _fulfil(wish, make)
+        except Exception:  # a fault: the next drawing must not begin again what failed. What ends a drawing is none
+            del _wishes()[key]
+            raise
     if wish.data is None or wish.over:
         del _wishes()[key]
         return

@@ -257,10 +257,8 @@ def _resume(reader: RunReader, options: Sequence[str] = ()) -> None:
     try:
         if launch.launcher().resume(reader.root, options) is None:
             st.session_state["complaint"] = "Another process trains this run."
-            return
     except OSError as error:
         st.session_state["complaint"] = f"The trainer could not be started: {error}"
-        return
 
 
 @st.dialog("Delete this run?", on_dismiss=questions.answered)

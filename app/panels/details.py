@@ -229,7 +229,7 @@ def all_notes(root: Path, view: RunView) -> list[states.Note]:
         return []
     store = metrics_of(root)
     store.refresh()
-    codes = {str(one.get("message")): one.get("code") for one in store.warnings if "epoch" in one}
+    codes = {str(one.get("message")): str(one.get("code")) for one in store.warnings if "epoch" in one}
     damaged = [states.Note("yellow", "warning", "", text) for text in [gaps(store.damaged)] if text]
     now = as_told(view)
     found = {one.code for one in now}

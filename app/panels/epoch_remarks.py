@@ -33,7 +33,7 @@ def show(reader: RunReader, view: RunView, there: Moments, step: int, go: Callab
         key = f"remark-{reader.id}-{step}"
         st.session_state.setdefault(key, remarks.get(step, ""))
         st.text_input(
-            f"What you hear at {where}" if step else "What you hear before learning",
+            f"What you hear {'at ' if step else ''}{where}",
             key=key, max_chars=LONGEST_REMARK, placeholder="dull kick, but the hat is there",
             on_change=_write, args=(reader, step, key),
         )  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from app.panels.previews import Caption, moment_parts, sort_previews
+from app.panels.previews import BEFORE, Caption, moment_parts, sort_previews
 from engine.rundir.artefacts import PreviewSet
 
 _NAMES: dict[str, str] = {"new": "New sound", "copy": "Copy", "original": "Original", "recording": "Nearest recording"}
@@ -50,7 +50,7 @@ class Moments:
 
     def where(self, step: int) -> str:
         """ "epoch 31", "step 50", or "before learning"."""
-        return "before learning" if step == 0 else self.caption(step).spoken
+        return BEFORE if step == 0 else self.caption(step).spoken
 
     @property
     def sweet(self) -> int | None:
@@ -104,10 +104,10 @@ def phrase(kind: str, where: str, alike: bool) -> str:
     """In a sentence: "the copy of epoch 31"; alike: where both are of one kind their moments tell them apart."""
     if not where:
         return f"the {_NAMES[kind].lower()}"
-    moment = where if where != "before learning" else "the one before learning"
+    moment = where if where != BEFORE else f"the one {BEFORE}"
     if alike:
         return moment
-    return f"the {_NAMES[kind].lower()} {'of ' if where != 'before learning' else ''}{where}"
+    return f"the {_NAMES[kind].lower()} {'of ' if where != BEFORE else ''}{where}"
 
 
 def _at(part: Sequence[PreviewSet], step: int) -> list[PreviewSet]:

@@ -23,6 +23,8 @@ from engine.quantities import counted, number
 from engine.rundir.artefacts import PreviewSet
 from engine.rundir.view import RunView
 
+BEFORE = "before learning"
+
 
 @dataclass(frozen=True)
 class Caption:
@@ -205,7 +207,7 @@ def moment_parts(one: PreviewSet) -> tuple[str, str]:
 
 def moment(one: PreviewSet) -> str:
     """ "epoch 45", or "before learning"."""
-    return "before learning" if one.step == 0 else f"epoch {one.epoch}"
+    return BEFORE if one.step == 0 else f"epoch {one.epoch}"
 
 
 def row(

@@ -34,21 +34,21 @@ def card(queue: Queue, found: Listed) -> None:
 
 
 def _says(queue: Queue, found: Listed) -> str:
-    left = counted(found.left, "run")
     if found.stopping:
         return "*Stopping.* Each training under way ends with a checkpoint."
     if found.worker:
-        return f"*Working.* {left} left. It goes on also when this app or this page is closed."
+        return f"*Working.* {counted(found.left, 'run')} left. It goes on also when this app or this page is closed."
     if launcher().begins_to_work(queue):
         return "*One moment.* The worker is starting, or leaving."
-    if not found.left:
-        return "*Nothing waits.* Add a run under New run."
+    short, figures = found.unworked()
+    if not figures:
+        return f"*{short}* Add a run under New run."
     if not found.to_begin:
-        return f"*With the cluster.* {left} left. Each goes on there, whatever becomes of this page."
+        return f"*{short}* {figures} What is under way goes on, whatever becomes of this page."
     interrupted = len(found.of(Standing.INTERRUPTED))
     again = f" {counted(interrupted, 'run')} of them {plural(interrupted, 'goes', 'go')} on where it stood."
     remedy = " Press “Start the queue”: it also goes on when this page is closed." if writable(queue) else ""
-    return f"*The queue stands still.* {left} to be trained.{again if interrupted else ''}{remedy}"
+    return f"*{short}* {figures}{again if interrupted else ''}{remedy}"
 
 
 def _button(queue: Queue, found: Listed) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from app.look import link, picture, style, words
 from app.panels import preview_times
 from app.panels.comparison import swatch
-from app.panels.previews import Caption, row, sort_previews
+from app.panels.previews import BEFORE, Caption, moment, row, sort_previews
 from app.runs import media
 from app.runs.compared import Compared
 from engine.rundir.artefacts import PreviewSet
@@ -72,7 +72,7 @@ def _choose(heard: Sequence[Heard], epochs: Sequence[int]) -> int:
     options = [str(epoch) for epoch in epochs]
     chosen = st.select_slider(
         "Epoch", options, link.asked("epoch", options, usual), key="compare-epoch",
-        format_func=lambda one: "before learning" if one == "0" else one,
+        format_func=lambda one: BEFORE if one == "0" else one,
     )  # fmt: skip
     link.keep("epoch", chosen, usual)
     return int(chosen)
@@ -116,7 +116,7 @@ def _at(one: Heard, found: Sequence[PreviewSet], epoch: int, longest: float, wha
     if chosen is None:
         style.quiet(f"{one.one.name}: {'none yet' if one.one.view.state.live else 'none'}.")
         return
-    at = "before learning" if chosen.step == 0 else f"epoch {chosen.epoch}"
+    at = moment(chosen)
     detail = at if chosen.epoch == epoch else f"nearest: {at}"
     _row(
         one,

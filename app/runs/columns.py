@@ -53,7 +53,7 @@ class Columns:
         return found
 
     def last(self, name: str) -> float | None:
-        """The latest value that is there, also when it is NaN at the last index; None when there is none."""
+        """The value at the last index: NaN where nothing was said there, None before the first row."""
         column = self.get(name)
         return float(column[-1]) if len(column) else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -13,10 +14,11 @@ def disk_size(root: Path) -> int:
         try:
             with os.scandir(left.pop()) as found:
                 for entry in found:
-                    if entry.is_dir(follow_symlinks=False):
-                        left.append(entry.path)
-                    else:
-                        total += entry.stat(follow_symlinks=False).st_size
+                    with suppress(OSError):
+                        if entry.is_dir(follow_symlinks=False):
+                            left.append(entry.path)
+                        else:
+                            total += entry.stat(follow_symlinks=False).st_size
         except OSError:
             continue
     return total

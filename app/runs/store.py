@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeGuard, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -141,7 +141,7 @@ class MetricsStore:
         self._put(self.steps, "step", parsed.steps)
         epochs = [row for row in parsed.others if row["event"] == "epoch"]
         self._put(self.epochs, "epoch", columns(epochs))
-        counted = [row for row in epochs if is_number(row.get("epoch")) and math.isfinite(row["epoch"])]
+        counted = [row for row in epochs if _finite(row.get("epoch"))]
         self._lists |= {int(row["epoch"]): _lists(row) for row in counted}
         for row in parsed.others:
             if row["event"] == "step":
@@ -151,7 +151,7 @@ class MetricsStore:
             elif row["event"] == "memory":
                 self.memory.append({name: value for name, value in row.items() if is_number(value)})
             elif row["event"] == "checkpoint":
-                if is_number(row.get("step")) and len(self.saved) < KEPT_EVENTS:
+                if _finite(row.get("step")) and len(self.saved) < KEPT_EVENTS:
                     self.saved.add(int(row["step"]))
             elif row["event"] == "preview":
                 if row.get("role") == "reference" and row.get("index") == 0 and isinstance(row.get("file"), str):
@@ -169,6 +169,11 @@ class MetricsStore:
             self.damaged += int((~good).sum())
             table = {name: column[good] for name, column in table.items()}
         columns.put(index[good].astype(np.int64), {name: _within(column) for name, column in table.items()})
+
+
+def _finite(value: object) -> TypeGuard[float]:
+    """Whether it can be made a whole number: JSON, as Python reads it, has NaN and Infinity."""
+    return is_number(value) and math.isfinite(value)
 
 
 def _lists(row: dict[str, Any]) -> dict[str, Floats]:

@@ -76,14 +76,14 @@ def crossfade_loop(wave: Wave, samples: int) -> Wave:
     return out
 
 
-def widen(middle: Wave, other: Wave, sample_rate: int, width: float = WIDTH) -> Wave:
+def widen(middle: Wave, other: Wave, sample_rate: int) -> Wave:
     """Left and right [T, 2] of two waves of one spectrum and different phases: middle plus and minus ``other``.
 
-    Summed to mono it is ``middle`` again, sample for sample. Below 150 Hz both sides are the same; width: how loud the
-    difference is beside the sum.
+    Summed to mono it is ``middle`` again, sample for sample. Below 150 Hz both sides are the same; above, the
+    difference is half as loud as the sum.
     """
     side = _high_pass(other, sample_rate)
-    side *= width * min(1.0, rms(middle) / max(rms(side), 1e-9))
+    side *= WIDTH * min(1.0, rms(middle) / max(rms(side), 1e-9))
     return np.stack([middle + side, middle - side], axis=1)
 
 

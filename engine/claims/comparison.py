@@ -120,16 +120,16 @@ def in_words(first: Checked, second: Checked, pairs: int = 1) -> str:
     pairs: of runs, whose sentences are to hold together.
     """
     why = obstacle(first, second)
-    apart = difference(first, second, pairs)
-    if why is not None or apart is None:
+    differ = difference(first, second, pairs)
+    if why is not None or differ is None:
         return why or ""
-    files = f"the same {apart.files} files" if apart.whole else f"the {apart.files} files that both held out"
-    if not apart.sure:
-        how_far = plus_minus(abs(apart.by), apart.give_or_take, first.monitor.unit)
+    files = f"the same {differ.files} files" if differ.whole else f"the {differ.files} files that both held out"
+    if not differ.sure:
+        how_far = plus_minus(abs(differ.by), differ.give_or_take, first.monitor.unit)
         return f"{_bold(first)} and {_bold(second)} cannot be told apart on {files}: they differ by {how_far}."
-    if apart.by < 0:
+    if differ.by < 0:
         return in_words(second, first, pairs)
-    how_far = plus_minus(apart.by, apart.give_or_take, first.monitor.unit)
+    how_far = plus_minus(differ.by, differ.give_or_take, first.monitor.unit)
     return f"{_bold(first)} is {how_far} better than {_bold(second)} on {files}."
 
 

@@ -136,7 +136,7 @@ def _early(evidence: Evidence, monitor: Monitor, over: bool) -> Finding:
     far = f"at its best {better(gain, monitor)} than the average {monitor.nouns.item}"
     if by_chance(evidence, monitor):
         far += f", which may be chance: its own {monitor.nouns.items} come out no better than that"
-    if _rests(evidence, monitor):
+    if _rests(evidence):
         return say(
             "not_learning",
             f"It hardly {'learnt' if over else 'learns'}. After {counted(evidence.epoch, 'epoch')}, {far}, and nothing "
@@ -264,7 +264,7 @@ def _with_interval(evidence: Evidence, unit: str) -> str:
 
 
 def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Finding]:
-    if not _rests(evidence, monitor):
+    if not _rests(evidence):
         return []
     assert evidence.moved is not None
     return [
@@ -277,7 +277,7 @@ def _at_rest(evidence: Evidence, monitor: Monitor) -> list[Finding]:
     ]
 
 
-def _rests(evidence: Evidence, monitor: Monitor) -> bool:
+def _rests(evidence: Evidence) -> bool:
     """Nothing has moved for long, and something is left to gain."""
     if evidence.moved is None or evidence.epoch - evidence.moved < STAGNATION_EPOCHS:
         return False

@@ -36,12 +36,9 @@ def split_files(
         )
     order = [groups[index] for index in np.random.default_rng(seed).permutation(len(groups))]
     wanted = max(1, round(fraction * len(sizes)))
-    fixed: dict[int, Side] = {}
-    for group, side in zip(groups, known or [None] * len(groups), strict=True):
-        if side is not None and fixed.get(group) != "train":
-            fixed[group] = side
+    fixed = sides_of_groups(groups, known)
     if len(fixed) == len(sizes) and len(set(fixed.values())) < 2:
-        raise _one_sided(len(groups), next(iter(fixed.values())))
+        raise one_sided(len(groups), next(iter(fixed.values())))
     chosen = [group for group, side in fixed.items() if side == "val"]
     free = sorted(dict.fromkeys(group for group in order if group not in fixed), key=lambda group: sizes[group])
     chosen += free[: max(0, wanted - len(chosen))]
@@ -50,7 +47,16 @@ def split_files(
     return ["val" if group in chosen else "train" for group in groups]
 
 
-def _one_sided(count: int, side: Side) -> DataError:
+def sides_of_groups(groups: Sequence[int], known: Sequence[Side | None] | None) -> dict[int, Side]:
+    """The side of each group of which a file has one; of copies on both sides all are learned from."""
+    fixed: dict[int, Side] = {}
+    for group, side in zip(groups, known or [None] * len(groups), strict=True):
+        if side is not None and fixed.get(group) != "train":
+            fixed[group] = side
+    return fixed
+
+
+def one_sided(count: int, side: Side) -> DataError:
     """Files that all keep one side: to give one of them the other would check with what was learned, or forget it."""
     if side == "val":
         return DataError(

@@ -23,7 +23,7 @@ from engine.quantities import counted
 from engine.queue.cluster import hand_over, slurm
 from engine.queue.files import Queue, Queued
 from engine.queue.listing import Listed, listed
-from engine.queue.standing import QueueRow, Standing, best_so_far, take_out_all
+from engine.queue.standing import QueueRow, best_so_far, take_out_all
 from engine.queue.sweep import add_all, asked_jobs
 from engine.queue.worker import Worker
 from engine.rundir.encoding import encode
@@ -114,7 +114,7 @@ def show(runs_dir: Path, as_json: bool) -> None:
 @notify_option
 def work(runs_dir: Path, slots: int | None, threads: int | None, wait: bool, on: str | None, minutes: int | None,
          sbatch: tuple[str, ...], notify: str | None) -> int:  # fmt: skip
-    """Train what waits, the oldest first, until nothing is left.
+    """Train what waits, in the order of its turn, until nothing is left.
 
     What was under way goes on first, from where it stood. A failure is noted in the list and stops no other. Ctrl-C or
     SIGTERM ends the trainings under way with a checkpoint each. Ends with 1 when a request failed.
@@ -211,10 +211,11 @@ def remove(ids: tuple[str, ...], runs_dir: Path, waiting: bool, ended: bool) -> 
         raise ConfigError("Nothing is named to remove.", "Give the ID that the list shows, --waiting or --ended.")
     queue = Queue(runs_dir)
     damaged = {path.stem: path for path in queue.damaged()}
-    asked = [_find(queue, name) for name in ids if Path(name).name not in damaged]
+    names = dict.fromkeys(Path(name).name for name in ids)
+    asked = [_find(queue, name) for name in names if name not in damaged]
     states = [state for state, wanted in (("waiting", waiting), ("ended", ended)) if wanted]
     asked += [one for one in queue.requests() if one.state in states and one not in asked]
-    for path in (damaged[Path(name).name] for name in ids if Path(name).name in damaged):
+    for path in (damaged[name] for name in names if name in damaged):
         queue.remove_damaged(path)
         click.echo(f"{path.stem} is out of the queue.")
     out, refused = take_out_all(queue, asked)
@@ -269,14 +270,8 @@ def _where(one: QueueRow) -> tuple[str, str]:
 def _summary(found: Listed, runs_dir: Path) -> str:
     if found.worker:
         return f"A worker goes through it ({found.worker})."
-    if not found.left:
-        return "Nothing waits."
-    running, submitted = len(found.of(Standing.RUNNING)), len(found.of(Standing.SUBMITTED))
-    trained = [f"{running} {'trains' if running == 1 else 'train'}"] if running else []
-    trained += [f"{submitted} with the cluster"] if submitted else []
-    if found.to_begin == running:
-        return f"{', '.join(trained)}, nothing waits."
+    fact = " ".join(filter(None, found.unworked()))
+    if not found.to_begin:
+        return fact
     where = () if runs_dir == Path("runs") else ("--runs-dir", runs_dir)
-    rest = f"{found.to_begin - running} to be trained"
-    fact = f"{', '.join(trained)}, {rest}, and nobody goes on" if trained else f"The queue stands still: {rest}"
-    return f"{fact}. Start with: {sweetspot('queue', 'run', *where)}"
+    return f"{fact} Start with: {sweetspot('queue', 'run', *where)}"

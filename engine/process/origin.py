@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.config import TrainingConfig
 from engine.errors import DataError
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
 from engine.rundir.record import FileRow, Parent, Side
+
+DIVIDING = ("val_fraction", "split_seed")  # what decides on which side a row of a table is
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,8 @@ class Origin:
         reader = RunReader(self.root)
         record = reader.require_run()
         name, state = find(Layout(self.root), self.which)
-        return Beginning(
-            Parent(run=reader.id, uuid=record.uuid, checkpoint=name), state, known_sides(reader), record.fingerprint
-        )
+        parent = Parent(run=reader.id, uuid=record.uuid, checkpoint=name)
+        return Beginning(parent, state, known_sides(reader), record.fingerprint, record.config.training)
 
 
 @dataclass(frozen=True)
@@ -43,21 +45,32 @@ class Beginning:
     state: dict[str, Any]
     sides: Mapping[str, Side]
     fingerprint: str
+    training: Mapping[str, Any]
 
-    def check(self, rows: Sequence[FileRow], fingerprint: str) -> None:
+    def check(self, rows: Sequence[FileRow], fingerprint: str, config: TrainingConfig) -> None:
         """``DataError`` when what the weights were learned from would now check them.
 
         The other way round is no harm: a recording that joins two of the old ones makes them copies of one sound, of
         which one was learned, and all are learned from then. A task that keeps no files apart (a table) goes on with
-        the very same data alone.
+        the very same data alone, divided by the very same settings; config: those of the new run, resolved.
         """
         crossed = [row.path for row in rows if row.split == "val" and self.sides.get(row.path) == "train"]
-        if crossed or (fingerprint != self.fingerprint and not any(row.split for row in rows)):
-            what = f"{crossed[0]} would change sides" if crossed else "its data is another"
-            raise DataError(
-                f"These weights cannot be judged here: {what}, and {self.parent.run} would check what it learned from.",
-                "Begin from it with the data it had, or begin without it.",
-            )
+        divided = [name for name in DIVIDING if getattr(config, name) != self.training.get(name)]
+        if crossed:
+            raise self._misjudged(f"{crossed[0]} would change sides")
+        if any(row.split for row in rows):
+            return
+        if fingerprint != self.fingerprint:
+            raise self._misjudged("its data is another")
+        if divided:
+            raise self._misjudged("its rows would change sides", f"the {' and '.join(divided)}")
+
+    def _misjudged(self, what: str, kept: str = "the data") -> DataError:
+        run = self.parent.run
+        return DataError(
+            f"These weights cannot be judged here: {what}, and {run} would check what it learned from.",
+            f"Begin from it with {kept} it had, or begin without it.",
+        )
 
 
 def known_sides(reader: RunReader) -> dict[str, Side]:

@@ -75,12 +75,12 @@ class Terminal:
             if self._live:
                 self._bar = tqdm(total=record.total_steps, unit="step", dynamic_ncols=True)
 
-    def begins_with(self, parent: Parent) -> None:
-        """A new run takes its weights from another."""
+    def begins_with(self, parent: Parent, *, sides: bool) -> None:
+        """A new run takes its weights from another. sides: whether that one knows files by their side."""
+        taken = "its weights, its scale, the sides of its files" if sides else "its weights, its scale"
         with suppress(OSError):
             print(
-                f"begins with {parent.checkpoint} of {escaped(parent.run)}: its weights, its scale, the sides of its "
-                "files; optimiser and schedule begin anew",
+                f"begins with {parent.checkpoint} of {escaped(parent.run)}: {taken}; optimiser and schedule begin anew",
                 flush=True,
             )
 

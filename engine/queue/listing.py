@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.quantities import counted, plural
 from engine.queue.files import Queue
 from engine.queue.request import Request
 from engine.queue.standing import QueueRow, Standing, row_of
@@ -43,8 +44,20 @@ class Listed:
 
     @property
     def to_begin(self) -> int:
-        """How many are not over and that no job of a cluster has."""
-        return self.left - len(self.of(Standing.SUBMITTED))
+        """How many are not over that nobody trains and no job of a cluster has."""
+        return self.left - len(self.of(Standing.SUBMITTED, Standing.RUNNING))
+
+    def unworked(self) -> tuple[str, str]:
+        """How it stands where no worker goes through it: in short, and in figures ("" where nothing is left)."""
+        running, submitted = len(self.of(Standing.RUNNING)), len(self.of(Standing.SUBMITTED))
+        parts = [f"{running} {plural(running, 'trains', 'train')}"] if running else []
+        parts += [f"{submitted} with the cluster"] if submitted else []
+        if self.to_begin:
+            short = "Nobody goes on." if parts else "The queue stands still."
+            parts.append(f"{counted(self.to_begin, 'run')} to be trained")
+        else:
+            short = "Nothing waits."
+        return short, f"{', '.join(parts)}." if parts else ""
 
     def sweep(self, request: Request) -> list[QueueRow]:
         """All that were asked for with ``request`` as one sweep; empty for one that was asked for alone."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from engine.claims.figures import figure
 from engine.errors import RunDirectoryError
 from engine.queue.files import Queue, Queued, cancelling
 from engine.queue.request import Outcome
@@ -130,8 +131,7 @@ def best_so_far(status: Status | None, run: RunRecord | None) -> str:
         return ""
     labels = {spec.name: spec.label for spec in run.metrics}
     best, unit = status.best, run.monitor.unit
-    value = f"{best.raw:.4g} {unit}".rstrip()
-    return f"{labels.get(best.metric, best.metric)} {value} in epoch {best.epoch}"
+    return f"{labels.get(best.metric, best.metric)} {figure(best.raw, unit)} in epoch {best.epoch}"
 
 
 def _outcome(view: RunView) -> Outcome | None:

@@ -1,4 +1,4 @@
-"""The one worker of a queue: starts trainings, so many at once, the oldest request first, and notes how they end.
+"""The one worker of a queue: starts trainings, so many at once, in the order of their turn, and notes how they end.
 
 It keeps nothing in memory that a kill could cost. What was begun goes on by exact resume; a training that outlived a
 killed worker is watched to its end like one of its own.

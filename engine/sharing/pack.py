@@ -62,6 +62,7 @@ def pack(reader: RunReader, out: Path, *, checkpoints: bool = True, snapshots: b
             names.append(name)
             yield f"{reader.id}/{name}", data
         if live:
+            names.append(NOTE)
             said = f"This run was still training when it was packed, at step {step}.\n"
             yield f"{reader.id}/{NOTE}", said.encode()
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from engine.curves import best_place, smooth
 from engine.rundir.reader import RunReader
-from engine.sweet_range import SweetRange, may_end, optimism, sweet_range
+from engine.sweet_range import SweetRange, may_end, sweet_range
 from tests.bench.quality import train
 
 RECORDING = Path(__file__).with_name("replay.npz")
@@ -107,7 +107,6 @@ class Replay:
     files: int
     epochs: int
     at_end: SweetRange
-    optimism_db: float | None
     asked: End
     in_pairs: End
     by_the_mean: End
@@ -128,7 +127,6 @@ def replay(name: str, errors: Errors) -> Replay:
         files=errors.shape[1],
         epochs=len(errors),
         at_end=after(len(errors)),
-        optimism_db=optimism(files),
         asked=_end(values, lambda epoch: may_end(after(epoch), values[:epoch], epoch / len(errors))),
         in_pairs=_end(values, lambda epoch: after(epoch).behind),
         by_the_mean=_end(values, lambda epoch: _mean_rose(values[:epoch])),
@@ -173,7 +171,7 @@ def table(found: list[Replay]) -> Iterator[str]:
     for one in found:
         end = one.at_end
         band = f"{end.first} to {end.last}" if end.certain else "cannot tell"
-        flattered = "–" if one.optimism_db is None else f"{one.optimism_db:.2f}"
+        flattered = "–" if one.at_end.optimism is None else f"{one.at_end.optimism:.2f}"
         facts = (one.name, one.files, one.epochs, end.best, band, flattered, one.asked, one.in_pairs, one.by_the_mean)
         yield f"| {' | '.join(map(str, facts))} |"
 
@@ -207,7 +205,7 @@ def command(data: Path | None, recording: Path, seed: int, split_seed: int) -> N
     found = [replay(name, errors) for name, errors in recorded(recording)]
     for line in table(found):
         click.echo(line)
-    flattered = [one.optimism_db for one in found if one.optimism_db is not None]
+    flattered = [one.at_end.optimism for one in found if one.at_end.optimism is not None]
     summary = {
         "runs": len(found),
         "optimism_median_db": round(float(np.median(flattered)), 3),

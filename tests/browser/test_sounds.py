@@ -70,19 +70,19 @@ def test_a_number_beyond_its_limits_is_answered_and_an_empty_one_has_no_steps(
 ) -> None:
     page = open_page(f"{app.url}/sounds?run=drums")
     many, length = (page.get_by_role("spinbutton", name=name) for name in ("How many", "Length, seconds"))
-    many.wait_for(timeout=SLOW_MS)
-    page.get_by_role("button", name="Make eight sounds").wait_for(timeout=SLOW_MS)
+    many.wait_for()
+    page.get_by_role("button", name="Make eight sounds").wait_for()
     many.fill("100")
     many.press("Enter")
     said = page.get_by_text("between 1 and 64")
-    said.wait_for(timeout=SLOW_MS)
+    said.wait_for()
     inside, around = said.bounding_box(), many.locator("xpath=..").bounding_box()
     assert inside["height"] > 10 and inside["x"] + inside["width"] <= around["x"] + around["width"]
     assert page.get_by_role("button", name="Make eight sounds").is_visible()
     steps = length.locator("xpath=..").locator("button[data-testid^=stNumberInputStep]")
     assert not any(one.is_visible() for one in steps.all())
     length.fill("2")
-    steps.first.wait_for(timeout=SLOW_MS)
+    steps.first.wait_for()
     assert len(steps.all()) == 2 and all(one.is_visible() for one in steps.all())
 
 

@@ -191,6 +191,8 @@ def test_a_live_run_is_packed_whole_and_called_live(tmp_path: Path) -> None:
         result = pack(run, tmp_path / "run.zip")
         assert "still be training" in result.stderr
         theirs = unpacked(tmp_path / "run.zip", tmp_path / "there")
+        with zipfile.ZipFile(tmp_path / "run.zip") as archive:
+            assert f": {len(archive.namelist())} files, " in result.stdout
     assert theirs.events().events[-1]["step"] == 1
     assert theirs.layout.metrics.read_bytes().endswith(b"\n")
     assert "still training" in (theirs.root / "PACKED.txt").read_text()

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.panels.details import basic_facts
+from engine.audio.files.io import write_wave
 from engine.collection.split import split_files
+from engine.config import TrainingConfig
 from engine.errors import DataError
 from engine.loop.checkpoint import load
 from engine.process.origin import Beginning, known_sides
@@ -21,6 +23,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.record import FileRow, Parent, Side
 from engine.rundir.status import State
 from tests import forkserver
+from tests.audio.sounds import chirp
 from tests.conftest import SMALL
 from tests.test_train_process import comparable, step_of, still_at
 
@@ -46,11 +49,11 @@ def test_a_recording_that_joins_two_makes_both_learned_from_and_nothing_learned_
     assert sides == ["train", "train", "train", "val", "train"]
     rows = [FileRow(path=f"{index}.wav", verdict="used", split=side) for index, side in enumerate(sides)]
     before = {row.path: side for row, side in zip(rows, known, strict=True) if side is not None}
-    begun = Beginning(Parent(run="old", uuid="", checkpoint="best"), {}, before, "then")
-    begun.check(rows, "now")
+    begun = Beginning(Parent(run="old", uuid="", checkpoint="best"), {}, before, "then", {})
+    begun.check(rows, "now", TrainingConfig())
     rows[2] = rows[2].model_copy(update={"split": "val"})
     with pytest.raises(DataError, match=r"2\.wav would change sides, and old would check what it learned from"):
-        begun.check(rows, "now")
+        begun.check(rows, "now", TrainingConfig())
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +145,30 @@ def test_what_does_not_fit_is_said(drum_run: Path, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} <= {"wider"}
 
 
+def test_labelled_sounds_that_were_learned_never_check_when_others_come(tmp_path: Path) -> None:
+    folder, parent, root = tmp_path / "sounds", tmp_path / "parent", tmp_path / "run"
+
+    def add(numbers: range) -> None:
+        for index in numbers:
+            for name in ("low", "high"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+                write_wave(folder / name / f"{index}.wav", chirp(2 * index + (name == "low"), 0.3), 48_000)
+
+    add(range(6))
+    options = ("--labels", "folders", "--max-epochs", 2)
+    first = forkserver.run("engine.train", folder, "--run-dir", parent, *options)
+    assert first.returncode == 0, first.stderr
+    add(range(6, 10))
+    grown = forkserver.run("engine.train", folder, "--from", parent, "--run-dir", root, *options)
+    assert grown.returncode == 0, grown.stderr
+    assert "its weights, its scale, the sides of its files; optimiser" in grown.stdout
+    before, after = known_sides(RunReader(parent)), known_sides(RunReader(root))
+    assert len(before) == 12 and len(after) == 20 and after.items() > before.items()
+    longer = forkserver.run("engine.train", "--resume", root, "--more-epochs", 1)
+    assert longer.returncode == 0, longer.stderr
+    assert known_sides(RunReader(root)) == after
+
+
 def test_a_table_that_changed_is_not_checked_with_what_the_weights_know(tmp_path: Path) -> None:
     table, parent = tmp_path / "points.csv", tmp_path / "parent"
     rows = [f"{n},{n % 7},{'xy'[n % 2]}\n" for n in range(60)]
@@ -149,6 +176,11 @@ def test_a_table_that_changed_is_not_checked_with_what_the_weights_know(tmp_path
     assert forkserver.run("engine.train", table, "--run-dir", parent, "--max-epochs", 2).returncode == 0
     same = forkserver.run("engine.train", "--from", parent, "--run-dir", tmp_path / "same", "--max-epochs", 1)
     assert same.returncode == 0, same.stderr
+    assert "its weights, its scale; optimiser and schedule begin anew" in same.stdout
+    for option, name in ((("--split-seed", 1), "split_seed"), (("--val-fraction", 0.6), "val_fraction")):
+        divided = forkserver.run("engine.train", "--from", parent, "--run-dir", tmp_path / name, *option)
+        assert divided.returncode == 2 and "its rows would change sides" in divided.stderr
+        assert f"Begin from it with the {name} it had" in divided.stderr
     table.write_text("a,b,kind\n" + "".join([*rows, "60,4,x\n"]))
     other = forkserver.run("engine.train", "--from", parent, "--run-dir", tmp_path / "other", "--max-epochs", 1)
     assert other.returncode == 2 and "its data is another" in other.stderr

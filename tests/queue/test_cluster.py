@@ -242,9 +242,9 @@ def test_what_a_job_has_is_nobody_elses(queue: Engine, runs: Path) -> None:
         one.train_next([a])
     shown = queue("list").stdout
     assert shown.count("submitted") == 2 and "job 4711_1" in shown
-    assert "2 with the cluster, 1 to be trained, and nobody goes on." in shown
+    assert "\nNobody goes on. 2 with the cluster, 1 run to be trained. Start with: sweetspot queue run" in shown
     assert queue("remove", c).returncode == 0 and queue("list").stdout.endswith(
-        "\n2 with the cluster, nothing waits.\n"
+        "\nNothing waits. 2 with the cluster.\n"
     )
     begun = one.begin(one.unfinished()[0])
     assert begun is not None

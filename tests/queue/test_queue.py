@@ -17,12 +17,13 @@ from typing import Any
 import psutil
 import pytest
 
+from engine.claims.figures import figure
 from engine.errors import RunDirectoryError
 from engine.loop.checkpoint import steps_saved
 from engine.process.job import asked_job
 from engine.queue.files import Queue, Queued
 from engine.queue.request import Outcome
-from engine.queue.standing import Standing, row_of, take_out_all
+from engine.queue.standing import Standing, best_so_far, row_of, take_out_all
 from engine.queue.training import was_stopped
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
@@ -187,7 +188,8 @@ def test_what_waits_is_removed_and_no_worker_finds_it(queue: Engine, runs: Path,
     roots = [Path(line) for line in done.stdout.splitlines()]
     files = Queue(runs)
     seen = {one.root: one for one in files.requests()}
-    assert queue("remove", roots[0].name).returncode == 0 and not roots[0].exists()
+    assert queue("remove", roots[0].name, roots[0]).stdout == f"{roots[0].name} is out of the queue.\n"
+    assert not roots[0].exists()
     assert files.begin(seen[roots[0]]) is None, "a worker that had read it begins it no more"
     assert queue("remove", roots[1]).returncode == 0 and [one["run_dir"] for one in listed(queue)] == [str(roots[2])]
     assert queue("remove", "other").returncode == 2
@@ -341,6 +343,14 @@ def test_killed_whole_in_the_night_it_goes_on_with_the_same_bits_and_a_failure_s
     assert queue("remove", "--ended").returncode == 0 and listed(queue) == [] and Layout(first).run.exists()
 
 
+def test_the_list_says_a_figure_as_the_app_does(tmp_path: Path) -> None:
+    write(tmp_path / "run")
+    view = RunReader(tmp_path / "run").view()
+    assert view.run is not None and view.status is not None and view.status.best is not None
+    told = figure(view.status.best.raw, "dB")
+    assert best_so_far(view.status, view.run) == f"new sounds {told} in epoch {view.status.best.epoch}"
+
+
 @pytest.mark.slow
 def test_a_training_that_outlives_its_worker_is_neither_begun_twice_nor_left_alone(
     queue: Engine, night: Night, tmp_path: Path
@@ -351,9 +361,9 @@ def test_a_training_that_outlives_its_worker_is_neither_begun_twice_nor_left_alo
     worker.kill()
     worker.wait()
     assert states(queue) == ["running"]
-    assert queue("list").stdout.endswith("\n1 trains, nothing waits.\n")
+    assert queue("list").stdout.endswith("\nNothing waits. 1 trains.\n")
     later = added(queue, tmp_path / "table.csv", *LENGTH)
-    assert "\n1 trains, 1 to be trained, and nobody goes on. Start with: sweetspot queue run" in queue("list").stdout
+    assert "\nNobody goes on. 1 trains, 1 run to be trained. Start with: sweetspot queue run" in queue("list").stdout
     assert queue("remove", later.name).returncode == 0
     again = night.work()
     until(lambda: "trains already" in night.said.read_text())

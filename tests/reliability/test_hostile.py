@@ -9,7 +9,7 @@ import shutil
 import struct
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.charts.settings import ChartSettings
+from app.charts.small_plots import _power, small_drawings
 from app.look import sheet
+from app.panels.details import all_notes
 from app.runs import media
 from app.runs.columns import MOST_COLUMNS
 from app.runs.launch import Launcher
@@ -250,22 +253,60 @@ def test_a_step_far_beyond_the_file_claims_no_memory(tmp_path: Path) -> None:
     assert len(store.steps.names()) == MOST_COLUMNS
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "1" * 400])
+def test_a_step_that_is_no_number_is_no_checkpoint(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "metrics.jsonl"
+    lines = [f'{{"event": "checkpoint", "elapsed_s": 1.0, "step": {step}}}\n' for step in (number, 7)]
+    path.write_text("".join(lines))
+    store = MetricsStore(path)
+    store.refresh()
+    assert store.saved == {7}
+
+
+@pytest.mark.parametrize("rates", [[5e-324], [1e-3, float("inf")], [1e308, 1e-3], [float("nan")], [1e38]])
+def test_a_learning_rate_that_none_had_is_drawn(tmp_path: Path, rates: Sequence[float]) -> None:
+    root = tmp_path / "run"
+    writer = write(root, close=False)
+    for number, rate in enumerate(rates, 201):
+        writer.event("step", step=number, epoch=21, train_loss=1.0, learning_rate=rate)
+    writer.close()
+    drawn = small_drawings(root, RunReader(root).view(), lambda group: None, ChartSettings())
+    assert drawn["rate"].rows.num_rows or not any(0 < rate < 1e39 for rate in rates)
+
+
+@pytest.mark.parametrize("rate", [5e-324, 1e-310, 1e-4, 1.0, 1e38])
+def test_a_rate_is_scaled_by_a_number(rate: float) -> None:
+    assert 0 < 10.0 ** -_power(np.array([rate, np.inf, np.nan])) * rate < 10
+
+
+@pytest.mark.parametrize("code", [[], {}, 3, None])
+def test_a_warning_whose_code_is_none_of_ours_is_told_as_past(tmp_path: Path, code: Any) -> None:
+    root = tmp_path / "run"
+    writer = write(root, close=False)
+    writer.event("warning", epoch=2, message="It is odd.", code=code)
+    writer.close()
+    change(root / "status.json", warnings=["It is odd."])
+    assert "It is odd." in [note.text for note in all_notes(root, RunReader(root).view())]
+
+
 @pytest.mark.slow
 def test_the_app_shows_a_run_full_of_absurd_figures(visit: Visit, runs_dir: Path) -> None:  # noqa: F811
     root = runs_dir / "absurd"
     writer = write(root, close=False)
     for number, value in enumerate((1e308, -1e308, 5e-324, float("nan"), float("inf"), 1e40, 10**60), 21):
         writer.event("epoch", epoch=number, total_epochs=20, step=number, val_recon_db=value, train_recon_db=-value)
-        writer.event("step", step=200 + number, epoch=number, train_loss=value)
+        writer.event("step", step=200 + number, epoch=number, train_loss=value, learning_rate=value)
+        writer.event("checkpoint", step=value)
     writer.event("epoch", epoch=99_999_999, val_recon_db=1.0)
     writer.close()
     with (root / "metrics.jsonl").open("a") as file:
         for event in ("memory", "warning", "preview", "checkpoint", "control", "state", "complete", "nonsense"):
             file.write(json.dumps({"event": event, "elapsed_s": "soon", "process_bytes": {}, "message": []}) + "\n")
             file.write(json.dumps({"event": event, "elapsed_s": 1.0, "process_bytes": "many", "epoch": []}) + "\n")
+        file.write(json.dumps({"event": "warning", "elapsed_s": 1.0, "epoch": 2, "message": "Odd.", "code": {}}) + "\n")
     metrics = {"val_recon_db": 1e308, "train_recon_db": "NaN", "train_loss": "-Infinity"}
     best = {"metric": "val_recon_db", "value": 1e308, "raw": "NaN", "epoch": 2**50, "step": 2**50}
-    change(root / "status.json", metrics=metrics, best=best, overfitting_gap="NaN", baseline=-1e308)
+    change(root / "status.json", warnings=["Odd."], metrics=metrics, best=best, overfitting_gap="NaN", baseline=-1e308)
     for name in ("unreadable", "named"):
         write(runs_dir / name)
     change(runs_dir / "unreadable" / "status.json", elapsed_s="NaN", updated_at=1e300)

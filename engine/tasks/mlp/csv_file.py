@@ -32,7 +32,8 @@ _NAMED_SEPARATOR = re.compile(r'"?sep=([,;\t])"?[ ,;\t]*\r?\n', re.IGNORECASE)  
 
 @dataclass(frozen=True)
 class Columns:
-    """texts: every column's values, trimmed. lines: the line each row ends on. complaints: sentences, a fault each.
+    """texts: every column's values, trimmed. lines: the line each row ends on. doubled: what is wrong with the header,
+    complaints: with lines, which are no rows then; sentences, a fault each.
 
     notes: which separator and encoding were taken, where they are not commas and UTF-8.
     """
@@ -42,6 +43,7 @@ class Columns:
     texts: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
     delimiter: str = ","
+    doubled: tuple[str, ...] = ()
     complaints: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -86,8 +88,8 @@ def read_columns(path: Path) -> Columns:
     whole = [(line, row) for line, row in body if len(row) == len(names)]
     texts = tuple(zip(*(row for _, row in whole), strict=True)) if whole else ((),) * len(names)
     _check_header(path, names, texts)
-    lines, faults = tuple(line for line, _ in whole), (*_twice(names), *complaints)
-    return Columns(path, names, texts, lines, delimiter, faults, tuple(_notes(delimiter, encoding)))
+    lines, notes = tuple(line for line, _ in whole), tuple(_notes(delimiter, encoding))
+    return Columns(path, names, texts, lines, delimiter, tuple(_twice(names)), tuple(complaints), notes)
 
 
 def refuse(path: Path, complaints: Sequence[str], remedy: str = "Correct the file.") -> None:

@@ -57,7 +57,7 @@ def _read(path: Path, seen: Stamp, target: str | None, task_type: str) -> Table:
     found = understand(names, texts, sign, day_first(known.texts)) if texts else []
     values, classes, fault = _learned(known, target, task_type, sign)
     scarce = _too_few(known, any(unlabelled))
-    faults = [*scarce, *_faults(known, texts, found), *_useless(found)]
+    faults = [*columns.doubled, *scarce, *_faults(known, texts, found), *_useless(found)]
     _refuse(path, faults, None if scarce else fault, columns.complaints)
     notes = [
         *column_notes(found, target),

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine import rng
+from engine.collection.split import one_sided, sides_of_groups
 from engine.errors import DataError
 from engine.plan import BatchLayout
 from engine.rundir.record import Side
@@ -20,12 +21,13 @@ from engine.task import Batch
 from engine.tasks.mlp.table import Table
 
 
-def split_rows(table: Table, fraction: float, seed: int) -> list[Side]:
+def split_rows(table: Table, fraction: float, seed: int, known: Sequence[Side | None] | None = None) -> list[Side]:
     """A side for each row. Classes are divided one by one, so that each validates in its proportion.
 
     Rows of one group stay together and count as one draw; a class with a single group is learned from. Both sides
-    get at least one row; of numbers, where the table has them, at least two that differ (see :func:`_varied`). Raises
-    DataError when all is one group.
+    get at least one row; of numbers, where the table has them, at least two that differ (see :func:`_varied`).
+    known: the sides that rows have already, as :func:`engine.collection.split.split_files` has them. Raises DataError
+    when all is one group, and when the known ones leave no side for another.
     """
     groups = table.groups or tuple(range(len(table.target)))
     classes: dict[int, int] = {}
@@ -33,35 +35,41 @@ def split_rows(table: Table, fraction: float, seed: int) -> list[Side]:
         classes.setdefault(group, int(value) if table.class_names else 0)
     if len(classes) < 2:
         raise DataError("All rows hold the same sound: nothing is left to check with.", "Add a different recording.")
-    order = np.array(list(classes))[np.random.default_rng(seed).permutation(len(classes))]
-    sizes = Counter(classes.values())
-    wanted = {name: min(max(1, round(fraction * size)), size - 1) for name, size in sizes.items()}
-    if not any(wanted.values()):
-        wanted[classes[int(order[0])]] = 1
-    chosen: set[int] = set()
-    for group in order.tolist():
+    order = np.array(list(classes))[np.random.default_rng(seed).permutation(len(classes))].tolist()
+    fixed = sides_of_groups(groups, known)
+    free = [group for group in order if group not in fixed]
+    chosen = {group for group, side in fixed.items() if side == "val"}
+    sizes, checked = Counter(classes.values()), Counter(classes[group] for group in chosen)
+    wanted = {name: min(max(1, round(fraction * size)), size - 1) - checked[name] for name, size in sizes.items()}
+    for group in free:
         if wanted[classes[group]] > 0:
             wanted[classes[group]] -= 1
             chosen.add(group)
+    if not chosen:
+        chosen = set(free[:1])
+    if len(chosen) in (0, len(classes)):
+        raise one_sided(len(groups), "val" if chosen else "train")
     if not table.class_names:
-        chosen = _varied(chosen, order.tolist(), groups, table.target)
+        chosen = _varied(chosen, free, groups, table.target)
     return ["val" if group in chosen else "train" for group in groups]
 
 
-def _varied(chosen: set[int], order: list[int], groups: Sequence[int], target: NDArray[Any]) -> set[int]:
+def _varied(chosen: set[int], free: list[int], groups: Sequence[int], target: NDArray[Any]) -> set[int]:
     """``chosen`` with at most one group of each side exchanged, so that the targets of neither are all equal.
 
-    To learn from comes first: nothing can be learned of equal targets, and R² says nothing of them. order: the draw.
+    To learn from comes first: nothing can be learned of equal targets, and R² says nothing of them. free: those that
+    may change sides, as they were drawn.
     """
     values: dict[int, set[float]] = {}
     for group, value in zip(groups, target.tolist(), strict=True):
         values.setdefault(group, set()).add(value)
     for constant_is_val, fewest in ((False, 1), (True, 2)):  # the last other value stays with those to learn from
-        side = [group for group in order if (group in chosen) == constant_is_val]
+        side = {group for group in values if (group in chosen) == constant_is_val}
         found = set().union(*(values[group] for group in side))
-        others = [group for group in order if group not in side and values[group] != found]
-        if len(found) == 1 and len(side) > 1 and len(others) >= fewest:
-            chosen = chosen ^ {side[-1], others[0]}
+        others = {group for group in values if group not in side and values[group] != found}
+        moving, coming = ([group for group in free if group in part] for part in (side, others))
+        if len(found) == 1 and len(side) > 1 and len(others) >= fewest and moving and coming:
+            chosen = chosen ^ {moving[-1], coming[0]}
     return chosen
 
 

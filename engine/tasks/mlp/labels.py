@@ -38,7 +38,8 @@ def read_labels(folder: Path, labels: str, target: str | None) -> tuple[dict[str
     if not others:
         raise DataError(f"{columns.path.name} has only the column {file_column!r}.", "Add one with the labels.")
     target = columns.named(target) if target is not None else others[-1]
-    refuse(columns.path, [*columns.complaints, *missing_values(columns, (file_column, target))], "Correct the file.")
+    missing = missing_values(columns, (file_column, target))
+    refuse(columns.path, [*columns.doubled, *columns.complaints, *missing], "Correct the file.")
     named = [PurePosixPath(path.replace("\\", "/")).as_posix() for path in columns.column(file_column)]
     known = set(found)
     missing = [

@@ -155,7 +155,7 @@ def _short(text: str, letters: int) -> str:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Four to eight round numbers between ``low`` and ``high``."""
+    """Three to nine round numbers between ``low`` and ``high``."""
     rough = (high - low) / 8
     size = 10.0 ** np.floor(np.log10(rough))
     step = size * next((factor for factor in (1, 2, 5) if factor * size >= rough), 10)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
 from engine.collection.split import assign_sides
@@ -75,24 +76,33 @@ class MLPTask:
         self.table, self.device, self.fingerprint = table, device, table.fingerprint
         self.regression = table.task_type == "regression"
         count = len(table.target) if table.groups is None else len(set(table.groups))
-        sides = split_rows(table, config.val_fraction or get_adaptive_split(count), config.split_seed)
-        own = np.array([side == "train" for side in sides])
+        known = [context.sides.get(path) for path in table.row_files] or None
+        sides = split_rows(table, config.val_fraction or get_adaptive_split(count), config.split_seed, known)
+        self._own = own = np.array([side == "train" for side in sides])
         self.preparation = None if table.numeric else Preparation.fit(table, own)
-        inputs = table.features if self.preparation is None else self.preparation.apply(table.features)
+        inputs = self._inputs()
         context.on_files(_files(table, sides, inputs.shape[1], unseen(table, own)))
         self.config = resolve(task_config.adapted(config), count, int(own.sum()))
         self.task_config = _fitted(task_config, table, inputs.shape[1], self.config.regularization.dropout)
         measures = None if self.preparation is None else self.preparation.measures
-        self.standard = Standard.measure(inputs[own], table.target[own], self.regression, measures)
-        self.train = make_rows(table, inputs, own.tolist(), self.standard, device)
-        self.val = make_rows(table, inputs, (~own).tolist(), self.standard, device)
-        self.num_train = self.num_train_files = len(self.train)
-        self.num_val_files = len(self.val)
-        self.parts = {"train": self.train.evenly(EVALUATION_ROWS), "val": self.val.evenly(EVALUATION_ROWS)}
+        self.num_train = self.num_train_files = int(own.sum())
+        self.num_val_files = len(own) - self.num_train
         self.model = self._new_model().to(device)
-        self.loader = TableLoader(self.train, BatchLayout.of(self.config, self.num_train), self.model.width)
+        self._standardise(Standard.measure(inputs[own], table.target[own], self.regression, measures), inputs)
         self.metrics = self._choose_metrics(context)
         self.monitor = self._follow(*self.metrics[:2])
+
+    def _inputs(self) -> NDArray[np.float64]:
+        """The table's features, filled in and encoded [N, D]."""
+        return self.table.features if self.preparation is None else self.preparation.apply(self.table.features)
+
+    def _standardise(self, standard: Standard, inputs: NDArray[np.float64]) -> None:
+        """The rows of both sides as the model is to have them. inputs: see :meth:`_inputs`."""
+        self.standard = standard
+        self.train = make_rows(self.table, inputs, self._own.tolist(), standard, self.device)
+        self.val = make_rows(self.table, inputs, (~self._own).tolist(), standard, self.device)
+        self.parts = {"train": self.train.evenly(EVALUATION_ROWS), "val": self.val.evenly(EVALUATION_ROWS)}
+        self.loader = TableLoader(self.train, BatchLayout.of(self.config, self.num_train), self.model.width)
 
     def _new_model(self) -> DynamicMLPModel:
         with first_weights(self.config.seed):
@@ -194,9 +204,10 @@ class MLPTask:
                 "Go on with the versions of numpy and scikit-learn that it began with, or start a new run.",
             )
         names = ("mean", "std", "target_mean", "target_std")
-        self.standard = Standard(**{name: state[name] for name in names})
+        self._standardise(Standard(**{name: state[name] for name in names}), self._inputs())
 
     def begin_with(self, state: Mapping[str, Any]) -> None:
+        """The weights know the scale they learned in: all rows come to it."""
         self.load_state_dict(state)
 
 

@@ -166,11 +166,9 @@ class Codec:
         gain = torch.where(gated, self.residual.hiss.to(power)[:, None], 0.0)
         return shaped_noise(gain, self.transform, samples, rng.generator(variant, "hiss"))
 
-    def sample_db(
-        self, count: int, frames: int, seed: int, temperature: float, sound: int | None = None
-    ) -> torch.Tensor:
+    def sample_db(self, count: int, frames: int, seed: int, temperature: float) -> torch.Tensor:
         """The sounds of :meth:`sample_codes`: mel power in dB [count, M, F], F at most ``frames`` for one-shots."""
-        codes, beside = self.sample_codes(count, frames, seed, temperature, sound)
+        codes, beside = self.sample_codes(count, frames, seed, temperature)
         return self.roughen(self.sounding(codes, frames, beside), rng.generator(seed, "sample-texture"))
 
     def sample_codes(

@@ -94,9 +94,7 @@ def even_preview_level(held_out: np.ndarray, level: float) -> float:
     return min(level, room / levels.peak(held_out)) if room else level
 
 
-def audio_preview(
-    wave: np.ndarray, role: str, config: SpectrogramConfig, seconds: float, level: float, index: int = 0
-) -> Preview:
+def audio_preview(wave: np.ndarray, role: str, config: SpectrogramConfig, seconds: float, level: float) -> Preview:
     """A wave [T] or [T, 2] as sound, and its middle as mel spectrogram and picture, at the level all previews of a run
     share."""
     levelled = finish.level_out(wave, level)
@@ -109,7 +107,7 @@ def audio_preview(
         "npy": array.getvalue(),
         "png": mel_png(db, seconds, config.hop_length / config.sample_rate),
     }
-    return Preview("audio", role, files, index, config.sample_rate)  # type: ignore[arg-type]
+    return Preview("audio", role, files, sample_rate=config.sample_rate)  # type: ignore[arg-type]
 
 
 def previews(

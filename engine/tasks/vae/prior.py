@@ -25,6 +25,7 @@ RIDGE = 1e-2
 ORDER = 2
 POSTERIOR_PART = 0.25
 BURN_IN = 16
+RADIUS = 0.98  # of the unit circle: within it a texture neither grows nor rings for ever
 BETWEEN = (0.3, 0.7)
 WITHIN = 0.7  # of the whole spread is left around a place between two one-shots
 
@@ -138,16 +139,16 @@ def _two_of(sounds: int, picks: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
 Prior = OneShotPrior | TexturePrior
 
 
-def _stable(transition: torch.Tensor, radius: float = 0.98) -> torch.Tensor:
+def _stable(transition: torch.Tensor) -> torch.Tensor:
     """``transition`` with the process it drives pulled inside the unit circle, lag by lag, where it is not."""
     dim = transition.shape[1]
     companion = torch.zeros(ORDER * dim, ORDER * dim, dtype=transition.dtype)
     companion[:dim] = transition.T
     companion[dim:, :dim] = torch.eye(dim, dtype=transition.dtype)
     largest = float(torch.linalg.eigvals(companion).abs().max())
-    if largest <= radius:
+    if largest <= RADIUS:
         return transition
-    shrink = radius / largest
+    shrink = RADIUS / largest
     scale = torch.cat([torch.full((dim,), shrink), torch.full((dim,), shrink**2)]).to(transition)
     return transition * scale[:, None]
 

@@ -33,6 +33,12 @@ def _page() -> None:
     download.button("Fail", fails, "b.wav", "audio/wav", key="fail")
     download.button("Refuse", refuses, "c.wav", "audio/wav", key="refuse")
 
+    def breaks() -> bytes:
+        st.session_state["calls"] += 1
+        raise ZeroDivisionError
+
+    download.button("Break", breaks, "e.wav", "audio/wav", key="break")
+
 
 @pytest.fixture
 def app() -> AppTest:
@@ -53,6 +59,13 @@ def test_a_press_makes_the_file_once_and_a_page_drawn_anew_keeps_its_address(app
     assert ready(app) == first and app.session_state["calls"] == 1
     app.button(key="take").click().run()
     assert len(ready(app)) == 1 and ready(app) != first and app.session_state["calls"] == 2
+
+
+def test_a_fault_in_making_it_is_not_made_again_by_each_drawing(app: AppTest) -> None:
+    app.button(key="break").click().run()
+    assert app.exception and app.session_state["calls"] == 1
+    app.run()
+    assert not app.exception and app.session_state["calls"] == 1
 
 
 def test_a_file_is_let_go_once_the_browser_had_time_to_fetch_it(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from app.panels import saved_states
 from app.panels.details import checkpoint_rows
 from app.panels.families import MOST_LINKS
 from app.report.contents import gather
+from app.runs import exporting
 from app.runs.exporting import exported
 from engine.commands.inspect import _sentences, inspect
 from engine.errors import SweetspotError
@@ -231,6 +232,12 @@ def test_an_epoch_is_exported_as_one_file(run: RunReader) -> None:
     with pytest.raises(SweetspotError, match="nowhere") as caught:
         exported(run.root.parent / "nowhere", "best")
     assert not str(caught.value).startswith("Error")
+
+
+def test_an_export_that_takes_too_long_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "LONGEST_S", 0.001)
+    with pytest.raises(SweetspotError, match="not ready after a moment"):
+        exported(tmp_path, "best")
 
 
 def began(run: str, checkpoint: str, number: int) -> Parent:

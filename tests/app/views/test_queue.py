@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -67,7 +68,7 @@ def test_what_a_cluster_has_is_shown_with_it_and_nothing_here_would_begin_it(vis
     (one,) = queue.requests()
     queue.jobs.take(one.id, "4711")
     app = visit("queue")
-    assert badges(app) == ["With the cluster"] and "<b>With the cluster.</b> 1 run left" in said(app)
+    assert badges(app) == ["With the cluster"] and "<b>Nothing waits.</b> 1 with the cluster." in said(app)
     assert keys(app) == {f"out-of-queue-{one.id}"}, "it can be taken out until it is begun there"
     assert queue.begin(one) is not None
     assert not keys(visit("queue"))
@@ -87,7 +88,7 @@ def test_what_waits_trains_and_is_over_stands_in_its_order_each_with_what_can_be
     assert [one.value for one in app.header] == ["Under way: 1", "Waiting: 1", "Over: 1"]
     assert badges(app) == ["Learning", "Waiting", "Failed"]
     assert "epoch 15 of 20 · best 7.0 dB at epoch 12" in said(app) and "Its folder is gone." in said(app)
-    assert "2 runs to be trained" in said(app), "a training whose worker is gone is not over"
+    assert "1 trains, 1 run to be trained" in said(app), "a training whose worker is gone is not over"
     assert f"out-of-queue-{now.id}" not in keys(app) and f"open-queued-{now.id}" in keys(app)
     assert "late ![](http://x/y.png)" in said(app), "a name is text"
     live.close()
@@ -144,6 +145,30 @@ def test_a_viewer_who_may_not_write_only_looks(visit: Visit, queue: Queue, runs_
         assert "Only to look at" in said(app) and not keys(app)
     finally:
         queue.folder.chmod(0o700)
+
+
+def test_what_trains_without_a_worker_is_not_said_to_be_left_to_train(visit: Visit, queue: Queue) -> None:
+    """One that outlived its worker, one that a job of a cluster trains, one that such a job has and has not begun."""
+    for name in "abc":
+        add(queue, "iris", name, {"max_epochs": 3})
+    outlived, on_cluster, submitted = queue.to_train()
+    for one in (outlived, on_cluster):
+        assert queue.begin(one) is not None
+    with ExitStack() as open_runs:
+        for one in (outlived, on_cluster):
+            open_runs.callback(write(one.root, state=State.RUNNING, close=False).close)
+        for one, job in ((on_cluster, "4711_0"), (submitted, "4711_1")):
+            assert queue.jobs.take(one.id, job) == job
+        found = listed(queue)
+        assert found.to_begin == 0
+        assert found.unworked() == ("Nothing waits.", "2 train, 1 with the cluster.")
+        app = visit("queue")
+        assert "<b>Nothing waits.</b> 2 train, 1 with the cluster." in said(app)
+        assert app.button(key="queue-start").disabled
+        add(queue, "iris", "d", {"max_epochs": 3})
+        app.run()
+        assert "<b>Nobody goes on.</b> 2 train, 1 with the cluster, 1 run to be trained. Press" in said(app)
+        assert not app.button(key="queue-start").disabled
 
 
 def test_a_damaged_request_is_named(visit: Visit, queue: Queue) -> None:

@@ -125,6 +125,14 @@ def test_all_complaints_of_a_file_come_at_once(tmp_path: Path) -> None:
         assert said in raised.value.cause
 
 
+def test_a_doubled_name_counts_as_no_row(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as raised:
+        read_table(write(tmp_path, "a,a,kind\n1,2,x\n2,1,x\n3,1,x\n"), None, "auto")
+    said = raised.value.cause
+    assert "Columns 1 and 2 are both called 'a'. It has 3 rows: at least 4 are needed." in said
+    assert "lines that can be read" not in said and "class" not in said
+
+
 def test_ten_complaints_and_a_count_are_enough(tmp_path: Path) -> None:
     lines = [f"{number},{number % 2}" if number % 2 else f"{number}" for number in range(30)]
     with pytest.raises(DataError) as raised:

@@ -5,6 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import DataError
 from engine.plan import BatchLayout
@@ -73,6 +75,41 @@ def test_a_draw_of_numbers_that_differ_is_left_as_it_is() -> None:
     held = np.random.default_rng(7).permutation(20)[:6]
     sides = split_rows(numbers(target), 0.3, 7)
     assert {place for place, side in enumerate(sides) if side == "val"} == set(held.tolist())
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=2, max_size=24),
+    more=st.integers(1, 23),
+    seed=st.integers(0, 99),
+    measured=st.booleans(),
+)
+def test_rows_keep_their_sides_when_others_come(
+    rows: list[tuple[int, int]], more: int, seed: int, measured: bool
+) -> None:
+    """Copies (rows of one group) have one class; a measured target differs or not."""
+    made = [(group, (group + value) % 3 if measured else group % 3) for group, value in rows]
+
+    def part(count: int) -> Table:
+        groups = tuple(group for group, _ in made[:count])
+        target = [value for _, value in made[:count]]
+        return numbers([float(value) for value in target], groups) if measured else table(target, groups)
+
+    first = max(1, len(made) - more)
+    if len({group for group, _ in made[:first]}) < 2:
+        return
+    before = split_rows(part(first), 0.3, seed)
+    after = split_rows(part(len(made)), 0.3, seed, [*before, *[None] * (len(made) - first)])
+    assert after[:first] == before
+    for group, _ in made:
+        assert len({side for (one, _), side in zip(made, after, strict=True) if one == group}) == 1
+
+
+def test_rows_that_all_keep_one_side_are_refused() -> None:
+    with pytest.raises(DataError, match="All 4 usable files were learned by the run that this one begins with"):
+        split_rows(table([0, 0, 1, 1]), 0.5, 0, ["train"] * 4)
+    with pytest.raises(DataError, match="All 4 usable files checked the run that this one begins with"):
+        split_rows(table([0, 0, 1, 1]), 0.5, 0, ["val"] * 4)
+    assert split_rows(table([0, 0, 1]), 0.5, 0, ["train", "train", None]) == ["train", "train", "val"]
 
 
 def test_copies_of_one_sound_cannot_be_checked() -> None:

@@ -29,6 +29,7 @@ from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from engine.task import OpenContext, Source
 from engine.tasks.mlp.config import MLPConfig
+from engine.tasks.mlp.table import Table
 from engine.tasks.mlp.task import MLPTask, open_task
 from tests.sampling import later
 from tests.test_train_process import still_at
@@ -146,6 +147,25 @@ def test_where_all_held_out_targets_are_equal_the_least_error_is_best(tmp_path: 
     assert status.best is not None and errors[status.best.epoch - 1] <= 1.0001 * min(errors)
     assert status.evidence is not None and status.evidence.best == epochs[status.best.epoch - 1]["val_mae"]
     assert Layout(tmp_path / "run").best.is_file() and "have the same 'y'" in said[0]
+
+
+def test_rows_come_to_the_scale_that_the_weights_to_begin_with_know() -> None:
+    """Another table of the same columns: its own mean and spread are others."""
+    random = np.random.default_rng(0)
+
+    def task(scale: float) -> MLPTask:
+        table = Table(scale * random.random((40, 3)), scale * random.random(40), ("a", "b", "c"))
+        return MLPTask(table, TrainingConfig(max_steps=2), MLPConfig(), CPU, OpenContext())
+
+    old, new = task(1), task(5)
+    new.begin_with(old.state_dict())
+    assert new.standard.target_std == old.standard.target_std
+    for rows in (new.train, new.val, new.parts["val"], new.loader.rows):
+        back = (rows.x.double() * new.standard.std + new.standard.mean).numpy()
+        nearest = np.abs(back[:, None] - new.table.features[None]).max(2)
+        assert nearest.min(1).max() < 1e-4
+        assert new.standard.restore(rows.y) == pytest.approx(new.table.target[nearest.argmin(1)], abs=1e-4)
+    assert len(new.train) + len(new.val) == 40
 
 
 def test_it_learns_by_adam() -> None:

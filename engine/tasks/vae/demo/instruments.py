@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 RATE = 48_000
+BODY_S = 0.12  # how long wood answers
 BEAM = (1.0, 2.756, 5.404, 8.933, 13.345, 18.638, 24.81)  # free at both ends, any material
 MARIMBA = (1.0, 3.98, 9.95, 16.2, 24.1)  # the same bar undercut, so that its second mode is two octaves up
 MEMBRANE = (1.0, 1.594, 2.136, 2.296, 2.653, 2.918, 3.156, 3.501, 3.600, 3.652, 4.060, 4.154, 4.602, 4.832)
@@ -103,9 +104,9 @@ def pluck(
     return line[head:]
 
 
-def body(rng: np.random.Generator, resonances: Sequence[float] | np.ndarray, ring_s: float = 0.12) -> np.ndarray:
+def body(rng: np.random.Generator, resonances: Sequence[float] | np.ndarray) -> np.ndarray:
     """Impulse response of a hollow body: the string itself, and a few wooden modes that answer it."""
-    tones = ring(resonances, 0.05 / np.sqrt(1 + np.arange(len(resonances))), [ring_s] * len(resonances), ring_s)
+    tones = ring(resonances, 0.05 / np.sqrt(1 + np.arange(len(resonances))), [BODY_S] * len(resonances), BODY_S)
     tones[0] += 1.0
     wave: np.ndarray = tones + 0.01 * rng.standard_normal(tones.size).astype(np.float32) * np.exp(
         -np.arange(tones.size) / 600

@@ -60,12 +60,11 @@ class Player:
 
     def note_on(self, key: int, velocity: int) -> None:
         """Play ``key`` (0 to 127) at ``velocity`` (1 to 127; 0 lets it go, as MIDI has it)."""
-        asked = self.clock()
-        slot = self.keyboard.slot(key)
         if velocity == 0:
             self.note_off(key)
-        if velocity == 0:
             return
+        asked = self.clock()
+        slot = self.keyboard.slot(key)
         if slot is None:
             self.silent[key] += 1
             return
