@@ -68,7 +68,9 @@ APP = (
     "app.panels.details",
     "app.panels.forms",
     "app.panels.summary",
-)  # what one who serves the app needs beside; imported when the first asks
+)
+TESTS = ("altair", "playwright.sync_api", "streamlit.testing.v1", "torchaudio")
+MORE = {"streamlit": APP, "tests.worker": (*APP, *TESTS)}  # what these need beside; imported when the first asks
 LARGEST = 1 << 18  # bytes of a message; the environment is in it
 STARTERS = ("engine.process.start", "engine.queue.start_check")  # what starts processes of the engine's own
 FORKED = "TESTS_FORKED_STARTS"  # the variable of a process that has what it starts forked, too
@@ -234,8 +236,7 @@ def _answer(way: socket.socket, opened: list[socket.socket]) -> bool:
         message, given, _, _ = socket.recv_fds(way, LARGEST, 4)
     if message:
         request = json.loads(message)
-        if request["module"] == "streamlit":
-            _import(APP)
+        _import(MORE.get(request["module"], ()))
         if os.fork() == 0:
             for one in opened:
                 one.close()
