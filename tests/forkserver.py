@@ -202,6 +202,7 @@ def main(descriptor: int) -> None:
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # else importing pyarrow begins one
     _import(IMPORTED)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that wait for the forks end unseen
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests and what they started
     listening = socket.socket(fileno=descriptor)
     ways: list[socket.socket] = []
     while True:
@@ -266,6 +267,7 @@ def _fork(request: dict[str, Any], given: list[int]) -> None:
 
 def _become(request: dict[str, Any], streams: list[int]) -> None:
     """Be the process that was asked for."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored, where the tests were begun under nohup
     for stream, one in enumerate(streams):
