@@ -6,8 +6,10 @@ import contextlib
 import gc
 import itertools
 import os
+import shlex
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +35,12 @@ settings.register_profile("few", parent=settings.get_profile("many"), max_exampl
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
+WORKER = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from tests import forkserver
+forkserver.stand_for("tests.worker")
+"""  # where a worker's own Python would be started
 Make = Callable[[Path], object]
 
 
@@ -52,6 +60,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Four more than there are cores: a test that waits for a disk, a browser or a process leaves its core to others.
     At most eight: each holds torch in its memory."""
     return min(8, (os.cpu_count() or 1) + 4)
+
+
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """Workers are forks, as the processes are that tests start: what each would import takes five seconds of work."""
+    os.environ[forkserver.PLACE] = str(config._tmp_path_factory.getbasetemp())  # type: ignore[attr-defined]
+    for one in specs:
+        one.python = shlex.join([sys.executable, "-c", WORKER])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -68,7 +68,9 @@ APP = (
     "app.panels.details",
     "app.panels.forms",
     "app.panels.summary",
-)  # what one who serves the app needs beside; imported when the first asks
+)
+TESTS = ("altair", "playwright.sync_api", "streamlit.testing.v1", "torchaudio")
+MORE = {"streamlit": APP, "tests.worker": (*APP, *TESTS)}  # what these need beside; imported when the first asks
 LARGEST = 1 << 18  # bytes of a message; the environment is in it
 STARTERS = ("engine.process.start", "engine.queue.start_check")  # what starts processes of the engine's own
 FORKED = "TESTS_FORKED_STARTS"  # the variable of a process that has what it starts forked, too
@@ -200,6 +202,7 @@ def main(descriptor: int) -> None:
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # else importing pyarrow begins one
     _import(IMPORTED)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that wait for the forks end unseen
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests and what they started
     listening = socket.socket(fileno=descriptor)
     ways: list[socket.socket] = []
     while True:
@@ -234,8 +237,7 @@ def _answer(way: socket.socket, opened: list[socket.socket]) -> bool:
         message, given, _, _ = socket.recv_fds(way, LARGEST, 4)
     if message:
         request = json.loads(message)
-        if request["module"] == "streamlit":
-            _import(APP)
+        _import(MORE.get(request["module"], ()))
         if os.fork() == 0:
             for one in opened:
                 one.close()
@@ -265,6 +267,7 @@ def _fork(request: dict[str, Any], given: list[int]) -> None:
 
 def _become(request: dict[str, Any], streams: list[int]) -> None:
     """Be the process that was asked for."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored, where the tests were begun under nohup
     for stream, one in enumerate(streams):
