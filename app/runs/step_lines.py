@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pyarrow as pa
@@ -75,7 +75,7 @@ def columns(rows: Iterable[dict[str, Any]]) -> dict[str, Floats]:
     }
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether it fits a double: JSON has whole numbers of any length."""
     if isinstance(value, int) and not isinstance(value, bool):
         return abs(value) < 2**1023
