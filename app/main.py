@@ -37,6 +37,7 @@ def _settle_page(url_path: str) -> None:
 
 
 _settle()
+server_check.ask_nobody()
 server_check.check()
 chosen = st.navigation(
     [

@@ -36,6 +36,7 @@ def command(runs_dir: Path, port: int, browser: bool | None) -> None:
     """Watch runs, start new ones and make sounds, in a browser on this computer. Ctrl-C ends it, never a training."""
     from streamlit.web import cli  # half a second that the list of commands need not wait for
 
+    from app.look.server_check import ask_nobody
     from app.runs.library import fault
 
     if found := fault(runs_dir):
@@ -45,6 +46,7 @@ def command(runs_dir: Path, port: int, browser: bool | None) -> None:
         threading.Thread(target=_open, args=(f"http://localhost:{port}",), daemon=True).start()
     place = str(runs_dir.absolute())
     sys.argv = ["streamlit", "run", str(MAIN), "--server.port", str(port), "--", "--runs-dir", place]
+    ask_nobody()
     cli.main()
 
 

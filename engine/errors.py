@@ -24,7 +24,16 @@ _STEPS = {
 
 def next_step(error: OSError) -> str:
     """What its user can do about what the system refused, as the beginning of a sentence."""
-    return _STEPS.get(error.errno or 0, "Check the drive")
+    return _IN_THE_WAY if is_odd(error) else _STEPS.get(error.errno or 0, "Check the drive")
+
+
+def is_odd(error: OSError) -> bool:
+    """Whether the system refused what is no file but a pipe, a device or the like, as far as it says."""
+    try:
+        path = Path(error.filename or "")
+        return path.exists() and not (path.is_file() or path.is_dir())
+    except (OSError, TypeError, ValueError):  # the name may be a number: of an open file
+        return False
 
 
 def next_step_or_elsewhere(error: OSError) -> str:

@@ -10,10 +10,21 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit import net_util
 
 from app.look import sheet, style
 
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+
+
+def ask_nobody() -> None:
+    """From now on Streamlit asks no server which address this computer has on the web. It does so for each page of an
+    unknown origin that tries to connect, and the app stands still for up to two seconds each time."""
+    net_util.get_external_ip = _no_address
+
+
+def _no_address() -> str | None:
+    return None
 
 
 @dataclass(frozen=True)

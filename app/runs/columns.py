@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 REACH = 4  # Steps a band looks round itself while every step has its own point.
 MOST_COLUMNS = 1_024  # A figure for each latent dimension is the most a task has.
 MOST_ROWS = 2_000_000  # Above, every second one goes: a screen has a thousand points, a laptop not all the memory.
+MOST_CELLS = 1 << 25  # Rows times columns, 270 MB: sixteen columns of two million rows. Above, rows go too.
 MAX_STEPS = 200_000_000  # A step beyond this is a damaged line, not an update: it must not claim the memory.
 
 
@@ -22,7 +23,7 @@ class Columns:
     process wrote beyond the checkpoint disappears until it is written again.
 
     count: the last index. stride: how many indices one row stands for, by the last of them that was put; it doubles
-    when there would be more than ``MOST_ROWS``.
+    when there would be more than ``MOST_ROWS``, or of many columns than ``MOST_CELLS`` leave room for.
     """
 
     def __init__(self, stride: int = 1) -> None:
@@ -64,10 +65,12 @@ class Columns:
             index, values = index[sane], {name: column[sane] for name, column in values.items()}
         if not len(index):
             return
-        while (int(index.max()) - 1) // self.stride >= MOST_ROWS:
+        names = min(len(self._columns.keys() | values.keys()), MOST_COLUMNS)
+        most = min(MOST_ROWS, MOST_CELLS // max(1, names))
+        while (max(int(index.max()), self.count) - 1) // self.stride >= most:
             self._halve()
         row = (index - 1) // self.stride
-        self._reserve(int(row.max()) + 1)
+        self._reserve(int(row.max()) + 1, most)
         for name in self._columns.keys() - values.keys():
             self._columns[name][row] = np.nan  # what a killed process said there, and this one does not
         for name, column in values.items():
@@ -89,13 +92,15 @@ class Columns:
         self._capacity = -(-self._capacity // 2)
         self.stride *= 2
 
-    def _reserve(self, size: int) -> None:
-        if size <= self._capacity:
+    def _reserve(self, size: int, most: int) -> None:
+        """Room for ``size`` rows, and for no more than ``most``."""
+        if size <= self._capacity <= most:
             return
-        self._capacity = max(1024, size, 2 * self._capacity)
+        self._capacity = min(max(1024, size, 2 * self._capacity), most)
         for name, column in self._columns.items():
+            kept = column[: self._capacity]
             grown = np.full(self._capacity, np.nan)
-            grown[: len(column)] = column
+            grown[: len(kept)] = kept
             self._columns[name] = grown
 
 

@@ -161,7 +161,7 @@ def _names(name: str, data: memoryview) -> list[str]:
     if not _is_zip(name):
         return [name]
     with _opened(name, data) as archive:
-        found = [one for one in archive.infolist() if not one.is_dir()]
+        found = [one for one in archive.infolist() if _is_file(one)]
         _check(name, found, len(data))
     return [one.filename for one in found]
 
@@ -170,10 +170,15 @@ def _of_zip(name: str, data: memoryview, wanted: Callable[[str], bool]) -> Itera
     """What is wanted of an archive that was found to be harmless."""
     with _opened(name, data) as archive:
         for one in archive.infolist():
-            if not one.is_dir() and wanted(one.filename) and not _hidden(one.filename):
+            if _is_file(one) and wanted(one.filename) and not _hidden(one.filename):
                 with _readable(name):
                     content = _read(archive, one)
                 yield one.filename, content
+
+
+def _is_file(one: zipfile.ZipInfo) -> bool:
+    """Whether it is no folder, and has a name at all (``ZipInfo.is_dir`` fails without one)."""
+    return bool(one.filename) and not one.filename.endswith("/")
 
 
 def _read(archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> bytes:

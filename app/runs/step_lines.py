@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -19,6 +20,7 @@ from app.runs.columns import Floats
 from engine.rundir.encoding import decode
 
 FEW = 64  # Lines that are not worth the vectors.
+_MOST_AT_ONCE = 1 << 22  # Numbers of a block, 34 MB: one of 2 MB has fewer where its lines are alike.
 _NOT_DRAWN = ("at", "total_steps")
 _KEY = re.compile(rb'[,{]"([^"\\]*)":')
 _STRINGS = ((b'"NaN"', b"NaN"), (b'"Infinity"', b"Infinity"), (b'"-Infinity"', b"-Infinity"))
@@ -43,7 +45,11 @@ class Spans:
             self.columns = values
             return
         for name, column in values.items():
-            self.columns.setdefault(name, np.full(len(self.good), np.nan))[lines] = column
+            if name not in self.columns:
+                if (len(self.columns) + 1) * len(self.good) > _MOST_AT_ONCE:
+                    continue
+                self.columns[name] = np.full(len(self.good), np.nan)
+            self.columns[name][lines] = column
 
 
 def without_names_for_numbers(block: bytes) -> bytes:
@@ -67,11 +73,15 @@ def numbers(block: bytes, starts: Places, ends: Places) -> tuple[dict[str, Float
 
 
 def columns(rows: Iterable[dict[str, Any]]) -> dict[str, Floats]:
-    """The numbers of events, one column a name; NaN where one has none."""
+    """The numbers of events, one column a name; NaN where one has none.
+
+    Of names that few of many events have, only as many as are no more than ``_MOST_AT_ONCE`` numbers.
+    """
     rows = list(rows)
     names = dict.fromkeys(name for row in rows for name, value in row.items() if is_number(value))
     return {
-        name: np.array([float(row[name]) if is_number(row.get(name)) else np.nan for row in rows]) for name in names
+        name: np.array([float(row[name]) if is_number(row.get(name)) else np.nan for row in rows])
+        for name in islice(names, _MOST_AT_ONCE // max(1, len(rows)))
     }
 
 
@@ -97,28 +107,28 @@ def stand_at(block: bytes, text: bytes, places: Places) -> NDArray[np.bool_]:
 def _read(spans: Spans, lines: Places) -> None:
     """Put the numbers of these lines: layout by layout, and one by one what has no company."""
     while len(lines) > FEW:
-        names, places, alike = _layout_of_first(spans, lines)
+        names, alike, places = _layout_of_first(spans, lines)
         if int(alike.sum()) <= FEW:
             break
-        _read_alike(spans, lines[alike], names, places[alike])
+        _read_alike(spans, lines[alike], names, places)
         lines = lines[~alike]
     _decode(spans, lines)
 
 
-def _layout_of_first(spans: Spans, lines: Places) -> tuple[list[bytes], Places, NDArray[np.bool_]]:
-    """(names with what surrounds them, where each line has its colons, which lines have these names in this order)."""
+def _layout_of_first(spans: Spans, lines: Places) -> tuple[list[bytes], NDArray[np.bool_], Places]:
+    """(names with what surrounds them, which lines have these in this order, where each of those has its colons)."""
     block, starts, ends = spans.block, spans.starts[lines], spans.ends[lines]
     names = [match.group() for match in _KEY.finditer(block, starts[0], ends[0])]
     first = np.searchsorted(spans.colons, starts)
     alike = np.searchsorted(spans.colons, ends) - first == len(names)
     if len(names) < 2 or not alike[0]:
-        return names, np.empty((len(lines), 0), np.int64), np.zeros(len(lines), bool)
-    first[~alike] = first[0]
-    places = spans.colons[first[:, None] + np.arange(len(names))]
-    alike &= stand_at(block, b"}", ends - 1)
+        return names, np.zeros(len(lines), bool), np.empty((0, 0), np.int64)
+    places = spans.colons[first[alike][:, None] + np.arange(len(names))]
+    same = stand_at(block, b"}", ends[alike] - 1)
     for number, name in enumerate(names):
-        alike &= stand_at(block, name, places[:, number] + 1 - len(name))
-    return names, places, alike
+        same &= stand_at(block, name, places[:, number] + 1 - len(name))
+    alike[alike] = same
+    return names, alike, places[same]
 
 
 def _read_alike(spans: Spans, lines: Places, names: list[bytes], colons: Places) -> None:

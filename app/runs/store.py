@@ -51,7 +51,8 @@ class MetricsStore:
         self.steps = Columns()
         self.epochs = Columns()
         self._lists: dict[int, dict[str, Floats]] = {}  # of epochs, by their number
-        self.memory: list[dict[str, Any]] = []
+        self.memory: list[dict[str, Any]] = []  # every so many, once there are more than ``KEPT_EVENTS``
+        self._measured, self._every = 0, 1
         self.warnings: deque[dict[str, Any]] = deque(maxlen=KEPT_EVENTS)  # the latest
         self.saved: set[int] = set()  # updates that a checkpoint was written after
         self.original: str | None = None  # the held-out file that is copied, as dataset.json calls it
@@ -149,7 +150,7 @@ class MetricsStore:
             elif not is_number(row.get("elapsed_s")):
                 self.damaged += row["event"] != "epoch"
             elif row["event"] == "memory":
-                self.memory.append({name: value for name, value in row.items() if is_number(value)})
+                self._measure({name: value for name, value in row.items() if is_number(value)})
             elif row["event"] == "checkpoint":
                 if _finite(row.get("step")) and len(self.saved) < KEPT_EVENTS:
                     self.saved.add(int(row["step"]))
@@ -158,6 +159,15 @@ class MetricsStore:
                     self.original = row["file"]
             elif row["event"] == "warning":
                 self.warnings.append(row)
+
+    def _measure(self, row: dict[str, Any]) -> None:
+        """Take in what memory was in use; of many such events one in two, four, …"""
+        if self._measured % self._every == 0:
+            self.memory.append(row)
+            if len(self.memory) > KEPT_EVENTS:
+                self.memory = self.memory[::2]
+                self._every *= 2
+        self._measured += 1
 
     def _put(self, columns: Columns, index_name: str, table: dict[str, Floats]) -> None:
         index = table.pop(index_name, None)

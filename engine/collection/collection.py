@@ -195,7 +195,8 @@ def _failure(facts: Facts, settings: DecodeSettings) -> str | None:
     if facts.failure is not None or facts.duration_s is None:
         return facts.failure
     if facts.missing_s and _is_short(facts, settings):
-        return f"cut off: only {facts.duration_s:.3g} s can be read, {settings.min_duration_s:g} s are needed"
+        least = f"{settings.min_duration_s:g} s"
+        return f"cut off: only {facts.duration_s:.3g} s can be read; without its end it needs {least}"
     if facts.duration_s < LEAST_S - _SLACK_S:
         return f"too short: {facts.duration_s:.3g} s, {LEAST_S:g} s are needed"
     return None

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.config import TrainingConfig
-from engine.errors import StorageError
+from engine.errors import StorageError, next_step
 from engine.loop.cost_meter import CostMeter
 from engine.loop.extension import More
 from engine.loop.intervals import Intervals
@@ -55,8 +55,13 @@ class Planner:
         minutes = None if more.minutes is None else spent_s / 60 + more.minutes
         pace = step / max(spent_s, 1e-3) if step else None
         record = self._record(segment, f"extended by {more}", extends=True, minutes=minutes, overall_steps_per_s=pace)
-        if not self.writer.plan_anew(record):
-            raise StorageError("The disk refused to note that the run is extended.", "Free some space and try again.")
+        try:
+            self.writer.note_plan(record)
+        except OSError as error:
+            raise StorageError(
+                f"The run cannot be extended: {self.writer.layout.plans} cannot be written: {error.strerror or error}.",
+                f"{next_step(error)} and start again.",
+            ) from error
         self.plans.follow(record)
         self.timekeeper = self._new_timekeeper(Costs())
         self.meter = self.timekeeper or self.meter

@@ -28,6 +28,7 @@ from engine.queue.seat import Seat
 from engine.rundir.atomic import discard, flush_directory, replace_bytes
 from engine.rundir.encoding import encode
 from engine.rundir.layout import is_run_id
+from engine.rundir.protocol import LAST_MOMENT
 from engine.rundir.reading import names_in, read_record
 
 QueueState = Literal["waiting", "begun", "ended"]
@@ -81,8 +82,12 @@ class Queue:
         return Queued(root.name, "waiting", path, root, request)
 
     def _next_moment(self) -> float:
-        """Now; where the clock was set back since the last request, just after that: what comes later stays later."""
-        before = (one.request.added_at for one in self._sorted(("waiting", "begun")))
+        """Now; where the clock was set back since the last request, just after that: what comes later stays later.
+
+        A request dated ``LAST_MOMENT`` has none after it: no clock said that, and others do not follow it.
+        """
+        said = (one.request.added_at for one in self._sorted(("waiting", "begun")))
+        before = (moment for moment in said if moment < LAST_MOMENT)
         return max(time.time(), math.nextafter(max(before, default=0.0), math.inf))
 
     def requests(self) -> list[Queued]:

@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import RunDirectoryError, StorageError, next_step
 from engine.rundir.alone import alone
 from engine.rundir.atomic import replace_bytes
-from engine.rundir.encoding import decode, encode
+from engine.rundir.encoding import as_written, encode
 from engine.rundir.layout import Layout
 from engine.rundir.notes import Notes, names_stars, notes_in
 from engine.rundir.reader import RunReader
@@ -57,7 +57,7 @@ def annotate(
 def _standing(layout: Layout) -> Notes:
     """The notes as they are; a file that says nothing, or not which have a star, is put aside first. ``OSError``."""
     raw = read_own(layout.notes)
-    values = {} if raw is None else decode(raw)
+    values = {} if raw is None else as_written(raw)
     if values is None or not names_stars(values) or (raw is None and layout.notes.is_file()):
         layout.notes.replace(layout.damaged_notes)
     return notes_in(values or {})

@@ -23,7 +23,7 @@ from engine.errors import RunDirectoryError, StorageError
 from engine.printable import sweetspot
 from engine.regular_file import open_at_once
 from engine.rundir.atomic import append_line, open_append
-from engine.rundir.encoding import decode, encode
+from engine.rundir.encoding import as_written, encode
 from engine.rundir.liveness import HEARTBEAT_PATIENCE_S, HeartbeatWatch, Liveness, presence
 from engine.rundir.protocol import LONGEST_WORD, Command, HandledCommand
 from engine.rundir.reader import RunReader
@@ -232,7 +232,7 @@ class Inbox:
             return
 
     def _parse(self, line: bytes) -> Arrival | None:
-        values = decode(line)
+        values = as_written(line)
         if values is None or not isinstance(values.get("id"), str) or values.get("session") != self._session.decode():
             return None
         try:

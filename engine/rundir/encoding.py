@@ -32,11 +32,26 @@ def encode(value: Mapping[str, Any] | BaseModel, indent: int | None = None) -> b
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
-    """The object in one line, NaN and infinity restored; None when it is damaged, :func:`too_deep` or no object."""
-    value = _object(line)
+    """The object in one line of figures, NaN and infinity restored; None as :func:`as_written` says.
+
+    Of what a person wrote, or may have named, :func:`as_written`: his "NaN" is a word.
+    """
+    value = as_written(line)
     if value is None:
         return None
     return _revive(value) if b'NaN"' in line or b'Infinity"' in line else value
+
+
+def as_written(raw: bytes) -> dict[str, Any] | None:
+    """The object in ``raw``, in which every text stays one; None when it is damaged, :func:`too_deep` or no object."""
+    try:
+        value = _parsed(raw)
+    except (ValueError, RecursionError):
+        return None
+    # Counted first, which is fast: nearly no line has so many that it could be too deep.
+    if not isinstance(value, dict) or (raw.count(b"[") + raw.count(b"{") > MOST_DEEP and too_deep(value)):
+        return None
+    return value
 
 
 def too_deep(value: object) -> bool:
@@ -61,21 +76,10 @@ def seal(record: Mapping[str, Any] | BaseModel) -> bytes:
 
 def unseal(raw: bytes) -> dict[str, Any] | None:
     """The object in ``raw`` without its digest, None when that is missing or another. NaN and infinity stay strings."""
-    values = _object(raw)
+    values = as_written(raw)
     if values is None or values.get(_DIGEST) != _digest(values):
         return None
     return {key: value for key, value in values.items() if key != _DIGEST}
-
-
-def _object(raw: bytes) -> dict[str, Any] | None:
-    try:
-        value = _parsed(raw)
-    except (ValueError, RecursionError):
-        return None
-    # Counted first, which is fast: nearly no line has so many that it could be too deep.
-    if not isinstance(value, dict) or (raw.count(b"[") + raw.count(b"{") > MOST_DEEP and too_deep(value)):
-        return None
-    return value
 
 
 def _parsed(raw: bytes) -> Any:

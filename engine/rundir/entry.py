@@ -7,12 +7,12 @@ import time
 import uuid
 from pathlib import Path
 
-from engine.errors import RunDirectoryError, StorageError, next_step, next_step_or_elsewhere
+from engine.errors import RunDirectoryError, StorageError, is_odd, next_step, next_step_or_elsewhere
 from engine.home import expanded
 from engine.printable import sweetspot
 from engine.rundir.artefacts import sweep_halves
 from engine.rundir.atomic import create_once, is_temporary, replace_bytes, sweep
-from engine.rundir.encoding import decode, seal
+from engine.rundir.encoding import as_written, seal
 from engine.rundir.layout import Layout, is_run_id
 from engine.rundir.liveness import this_process
 from engine.rundir.lock import identity
@@ -145,7 +145,7 @@ def _check_protocol(layout: Layout) -> None:
         raw = read_own(layout.run)
     except OSError:
         return
-    protocol = (decode(raw or b"") or {}).get("protocol")
+    protocol = (as_written(raw or b"") or {}).get("protocol")
     if isinstance(protocol, int) and protocol != PROTOCOL:
         raise other_protocol(layout.id, protocol)
 
@@ -174,6 +174,8 @@ def _indispensable(name: str, error: OSError) -> StorageError:
 
 def no_place(layout: Layout, error: OSError) -> StorageError:
     """That no run can be where ``error`` came from."""
+    if is_odd(error):
+        return StorageError(f"{error.filename} is no regular file.", "Remove it.")
     forbidden = isinstance(error, PermissionError)
     return StorageError(
         f"The run directory {layout.root} cannot be written: {error.strerror or error}.",

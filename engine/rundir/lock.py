@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Self
 
 from engine.errors import RunDirectoryError
+from engine.regular_file import check_regular
 from engine.rundir.reading import read_own
 
 if sys.platform == "win32":
@@ -39,7 +40,7 @@ class RunLock:
     """Held from construction until :meth:`release` or the end of the process.
 
     ``RunDirectoryError`` when another process holds it, with the pid and host that it wrote into the file. ``OSError``
-    when ``path`` is a link: what it leads to would be emptied.
+    when ``path`` is a link, for what it leads to would be emptied, or no regular file.
     """
 
     def __init__(self, path: Path, holder: str) -> None:
@@ -139,6 +140,7 @@ def _take(path: Path, holder: str) -> int:
         raise taken(holder)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK | _BINARY, 0o666)
     try:
+        check_regular(descriptor, path)
         _acquire(descriptor)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{holder}\n".encode(errors="replace"))

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from engine.errors import StorageError
 from engine.regular_file import open_at_once
-from engine.rundir.encoding import decode, unseal
+from engine.rundir.encoding import as_written, unseal
 from engine.rundir.layout import Layout
 from engine.rundir.protocol import PROTOCOL, Record, other_protocol
 
@@ -101,7 +101,7 @@ def last_lines(path: Path, most: int = 64_000) -> list[str]:
 def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in an :func:`own_file`; empty when the file is none, cannot be read or holds no object."""
     try:
-        return decode(read_own(path) or b"") or {}
+        return as_written(read_own(path) or b"") or {}
     except OSError:
         return {}
 
@@ -114,7 +114,7 @@ def object_at(path: Path) -> dict[str, Any]:
     """
     if not is_there(path):
         return {}
-    found = decode(read_own(path) or b"")
+    found = as_written(read_own(path) or b"")
     if found is None:
         raise unreadable(path)
     return found
@@ -140,7 +140,7 @@ def read_record(path: Path, kind: type[_AnyRecord]) -> _AnyRecord | None:
     ``RunDirectoryError`` of another version's, for the kinds that say their ``protocol``.
     """
     raw = _read_patiently(path, kind.most_bytes)
-    values = None if raw is None else unseal(raw) if kind.sealed else decode(raw)
+    values = None if raw is None else unseal(raw) if kind.sealed else as_written(raw)
     if raw is None or values is None:
         return None
     try:
@@ -162,7 +162,7 @@ def read_records(path: Path, kind: type[_AnyRecord]) -> list[_AnyRecord]:
         return []
     records = []
     for line in raw.split(b"\n")[:-1]:
-        if decode(line) is None:  # too deep for who walks it
+        if as_written(line) is None:  # too deep for who walks it
             continue
         try:
             record = kind.model_validate_json(line)

@@ -163,9 +163,7 @@ class RunWriter:
         if not self.hold.check():
             return False
         try:
-            if self._plans is None:
-                self._plans = Journal(self.layout.plans)
-            self._plans.append(encode(record), durable=True)
+            self.note_plan(record)
         except OSError as error:
             self.warn(
                 f"The disk refused to note a new plan ({error.strerror or error}): the run keeps the one it has, and "
@@ -174,6 +172,13 @@ class RunWriter:
             )
             return False
         return True
+
+    def note_plan(self, record: PlanRecord) -> None:
+        """Append a line to plans.jsonl, durable. ``OSError`` when the disk refuses; ``RunDirectoryLostError``."""
+        self.hold.require()
+        if self._plans is None:
+            self._plans = Journal(self.layout.plans)
+        self._plans.append(encode(record), durable=True)
 
     def update(self, **fields: Any) -> None:
         """Change fields of :class:`Status`; ``metrics`` is merged. In the file within a second."""

@@ -18,6 +18,9 @@ _NOBODY = {"", "root"}  # whoever works in a container
 # What somebody named stands under these keys. Under others a word alone is one of the program's own: "train", "val".
 _NAMED = {"name", "path", "file", "same_as"}
 _FOLDERS = ("checkpoints", "snapshots", "previews")
+# No system opens a longer path, and nobody's folder lies deeper: a run from elsewhere may claim that, and each folder
+# above its data is a text to look for in every other one.
+_LONGEST_PATH, _DEEPEST = 4096, 64
 # A path from its root on; the last part is what a reader of the text needs. Addresses on the web have no such root.
 # A folder's name may be of up to four words; one with a dot ends a name, or prose behind a file would be taken for it.
 _WORD, _FIRST = r"[^\s\\/\"'`,;:()<>|]+", r"[^\s\\/\"'`,;:()<>|.]+"
@@ -32,9 +35,9 @@ class Scrubber:
         known = {str(place): f"…/{place.name}" for place in places if len(place.parts) > 1}
         if own := home():
             known[str(own)] = "~"
-        if run is not None and run.source.path:
+        if run is not None and run.source.path and len(run.source.path) <= _LONGEST_PATH:
             source = _pure(run.source.path)
-            known |= {str(parent): "…" for parent in source.parents if len(parent.parts) > 2}
+            known |= {str(parent): "…" for parent in source.parents[:_DEEPEST] if len(parent.parts) > 2}
             known[str(source)] = f"…/{source.name}"
         # The longest first: what lies in a folder is named before the folder itself is.
         self._places = sorted(known.items(), key=lambda item: -len(item[0]))

@@ -6,9 +6,13 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from streamlit import net_util
+from streamlit.testing.v1 import AppTest
+from streamlit.web.server.server_util import is_url_from_allowed_origins
 
 from app.charts import specs
 from app.charts.parts import ROLES
@@ -44,6 +48,17 @@ def test_settings_that_were_not_found_stop_the_app() -> None:
     asked = exposure("0.0.0.0", True, ())
     assert asked is not None and not asked.refused, "who says so means it, and is told what it means"
     assert exposure("127.0.0.1", True, OWN) is None and exposure("::1", True, OWN) is None
+
+
+def test_with_the_first_page_nobody_is_asked_for_the_address_of_this_computer(
+    visit: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)  # put back afterwards
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda url, timeout: asked.append(url))
+    monkeypatch.setattr(net_util, "_external_ip", None)
+    visit()
+    assert not is_url_from_allowed_origins("http://example.org") and asked == []
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import sys
@@ -17,6 +18,12 @@ from tests import forkserver
 from tests.conftest import free_port, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the browser here is a shell script")
+
+
+SOCKET = {
+    "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -60,6 +67,24 @@ def test_it_opens_in_the_browser_once_it_answers_where_there_is_one_and_it_is_wa
         until(opened.read_text)
     assert opened.read_text().splitlines() == [f"http://localhost:{port}"], "the two before opened nothing"
     assert "e-mail" not in log.read_text().lower()
+
+
+def test_a_page_from_elsewhere_that_tries_to_connect_has_it_ask_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        port = free_port()
+        with started(tmp_path, port, "--no-browser") as log:
+            until(lambda: "URL" in log.read_text())
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+            connection.request("GET", "/_stcore/stream", headers=SOCKET | {"Origin": "http://example.org"})
+            assert connection.getresponse().status == 403
+            connection.close()
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody came
+            proxy.accept()
 
 
 @pytest.mark.parametrize(

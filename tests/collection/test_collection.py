@@ -359,3 +359,17 @@ def test_a_loud_channel_that_the_mix_nearly_loses_is_said(folder: Path) -> None:
     rows = {row.path: row for row in open_collection(folder, SETTINGS).rows}
     assert "mixed from 8 channels, 18 dB below the loudest of them" in str(rows["eight.wav"].reason)
     assert rows["left.wav"].reason is None
+
+
+def test_a_file_that_is_cut_off_needs_more_than_a_whole_one_and_says_why(tmp_path: Path) -> None:
+    for name in ("whole", "cut"):
+        soundfile.write(tmp_path / f"{name}.wav", chirp(3)[: 4_000 if name == "whole" else None], 44_100)
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(cut.read_bytes()[: (tmp_path / "whole.wav").stat().st_size])
+    for name in ("other", "third"):
+        soundfile.write(tmp_path / f"{name}.wav", chirp(len(name) + ord(name[0])), 44_100)
+    verdicts = said(open_collection(tmp_path, SETTINGS))
+    assert verdicts["whole.wav"][0] == "used_with_note"
+    assert verdicts["cut.wav"] == (
+        "skipped", "cut off: only 0.0907 s can be read; without its end it needs 0.1 s",
+    )  # fmt: skip

@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import sys
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +21,11 @@ from engine.rundir.annotate import annotate
 from engine.rundir.layout import manifest
 from engine.rundir.liveness import boot_id, host, machine_id
 from engine.rundir.reader import RunReader
+from engine.rundir.record import Source
 from engine.rundir.view import ShownState
 from engine.sharing.anonymise import Scrubber
 from tests.rundir.conftest import open_writer
+from tests.rundir.test_encoding import RUN
 
 
 def pack(run: Path, out: Path, *options: str) -> Any:
@@ -212,3 +215,13 @@ def test_of_what_its_user_said_only_the_name_goes_along(talkative: Path, tmp_pat
     )
     copy = unpacked(tmp_path / "run.zip", tmp_path / "elsewhere")
     assert copy.view().name == "somebody's drums" and not copy.layout.notes.exists()
+
+
+def test_a_path_that_no_system_opens_is_not_looked_for_folder_by_folder(tmp_path: Path) -> None:
+    source = Source(kind="folder", name="x", path="/a" * 6_000)
+    tracemalloc.start()
+    scrub = Scrubber(tmp_path, RUN.model_copy(update={"source": source}), [])
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held < 4 << 20, "the text of each folder above it: 36 MB"
+    assert scrub.text(f"{source.path}/kick.wav is gone") == "…/kick.wav is gone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,16 @@ def test_minutes_count_from_where_it_stands_and_a_run_without_a_limit_gets_one(a
     assert status is not None and status.state is State.COMPLETED and status.step > spent.step
     assert plans[0].extends and plans[0].minutes == pytest.approx(0.05 + spent.elapsed_s / 60, abs=0.05)
     assert status.step == plans[-1].total_steps
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of this kind are POSIX")
+def test_why_a_run_cannot_be_extended_is_said(again: Path) -> None:
+    plans = again / "plans.jsonl"
+    plans.unlink(missing_ok=True)
+    os.mkfifo(plans)
+    done = forkserver.run("engine.train", "--resume", again, "--more-epochs", 1)
+    assert done.returncode == 74
+    assert f"{plans} cannot be written: it is no regular file. Remove what lies in its place" in done.stderr
 
 
 def test_extending_twice_where_it_stands_follows_the_later_one() -> None:

@@ -26,6 +26,7 @@ from engine.queue.request import Outcome
 from engine.queue.standing import Standing, best_so_far, row_of, take_out_all
 from engine.queue.training import was_stopped
 from engine.rundir.layout import Layout
+from engine.rundir.protocol import LAST_MOMENT
 from engine.rundir.reader import RunReader
 from engine.rundir.status import State
 from tests import forkserver
@@ -247,6 +248,16 @@ def test_a_request_that_is_damaged_is_named_and_holds_nothing_up(queue: Engine, 
     torn.write_bytes(torn.read_bytes()[:-20])
     done = queue("list")
     assert str(torn) in done.stderr and "is damaged" in done.stderr and len(listed(queue)) == 1
+
+
+def test_a_request_of_a_far_future_damages_none_that_comes_later(queue: Engine, runs: Path, tmp_path: Path) -> None:
+    source = table(tmp_path / "table.csv")
+    first = added(queue, source, "--target", "kind")
+    far = runs / ".queue" / "waiting" / f"{first.name}.json"
+    far.write_text(json.dumps(json.loads(far.read_text()) | {"added_at": LAST_MOMENT}))
+    later = [added(queue, source, "--target", "kind") for _ in range(3)]
+    assert Queue(runs).damaged() == []
+    assert [one.id for one in Queue(runs).to_train()] == [*(root.name for root in later), first.name]
 
 
 def test_a_run_that_a_worker_has_just_gone_on_with_starts_until_it_has_opened_its_run(

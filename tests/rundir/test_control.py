@@ -156,6 +156,14 @@ def test_the_same_word_in_a_file_made_anew_is_another_command(root: Path) -> Non
     assert all(found)
 
 
+def test_a_command_called_as_no_number_is_called_is_obeyed(root: Path) -> None:
+    root.mkdir()
+    inbox = Inbox(Layout(root).control, "mine")
+    said = {"id": "NaN", "command": "save_now", "issued_at": 1.0, "session": "mine"}
+    Layout(root).control.write_text(json.dumps(said) + "\n")
+    assert [arrival.id for arrival in inbox.poll()] == ["NaN"]
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="links that everybody may make are POSIX")
 def test_a_link_put_in_place_of_the_lock_is_not_written_through(writer: RunWriter, tmp_path: Path) -> None:
     secret = tmp_path / "secret"

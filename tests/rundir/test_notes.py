@@ -18,6 +18,7 @@ from engine.rundir.layout import Layout
 from engine.rundir.liveness import Liveness
 from engine.rundir.notes import LONGEST_NAME, LONGEST_REMARK, MOST_REMARKS, MOST_TAGS, Notes, read_notes
 from engine.rundir.reader import RunReader
+from engine.rundir.stars import star, starred_names
 from engine.rundir.view import ShownState
 from tests.rundir.conftest import StartTrainer, open_writer
 from tests.rundir.test_encoding import RUN
@@ -31,6 +32,20 @@ def test_notes_come_back_and_what_is_not_said_stays(run: RunReader) -> None:
     annotate(run, name="")
     assert run.view().name == RUN.name and run.view().notes.tags == ("hat", "dry")
     assert [path.name for path in run.root.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_a_word_that_also_stands_for_a_number_is_a_word(word: str, run: RunReader) -> None:
+    said = Notes(name=word, tags=(word,), text=word, remarks={20: word})
+    annotate(run, name=word, tags=(word,), text=word, remarks={20: word})
+    assert read_notes(run.layout) == said
+    annotate(run, archived=True)
+    assert read_notes(run.layout) == said.model_copy(update={"archived": True})
+    made = run.layout.sounds / word
+    made.parent.mkdir()
+    made.touch()
+    star(made, True)
+    assert starred_names(made.parent) == {word}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import RunDirectoryError
+from engine.errors import RunDirectoryError, StorageError
 from engine.rundir import protocol
 from engine.rundir.heart import BUSY_BEAT_S
 from engine.rundir.layout import Layout, manifest
@@ -456,3 +457,12 @@ def test_a_killed_writer_leaves_whole_lines_and_a_readable_status(root: Path, st
     assert steps == list(range(1, len(steps) + 1))
     assert len(steps) > 10
     assert reader.status() is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of this kind are POSIX")
+@pytest.mark.parametrize("name", ["run.lock", "metrics.jsonl", "sessions.jsonl"])
+def test_a_pipe_where_a_run_writes_is_named(root: Path, name: str) -> None:
+    root.mkdir()
+    os.mkfifo(root / name)
+    with pytest.raises(StorageError, match=rf"^{re.escape(str(root / name))} is no regular file\. Remove it\.$"):
+        open_writer(root)

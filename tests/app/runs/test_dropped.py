@@ -295,3 +295,11 @@ def test_an_encrypted_archive_is_called_so(tmp_path: Path) -> None:
         data[data.index(header) + flags] |= 1
     with pytest.raises(DataError, match=r"x\.zip was not unpacked: it is encrypted\."):
         keep(tmp_path, [("x.zip", memoryview(bytes(data)))])
+
+
+@pytest.mark.parametrize("name", [b"", b"\0kick.wav"])
+def test_a_file_without_a_name_in_an_archive_is_passed_over(tmp_path: Path, name: bytes) -> None:
+    archive = raw_archive([(b"kick.wav", 0)], zipfile.ZIP_STORED, SOUND, zlib.crc32(SOUND))
+    with pytest.raises(DataError, match="neither a sound nor a table"):
+        keep(tmp_path, [("x.zip", raw_archive([(name, 0)], zipfile.ZIP_STORED, SOUND, zlib.crc32(SOUND)))])
+    assert inside(keep(tmp_path, [("x.zip", archive)]).source) == ["kick.wav"]

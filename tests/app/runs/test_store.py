@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.charts.table import MAX_POINTS, thin
-from app.runs.columns import Columns, band
+from app.runs import columns
+from app.runs.columns import MOST_CELLS, Columns, band
+from app.runs.jsonl import parse
 from app.runs.store import BLOCK, KEPT_EVENTS, MetricsStore
 
 
@@ -188,3 +191,50 @@ def test_of_more_warnings_than_are_kept_the_latest_are(tmp_path: Path) -> None:
     store = MetricsStore(path)
     store.refresh()
     assert len(store.warnings) == KEPT_EVENTS and store.warnings[-1]["message"] == str(KEPT_EVENTS)
+
+
+def test_names_of_one_line_claim_no_memory_for_each_step(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    many = line(event="step", step=151_071, **{f"figure {number}": 1.0 for number in range(1_020)})
+    path.write_bytes(b"\n" * (4 << 20) + many.encode())
+    store = MetricsStore(path)
+    tracemalloc.start()
+    store.refresh()
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert store.steps.count == 151_071 and store.steps.last("figure 1019") == 1.0
+    assert held < 9 * MOST_CELLS, "1.3 GB"
+
+
+@pytest.mark.parametrize("others", [b'{"event":"step","step":%d}\n', b'{"event":"step","step":%d,"x":"y"}\n'])
+def test_names_of_one_line_claim_no_memory_while_they_are_read(others: bytes) -> None:
+    many = line(event="step", step=1, **{f"figure {number}": 1.0 for number in range(1_020)})
+    block = many.encode() + b"".join(others % step for step in range(2, 40_000))
+    tracemalloc.start()
+    found = parse(block).steps
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found["step"][-1] == 39_999 and found["figure 0"][0] == 1.0
+    assert held < 150e6, "650 MB"
+
+
+def test_of_many_columns_fewer_rows_are_kept_and_the_steps_stay_in_their_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(columns, "MOST_CELLS", 4_000)
+    place = Columns()
+    index = np.arange(1, 4_001)
+    place.put(index, {"x": index.astype(float)})
+    assert place.stride == 1
+    place.put(index[-1:], {"x": index[-1:].astype(float), "y": np.ones(1), "z": np.ones(1)})
+    assert place.stride == 4 and place.rows * 3 <= 4_000
+    assert np.array_equal(place.get("x"), place.index()) and place.last("z") == 1
+
+
+def test_of_more_measurements_than_are_kept_every_so_many_are(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(line(event="memory", elapsed_s=5.0 * number) for number in range(5 * KEPT_EVENTS)))
+    store = MetricsStore(path)
+    store.refresh()
+    times = [row["elapsed_s"] for row in store.memory]
+    assert KEPT_EVENTS // 2 <= len(times) <= KEPT_EVENTS and set(np.diff(times)) == {40.0}

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from engine.errors import DataError
-from engine.rundir.encoding import decode, encode, seal, unseal
+from engine.rundir.encoding import as_written, decode, encode, seal, unseal
 from engine.rundir.layout import is_run_id
 from engine.rundir.protocol import Record
 from engine.rundir.record import FileRow
@@ -94,7 +94,7 @@ def read_model(path: Path) -> ModelFile:
     """Read and verify a model.zip; ``DataError`` when it is damaged, none, or from another version."""
     members = read_zip(path, MOST_BYTES)
     first = members.pop(MANIFEST, b"")
-    raw = decode(first) or {}
+    raw = as_written(first) or {}
     if raw.get("format") != FORMAT:
         raise DataError(f"{path.name} is no model of Sweetspot.", "Name a file that sweetspot export wrote.")
     version = raw.get("version")
