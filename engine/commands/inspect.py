@@ -119,6 +119,8 @@ def _identity(view: RunView) -> dict[str, Any]:
 
 def _standing(view: RunView) -> dict[str, Any]:
     values = view.status.model_dump() if view.status else {}
+    if not view.state.live:  # killed, or ended by an earlier version: what it had left then is left no longer
+        values["eta_s"] = None
     told = {"diagnosis": [one.model_dump() for one in as_told(view)]} if view.status else {}
     return {name: values.get(name) for name in _SHOWN} | told
 

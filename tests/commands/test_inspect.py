@@ -79,6 +79,20 @@ def test_a_checkpoint_without_its_manifest_is_not_verified(root: Path) -> None:
     assert (facts["checkpoints"][0]["step"], facts["checkpoints"][0]["verified"]) == (12, False)
 
 
+@pytest.mark.parametrize("state", [one for one in State if not one.live])
+def test_of_a_run_that_has_ended_no_time_is_left(tmp_path: Path, state: State) -> None:
+    root = tmp_path / "run-1"
+    with open_writer(root) as writer:
+        writer.update(eta_s=4.0)
+        writer.state(State.RUNNING)
+        assert inspect(RunReader(root))["eta_s"] == 4.0
+        writer.state(state)
+    status = json.loads((root / "status.json").read_text())
+    assert (status["state"], status["eta_s"]) == (state, None)
+    (root / "status.json").write_text(json.dumps(status | {"eta_s": 4.0}))
+    assert inspect(RunReader(root))["eta_s"] is None, "an earlier version left it there"
+
+
 def test_people_read_sentences(root: Path) -> None:
     result = CliRunner().invoke(command, [str(root)])
     assert result.exit_code == 0
