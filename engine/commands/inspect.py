@@ -222,12 +222,13 @@ def heard_sentences(found: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _plan_sentences(facts: dict[str, Any]) -> Iterator[str]:
-    first, later = facts["planned"], facts["plans"]
+    first, later = facts["planned"], [plan for plan in facts["plans"] if not plan["extends"]]
     if first is not None:
         yield f"  planned {in_words(first['total_epochs'], first['total_steps'], first['planned_s'])}"
     if later:
         times = "once" if len(later) == 1 else counted(len(later), "time")
         yield f"  planned anew {times}, last at step {later[-1]['step']}: {later[-1]['reason']}"
+    yield from (f"  {plan['reason']} at step {plan['step']}" for plan in facts["plans"] if plan["extends"])
 
 
 def _of(count: int, total: int | None) -> str:
