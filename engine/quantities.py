@@ -75,12 +75,14 @@ def sound_length(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """An estimated time, no finer than it can be known: "about 40 seconds", "about 3 minutes", "about 2.5 hours"."""
+    """An estimated time, no finer than it can be known: "about 40 seconds", "about 1.5 minutes", from five minutes on
+    "about 7 minutes", "about 2.5 hours"."""
     if seconds < 55:
         return f"about {counted(max(5, 5 * round(seconds / 5)), 'second')}"
     minutes = seconds / 60
     if minutes < 90:
-        return f"about {counted(round(minutes), 'minute')}"
+        near = round(2 * minutes) / 2 if minutes < 5 else round(minutes)
+        return f"about {near:g} {plural(near, 'minute')}"
     return f"about {minutes / 60:.1f} hours"
 
 

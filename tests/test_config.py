@@ -185,8 +185,9 @@ def test_the_tightest_of_several_limits_holds() -> None:
 def test_a_plan_is_said_in_epochs_updates_and_about_minutes() -> None:
     assert in_words(50, 2142, 170.0) == "50 epochs, 2,142 updates, about 3 minutes"
     assert in_words(1, 1, None) == "1 epoch, 1 update"
-    assert [about(seconds) for seconds in (0.2, 38.0, 59.0, 5 * 3600)] == [
-        "about 5 seconds", "about 40 seconds", "about 1 minute", "about 5.0 hours"
+    assert [about(seconds) for seconds in (0.2, 38.0, 59.0, 89.9, 150, 314, 5 * 3600)] == [
+        "about 5 seconds", "about 40 seconds", "about 1 minute", "about 1.5 minutes", "about 2.5 minutes",
+        "about 5 minutes", "about 5.0 hours",
     ]  # fmt: skip
 
 

@@ -61,9 +61,7 @@ def where(status: Status, live: bool, minutes: float | None = None) -> str:
     the minutes are said as they are.
     """
     timed = live and minutes is not None
-    of = " of about " if timed else " of "
-    parts = [f"Epoch *{status.epoch}*" + (of + number(status.total_epochs) if status.total_epochs else "")]
-    parts.append(f"step *{number(status.step)}*" + (of + number(status.total_steps) if status.total_steps else ""))
+    parts = [epoch(status, timed), f"step *{number(status.step)}*{_of(status.total_steps, timed)}"]
     if live and status.steps_per_s:
         parts.append(pace(status.steps_per_s))
     ends = f" of at most {long_duration(60.0 * minutes)}" if live and minutes is not None else " so far" if live else ""
@@ -71,6 +69,20 @@ def where(status: Status, live: bool, minutes: float | None = None) -> str:
     if status.memory is not None:
         parts.append(memory(status.memory))
     return " · ".join(parts)
+
+
+def epoch(status: Status, timed: bool) -> str:
+    """ "Epoch *45* of 100". timed: how many there will be follows from its pace: "of about 100"."""
+    return f"Epoch *{status.epoch}*{_of(status.total_epochs, timed)}"
+
+
+def _of(total: int | None, timed: bool) -> str:
+    return f" of {'about ' if timed else ''}{number(total)}" if total else ""
+
+
+def longer(view: RunView) -> str:
+    """What its user asked for beyond its first length: "by 3 epochs, by 5 minutes"; "" where nothing was."""
+    return ", ".join(plan.reason.removeprefix("extended ") for plan in view.extensions)
 
 
 def memory(used: Memory) -> str:

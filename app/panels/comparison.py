@@ -17,6 +17,7 @@ from engine.claims.comparison import all_in_words
 from engine.claims.figures import figure, gaps
 from engine.quantities import counted, duration, number
 from engine.rundir.record import RunRecord
+from engine.rundir.view import RunView
 
 Facts = dict[str, str]
 _BESIDE = ("preset", "max_minutes")  # settings that the form of a new run shows outside its list
@@ -87,10 +88,16 @@ def figures(one: Compared, items_name: str) -> Facts:
         "State": ", ".join(badge.label for badge in states.badges(one.view)),
         "Best": f"{figure(best.raw, unit)} at epoch {best.epoch}" if best else "–",
         "Last": figure(last, unit) if last is not None else "–",
-        "Trained": duration(status.elapsed_s) if status else "–",
+        "Trained": _trained(one.view),
         "Updates": number(status.step) if status else "–",
         items_name: number(items) if items else "–",
     }
+
+
+def _trained(view: RunView) -> str:
+    """How long; of one that was extended that too, since the limits among the settings are those it began with."""
+    took = duration(view.status.elapsed_s) if view.status else "–"
+    return f"{took}, extended {longer}" if (longer := words.longer(view)) else took
 
 
 def differing(runs: Sequence[RunRecord]) -> list[Facts]:

@@ -181,7 +181,7 @@ def _settings(reader: RunReader, view: RunView) -> None:
     if run is None:
         style.quiet("Fixed once the data is read.")
         return
-    facts = basic_facts(run)
+    facts = basic_facts(run) | longer_facts(view)
     if view.session is not None:
         facts |= {
             "Trained on": f"{view.session.host}, {view.session.device}, {counted(view.session.threads, 'thread')}"
@@ -194,6 +194,11 @@ def _settings(reader: RunReader, view: RunView) -> None:
     with left:
         style.quiet("Its directory, with every sound as a WAV file:" if run.can.make_sounds else "Its directory:")
         st.code(str(reader.root), language=None, wrap_lines=True)
+
+
+def longer_facts(view: RunView) -> dict[str, str]:
+    """That it was trained longer than its settings say, where it was."""
+    return {"Extended": said} if (said := words.longer(view)) else {}
 
 
 def chosen(run: RunRecord) -> dict[str, str]:

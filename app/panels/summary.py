@@ -233,16 +233,17 @@ def where(view: RunView) -> str:
     if states.getting_ready(view):
         called = words.nouns_of(view)
         return f"{words.phase(view.status, called).capitalize()}. The first {called.one} comes soon after."
-    return words.where(view.status, view.state.live, _minutes(view.run))
+    return words.where(view.status, view.state.live, minutes(view))
 
 
-def _minutes(run: RunRecord | None) -> float | None:
-    """The limit of a run whose length its minutes decide; its record may be anybody's."""
-    training = run.config.training if run else {}
-    minutes = training.get("max_minutes")
-    if training.get("max_steps") is not None or not isinstance(minutes, int | float):
-        return None
-    return float(minutes) if math.isfinite(minutes) and minutes > 0 else None
+def minutes(view: RunView) -> float | None:
+    """The limit that holds now of a run whose length its minutes decide; its records may be anybody's."""
+    if view.extensions:  # its user's, in place of what run.json says
+        limit: object = view.extensions[-1].minutes
+    else:
+        training = view.run.config.training if view.run else {}
+        limit = training.get("max_minutes") if training.get("max_steps") is None else None
+    return float(limit) if isinstance(limit, int | float) and math.isfinite(limit) and limit > 0 else None
 
 
 def message(view: RunView, reader: RunReader) -> states.Note | None:

@@ -95,7 +95,7 @@ def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
 def _facts(view: RunView) -> dict[str, str]:
     if view.run is None:
         return {}
-    facts = details.basic_facts(view.run) | {"Begun": _date(view.run.created_at)}
+    facts = details.basic_facts(view.run) | {"Begun": _date(view.run.created_at)} | details.longer_facts(view)
     if view.session is not None:
         facts["Trained on"] = f"{view.session.device}, {counted(view.session.threads, 'thread')}"
     return facts

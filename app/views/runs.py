@@ -16,7 +16,7 @@ from app.runs.library import Library, open_library, unknown_arguments
 from engine.claims.figures import figure
 from engine.claims.quality import quality_of
 from engine.errors import StorageError
-from engine.quantities import about, counted, number
+from engine.quantities import about, counted
 from engine.rundir.reader import RunReader
 from engine.rundir.view import RunView
 
@@ -100,7 +100,7 @@ def _line(view: RunView) -> str:
     status, run = view.status, view.run
     if status is None or states.getting_ready(view):
         return words.phase(status, words.nouns_of(view)).capitalize() if status else "Starting"
-    parts = [f"Epoch *{status.epoch}*" + (f" of {number(status.total_epochs)}" if status.total_epochs else "")]
+    parts = [words.epoch(status, timed=summary.minutes(view) is not None)]
     if status.eta_s is not None:
         parts.append(f"about *{about(status.eta_s).removeprefix('about ')}* left")
     elif view.state.live:

@@ -119,6 +119,8 @@ def _identity(view: RunView) -> dict[str, Any]:
 
 def _standing(view: RunView) -> dict[str, Any]:
     values = view.status.model_dump() if view.status else {}
+    if not view.state.live:  # killed, or ended by an earlier version: what it had left then is left no longer
+        values["eta_s"] = None
     told = {"diagnosis": [one.model_dump() for one in as_told(view)]} if view.status else {}
     return {name: values.get(name) for name in _SHOWN} | told
 
@@ -220,12 +222,13 @@ def heard_sentences(found: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _plan_sentences(facts: dict[str, Any]) -> Iterator[str]:
-    first, later = facts["planned"], facts["plans"]
+    first, later = facts["planned"], [plan for plan in facts["plans"] if not plan["extends"]]
     if first is not None:
         yield f"  planned {in_words(first['total_epochs'], first['total_steps'], first['planned_s'])}"
     if later:
         times = "once" if len(later) == 1 else counted(len(later), "time")
         yield f"  planned anew {times}, last at step {later[-1]['step']}: {later[-1]['reason']}"
+    yield from (f"  {plan['reason']} at step {plan['step']}" for plan in facts["plans"] if plan["extends"])
 
 
 def _of(count: int, total: int | None) -> str:

@@ -240,9 +240,9 @@ class RunReader:
                 f"{self.root} may not be read by you.",
                 f"Ask its owner for: {command_to_copy('chmod', '-R', 'a+rX', self.root)}",
             )
-        view = view_of(self.id, self.root, self.status(), self.sessions(), self.run(), watch)
+        view = view_of(self.id, self.root, self.status(), self.sessions(), self.run(), self.plans(), watch)
         if view.state is ShownState.CRASHED:  # or it ended well between the two looks: what stands there now is final
-            view = view_of(self.id, self.root, self.status(), self.sessions(), view.run, watch)
+            view = view_of(self.id, self.root, self.status(), self.sessions(), view.run, self.plans(), watch)
         damage = self.damage() if view.run is None else None
         return replace(view, damage=damage) if damage else view
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import HeartbeatWatch, Liveness, is_here, of_this_boot, presence
 from engine.rundir.notes import Notes, notes_doubt, read_notes
-from engine.rundir.protocol import SessionRecord
+from engine.rundir.protocol import PlanRecord, SessionRecord
 from engine.rundir.record import RunRecord
 from engine.rundir.status import State, Status
 
@@ -40,8 +41,9 @@ class RunView:
     liveness: of the last session's process in this directory, whatever its state. session_may_live: a command may find
     somebody who obeys (from another host or container one cannot be sure). read_only: it cannot be trained or commanded
     from here. name: as its user calls it, else as it was begun. damage: what is wrong with run.json, and what to do
-    about it. begun_at: when its first session began, in Unix seconds. notes_doubt: why it is not known what a person
-    said of it, "" where it is.
+    about it. begun_at: when its first session began, in Unix seconds. extensions: what its user asked for beyond its
+    first length, in order; then the limits of run.json hold no longer, but the minutes of the last one, if it has any.
+    notes_doubt: why it is not known what a person said of it, "" where it is.
     """
 
     id: str
@@ -55,6 +57,7 @@ class RunView:
     session: SessionRecord | None
     damage: tuple[str, str] | None = None
     begun_at: float | None = None
+    extensions: tuple[PlanRecord, ...] = ()
     notes: Notes = field(default_factory=Notes)
     notes_doubt: str = ""
 
@@ -92,6 +95,7 @@ def view_of(
     status: Status | None,
     sessions: list[SessionRecord],
     run: RunRecord | None,
+    plans: Sequence[PlanRecord],
     watch: HeartbeatWatch | None,
 ) -> RunView:
     """Put together what was read; the status first, then the sessions, so that no newer session is overlooked."""
@@ -111,9 +115,17 @@ def view_of(
         status=status,
         session=session,
         begun_at=sessions[0].started_at if sessions else None,
+        extensions=_extensions(plans),
         notes=notes,
         notes_doubt=notes_doubt(Layout(root)),
     )
+
+
+def _extensions(plans: Sequence[PlanRecord]) -> tuple[PlanRecord, ...]:
+    """Of ``plans`` those that a user asked for, without what a later one from the same step or before took the place
+    of."""
+    asked = [plan for plan in plans if plan.extends]
+    return tuple(plan for at, plan in enumerate(asked) if all(later.step > plan.step for later in asked[at + 1 :]))
 
 
 def _liveness(

@@ -185,8 +185,11 @@ class RunWriter:
         self._board.update(**fields)
 
     def state(self, state: State, reason: str = "", **fields: Any) -> None:
-        """Enter a state, with other fields of the status if need be: at once in the status, and as an event."""
-        self._board.update(state=state, **fields)
+        """Enter a state, with other fields of the status if need be: at once in the status, and as an event.
+
+        Of one that has ended no time is left.
+        """
+        self._board.update(state=state, **({} if state.live else {"eta_s": None}), **fields)
         self.event("state", state=state, reason=reason)
         self._publish()
 

@@ -15,8 +15,10 @@ from engine.audio.files.io import write_wave
 from engine.claims.evidence import gather
 from engine.loop.diagnosis import diagnose
 from engine.metrics import EpochMetrics, MetricsHistory
+from engine.rundir.encoding import encode
 from engine.rundir.findings import Diagnosis, SweetRange
-from engine.rundir.protocol import Manifest
+from engine.rundir.layout import Layout
+from engine.rundir.protocol import Manifest, PlanRecord
 from engine.rundir.record import DatasetRecord, FileRow, MetricSpec, Monitor, RunConfig, RunRecord, Source
 from engine.rundir.status import Best, CheckpointRef, ErrorInfo, PhaseProgress, State
 from engine.rundir.writer import RunWriter
@@ -121,6 +123,17 @@ def write(
     elif close:
         writer.close()
     return writer
+
+
+def extend(root: Path, reason: str, step: int = 200, minutes: float | None = None) -> None:
+    """What the trainer notes when the user of a run of :func:`write` asks for more of it after update ``step``."""
+    record = PlanRecord(
+        step=step, total_steps=step + 30, progress=0.5, epoch=step // 10, epoch_ends=step, steps_per_epoch=10,
+        total_epochs=step // 10 + 3, reason=f"extended {reason}", extends=True, minutes=minutes, at=1.0, elapsed_s=60.0,
+        session="s",
+    )  # fmt: skip
+    with Layout(root).plans.open("ab") as plans:
+        plans.write(encode(record) + b"\n")
 
 
 def lay_sound(place: Path, name: str, **origin: object) -> Path:

@@ -7,14 +7,16 @@ import json
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from engine.commands.inspect import command, inspect
 from engine.errors import RunDirectoryError
+from engine.rundir.encoding import encode
 from engine.rundir.layout import Layout
-from engine.rundir.protocol import Manifest
+from engine.rundir.protocol import Manifest, PlanRecord
 from engine.rundir.reader import RunReader
 from engine.rundir.status import Best, ErrorInfo, State
 from tests.rundir.conftest import open_writer
@@ -77,6 +79,32 @@ def test_a_checkpoint_without_its_manifest_is_not_verified(root: Path) -> None:
     (root / "checkpoints" / "step-00000012.json").unlink()
     facts = json.loads(CliRunner().invoke(command, [str(root), "--json"]).stdout)
     assert (facts["checkpoints"][0]["step"], facts["checkpoints"][0]["verified"]) == (12, False)
+
+
+@pytest.mark.parametrize("state", [one for one in State if not one.live])
+def test_of_a_run_that_has_ended_no_time_is_left(tmp_path: Path, state: State) -> None:
+    root = tmp_path / "run-1"
+    with open_writer(root) as writer:
+        writer.update(eta_s=4.0)
+        writer.state(State.RUNNING)
+        assert inspect(RunReader(root))["eta_s"] == 4.0
+        writer.state(state)
+    status = json.loads((root / "status.json").read_text())
+    assert (status["state"], status["eta_s"]) == (state, None)
+    (root / "status.json").write_text(json.dumps(status | {"eta_s": 4.0}))
+    assert inspect(RunReader(root))["eta_s"] is None, "an earlier version left it there"
+
+
+def test_what_was_asked_for_is_not_counted_as_planned_anew(root: Path) -> None:
+    facts: dict[str, Any] = {"total_steps": 50, "progress": 0.5, "epoch": 2, "epoch_ends": 24, "steps_per_epoch": 6}
+    facts |= {"total_epochs": 8, "at": 1.0, "elapsed_s": 1.0, "session": "s"}
+    slower, longer = "slower than planned: 4.2 updates a second, not 9.8", "extended by 3 epochs"
+    for step, reason in ((6, slower), (24, longer)):
+        line = encode(PlanRecord(step=step, reason=reason, extends=reason == longer, **facts))
+        with Layout(root).plans.open("ab") as plans:
+            plans.write(line + b"\n")
+    said = CliRunner().invoke(command, [str(root)]).stdout
+    assert f"  planned anew once, last at step 6: {slower}\n  {longer} at step 24\n" in said
 
 
 def test_people_read_sentences(root: Path) -> None:

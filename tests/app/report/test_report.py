@@ -29,7 +29,7 @@ from engine.rundir.reader import RunReader
 from engine.rundir.record import MetricSpec, Monitor
 from engine.rundir.status import ErrorInfo, State
 from engine.tasks.mlp.nouns import ROWS
-from tests.app.library import write
+from tests.app.library import extend, write
 from tests.sampling import later
 
 MARKUP = '<script>alert(1)</script> & "drums"'
@@ -128,6 +128,11 @@ def test_the_page_fetches_nothing_and_runs_nothing(text: str) -> None:
     assert not re.findall(r"url\((?!#)", text)
     policy = [one["content"] for name, one in page.found if one.get("http-equiv") == "Content-Security-Policy"]
     assert policy and str(policy[0]).startswith("default-src 'none'")
+
+
+def test_the_page_says_by_what_a_run_was_extended(run: Path, tmp_path: Path) -> None:
+    extend(run, "by 3 epochs")
+    assert "Extendedby 3 epochs" in Elements(report(run, tmp_path / "report.html")).said
 
 
 def test_names_from_a_run_are_never_markup(text: str) -> None:

@@ -22,7 +22,7 @@ from engine.rundir.record import FileRow, Monitor, Parent, RunConfig
 from engine.rundir.status import State
 from engine.tasks.vae.nouns import SOUNDS
 from tests.app.conftest import said
-from tests.app.library import SPECS, write
+from tests.app.library import SPECS, extend, write
 from tests.conftest import until
 
 Visit = Callable[..., AppTest]
@@ -86,6 +86,18 @@ def test_the_table_has_the_figures_and_only_those_settings_that_differ(visit: Vi
     assert rows[0][1:4] == ["Done", "7.0 dB at epoch 12", "7.7 dB"] and rows[0][5:7] == ["200", "20"]
     names, *_ = table(visit("compare", runs="a,c"))
     assert names[-1] == "Sounds", "these two were told the same"
+
+
+def test_a_run_that_was_extended_says_so_beside_its_time(visit: Visit, runs_dir: Path) -> None:
+    for name, minutes in (("a", 1.5), ("b", 4.0)):
+        write(runs_dir / name, config=RunConfig(training={"preset": "balanced", "max_minutes": minutes}, task={}))
+    extend(runs_dir / "a", "by 3 epochs")
+    extend(runs_dir / "a", "by 0.7 minutes", step=230, minutes=2.2)
+    names, *rows = table(visit("compare", runs="a,b"))
+    trained, most = names.index("Trained"), names.index("Most minutes")
+    assert [(row[trained].partition(", ")[2], row[most]) for row in rows] == [
+        ("extended by 3 epochs, by 0.7 minutes", "1.5"), ("", "4")
+    ]  # fmt: skip
 
 
 def test_a_run_that_began_with_anothers_weights_is_told_apart_from_it(visit: Visit, runs_dir: Path) -> None:

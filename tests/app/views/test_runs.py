@@ -19,6 +19,7 @@ from app.runs.library import _library
 from engine.rundir.annotate import annotate
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
+from engine.rundir.record import RunConfig
 from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests.app.conftest import said
@@ -213,6 +214,14 @@ def test_what_began_between_the_question_and_the_answer_stays(visit: Visit, thre
     assert (three / "hats").exists() and not (three / "rain").exists()
     assert "trains this run" in said(app)
     resumed.close()
+
+
+def test_a_card_says_about_how_many_epochs_while_minutes_decide(visit: Visit, runs_dir: Path) -> None:
+    for name, minutes in (("exact", None), ("timed", 20.0)):
+        config = RunConfig(training={"preset": "conservative", "max_minutes": minutes}, task={})
+        write(runs_dir / name, name=name, state=State.RUNNING, done=3, close=False, config=config)
+    cards = said(visit())
+    assert cards.count("Epoch <b>3</b> of 20") == 1 and cards.count("Epoch <b>3</b> of about 20") == 1
 
 
 def test_a_note_from_elsewhere_is_seen_without_a_reload(visit: Visit, three: Path) -> None:

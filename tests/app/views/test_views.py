@@ -21,7 +21,7 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
-from app.panels import summary
+from app.panels import details, summary
 from app.panels.details import basic_facts, chosen
 from app.panels.forms import check, fields
 from app.panels.source import FOLDER, NAMED
@@ -35,7 +35,7 @@ from engine.rundir.status import ErrorInfo, Memory, PhaseProgress, State
 from engine.rundir.writer import RunWriter
 from engine.tasks.vae.evaluation import METRICS
 from tests.app.conftest import said
-from tests.app.library import record, write
+from tests.app.library import extend, record, write
 from tests.audio.sounds import chirp
 from tests.conftest import ROOT
 
@@ -363,6 +363,34 @@ def test_while_minutes_decide_the_length_the_steps_are_said_to_be_about(runs_dir
     exact = RunConfig(training={"max_minutes": 20.0, "max_steps": 200}, task={})
     assert " of about " not in summary.where(replace(view, run=view.run.model_copy(update={"config": exact})))
     writer.close()
+
+
+def test_a_run_that_was_extended_names_the_limit_that_holds_now(runs_dir: Path) -> None:
+    timed = RunConfig(training={"preset": "conservative", "max_minutes": 1.5, "max_steps": None}, task={})
+    writer = write(runs_dir / "a", state=State.RUNNING, done=3, close=False, config=timed)
+    reader = RunReader(runs_dir / "a")
+    assert " of at most 1 minute 30 seconds" in summary.where(reader.view())
+    extend(runs_dir / "a", "by 3 epochs")
+    by_epochs = summary.where(reader.view())
+    assert by_epochs.startswith("Epoch *3* of 20") and " so far" in by_epochs
+    extend(runs_dir / "a", "by 0.7 minutes", step=230, minutes=2.2)
+    by_minutes = summary.where(reader.view())
+    assert by_minutes.startswith("Epoch *3* of about 20") and " of at most 2 minutes 12 seconds" in by_minutes
+    writer.close()
+
+
+def test_what_a_run_was_extended_by_stands_beside_its_settings(visit: Visit, runs_dir: Path) -> None:
+    write(runs_dir / "drums")
+    assert details.longer_facts(RunReader(runs_dir / "drums").view()) == {}
+    extend(runs_dir / "drums", "by 9 epochs", step=230)
+    extend(runs_dir / "drums", "by 3 epochs")  # in place of what a killed session had been asked for further on
+    extend(runs_dir / "drums", "by 1 minute", step=230, minutes=2.0)
+    assert details.longer_facts(RunReader(runs_dir / "drums").view()) == {"Extended": "by 3 epochs, by 1 minute"}
+    app = visit("run", run="drums")
+    app.session_state["tabs-drums"] = "Settings"
+    app.run()
+    shown = [table.value for table in app.dataframe if "Fact" in table.value]
+    assert shown and "Extended" in list(shown[0]["Fact"])
 
 
 def test_the_settings_of_a_run_name_dropped_sounds_as_they_are_called() -> None:
