@@ -57,14 +57,14 @@ def uncertain(run: RunRecord, evidence: Evidence | None) -> str | None:
 def where(status: Status, live: bool, minutes: float | None = None) -> str:
     """Where it stands: "Epoch *45* of 100 · step *2,970* of 6,600 · 5.1 steps a second · 10 minutes so far".
 
-    minutes: what it may take in all. How many steps those hold follows from its pace and changes with it: then only
-    the minutes are said as they are.
+    minutes: what it may take in all, which it keeps to within its tolerance (:mod:`engine.loop.timekeeper`). How many
+    steps those hold follows from its pace and changes with it.
     """
     timed = live and minutes is not None
     parts = [epoch(status, timed), f"step *{number(status.step)}*{_of(status.total_steps, timed)}"]
     if live and status.steps_per_s:
         parts.append(pace(status.steps_per_s))
-    ends = f" of at most {long_duration(60.0 * minutes)}" if live and minutes is not None else " so far" if live else ""
+    ends = f" of about {long_duration(60.0 * minutes)}" if live and minutes is not None else " so far" if live else ""
     parts.append(f"{long_duration(status.elapsed_s)}{ends}")
     if status.memory is not None:
         parts.append(memory(status.memory))

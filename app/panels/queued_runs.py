@@ -199,8 +199,8 @@ def _plan(row: QueueRow) -> str:
     asked = row.queued.request.training
     if row.state not in (Standing.WAITING, Standing.STARTING):
         return ""
-    said = [duration(60.0 * minutes)] if (minutes := asked.get("max_minutes")) else []
-    said += [counted(steps, "update")] if (steps := asked.get("max_steps")) else []
+    said = [f"about {duration(60.0 * minutes)}"] if (minutes := asked.get("max_minutes")) else []
+    said += [f"at most {counted(steps, 'update')}"] if (steps := asked.get("max_steps")) else []
     if not said and (epochs := asked.get("max_epochs")):  # beside those it only says how often to check
-        said = [counted(epochs, "epoch")]
-    return f"at most {' or '.join(said)}" if said else "as long as its data needs"
+        said = [f"at most {counted(epochs, 'epoch')}"]
+    return " or ".join(said) or "as long as its data needs"

@@ -250,6 +250,14 @@ def test_dropped_sounds_are_named_by_their_name_not_by_the_hidden_folder(visit: 
     assert "from kit (dropped)" in words and PLACE not in words
 
 
+def test_what_waits_says_how_long_it_will_be(visit: Visit, queue: Queue) -> None:
+    for name, limits in (("a", {"max_minutes": 6}), ("b", {"max_minutes": 6, "max_steps": 300})):
+        add(queue, "iris", name, limits)
+    words = said(visit("queue"))
+    assert words.count("about 6 min") == 2 and "about 6 min or at most 300 updates" in words
+    assert "at most 6 min" not in words
+
+
 def test_what_waits_is_put_earlier_and_later(visit: Visit, queue: Queue) -> None:
     for name in "abc":
         add(queue, "iris", name, {"max_epochs": 3})
