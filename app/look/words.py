@@ -57,14 +57,14 @@ def uncertain(run: RunRecord, evidence: Evidence | None) -> str | None:
 def where(status: Status, live: bool, minutes: float | None = None) -> str:
     """Where it stands: "Epoch *45* of 100 · step *2,970* of 6,600 · 5.1 steps a second · 10 minutes so far".
 
-    minutes: what it may take in all. How many steps those hold follows from its pace and changes with it: then only
-    the minutes are said as they are.
+    minutes: what it may take in all, which it keeps to within its tolerance (:mod:`engine.loop.timekeeper`). How many
+    steps those hold follows from its pace and changes with it.
     """
     timed = live and minutes is not None
-    parts = [epoch(status, timed), f"step *{number(status.step)}*{_of(status.total_steps, timed)}"]
+    parts = [epoch(status, timed), f"step *{number(status.step)}*{of(status.total_steps, timed)}"]
     if live and status.steps_per_s:
         parts.append(pace(status.steps_per_s))
-    ends = f" of at most {long_duration(60.0 * minutes)}" if live and minutes is not None else " so far" if live else ""
+    ends = f" of about {long_duration(60.0 * minutes)}" if live and minutes is not None else " so far" if live else ""
     parts.append(f"{long_duration(status.elapsed_s)}{ends}")
     if status.memory is not None:
         parts.append(memory(status.memory))
@@ -73,10 +73,11 @@ def where(status: Status, live: bool, minutes: float | None = None) -> str:
 
 def epoch(status: Status, timed: bool) -> str:
     """ "Epoch *45* of 100". timed: how many there will be follows from its pace: "of about 100"."""
-    return f"Epoch *{status.epoch}*{_of(status.total_epochs, timed)}"
+    return f"Epoch *{status.epoch}*{of(status.total_epochs, timed)}"
 
 
-def _of(total: int | None, timed: bool) -> str:
+def of(total: int | None, timed: bool) -> str:
+    """ " of 100", timed " of about 100"; "" where it is not known."""
     return f" of {'about ' if timed else ''}{number(total)}" if total else ""
 
 

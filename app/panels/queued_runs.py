@@ -7,16 +7,16 @@ from itertools import groupby
 
 import streamlit as st
 
-from app.look import states, style
+from app.look import states, style, words
 from app.look.plain import plain
 from app.look.states import Badge
-from app.panels import queue_drag
+from app.panels import queue_drag, summary
 from app.runs import dropped
 from app.runs.compared import FEWEST, MOST
 from app.runs.queueing import writable
 from engine.claims.figures import figure
 from engine.errors import SweetspotError
-from engine.quantities import counted, duration, number
+from engine.quantities import counted, duration
 from engine.queue.files import Queue, Queued
 from engine.queue.listing import OVER, UNDER_WAY, Listed
 from engine.queue.standing import QueueRow, Standing, take_out_all
@@ -187,7 +187,8 @@ def _facts(row: QueueRow) -> list[str]:
     """What it learns from, how far it is, its best so far, why it failed."""
     request, view = row.queued.request, row.view
     status, run = (view.status, view.run) if view is not None else (None, None)
-    far = f"epoch {status.epoch} of {number(status.total_epochs)}" if status and status.total_epochs else ""
+    timed = view is not None and view.state.live and summary.minutes(view) is not None
+    far = f"epoch {status.epoch}{words.of(status.total_epochs, timed)}" if status and status.total_epochs else ""
     best = status.best if status is not None else None
     found = f"best {figure(best.raw, run.monitor.unit)} at epoch {best.epoch}" if best and run else ""
     source = dropped.shown(request.source or "") or (f"the sounds of {request.origin}" if request.origin else "")
@@ -199,8 +200,8 @@ def _plan(row: QueueRow) -> str:
     asked = row.queued.request.training
     if row.state not in (Standing.WAITING, Standing.STARTING):
         return ""
-    said = [duration(60.0 * minutes)] if (minutes := asked.get("max_minutes")) else []
-    said += [counted(steps, "update")] if (steps := asked.get("max_steps")) else []
+    said = [f"about {duration(60.0 * minutes)}"] if (minutes := asked.get("max_minutes")) else []
+    said += [f"at most {counted(steps, 'update')}"] if (steps := asked.get("max_steps")) else []
     if not said and (epochs := asked.get("max_epochs")):  # beside those it only says how often to check
-        said = [counted(epochs, "epoch")]
-    return f"at most {' or '.join(said)}" if said else "as long as its data needs"
+        said = [f"at most {counted(epochs, 'epoch')}"]
+    return " or ".join(said) or "as long as its data needs"

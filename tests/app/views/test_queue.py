@@ -18,6 +18,7 @@ from engine.queue.files import Queue
 from engine.queue.listing import listed
 from engine.queue.request import Outcome
 from engine.queue.standing import Standing
+from engine.rundir.record import RunConfig
 from engine.rundir.status import State
 from tests.app.conftest import said
 from tests.app.library import write
@@ -248,6 +249,24 @@ def test_dropped_sounds_are_named_by_their_name_not_by_the_hidden_folder(visit: 
     add(queue, str(kept), "a", {"max_epochs": 3})
     words = said(visit("queue"))
     assert "from kit (dropped)" in words and PLACE not in words
+
+
+def test_a_row_says_about_how_many_epochs_while_minutes_decide(visit: Visit, queue: Queue) -> None:
+    add(queue, "iris", "now", {"max_minutes": 6})
+    (now,) = queue.requests()
+    queue.begin(now)
+    config = RunConfig(training={"max_minutes": 6.0}, task={})
+    live = write(now.root, name="now", state=State.RUNNING, done=15, close=False, config=config)
+    assert "epoch 15 of about 20 · best" in said(visit("queue"))
+    live.close()
+
+
+def test_what_waits_says_how_long_it_will_be(visit: Visit, queue: Queue) -> None:
+    for name, limits in (("a", {"max_minutes": 6}), ("b", {"max_minutes": 6, "max_steps": 300})):
+        add(queue, "iris", name, limits)
+    words = said(visit("queue"))
+    assert words.count("about 6 min") == 2 and "about 6 min or at most 300 updates" in words
+    assert "at most 6 min" not in words
 
 
 def test_what_waits_is_put_earlier_and_later(visit: Visit, queue: Queue) -> None:

@@ -359,7 +359,7 @@ def test_while_minutes_decide_the_length_the_steps_are_said_to_be_about(runs_dir
     assert view.run is not None and " of about " not in summary.where(view) and " so far" in summary.where(view)
     timed = RunConfig(training={"max_minutes": 20.0}, task={})
     words = summary.where(replace(view, run=view.run.model_copy(update={"config": timed})))
-    assert "step *30* of about 200" in words and " of at most 20 minutes" in words and "so far" not in words
+    assert "step *30* of about 200" in words and " of about 20 minutes" in words and "so far" not in words
     exact = RunConfig(training={"max_minutes": 20.0, "max_steps": 200}, task={})
     assert " of about " not in summary.where(replace(view, run=view.run.model_copy(update={"config": exact})))
     writer.close()
@@ -369,13 +369,13 @@ def test_a_run_that_was_extended_names_the_limit_that_holds_now(runs_dir: Path) 
     timed = RunConfig(training={"preset": "conservative", "max_minutes": 1.5, "max_steps": None}, task={})
     writer = write(runs_dir / "a", state=State.RUNNING, done=3, close=False, config=timed)
     reader = RunReader(runs_dir / "a")
-    assert " of at most 1 minute 30 seconds" in summary.where(reader.view())
+    assert " of about 1 minute 30 seconds" in summary.where(reader.view())
     extend(runs_dir / "a", "by 3 epochs")
     by_epochs = summary.where(reader.view())
     assert by_epochs.startswith("Epoch *3* of 20") and " so far" in by_epochs
     extend(runs_dir / "a", "by 0.7 minutes", step=230, minutes=2.2)
     by_minutes = summary.where(reader.view())
-    assert by_minutes.startswith("Epoch *3* of about 20") and " of at most 2 minutes 12 seconds" in by_minutes
+    assert by_minutes.startswith("Epoch *3* of about 20") and " of about 2 minutes 12 seconds" in by_minutes
     writer.close()
 
 
