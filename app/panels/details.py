@@ -181,7 +181,7 @@ def _settings(reader: RunReader, view: RunView) -> None:
     if run is None:
         style.quiet("Fixed once the data is read.")
         return
-    facts = basic_facts(run)
+    facts = basic_facts(run) | started(view)
     if view.session is not None:
         facts |= {
             "Trained on": f"{view.session.host}, {view.session.device}, {counted(view.session.threads, 'thread')}"
@@ -215,6 +215,11 @@ def basic_facts(run: RunRecord) -> dict[str, str]:
         **({"Began with": f"{run.parent.checkpoint} of {run.parent.run}"} if run.parent else {}),
         "Run": run.uuid,
     }
+
+
+def started(view: RunView) -> dict[str, str]:
+    """When its first session began, as the table of runs sorts it; nothing where no session can be read."""
+    return {"Started": words.date(view.begun_at)} if view.begun_at else {}
 
 
 def _plain(value: Any) -> str:
