@@ -92,12 +92,8 @@ def _confirm(library: Library, rows: Sequence[Row]) -> None:
         "Delete for good", type="primary", icon=":material/delete:", width="stretch", key="delete-now",
         on_click=_delete, args=(gone,),
     )  # fmt: skip
-    if (
-        no.button(
-            f"Keep {plural(len(rows), 'it', 'them')}", width="stretch", key="delete-not", on_click=questions.answered
-        )
-        or done
-    ):
+    keep = f"Keep {plural(len(rows), 'it', 'them')}"
+    if no.button(keep, width="stretch", key="delete-not", on_click=questions.answered) or done:
         st.rerun()
 
 
