@@ -207,11 +207,11 @@ def basic_facts(run: RunRecord) -> dict[str, str]:
     """What a run learns, and in what portions."""
     return {
         "Source": dropped.shown(run.source.path or run.source.name),
-        "Task": run.task,
+        "Learns": words.nouns(run).items,
         f"{words.nouns(run).portions} to learn from": number(run.num_train),
         "Steps an epoch": number(run.steps_per_epoch),
         "Items an update": number(run.batch_size),
-        "Preset": str(run.config.training.get("preset", "–")),
+        label("preset"): str(run.config.training.get("preset", "–")),
         **({"Began with": f"{run.parent.checkpoint} of {run.parent.run}"} if run.parent else {}),
         "Run": run.uuid,
     }

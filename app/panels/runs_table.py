@@ -246,7 +246,7 @@ COLUMNS: Mapping[str, Callable[[Row, Library], Any]] = {
     "Minutes": lambda row, _: row.view.status.elapsed_s / 60 if row.view.status else None,
     "Data": lambda row, _: row.view.run.source.name if row.view.run else None,
     "Items": _items,
-    "Preset": _preset,
+    "Guard": _preset,
     "From": _from,
     "Size": lambda row, library: library.size(row.reader),
     "Tags": lambda row, _: list(row.view.notes.tags),

@@ -16,13 +16,16 @@ import soundfile
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.panels.comparison import differing
+from app.panels.details import basic_facts
 from app.panels.forms import label
 from engine.rundir.layout import Layout
-from engine.rundir.record import FileRow, Monitor, Parent, RunConfig
+from engine.rundir.record import FileRow, Monitor, Parent, RunConfig, RunRecord, Source
 from engine.rundir.status import State
+from engine.tasks.mlp.nouns import ROWS
 from engine.tasks.vae.nouns import SOUNDS
 from tests.app.conftest import said
-from tests.app.library import SPECS, write
+from tests.app.library import SPECS, record, write
 from tests.conftest import until
 
 Visit = Callable[..., AppTest]
@@ -86,6 +89,25 @@ def test_the_table_has_the_figures_and_only_those_settings_that_differ(visit: Vi
     assert rows[0][1:4] == ["Done", "7.0 dB at epoch 12", "7.7 dB"] and rows[0][5:7] == ["200", "20"]
     names, *_ = table(visit("compare", runs="a,c"))
     assert names[-1] == "Sounds", "these two were told the same"
+
+
+def test_sources_are_named_and_only_those_of_one_name_by_their_paths() -> None:
+    def source(kind: str, name: str, path: str) -> RunRecord:
+        return record("run", source=Source(kind=kind, name=name, path=path), uuid=path)
+
+    demo, kit = source("dataset", "demo", "/cache/demo-1"), source("folder", "kit", "/sounds/kit")
+    other = source("folder", "kit", "/older/kit")
+    assert [one["Source"] for one in differing([demo, kit])] == ["demo", "kit"]
+    assert [one["Source"] for one in differing([kit, other])] == ["/sounds/kit", "/older/kit"]
+    assert differing([demo, source("dataset", "demo", "/elsewhere/demo-1")]) == [{}, {}]
+
+
+def test_what_a_run_learns_is_said_in_words() -> None:
+    table_run = record("iris", task="mlp", monitor=MONITOR.model_copy(update={"nouns": ROWS}))
+    assert [one["Learns"] for one in differing([record("drums", uuid="1" * 32), table_run])] == ["sounds", "rows"]
+    facts = basic_facts(table_run)
+    assert facts["Learns"] == "rows" and facts["Guard against memorising"] == "conservative"
+    assert not {"Task", "Preset"} & set(facts)
 
 
 def test_a_run_that_began_with_anothers_weights_is_told_apart_from_it(visit: Visit, runs_dir: Path) -> None:
