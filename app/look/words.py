@@ -31,6 +31,12 @@ def when(at: float, now: float) -> str:
     return f"{day} {clock}" if then.year == today.year else f"{day} {then.year}"
 
 
+def date(at: float) -> str:
+    """A moment (Unix seconds) in full, wherever it is seen from: "3 November 2026, 21:02"."""
+    then = datetime.fromtimestamp(at)
+    return f"{then.day} {then:%B %Y, %H:%M}"
+
+
 def ends_near(left_s: float, now: float) -> str:
     """When something that takes ``left_s`` more is done: "14:20", to five minutes when it is far away."""
     end = datetime.fromtimestamp(now) + timedelta(seconds=left_s)

@@ -13,7 +13,7 @@ from app.panels.runs_table import Row
 from app.runs import launch
 from app.runs.compared import FEWEST, MOST, kind
 from app.runs.library import Library
-from engine.quantities import counted, size, small
+from engine.quantities import counted, plural, size, small
 from engine.rundir.annotate import annotate
 from engine.rundir.view import RunView
 
@@ -43,7 +43,8 @@ def dialog(library: Library, rows: Sequence[Row]) -> None:
     run_notes.dialog(rows)
     found = [row for row in rows if row.reader.id in questions.asked("delete-all")]
     if found:
-        _confirm(library, found)
+        question = f"Delete {plural(len(found), 'this run', 'these runs')}?"
+        st.dialog(question, on_dismiss=questions.answered)(_confirm)(library, found)
 
 
 def _compare(picked: Sequence[Row]) -> str:
@@ -71,14 +72,14 @@ def _archive(picked: Sequence[Row]) -> None:
     )  # fmt: skip
 
 
-@st.dialog("Delete these runs?", on_dismiss=questions.answered)
 def _confirm(library: Library, rows: Sequence[Row]) -> None:
     style.dialog()
     gone = [row for row in rows if actions.may_be_deleted(row.view)]
     sizes = {row.reader.id: library.size(row.reader) for row in gone}
     if gone:
-        count = counted(len(gone), "run")
-        style.line(f"*{count}, {size(sum(sizes.values()))}*, go for good, with all that they learnt and made.")
+        count, go = counted(len(gone), "run"), plural(len(gone), "goes", "go")
+        all_of_it = f"with all that {plural(len(gone), 'it', 'they')} learnt and made"
+        style.line(f"*{count}, {size(sum(sizes.values()))}*, {go} for good, {all_of_it}.")
         facts = "".join(
             f"<tr><td>{style.safe(row.name)}</td><td>{style.safe(size(sizes[row.reader.id]))}</td></tr>" for row in gone
         )
@@ -91,7 +92,8 @@ def _confirm(library: Library, rows: Sequence[Row]) -> None:
         "Delete for good", type="primary", icon=":material/delete:", width="stretch", key="delete-now",
         on_click=_delete, args=(gone,),
     )  # fmt: skip
-    if no.button("Keep them", width="stretch", key="delete-not", on_click=questions.answered) or done:
+    keep = f"Keep {plural(len(rows), 'it', 'them')}"
+    if no.button(keep, width="stretch", key="delete-not", on_click=questions.answered) or done:
         st.rerun()
 
 

@@ -103,11 +103,20 @@ def _trained(view: RunView) -> str:
 def differing(runs: Sequence[RunRecord]) -> list[Facts]:
     """By run, the settings in which not all are alike, as the form calls them; of several tasks those of training."""
     names = {run.uuid: run.name for run in runs}
-    told = [_began_with(run, names) | _settings(run) for run in runs]
+    told = [_learns_from(run, runs) | _began_with(run, names) | _settings(run) for run in runs]
     own = {label(name) for run in runs for name in run.config.task} if len({run.task for run in runs}) > 1 else set()
     settings = dict.fromkeys(name for one in told for name in one if name not in own)
     apart = [name for name in settings if len({one.get(name) for one in told}) > 1]
     return [{name: one.get(name, "–") for name in apart} for one in told]
+
+
+def _learns_from(run: RunRecord, runs: Sequence[RunRecord]) -> Facts:
+    """What it learns, and from where: by its name, and of folders or files of one name by their paths."""
+    named = run.source.kind, run.source.name
+    alike = {one.source.path for one in runs if (one.source.kind, one.source.name) == named}
+    by_path = run.source.path and run.source.kind != "dataset" and len(alike) > 1
+    source = dropped.shown(run.source.path or "") if by_path else run.source.name
+    return {"Learns": words.nouns(run).items, "Source": source}
 
 
 def _began_with(run: RunRecord, names: Mapping[str, str]) -> Facts:
@@ -122,9 +131,4 @@ def _settings(run: RunRecord) -> Facts:
     beside = {label(name): shown(training[name]) for name in _BESIDE if training.get(name) is not None}
     limit = run.config.task.get("exclude")
     left_out = {label("exclude"): counted(len(limit), "file")} if isinstance(limit, list | tuple) and limit else {}
-    return (
-        {"Task": run.task, "Source": dropped.shown(run.source.path or run.source.name)}
-        | beside
-        | left_out
-        | chosen(run)
-    )
+    return beside | left_out | chosen(run)

@@ -181,7 +181,7 @@ def _settings(reader: RunReader, view: RunView) -> None:
     if run is None:
         style.quiet("Fixed once the data is read.")
         return
-    facts = basic_facts(run) | longer_facts(view)
+    facts = basic_facts(run) | started(view) | longer_facts(view)
     if view.session is not None:
         facts |= {
             "Trained on": f"{view.session.host}, {view.session.device}, {counted(view.session.threads, 'thread')}"
@@ -212,14 +212,19 @@ def basic_facts(run: RunRecord) -> dict[str, str]:
     """What a run learns, and in what portions."""
     return {
         "Source": dropped.shown(run.source.path or run.source.name),
-        "Task": run.task,
+        "Learns": words.nouns(run).items,
         f"{words.nouns(run).portions} to learn from": number(run.num_train),
         "Steps an epoch": number(run.steps_per_epoch),
         "Items an update": number(run.batch_size),
-        "Preset": str(run.config.training.get("preset", "–")),
+        label("preset"): str(run.config.training.get("preset", "–")),
         **({"Began with": f"{run.parent.checkpoint} of {run.parent.run}"} if run.parent else {}),
         "Run": run.uuid,
     }
+
+
+def started(view: RunView) -> dict[str, str]:
+    """When its first session began, as the table of runs sorts it; nothing where no session can be read."""
+    return {"Started": words.date(view.begun_at)} if view.begun_at else {}
 
 
 def _plain(value: Any) -> str:

@@ -158,7 +158,7 @@ class Bench {
 
   ticks() {
     const step = STEPS.find((one) => this.span / one <= MOST_TICKS) || 60, found = [];
-    for (let at = 0; at < this.span - step / 2; at += step) found.push(at);
+    for (let at = 0; at < this.span - 0.8 * step; at += step) found.push(at);
     this.find(".lb-ticks").replaceChildren(...[...found, this.span].map((at) => {
       const tick = document.createElement("span");
       tick.textContent = tenths(at);

@@ -15,6 +15,7 @@ from engine.rundir.artefacts import PreviewSet
 LABEL_PX = 74
 AS_LONG = 1.5  # as what was made last: what is longer, as sounds are before their end is learnt, is cut
 _SHOWN_S = 0.05  # lengths are shown in tenths
+_APART = 0.8  # of a step, from the end: its label stands left of its place
 _TICKS_S, _MOST_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0), 6
 
 
@@ -42,12 +43,16 @@ def cut(root: Path, one: PreviewSet, span: float) -> str:
 
 def axis(seconds: float) -> None:
     """Under which time each place of the pictures lies, for rows of label and picture."""
-    step = next((one for one in _TICKS_S if seconds / one <= _MOST_TICKS), _TICKS_S[-1])
-    times = [step * count for count in range(math.ceil(seconds / step - 0.5))] + [seconds]
-    ticks = "".join(f'<span style="left:{100 * at / seconds:.2f}%">{at:.1f} s</span>' for at in times)
+    ticks = "".join(f'<span style="left:{100 * at / seconds:.2f}%">{at:.1f} s</span>' for at in times_s(seconds))
     with st.container(horizontal=True, wrap=False, gap="small"):
         st.html('<div class="ss-quiet">Time</div>', width=LABEL_PX)
         st.html(f'<div class="ss-ticks">{ticks}</div>')
+
+
+def times_s(seconds: float) -> list[float]:
+    """The times that an axis of ``seconds`` names, its end among them, which no other stands close to."""
+    step = next((one for one in _TICKS_S if seconds / one <= _MOST_TICKS), _TICKS_S[-1])
+    return [step * count for count in range(max(1, math.ceil(seconds / step - _APART)))] + [seconds]
 
 
 def _lengths_s(root: Path, found: Sequence[PreviewSet]) -> list[float]:

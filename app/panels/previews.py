@@ -106,7 +106,7 @@ def nearest_best(view: RunView, found: Sequence[PreviewSet]) -> tuple[tuple[int,
 
 
 def _moments(found: Sequence[PreviewSet]) -> list[tuple[int, int]]:
-    return sorted({(one.epoch, one.step) for one in found if one.role != "reference"})
+    return sorted({(one.epoch, one.step) for one in found if one.made})
 
 
 def _measured(epoch: int, step: int, ends: Mapping[int, int], curve: np.ndarray) -> bool:

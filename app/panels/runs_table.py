@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +16,9 @@ import streamlit as st
 from app.look import states, words
 from app.runs.library import Library
 from app.runs.store import metrics_of
-from engine.claims.figures import DECIMALS
+from engine.claims.figures import DECIMALS, figure
 from engine.claims.headline import best_epoch
-from engine.quantities import number
+from engine.quantities import number, size
 from engine.rundir.layout import checkpoint_step, snapshot_moment
 from engine.rundir.reader import RunReader
 from engine.rundir.record import Parent, RunRecord
@@ -61,7 +62,7 @@ def show(library: Library, rows: Sequence[Row], columns: Sequence[str], depths: 
             values["In"] = [_unit(row.view.run) if row.view.run else None for row in rows]
     table = pd.DataFrame(values)
     shown: Any = st.dataframe(
-        table,
+        _written(table, rows),
         on_select="rerun",  # rows are chosen by their boxes; that opens none
         selection_mode="multi-row",
         hide_index=True,
@@ -100,17 +101,37 @@ def _column(name: str, rows: Sequence[Row], library: Library) -> Any:
     return pd.Series(values, dtype="datetime64[s]") if name == "Started" else values
 
 
+def _written(table: pd.DataFrame, rows: Sequence[Row]) -> Any:
+    """The table with its figures and sizes in the words of every other page; they are sorted as numbers.
+
+    What has no format of its own in :func:`_config` is seen as it is written here.
+    """
+    styler = table.style.format(na_rep="–")
+    if "Size" in table:
+        styler.format(size, subset=["Size"])
+    columns = [name for name in ("Best", "Last") if name in table]
+    units = [row.view.run.monitor.unit if row.view.run else "" for row in rows]
+    for unit in set(units):
+        there = [place for place, one in enumerate(units) if one == unit]
+        styler.format(partial(_bare, unit=unit), subset=(there, columns), na_rep="–")
+    return styler
+
+
+def _bare(value: float, unit: str) -> str:
+    """A figure without its unit, which its column says, or the one beside it."""
+    return figure(value, unit).removesuffix(" %").removesuffix(f" {unit}")
+
+
 def _config(name: str, shared: _Shared, rows: Sequence[Row]) -> Any:
-    known = shared.unit in DECIMALS
-    decimals = f"%.{DECIMALS[shared.unit]}f" if shared.unit in DECIMALS else "%g"
+    unit = f", {shared.unit}" if shared.unit in (*DECIMALS, "%") else ""
     numbers = {
-        "Best": (f"Best, {shared.unit}" if known else "Best", decimals),
-        "Last": (f"Last, {shared.unit}" if known else "Last", decimals),
+        "Best": (f"Best{unit}", None),
+        "Last": (f"Last{unit}", None),
         "Sweet spot": ("Sweet spot", "epoch %d"),
         "Epochs": ("Epochs", "%d"),
         "Minutes": ("Minutes", "%.1f"),
         "Items": (shared.items.capitalize() if shared.items else "Items", "%d"),
-        "Size": ("Size", "bytes"),
+        "Size": ("Size", None),
     }
     if name in numbers:
         label, form = numbers[name]
@@ -162,23 +183,14 @@ def _unit(run: RunRecord) -> str:
     return unit or words.nouns(run).measure or words.metric_label(run)
 
 
-def _figure(raw: float | None, run: RunRecord | None) -> float | None:
-    """A figure to be sorted by, as exact as :func:`engine.claims.figures.figure` writes it."""
-    if raw is None or run is None:
-        return None
-    if run.monitor.unit in DECIMALS:
-        return round(raw, DECIMALS[run.monitor.unit])
-    return float(f"{raw * (100 if _unit(run) == '%' else 1):.3g}")
-
-
 def _best(row: Row, _: Library) -> float | None:
     best = row.view.status.best if row.view.status else None
-    return _figure(best.raw if best else None, row.view.run)
+    return best.raw if best and row.view.run else None
 
 
 def _last(row: Row, _: Library) -> float | None:
     run, status = row.view.run, row.view.status
-    return _figure(status.metrics.get(run.monitor.metric), run) if run and status else None
+    return status.metrics.get(run.monitor.metric) if run and status else None
 
 
 def _spot(row: Row, _: Library) -> int | None:
@@ -234,7 +246,7 @@ COLUMNS: Mapping[str, Callable[[Row, Library], Any]] = {
     "Minutes": lambda row, _: row.view.status.elapsed_s / 60 if row.view.status else None,
     "Data": lambda row, _: row.view.run.source.name if row.view.run else None,
     "Items": _items,
-    "Preset": _preset,
+    "Guard": _preset,
     "From": _from,
     "Size": lambda row, library: library.size(row.reader),
     "Tags": lambda row, _: list(row.view.notes.tags),

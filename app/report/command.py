@@ -35,9 +35,10 @@ def command(run_dir: Path, out: Path) -> None:
     data = page(report).encode(errors="backslashreplace")
     replace_bytes(out, data, durable=False)
     shown = report.panel
-    click.echo(f"{out}: {size(len(data))}, {counted(len(shown.held_out) + len(shown.made), 'preview')}")
+    some = f"{shown.previews} of " if shown.previews < shown.all_previews else ""
+    click.echo(f"{out}: {size(len(data))}, {some}{counted(shown.all_previews, 'preview')}")
     if len(shown.made) < shown.total:
-        click.echo(f"It has {len(shown.made)} of {shown.total} made previews, evenly chosen.", err=True)
+        click.echo(f"It has {len(shown.made)} of {shown.total} new ones, evenly chosen.", err=True)
     if report.view.state.live:
         click.echo("It still trains: this is how it stands now.", err=True)
 

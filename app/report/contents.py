@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from app.charts import plots, small_plots
-from app.look import states
+from app.look import states, words
 from app.panels import details, previews, summary
 from app.report.sounds import Panel, panel
 from engine.quantities import counted
@@ -54,7 +53,7 @@ def gather(reader: RunReader) -> Report:
     return Report(
         view=view,
         dataset=_clean(dataset, scrub) if dataset else None,
-        made_at=_date(time.time()),
+        made_at=words.date(time.time()),
         where=summary.where(view),
         strip=summary.strip_drawing(view, sorted({one.step for one in found})),
         cards=summary.cards(view),
@@ -95,12 +94,7 @@ def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
 def _facts(view: RunView) -> dict[str, str]:
     if view.run is None:
         return {}
-    facts = details.basic_facts(view.run) | {"Begun": _date(view.run.created_at)} | details.longer_facts(view)
+    facts = details.basic_facts(view.run) | details.started(view) | details.longer_facts(view)
     if view.session is not None:
         facts["Trained on"] = f"{view.session.device}, {counted(view.session.threads, 'thread')}"
     return facts
-
-
-def _date(at: float) -> str:
-    then = datetime.fromtimestamp(at)
-    return f"{then.day} {then:%B %Y, %H:%M}"

@@ -44,24 +44,29 @@ class Shown:
 
 @dataclass(frozen=True)
 class Panel:
-    """All that can be heard or seen. made: newest first, some of ``total``."""
+    """All that can be heard or seen. made: newest first, some of ``total``. previews: how many of those that the model
+    made, copies too, stand here; ``all_previews``: of how many."""
 
     held_out: list[Shown]
     made: list[Shown]
     total: int
+    previews: int
+    all_previews: int
 
 
 def panel(root: Path, found: Sequence[PreviewSet], captions: Captions) -> Panel:
     """The original, its newest copy and the one nearest the sweet spot, then what was made, evenly thinned to fit."""
     references, copies, samples = sort_previews(found)
     held_out = [embed(root, one, Caption("Original"), "the original") for one in references[:1]]
-    for one in _copies(copies, captions):
+    shown_copies = _copies(copies, captions)
+    for one in shown_copies:
         there = captions.get((one.epoch, one.step), Caption(""))
         says = ", ".join(filter(None, ("the copy", moment(one), there.copied)))
         held_out.append(embed(root, one, Caption("Copy", moment(one), there.sweet), says))
     left = BUDGET - sum(one.size for one in held_out)
     made = thinned(samples, [_is_sweet(one, captions) for one in samples], lambda one: _made(root, one, captions), left)
-    return Panel(held_out, made[::-1], len(samples))
+    everything = len(copies) + len(samples)
+    return Panel(held_out, made[::-1], len(samples), len(shown_copies) + len(made), everything)
 
 
 def thinned(

@@ -144,8 +144,10 @@ def _players(reader: RunReader, view: RunView, there: Moments, step: int, record
             level = listening_bench.level_of(recording.sound)
             seconds = sound_length(level.duration_s).replace(" ", "\N{NO-BREAK SPACE}") if level else ""
             long = f", {seconds}" if seconds else ""
+            # It is not the one nearest to the sound above it: said in a line of its own, as wide as its name may be.
+            style.quiet(f"The recording that any of its new sounds came nearest to: {stem(recording.name)}{long}")
             previews.sound_row(
-                Caption("Nearest", f"{stem(recording.name)}{long}"),
+                Caption("Nearest"),
                 recording.sound,
                 f"nearest recording, {recording.name}",
             )

@@ -83,7 +83,7 @@ def inspect(reader: RunReader) -> dict[str, Any]:
         "damaged_snapshots": [found.path.name for found in snapshots if found not in whole],
         "usable": [{"name": one.name, "epoch": one.epoch, "step": one.step} for one in usable],
         "heard": heard(reader, view.notes),
-        "previews": sum(found.role != "reference" for found in reader.previews()),
+        "previews": sum(found.made for found in reader.previews()),
         "sessions": len(reader.sessions()),
         "damage": list(_damage(reader)),
     }
@@ -207,7 +207,7 @@ def note_sentences(notes: dict[str, Any]) -> Iterator[str]:
 
 def heard(reader: RunReader, notes: Notes) -> list[dict[str, Any]]:
     """What a person says of previews, and which of them have a star, in the order they were made."""
-    epochs = {one.step: one.epoch for one in reader.previews() if one.role != "reference"}
+    epochs = {one.step: one.epoch for one in reader.previews() if one.made}
     return [
         {"step": step, "epoch": epochs.get(step), "starred": step in notes.starred, "words": notes.remarks.get(step)}
         for step in sorted({*notes.remarks, *notes.starred})

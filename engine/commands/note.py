@@ -70,7 +70,7 @@ def _heard(reader: RunReader, remarks: Remarks, stars: tuple[str, ...], unstars:
 
 def _step(reader: RunReader, moment: str) -> int:
     """The update after which the previews of a moment were made; ``ConfigError`` where there are none."""
-    made = [one for one in reader.previews() if one.role != "reference"]
+    made = [one for one in reader.previews() if one.made]
     kind, _, number = moment.rpartition("-")
     well_named = kind in ("epoch", "step") and number.isdecimal()
     steps = [one.step for one in made if well_named and getattr(one, kind) == int(number)]

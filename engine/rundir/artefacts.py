@@ -190,6 +190,11 @@ class PreviewSet:
     index: int
     files: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def made(self) -> bool:
+        """Whether the model made it; a reference is a recording. What counts previews counts these."""
+        return self.role != "reference"
+
 
 def find_checkpoints(root: Path, directory: Path) -> list[Artefact]:
     def order(name: str) -> tuple[int, int] | None:

@@ -125,7 +125,7 @@ class RunReader:
         ``OSError`` where it is not known which have one, or from what one was made.
         """
         layout = self.layout
-        previews = {one.step: one for one in self.previews() if one.role != "reference"}
+        previews = {one.step: one for one in self.previews() if one.made}
         heard = (previews[step] for step in starred_moments(layout) if step in previews)
         of_previews = {layout.snapshot(one.epoch, one.step).name for one in heard}
         recipes = (layout.sounds / Path(name).with_suffix(".json").name for name in starred_names(layout.sounds))

@@ -23,6 +23,7 @@ from app.report import sounds as report_sounds
 from app.report.command import command
 from engine.__main__ import run as to_its_end
 from engine.audio.files.io import write_wave
+from engine.commands.inspect import inspect
 from engine.rundir.layout import Layout
 from engine.rundir.liveness import boot_id, host, machine_id
 from engine.rundir.reader import RunReader
@@ -111,6 +112,12 @@ def test_the_page_says_all_there_is_and_plays_it(text: str) -> None:
     for address in page.sources("img"):
         with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as picture:
             assert picture.size == (64, 16)
+
+
+def test_a_report_and_inspect_mean_the_same_by_a_preview(run: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [str(run), "--out", str(tmp_path / "report.html")], catch_exceptions=False)
+    assert inspect(RunReader(run))["previews"] == 10, "five new ones and five copies: the original is a recording"
+    assert result.stdout.strip().endswith(", 7 of 10 previews"), "two copies are enough on a page"
 
 
 def test_the_page_fetches_nothing_and_runs_nothing(text: str) -> None:

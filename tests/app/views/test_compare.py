@@ -16,13 +16,16 @@ import soundfile
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.panels.comparison import differing
+from app.panels.details import basic_facts
 from app.panels.forms import label
 from engine.rundir.layout import Layout
-from engine.rundir.record import FileRow, Monitor, Parent, RunConfig
+from engine.rundir.record import FileRow, Monitor, Parent, RunConfig, RunRecord, Source
 from engine.rundir.status import State
+from engine.tasks.mlp.nouns import ROWS
 from engine.tasks.vae.nouns import SOUNDS
 from tests.app.conftest import said
-from tests.app.library import SPECS, extend, write
+from tests.app.library import SPECS, extend, record, write
 from tests.conftest import until
 
 Visit = Callable[..., AppTest]
@@ -98,6 +101,25 @@ def test_a_run_that_was_extended_says_so_beside_its_time(visit: Visit, runs_dir:
     assert [(row[trained].partition(", ")[2], row[most]) for row in rows] == [
         ("extended by 3 epochs, by 0.7 minutes", "1.5"), ("", "4")
     ]  # fmt: skip
+
+
+def test_sources_are_named_and_only_those_of_one_name_by_their_paths() -> None:
+    def source(kind: str, name: str, path: str) -> RunRecord:
+        return record("run", source=Source(kind=kind, name=name, path=path), uuid=path)
+
+    demo, kit = source("dataset", "demo", "/cache/demo-1"), source("folder", "kit", "/sounds/kit")
+    other = source("folder", "kit", "/older/kit")
+    assert [one["Source"] for one in differing([demo, kit])] == ["demo", "kit"]
+    assert [one["Source"] for one in differing([kit, other])] == ["/sounds/kit", "/older/kit"]
+    assert differing([demo, source("dataset", "demo", "/elsewhere/demo-1")]) == [{}, {}]
+
+
+def test_what_a_run_learns_is_said_in_words() -> None:
+    table_run = record("iris", task="mlp", monitor=MONITOR.model_copy(update={"nouns": ROWS}))
+    assert [one["Learns"] for one in differing([record("drums", uuid="1" * 32), table_run])] == ["sounds", "rows"]
+    facts = basic_facts(table_run)
+    assert facts["Learns"] == "rows" and facts["Guard against memorising"] == "conservative"
+    assert not {"Task", "Preset"} & set(facts)
 
 
 def test_a_run_that_began_with_anothers_weights_is_told_apart_from_it(visit: Visit, runs_dir: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 
 from app.panels import runs_table
@@ -19,7 +22,7 @@ from app.runs.library import _library
 from engine.rundir.annotate import annotate
 from engine.rundir.layout import Layout
 from engine.rundir.reader import RunReader
-from engine.rundir.record import RunConfig
+from engine.rundir.record import Monitor, RunConfig
 from engine.rundir.status import State
 from engine.rundir.writer import RunWriter
 from tests.app.conftest import said
@@ -53,6 +56,13 @@ def names(app: AppTest) -> list[str]:
     return list(app.dataframe[0].value["Run"]) if app.dataframe else []
 
 
+def written(app: AppTest) -> pd.DataFrame:
+    """The cells of the table as they are seen."""
+    proto: Any = app.dataframe[0].proto
+    shown = convert_arrow_bytes_to_pandas_df(proto.arrow_data.styler.display_values)
+    return shown.set_axis(app.dataframe[0].value.columns, axis=1)
+
+
 def notes(place: Path, run: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(Layout(place / run).notes.read_text())
     return found
@@ -84,6 +94,21 @@ def test_every_column_is_a_number_where_it_is_sorted_by_number(visit: Visit, thr
     assert {kinds[one] for one in ("Best", "Last", "Sweet spot", "Epochs", "Minutes", "Items", "Size")} <= {"i", "f"}
     assert kinds["Started"] == "M" and (table["Size"] > 10_000).all()
     assert not app.exception
+
+
+def test_figures_and_sizes_are_written_as_everywhere_also_beside_runs_of_another_unit(
+    visit: Visit, runs_dir: Path
+) -> None:
+    accuracy = Monitor(metric="val_recon_db", reference="train_recon_db", unit="", better="higher")
+    write(runs_dir / "hats", name="hats")
+    write(runs_dir / "iris", name="iris", monitor=accuracy)
+    for name, raw in (("hats", 6.02), ("iris", 0.9666)):
+        status = json.loads(Layout(runs_dir / name).status.read_text())
+        Layout(runs_dir / name).status.write_text(json.dumps(status | {"best": status["best"] | {"raw": raw}}))
+    shown = written(visit("runs", columns="Best,Last,Size"))
+    assert list(shown["Best"]) == ["0.967", "6.0"]
+    assert all(re.fullmatch(r"\d+\.\d", one) for one in shown["Last"][1:])
+    assert all(re.fullmatch(r"\d+ KB|\d+\.\d MB", one) for one in shown["Size"])
 
 
 def test_archived_runs_are_shown_when_they_are_asked_for(visit: Visit, three: Path, ticked: list[str]) -> None:
@@ -182,8 +207,18 @@ def test_many_are_deleted_after_one_question_and_what_may_live_stays(
     app.button(key="delete-chosen").click().run()
     assert "2 runs, " in said(app) and "bells stays." in said(app) and "another computer" in said(app)
     assert (three / "hats").exists(), "it was only asked"
+    assert app.button(key="delete-not").label == "Keep them"
     app.button(key="delete-now").click().run()
     assert sorted(path.name for path in three.iterdir()) == ["bells"] and names(app) == ["bells"]
+
+
+def test_of_one_run_the_question_speaks_of_one(visit: Visit, three: Path, ticked: list[str]) -> None:
+    ticked += ["hats"]
+    app = visit()
+    app.button(key="delete-chosen").click().run()
+    assert "1 run, " in said(app) and "goes for good, with all that it learnt and made." in said(app)
+    assert app.button(key="delete-not").label == "Keep it"
+    assert [one.proto.dialog.title for one in app.get("dialog")] == ["Delete this run?"]
 
 
 def test_a_run_that_was_just_told_to_go_on_is_not_deleted_before_it_says_so(

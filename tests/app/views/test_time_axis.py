@@ -13,6 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.look import picture
+from app.panels.preview_times import times_s
 from engine.audio.settings import SpectrogramConfig
 from engine.rundir.layout import Layout
 from engine.rundir.record import RunConfig
@@ -61,6 +62,16 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, float]]:
 
     monkeypatch.setattr(picture, "show", watched)
     return found
+
+
+@pytest.mark.parametrize(
+    ("seconds", "named"),
+    [(2.8, [0.0, 0.5, 1.0, 1.5, 2.0, 2.8]), (2.95, [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 2.95]),
+     (4.0, [0.0, 1.0, 2.0, 3.0, 4.0]),
+     (0.05, [0.0, 0.05])],
+)  # fmt: skip
+def test_no_time_of_an_axis_touches_its_end(seconds: float, named: list[float]) -> None:
+    assert times_s(seconds) == pytest.approx(named)
 
 
 @pytest.mark.parametrize("page", ["run", "listen"])

@@ -25,6 +25,7 @@ from app.panels import details, summary
 from app.panels.details import basic_facts, chosen
 from app.panels.forms import check, fields
 from app.panels.source import FOLDER, NAMED
+from app.report.contents import gather
 from app.runs.launch import flags
 from engine.commands.inspect import _sentences, inspect
 from engine.rundir.annotate import annotate
@@ -74,6 +75,12 @@ def test_a_resumed_run_started_when_it_was_begun(visit: Visit, runs_dir: Path) -
     first = json.loads(resumed) | {"session": "first", "started_at": begun.timestamp()}
     sessions.write_text(json.dumps(first) + "\n" + resumed)
     assert visit().dataframe[0].value["Started"][0] == begun.replace(microsecond=0)
+    app = visit("run", run="drums")
+    app.session_state["tabs-drums"] = "Settings"
+    facts = app.run().dataframe[0].value.set_index("Fact")["Value"]
+    said_of_it = f"{begun.day} {begun:%B %Y, %H:%M}"
+    reported = gather(RunReader(runs_dir / "drums")).facts
+    assert facts["Started"] == reported["Started"] == said_of_it, "its record came later, once the data was read"
 
 
 def test_runs_stand_newest_first(visit: Visit, runs_dir: Path) -> None:
